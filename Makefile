@@ -1,0 +1,41 @@
+# Chappe. `make help` lists the targets. Everything lives in .venv; nothing is installed outside this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ./data
+PORT ?= 8008
+.DEFAULT_GOAL := help
+.PHONY: help install install-test run test check bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+install: $(VENV)/.installed ## install Chappe into .venv
+
+install-test: $(VENV)/.installed-test ## the same with what the tests need
+
+run: install ## start a homeserver on an embedded PostgreSQL (DATA=folder PORT=8008)
+	$(BIN)/chappe serve --data $(DATA) --port $(PORT)
+
+check: install-test ## format, lint, types, import contract
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: check ## everything that CI runs
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: install ## the load generator against a throw-away server (see docs/performance.md)
+	$(BIN)/python bench/run.py
+
+clean: ## remove .venv and caches (not the data)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

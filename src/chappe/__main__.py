@@ -1,0 +1,5 @@
+"""`python -m chappe`."""
+
+from chappe.cli import main
+
+main()

@@ -1,0 +1,34 @@
+"""The command line: `chappe serve`, `chappe admin …`, `chappe config check`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from chappe.cli import admin, serve
+from chappe.config import ConfigError
+from chappe.homeserver.database.embedded import DataDirectoryInUse
+from chappe.homeserver.database.migrations import MigrationError
+from chappe.homeserver.matrix.errors import MatrixError
+
+app = typer.Typer(
+    help="Chappe: a sovereign messenger for public administrations.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.add_typer(serve.config_app, name="config")
+app.add_typer(admin.app, name="admin")
+
+
+def main() -> None:
+    """Mistakes that a person can mend are told in a sentence, without a traceback."""
+    try:
+        app()
+    except (ConfigError, DataDirectoryInUse, MigrationError) as error:
+        sys.exit(f"chappe: {error}")
+    except MatrixError as error:
+        sys.exit(f"chappe: {error.message}")
+    except OSError as error:
+        sys.exit(f"chappe: {error}")

@@ -1,0 +1,220 @@
+"""`chappe admin`: accounts, domains and registration tokens, beside a running server or without one."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from chappe.cli.node import offline_node, run
+from chappe.homeserver.app import Homeserver
+from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+
+T = TypeVar("T")
+app = typer.Typer(help="Administration.", no_args_is_help=True)
+user_app = typer.Typer(help="Accounts.", no_args_is_help=True)
+domain_app = typer.Typer(help="Hosted domains.", no_args_is_help=True)
+token_app = typer.Typer(help="Registration tokens.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+app.add_typer(domain_app, name="domain")
+app.add_typer(token_app, name="token")
+
+Data = Annotated[Path, typer.Option("--data", help="The server's data folder.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Its configuration file.")]
+Name = Annotated[str, typer.Argument(help="A name such as alice, or a whole address such as @alice:example.org.")]
+Password = Annotated[str | None, typer.Option(help="Asked for, or read from standard input, where it is not given.")]
+
+
+def _with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]]) -> T:
+    async def go() -> T:
+        async with offline_node(data.resolve(), config) as node:
+            return await act(node)
+
+    return run(go())
+
+
+def _user_id(node: Homeserver, name: str) -> UserId:
+    return UserId(name) if name.startswith("@") else UserId(f"@{name.lower()}:{node.domains.default}")
+
+
+async def _existing(node: Homeserver, name: str) -> UserId:
+    user_id = _user_id(node, name)
+    if await node.accounts.store.find_user(user_id) is None:
+        raise NotFound(f"There is no account {user_id}")
+    return user_id
+
+
+def _ask_password(given: str | None) -> str:
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+@user_app.command("add")
+def user_add(
+    name: Name,
+    password: Password = None,
+    admin: Annotated[bool, typer.Option("--admin", help="May administer the server.")] = False,
+    email: Annotated[str | None, typer.Option(help="An address the person can sign in with.")] = None,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """Create an account."""
+    secret = _ask_password(password)
+
+    async def act(node: Homeserver) -> None:
+        user_id = node.accounts.user_id_for(name, node.domains.default)
+        await node.accounts.register(user_id, secret, is_admin=admin)
+        if email is not None:
+            await node.accounts.store.add_threepid(user_id, "email", email.strip().casefold(), node.now_ms())
+        print(f"Created {user_id}{' (administrator)' if admin else ''}.")
+
+    _with_node(data, config, act)
+
+
+@user_app.command("list")
+def user_list(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """List accounts."""
+
+    async def act(node: Homeserver) -> None:
+        for user in await node.accounts.store.list_users(domain):
+            marks = [
+                w
+                for w, on in (("admin", user.is_admin), ("guest", user.is_guest), ("deactivated", user.deactivated))
+                if on
+            ]
+            print(f"{user.user_id}\t{user.created:%Y-%m-%d}\t{' '.join(marks)}".rstrip())
+
+    _with_node(data, config, act)
+
+
+@user_app.command("deactivate")
+def user_deactivate(
+    name: Name,
+    erase: Annotated[bool, typer.Option("--erase", help="Also mark the person's messages for erasure.")] = False,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """End an account for good: it is signed out everywhere and leaves its rooms."""
+
+    async def act(node: Homeserver) -> None:
+        user_id = await _existing(node, name)
+        await node.deactivate_account(user_id, erase)
+        print(f"Deactivated {user_id}.")
+
+    _with_node(data, config, act)
+
+
+@user_app.command("password")
+def user_password(
+    name: Name,
+    password: Password = None,
+    keep_sessions: Annotated[bool, typer.Option("--keep-sessions", help="Do not sign the person out.")] = False,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """Set a new password; the person is signed out everywhere."""
+    secret = _ask_password(password)
+
+    async def act(node: Homeserver) -> None:
+        user_id = await _existing(node, name)
+        await node.accounts.change(user_id, password=secret)
+        if not keep_sessions:
+            await node.sessions.remove_all_devices(user_id)
+        print(f"Changed the password of {user_id}.")
+
+    _with_node(data, config, act)
+
+
+@user_app.command("admin")
+def user_admin(
+    name: Name,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take the right away.")] = False,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """Make somebody an administrator of the server, or no longer one."""
+
+    async def act(node: Homeserver) -> None:
+        user_id = await _existing(node, name)
+        await node.accounts.change(user_id, is_admin=not revoke)
+        print(f"{user_id} is {'no longer' if revoke else 'now'} an administrator.")
+
+    _with_node(data, config, act)
+
+
+@domain_app.command("add")
+def domain_add(name: str, data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """Host another domain; a running server knows it within ten seconds."""
+
+    async def act(node: Homeserver) -> None:
+        added = await node.domains.add(name)
+        print(f"{name} is hosted here{'' if added else ' already'}.")
+
+    _with_node(data, config, act)
+
+
+@domain_app.command("list")
+def domain_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """List the hosted domains, the default first."""
+
+    async def act(node: Homeserver) -> None:
+        print("\n".join(node.domains.names()))
+
+    _with_node(data, config, act)
+
+
+@token_app.command("add")
+def token_add(
+    token: Annotated[str | None, typer.Argument(help="The token (default: a random one).")] = None,
+    uses: Annotated[int | None, typer.Option(help="How often it can be used.", min=1)] = None,
+    days: Annotated[int | None, typer.Option(help="How long it is valid.", min=1)] = None,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """Create a token with which people can register (registration.by_token must be on)."""
+
+    async def act(node: Homeserver) -> None:
+        expires = None if days is None else int(time.time() * 1000) + days * 86_400_000
+        print(await node.accounts.add_registration_token(token, uses, expires))
+
+    _with_node(data, config, act)
+
+
+@token_app.command("list")
+def token_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """List registration tokens."""
+
+    async def act(node: Homeserver) -> None:
+        for row in await node.accounts.registration_tokens():
+            limit = "unlimited" if row["uses_allowed"] is None else row["uses_allowed"]
+            when = (
+                datetime.datetime.fromtimestamp(row["expires_ts"] / 1000, datetime.UTC) if row["expires_ts"] else None
+            )
+            print(f"{row['token']}\tused {row['used']} of {limit}\t{f'until {when:%Y-%m-%d}' if when else ''}".rstrip())
+
+    _with_node(data, config, act)
+
+
+@token_app.command("remove")
+def token_remove(token: str, data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """Delete a registration token."""
+
+    async def act(node: Homeserver) -> None:
+        if not await node.accounts.remove_registration_token(token):
+            raise NotFound("There is no such token")
+        print("Removed.")
+
+    _with_node(data, config, act)

@@ -1,0 +1,246 @@
+"""The configuration file: TOML, every setting typed, every mistake reported with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+_SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9a-z.-]{1,230})(:[0-9]{1,5})?")  # checked fully when it is hosted
+API_NAMES = ("client", "media", "admin", "health", "metrics")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names file and line."""
+
+
+class Listener(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    address: str = "127.0.0.1"
+    port: Port = 8008
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    apis: list[str] = msgspec.field(default_factory=lambda: list(API_NAMES))
+    behind_proxy: bool = False
+
+
+class Registration(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    open: bool = False
+    by_token: bool = False
+    guests: bool = False
+    shared_secret: str | None = None
+
+
+class Passwords(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    memory_kib: Annotated[int, Meta(ge=8, le=4_194_304)] = 65_536
+    passes: Annotated[int, Meta(ge=1, le=100)] = 3
+    minimum_length: Annotated[int, Meta(ge=1, le=512)] = 8
+
+
+class Limit(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    per_second: Annotated[float, Meta(gt=0)]
+    burst: Positive
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    message: Limit = Limit(10, 100)
+    join: Limit = Limit(1, 30)
+    invite: Limit = Limit(1, 50)
+    create_room: Limit = Limit(0.2, 20)
+    login: Limit = Limit(0.5, 20)
+    failed_login: Limit = Limit(0.1, 10)
+    register: Limit = Limit(0.2, 10)
+    upload: Limit = Limit(5, 50)
+    keys: Limit = Limit(20, 200)
+    account: Limit = Limit(1, 30)
+
+
+class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    location: str | None = None
+    max_upload_mib: Positive = 100
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Everything an operator can set. Defaults are for a small installation behind a reverse proxy."""
+
+    server_name: str = "localhost"
+    public_url: str | None = None
+    database: str | None = None
+    default_room_version: str = "12"
+    access_token_minutes: Positive = 60
+    extra_ca_file: str | None = None
+    log_level: str = "info"
+    access_log: bool = True
+    rate_limits_enabled: bool = True
+    live_rooms: Positive = 5000
+    listeners: list[Listener] = msgspec.field(default_factory=lambda: [Listener()])
+    registration: Registration = Registration()
+    passwords: Passwords = Passwords()
+    limits: Limits = Limits()
+    media: Media = Media()
+
+
+def dev_config(server_name: str = "localhost") -> Config:
+    """A throw-away server: open registration, no rate limits, cheap hashes."""
+    return Config(
+        server_name=server_name, registration=Registration(open=True, guests=True),
+        passwords=Passwords(memory_kib=8, passes=1, minimum_length=1), rate_limits_enabled=False, access_log=False,
+        log_level="warning",
+    )  # fmt: skip
+
+
+def load_config(path: Path) -> Config:
+    """Raises ConfigError naming file, line and what is wrong there."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        raise ConfigError(_located(path, text, where.rstrip("`").lstrip("."), message)) from None
+    for where, message in _mistakes(config):
+        raise ConfigError(_located(path, text, where, message))
+    return config
+
+
+def _mistakes(config: Config) -> list[tuple[str, str]]:
+    """What types cannot say: (setting, mistake)."""
+    found = []
+    if not _SERVER_NAME.fullmatch(config.server_name):
+        found.append(("server_name", f"{config.server_name!r} is not a server name"))
+    if config.default_room_version not in [str(v) for v in range(1, 13)]:
+        found.append(("default_room_version", 'must be a room version from "1" to "12"'))
+    if config.log_level.lower() not in ("debug", "info", "warning", "error"):
+        found.append(("log_level", "must be debug, info, warning or error"))
+    if config.database is not None and not re.match(r"postgres(ql)?://", config.database):
+        found.append(("database", "must be a postgresql:// URL (leave it out for the embedded database)"))
+    if config.public_url is not None and not re.match(r"https?://[^/]+$", config.public_url.rstrip("/")):
+        found.append(("public_url", "must be an http:// or https:// URL without a path"))
+    for name in ("extra_ca_file",):
+        value = getattr(config, name)
+        if value is not None and not Path(value).is_file():
+            found.append((name, f"the file {value} does not exist"))
+    if not config.listeners:
+        found.append(("listeners", "there must be at least one listener"))
+    for index, listener in enumerate(config.listeners):
+        found += _listener_mistakes(f"listeners[{index}]", listener)
+    return found
+
+
+def _listener_mistakes(where: str, listener: Listener) -> list[tuple[str, str]]:
+    found = []
+    if (listener.tls_certificate is None) != (listener.tls_key is None):
+        found.append((where, "tls_certificate and tls_key belong together"))
+    for name in ("tls_certificate", "tls_key"):
+        value = getattr(listener, name)
+        if value is not None and not Path(value).is_file():
+            found.append((f"{where}.{name}", f"the file {value} does not exist"))
+    for api in listener.apis:
+        if api not in API_NAMES:
+            found.append((f"{where}.apis", f"{api!r} is none of {', '.join(API_NAMES)}"))
+    return found
+
+
+def _located(path: Path, text: str, where: str, message: str) -> str:
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    setting = ".".join(filter(None, (where, unknown[1] if unknown else ""))) or "the file"
+    line = _line_of(text, where, unknown[1] if unknown else None)
+    return f"{path}{f', line {line}' if line else ''}: {setting}: {message}"
+
+
+def _line_of(text: str, where: str, extra: str | None) -> int | None:
+    """The line of a setting such as `listeners[1].port`, found by reading tables and keys."""
+    parts: list[str] = re.findall(r"[^.\[\]]+", where)
+    wanted = [p for p in parts if not p.isdigit()] + ([extra] if extra else [])
+    index = next((int(p) for p in parts if p.isdigit()), 0)
+    table: list[str] = []
+    seen: dict[str, int] = {}
+    best: int | None = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.split("#", 1)[0].strip()
+        if match := re.match(r"\[\[\s*([\w.]+)\s*\]\]", line):
+            table = match[1].split(".")
+            seen[match[1]] = seen.get(match[1], -1) + 1
+        elif match := re.match(r"\[\s*([\w.]+)\s*\]", line):
+            table = match[1].split(".")
+        key = re.match(r"([\w-]+)\s*=", line)
+        path = table + ([key[1]] if key else [])
+        if path == wanted[: len(path)] and path and seen.get(".".join(table), 0) in (index, 0 if not seen else index):
+            if path == wanted:
+                return number
+            best = number
+    return best
+
+
+TEMPLATE = """\
+# Chappe. Lines that begin with # show the defaults. Check changes with: chappe config check
+
+# The name in people's addresses, as in @first.last:{server_name}. It cannot change later; more domains can be
+# added with: chappe admin domain add NAME
+server_name = "{server_name}"
+
+# The address at which clients reach this server, if it differs from the listener's (a reverse proxy, say).
+# public_url = "https://matrix.example.org"
+
+# A PostgreSQL to use instead of the embedded one.
+# database = "postgresql://user:password@host/database"
+
+# default_room_version = "12"
+# access_token_minutes = 60          # for clients that can refresh their token
+# extra_ca_file = "/etc/ssl/internal-ca.pem"
+# log_level = "info"
+# access_log = true
+# rate_limits_enabled = true
+# live_rooms = 5000                  # rooms kept in memory
+
+[[listeners]]
+address = "{address}"
+port = {port}
+# tls_certificate = "/etc/chappe/cert.pem"
+# tls_key = "/etc/chappe/key.pem"
+# apis = ["client", "media", "admin", "health", "metrics"]
+# behind_proxy = false               # believe X-Forwarded-For
+
+[registration]
+# open = false                       # anybody may create an account
+# by_token = false                   # whoever has a token: chappe admin token add
+# guests = false
+# shared_secret = "…"                # for scripts, through /_synapse/admin/v1/register
+
+[passwords]
+# memory_kib = 65536                 # argon2id
+# passes = 3
+# minimum_length = 8
+
+[media]
+# location = "…"                     # a folder, or s3://bucket/prefix; default: media/ beside this file
+# max_upload_mib = 100
+
+# [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account
+# per_second = 10
+# burst = 100
+"""
+
+
+def template(server_name: str, address: str, port: int) -> str:
+    """The file written at first start."""
+    return TEMPLATE.format(server_name=server_name, address=address, port=port)
+
+
+def limits_of(config: Config) -> dict[str, tuple[float, int]]:
+    """For the rate limiter; empty where limits are off."""
+    if not config.rate_limits_enabled:
+        return {}
+    values: dict[str, Any] = msgspec.structs.asdict(config.limits)
+    return {name: (limit.per_second, limit.burst) for name, limit in values.items()}

@@ -1,0 +1,1 @@
+"""Users, devices, sessions, tokens, passwords, User-Interactive Authentication, profiles."""

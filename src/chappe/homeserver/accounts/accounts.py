@@ -1,0 +1,234 @@
+"""Accounts: registering, proving who one is, changing, deactivating."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.accounts.passwords import Passwords
+from chappe.homeserver.accounts.store import AccountStore, User
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, parse_user_id
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.policy import Policy
+
+MAX_PROFILE_BYTES = 65_536
+MAX_FIELD_NAME = 255
+
+
+class Accounts:
+    """Raises MatrixError subclasses only."""
+
+    def __init__(
+        self, database: Database, store: AccountStore, writer: GroupWriter, clock: Clock, domains: Domains,
+        passwords: Passwords, policy: Policy, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self.store, self._writer, self._domains = database, store, writer, domains
+        self.passwords, self._policy, self._now_ms = passwords, policy, now_ms
+        self._profiles: dict[str, dict[str, Any]] = {}
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        for user in commit.users:
+            self._profiles.pop(user, None)
+
+    # -------------------------------------------------------------------------------------------------- registering
+
+    def user_id_for(self, localpart: str, server_name: str) -> UserId:
+        """Raises M_INVALID_USERNAME."""
+        if localpart.startswith("@"):
+            try:
+                user_id = parse_user_id(localpart)
+            except MatrixError:
+                raise BadRequest("This is not a user name", "M_INVALID_USERNAME") from None
+            localpart, server_name = user_id[1:].split(":", 1)
+        if not is_new_localpart(localpart) or localpart.startswith("_"):
+            raise BadRequest("User names may hold a-z, 0-9 and . _ = - / + only", "M_INVALID_USERNAME")
+        if not self._domains.is_hosted(server_name):
+            raise BadRequest(f"{server_name} is not hosted here", "M_INVALID_USERNAME")
+        user_id = UserId(f"@{localpart}:{server_name}")
+        if len(user_id) > 255:
+            raise BadRequest("This user name is too long", "M_INVALID_USERNAME")
+        return user_id
+
+    async def require_available(self, user_id: UserId) -> None:
+        """Raises M_USER_IN_USE; ids of deactivated accounts are never given again."""
+        if await self.store.find_user(user_id) is not None:
+            raise BadRequest("This user name is already taken", "M_USER_IN_USE")
+
+    async def register(
+        self, user_id: UserId, password: str | None, *, is_admin: bool = False, is_guest: bool = False,
+        display_name: str | None = None, facts: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        await self._policy.may_register(user_id, facts or {})
+        stored = None
+        if password is not None:
+            self.passwords.check_strength(password)
+            stored = await self.passwords.hash(password)
+        profile = {"displayname": display_name or user_id[1:].split(":")[0]}
+        user = User(user_id, domain_of(user_id), stored, is_admin, is_guest, False, None, {} if is_guest else profile)
+        if not await self.store.add_user(user):
+            raise BadRequest("This user name is already taken", "M_USER_IN_USE")
+
+    def free_localpart(self) -> str:
+        """For registrations that name none."""
+        return f"{secrets.randbelow(10**12):012d}"
+
+    # ------------------------------------------------------------------------------------------------ who is it
+
+    async def check_password(self, user_id: str, password: str) -> User:
+        """Raises M_FORBIDDEN (wrong) or M_USER_DEACTIVATED. Unknown users and wrong passwords look alike."""
+        user = await self.store.find_user(user_id)
+        right = await self.passwords.verify(user.password_hash if user else None, password)
+        if user is not None and user.deactivated:
+            raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
+        if user is None or not right:
+            raise Forbidden("Wrong user name or password")
+        return user
+
+    async def identify(self, identifier: Mapping[str, Any], server_name: str) -> str:
+        """The user id that a login identifier means. Raises M_FORBIDDEN for an unknown e-mail address."""
+        kind = identifier.get("type")
+        if kind == "m.id.user" and type(identifier.get("user")) is str:
+            user: str = identifier["user"]
+            return parse_user_id(user) if user.startswith("@") else f"@{user.lower()}:{server_name}"
+        if kind == "m.id.thirdparty" and type(identifier.get("address")) is str:
+            address = identifier["address"].strip().casefold()
+            found = await self.store.user_by_threepid(str(identifier.get("medium")), address)
+            return found or "@:unknown"
+        if kind == "m.id.phone":
+            return "@:unknown"
+        raise BadRequest("Unknown kind of login identifier", "M_UNKNOWN")
+
+    # ---------------------------------------------------------------------------------------------------- changing
+
+    async def change(
+        self, user_id: str, *, password: str | None = None, is_admin: bool | None = None, deactivated: bool | None = None,
+        erased: bool | None = None, profile: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Changes what is given; every process learns of it through the log."""
+        stored = None
+        if password is not None:
+            self.passwords.check_strength(password)
+            stored = await self.passwords.hash(password)
+        write = Write()
+        raw = None if profile is None else orjson.dumps(profile)
+        write.add("account_changes", user_id, stored, is_admin, deactivated, erased, raw)
+        write.touch_user(user_id, "profile" if profile is not None else "account")
+        await self._writer.submit(write)
+
+    # ----------------------------------------------------------------------------------------------------- profile
+
+    async def profile(self, user_id: str) -> dict[str, Any]:
+        """All fields. Raises M_NOT_FOUND for unknown and deactivated users."""
+        found = self._profiles.get(user_id)
+        if found is None:
+            user = await self.store.find_user(user_id)
+            if user is None or user.deactivated:
+                raise NotFound("There is no such person here")
+            found = self._profiles[user_id] = user.profile
+            if len(self._profiles) > 50_000:
+                self._profiles.clear()
+        return found
+
+    async def membership_profile(self, user_id: str) -> Mapping[str, Any]:
+        """`displayname` and `avatar_url` as membership events carry them; empty for people who are not here."""
+        try:
+            profile = await self.profile(user_id)
+        except NotFound:
+            return {}
+        return {k: profile[k] for k in ("displayname", "avatar_url") if profile.get(k)}
+
+    async def set_profile_field(self, user_id: str, name: str, value: Any) -> bool:
+        """Sets (None: deletes) a field. Returns whether it changed. Raises M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE."""
+        if len(name.encode()) > MAX_FIELD_NAME:
+            raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
+        if name in ("displayname", "avatar_url"):
+            if value is not None and type(value) is not str:
+                raise BadRequest(f"{name} must be a string", "M_BAD_JSON")
+            if type(value) is str and len(value) > (256 if name == "displayname" else 1000):
+                raise BadRequest(f"{name} is too long", "M_INVALID_PARAM")
+            value = value or None
+        profile = dict(await self.profile(user_id))
+        if profile.get(name) == value and (value is not None or name not in profile):
+            return False
+        if value is None:
+            profile.pop(name, None)
+        else:
+            profile[name] = value
+        if len(orjson.dumps(profile)) > MAX_PROFILE_BYTES:
+            raise BadRequest("The profile is larger than 64 KiB", "M_PROFILE_TOO_LARGE")
+        await self.change(user_id, profile=profile)
+        return True
+
+    # ------------------------------------------------------------------------------------- tokens and shared secret
+
+    async def first_administrator_token(self) -> str | None:
+        """While there is no account: the token with which the first one, an administrator, may be registered."""
+        if await self.store.has_users():
+            return None
+        row = await self._database.fetchval("SELECT value FROM secrets WHERE name = 'registration_nonce'")
+        return hashlib.sha256(b"first administrator" + row).hexdigest()[:24]
+
+    async def use_registration_token(self, token: str) -> bool:
+        """Counts one use. False for a token that is unknown, used up or expired."""
+        result = await self._database.execute(
+            """UPDATE registration_tokens SET used = used + 1 WHERE token = $1
+               AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2)""",
+            token, self._now_ms(),
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def registration_token_is_valid(self, token: str) -> bool:
+        return bool(await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM registration_tokens WHERE token = $1
+               AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2))""",
+            token, self._now_ms(),
+        ))  # fmt: skip
+
+    async def add_registration_token(self, token: str | None, uses: int | None, expires_ts: int | None) -> str:
+        token = token or secrets.token_urlsafe(12)
+        result = await self._database.execute(
+            "INSERT INTO registration_tokens (token, uses_allowed, expires_ts) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            token, uses, expires_ts,
+        )  # fmt: skip
+        if not result.endswith(" 1"):
+            raise BadRequest("This token exists already", "M_INVALID_PARAM")
+        return token
+
+    async def registration_tokens(self) -> list[dict[str, Any]]:
+        rows = await self._database.fetch(
+            "SELECT token, uses_allowed, used, expires_ts FROM registration_tokens ORDER BY token"
+        )
+        return [dict(row) for row in rows]
+
+    async def remove_registration_token(self, token: str) -> bool:
+        result = await self._database.execute("DELETE FROM registration_tokens WHERE token = $1", token)
+        return result.endswith(" 1")
+
+    async def new_nonce(self) -> str:
+        """For registration by shared secret; valid for a minute, once."""
+        nonce = secrets.token_hex(32)
+        await self._database.execute("INSERT INTO registration_nonces (nonce) VALUES ($1)", nonce)
+        await self._database.execute("DELETE FROM registration_nonces WHERE created < now() - interval '1 minute'")
+        return nonce
+
+    async def use_nonce(self, nonce: str) -> bool:
+        result = await self._database.execute(
+            "DELETE FROM registration_nonces WHERE nonce = $1 AND created > now() - interval '1 minute'", nonce
+        )
+        return result.endswith(" 1")
+
+
+def shared_secret_mac(secret: str, nonce: str, user: str, password: str, admin: bool, user_type: str | None) -> str:
+    """The HMAC that proves knowledge of the registration secret (the widely used form of `/_synapse/admin/v1/register`)."""
+    parts = [nonce, user, password, "admin" if admin else "notadmin", *([user_type] if user_type else [])]
+    return hmac.new(secret.encode(), b"\0".join(p.encode() for p in parts), hashlib.sha1).hexdigest()

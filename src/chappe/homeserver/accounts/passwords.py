@@ -1,0 +1,51 @@
+"""Password hashing: argon2id, in a thread, few at a time, since each takes tens of megabytes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import argon2
+
+from chappe.homeserver.matrix.errors import BadRequest
+
+MAX_PASSWORD = 512
+MIN_PASSWORD = 8
+
+
+class Passwords:
+    """`memory_kib`, `passes`: argon2id's costs. Hashes made with other costs stay valid."""
+
+    def __init__(self, memory_kib: int, passes: int, minimum_length: int = MIN_PASSWORD) -> None:
+        self._hasher = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
+        self._minimum = minimum_length
+        self._slots = asyncio.Semaphore(2)
+        self._nobody: str | None = None
+
+    def check_strength(self, password: str) -> None:
+        """Raises M_WEAK_PASSWORD."""
+        if len(password) < self._minimum:
+            raise BadRequest(f"The password must have at least {self._minimum} characters", "M_WEAK_PASSWORD")
+        if len(password) > MAX_PASSWORD:
+            raise BadRequest(f"The password must have at most {MAX_PASSWORD} characters", "M_WEAK_PASSWORD")
+
+    async def hash(self, password: str) -> str:
+        async with self._slots:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Takes as long for an account that does not exist (`stored` None) as for one that does."""
+        async with self._slots:
+            return await asyncio.to_thread(self._verify, stored, password[:MAX_PASSWORD])
+
+    def _verify(self, stored: str | None, password: str) -> bool:
+        if stored is None:
+            if self._nobody is None:
+                self._nobody = self._hasher.hash("nobody")
+            target = self._nobody
+        else:
+            target = stored
+        try:
+            self._hasher.verify(target, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+        return stored is not None

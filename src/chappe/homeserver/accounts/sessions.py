@@ -1,0 +1,189 @@
+"""Sessions: who a token belongs to, signing in, refreshing, signing out."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.http.request import Request, Requester
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.identifiers import DeviceId, UserId
+
+CACHED_TOKENS = 100_000
+DEVICE_ID_LENGTH = 10
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client gets when it signs in."""
+
+    user_id: str
+    device_id: str
+    access_token: str
+    refresh_token: str | None
+    expires_in_ms: int | None
+
+    def answer(self) -> dict[str, Any]:
+        result: dict[str, Any] = {
+            "user_id": self.user_id,
+            "device_id": self.device_id,
+            "access_token": self.access_token,
+        }
+        if self.refresh_token is not None:
+            result["refresh_token"] = self.refresh_token
+        if self.expires_in_ms is not None:
+            result["expires_in_ms"] = self.expires_in_ms
+        return result
+
+
+def hash_token(token: str) -> bytes:
+    """Tokens have 256 random bits: a plain hash is enough to make a stolen table worthless."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _unknown(soft_logout: bool = False) -> MatrixError:
+    return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", soft_logout=soft_logout)
+
+
+class Sessions:
+    def __init__(
+        self, store: AccountStore, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int], lifetime_ms: int
+    ) -> None:
+        self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
+        self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
+        self._by_user: dict[str, set[bytes]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self.on_device_removed: list[Callable[[str, Iterable[str]], None]] = []
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        for user, kinds in commit.users.items():
+            if commit.foreign or "account" in kinds:
+                self._drop_user(user)
+
+    def _drop_user(self, user_id: str) -> None:
+        for token_hash in self._by_user.pop(user_id, ()):
+            self._cache.pop(token_hash, None)
+
+    # ---------------------------------------------------------------------------------------------- who is asking
+
+    async def authenticate(self, request: Request) -> Requester:
+        """Raises M_MISSING_TOKEN or M_UNKNOWN_TOKEN (401)."""
+        token = _token_of(request)
+        token_hash = hash_token(token)
+        found = self._cache.get(token_hash)
+        if found is None:
+            found = await self._load(token_hash)
+        requester, expires = found
+        if expires is not None and expires <= self._now_ms():
+            raise _unknown(soft_logout=True)
+        self._seen[requester.user_id, requester.device_id] = (self._now_ms(), request.address)
+        return requester
+
+    async def _load(self, token_hash: bytes) -> tuple[Requester, int | None]:
+        row = await self._store.find_access_token(token_hash)
+        if row is None or row["deactivated"]:
+            raise _unknown()
+        requester = Requester(
+            UserId(row["user_id"]), DeviceId(row["device_id"]), row["is_guest"], row["is_admin"], token_hash
+        )
+        if row["refresh_hash"] is not None:
+            for ended in await self._store.retire_predecessor(row["refresh_hash"]):
+                self._cache.pop(ended, None)
+        self._cache[token_hash] = (requester, row["expires_ts"])
+        self._by_user.setdefault(requester.user_id, set()).add(token_hash)
+        if len(self._cache) > CACHED_TOKENS:
+            self._cache.popitem(last=False)
+        return self._cache[token_hash]
+
+    async def flush_seen(self) -> None:
+        """Writes down when devices were last seen; called now and then."""
+        seen, self._seen = self._seen, {}
+        if seen:
+            await self._store.saw([(user, device, ts, ip) for (user, device), (ts, ip) in seen.items()])
+
+    # -------------------------------------------------------------------------------------------------- signing in
+
+    async def sign_in(
+        self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool
+    ) -> Tokens:
+        """A new session on a new or known device."""
+        if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
+            raise BadRequest("device_id must have 1 to 512 characters", "M_INVALID_PARAM")
+        device = device_id or "".join(secrets.choice(_ALPHABET) for _ in range(DEVICE_ID_LENGTH))
+        access = _new_token("mat")
+        refresh = _new_token("mar") if wants_refresh else None
+        expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
+        await self._store.put_device(user_id, device, display_name)
+        await self._store.add_tokens(
+            user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None
+        )
+        self._drop_user(user_id)
+        write = Write()
+        write.touch_user(user_id, "account")
+        write.touch_user(user_id, "device_list")
+        await self._writer.submit(write)
+        return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
+
+    async def refresh(self, refresh_token: str) -> Tokens:
+        """Raises M_UNKNOWN_TOKEN for a token that was replaced or never given."""
+        old = hash_token(refresh_token)
+        row = await self._store.find_refresh_token(old)
+        if row is None:
+            raise _unknown()
+        for ended in await self._store.retire_predecessor(old):
+            self._cache.pop(ended, None)
+        access, new = _new_token("mat"), _new_token("mar")
+        try:
+            await self._store.rotate(old, row, hash_token(access), self._now_ms() + self._lifetime_ms, hash_token(new))
+        except asyncpg.ForeignKeyViolationError:
+            raise _unknown() from None
+        return Tokens(row["user_id"], row["device_id"], access, new, self._lifetime_ms)
+
+    # ------------------------------------------------------------------------------------------------- signing out
+
+    async def remove_devices(self, user_id: str, device_ids: Iterable[str]) -> None:
+        """Ends sessions and deletes everything that belongs to the devices: tokens, keys, undelivered messages."""
+        devices = list(device_ids)
+        if not devices:
+            return
+        write = Write()
+        for device in devices:
+            write.add("devices_removed", user_id, device)
+        write.add("device_list_changes", user_id)
+        write.touch_user(user_id, "account")
+        write.touch_user(user_id, "device_list")
+        await self._writer.submit(write)
+        self._drop_user(user_id)
+        for tell in self.on_device_removed:
+            tell(user_id, devices)
+
+    async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
+        rows = await self._store.devices(user_id)
+        await self.remove_devices(user_id, [row["device_id"] for row in rows if row["device_id"] != but])
+
+
+def _new_token(kind: str) -> str:
+    return f"{kind}_{secrets.token_urlsafe(32)}"
+
+
+def _token_of(request: Request) -> str:
+    header = request.header(b"authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return token.strip()
+        raise MatrixError(401, "M_MISSING_TOKEN", "The Authorization header must be `Bearer` and a token")
+    if (query := request.query("access_token")) is not None:
+        return query
+    raise MatrixError(401, "M_MISSING_TOKEN", "Please sign in: the request has no access token")

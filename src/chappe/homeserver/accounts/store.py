@@ -1,0 +1,214 @@
+"""SQL of users, devices and tokens. Tokens are stored as hashes only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import Database, Row
+
+FRAGMENTS = (
+    Fragment(
+        "account_changes",
+        (("who", "text"), ("password_hash", "text"), ("is_admin", "boolean"), ("deactivated", "boolean"), ("erased", "boolean"),
+         ("profile", "bytea")),
+        """
+        FOR r IN SELECT * FROM unnest(account_changes_rows) LOOP  -- NULL: stays as it is
+            UPDATE users SET
+                password_hash = CASE WHEN r.deactivated THEN NULL
+                                     ELSE coalesce(r.password_hash, password_hash) END,
+                is_admin = coalesce(r.is_admin, is_admin),
+                deactivated = coalesce(r.deactivated, deactivated),
+                erased = coalesce(r.erased, erased), profile = coalesce(r.profile, profile)
+             WHERE user_id = r.who;
+        END LOOP;""",
+    ),
+    Fragment(
+        "devices_removed", (("who", "text"), ("device", "text")),
+        """
+        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+            DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM device_keys WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM one_time_keys WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM to_device WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
+        END LOOP;""",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    user_id: str
+    server_name: str
+    password_hash: str | None
+    is_admin: bool
+    is_guest: bool
+    deactivated: bool
+    created: Any
+    profile: dict[str, Any]
+
+
+def _user(row: Row | None) -> User | None:
+    if row is None:
+        return None
+    return User(
+        row["user_id"], row["server_name"], row["password_hash"], row["is_admin"], row["is_guest"], row["deactivated"],
+        row["created"], orjson.loads(row["profile"]),
+    )  # fmt: skip
+
+
+class AccountStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ------------------------------------------------------------------------------------------------------ users
+
+    async def find_user(self, user_id: str) -> User | None:
+        return _user(await self._database.fetchrow("SELECT * FROM users WHERE user_id = $1", user_id))
+
+    async def add_user(self, user: User) -> bool:
+        """False where the user id is taken."""
+        result = await self._database.execute(
+            """INSERT INTO users (user_id, server_name, password_hash, is_admin, is_guest, profile)
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
+            user.user_id, user.server_name, user.password_hash, user.is_admin, user.is_guest, orjson.dumps(user.profile),
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def list_users(self, server_name: str | None) -> list[User]:
+        rows = await self._database.fetch(
+            "SELECT * FROM users WHERE $1::text IS NULL OR server_name = $1 ORDER BY user_id", server_name
+        )
+        return [user for row in rows if (user := _user(row)) is not None]
+
+    async def has_users(self) -> bool:
+        return bool(await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM users WHERE NOT is_guest)"))
+
+    async def user_by_threepid(self, medium: str, address: str) -> str | None:
+        return await self._database.fetchval(  # type: ignore[no-any-return]
+            "SELECT user_id FROM threepids WHERE medium = $1 AND address = $2", medium, address
+        )
+
+    async def add_threepid(self, user_id: str, medium: str, address: str, now_ms: int) -> None:
+        await self._database.execute(
+            "INSERT INTO threepids VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING", medium, address, user_id, now_ms
+        )
+
+    async def threepids(self, user_id: str) -> Sequence[Row]:
+        return await self._database.fetch(
+            "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
+            user_id,
+        )
+
+    async def remove_threepids(self, user_id: str) -> None:
+        await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
+
+    # ---------------------------------------------------------------------------------------------------- devices
+
+    async def devices(self, user_id: str) -> Sequence[Row]:
+        return await self._database.fetch(
+            """SELECT device_id, display_name, last_seen_ts, last_seen_ip FROM devices WHERE user_id = $1
+               ORDER BY created, device_id""",
+            user_id,
+        )
+
+    async def device(self, user_id: str, device_id: str) -> Row | None:
+        return await self._database.fetchrow(
+            """SELECT device_id, display_name, last_seen_ts, last_seen_ip FROM devices
+               WHERE user_id = $1 AND device_id = $2""",
+            user_id, device_id,
+        )  # fmt: skip
+
+    async def put_device(self, user_id: str, device_id: str, display_name: str | None) -> None:
+        """A known device keeps its name."""
+        await self._database.execute(
+            "INSERT INTO devices (user_id, device_id, display_name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            user_id, device_id, display_name,
+        )  # fmt: skip
+
+    async def rename_device(self, user_id: str, device_id: str, display_name: str) -> bool:
+        result = await self._database.execute(
+            "UPDATE devices SET display_name = $3 WHERE user_id = $1 AND device_id = $2",
+            user_id,
+            device_id,
+            display_name,
+        )
+        return result.endswith(" 1")
+
+    async def saw(self, seen: Sequence[tuple[str, str, int, str]]) -> None:
+        """(user, device, time in ms, address)."""
+        await self._database.execute(
+            """UPDATE devices d SET last_seen_ts = s.ts, last_seen_ip = s.ip
+                 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) s(user_id, device_id, ts, ip)
+                WHERE d.user_id = s.user_id AND d.device_id = s.device_id""",
+            *map(list, zip(*seen, strict=True)),
+        )
+
+    # ----------------------------------------------------------------------------------------------------- tokens
+
+    async def add_tokens(
+        self, user_id: str, device_id: str, access: bytes, expires_ts: int | None, refresh: bytes | None
+    ) -> None:
+        async with self._database.transaction() as connection:
+            # a new sign-in on a device ends the earlier one
+            await connection.execute(
+                "DELETE FROM access_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id
+            )
+            await connection.execute(
+                "DELETE FROM refresh_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id
+            )
+            if refresh is not None:
+                await connection.execute(
+                    "INSERT INTO refresh_tokens (token_hash, user_id, device_id) VALUES ($1, $2, $3)",
+                    refresh,
+                    user_id,
+                    device_id,
+                )
+            await connection.execute(
+                "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)", access, user_id, device_id, expires_ts, refresh
+            )
+
+    async def find_access_token(self, token_hash: bytes) -> Row | None:
+        return await self._database.fetchrow(
+            """SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, u.deactivated
+                 FROM access_tokens t JOIN users u USING (user_id) WHERE t.token_hash = $1""",
+            token_hash,
+        )
+
+    async def find_refresh_token(self, token_hash: bytes) -> Row | None:
+        return await self._database.fetchrow(
+            "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1", token_hash
+        )
+
+    async def rotate(self, old: bytes, row: Row, access: bytes, expires_ts: int, refresh: bytes) -> None:
+        """The old refresh token stays valid until one of the new tokens is used: the answer may be lost."""
+        async with self._database.transaction() as connection:
+            if row["successor_hash"] is not None:
+                await connection.execute("DELETE FROM access_tokens WHERE refresh_hash = $1", row["successor_hash"])
+                await connection.execute("DELETE FROM refresh_tokens WHERE token_hash = $1", row["successor_hash"])
+            await connection.execute(
+                "UPDATE refresh_tokens SET successor_hash = $2 WHERE token_hash = $1", old, refresh
+            )
+            await connection.execute(
+                "INSERT INTO refresh_tokens (token_hash, user_id, device_id) VALUES ($1, $2, $3)",
+                refresh, row["user_id"], row["device_id"],
+            )  # fmt: skip
+            await connection.execute(
+                "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)",
+                access, row["user_id"], row["device_id"], expires_ts, refresh,
+            )  # fmt: skip
+
+    async def retire_predecessor(self, refresh: bytes) -> list[bytes]:
+        """A token of a new pair was used: ends the old pair. Returns the access tokens that ended."""
+        rows = await self._database.fetch(
+            """WITH old AS (DELETE FROM refresh_tokens WHERE successor_hash = $1 RETURNING token_hash)
+               DELETE FROM access_tokens WHERE refresh_hash IN (SELECT token_hash FROM old) RETURNING token_hash""",
+            refresh,
+        )
+        return [row["token_hash"] for row in rows]

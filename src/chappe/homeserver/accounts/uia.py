@@ -1,0 +1,132 @@
+"""User-Interactive Authentication (client-server API, "User-Interactive Authentication API").
+
+A session belongs to one purpose, one user and one request body; what was proven cannot be used for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+
+Flows = Sequence[Sequence[str]]
+DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.login.registration_token"
+FACTS_OF_SESSION = "24 hours"
+
+
+class AuthenticationNeeded(MatrixError):
+    """401 with the flows that are left; without an errcode unless a stage has just failed."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__(401, "M_UNAUTHORIZED", "More authentication is needed")
+        self._body = body
+
+    def body(self) -> dict[str, Any]:
+        return self._body
+
+
+class UserInteractiveAuth:
+    def __init__(self, database: Database, accounts: Accounts) -> None:
+        self._database, self._accounts = database, accounts
+
+    async def require(
+        self, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str
+    ) -> dict[str, Any]:
+        """Returns what was proven once a flow is complete; raises the 401 that asks the client to go on until then.
+
+        `body`: the whole request body, `auth` included.
+        """
+        auth = body.get("auth")
+        digest = hashlib.sha256(canonical_json({k: v for k, v in body.items() if k != "auth"})).digest()
+        if type(auth) is not dict:
+            raise self._ask(await self._new_session(purpose, digest, user_id), flows, [])
+        session = auth.get("session")
+        if session is None:
+            session = await self._new_session(purpose, digest, user_id)
+        completed, facts = await self._load(session, purpose, digest, user_id)
+        stage = auth.get("type")
+        if stage is not None and stage not in completed:
+            try:
+                facts.update(await self._prove(stage, auth, flows, user_id, server_name))
+            except MatrixError as error:
+                raise self._ask(session, flows, completed, error) from None
+            completed.append(stage)
+            await self._database.execute(
+                "UPDATE uia_sessions SET completed = $2, facts = $3 WHERE session = $1",
+                session,
+                completed,
+                orjson.dumps(facts),
+            )
+        if not any(set(flow) <= set(completed) for flow in flows):
+            raise self._ask(session, flows, completed)
+        await self._database.execute("DELETE FROM uia_sessions WHERE session = $1", session)
+        return facts
+
+    async def _new_session(self, purpose: str, digest: bytes, user_id: str | None) -> str:
+        session = secrets.token_urlsafe(18)
+        await self._database.execute(
+            "INSERT INTO uia_sessions (session, purpose, body, user_id) VALUES ($1, $2, $3, $4)",
+            session, purpose, digest, user_id,
+        )  # fmt: skip
+        return session
+
+    async def _load(
+        self, session: object, purpose: str, digest: bytes, user_id: str | None
+    ) -> tuple[list[str], dict[str, Any]]:
+        row = None
+        if type(session) is str:
+            row = await self._database.fetchrow(
+                "SELECT purpose, body, user_id, completed, facts FROM uia_sessions WHERE session = $1", session
+            )
+        if row is None or row["purpose"] != purpose or row["user_id"] != user_id:
+            raise MatrixError(400, "M_UNKNOWN", "This authentication session does not exist or has expired")
+        if user_id is not None and row["body"] != digest:
+            raise Forbidden("The request has changed since its authentication began: please start again")
+        return list(row["completed"]), orjson.loads(row["facts"])
+
+    @staticmethod
+    def _ask(session: str, flows: Flows, completed: list[str], error: MatrixError | None = None) -> MatrixError:
+        body: dict[str, Any] = {
+            "flows": [{"stages": list(flow)} for flow in flows], "params": {}, "session": session, "completed": completed,
+        }  # fmt: skip
+        if error is not None:
+            body |= {"errcode": error.errcode, "error": error.message}
+        return AuthenticationNeeded(body)
+
+    async def _prove(
+        self, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str
+    ) -> dict[str, Any]:
+        if not any(stage in flow for flow in flows):
+            raise MatrixError(401, "M_UNRECOGNIZED", "This kind of authentication is not offered here")
+        if stage == DUMMY:
+            return {}
+        if stage == REGISTRATION_TOKEN:
+            token = auth.get("token")
+            if type(token) is not str or not await self._is_good_token(token):
+                raise MatrixError(401, "M_UNAUTHORIZED", "This registration token is not valid")
+            return {"registration_token": token}
+        password = auth.get("password")
+        identifier = auth.get("identifier") or {"type": "m.id.user", "user": auth.get("user", user_id)}
+        if type(password) is not str or type(identifier) is not dict:
+            raise MatrixError(400, "M_MISSING_PARAM", "The password is missing")
+        if await self._accounts.identify(identifier, server_name) != user_id:
+            raise Forbidden("Please prove that you are the owner of this account")
+        await self._accounts.check_password(user_id or "", password)
+        return {"password": True}
+
+    async def _is_good_token(self, token: str) -> bool:
+        first = await self._accounts.first_administrator_token()
+        if first is not None and secrets.compare_digest(token.encode(), first.encode()):
+            return True
+        return await self._accounts.registration_token_is_valid(token)
+
+    async def prune(self) -> None:
+        await self._database.execute(f"DELETE FROM uia_sessions WHERE created < now() - interval '{FACTS_OF_SESSION}'")

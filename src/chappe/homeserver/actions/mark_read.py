@@ -1,0 +1,51 @@
+"""Receipts and the fully-read marker, set through any of the routes that set them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import UserId, parse_event_id
+from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.receipts import PRIVATE, READ, UNTHREADED, Receipts
+from chappe.homeserver.rooms.rooms import Rooms
+
+FULLY_READ = "m.fully_read"
+
+
+class MarkRead:
+    def __init__(self, rooms: Rooms, receipts: Receipts, account_data: AccountData) -> None:
+        self._rooms, self._receipts, self._account_data = rooms, receipts, account_data
+
+    async def receipt(self, user_id: UserId, room_id: str, receipt_type: str, event_id: str, thread: Any) -> None:
+        """`thread`: None (unthreaded), "main", or a thread root's id. A receipt for an unknown event changes nothing."""
+        room = await self._rooms.require_joined(user_id, room_id)
+        if receipt_type == FULLY_READ:
+            if thread is not None:
+                raise BadRequest("The fully-read marker has no thread", "M_INVALID_PARAM")
+            return await self.fully_read(user_id, room_id, event_id)
+        if receipt_type not in (READ, PRIVATE):
+            raise BadRequest(f"Unknown receipt type {receipt_type[:60]!r}", "M_INVALID_PARAM")
+        if thread is not None and (type(thread) is not str or not thread or (thread != "main" and thread[0] != "$")):
+            raise BadRequest("thread_id must be `main` or an event id", "M_INVALID_PARAM")
+        event = await self._rooms.timeline.find(room, parse_event_id(event_id))
+        if event is not None:
+            await self._receipts.set(
+                user_id, room.number, receipt_type, thread or UNTHREADED, event_id, event.position, self._rooms.now_ms()
+            )
+        return None
+
+    async def fully_read(self, user_id: UserId, room_id: str, event_id: str) -> None:
+        """Moves forward only."""
+        room = await self._rooms.require_joined(user_id, room_id)
+        event = await self._rooms.timeline.find(room, parse_event_id(event_id))
+        if event is None:
+            raise BadRequest("There is no such event in this room", "M_INVALID_PARAM")
+        old = await self._account_data.find(user_id, room_id, FULLY_READ)
+        if old is not None:
+            before = await self._rooms.timeline.find(room, str(orjson.loads(old).get("event_id")))
+            if before is not None and before.position >= event.position:
+                return
+        await self._account_data.write(user_id, room_id, FULLY_READ, {"event_id": event_id})

@@ -1,0 +1,76 @@
+"""Account data and tags (account-data.yaml, tags.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.canonical_json import check_depth
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.homeserver.modules.account_data import GLOBAL, MAX_BYTES, AccountData
+from chappe.homeserver.modules.push.rules import PushRules
+
+_USER = "/_matrix/client/v3/user/{userId}"
+LIMIT = MAX_BYTES + 1024
+
+
+class AccountDataApi:
+    def __init__(self, account_data: AccountData, push_rules: PushRules) -> None:
+        self._account_data, self._push_rules = account_data, push_rules
+
+    @endpoint("GET", _USER + "/account_data/{type}", auth=GUEST_AUTH)
+    async def get(self, request: Request) -> Answer:
+        _require_own(request)
+        if request.params["type"] == "m.push_rules":
+            return {"global": await self._push_rules.rules(request.user_id)}
+        return await self._account_data.get(request.user_id, GLOBAL, request.params["type"])
+
+    @endpoint("PUT", _USER + "/account_data/{type}", auth=GUEST_AUTH, body_limit=LIMIT)
+    async def set(self, request: Request) -> Answer:
+        _require_own(request)
+        content = await request.json_object()
+        check_depth(content)
+        await self._account_data.set(request.user_id, GLOBAL, request.params["type"], content)
+        return {}
+
+    @endpoint("GET", _USER + "/rooms/{roomId}/account_data/{type}", auth=GUEST_AUTH)
+    async def get_of_room(self, request: Request) -> Answer:
+        _require_own(request)
+        room_id = parse_room_id(request.params["roomId"])
+        return await self._account_data.get(request.user_id, room_id, request.params["type"])
+
+    @endpoint("PUT", _USER + "/rooms/{roomId}/account_data/{type}", auth=GUEST_AUTH, body_limit=LIMIT)
+    async def set_of_room(self, request: Request) -> Answer:
+        _require_own(request)
+        content = await request.json_object()
+        room_id = parse_room_id(request.params["roomId"])
+        await self._account_data.set(request.user_id, room_id, request.params["type"], content)
+        return {}
+
+    @endpoint("GET", _USER + "/rooms/{roomId}/tags", auth=GUEST_AUTH)
+    async def tags(self, request: Request) -> Answer:
+        _require_own(request)
+        return {"tags": await self._account_data.tags(request.user_id, parse_room_id(request.params["roomId"]))}
+
+    @endpoint("PUT", _USER + "/rooms/{roomId}/tags/{tag}", auth=GUEST_AUTH)
+    async def set_tag(self, request: Request) -> Answer:
+        _require_own(request)
+        body = await request.json_object()
+        order = body.get("order")
+        if order is not None and type(order) not in (int, float):
+            raise BadRequest("`order` must be a number")
+        room_id = parse_room_id(request.params["roomId"])
+        await self._account_data.set_tag(request.user_id, room_id, request.params["tag"], body)
+        return {}
+
+    @endpoint("DELETE", _USER + "/rooms/{roomId}/tags/{tag}", auth=GUEST_AUTH)
+    async def delete_tag(self, request: Request) -> Answer:
+        _require_own(request)
+        room_id = parse_room_id(request.params["roomId"])
+        await self._account_data.set_tag(request.user_id, room_id, request.params["tag"], None)
+        return {}
+
+
+def _require_own(request: Request) -> None:
+    if request.params["userId"] != request.user_id:
+        raise Forbidden("You may use your own account data only")

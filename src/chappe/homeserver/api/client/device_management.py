@@ -1,0 +1,81 @@
+"""Devices (device_management.yaml)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.uia import PASSWORD, UserInteractiveAuth
+from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+
+MAX_DISPLAY_NAME = 100
+
+
+class UpdateDevice(msgspec.Struct):
+    display_name: str | None = None
+
+
+class DeleteDevices(msgspec.Struct):
+    devices: list[str]
+
+
+class DeviceManagement:
+    def __init__(self, store: AccountStore, sessions: Sessions, uia: UserInteractiveAuth, keys: DeviceKeys) -> None:
+        self._store, self._sessions, self._uia, self._keys = store, sessions, uia, keys
+
+    @endpoint("GET", "/_matrix/client/v3/devices", auth=GUEST_AUTH)
+    async def list(self, request: Request) -> Answer:
+        return {"devices": [_device(row) for row in await self._store.devices(request.user_id)]}
+
+    @endpoint("GET", "/_matrix/client/v3/devices/{deviceId}", auth=GUEST_AUTH)
+    async def get(self, request: Request) -> Answer:
+        row = await self._store.device(request.user_id, request.params["deviceId"])
+        if row is None:
+            raise NotFound("You have no such device")
+        return _device(row)
+
+    @endpoint("PUT", "/_matrix/client/v3/devices/{deviceId}", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def update(self, request: Request) -> Answer:
+        body = await request.body_as(UpdateDevice)
+        name = body.display_name
+        if name is not None and len(name) > MAX_DISPLAY_NAME:
+            raise BadRequest(f"A device's name may have {MAX_DISPLAY_NAME} characters at most", "M_TOO_LARGE")
+        if name is None:
+            if await self._store.device(request.user_id, request.params["deviceId"]) is None:
+                raise NotFound("You have no such device")
+            return {}
+        if not await self._store.rename_device(request.user_id, request.params["deviceId"], name):
+            raise NotFound("You have no such device")
+        await self._keys.device_renamed(request.user_id)
+        return {}
+
+    @endpoint("DELETE", "/_matrix/client/v3/devices/{deviceId}", body_limit=SMALL_LIMIT)
+    async def delete(self, request: Request) -> Answer:
+        body = await request.json_object(optional=True)
+        device = request.params["deviceId"]
+        await self._uia.require(
+            f"delete_device {device}", body, [[PASSWORD]], request.user_id, domain_of(request.user_id)
+        )
+        await self._sessions.remove_devices(request.user_id, [device])
+        return {}
+
+    @endpoint("POST", "/_matrix/client/v3/delete_devices", body_limit=SMALL_LIMIT)
+    async def delete_several(self, request: Request) -> Answer:
+        body = await request.json_object()
+        devices = convert(body, DeleteDevices).devices
+        await self._uia.require("delete_devices", body, [[PASSWORD]], request.user_id, domain_of(request.user_id))
+        await self._sessions.remove_devices(request.user_id, devices)
+        return {}
+
+
+def _device(row: Any) -> dict[str, Any]:
+    return {
+        key: row[key] for key in ("device_id", "display_name", "last_seen_ts", "last_seen_ip") if row[key] is not None
+    }

@@ -1,0 +1,118 @@
+"""End-to-end encryption (keys.yaml, cross_signing.yaml, to_device.yaml)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chappe.homeserver.accounts.uia import PASSWORD, UserInteractiveAuth
+from chappe.homeserver.api.client.room_send import transaction_key
+from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.canonical_json import check_canonical
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.to_device import ToDevice
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.sync.device_lists import DeviceLists
+from chappe.homeserver.sync.token import parse_position
+
+MAX_RECIPIENTS = 10_000
+
+
+class KeysQuery(msgspec.Struct):
+    device_keys: dict[str, list[str]]
+    timeout: int = 10_000
+
+
+class KeysClaim(msgspec.Struct):
+    one_time_keys: dict[str, dict[str, str]]
+    timeout: int = 10_000
+
+
+class SendToDevice(msgspec.Struct):
+    messages: dict[str, dict[str, dict[str, Any]]]
+
+
+class Keys:
+    def __init__(
+        self, keys: DeviceKeys, to_device: ToDevice, uia: UserInteractiveAuth, rooms: Rooms, device_lists: DeviceLists
+    ) -> None:
+        self._keys, self._to_device, self._uia = keys, to_device, uia
+        self._rooms, self._device_lists = rooms, device_lists
+
+    @endpoint(
+        "POST",
+        "/_matrix/client/v3/keys/upload",
+        "/_matrix/client/v3/keys/upload/{deviceId}",
+        auth=GUEST_AUTH,
+        limit="keys",
+    )
+    async def upload(self, request: Request) -> Answer:
+        body = await request.json_object(optional=True)
+        check_canonical(body)
+        counts = await self._keys.upload(request.user_id, request.requester.device_id, body)
+        return {"one_time_key_counts": counts}
+
+    @endpoint("POST", "/_matrix/client/v3/keys/query", auth=GUEST_AUTH, limit="keys")
+    async def query(self, request: Request) -> Answer:
+        body = convert(await request.json_object(), KeysQuery)
+        for user in body.device_keys:
+            parse_user_id(user)
+        return await self._keys.query(request.user_id, body.device_keys)
+
+    @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys")
+    async def claim(self, request: Request) -> Answer:
+        body = convert(await request.json_object(), KeysClaim)
+        for user in body.one_time_keys:
+            parse_user_id(user)
+        return {"one_time_keys": await self._keys.claim(body.one_time_keys), "failures": {}}
+
+    @endpoint("GET", "/_matrix/client/v3/keys/changes")
+    async def changes(self, request: Request) -> Answer:
+        positions = []
+        for name in ("from", "to"):
+            text = request.query(name)
+            if text is None:
+                raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
+            positions.append(parse_position(text))
+        memberships = await self._rooms.memberships.of(request.user_id)
+        changed, left = await self._device_lists.between(
+            request.user_id, memberships, positions[0], positions[1], None, None
+        )
+        return {"changed": changed, "left": left}
+
+    @endpoint(
+        "POST", "/_matrix/client/v3/keys/device_signing/upload", "/_matrix/client/unstable/keys/device_signing/upload"
+    )
+    async def device_signing(self, request: Request) -> Answer:
+        body = await request.json_object()
+        check_canonical(body)
+        user_id = request.user_id
+        known = await self._keys.has_cross_signing(user_id)
+        if known and not await self._keys.same_cross_signing_keys(user_id, body):
+            await self._uia.require("device_signing", body, [[PASSWORD]], user_id, domain_of(user_id))
+        await self._keys.upload_cross_signing_keys(user_id, body)
+        return {}
+
+    @endpoint("POST", "/_matrix/client/v3/keys/signatures/upload", "/_matrix/client/unstable/keys/signatures/upload")
+    async def signatures(self, request: Request) -> Answer:
+        body = await request.json_object()
+        check_canonical(body)
+        return {"failures": await self._keys.upload_signatures(request.user_id, body)}
+
+    @endpoint("PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", auth=GUEST_AUTH)
+    async def send_to_device(self, request: Request) -> Answer:
+        body = convert(await request.json_object(), SendToDevice)
+        check_canonical(body.messages)
+        for user in body.messages:
+            parse_user_id(user)
+        if sum(map(len, body.messages.values())) > MAX_RECIPIENTS:
+            raise BadRequest(f"At most {MAX_RECIPIENTS} recipients at once", "M_INVALID_PARAM")
+        event_type = request.params["eventType"]
+        devices = await self._keys.device_ids(body.messages)
+        txn = transaction_key(request, f"to_device\x1f{event_type}")
+        await self._to_device.send(request.user_id, event_type, body.messages, devices, txn)
+        return {}

@@ -1,0 +1,100 @@
+"""Membership (joining.yaml, inviting.yaml, leaving.yaml, kicking.yaml, banning.yaml, knocking.yaml, list_joined_rooms.yaml)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
+from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
+
+_ROOM = "/_matrix/client/v3/rooms/{roomId}"
+
+
+class Reason(msgspec.Struct):
+    reason: str | None = None
+
+
+class Target(msgspec.Struct):
+    user_id: str
+    reason: str | None = None
+
+
+class Membership:
+    def __init__(self, rooms: Rooms, changes: MembershipChanges, aliases: Aliases, limits: RateLimits) -> None:
+        self._rooms, self._changes, self._aliases, self._limits = rooms, changes, aliases, limits
+
+    @endpoint("GET", "/_matrix/client/v3/joined_rooms", auth=GUEST_AUTH)
+    async def joined_rooms(self, request: Request) -> Answer:
+        return {"joined_rooms": [m.room_id for m in await self._rooms.memberships.joined(request.user_id)]}
+
+    @endpoint("POST", "/_matrix/client/v3/join/{roomIdOrAlias}", auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT)
+    async def join_by_alias(self, request: Request) -> Answer:
+        return await self._join(request, await self._room_or_alias(request))
+
+    @endpoint("POST", _ROOM + "/join", auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT)
+    async def join(self, request: Request) -> Answer:
+        return await self._join(request, parse_room_id(request.params["roomId"]))
+
+    async def _join(self, request: Request, room_id: str) -> Answer:
+        reason = (await request.body_as(Reason, optional=True)).reason
+        extra = {} if reason is None else {"reason": reason}
+        return {"room_id": await self._changes.join(request.user_id, room_id, extra)}
+
+    async def _room_or_alias(self, request: Request) -> str:
+        name = request.params["roomIdOrAlias"]
+        if name[:1] not in ("!", "#"):
+            raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
+        return parse_room_id(await self._aliases.room_id_of(name))
+
+    @endpoint("POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", limit="join", body_limit=SMALL_LIMIT)
+    async def knock(self, request: Request) -> Answer:
+        room_id = await self._room_or_alias(request)
+        reason = (await request.body_as(Reason, optional=True)).reason
+        return {"room_id": await self._changes.knock(request.user_id, room_id, reason)}
+
+    @endpoint("POST", _ROOM + "/invite", limit="invite", body_limit=SMALL_LIMIT)
+    async def invite(self, request: Request) -> Answer:
+        room_id = parse_room_id(request.params["roomId"])
+        body = await request.json_object()
+        if "user_id" not in body and {"id_server", "medium", "address"} & body.keys():
+            raise BadRequest("Inviting by e-mail needs an identity server; none is configured", "M_THREEPID_DENIED")
+        target = convert(body, Target)
+        extra = {} if target.reason is None else {"reason": target.reason}
+        await self._changes.invite(request.user_id, room_id, parse_user_id(target.user_id), extra)
+        return {}
+
+    @endpoint("POST", _ROOM + "/leave", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def leave(self, request: Request) -> Answer:
+        room_id = parse_room_id(request.params["roomId"])
+        await self._changes.leave(request.user_id, room_id, (await request.body_as(Reason, optional=True)).reason)
+        return {}
+
+    @endpoint("POST", _ROOM + "/forget", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def forget(self, request: Request) -> Answer:
+        await request.json_object(optional=True)
+        await self._changes.forget(request.user_id, parse_room_id(request.params["roomId"]))
+        return {}
+
+    @endpoint("POST", _ROOM + "/kick", body_limit=SMALL_LIMIT)
+    async def kick(self, request: Request) -> Answer:
+        room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
+        await self._changes.kick(request.user_id, room_id, parse_user_id(body.user_id), body.reason)
+        return {}
+
+    @endpoint("POST", _ROOM + "/ban", body_limit=SMALL_LIMIT)
+    async def ban(self, request: Request) -> Answer:
+        room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
+        await self._changes.ban(request.user_id, room_id, parse_user_id(body.user_id), body.reason)
+        return {}
+
+    @endpoint("POST", _ROOM + "/unban", body_limit=SMALL_LIMIT)
+    async def unban(self, request: Request) -> Answer:
+        room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
+        await self._changes.unban(request.user_id, room_id, parse_user_id(body.user_id), body.reason)
+        return {}

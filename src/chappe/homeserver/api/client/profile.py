@@ -1,0 +1,54 @@
+"""Profiles (profile.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.canonical_json import check_canonical
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import parse_user_id
+
+_FIELD = "/_matrix/client/v3/profile/{userId}/{keyName}"
+
+
+class Profile:
+    def __init__(self, accounts: Accounts, set_field: SetProfileField) -> None:
+        self._accounts, self._set_field = accounts, set_field
+
+    @endpoint("GET", "/_matrix/client/v3/profile/{userId}", auth=NO_AUTH)
+    async def get(self, request: Request) -> Answer:
+        return dict(await self._accounts.profile(parse_user_id(request.params["userId"])))
+
+    @endpoint("GET", _FIELD, auth=NO_AUTH)
+    async def get_field(self, request: Request) -> Answer:
+        name = request.params["keyName"]
+        profile = await self._accounts.profile(parse_user_id(request.params["userId"]))
+        if name not in profile:
+            if name in ("displayname", "avatar_url"):
+                return {}
+            raise NotFound("The profile has no such field")
+        return {name: profile[name]}
+
+    @endpoint("PUT", _FIELD, limit="account", body_limit=SMALL_LIMIT)
+    async def set_field(self, request: Request) -> Answer:
+        name = request.params["keyName"]
+        self._require_own(request)
+        body = await request.json_object()
+        if name not in body:
+            raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
+        check_canonical(body[name])
+        await self._set_field(request.user_id, name, body[name])
+        return {}
+
+    @endpoint("DELETE", _FIELD, limit="account")
+    async def delete_field(self, request: Request) -> Answer:
+        self._require_own(request)
+        await self._set_field(request.user_id, request.params["keyName"], None)
+        return {}
+
+    @staticmethod
+    def _require_own(request: Request) -> None:
+        if parse_user_id(request.params["userId"]) != request.user_id and not request.requester.is_admin:
+            raise Forbidden("You may change your own profile only")

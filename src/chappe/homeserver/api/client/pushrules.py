@@ -1,0 +1,63 @@
+"""Push rules (pushrules.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.modules.push.rules import PushRules
+
+_RULES = "/_matrix/client/v3/pushrules"
+_RULE = _RULES + "/global/{kind}/{ruleId}"
+
+
+class PushRulesApi:
+    def __init__(self, rules: PushRules) -> None:
+        self._rules = rules
+
+    @endpoint("GET", _RULES, _RULES + "/", auth=GUEST_AUTH)
+    async def all(self, request: Request) -> Answer:
+        return {"global": await self._rules.rules(request.user_id)}
+
+    @endpoint("GET", _RULES + "/global", _RULES + "/global/", auth=GUEST_AUTH)
+    async def of_scope(self, request: Request) -> Answer:
+        return dict(await self._rules.rules(request.user_id))
+
+    @endpoint("GET", _RULE, auth=GUEST_AUTH)
+    async def get(self, request: Request) -> Answer:
+        return await self._rules.rule(request.user_id, request.params["kind"], request.params["ruleId"])
+
+    @endpoint("PUT", _RULE, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def put(self, request: Request) -> Answer:
+        await self._rules.put(
+            request.user_id, request.params["kind"], request.params["ruleId"], await request.json_object(),
+            request.query("before"), request.query("after"),
+        )  # fmt: skip
+        return {}
+
+    @endpoint("DELETE", _RULE, auth=GUEST_AUTH)
+    async def delete(self, request: Request) -> Answer:
+        await self._rules.delete(request.user_id, request.params["kind"], request.params["ruleId"])
+        return {}
+
+    @endpoint("GET", _RULE + "/{attribute}", auth=GUEST_AUTH)
+    async def attribute(self, request: Request) -> Answer:
+        name = _attribute(request)
+        rule = await self._rules.rule(request.user_id, request.params["kind"], request.params["ruleId"])
+        return {name: rule[name]}
+
+    @endpoint("PUT", _RULE + "/{attribute}", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def set_attribute(self, request: Request) -> Answer:
+        name = _attribute(request)
+        body = await request.json_object()
+        if name not in body:
+            raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
+        await self._rules.change(request.user_id, request.params["kind"], request.params["ruleId"], name, body[name])
+        return {}
+
+
+def _attribute(request: Request) -> str:
+    name = request.params["attribute"]
+    if name not in ("enabled", "actions"):
+        raise BadRequest("A push rule has the attributes `enabled` and `actions`", "M_INVALID_PARAM")
+    return name

@@ -1,0 +1,85 @@
+"""`POST /register` and its companions (registration.yaml, registration_tokens.yaml)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chappe.config import Registration as Settings
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.uia import DUMMY, REGISTRATION_TOKEN, UserInteractiveAuth
+from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.outbound.domains import Domains
+
+
+class RegisterRequest(msgspec.Struct):
+    username: str | None = None
+    password: str | None = None
+    device_id: str | None = None
+    initial_device_display_name: str | None = None
+    inhibit_login: bool = False
+    refresh_token: bool = False
+
+
+class Registration:
+    def __init__(
+        self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains
+    ) -> None:
+        self._settings, self._accounts, self._sessions = settings, accounts, sessions
+        self._uia, self._domains = uia, domains
+
+    @endpoint("POST", "/_matrix/client/v3/register", auth=NO_AUTH, limit="register", body_limit=SMALL_LIMIT)
+    async def register(self, request: Request) -> Answer:
+        raw = await request.json_object(optional=True)
+        body = convert(raw, RegisterRequest)
+        kind = request.query_choice("kind", ("user", "guest"), "user")
+        domain = self._domains.of_host(request.host)
+        if kind == "guest":
+            return await self._guest(body, domain)
+        first = await self._accounts.first_administrator_token() is not None
+        if not (self._settings.open or self._settings.by_token or first):
+            raise Forbidden("Registration is closed: ask your administrator for an account")
+        user_id = self._accounts.user_id_for(body.username or self._accounts.free_localpart(), domain)
+        if body.username is not None:
+            await self._accounts.require_available(user_id)
+        if body.password is not None:
+            self._accounts.passwords.check_strength(body.password)
+        flows = [[DUMMY]] if self._settings.open else [[REGISTRATION_TOKEN]]
+        facts = await self._uia.require("register", raw, flows, None, domain)
+        if body.password is None:
+            raise BadRequest("A password is needed", "M_MISSING_PARAM")
+        token = facts.get("registration_token")
+        administrator = first and token == await self._accounts.first_administrator_token() and token is not None
+        if token is not None and not administrator and not await self._accounts.use_registration_token(token):
+            raise Forbidden("This registration token has been used up")
+        await self._accounts.register(user_id, body.password, is_admin=administrator, facts=facts)
+        if body.inhibit_login:
+            return {"user_id": user_id}
+        tokens = await self._sessions.sign_in(
+            user_id, body.device_id, body.initial_device_display_name, body.refresh_token
+        )
+        return tokens.answer()
+
+    async def _guest(self, body: RegisterRequest, domain: str) -> Answer:
+        if not self._settings.guests:
+            raise Forbidden("This server has no guest accounts", "M_GUEST_ACCESS_FORBIDDEN")
+        user_id = self._accounts.user_id_for(self._accounts.free_localpart(), domain)
+        await self._accounts.register(user_id, None, is_guest=True)
+        return (await self._sessions.sign_in(user_id, None, body.initial_device_display_name, False)).answer()
+
+    @endpoint("GET", "/_matrix/client/v3/register/available", auth=NO_AUTH, limit="register")
+    async def available(self, request: Request) -> Answer:
+        name = request.query("username")
+        if name is None:
+            raise BadRequest("`username` is missing", "M_MISSING_PARAM")
+        await self._accounts.require_available(self._accounts.user_id_for(name, self._domains.of_host(request.host)))
+        return {"available": True}
+
+    @endpoint("GET", "/_matrix/client/v1/register/m.login.registration_token/validity", auth=NO_AUTH, limit="register")
+    async def token_validity(self, request: Request) -> Answer:
+        token = request.query("token")
+        if token is None:
+            raise BadRequest("`token` is missing", "M_MISSING_PARAM")
+        return {"valid": await self._accounts.registration_token_is_valid(token)}

@@ -1,0 +1,57 @@
+"""Sending messages, state and redactions (room_send.yaml, room_state.yaml, redaction.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
+from chappe.homeserver.rooms.rooms import Rooms
+
+_ROOM = "/_matrix/client/v3/rooms/{roomId}"
+
+
+def transaction_key(request: Request, route: str) -> str:
+    """Transaction ids are a device's own, per route."""
+    requester = request.requester
+    return "\x1f".join((requester.user_id, requester.device_id, route, request.params["txnId"]))
+
+
+class RoomSend:
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT)
+    async def send(self, request: Request) -> Answer:
+        room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
+        content = await request.json_object()
+        txn = transaction_key(request, f"{room_id}\x1f{event_type}")
+        return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn)}
+
+    @endpoint("PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT)
+    async def redact(self, request: Request) -> Answer:
+        room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
+        body = await request.json_object(optional=True)
+        reason = body.get("reason")
+        if reason is not None and type(reason) is not str:
+            raise BadRequest("`reason` must be a string")
+        content = {} if reason is None else {"reason": reason}
+        txn = transaction_key(request, f"{room_id}\x1fredact\x1f{event_id}")
+        return {"event_id": await self._rooms.redact(request.user_id, room_id, event_id, content, txn)}
+
+    @endpoint(
+        "PUT", _ROOM + "/state/{eventType}/{stateKey}", _ROOM + "/state/{eventType}", _ROOM + "/state/{eventType}/",
+        limit="message", body_limit=SMALL_LIMIT,
+    )  # fmt: skip
+    async def set_state(self, request: Request) -> Answer:
+        room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
+        content = await request.json_object()
+        state_key = request.params.get("stateKey", "")
+        return {"event_id": await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content)}
+
+
+def _event_type(request: Request) -> str:
+    event_type = request.params["eventType"]
+    if not event_type or len(event_type.encode()) > 255:
+        raise BadRequest("An event type has 1 to 255 bytes", "M_INVALID_PARAM")
+    return event_type

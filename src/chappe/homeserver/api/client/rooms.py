@@ -1,0 +1,171 @@
+"""Reading a room (rooms.yaml, event_context.yaml, message_pagination.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.canonical_json import parse_json
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, parse_room_event_filter, passes_event
+from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.sync.token import parse_position, position_token
+
+_ROOM = "/_matrix/client/v3/rooms/{roomId}"
+MAX_PAGE = 1000
+MEMBERSHIPS = ("join", "invite", "leave", "ban", "knock")
+
+
+class RoomReads:
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    async def _room(self, request: Request) -> LiveRoom:
+        return await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
+
+    # ----------------------------------------------------------------------------------------------------- timeline
+
+    @endpoint("GET", _ROOM + "/messages", auth=GUEST_AUTH)
+    async def messages(self, request: Request) -> Answer:
+        backwards = request.query_choice("dir", ("b", "f"), None) == "b"
+        limit = request.query_int("limit", 10, 1, MAX_PAGE)
+        start, stop = _position(request, "from"), _position(request, "to")
+        event_filter = _filter(request)
+        room = await self._room(request)
+        page = await self._rooms.timeline.page(request.user_id, room, start, stop, backwards, limit, event_filter)
+        parts = [
+            b'{"chunk":[',
+            _events(request, page.events),
+            b'],"start":"',
+            position_token(page.start).encode(),
+            b'"',
+        ]
+        if page.end is not None:
+            parts += [b',"end":"', position_token(page.end).encode(), b'"']
+        if event_filter.lazy_load_members:
+            members = await self._members_of(request, room, page.events)
+            parts += [b',"state":[', b",".join(e.for_joined() for e in members), b"]"]
+        return b"".join([*parts, b"}"])
+
+    async def _members_of(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[RoomEvent]:
+        state = await self._rooms.timeline.state_at(request.user_id, room)
+        senders = dict.fromkeys(e.sender for e, _ in events)
+        return [member for sender in senders if (member := state.get(("m.room.member", sender))) is not None]
+
+    @endpoint("GET", _ROOM + "/context/{eventId}", auth=GUEST_AUTH)
+    async def context(self, request: Request) -> Answer:
+        limit = request.query_int("limit", 10, 0, MAX_PAGE)
+        event_filter = _filter(request)
+        event_id = parse_event_id(request.params["eventId"])
+        room = await self._room(request)
+        event, membership = await self._rooms.timeline.event(request.user_id, room, event_id)
+        timeline, user = self._rooms.timeline, request.user_id
+        before = after = None
+        if half := (limit + 1) // 2:
+            before = await timeline.page(user, room, event.position - 1, None, True, half, event_filter)
+        if rest := limit // 2:
+            after = await timeline.page(user, room, event.position, None, False, rest, event_filter)
+        around = [*(before.events if before else ()), (event, membership), *(after.events if after else ())]
+        state = await timeline.state_at(user, room, max(e.position for e, _ in around))
+        if event_filter.lazy_load_members:
+            senders = {e.sender for e, _ in around}
+            state = {k: e for k, e in state.items() if k[0] != "m.room.member" or k[1] in senders}
+        shown = [e for e in state.values() if _passes(event_filter, room, e)]
+        last = after.events[-1][0].position if after and after.events else event.position
+        first = before.end if before and before.end is not None else event.position - 1
+        return b"".join((
+            b'{"event":', _events(request, [(event, membership)]),
+            b',"events_before":[', _events(request, before.events if before else []),
+            b'],"events_after":[', _events(request, after.events if after else []),
+            b'],"state":[', b",".join(e.for_joined() for e in shown),
+            b'],"start":"', position_token(first).encode(), b'","end":"', position_token(last).encode(), b'"}',
+        ))  # fmt: skip
+
+    @endpoint("GET", _ROOM + "/event/{eventId}", auth=GUEST_AUTH)
+    async def event(self, request: Request) -> Answer:
+        event_id, room_id = parse_event_id(request.params["eventId"]), parse_room_id(request.params["roomId"])
+        room = await self._rooms.require(room_id)
+        return _events(request, [await self._rooms.timeline.event(request.user_id, room, event_id)])
+
+    # -------------------------------------------------------------------------------------------------------- state
+
+    @endpoint("GET", _ROOM + "/state", auth=GUEST_AUTH)
+    async def state(self, request: Request) -> Answer:
+        room = await self._room(request)
+        state = await self._rooms.timeline.state_at(request.user_id, room)
+        return b"[" + b",".join(e.for_joined() for e in state.values()) + b"]"
+
+    @endpoint(
+        "GET", _ROOM + "/state/{eventType}/{stateKey}", _ROOM + "/state/{eventType}", _ROOM + "/state/{eventType}/",
+        auth=GUEST_AUTH,
+    )  # fmt: skip
+    async def state_event(self, request: Request) -> Answer:
+        shape = request.query_choice("format", ("content", "event"), "content")
+        room_id = parse_room_id(request.params["roomId"])
+        event = await self._rooms.state_event(
+            request.user_id, room_id, request.params["eventType"], request.params.get("stateKey", "")
+        )
+        return event.for_joined() if shape == "event" else orjson.dumps(event.content)
+
+    @endpoint("GET", _ROOM + "/members")
+    async def members(self, request: Request) -> Answer:
+        wanted = _memberships(request, "membership") or set(MEMBERSHIPS)
+        wanted -= _memberships(request, "not_membership")
+        position = _position(request, "at")
+        room = await self._room(request)
+        state = await self._rooms.timeline.state_at(request.user_id, room, position)
+        everybody = len(wanted) == len(MEMBERSHIPS)
+        members = (e for k, e in state.items() if k[0] == "m.room.member" and (everybody or e.membership in wanted))
+        return b'{"chunk":[' + b",".join([e.for_joined() for e in members]) + b"]}"
+
+    @endpoint("GET", _ROOM + "/joined_members")
+    async def joined_members(self, request: Request) -> Answer:
+        room = await self._rooms.require_joined(request.user_id, parse_room_id(request.params["roomId"]))
+        return {"joined": {user: _profile(event.content) for user, event in room.joined.items()}}
+
+
+def _profile(content: dict[str, Any]) -> dict[str, Any]:
+    names = {"display_name": content.get("displayname"), "avatar_url": content.get("avatar_url")}
+    return {key: value for key, value in names.items() if type(value) is str}
+
+
+def _events(request: Request, events: Iterable[Seen]) -> bytes:
+    """Client events, each with the reader's membership at it, and the transaction id if this device sent it."""
+    mine = f"{request.user_id}\x1f{request.requester.device_id}\x1f"
+    return b",".join([
+        e.for_reader(m, e.txn.rsplit("\x1f", 1)[1]) if e.txn is not None and e.txn.startswith(mine)
+        else e.for_joined() if m == "join" else e.for_reader(m) for e, m in events
+    ])  # fmt: skip
+
+
+def _position(request: Request, name: str) -> int | None:
+    text = request.query(name)
+    return None if text is None or text == "" else parse_position(text)
+
+
+def _filter(request: Request) -> RoomEventFilter:
+    text = request.query("filter")
+    if not text:
+        return RoomEventFilter()
+    return parse_room_event_filter(parse_json(text.encode()))
+
+
+def _passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
+    return is_open(event_filter) or passes_event(
+        event_filter, room.room_id, event.type, event.sender, lambda: event.content
+    )
+
+
+def _memberships(request: Request, name: str) -> set[str]:
+    values = set(request.query_all(name))
+    if values - set(MEMBERSHIPS):
+        raise BadRequest(f"`{name}` must be one of {', '.join(MEMBERSHIPS)}", "M_INVALID_PARAM")
+    return values

@@ -1,0 +1,58 @@
+"""`/sync` and filters (sync.yaml, filter.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.canonical_json import parse_json
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.filters import NO_FILTER, Filter, parse_filter
+from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
+from chappe.homeserver.sync.token import parse_sync_token
+
+_FILTER = "/_matrix/client/v3/user/{userId}/filter"
+
+
+class Sync:
+    def __init__(self, engine: SyncEngine, filters: Filters) -> None:
+        self._engine, self._filters = engine, filters
+
+    @endpoint("GET", "/_matrix/client/v3/sync", auth=GUEST_AUTH, features=("org.matrix.msc4222",))
+    async def sync(self, request: Request) -> Answer:
+        since = request.query("since")
+        request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")
+        unstable = request.query_bool("org.matrix.msc4222.use_state_after")
+        state_after = "state_after" if request.query_bool("use_state_after") else None
+        wanted = SyncRequest(
+            since=parse_sync_token(since) if since else None,
+            timeout_ms=request.query_int("timeout", 0),
+            filter=await self._filter(request),
+            full_state=request.query_bool("full_state"),
+            state_after=state_after or ("org.matrix.msc4222.state_after" if unstable else None),
+        )
+        await request.body()
+        return await self._engine.sync(request, wanted)
+
+    async def _filter(self, request: Request) -> Filter:
+        text = request.query("filter")
+        if not text:
+            return NO_FILTER
+        if text.startswith("{"):
+            return parse_filter(parse_json(text.encode()))
+        return await self._filters.get(request.user_id, text)
+
+    @endpoint("POST", _FILTER, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def define_filter(self, request: Request) -> Answer:
+        _require_own(request)
+        return {"filter_id": await self._filters.add(request.user_id, await request.json_object())}
+
+    @endpoint("GET", _FILTER + "/{filterId}", auth=GUEST_AUTH)
+    async def get_filter(self, request: Request) -> Answer:
+        _require_own(request)
+        return await self._filters.raw(request.user_id, request.params["filterId"])
+
+
+def _require_own(request: Request) -> None:
+    if request.params["userId"] != request.user_id:
+        raise Forbidden("Filters are a user's own")

@@ -1,0 +1,52 @@
+"""Discovery (wellknown.yaml), health and metrics."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.request import Request, Response
+from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.outbound.domains import Domains
+from chappe.telemetry import Metrics
+
+_PAGE = """<!doctype html><html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Chappe</title><style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:12vh auto;padding:0 1.5rem}
+code{background:#eef;padding:.1em .3em;border-radius:.2em}</style>
+<h1>Chappe</h1><p lang="fr">Ce serveur de messagerie fonctionne. Dans votre application Matrix, indiquez le serveur
+<code>%(url)s</code>.</p><p lang="en">This messaging server is running. In your Matrix client, enter the server
+<code>%(url)s</code>.</p></html>"""
+
+
+class WellKnown:
+    def __init__(self, database: Database, domains: Domains, metrics: Metrics, public_url: str | None) -> None:
+        self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
+
+    def _url(self, request: Request) -> str:
+        if self._public_url is not None:
+            return self._public_url.rstrip("/")
+        host = request.host or self._domains.default
+        return f"{'https' if request.is_secure else 'http'}://{host}"
+
+    @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
+    async def client(self, request: Request) -> Answer:
+        return {"m.homeserver": {"base_url": self._url(request)}}
+
+    @endpoint("GET", "/", auth=NO_AUTH)
+    async def page(self, request: Request) -> Answer:
+        safe = self._url(request).replace("&", "&amp;").replace("<", "&lt;")
+        page = _PAGE.replace("%(url)s", safe).encode()
+        security = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
+        return Response(200, page, "text/html; charset=utf-8", (security,))
+
+    @endpoint("GET", "/health", auth=NO_AUTH, api="health")
+    async def health(self, request: Request) -> Answer:
+        """200 while the database answers."""
+        try:
+            await self._database.fetchval("SELECT 1")
+        except Exception:
+            raise MatrixError(503, "M_UNKNOWN", "The database does not answer") from None
+        return {"status": "ok"}
+
+    @endpoint("GET", "/metrics", auth=NO_AUTH, api="metrics")
+    async def metrics(self, request: Request) -> Answer:
+        return Response(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,244 @@
+"""Wiring: every part of a node, made once, in order, with what it needs; and a node's life from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from pathlib import Path
+
+import asyncpg
+
+from chappe.config import Config, limits_of
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.passwords import Passwords
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.store import FRAGMENTS as ACCOUNT_FRAGMENTS
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.mark_read import MarkRead
+from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.api.admin.register import SharedSecretRegistration
+from chappe.homeserver.api.client.account import Account
+from chappe.homeserver.api.client.account_data import AccountDataApi
+from chappe.homeserver.api.client.create_room import CreateRoom
+from chappe.homeserver.api.client.device_management import DeviceManagement
+from chappe.homeserver.api.client.directory import Directory
+from chappe.homeserver.api.client.key_backup import KeyBackupApi
+from chappe.homeserver.api.client.keys import Keys
+from chappe.homeserver.api.client.login import Login
+from chappe.homeserver.api.client.membership import Membership
+from chappe.homeserver.api.client.profile import Profile
+from chappe.homeserver.api.client.pushrules import PushRulesApi
+from chappe.homeserver.api.client.receipts import ReceiptsApi
+from chappe.homeserver.api.client.registration import Registration
+from chappe.homeserver.api.client.room_send import RoomSend
+from chappe.homeserver.api.client.rooms import RoomReads
+from chappe.homeserver.api.client.sync import Sync
+from chappe.homeserver.api.client.versions import Versions
+from chappe.homeserver.api.media.content_repo import ContentRepo
+from chappe.homeserver.api.well_known.wellknown import WellKnown
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.group_writer import GroupWriter
+from chappe.homeserver.database.migrations import migrate
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.application import AccessLog, Application
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.router import Route, Router, routes_of
+from chappe.homeserver.http.server import Listener
+from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
+from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.modules.key_backup import KeyBackup
+from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.thumbnails import Thumbnailer
+from chappe.homeserver.modules.push.counts import UnreadCounts
+from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.modules.receipts import Receipts
+from chappe.homeserver.modules.to_device import ToDevice
+from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.outbound.blob_store import BlobStore
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.policy import Policy
+from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.create_room import RoomCreation
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.senders.jobs import Jobs
+from chappe.homeserver.sync.device_lists import DeviceLists
+from chappe.homeserver.sync.engine import SyncEngine, SyncModules
+from chappe.homeserver.sync.notifier import Notifier
+from chappe.telemetry import Metrics
+
+log = logging.getLogger(__name__)
+DAY_OF_POSITIONS = 2_000_000  # transaction ids and headers are kept for at least so many positions
+SHUTDOWN_PATIENCE = 10
+
+
+def system_now_ms() -> int:
+    """The wall clock, in milliseconds: the default of every `now_ms`."""
+    return time.time_ns() // 1_000_000
+
+
+class Homeserver:
+    """One node. `start` … `stop`; with `serve=False` it has no listeners (the command line, while a server runs)."""
+
+    def __init__(self, config: Config, data: Path, database_url: str, policy: Policy | None = None) -> None:
+        self.config, self._data, self._database_url = config, data, database_url
+        self.policy = policy or Policy()
+        self.now_ms = system_now_ms
+        self.listeners: list[Listener] = []
+        self.closing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._database: Database | None = None
+
+    async def start(self, serve: bool = True) -> None:
+        await self._open_database()
+        self._build()
+        if not await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM domains)"):
+            await self.domains.add(self.config.server_name)
+        await self.domains.reload()
+        await self.clock.start()
+        self._tasks = [
+            asyncio.create_task(self.writer.run(), name="group writer"),
+            asyncio.create_task(self.clock.poll(), name="clock"),
+            asyncio.create_task(self.jobs.run(), name="jobs"),
+        ]
+        if serve:
+            await self._listen()
+
+    async def _open_database(self) -> None:
+        connection = await asyncpg.connect(self._database_url, timeout=10)
+        try:
+            await migrate(connection)
+            self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")
+        finally:
+            await connection.close()
+        self._database = await Database.connect(self._database_url)
+
+    @property
+    def database(self) -> Database:
+        assert self._database is not None, "the node has not been started"
+        return self._database
+
+    def _build(self) -> None:
+        config, database, now_ms = self.config, self.database, self.now_ms
+        self.metrics, self.limits = Metrics(), RateLimits(limits_of(config))
+        self.clock = Clock(database)
+        self.writer = GroupWriter(self._database_url, self.clock)
+        self.domains = Domains(database)
+        # accounts
+        store = AccountStore(database)
+        self.writer.register(*ACCOUNT_FRAGMENTS)
+        passwords = Passwords(config.passwords.memory_kib, config.passwords.passes, config.passwords.minimum_length)
+        self.accounts = Accounts(database, store, self.writer, self.clock, self.domains, passwords, self.policy, now_ms)
+        self.sessions = Sessions(store, self.writer, self.clock, now_ms, config.access_token_minutes * 60_000)
+        self.uia = UserInteractiveAuth(database, self.accounts)
+        # rooms
+        self.rooms = Rooms(
+            database, self.clock, self.writer, self.domains, self.policy, now_ms, self._secret, config.live_rooms
+        )
+        profile_of = self.accounts.membership_profile
+        self.aliases = Aliases(database, self.rooms, self.domains)
+        self.membership = MembershipChanges(self.rooms, self.domains, profile_of)
+        self.creation = RoomCreation(self.rooms, self.aliases, self.domains, profile_of, config.default_room_version)
+        # modules
+        self.account_data = AccountData(database, self.writer)
+        self.receipts = Receipts(database, self.writer)
+        self.push_rules = PushRules(database, self.writer, self.clock)
+        self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock)
+        self.to_device = ToDevice(database, self.writer, self.clock)
+        self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
+        blobs = BlobStore(config.media.location or str(self._data / "media"))
+        self.media = ContentRepository(
+            database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
+        )
+        # sync and actions
+        self.notifier = Notifier(self.clock, self.rooms)
+        self.typing = Typing(now_ms, self.notifier.room_changed)
+        self.sync = SyncEngine(self.clock, self.rooms, self.notifier, SyncModules(
+            self.account_data, self.receipts, self.typing, self.to_device, self.keys, self.push_rules, self.counts,
+        ))  # fmt: skip
+        self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
+        self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
+        self._build_jobs(database)
+        self._build_metrics(database)
+
+    def _build_jobs(self, database: Database) -> None:
+        async def prune() -> None:
+            await self.rooms.store.prune(self.clock.watermark - DAY_OF_POSITIONS)
+            await self.uia.prune()
+            await self.media.prune()
+
+        self.jobs = Jobs()
+        self.jobs.add("last seen", 60, self.sessions.flush_seen)
+        self.jobs.add("prune", 600, prune)
+        self.jobs.add("domains", 10, self.domains.reload)
+
+    def _build_metrics(self, database: Database) -> None:
+        self.metrics.gauge("chappe_live_rooms", "Rooms in memory", lambda: len(self.rooms.live))
+        self.metrics.gauge("chappe_waiting_syncs", "Requests that wait for news", lambda: len(self.notifier.waiters))
+        self.metrics.gauge("chappe_position", "End of the log as this process knows it", lambda: self.clock.watermark)
+        self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
+        self.metrics.gauge("chappe_sql_statements", "Statements outside the writer", lambda: database.statements)
+
+    def routes(self) -> list[Route]:
+        """Every endpoint of this node."""
+        config, rooms = self.config, self.rooms
+        store = self.accounts.store
+        mark_read = MarkRead(rooms, self.receipts, self.account_data)
+        versions = Versions(config.default_room_version)
+        routes = routes_of(
+            versions, WellKnown(self.database, self.domains, self.metrics, config.public_url),
+            Registration(config.registration, self.accounts, self.sessions, self.uia, self.domains),
+            SharedSecretRegistration(config.registration.shared_secret, self.accounts, self.sessions, self.domains),
+            Login(self.accounts, self.sessions, self.domains, self.limits),
+            Account(self.accounts, self.sessions, self.uia, self.deactivate_account),
+            DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
+            CreateRoom(self.creation), Membership(rooms, self.membership, self.aliases, self.limits), RoomSend(rooms),
+            RoomReads(rooms), Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)),
+            AccountDataApi(self.account_data, self.push_rules), PushRulesApi(self.push_rules),
+            ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)),
+            Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)), ContentRepo(self.media),
+        )  # fmt: skip
+        versions.learn([route.endpoint for route in routes])
+        return routes
+
+    async def _listen(self) -> None:
+        routes, access_log = self.routes(), AccessLog(self.config.access_log)
+        for listener in self.config.listeners:
+            router = Router(route for route in routes if route.endpoint.api in listener.apis)
+            application = Application(
+                router, self.sessions.authenticate, self.limits, self.metrics, access_log, self.closing
+            )
+            self.listeners.append(Listener(
+                application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
+                listener.behind_proxy,
+            ))  # fmt: skip
+        for bound in self.listeners:
+            await bound.start()
+
+    async def stop(self) -> None:
+        """Ends long polls, lets requests finish, writes what is queued, closes the database."""
+        self.closing.set()
+        if self._tasks:
+            self.notifier.waiters.wake_all()
+        await asyncio.gather(*(listener.stop() for listener in self.listeners))
+        if self._tasks:
+            self.typing.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
+            with contextlib.suppress(Exception):
+                await self.sessions.flush_seen()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self.writer.close()
+        if self._database is not None:
+            await self._database.close()

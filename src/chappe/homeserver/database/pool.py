@@ -1,0 +1,73 @@
+"""The connection pool: plain reads and the few writes that need no position in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+
+Row = Any  # asyncpg.Record
+DATABASE_LOST = (
+    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError, OSError,
+)  # fmt: skip
+READER_SETTINGS = {"jit": "off", "plan_cache_mode": "auto", "application_name": "chappe"}
+RETRY_FOR = 15.0  # seconds that a read waits for a database that restarts
+
+
+class Database:
+    """A pool with the three ways of asking. Counts statements, so that tests can hold routes to a budget."""
+
+    def __init__(self, url: str, pool: asyncpg.Pool) -> None:
+        self.url, self._pool = url, pool
+        self.statements = 0
+
+    @classmethod
+    async def connect(cls, url: str, size: int = 10) -> Database:
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=size, server_settings=READER_SETTINGS, command_timeout=60
+        )
+        return cls(url, pool)
+
+    async def close(self) -> None:
+        try:
+            await asyncio.wait_for(self._pool.close(), 5)
+        except (TimeoutError, *DATABASE_LOST):
+            self._pool.terminate()
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        return await self._read("fetch", sql, arguments)  # type: ignore[no-any-return]
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
+        return await self._read("fetchrow", sql, arguments)
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        return await self._read("fetchval", sql, arguments)
+
+    async def _read(self, method: str, sql: str, arguments: tuple[Any, ...]) -> Any:
+        """A statement that can be repeated: it waits for a database that is restarting."""
+        self.statements += 1
+        deadline = time.monotonic() + RETRY_FOR
+        while True:
+            try:
+                return await getattr(self._pool, method)(sql, *arguments)
+            except DATABASE_LOST:
+                if time.monotonic() > deadline or self._pool.is_closing():
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        """A single write. Not repeated on a lost connection: the caller learns that its outcome is unknown."""
+        self.statements += 1
+        return await self._pool.execute(sql, *arguments)  # type: ignore[no-any-return]
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, isolation: str = "read_committed", readonly: bool = False) -> AsyncIterator[Any]:
+        """One connection in a transaction."""
+        async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
+            self.statements += 1
+            yield connection

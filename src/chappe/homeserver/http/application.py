@@ -1,0 +1,171 @@
+"""The ASGI application: finds the route, the requester and the limit; turns every outcome into a Matrix answer."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import asyncpg
+import orjson
+
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Receive, Request, Requester, Response
+from chappe.homeserver.http.router import ADMIN_AUTH, AUTH, NO_AUTH, OPTIONAL_AUTH, Answer, Route, Router
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.telemetry import Metrics, request_id
+
+log = logging.getLogger(__name__)
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Authenticate = Callable[[Request], Awaitable[Requester]]
+
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
+    (b"access-control-allow-headers", b"X-Requested-With, Content-Type, Authorization, Range, If-None-Match"),
+    (
+        b"access-control-expose-headers",
+        b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition",
+    ),
+)
+_ACTS = ("PUT", "POST", "DELETE")
+
+
+class AccessLog:
+    """A JSON line per request, gathered and written several times a second."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self._lines: list[bytes] = []
+        self._scheduled = False
+
+    def add(self, fields: dict[str, Any]) -> None:
+        self._lines.append(orjson.dumps(fields))
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(0.2, self.flush)
+
+    def flush(self) -> None:
+        self._scheduled = False
+        lines, self._lines = self._lines, []
+        if lines:
+            sys.stdout.write(b"\n".join(lines).decode() + "\n")
+            sys.stdout.flush()
+
+
+class Application:
+    """One per listener; `closing` is set when the server shuts down, and ends long polls."""
+
+    def __init__(
+        self, router: Router, authenticate: Authenticate, limits: RateLimits, metrics: Metrics, access_log: AccessLog,
+        closing: asyncio.Event,
+    ) -> None:  # fmt: skip
+        self.router, self._authenticate, self._limits = router, authenticate, limits
+        self._metrics, self._access_log, self._closing = metrics, access_log, closing
+        self._ids = itertools.count(1)
+        self._id_prefix = os.urandom(4).hex()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started = time.perf_counter()
+        request = Request(scope, receive, 0, self._closing)
+        request.id = f"{self._id_prefix}-{next(self._ids)}"
+        token = request_id.set(request.id)
+        route: Route | None = None
+        try:
+            try:
+                if scope["method"] == "OPTIONS":
+                    response = Response(204, b"")
+                else:
+                    route = self._route(request)
+                    response = _response(await self._answer(route, request))
+            except MatrixError as error:
+                response = _error(error)
+            except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+                response = _error(MatrixError(400, "M_INVALID_PARAM", "U+0000 is not allowed here"))
+            except Exception:
+                log.exception("a request failed", extra={"fields": {"path": _template(route)}})
+                response = _error(MatrixError(500, "M_UNKNOWN", "Something went wrong on the server"))
+            size = await self._send(response, request, send)
+        finally:
+            request_id.reset(token)
+        self._account(request, route, response.status, time.perf_counter() - started, size)
+
+    def _route(self, request: Request) -> Route:
+        route, params, exists = self.router.find(request.method, request.raw_path)
+        if route is None and request.method == "HEAD":
+            route, params, exists = self.router.find("GET", request.raw_path)
+        if route is None:
+            if exists:
+                raise MatrixError(405, "M_UNRECOGNIZED", "This path does not know this method")
+            raise MatrixError(404, "M_UNRECOGNIZED", "Unknown request")
+        request.params, request.body_limit = params, route.endpoint.body_limit
+        return route
+
+    async def _answer(self, route: Route, request: Request) -> Answer:
+        endpoint = route.endpoint
+        if endpoint.auth is not NO_AUTH:
+            await self._identify(request, endpoint.auth)
+        if endpoint.limit is not None:
+            self._limits.check(endpoint.limit, request.user_label or request.address)
+        return await route.handler(request)
+
+    async def _identify(self, request: Request, auth: str) -> None:
+        try:
+            requester = await self._authenticate(request)
+        except MatrixError as error:
+            if auth == OPTIONAL_AUTH and error.errcode == "M_MISSING_TOKEN":
+                return
+            raise
+        if requester.is_guest and auth in (AUTH, ADMIN_AUTH):
+            raise Forbidden("Guests may not do this", "M_GUEST_ACCESS_FORBIDDEN")
+        if auth == ADMIN_AUTH and not requester.is_admin:
+            raise Forbidden("Only administrators of this server may do this")
+        request.set_requester(requester)
+
+    async def _send(self, response: Response, request: Request, send: Send) -> int:
+        body = response.body
+        headers = [(b"content-type", response.content_type.encode()), *_CORS, *response.headers]
+        if isinstance(body, bytes):
+            headers.append((b"content-length", str(len(body)).encode()))
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+            return len(body)
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        size = 0
+        if request.method != "HEAD":
+            async for chunk in body:
+                size += len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        return size
+
+    def _account(self, request: Request, route: Route | None, status: int, seconds: float, size: int) -> None:
+        self._metrics.request(request.method if route else "?", _template(route), status, seconds)
+        if self._access_log.enabled:
+            self._access_log.add({
+                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": "info", "event": "request",
+                "request": request.id, "method": request.method, "route": _template(route), "status": status,
+                "ms": round(seconds * 1000, 2), "bytes": size, "user": request.user_label, "address": request.address,
+            })  # fmt: skip
+
+
+def _template(route: Route | None) -> str:
+    return route.endpoint.path if route else "unknown"
+
+
+def _response(answer: Answer) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    return Response(200, answer if isinstance(answer, bytes) else orjson.dumps(answer))
+
+
+def _error(error: MatrixError) -> Response:
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
+    return Response(error.status, orjson.dumps(error.body()), headers=headers)

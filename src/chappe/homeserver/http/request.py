@@ -1,0 +1,221 @@
+"""A request as endpoints see it, and what they may answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import msgspec
+
+from chappe.homeserver.matrix.canonical_json import parse_json
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.identifiers import DeviceId, UserId
+
+T = TypeVar("T")
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asks: found from the access token."""
+
+    user_id: UserId
+    device_id: DeviceId
+    is_guest: bool
+    is_admin: bool
+    token_hash: bytes
+
+
+@dataclass(slots=True)
+class Response:
+    """`body`: bytes, or an iterator of chunks whose total length the headers give."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes]
+    content_type: str = "application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def unquote(raw: bytes) -> str:
+    """A percent-encoded path segment or query part. Raises M_INVALID_PARAM for bad UTF-8 and U+0000."""
+    try:
+        text = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The URL is not valid UTF-8", "M_INVALID_PARAM") from None
+    if "\0" in text:
+        raise BadRequest("U+0000 is not allowed in a URL", "M_INVALID_PARAM")
+    return text
+
+
+class Request:
+    """`params`: the decoded parts of the path, by their names in the specification."""
+
+    __slots__ = (
+        "_headers", "_query", "_receive", "_requester", "_scope", "body_limit", "closing", "id", "params", "user_label",
+    )  # fmt: skip
+
+    def __init__(self, scope: Mapping[str, Any], receive: Receive, body_limit: int, closing: asyncio.Event) -> None:
+        self._scope, self._receive, self.body_limit, self.closing = scope, receive, body_limit, closing
+        self.params: dict[str, str] = {}
+        self._query: dict[str, list[str]] | None = None
+        self._headers: dict[bytes, bytes] | None = None
+        self._requester: Requester | None = None
+        self.id = ""
+        self.user_label: str | None = None
+
+    # -------------------------------------------------------------------------------------------------- who asks
+
+    @property
+    def requester(self) -> Requester:
+        assert self._requester is not None, "the endpoint does not require authentication"
+        return self._requester
+
+    @property
+    def user_id(self) -> UserId:
+        return self.requester.user_id
+
+    @property
+    def optional_requester(self) -> Requester | None:
+        return self._requester
+
+    def set_requester(self, requester: Requester) -> None:
+        self._requester, self.user_label = requester, requester.user_id
+
+    @property
+    def address(self) -> str:
+        client = self._scope.get("client")
+        return client[0] if client else "local"
+
+    # -------------------------------------------------------------------------------------------- headers, query
+
+    def header(self, name: bytes) -> str | None:
+        """`name` in lower case."""
+        if self._headers is None:
+            self._headers = dict(self._scope["headers"])
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def method(self) -> str:
+        return str(self._scope["method"])
+
+    @property
+    def raw_path(self) -> bytes:
+        return bytes(self._scope["raw_path"])
+
+    @property
+    def host(self) -> str:
+        return self.header(b"host") or ""
+
+    @property
+    def is_secure(self) -> bool:
+        return self._scope.get("scheme") == "https"
+
+    def query_all(self, name: str) -> list[str]:
+        if self._query is None:
+            self._query = {}
+            raw = self._scope["query_string"]
+            if raw:
+                try:
+                    pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=100)
+                except ValueError:
+                    raise BadRequest("The query is not valid UTF-8", "M_INVALID_PARAM") from None
+                for key, value in pairs:
+                    if "\0" in value:
+                        raise BadRequest("U+0000 is not allowed in a URL", "M_INVALID_PARAM")
+                    self._query.setdefault(key, []).append(value)
+        return self._query.get(name, [])
+
+    def query(self, name: str) -> str | None:
+        values = self.query_all(name)
+        return values[-1] if values else None
+
+    def query_int(self, name: str, default: int, low: int = 0, high: int = 2**53) -> int:
+        """Clamped to `high`. Raises M_INVALID_PARAM for what is no integer or below `low`."""
+        text = self.query(name)
+        if text is None:
+            return default
+        try:
+            number = int(text) if len(text) < 20 else high
+        except ValueError:
+            raise BadRequest(f"`{name}` must be an integer", "M_INVALID_PARAM") from None
+        if number < low:
+            raise BadRequest(f"`{name}` must be at least {low}", "M_INVALID_PARAM")
+        return min(number, high)
+
+    def query_bool(self, name: str) -> bool:
+        text = self.query(name)
+        if text is None or text == "false":
+            return False
+        if text == "true":
+            return True
+        raise BadRequest(f"`{name}` must be `true` or `false`", "M_INVALID_PARAM")
+
+    def query_choice(self, name: str, choices: tuple[str, ...], default: str | None) -> str:
+        text = self.query(name) or default
+        if text is None:
+            raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
+        if text not in choices:
+            raise BadRequest(f"`{name}` must be one of {', '.join(choices)}", "M_INVALID_PARAM")
+        return text
+
+    # ------------------------------------------------------------------------------------------------------ body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises M_TOO_LARGE as soon as it is known to exceed the limit."""
+        length = self.header(b"content-length")
+        if length is not None and length.isdigit() and int(length) > self.body_limit:
+            raise self._too_large()
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise MatrixError(400, "M_UNKNOWN", "The connection was closed")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self.body_limit:
+                raise self._too_large()
+            more = message.get("more_body", False)
+            if chunk:
+                yield chunk
+
+    def _too_large(self) -> MatrixError:
+        return MatrixError(413, "M_TOO_LARGE", f"The request is larger than {self.body_limit} bytes")
+
+    async def body(self) -> bytes:
+        parts = [chunk async for chunk in self.chunks()]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def json(self) -> Any:
+        return parse_json(await self.body())
+
+    async def json_object(self, optional: bool = False) -> dict[str, Any]:
+        """A JSON object. With `optional`, an empty body counts as an empty object."""
+        raw = await self.body()
+        if not raw.strip() and optional:
+            return {}
+        value = parse_json(raw)
+        if type(value) is not dict:
+            raise BadRequest("The request body must be a JSON object")
+        return value
+
+    async def body_as(self, kind: type[T], optional: bool = False) -> T:
+        """The body as a typed structure. Raises M_BAD_JSON naming the field that is wrong."""
+        return convert(await self.json_object(optional), kind)
+
+    async def disconnected(self) -> None:
+        """Returns when the client has gone; to be awaited only after the body has been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def convert(value: Any, kind: type[T]) -> T:
+    """A decoded JSON value as a typed structure. Raises M_MISSING_PARAM or M_BAD_JSON naming the field."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        raise BadRequest(text, "M_MISSING_PARAM" if "missing required" in text else "M_BAD_JSON") from None

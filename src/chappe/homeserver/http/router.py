@@ -1,0 +1,122 @@
+"""Routing on the raw path: identifiers may hold encoded slashes, so segments are split before they are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from chappe.homeserver.http.request import Request, Response, unquote
+
+Answer = Response | dict[str, Any] | bytes
+Handler = Callable[[Request], Awaitable[Answer]]
+Method = TypeVar("Method", bound=Callable[..., Awaitable[Answer]])
+
+NO_AUTH, OPTIONAL_AUTH, AUTH, GUEST_AUTH, ADMIN_AUTH = "none", "optional", "required", "guest", "admin"
+JSON_LIMIT = 10 << 20
+SMALL_LIMIT = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A route, declared as data next to its code.
+
+    `auth`: who may call; guests only where GUEST_AUTH says so. `limit`: the rate limit's action. `api`: which
+    listeners serve it. `versions`, `features`: what `/versions` may claim because it is there.
+    """
+
+    method: str
+    path: str
+    auth: str = AUTH
+    limit: str | None = None
+    body_limit: int = JSON_LIMIT
+    api: str = "client"
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    endpoint: Endpoint
+    handler: Handler
+
+
+def endpoint(method: str, *paths: str, **options: Any) -> Callable[[Method], Method]:
+    """Declares a method as the endpoint of one or more paths. `/v3/` paths are served under `/r0/` as well."""
+
+    def declare(function: Method) -> Method:
+        declared = list(getattr(function, "__endpoints__", []))
+        for path in paths:
+            declared.append(Endpoint(method, path, **options))
+            if path.startswith("/_matrix/client/v3/"):
+                declared.append(Endpoint(method, path.replace("/v3/", "/r0/", 1), **options))
+        function.__endpoints__ = declared  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def routes_of(*objects: object) -> list[Route]:
+    """Every declared endpoint of some objects."""
+    routes = []
+    for owner in objects:
+        for name in dir(type(owner)):
+            for declared in getattr(getattr(type(owner), name, None), "__endpoints__", ()):
+                routes.append(Route(declared, getattr(owner, name)))
+    return routes
+
+
+@dataclass(slots=True)
+class _Node:
+    children: dict[bytes, _Node] = field(default_factory=dict)
+    param: _Node | None = None
+    rest: bool = False
+    methods: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+
+
+class Router:
+    """Finds the route of a raw path in as many steps as it has segments. Fixed segments win over parameters."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        self.routes = list(routes)
+        for route in self.routes:
+            self._add(route)
+
+    def _add(self, route: Route) -> None:
+        node, names = self._root, []
+        for segment in route.endpoint.path.encode().split(b"/")[1:]:
+            if segment.startswith(b"{"):
+                names.append(segment[1:-1].decode())
+                node.param = node.param or _Node()
+                node = node.param
+            else:
+                node = node.children.setdefault(segment, _Node())
+        if route.endpoint.method in node.methods:
+            raise ValueError(f"{route.endpoint.method} {route.endpoint.path} is declared twice")
+        node.methods[route.endpoint.method] = (route, tuple(names))
+
+    def find(self, method: str, raw_path: bytes) -> tuple[Route | None, dict[str, str], bool]:
+        """(route, decoded parameters, whether the path exists with some method)."""
+        found = self._descend(self._root, raw_path.split(b"/")[1:], 0, [])
+        if found is None:
+            return None, {}, False
+        node, values = found
+        entry = node.methods.get(method)
+        if entry is None:
+            return None, {}, True
+        route, names = entry
+        return route, {name: unquote(value) for name, value in zip(names, values, strict=True)}, True
+
+    def _descend(
+        self, node: _Node, segments: list[bytes], at: int, values: list[bytes]
+    ) -> tuple[_Node, list[bytes]] | None:
+        if at == len(segments):
+            return (node, values) if node.methods else None
+        child = node.children.get(segments[at])
+        if child is not None:
+            found = self._descend(child, segments, at + 1, values)
+            if found is not None:
+                return found
+        if node.param is not None:
+            return self._descend(node.param, segments, at + 1, [*values, segments[at]])
+        return None

@@ -1,0 +1,162 @@
+"""Events as they travel between servers: building, hashing, identifying, signing, parsing (server-server API, "PDUs")."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, cast
+
+import orjson
+
+from chappe.homeserver.matrix.canonical_json import canonical_json, check_canonical, check_tolerated
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.identifiers import EventId, is_user_id
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.matrix.signing import SigningKey, encode_base64, encode_base64_url
+
+Pdu = dict[str, Any]
+MAX_EVENT_BYTES = 65_536
+MAX_FIELD_BYTES = 255
+_NOT_HASHED = ("unsigned", "signatures", "hashes")
+_NOT_FOR_CLIENTS = frozenset(
+    ("auth_events", "prev_events", "depth", "hashes", "signatures", "unsigned", "origin", "prev_state", "membership")
+)
+
+
+def content_hash(pdu: Pdu) -> str:
+    """The unpadded base64 SHA-256 over everything but `unsigned`, `signatures` and `hashes`."""
+    return encode_base64(
+        hashlib.sha256(canonical_json({k: v for k, v in pdu.items() if k not in _NOT_HASHED})).digest()
+    )
+
+
+def reference_hash(pdu: Pdu, version: RoomVersion) -> bytes:
+    """The SHA-256 of the redacted event: its identity."""
+    redacted = redact(pdu, version)
+    redacted.pop("signatures", None)
+    redacted.pop("unsigned", None)
+    redacted.pop("age_ts", None)
+    return hashlib.sha256(canonical_json(redacted)).digest()
+
+
+def event_id_of(pdu: Pdu, version: RoomVersion) -> EventId:
+    """The event's id: its own field in versions 1 and 2, else its reference hash."""
+    if version.event_id_format == "chosen":
+        return EventId(pdu["event_id"])
+    encode = encode_base64 if version.event_id_format == "base64" else encode_base64_url
+    return EventId("$" + encode(reference_hash(pdu, version)))
+
+
+def room_id_of_create(pdu: Pdu, version: RoomVersion) -> str:
+    """Version 12: the room's id is the create event's reference hash."""
+    return "!" + encode_base64_url(reference_hash(pdu, version))
+
+
+def seal(pdu: Pdu, version: RoomVersion, server_name: str, key: SigningKey) -> EventId:
+    """Adds `hashes` and this server's signature to a new event, in place, and returns its id.
+
+    The content is hashed before redaction; the signature and the id cover the redacted form.
+    """
+    pdu["hashes"] = {"sha256": content_hash(pdu)}
+    redacted = redact(pdu, version)
+    raw = canonical_json(redacted)
+    pdu["signatures"] = {server_name: {key.key_id: key.sign(raw)}}
+    if version.event_id_format == "chosen":
+        return EventId(pdu["event_id"])
+    digest = hashlib.sha256(raw).digest()
+    return EventId("$" + (encode_base64 if version.event_id_format == "base64" else encode_base64_url)(digest))
+
+
+def check_content(content: Any, version: RoomVersion) -> None:
+    """Raises M_BAD_JSON where a client's content breaks the room version's value rules."""
+    if type(content) is not dict:
+        raise BadRequest("The event's content must be a JSON object")
+    (check_canonical if version.strict_canonical_json else check_tolerated)(content)
+
+
+def check_size(pdu: Pdu, raw: bytes) -> None:
+    """Raises M_TOO_LARGE beyond 65,536 bytes of canonical JSON or 255 bytes in a short field (client-server API,
+    "Size limits")."""
+    if len(raw) > MAX_EVENT_BYTES:
+        raise MatrixError(413, "M_TOO_LARGE", f"The event has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}")
+    for field in ("sender", "room_id", "state_key", "type", "event_id"):
+        value = pdu.get(field)
+        if value is not None and len(value) * 4 > MAX_FIELD_BYTES and len(value.encode()) > MAX_FIELD_BYTES:
+            raise MatrixError(413, "M_TOO_LARGE", f"The event's {field} is longer than {MAX_FIELD_BYTES} bytes")
+
+
+def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
+    """Checks the format of an event from another server (a decoded JSON value) against its room version.
+
+    Returns a copy without what peers may not set (`unsigned`, and `event_id` where ids are hashes). Raises BadRequest.
+    """
+    if type(raw) is not dict:
+        raise BadRequest("An event must be a JSON object")
+    pdu = {key: value for key, value in raw.items() if key not in ("unsigned", "age")}
+    if version.event_ids_are_hashes:
+        pdu.pop("event_id", None)
+    elif type(pdu.get("event_id")) is not str:
+        raise BadRequest("The event has no event_id")
+    if version.strict_canonical_json:
+        check_canonical(pdu)
+    for name, kind in _FIELDS.items():
+        if type(pdu.get(name)) is not kind:
+            raise BadRequest(f"The event's {name} is missing or of the wrong type")
+    is_create_without_room = version.room_id_is_create_hash and pdu["type"] == "m.room.create"
+    if is_create_without_room == ("room_id" in pdu) or not isinstance(pdu.get("room_id", ""), str):
+        raise BadRequest("The event's room_id is missing or out of place")
+    if "state_key" in pdu and type(pdu["state_key"]) is not str:
+        raise BadRequest("The event's state_key must be a string")
+    if not is_user_id(pdu["sender"]):
+        raise BadRequest("The event's sender is not a user id")
+    if len(pdu["prev_events"]) > 20 or len(pdu["auth_events"]) > 10:
+        raise BadRequest("The event cites too many others")
+    for name in ("prev_events", "auth_events"):
+        if not all(_is_reference(item, version) for item in pdu[name]):
+            raise BadRequest(f"The event's {name} are malformed")
+    if not 0 <= pdu["depth"] < (2**53 if version.strict_canonical_json else 2**63):
+        raise BadRequest("The event's depth is out of range")
+    check_size(pdu, canonical_json(pdu))
+    return pdu
+
+
+_FIELDS: dict[str, type] = {
+    "type": str, "sender": str, "content": dict, "origin_server_ts": int, "depth": int, "prev_events": list,
+    "auth_events": list, "hashes": dict, "signatures": dict,
+}  # fmt: skip
+
+
+def _is_reference(item: Any, version: RoomVersion) -> bool:
+    if version.event_ids_are_hashes:
+        return type(item) is str
+    return type(item) is list and len(item) == 2 and type(item[0]) is str and type(item[1]) is dict
+
+
+def references(pdu: Pdu, field: str, version: RoomVersion) -> list[EventId]:
+    """The ids in `prev_events` or `auth_events`, whichever form the version gives them."""
+    if version.event_ids_are_hashes:
+        return cast(list[EventId], pdu[field])
+    return [EventId(item[0]) for item in pdu[field]]
+
+
+def redacts_of(pdu: Pdu, version: RoomVersion) -> EventId | None:
+    """The event that an m.room.redaction names, at the place its room version has it."""
+    value = pdu["content"].get("redacts") if version.redacts_in_content else pdu.get("redacts")
+    return EventId(value) if type(value) is str else None
+
+
+def client_event(pdu: Pdu, event_id: str, room_id: str, version: RoomVersion) -> dict[str, Any]:
+    """The form clients see, without `unsigned`. `redacts` stands in both places that clients look at."""
+    event = {key: value for key, value in pdu.items() if key not in _NOT_FOR_CLIENTS}
+    event["event_id"], event["room_id"] = event_id, room_id
+    if pdu["type"] == "m.room.redaction":
+        target = redacts_of(pdu, version)
+        if target is not None:
+            event["redacts"] = target
+            event["content"] = {**pdu["content"], "redacts": target}
+    return event
+
+
+def client_event_head(pdu: Pdu, event_id: str, room_id: str, version: RoomVersion) -> bytes:
+    """The bytes of `client_event` without the closing brace, so that each reader's `unsigned` can be spliced in."""
+    return orjson.dumps(client_event(pdu, event_id, room_id, version))[:-1]

@@ -1,0 +1,115 @@
+"""Filters of /sync and /messages (client-server API, "Filtering")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from chappe.homeserver.matrix.errors import BadRequest
+
+
+class EventFilter(msgspec.Struct, frozen=True):
+    """Global `account_data` and `presence`."""
+
+    limit: int | None = None
+    senders: list[str] | None = None
+    not_senders: list[str] = []
+    types: list[str] | None = None
+    not_types: list[str] = []
+
+
+class RoomEventFilter(EventFilter, frozen=True):
+    """`timeline`, `state`, `ephemeral`, `account_data` of rooms, and the filter of /messages and /context."""
+
+    rooms: list[str] | None = None
+    not_rooms: list[str] = []
+    contains_url: bool | None = None
+    lazy_load_members: bool = False
+    include_redundant_members: bool = False
+    unread_thread_notifications: bool = False
+    related_by_senders: list[str] | None = None
+    related_by_rel_types: list[str] | None = None
+
+
+class RoomFilter(msgspec.Struct, frozen=True):
+    rooms: list[str] | None = None
+    not_rooms: list[str] = []
+    include_leave: bool = False
+    timeline: RoomEventFilter = RoomEventFilter()
+    state: RoomEventFilter = RoomEventFilter()
+    ephemeral: RoomEventFilter = RoomEventFilter()
+    account_data: RoomEventFilter = RoomEventFilter()
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """A whole /sync filter."""
+
+    event_fields: list[str] | None = None
+    event_format: str = "client"
+    presence: EventFilter = EventFilter()
+    account_data: EventFilter = EventFilter()
+    room: RoomFilter = RoomFilter()
+
+
+NO_FILTER = Filter()
+
+
+def parse_filter(value: Any) -> Filter:
+    """Raises M_BAD_JSON where a field has the wrong type."""
+    try:
+        return msgspec.convert(value, Filter)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"Invalid filter: {error}") from None
+
+
+def parse_room_event_filter(value: Any) -> RoomEventFilter:
+    try:
+        return msgspec.convert(value, RoomEventFilter)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"Invalid filter: {error}") from None
+
+
+@lru_cache(maxsize=1024)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+
+
+def matches_type(patterns: list[str], event_type: str) -> bool:
+    """Whether one of the patterns, in which `*` stands for anything, is the type."""
+    return any(p == event_type or ("*" in p and _glob(p).fullmatch(event_type)) for p in patterns)
+
+
+def passes(f: EventFilter, event_type: str, sender: str | None) -> bool:
+    """What a filter says of an event without a room. `not_*` wins."""
+    if f.not_types and matches_type(f.not_types, event_type):
+        return False
+    if f.types is not None and not matches_type(f.types, event_type):
+        return False
+    if sender is None:
+        return True
+    return sender not in f.not_senders and (f.senders is None or sender in f.senders)
+
+
+def passes_room(f: RoomEventFilter | RoomFilter, room_id: str) -> bool:
+    return room_id not in f.not_rooms and (f.rooms is None or room_id in f.rooms)
+
+
+def is_open(f: RoomEventFilter) -> bool:
+    """Whether the filter lets every event through (limits and lazy loading aside): the fast path."""
+    return not (
+        f.not_types or f.not_senders or f.not_rooms or f.types is not None or f.senders is not None
+        or f.rooms is not None or f.contains_url is not None or f.related_by_senders or f.related_by_rel_types
+    )  # fmt: skip
+
+
+def passes_event(
+    f: RoomEventFilter, room_id: str, event_type: str, sender: str, content: Callable[[], dict[str, Any]]
+) -> bool:
+    """What a filter says of an event of a room. `content` is asked only where the filter needs it."""
+    if not passes(f, event_type, sender) or not passes_room(f, room_id):
+        return False
+    return f.contains_url is None or (type(content().get("url")) is str) == f.contains_url

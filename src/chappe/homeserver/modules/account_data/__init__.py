@@ -1,0 +1,91 @@
+"""Account data and room tags (client-server API, "Client Config" and "Room Tagging")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
+
+GLOBAL = ""  # in place of a room id
+MAX_BYTES = 1 << 20
+SERVER_TYPES = ("m.fully_read", "m.push_rules")  # look like account data, have routes of their own
+TAGS = "m.tag"
+MAX_TAG_BYTES = 255
+
+FRAGMENT = Fragment(
+    "account_data", (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea")),
+    """
+    FOR r IN SELECT * FROM unnest(account_data_rows) LOOP
+        INSERT INTO account_data (user_id, room_id, type, content, position)
+        VALUES (r.who, r.room, r.type, r.content, upto)
+        ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, position = excluded.position;
+    END LOOP;""",
+)  # fmt: skip
+
+
+class AccountData:
+    def __init__(self, database: Database, writer: GroupWriter) -> None:
+        self._database, self._writer = database, writer
+        writer.register(FRAGMENT)
+
+    async def set(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
+        """Raises M_BAD_JSON (405) for types that the server itself writes."""
+        if event_type in SERVER_TYPES:
+            raise MatrixError(405, "M_BAD_JSON", f"{event_type} cannot be set through account data")
+        await self.write(user_id, room_id, event_type, content)
+
+    async def write(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
+        raw = orjson.dumps(content)
+        if len(raw) > MAX_BYTES:
+            raise MatrixError(413, "M_TOO_LARGE", "Account data may have 1 MiB at most")
+        write = Write()
+        write.add("account_data", user_id, room_id, event_type, raw)
+        write.touch_user(user_id, "account_data")
+        await self._writer.submit(write)
+
+    async def get(self, user_id: str, room_id: str, event_type: str) -> bytes:
+        """The content as JSON. Raises M_NOT_FOUND."""
+        found = await self.find(user_id, room_id, event_type)
+        if found is None:
+            raise NotFound("There is no account data of this type")
+        return found
+
+    async def find(self, user_id: str, room_id: str, event_type: str) -> bytes | None:
+        return await self._database.fetchval(  # type: ignore[no-any-return]
+            "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND type = $3",
+            user_id,
+            room_id,
+            event_type,
+        )
+
+    async def changed(self, user_id: str, since: int, upto: int) -> Sequence[Row]:
+        """Rows (room_id, type, content) that changed in (since, upto]."""
+        return await self._database.fetch(
+            """SELECT room_id, type, content FROM account_data
+                WHERE user_id = $1 AND position > $2 AND position <= $3 ORDER BY position""",
+            user_id, since, upto,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------------- tags
+
+    async def tags(self, user_id: str, room_id: str) -> dict[str, Any]:
+        raw = await self.find(user_id, room_id, TAGS)
+        tags = orjson.loads(raw).get("tags") if raw else None
+        return tags if type(tags) is dict else {}
+
+    async def set_tag(self, user_id: str, room_id: str, tag: str, value: dict[str, Any] | None) -> None:
+        """None removes the tag."""
+        if len(tag.encode()) > MAX_TAG_BYTES:
+            raise BadRequest("A tag may have 255 bytes at most", "M_INVALID_PARAM")
+        tags = dict(await self.tags(user_id, room_id))
+        if value is None:
+            if tags.pop(tag, None) is None:
+                return
+        else:
+            tags[tag] = value
+        await self.write(user_id, room_id, TAGS, {"tags": tags})

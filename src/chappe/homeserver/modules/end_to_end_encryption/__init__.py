@@ -1,0 +1,1 @@
+"""Keys of devices and people: device keys, one-time and fallback keys, cross-signing, device lists."""

@@ -1,0 +1,283 @@
+"""Uploading, asking for and claiming keys (client-server API, "End-to-End Encryption")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
+
+MAX_KEY_ID = 255
+CROSS_SIGNING_USAGES = {"master": "master", "self_signing": "self_signing", "user_signing": "user_signing"}
+
+
+class DeviceKeys:
+    def __init__(self, store: KeyStore, writer: GroupWriter, clock: Clock) -> None:
+        self._store, self._writer = store, writer
+        self._counts: dict[str, dict[str, tuple[dict[str, int], list[str]]]] = {}  # by user and device
+        writer.register(*FRAGMENTS)
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        for user, kinds in commit.users.items():
+            if commit.foreign or "key_counts" in kinds or "account" in kinds:
+                self._counts.pop(user, None)
+
+    # ---------------------------------------------------------------------------------------------------- uploading
+
+    async def upload(self, user_id: str, device_id: str, body: Mapping[str, Any]) -> dict[str, int]:
+        """`POST /keys/upload`. Returns the one-time key counts."""
+        write = Write()
+        device_keys = body.get("device_keys")
+        if device_keys is not None:
+            await self._device_keys(user_id, device_id, device_keys, write)
+        one_time = _key_objects(body.get("one_time_keys"), "one_time_keys")
+        fallback = _key_objects(
+            body.get("fallback_keys") or body.get("org.matrix.msc2732.fallback_keys"), "fallback_keys"
+        )
+        if one_time:
+            await self._one_time_keys(user_id, device_id, one_time)
+        if fallback:
+            await self._store.put_fallback_keys(user_id, device_id, fallback)
+        if one_time or fallback:
+            write.touch_user(user_id, "key_counts")
+        if write.users:
+            await self._writer.submit(write)
+        return (await self.counts(user_id, device_id))[0]
+
+    async def _device_keys(self, user_id: str, device_id: str, keys: Any, write: Write) -> None:
+        if type(keys) is not dict or type(keys.get("keys")) is not dict or type(keys.get("algorithms")) is not list:
+            raise BadRequest("device_keys must have `keys`, `algorithms` and `signatures`")
+        if type(keys.get("signatures", {})) is not dict:
+            raise BadRequest("device_keys.signatures must be an object")
+        if keys.get("user_id") != user_id or keys.get("device_id") != device_id:
+            raise BadRequest("The device keys are of another user or device", "M_INVALID_PARAM")
+        raw = canonical_json({k: v for k, v in keys.items() if k != "unsigned"})
+        if await self._store.device_keys(user_id, device_id) == raw:
+            return
+        write.add("device_keys", user_id, device_id, raw)
+        write.add("device_list_changes", user_id)
+        write.touch_user(user_id, "device_list")
+
+    async def _one_time_keys(self, user_id: str, device_id: str, keys: list[tuple[str, str, bytes]]) -> None:
+        """The same key again is no error; another key under a known id is."""
+        known = await self._store.existing_one_time_keys(user_id, device_id, [(k[0], k[1]) for k in keys])
+        for algorithm, key_id, raw in keys:
+            if known.get((algorithm, key_id), raw) != raw:
+                raise BadRequest(f"One-time key {algorithm}:{key_id} exists with other content", "M_INVALID_PARAM")
+        fresh = [k for k in keys if (k[0], k[1]) not in known]
+        if fresh:
+            await self._store.add_one_time_keys(user_id, device_id, fresh)
+
+    async def counts(self, user_id: str, device_id: str) -> tuple[dict[str, int], list[str]]:
+        """(one-time keys by algorithm, algorithms with an unused fallback key). Cached until something changes them."""
+        found = self._counts.get(user_id, {}).get(device_id)
+        if found is None:
+            if len(self._counts) > 50_000:
+                self._counts.clear()
+            devices = self._counts.setdefault(user_id, {})
+            found = await self._store.counts(user_id, device_id)
+            found[0].setdefault("signed_curve25519", 0)
+            devices[device_id] = found  # lost, as it should be, if something changed meanwhile
+        return found
+
+    # ----------------------------------------------------------------------------------------------------- claiming
+
+    async def claim(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, dict[str, Any]]]:
+        """`POST /keys/claim`: user → device → algorithm. Each one-time key is given once, else the fallback key."""
+        keys: list[Key] = [(u, d, a) for u, devices in wanted.items() for d, a in devices.items()]
+        if not keys:
+            return {}
+        rows = list(await self._store.claim_one_time_keys(keys))
+        served = {(r["user_id"], r["device_id"]) for r in rows}
+        missing = [key for key in keys if key[:2] not in served]
+        if missing:
+            rows += await self._store.claim_fallback_keys(missing)
+        result: dict[str, dict[str, dict[str, Any]]] = {}
+        write = Write()
+        for row in rows:
+            key_id = f"{row['algorithm']}:{row['key_id']}"
+            result.setdefault(row["user_id"], {}).setdefault(row["device_id"], {})[key_id] = orjson.Fragment(row["key"])
+            write.touch_user(row["user_id"], "key_counts")
+        if write.users:
+            await self._writer.submit(write)
+        return result
+
+    # ------------------------------------------------------------------------------------------------------- asking
+
+    async def query(self, reader: str, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
+        """`POST /keys/query`: devices and cross-signing keys, with the signatures that the reader may see."""
+        users = list(wanted)
+        if not users:
+            return {"device_keys": {}, "failures": {}}
+        signatures = _Signatures(await self._store.signatures(users), reader)
+        devices: dict[str, dict[str, Any]] = {user: {} for user in users}
+        for row in await self._store.devices(users):
+            if row["keys"] is None or (wanted[row["user_id"]] and row["device_id"] not in wanted[row["user_id"]]):
+                continue
+            keys = signatures.added_to(row["user_id"], row["device_id"], orjson.loads(row["keys"]))
+            if row["display_name"] is not None:
+                keys["unsigned"] = {"device_display_name": row["display_name"]}
+            devices[row["user_id"]][row["device_id"]] = keys
+        answer: dict[str, Any] = {
+            "device_keys": devices, "failures": {}, "master_keys": {}, "self_signing_keys": {}, "user_signing_keys": {},
+        }  # fmt: skip
+        for row in await self._store.cross_signing_keys(users):
+            if row["usage"] == "user_signing" and row["user_id"] != reader:
+                continue  # whom somebody has verified is nobody else's business
+            key = orjson.loads(row["key"])
+            target = next(iter(key["keys"].values()))
+            answer[f"{row['usage']}_keys"][row["user_id"]] = signatures.added_to(row["user_id"], target, key)
+        return answer
+
+    async def device_ids(self, user_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Every device of some users, with or without keys."""
+        result: dict[str, list[str]] = {}
+        for row in await self._store.devices(list(user_ids)):
+            result.setdefault(row["user_id"], []).append(row["device_id"])
+        return result
+
+    async def changed_users(self, since: int, upto: int) -> list[str]:
+        """Whose devices or cross-signing keys changed in (since, upto]."""
+        return await self._store.device_list_changes(since, upto)
+
+    async def device_renamed(self, user_id: str) -> None:
+        """The name travels with the keys: others shall ask again."""
+        write = Write()
+        write.add("device_list_changes", user_id)
+        write.touch_user(user_id, "device_list")
+        await self._writer.submit(write)
+
+    # ------------------------------------------------------------------------------------------------ cross-signing
+
+    async def has_cross_signing(self, user_id: str) -> bool:
+        return any(row["usage"] == "master" for row in await self._store.cross_signing_keys([user_id]))
+
+    async def same_cross_signing_keys(self, user_id: str, body: Mapping[str, Any]) -> bool:
+        """Whether an upload only repeats what is there: then it needs no authentication."""
+        have = {
+            row["usage"]: orjson.loads(row["key"]).get("keys")
+            for row in await self._store.cross_signing_keys([user_id])
+        }
+        given = {usage: body[f"{usage}_key"] for usage in CROSS_SIGNING_USAGES if f"{usage}_key" in body}
+        return all(type(k) is dict and have.get(usage) == k.get("keys") for usage, k in given.items())
+
+    async def upload_cross_signing_keys(self, user_id: str, body: Mapping[str, Any]) -> None:
+        """`POST /keys/device_signing/upload`. Authentication has been required where the specification asks for it."""
+        write = Write()
+        for usage in CROSS_SIGNING_USAGES:
+            key = body.get(f"{usage}_key")
+            if key is None:
+                continue
+            self._check_cross_signing_key(user_id, usage, key)
+            write.add(
+                "cross_signing", user_id, usage, canonical_json({k: v for k, v in key.items() if k != "signatures"})
+            )
+            target = next(iter(key["keys"].values()))
+            for signer, signer_key, signature in _signatures_of(key):
+                write.add("key_signatures", user_id, target, signer, signer_key, signature)
+        if not write.rows:
+            return
+        write.add("device_list_changes", user_id)
+        write.touch_user(user_id, "device_list")
+        await self._writer.submit(write)
+
+    @staticmethod
+    def _check_cross_signing_key(user_id: str, usage: str, key: Any) -> None:
+        if type(key) is not dict or type(key.get("keys")) is not dict or len(key["keys"]) != 1:
+            raise BadRequest(f"{usage}_key must have exactly one key", "M_INVALID_PARAM")
+        if key.get("user_id") != user_id or type(key.get("usage")) is not list or usage not in key["usage"]:
+            raise BadRequest(f"{usage}_key is of another user or for another usage", "M_INVALID_PARAM")
+        ((key_id, public),) = key["keys"].items()
+        if type(public) is not str or not key_id.startswith("ed25519:") or key_id != f"ed25519:{public}":
+            raise BadRequest(f"{usage}_key must be an ed25519 key named by itself", "M_INVALID_PARAM")
+
+    async def upload_signatures(self, user_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`POST /keys/signatures/upload`: merged with what is there. Returns the failures by user and key."""
+        failures: dict[str, dict[str, Any]] = {}
+        write = Write()
+        for owner, targets in body.items():
+            if type(targets) is not dict:
+                raise BadRequest("Signatures are given by user and key")
+            for target, signed in targets.items():
+                try:
+                    await self._sign(user_id, owner, target, signed, write)
+                except (BadRequest, Forbidden) as error:
+                    failures.setdefault(owner, {})[target] = error.body()
+        if write.rows:
+            await self._writer.submit(write)
+        return failures
+
+    async def _sign(self, user_id: str, owner: str, target: str, signed: Any, write: Write) -> None:
+        if type(signed) is not dict:
+            raise BadRequest("A signed object is expected")
+        known = await self._stored_object(owner, target)
+        bare = {k: v for k, v in signed.items() if k not in ("signatures", "unsigned")}
+        if known is None or canonical_json(bare) != canonical_json(known):
+            raise BadRequest("The signed key is not the one that is stored here", "M_INVALID_SIGNATURE")
+        for signer, signer_key, signature in _signatures_of(signed):
+            if signer == user_id:
+                write.add("key_signatures", owner, target, signer, signer_key, signature)
+        # others learn of one's own devices; what one signs of others only oneself sees
+        write.add("device_list_changes", owner if owner == user_id else user_id)
+        write.touch_user(user_id, "device_list")
+
+    async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
+        raw = await self._store.device_keys(owner, target)
+        if raw is None:
+            for row in await self._store.cross_signing_keys([owner]):
+                key = orjson.loads(row["key"])
+                if target in key["keys"].values():
+                    return {k: v for k, v in key.items() if k not in ("signatures", "unsigned")}
+            return None
+        return {k: v for k, v in orjson.loads(raw).items() if k not in ("signatures", "unsigned")}
+
+
+class _Signatures:
+    """Signatures added after the upload. A reader sees those by a key's owner and those by the reader."""
+
+    def __init__(self, rows: Iterable[Any], reader: str) -> None:
+        self._by_target: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+        for row in rows:
+            if row["signer"] in (row["user_id"], reader):
+                entry = (row["signer"], row["signer_key"], row["signature"])
+                self._by_target.setdefault((row["user_id"], row["target"]), []).append(entry)
+
+    def added_to(self, owner: str, target: str, value: dict[str, Any]) -> dict[str, Any]:
+        signatures = {k: dict(v) for k, v in value.get("signatures", {}).items() if type(v) is dict}
+        for signer, signer_key, signature in self._by_target.get((owner, target), ()):
+            signatures.setdefault(signer, {})[signer_key] = signature
+        return {**value, "signatures": signatures}
+
+
+def _signatures_of(value: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    signatures = value.get("signatures", {})
+    if type(signatures) is not dict or not all(type(v) is dict for v in signatures.values()):
+        raise BadRequest("`signatures` must be an object of objects")
+    found = [(s, k, v) for s, keys in signatures.items() for k, v in keys.items()]
+    if not all(type(v) is str for _, _, v in found):
+        raise BadRequest("A signature must be a string")
+    return found
+
+
+def _key_objects(value: Any, field: str) -> list[tuple[str, str, bytes]]:
+    """(algorithm, id, JSON) of an object `algorithm:id` → key, in its order."""
+    if value is None:
+        return []
+    if type(value) is not dict:
+        raise BadRequest(f"{field} must be an object")
+    result = []
+    for name, key in value.items():
+        algorithm, colon, key_id = name.partition(":")
+        if not colon or not algorithm or not key_id or len(name) > MAX_KEY_ID or "\0" in name:
+            raise BadRequest(f"{field}: a key's name must be `algorithm:id`", "M_INVALID_PARAM")
+        if type(key) is not str and type(key) is not dict:
+            raise BadRequest(f"{field}: a key must be a string or an object")
+        result.append((algorithm, key_id, canonical_json(key)))
+    return result

@@ -1,0 +1,141 @@
+"""SQL of the encryption keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import Database, Row
+
+FRAGMENTS = (
+    Fragment(
+        "device_list_changes", (("who", "text"),),
+        """
+        INSERT INTO device_list_changes (user_id, position) SELECT DISTINCT c.who, upto
+          FROM unnest(device_list_changes_rows) c
+        ON CONFLICT (user_id) DO UPDATE SET position = excluded.position;""",
+    ),
+    Fragment(
+        "device_keys", (("who", "text"), ("device", "text"), ("keys", "bytea")),
+        """
+        FOR r IN SELECT * FROM unnest(device_keys_rows) LOOP
+            INSERT INTO device_keys VALUES (r.who, r.device, r.keys)
+            ON CONFLICT (user_id, device_id) DO UPDATE SET keys = excluded.keys;
+        END LOOP;""",
+    ),
+    Fragment(
+        "cross_signing", (("who", "text"), ("usage", "text"), ("key", "bytea")),
+        """
+        FOR r IN SELECT * FROM unnest(cross_signing_rows) LOOP
+            INSERT INTO cross_signing_keys VALUES (r.who, r.usage, r.key)
+            ON CONFLICT (user_id, usage) DO UPDATE SET key = excluded.key;
+        END LOOP;""",
+    ),
+    Fragment(
+        "key_signatures",
+        (("who", "text"), ("target", "text"), ("signer", "text"), ("signer_key", "text"), ("signature", "text")),
+        """
+        FOR r IN SELECT * FROM unnest(key_signatures_rows) LOOP
+            INSERT INTO key_signatures VALUES (r.who, r.target, r.signer,
+                                               r.signer_key, r.signature)
+            ON CONFLICT (user_id, target, signer, signer_key) DO UPDATE SET signature = excluded.signature;
+        END LOOP;""",
+    ),
+)  # fmt: skip
+
+Key = tuple[str, str, str]  # user, device, algorithm
+
+
+class KeyStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def devices(self, user_ids: Sequence[str]) -> Sequence[Row]:
+        """Every device of some users with its name and its keys (None where it has none)."""
+        return await self._database.fetch(
+            """SELECT d.user_id, d.device_id, d.display_name, k.keys FROM devices d
+                 LEFT JOIN device_keys k ON k.user_id = d.user_id AND k.device_id = d.device_id
+                WHERE d.user_id = ANY($1::text[])""",
+            list(user_ids),
+        )
+
+    async def device_keys(self, user_id: str, device_id: str) -> bytes | None:
+        return await self._database.fetchval(  # type: ignore[no-any-return]
+            "SELECT keys FROM device_keys WHERE user_id = $1 AND device_id = $2", user_id, device_id
+        )
+
+    async def cross_signing_keys(self, user_ids: Sequence[str]) -> Sequence[Row]:
+        return await self._database.fetch(
+            "SELECT user_id, usage, key FROM cross_signing_keys WHERE user_id = ANY($1::text[])", list(user_ids)
+        )
+
+    async def signatures(self, user_ids: Sequence[str]) -> Sequence[Row]:
+        return await self._database.fetch(
+            """SELECT user_id, target, signer, signer_key, signature FROM key_signatures
+                WHERE user_id = ANY($1::text[])""",
+            list(user_ids),
+        )
+
+    async def existing_one_time_keys(self, user_id: str, device_id: str, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:  # fmt: skip  # noqa: E501
+        rows = await self._database.fetch(
+            """SELECT algorithm, key_id, key FROM one_time_keys WHERE user_id = $1 AND device_id = $2
+                AND (algorithm, key_id) IN (SELECT * FROM unnest($3::text[], $4::text[]))""",
+            user_id, device_id, [i[0] for i in ids], [i[1] for i in ids],
+        )  # fmt: skip
+        return {(r["algorithm"], r["key_id"]): r["key"] for r in rows}
+
+    async def add_one_time_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
+        """(algorithm, key id, JSON), in upload order."""
+        await self._database.execute(
+            """INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, key)
+               SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k ON CONFLICT DO NOTHING""",
+            user_id, device_id, *map(list, zip(*keys, strict=True)),
+        )  # fmt: skip
+
+    async def put_fallback_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
+        """A new key replaces its algorithm's old one and is unused; the same key again changes nothing."""
+        await self._database.execute(
+            """INSERT INTO fallback_keys AS f (user_id, device_id, algorithm, key_id, key)
+               SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k
+               ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET key_id = excluded.key_id, key = excluded.key,
+                   used = f.used AND f.key_id = excluded.key_id AND f.key = excluded.key""",
+            user_id, device_id, *map(list, zip(*keys, strict=True)),
+        )  # fmt: skip
+
+    async def counts(self, user_id: str, device_id: str) -> tuple[dict[str, int], list[str]]:
+        """One-time keys by algorithm, and the algorithms with an unused fallback key. One statement."""
+        rows = await self._database.fetch(
+            """SELECT algorithm, count(*)::int AS n FROM one_time_keys WHERE user_id = $1 AND device_id = $2 GROUP BY 1
+               UNION ALL SELECT algorithm, -1 FROM fallback_keys WHERE user_id = $1 AND device_id = $2 AND NOT used""",
+            user_id, device_id,
+        )  # fmt: skip
+        counts = {r["algorithm"]: r["n"] for r in rows if r["n"] >= 0}
+        return counts, [r["algorithm"] for r in rows if r["n"] < 0]
+
+    async def claim_one_time_keys(self, wanted: Sequence[Key]) -> Sequence[Row]:
+        """Takes one key for each, the oldest first; a key is given exactly once, whoever else claims."""
+        return await self._database.fetch(
+            """WITH picked AS (
+                   SELECT (SELECT o.seq FROM one_time_keys o
+                            WHERE o.user_id = w.user_id AND o.device_id = w.device_id AND o.algorithm = w.algorithm
+                            ORDER BY o.seq LIMIT 1 FOR UPDATE SKIP LOCKED) AS seq
+                     FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm))
+               DELETE FROM one_time_keys k USING picked p WHERE k.seq = p.seq
+               RETURNING k.user_id, k.device_id, k.algorithm, k.key_id, k.key""",
+            *map(list, zip(*wanted, strict=True)),
+        )
+
+    async def claim_fallback_keys(self, wanted: Sequence[Key]) -> Sequence[Row]:
+        """The fallback keys, now marked as used."""
+        return await self._database.fetch(
+            """UPDATE fallback_keys f SET used = true FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm)
+                WHERE f.user_id = w.user_id AND f.device_id = w.device_id AND f.algorithm = w.algorithm
+               RETURNING f.user_id, f.device_id, f.algorithm, f.key_id, f.key""",
+            *map(list, zip(*wanted, strict=True)),
+        )
+
+    async def device_list_changes(self, since: int, upto: int) -> list[str]:
+        rows = await self._database.fetch(
+            "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
+        )
+        return [row["user_id"] for row in rows]

@@ -1,0 +1,199 @@
+"""The content repository (client-server API, "Content repository")."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_opaque_id
+from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize
+from chappe.homeserver.outbound.blob_store import BlobExists, BlobStore
+from chappe.homeserver.policy import Policy
+
+UNUSED_FOR_MS = 24 * 3600 * 1000
+PENDING_AT_MOST = 50
+MAX_FILE_NAME = 500
+THUMBNAIL_INPUT = 50 << 20
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A stored file."""
+
+    server_name: str
+    media_id: str
+    content_type: str
+    file_name: str | None
+    size: int
+    sha256: bytes
+    legacy: bool
+
+    @property
+    def key(self) -> str:
+        return f"media/{self.server_name}/{self.media_id[:2]}/{self.media_id}"
+
+
+class ContentRepository:
+    """`max_upload`: in bytes. Raises MatrixError subclasses only."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, thumbnailer: Thumbnailer, policy: Policy, now_ms: Callable[[], int],
+        max_upload: int,
+    ) -> None:  # fmt: skip
+        self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
+        self._now_ms, self.max_upload = now_ms, max_upload
+
+    # ---------------------------------------------------------------------------------------------------- uploading
+
+    async def create(self, user_id: UserId) -> tuple[str, int]:
+        """Reserves a URI for a later upload; returns it and when it expires (ms)."""
+        pending = await self._database.fetchval(
+            "SELECT count(*) FROM media WHERE user_id = $1 AND size IS NULL AND expires_ts > $2",
+            user_id,
+            self._now_ms(),
+        )
+        if pending >= PENDING_AT_MOST:
+            raise LimitExceeded(60_000, "Too many uploads were begun and not finished")
+        media_id, expires = secrets.token_urlsafe(18), self._now_ms() + UNUSED_FOR_MS
+        await self._database.execute(
+            "INSERT INTO media (server_name, media_id, user_id, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5)",
+            domain_of(user_id), media_id, user_id, self._now_ms(), expires,
+        )  # fmt: skip
+        return f"mxc://{domain_of(user_id)}/{media_id}", expires
+
+    async def upload(
+        self, user_id: UserId, content_type: str, file_name: str | None, chunks: AsyncIterator[bytes]
+    ) -> str:
+        """Stores a file and returns its `mxc://` URI."""
+        media_id = secrets.token_urlsafe(18)
+        await self._store(user_id, domain_of(user_id), media_id, content_type, file_name, chunks, reserved=False)
+        return f"mxc://{domain_of(user_id)}/{media_id}"
+
+    async def upload_to(
+        self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
+        chunks: AsyncIterator[bytes],
+    ) -> None:  # fmt: skip
+        """Fills a reserved URI. Raises M_NOT_FOUND, M_FORBIDDEN, or M_CANNOT_OVERWRITE_MEDIA (409)."""
+        row = await self._row(server_name, media_id)
+        if row is None or (row["size"] is None and (row["expires_ts"] or 0) < self._now_ms()):
+            raise NotFound("This upload was never begun, or has expired")
+        if row["user_id"] != user_id:
+            raise Forbidden("This upload was begun by somebody else")
+        if row["size"] is not None:
+            raise _exists()
+        await self._store(user_id, server_name, media_id, content_type, file_name, chunks, reserved=True)
+
+    async def _store(
+        self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
+        chunks: AsyncIterator[bytes], reserved: bool,
+    ) -> None:  # fmt: skip
+        if file_name is not None and len(file_name) > MAX_FILE_NAME:
+            raise BadRequest("The file name is too long", "M_INVALID_PARAM")
+        await self._policy.may_upload(user_id, content_type, None)
+        counted = _Counted(chunks)
+        temporary = f"uploads/{secrets.token_hex(16)}"
+        media = Media(server_name, media_id, content_type, file_name, 0, b"", False)
+        try:
+            await self._blobs.put(temporary, counted)
+        except Exception as error:
+            await self._blobs.delete(temporary)
+            raise (counted.error or error) from None
+        try:
+            await self._blobs.move(temporary, media.key)
+        except BlobExists:
+            await self._blobs.delete(temporary)
+            raise _exists() from None
+        await self._database.execute(
+            """INSERT INTO media (server_name, media_id, user_id, content_type, file_name, size, sha256, created_ts)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (server_name, media_id) DO UPDATE SET
+               content_type = excluded.content_type, file_name = excluded.file_name, size = excluded.size,
+               sha256 = excluded.sha256""",
+            server_name, media_id, user_id, content_type, file_name, counted.size, counted.digest(), self._now_ms(),
+        )  # fmt: skip
+
+    # -------------------------------------------------------------------------------------------------- downloading
+
+    async def _row(self, server_name: str, media_id: str) -> Row | None:
+        if not is_opaque_id(media_id):
+            return None
+        return await self._database.fetchrow(
+            "SELECT * FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id
+        )
+
+    async def find(
+        self, reader: UserId | None, server_name: str, media_id: str, timeout_ms: int, legacy_only: bool
+    ) -> Media:
+        """A file, waiting up to `timeout_ms` for one whose upload has begun. Raises M_NOT_FOUND, M_NOT_YET_UPLOADED (504).
+
+        `legacy_only`: the deprecated routes serve only what was stored before they were frozen.
+        """
+        deadline = time.monotonic() + timeout_ms / 1000
+        while True:
+            row = await self._row(server_name, media_id)
+            if row is None or (legacy_only and not row["legacy"]):
+                raise NotFound("There is no such file")
+            if row["size"] is not None:
+                break
+            if (row["expires_ts"] or 0) < self._now_ms():
+                raise NotFound("There is no such file")
+            if time.monotonic() >= deadline:
+                raise MatrixError(504, "M_NOT_YET_UPLOADED", "The file is still being uploaded")
+            await asyncio.sleep(POLL_SECONDS)
+        await self._policy.may_download(reader, server_name, media_id)
+        return Media(
+            server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"]
+        )
+
+    def content(self, media: Media, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes [start, end)."""
+        return self._blobs.get(media.key, start, end)
+
+    async def thumbnail(self, media: Media, wanted: ThumbnailSize) -> Thumbnail:
+        """Made on first use. Raises M_TOO_LARGE (413), or M_UNKNOWN (400) for what is not a picture."""
+        if media.size > THUMBNAIL_INPUT:
+            raise MatrixError(413, "M_TOO_LARGE", "The picture is too large for a thumbnail")
+        size = wanted.snapped()
+        key = f"thumbnails/{media.server_name}/{media.media_id[:2]}/{media.media_id}/{size.name}"
+        stored = await self._blobs.read(key)
+        if stored is None:
+            original = b"".join([chunk async for chunk in self.content(media, 0, media.size)])
+            stored = await self._thumbnailer.make(original, size)
+            await self._blobs.write(key, stored)
+        return Thumbnail.of(stored)
+
+    async def prune(self) -> None:
+        """Forgets reservations that were never used."""
+        await self._database.execute("DELETE FROM media WHERE size IS NULL AND expires_ts < $1", self._now_ms())
+
+
+class _Counted:
+    """Counts and hashes what passes; keeps the error that ended it, which the store would wrap."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks, self._hash = chunks, hashlib.sha256()
+        self.size = 0
+        self.error: MatrixError | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._chunks:
+                self.size += len(chunk)
+                self._hash.update(chunk)
+                yield chunk
+        except MatrixError as error:
+            self.error = error
+            raise
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+
+def _exists() -> MatrixError:
+    return MatrixError(409, "M_CANNOT_OVERWRITE_MEDIA", "This file has been uploaded already")

@@ -1,0 +1,1 @@
+"""Push rules of users, and their unread counts (client-server API, "Push Notifications")."""

@@ -1,0 +1,163 @@
+"""Each user's push rules: the server's defaults with the user's changes."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.homeserver.matrix.push_rules import KINDS, Rule, RuleSet, default_rules
+
+MAX_RULES = 1000
+
+FRAGMENT = Fragment(
+    "push_rules", (("who", "text"), ("rules", "bytea")),
+    """
+    FOR r IN SELECT * FROM unnest(push_rules_rows) LOOP
+        INSERT INTO push_rules VALUES (r.who, r.rules)
+        ON CONFLICT (user_id) DO UPDATE SET rules = excluded.rules;
+        INSERT INTO account_data VALUES (r.who, '', 'm.push_rules', '{}', upto)
+        ON CONFLICT (user_id, room_id, type) DO UPDATE SET position = excluded.position;
+    END LOOP;""",
+)  # fmt: skip
+
+
+class PushRules:
+    """Stored are only the differences: `{"custom": {kind: [rule]}, "changed": {"kind/id": {enabled, actions}}}`."""
+
+    def __init__(self, database: Database, writer: GroupWriter, clock: Clock) -> None:
+        self._database, self._writer = database, writer
+        self._cache: dict[str, dict[str, Any] | None] = {}
+        writer.register(FRAGMENT)
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        for user, kinds in commit.users.items():
+            if commit.foreign or "push_rules" in kinds:
+                self._cache.pop(user, None)
+
+    async def _differences(self, user_id: str) -> dict[str, Any] | None:
+        if user_id not in self._cache:
+            raw = await self._database.fetchval("SELECT rules FROM push_rules WHERE user_id = $1", user_id)
+            if len(self._cache) > 50_000:
+                self._cache.clear()
+            self._cache[user_id] = orjson.loads(raw) if raw is not None else None
+        return self._cache[user_id]
+
+    async def are_default(self, user_id: str) -> bool:
+        """Whether the user has changed nothing: then the rooms' shared counters hold."""
+        return await self._differences(user_id) is None
+
+    async def rules(self, user_id: str) -> RuleSet:
+        """All rules in force, in order: the user's before the defaults, but for the master rule."""
+        differences = await self._differences(user_id) or {}
+        rules = default_rules(user_id)
+        for key, change in differences.get("changed", {}).items():
+            kind, _, rule_id = key.partition("/")
+            for rule in rules[kind]:
+                if rule["rule_id"] == rule_id:
+                    rule.update(change)
+        for kind, custom in differences.get("custom", {}).items():
+            first = 1 if kind == "override" else 0
+            rules[kind][first:first] = copy.deepcopy(custom)
+        return rules
+
+    async def rule(self, user_id: str, kind: str, rule_id: str) -> Rule:
+        """Raises M_INVALID_PARAM for an unknown kind, M_NOT_FOUND for an unknown rule."""
+        _check_kind(kind)
+        for rule in (await self.rules(user_id))[kind]:
+            if rule["rule_id"] == rule_id:
+                return rule
+        raise NotFound("There is no such push rule")
+
+    async def put(
+        self, user_id: str, kind: str, rule_id: str, body: dict[str, Any], before: str | None, after: str | None
+    ) -> None:
+        """Creates or replaces one of the user's own rules, at a place among the user's own."""
+        _check_kind(kind)
+        if rule_id.startswith(".") or not rule_id or "/" in rule_id or "\\" in rule_id:
+            raise BadRequest("A rule's id may not begin with a dot or hold a slash", "M_INVALID_PARAM")
+        rule = _rule(kind, rule_id, body)
+        differences = copy.deepcopy(await self._differences(user_id) or {})
+        rules: list[Rule] = differences.setdefault("custom", {}).setdefault(kind, [])
+        old = next((i for i, r in enumerate(rules) if r["rule_id"] == rule_id), None)
+        if old is not None:
+            rule["enabled"] = rules.pop(old)["enabled"]
+        at = 0 if old is None or before or after else old
+        if (relative := before or after) is not None:
+            places = [i for i, r in enumerate(rules) if r["rule_id"] == relative]
+            if not places:
+                raise BadRequest("There is no rule of yours to place this one by", "M_UNKNOWN")
+            at = places[0] + (1 if after else 0)
+        rules.insert(at, rule)
+        if sum(map(len, differences["custom"].values())) > MAX_RULES:
+            raise BadRequest(f"At most {MAX_RULES} push rules", "M_INVALID_PARAM")
+        await self._save(user_id, differences)
+
+    async def delete(self, user_id: str, kind: str, rule_id: str) -> None:
+        rule = await self.rule(user_id, kind, rule_id)
+        if rule.get("default"):
+            raise BadRequest("The server's rules can be switched off, not deleted", "M_INVALID_PARAM")
+        differences = copy.deepcopy(await self._differences(user_id) or {})
+        custom = differences["custom"]
+        custom[kind] = [r for r in custom[kind] if r["rule_id"] != rule_id]
+        await self._save(user_id, differences)
+
+    async def change(self, user_id: str, kind: str, rule_id: str, name: str, value: Any) -> None:
+        """Sets `enabled` or `actions` of any rule."""
+        if name == "enabled" and type(value) is not bool:
+            raise BadRequest("`enabled` must be true or false")
+        if name == "actions":
+            value = _actions(value)
+        rule = await self.rule(user_id, kind, rule_id)
+        differences = copy.deepcopy(await self._differences(user_id) or {})
+        if rule.get("default"):
+            differences.setdefault("changed", {}).setdefault(f"{kind}/{rule_id}", {})[name] = value
+        else:
+            for mine in differences["custom"][kind]:
+                if mine["rule_id"] == rule_id:
+                    mine[name] = value
+        await self._save(user_id, differences)
+
+    async def _save(self, user_id: str, differences: dict[str, Any]) -> None:
+        write = Write()
+        write.add("push_rules", user_id, orjson.dumps(differences))
+        write.touch_user(user_id, "push_rules")
+        write.touch_user(user_id, "account_data")
+        await self._writer.submit(write)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise BadRequest(f"A push rule is one of {', '.join(KINDS)}", "M_INVALID_PARAM")
+
+
+def _actions(value: Any) -> list[Any]:
+    good = type(value) is list and all(
+        a in ("notify", "dont_notify", "coalesce")
+        if type(a) is str
+        else type(a) is dict and type(a.get("set_tweak")) is str
+        for a in value
+    )
+    if not good:
+        raise BadRequest('`actions` must be a list of "notify" and tweaks', "M_INVALID_PARAM")
+    return [a for a in value if a not in ("dont_notify", "coalesce")]
+
+
+def _rule(kind: str, rule_id: str, body: dict[str, Any]) -> Rule:
+    rule: Rule = {"rule_id": rule_id, "default": False, "enabled": True, "actions": _actions(body.get("actions"))}
+    if kind in ("override", "underride"):
+        conditions = body.get("conditions", [])
+        if type(conditions) is not list or not all(type(c) is dict and type(c.get("kind")) is str for c in conditions):
+            raise BadRequest("`conditions` must be a list of conditions", "M_INVALID_PARAM")
+        rule["conditions"] = conditions
+    if kind == "content":
+        if type(body.get("pattern")) is not str:
+            raise MatrixError(400, "M_MISSING_PARAM", "A content rule needs a `pattern`")
+        rule["pattern"] = body["pattern"]
+    return rule

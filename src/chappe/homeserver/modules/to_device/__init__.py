@@ -1,0 +1,84 @@
+"""Send-to-device messages (client-server API, "Send-to-Device messaging"): in order, delivered exactly once.
+
+A message is deleted when the next request shows that it arrived, not when it is sent. The third part of a sync token
+says up to where a device has received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.pool import Database
+
+MAX_PER_SYNC = 100
+
+FRAGMENT = Fragment(
+    "to_device", (("who", "text"), ("device", "text"), ("message", "bytea")),
+    """
+    INSERT INTO to_device (user_id, device_id, message) SELECT t.who, t.device, t.message
+      FROM unnest(to_device_rows) t WHERE t._lane <> ALL (bad);""",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    messages: list[bytes]
+    cursor: int
+
+
+class ToDevice:
+    def __init__(self, database: Database, writer: GroupWriter, clock: Clock) -> None:
+        self._database, self._writer = database, writer
+        self._empty: dict[str, set[str]] = {}  # devices whose inbox holds nothing beyond what was delivered, by user
+        writer.register(FRAGMENT)
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        for user, kinds in commit.users.items():
+            if commit.foreign or "to_device" in kinds:
+                self._empty.pop(user, None)
+
+    async def send(
+        self, sender: str, event_type: str, messages: Mapping[str, Mapping[str, Any]], devices: Mapping[str, list[str]],
+        txn: str,
+    ) -> None:  # fmt: skip
+        """`messages`: user → device (`*`: all) → content; `devices`: every recipient's devices. Durable on return."""
+        write = Write(txn=txn)
+        for user, by_device in messages.items():
+            targets = set(devices.get(user, ()))
+            for device, content in by_device.items():
+                raw = orjson.dumps({"type": event_type, "sender": sender, "content": content})
+                for target in targets if device == "*" else {device} & targets:
+                    write.add("to_device", user, target, raw)
+            if targets:
+                write.touch_user(user, "to_device")
+        await self._writer.submit(write)
+
+    async def receive(self, user_id: str, device_id: str, cursor: int, is_news: bool) -> Inbox:
+        """What lies in the inbox beyond the cursor, at most 100; what lies before it has arrived and is deleted.
+
+        `is_news`: whether the log shows something new for the user; without, an inbox known to be empty is not read.
+        """
+        is_empty = device_id in self._empty.get(user_id, ())
+        if is_empty and not is_news:
+            return Inbox([], cursor)
+        if cursor and not is_empty:
+            await self._database.execute(
+                "DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq <= $3", user_id, device_id, cursor
+            )
+        self._empty.setdefault(user_id, set()).add(device_id)  # unless something arrives while this is read
+        rows = await self._database.fetch(
+            """SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
+                ORDER BY seq LIMIT $4""",
+            user_id, device_id, cursor, MAX_PER_SYNC,
+        )  # fmt: skip
+        if not rows:
+            return Inbox([], cursor)
+        self._empty.get(user_id, set()).discard(device_id)
+        return Inbox([row["message"] for row in rows], rows[-1]["seq"])

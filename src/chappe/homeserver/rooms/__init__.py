@@ -1,0 +1,1 @@
+"""The room engine: the only writer of events."""

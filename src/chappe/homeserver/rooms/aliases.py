@@ -1,0 +1,76 @@
+"""Room aliases (client-server API, "Room aliases")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, parse_room_alias
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.rooms import Rooms
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    alias: str
+    room_id: str
+    creator: str
+
+
+class Aliases:
+    def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
+        self._database, self._rooms, self._domains = database, rooms, domains
+
+    async def find(self, alias: str) -> Alias | None:
+        row = await self._database.fetchrow("SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
+        return Alias(row["alias"], row["room_id"], row["creator"]) if row else None
+
+    async def resolve(self, alias: RoomAlias) -> Alias:
+        """Raises M_NOT_FOUND."""
+        found = await self.find(alias)
+        if found is None:
+            raise NotFound(f"There is no room called {alias}")
+        return found
+
+    async def room_id_of(self, room_id_or_alias: str) -> str:
+        """Resolves what clients may put in a path: a room id or an alias."""
+        if room_id_or_alias.startswith("#"):
+            return (await self.resolve(parse_room_alias(room_id_or_alias))).room_id
+        return room_id_or_alias
+
+    async def require_free(self, alias: RoomAlias) -> None:
+        if not self._domains.is_hosted(domain_of(alias)):
+            raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
+        if await self.find(alias) is not None:
+            raise MatrixError(400, "M_ROOM_IN_USE", f"{alias} is already taken")
+
+    async def create(self, user_id: UserId, alias: RoomAlias, room_id: str) -> None:
+        """Raises M_UNKNOWN (409) where the alias exists; only members of the room may add one."""
+        if not self._domains.is_hosted(domain_of(alias)):
+            raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
+        await self._rooms.require_joined(user_id, room_id)
+        try:
+            await self._database.execute(
+                "INSERT INTO room_aliases (alias, room_id, creator) VALUES ($1, $2, $3)", alias, room_id, user_id
+            )
+        except asyncpg.UniqueViolationError:
+            raise MatrixError(409, "M_UNKNOWN", f"{alias} is already taken") from None
+
+    async def delete(self, user_id: UserId, alias: RoomAlias, is_admin: bool) -> None:
+        """By whoever created it, by those who may change the room's canonical alias, by server administrators."""
+        found = await self.resolve(alias)
+        room = await self._rooms.live.find(found.room_id)
+        may = is_admin or found.creator == user_id
+        if not may and room is not None and user_id in room.joined:
+            levels = room.power_levels()
+            may = levels.of(user_id) >= levels.required("m.room.canonical_alias", True)
+        if not may:
+            raise Forbidden("You may not delete this alias")
+        await self._database.execute("DELETE FROM room_aliases WHERE alias = $1", alias)
+
+    async def of_room(self, room_id: str) -> list[str]:
+        rows = await self._database.fetch("SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
+        return [row["alias"] for row in rows]

@@ -1,0 +1,213 @@
+"""Building events: against a live room, in memory, without a read.
+
+A `RoomWrite` holds what somebody wants to say (`Draft`s) and builds it, again if the room moved before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chappe.homeserver.database.group_writer import Write
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.event_auth import auth_event_keys, check_auth
+from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, room_id_of_create, seal
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.push_rules import PushContext, shared_verdict
+from chappe.homeserver.matrix.signing import SigningKey
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, TreeEditor, name_to_int
+
+MAX_PREV_EVENTS = 20
+_REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_rules", "m.room.history_visibility"))
+
+
+@dataclass(slots=True)
+class Redaction:
+    """The redaction that an m.room.redaction carries out: its target, and what will be left of it."""
+
+    event_id: str
+    pdu: bytes
+    head: bytes
+
+
+@dataclass(slots=True)
+class Draft:
+    """An event as its author means it."""
+
+    type: str
+    sender: str
+    content: dict[str, Any]
+    state_key: str | None = None
+    redacts: str | None = None
+    redaction: Redaction | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What building needs besides the room."""
+
+    key_hash: KeyHash
+    signing_key: SigningKey
+    now_ms: int
+    numbers: tuple[int, ...]  # one per draft, this process's own
+    random_id: str  # room versions 1 and 2 choose their event ids
+
+
+class RoomWrite(Write):
+    """The drafts of one request, committed together. After `build`: `events`, and everything their rows need."""
+
+    lane: LiveRoom
+
+    def __init__(self, room: LiveRoom, drafts: list[Draft], around: Surroundings, txn: str) -> None:
+        super().__init__(room, txn)
+        self.drafts, self.around = drafts, around
+        self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
+        self.aliases: list[tuple[str, str]] = []
+        self.events: list[RoomEvent] = []
+        self.used: list[str] = []
+        self.redacted: list[tuple[str, bytes, RoomEvent]] = []
+        self.root_after = EMPTY
+        self.revokes = False
+        self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
+        self._pdus: list[bytes] = []
+
+    def build(self) -> None:
+        self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
+        self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
+        for index, draft in enumerate(self.drafts):
+            self._build_one(index, draft)
+        self.positions = len(self.events)
+        self.txn_result = self.events[-1].event_id
+        self.root_after = self.lane.ahead_root
+
+    def _build_one(self, index: int, draft: Draft) -> None:
+        room, around = self.lane, self.around
+        pdu = self._pdu(draft, index)
+        check_auth(pdu, room.version, room.get)
+        event_id = seal(pdu, room.version, domain_of(draft.sender), around.signing_key)
+        raw = canonical_json(pdu)
+        check_size(pdu, raw)
+        head = client_event_head(pdu, event_id, room.room_id, room.version)
+        event = RoomEvent(
+            around.numbers[index], event_id, draft.type, draft.state_key, draft.sender, pdu["origin_server_ts"],
+            pdu["depth"], head, name_to_int(room.ahead_root),
+        )  # fmt: skip
+        event.txn = self.event_txn
+        if draft.state_key is not None:
+            self._state(index, draft, event, pdu)
+        if draft.redaction is not None:
+            self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
+            self._row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
+        self._notifications(index, draft, event)
+        self.used += pdu["prev_events"] if room.version.event_ids_are_hashes else [p[0] for p in pdu["prev_events"]]
+        room.tips, room.ahead_depth = [event_id], pdu["depth"]
+        self.events.append(event)
+        self._pdus.append(raw)
+
+    def _pdu(self, draft: Draft, index: int) -> Pdu:
+        room = self.lane
+        keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
+        auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
+        prev = room.tips[:MAX_PREV_EVENTS]
+        pdu: Pdu = {
+            "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
+            "origin_server_ts": self.around.now_ms, "room_id": room.room_id, **draft.extra,
+        }  # fmt: skip
+        if room.version.event_ids_are_hashes:
+            pdu["prev_events"], pdu["auth_events"] = prev, auth
+        else:
+            pdu["event_id"] = f"${self.around.random_id}{index}:{domain_of(draft.sender)}"
+            pdu["prev_events"], pdu["auth_events"] = [[p, {}] for p in prev], [[a, {}] for a in auth]
+        if draft.state_key is not None:
+            pdu["state_key"] = draft.state_key
+        if draft.redacts is not None:
+            if room.version.redacts_in_content:
+                pdu["content"] = {**draft.content, "redacts": draft.redacts}
+            else:
+                pdu["redacts"] = draft.redacts
+        if draft.type == "m.room.create" and room.version.room_id_is_create_hash:
+            del pdu["room_id"]
+        return pdu
+
+    def _state(self, index: int, draft: Draft, event: RoomEvent, pdu: Pdu) -> None:
+        room = self.lane
+        key = event.key
+        event.replaces = room.get(key)
+        keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
+        cited = [e for k in keys if (e := room.get(k)) is not None]
+        event.chain = room.chains.add([e.chain for e in cited if e.chain is not None])
+        editor = TreeEditor(room.nodes)
+        room.ahead_root, pack = editor.update(room.ahead_root, [(self.around.key_hash(*key), event.nid)], event.nid)
+        if pack is not None:
+            self._row("state_packs", index, event.nid, room.number, pack)
+        auth = [e.nid for e in cited]
+        chain = event.chain
+        self._row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
+        room.ahead[key] = event
+        if draft.type == "m.room.member":
+            self._membership(index, draft, event)
+        elif draft.type in _REVOKING:
+            self.revokes = True
+
+    def _membership(self, index: int, draft: Draft, event: RoomEvent) -> None:
+        target, membership = event.key[1], event.membership
+        self._row("memberships", index, target, self.lane.number, membership, event.nid, draft.sender)
+        self.touch_user(target, "membership")
+        if membership in ("leave", "ban"):
+            self.revokes = True
+
+    def _notifications(self, index: int, draft: Draft, event: RoomEvent) -> None:
+        """Once for all readers, whatever the size of the room; a row only for those who are mentioned."""
+        room = self.lane
+        if draft.type == "m.room.create":
+            return
+        levels = room.power_levels()
+        context = PushContext(
+            room.room_id, len(room.joined), lambda name: levels.of(draft.sender) >= levels.notification(name)
+        )
+        verdict = shared_verdict(draft.type, draft.state_key, draft.content, context)
+        event.notify_total, event.highlight_total = int(verdict.everyone.notify), int(verdict.everyone.highlight)
+        if draft.type == "m.room.member":
+            return
+        for user in verdict.mentioned:
+            if user != draft.sender and user in room.joined:
+                self._row("push_hits", index, user, room.number, not event.notify_total, not event.highlight_total)
+                self.touch_user(user, "mention")
+
+    def _row(self, fragment: str, index: int, *values: Any) -> None:
+        self._rows.append((fragment, index, values))
+
+    def fragment_rows(self, start: int, notify: int, highlight: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The rows, once the batch is known: `start` positions and the totals of the batch come before this write."""
+        room = self.lane
+        if room.is_new and self.drafts[0].type == "m.room.create":
+            yield "new_rooms", (room.number, room.room_id, room.version.id, room.published)
+        for alias, creator in self.aliases:
+            yield "aliases", (alias, room.room_id, creator)
+        for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):
+            notify, highlight = notify + event.notify_total, highlight + event.highlight_total
+            yield "events", (
+                start + index + 1, event.nid, room.number, event.event_id, event.type, event.state_key, event.sender,
+                event.ts, event.depth, event.state_before, event.replaces.nid if event.replaces else None, notify,
+                highlight, event.txn, pdu,
+            )  # fmt: skip
+        for fragment, index, values in self._rows:
+            if fragment == "memberships":
+                yield fragment, (*values, start + index + 1)
+            elif fragment == "push_hits":
+                user, number, also_notify, also_highlight = values
+                yield fragment, (user, number, start + index + 1, also_notify, also_highlight)
+            else:
+                yield fragment, values
+
+
+def identify_room(create: Draft, room: LiveRoom, around: Surroundings) -> str:
+    """Version 12: the id that a room will have once this create event is its first."""
+    write = RoomWrite(room, [create], around, "")
+    pdu = write._pdu(create, 0)
+    seal(pdu, room.version, domain_of(create.sender), around.signing_key)
+    return room_id_of_create(pdu, room.version)

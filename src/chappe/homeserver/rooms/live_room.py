@@ -1,0 +1,293 @@
+"""A live room: the in-memory form of a room in one process.
+
+`state`, `root`, `leaves` and so on are as committed. What is built and not yet committed lies over them (`ahead`,
+`ahead_root`, `tips`): events are authorised and built against both, so the next batch is ready when a commit returns.
+Any surprise raises `generation`; whatever was built before is then built again (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyroaring import BitMap
+
+from chappe.homeserver.database.group_writer import Write
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.event_auth import CREATE, StateKey, power_levels_of
+from chappe.homeserver.matrix.history_visibility import parse_visibility
+from chappe.homeserver.matrix.power_levels import PowerLevels
+from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.rooms import store
+from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
+from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
+from chappe.homeserver.rooms.state_tree import EMPTY, TreeReader, children, int_to_name, name_to_int
+
+if TYPE_CHECKING:
+    from chappe.homeserver.rooms.create_event import RoomWrite
+
+TAIL_LENGTH = 64
+
+
+class LiveRoom:
+    """See the module. Numbers are the database's; `complete_from`: the tail holds every event after this position."""
+
+    def __init__(self, number: int, room_id: str, version: RoomVersion, database: Database) -> None:
+        self.number, self.room_id, self.version, self._database = number, room_id, version, database
+        self.generation, self.stale, self.pending = 0, True, 0
+        self.exists = True
+        self.at = 0  # loaded as of this position
+        self.state: dict[StateKey, RoomEvent] = {}
+        self.joined: dict[str, RoomEvent] = {}
+        self.invited = 0
+        self.state_version = self.revoke_version = 0
+        self.leaves: list[str] = []
+        self.root = self.ahead_root = EMPTY
+        self.depth = self.ahead_depth = 0
+        self.notify_total = self.highlight_total = 0
+        self.published = False
+        self.nodes: dict[bytes, bytes] = {}
+        self.chains = AuthChains()
+        self._committed_next_num = 0
+        self._committed_bases: dict[int, BitMap] = {}
+        self.ahead: dict[StateKey, RoomEvent] = {}
+        self.tips: list[str] = []
+        self.tail: deque[RoomEvent] = deque()
+        self.complete_from = 0
+        self.last_position = 0
+        self.is_new = False
+        self._loading = asyncio.Lock()
+        self._levels: tuple[RoomEvent | None, RoomEvent | None, PowerLevels] | None = None
+        self.shared: dict[tuple[int, int], bytes] = {}  # timeline chunks assembled for members, by (from, to)
+
+    # ------------------------------------------------------------------------------------------------- reading it
+
+    def get(self, key: StateKey) -> RoomEvent | None:
+        """The state as it will be once everything in flight is committed: what new events are authorised against."""
+        return self.ahead.get(key) or self.state.get(key)
+
+    def membership(self, user_id: str) -> str:
+        """As committed."""
+        event = self.state.get(("m.room.member", user_id))
+        return event.membership if event else "leave"
+
+    @property
+    def history_visibility(self) -> str:
+        event = self.state.get(("m.room.history_visibility", ""))
+        return parse_visibility(event.content.get("history_visibility") if event else None)
+
+    def power_levels(self) -> PowerLevels:
+        """Of the state with what is in flight; parsed once per power level event."""
+        levels, create = self.get(("m.room.power_levels", "")), self.get(CREATE)
+        if self._levels is None or self._levels[0] is not levels or self._levels[1] is not create:
+            assert create is not None
+            self._levels = (levels, create, power_levels_of(self.get, self.version, create))
+        return self._levels[2]
+
+    def tail_after(self, position: int) -> list[RoomEvent] | None:
+        """The events after a position, or None where the tail does not reach so far back."""
+        if position < self.complete_from:
+            return None
+        if position >= self.last_position:
+            return []
+        result = []
+        for event in reversed(self.tail):
+            if event.position <= position:
+                break
+            result.append(event)
+        result.reverse()
+        return result
+
+    # ---------------------------------------------------------------------------------------- the writer's side
+
+    def reset(self) -> None:
+        """The ground moved: everything built and not yet committed will be built again."""
+        self.generation += 1
+        self.ahead = {}
+        self.tips = list(self.leaves)
+        self.ahead_root, self.ahead_depth = self.root, self.depth
+        self.chains = AuthChains(dict(self._committed_bases), self._committed_next_num)
+
+    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
+        mine: list[RoomWrite] = writes  # type: ignore[assignment]
+        notify, highlight = 0, 0
+        for write, start in zip(mine, starts, strict=True):
+            yield from write.fragment_rows(start, notify, highlight)
+            notify += sum(e.notify_total for e in write.events)
+            highlight += sum(e.highlight_total for e in write.events)
+        used = dict.fromkeys(p for w in mine for p in w.used)
+        last = mine[-1].events[-1]
+        yield "lane", (
+            self.number, -1 if self.is_new else self.state_version, self.revoke_version,
+            sum(1 for w in mine for e in w.events if e.state_key is not None), sum(1 for w in mine if w.revokes),
+            " ".join(used), last.event_id, name_to_int(mine[-1].root_after), last.depth, notify, highlight,
+            starts[-1] + len(mine[-1].events),
+        )  # fmt: skip
+        for base, chain in self.chains.take_new_bases():
+            yield "auth_bases", (self.number, base, chain)
+
+    def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
+        """Own writes became durable; `positions`: the position before each write's first event."""
+        if positions[-1] + writes[-1].positions <= self.at:
+            return  # already part of what was loaded
+        mine: list[RoomWrite] = writes  # type: ignore[assignment]
+        for write, before in zip(mine, positions, strict=True):
+            used = set(write.used)
+            for offset, event in enumerate(write.events, 1):
+                self._append(event, before + offset)
+            for target_id, head, because in write.redacted:
+                self._redact(target_id, head, because)
+            leaf = write.events[-1].event_id
+            self.leaves = [x for x in self.leaves if x not in used and x != leaf] + [leaf]
+            self.root, self.depth = write.root_after, max(self.depth, write.events[-1].depth)
+            self.revoke_version += write.revokes
+        self._committed_next_num = max(self._committed_next_num, self.chains.next_num)
+        self._committed_bases = self.chains.bases
+        self.is_new = False
+        self.shared.clear()
+        if len(self.nodes) > 400 and len(self.nodes) > 4 * max(100, len(self.state) // 4):
+            self._forget_old_nodes()
+
+    def _append(self, event: RoomEvent, position: int) -> None:
+        event.position = self.last_position = position
+        self.notify_total += event.notify_total
+        self.highlight_total += event.highlight_total
+        event.notify_total, event.highlight_total = self.notify_total, self.highlight_total
+        self._push(event)
+        if event.state_key is None:
+            return
+        self.state_version += 1
+        self.state[event.key] = event
+        if self.ahead.get(event.key) is event:
+            del self.ahead[event.key]
+        if event.type == "m.room.member":
+            before = event.replaces.membership if event.replaces else "leave"
+            self.invited += (event.membership == "invite") - (before == "invite")
+            if event.membership == "join":
+                self.joined[event.state_key] = event
+            else:
+                self.joined.pop(event.state_key, None)
+
+    def _push(self, event: RoomEvent) -> None:
+        self.tail.append(event)
+        if len(self.tail) > TAIL_LENGTH:
+            old = self.tail.popleft()
+            self.complete_from, old.replaces = old.position, None
+
+    def _redact(self, event_id: str, head: bytes, because: RoomEvent) -> None:
+        for event in {id(e): e for e in (*self.tail, *self.state.values()) if e.event_id == event_id}.values():
+            event.set_head(head)
+            event.redacted_because = because
+        for event in self.tail:
+            if event.replaces is not None and event.replaces.event_id == event_id:
+                event.replaces.set_head(head)
+                event.set_head(event.head)
+
+    def _forget_old_nodes(self) -> None:
+        kept: dict[bytes, bytes] = {}
+        level = [r for r in (self.root, self.ahead_root) if r != EMPTY]
+        while level:
+            kept.update((name, self.nodes[name]) for name in level)
+            level = [c for name in level for c in children(self.nodes[name]) if c not in kept]
+        self.nodes = kept
+
+    # --------------------------------------------------------------------------------------------- loading it
+
+    async def reload(self) -> None:
+        """Reads the room in one snapshot. Repeats itself through `stale` if something was heard meanwhile."""
+        async with self._loading:
+            if not self.stale:
+                return
+            generation = self.generation
+            async with self._database.transaction("repeatable_read", readonly=True) as connection:
+                snapshot = await _Snapshot.read(connection, self)
+            if self.generation != generation:
+                return
+            if snapshot is None:
+                self.exists = self.is_new  # a new room whose creation was not committed
+                self.stale = False
+                self.reset()
+                return
+            self._install(snapshot)
+            self.stale = False
+            self.reset()
+
+    def _install(self, s: _Snapshot) -> None:
+        row = s.room
+        self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
+        self.leaves, self.root, self.depth = list(row["leaves"]), int_to_name(row["root"]), row["depth"]
+        self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
+        self.last_position, self.published = row["last_position"], row["published"]
+        self.state, self.nodes, self.is_new = s.state, s.nodes, False
+        members = [e for e in s.state.values() if e.type == "m.room.member"]
+        self.joined = {e.key[1]: e for e in members if e.membership == "join"}
+        self.invited = sum(1 for e in members if e.membership == "invite")
+        self._committed_bases, self._committed_next_num = s.bases, s.next_num
+        self.tail = deque(s.tail)
+        self.complete_from = s.tail[0].position if len(s.tail) >= TAIL_LENGTH else 0
+        if len(self.tail) >= TAIL_LENGTH:
+            self.tail.popleft()
+        self.shared.clear()
+
+
+class _Snapshot:
+    """What one repeatable-read transaction found."""
+
+    room: Any
+    state: dict[StateKey, RoomEvent]
+    nodes: dict[bytes, bytes]
+    tail: list[RoomEvent]
+    bases: dict[int, BitMap]
+    next_num: int
+
+    @classmethod
+    async def read(cls, connection: Any, room: LiveRoom) -> _Snapshot | None:
+        self = cls()
+        self.room = await connection.fetchrow(store.SNAPSHOT_ROOM, room.number)
+        if self.room is None:
+            return None
+        numbers, self.nodes = await cls._tree(connection, int_to_name(self.room["root"]))
+        rows = await connection.fetch(store.SNAPSHOT_STATE, numbers)
+        by_number = {}
+        self.state = {}
+        for row in rows:
+            event = event_of_row(row, room.room_id, room.version)
+            if row["num"] is not None:
+                event.chain = ChainRow(row["num"], row["base"], BitMap.deserialize(row["rest"]))
+            by_number[event.nid] = self.state[event.key] = event
+        bases = await connection.fetch(store.SNAPSHOT_BASES, room.number)
+        self.bases = {row["base"]: BitMap.deserialize(row["chain"]) for row in bases}
+        self.next_num = await connection.fetchval(store.SNAPSHOT_NUMBER, room.number)
+        tail = await connection.fetch(store.SNAPSHOT_TAIL, room.number, TAIL_LENGTH)
+        self.tail = [by_number.get(r["nid"]) or event_of_row(r, room.room_id, room.version) for r in reversed(tail)]
+        await attach_context(
+            connection.fetch, room, [*tail, *(r for r in rows if r["redacted_by"])], [*self.tail, *self.state.values()]
+        )
+        return self
+
+    @staticmethod
+    async def _tree(connection: Any, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
+        async def load(packs: list[int]) -> dict[int, bytes]:
+            return {r["pack"]: r["data"] for r in await connection.fetch(store.SNAPSHOT_PACKS, packs)}
+
+        return await TreeReader(load).whole(root)
+
+
+async def attach_context(fetch: Any, room: LiveRoom, rows: Sequence[Any], events: Sequence[RoomEvent]) -> None:
+    """Gives events from the database what their `unsigned` needs: the state they replaced, and why they were redacted."""
+    replaced = {row["nid"]: row["replaces"] for row in rows if row["replaces"] is not None}
+    redacted = {row["nid"]: row["redacted_by"] for row in rows if row["redacted_by"] is not None}
+    by_nid, by_id = {}, {}
+    if replaced:
+        for row in await fetch(store.SNAPSHOT_EVENTS, list(set(replaced.values()))):
+            by_nid[row["nid"]] = event_of_row(row, room.room_id, room.version)
+    if redacted:
+        for row in await fetch(store.SNAPSHOT_REDACTIONS, list(set(redacted.values()))):
+            by_id[row["event_id"]] = event_of_row(row, room.room_id, room.version)
+    for event in events:
+        if event.nid in replaced:
+            event.replaces = by_nid.get(replaced[event.nid])
+        if event.nid in redacted:
+            event.redacted_because = by_id.get(redacted[event.nid])

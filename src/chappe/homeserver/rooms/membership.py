@@ -1,0 +1,153 @@
+"""Joining, inviting, leaving, removing, banning, knocking, forgetting (client-server API, "Room membership")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import CREATE, creators_of
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import ProfileOf, Rooms, require_hosted
+
+MEMBER = "m.room.member"
+
+
+class MembershipChanges:
+    """Each method returns once the change is durable. Raises Forbidden where the rules of the room refuse it."""
+
+    def __init__(self, rooms: Rooms, domains: Domains, profile_of: ProfileOf) -> None:
+        self._rooms, self._domains, self._profile_of = rooms, domains, profile_of
+
+    async def join(self, user_id: UserId, room_id: str, extra: dict[str, Any] | None = None) -> str:
+        """Joins, by any of the room's join rules. Joining again changes nothing. Returns the room id."""
+        room = await self._rooms.require(room_id)
+        content = {**(extra or {}), "membership": "join", **await self._profile_of(user_id)}
+        now = room.get((MEMBER, user_id))
+        if now is not None and now.membership == "join":
+            return room_id
+        if now is not None and now.membership == "invite" and now.content.get("is_direct") is True:
+            content.setdefault("is_direct", True)
+        await self._rooms.policy.may_join(user_id, room_id)
+        if now is None or now.membership != "invite":
+            await self._authorise_restricted_join(room, user_id, content)
+        await self._rooms.submit(room, [Draft(MEMBER, user_id, content, user_id)])
+        return room_id
+
+    async def _authorise_restricted_join(self, room: LiveRoom, user_id: str, content: dict[str, Any]) -> None:
+        """`restricted` rules: a member of one of the named rooms may join, vouched for by a member who may invite."""
+        rules = room.get(("m.room.join_rules", ""))
+        rule = rules.content.get("join_rule") if rules else "invite"
+        restricted = rule == "restricted" and room.version.restricted_joins
+        restricted = restricted or (rule == "knock_restricted" and room.version.knock_restricted_joins)
+        if not restricted or rules is None:
+            return
+        mine = {m.room_id for m in await self._rooms.memberships.joined(user_id)}
+        allow = rules.content.get("allow")
+        for condition in allow if type(allow) is list else ():
+            if (
+                type(condition) is dict
+                and condition.get("type") == "m.room_membership"
+                and condition.get("room_id") in mine
+            ):
+                content["join_authorised_via_users_server"] = self._authorising_user(room)
+                return
+        raise Forbidden("You are not invited to this room, nor in a room whose members may join it")
+
+    def _authorising_user(self, room: LiveRoom) -> str:
+        levels, create = room.power_levels(), room.get(CREATE)
+        assert create is not None
+        named = room.get(("m.room.power_levels", ""))
+        users = named.content.get("users") if named else None
+        likely = [*creators_of(create, room.version), *(users if type(users) is dict else ())]
+        for user in (*likely, *room.joined):
+            if (
+                user in room.joined
+                and self._domains.is_hosted(domain_of(user))
+                and levels.of(user) >= levels.level("invite")
+            ):
+                return str(user)
+        raise MatrixError(400, "M_UNABLE_TO_GRANT_JOIN", "Nobody in this room can let you in")
+
+    async def invite(self, user_id: UserId, room_id: str, target: UserId, extra: dict[str, Any]) -> str:
+        room = await self._rooms.require_joined(user_id, room_id)
+        require_hosted(self._domains, target)
+        await self._rooms.policy.may_invite(user_id, room_id, target)
+        now = room.get((MEMBER, target))
+        if now is not None and now.membership == "invite":
+            return now.event_id
+        content = {**extra, "membership": "invite", **await self._profile_of(target)}
+        return await self._rooms.submit(room, [Draft(MEMBER, user_id, content, target)])
+
+    async def knock(self, user_id: UserId, room_id: str, reason: str | None) -> str:
+        room = await self._rooms.require(room_id)
+        await self._rooms.policy.may_join(user_id, room_id)
+        now = room.get((MEMBER, user_id))
+        if now is not None and now.membership == "knock":
+            return room_id
+        content = {"membership": "knock", **await self._profile_of(user_id), **_reason(reason)}
+        await self._rooms.submit(room, [Draft(MEMBER, user_id, content, user_id)])
+        return room_id
+
+    async def leave(self, user_id: UserId, room_id: str, reason: str | None) -> None:
+        """Leaving twice is no error: the client got what it wanted."""
+        room = await self._rooms.live.find(room_id)
+        if room is None:
+            raise Forbidden("You are not in this room")
+        now = room.get((MEMBER, user_id))
+        if now is not None and now.membership == "leave":
+            return
+        await self._change(user_id, room, user_id, "leave", reason)
+
+    async def kick(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
+        room = await self._rooms.require_joined(user_id, room_id)
+        now = room.get((MEMBER, target))
+        if now is None or now.membership in ("leave", "ban"):
+            raise Forbidden("This person is not in the room")
+        await self._change(user_id, room, target, "leave", reason)
+
+    async def ban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
+        room = await self._rooms.require_joined(user_id, room_id)
+        now = room.get((MEMBER, target))
+        if now is not None and now.membership == "ban":
+            return
+        await self._change(user_id, room, target, "ban", reason)
+
+    async def unban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
+        room = await self._rooms.require_joined(user_id, room_id)
+        now = room.get((MEMBER, target))
+        if now is None or now.membership != "ban":
+            raise MatrixError(403, "M_BAD_STATE", "This person is not banned")
+        await self._change(user_id, room, target, "leave", reason)
+
+    async def _change(self, user_id: UserId, room: LiveRoom, target: UserId, to: str, reason: str | None) -> None:
+        content = {"membership": to, **_reason(reason)}
+        await self._rooms.submit(room, [Draft(MEMBER, user_id, content, target)])
+
+    async def forget(self, user_id: UserId, room_id: str) -> None:
+        """The room disappears from the user's lists. Raises M_UNKNOWN while the user is still in it."""
+        room = await self._rooms.live.find(room_id)
+        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room else None
+        if room is None or membership is None:
+            raise BadRequest("You were never in this room", "M_UNKNOWN")
+        if membership.membership not in ("leave", "ban"):
+            raise BadRequest("Leave the room before you forget it", "M_UNKNOWN")
+        await self._rooms.store.forget(user_id, room.number)
+        self._rooms.memberships.drop(user_id)
+
+    async def update_profile(self, user_id: UserId, room_id: str) -> None:
+        """Carries a changed display name or avatar into a room that the user is in."""
+        room = await self._rooms.require(room_id)
+        now = room.get((MEMBER, user_id))
+        if now is None or now.membership != "join":
+            return
+        kept = {k: v for k, v in now.content.items() if k not in ("displayname", "avatar_url")}
+        content = {**kept, **await self._profile_of(user_id)}
+        if content != now.content:
+            await self._rooms.submit(room, [Draft(MEMBER, user_id, content, user_id)])
+
+
+def _reason(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}

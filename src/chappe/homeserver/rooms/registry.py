@@ -1,0 +1,90 @@
+"""The live rooms of this process: loaded on demand, bounded, told what other processes commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.store import RoomStore
+
+
+class LiveRooms:
+    """`limit`: how many are kept; the least recently used go first, never one with writes under way."""
+
+    def __init__(self, store: RoomStore, clock: Clock, limit: int) -> None:
+        self._store, self._limit = store, limit
+        self._by_number: OrderedDict[int, LiveRoom] = OrderedDict()
+        self._numbers: dict[str, int] = {}
+        self._loading: dict[int, asyncio.Task[LiveRoom]] = {}
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        if commit.foreign:
+            for number in commit.rooms:
+                if (room := self._by_number.get(number)) is not None:
+                    room.stale = True
+                    room.reset()
+
+    async def find(self, room_id: str) -> LiveRoom | None:
+        """The room, fresh, or None where this installation does not know it."""
+        number = self._numbers.get(room_id)
+        if number is None:
+            number = await self._store.number_of(room_id)
+            if number is None:
+                return None
+            self._numbers[room_id] = number
+        return await self.by_number(number)
+
+    async def require(self, room_id: str) -> LiveRoom:
+        """Raises M_NOT_FOUND for an unknown room."""
+        room = await self.find(room_id)
+        if room is None:
+            raise NotFound("This room is not known here")
+        return room
+
+    async def by_number(self, number: int) -> LiveRoom:
+        room = self._by_number.get(number)
+        if room is None:
+            task = self._loading.get(number)
+            if task is None:
+                task = self._loading[number] = asyncio.create_task(self._load(number))
+                task.add_done_callback(lambda _: self._loading.pop(number, None))
+            room = await asyncio.shield(task)
+        else:
+            self._by_number.move_to_end(number)
+        while room.stale:
+            await room.reload()
+        return room
+
+    async def _load(self, number: int) -> LiveRoom:
+        row = await self._store.database.fetchrow("SELECT room_id, version FROM rooms WHERE room_nid = $1", number)
+        if row is None:
+            raise NotFound("This room is not known here")
+        room = LiveRoom(number, row["room_id"], ROOM_VERSIONS[row["version"]], self._store.database)
+        self.add(room)
+        return room
+
+    def add(self, room: LiveRoom) -> None:
+        self._by_number[room.number] = room
+        self._numbers[room.room_id] = room.number
+        if len(self._by_number) > self._limit:
+            for number, old in list(self._by_number.items())[: self._limit // 10 + 1]:
+                if old.pending == 0 and old is not room:
+                    del self._by_number[number]
+                    self._numbers.pop(old.room_id, None)
+
+    def discard(self, room: LiveRoom) -> None:
+        """A room whose creation failed."""
+        self._by_number.pop(room.number, None)
+        self._numbers.pop(room.room_id, None)
+
+    def live(self, number: int) -> LiveRoom | None:
+        """The room if it is in memory, fresh or not: for waking its members."""
+        return self._by_number.get(number)
+
+    def __len__(self) -> int:
+        return len(self._by_number)

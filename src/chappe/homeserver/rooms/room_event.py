@@ -1,0 +1,102 @@
+"""An event as the room engine keeps it: ready-made bytes for clients, and what sync and authorisation ask of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.events import client_event_head
+from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.rooms.auth_chains import ChainRow
+
+
+class RoomEvent:
+    """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed."""
+
+    __slots__ = (
+        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "nid", "notify_total", "position",
+        "redacted_because", "replaces", "sender", "state_before", "state_key", "ts", "txn", "type",
+    )  # fmt: skip
+
+    def __init__(
+        self, nid: int, event_id: str, event_type: str, state_key: str | None, sender: str, ts: int, depth: int,
+        head: bytes, state_before: int,
+    ) -> None:  # fmt: skip
+        self.nid, self.event_id, self.type, self.state_key, self.sender = nid, event_id, event_type, state_key, sender
+        self.ts, self.depth, self.head, self.state_before = ts, depth, head, state_before
+        self.position = self.notify_total = self.highlight_total = 0
+        self.txn: str | None = None  # "user|device|…|transaction id" of its sender
+        self.chain: ChainRow | None = None
+        self.replaces: RoomEvent | None = None
+        self.redacted_because: RoomEvent | None = None
+        self._content: dict[str, Any] | None = None
+        self._joined: bytes | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Kept for state events; read anew each time for others, which are many and seldom asked."""
+        if self._content is not None:
+            return self._content
+        content: dict[str, Any] = orjson.loads(self.head + b"}")["content"]
+        if self.state_key is not None:
+            self._content = content
+        return content
+
+    def get_content(self) -> dict[str, Any]:
+        """`content`, for those who want a function that may never be called."""
+        return self.content
+
+    @property
+    def key(self) -> StateKey:
+        assert self.state_key is not None
+        return self.type, self.state_key
+
+    @property
+    def membership(self) -> str:
+        return str(self.content.get("membership", "leave"))
+
+    def set_head(self, head: bytes) -> None:
+        """After a redaction."""
+        self.head, self._content, self._joined = head, None, None
+
+    def unsigned(self, membership: str, transaction_id: str | None = None) -> dict[str, Any]:
+        """What readers get beside the event. `membership`: the reader's at the event."""
+        result: dict[str, Any] = {"membership": membership}
+        if transaction_id is not None:
+            result["transaction_id"] = transaction_id
+        if self.replaces is not None:
+            result["replaces_state"] = self.replaces.event_id
+            result["prev_content"] = self.replaces.content
+            result["prev_sender"] = self.replaces.sender
+        if self.redacted_because is not None:
+            result["redacted_because"] = orjson.Fragment(self.redacted_because.head + b"}")
+        return result
+
+    def for_joined(self) -> bytes:
+        """The client event as every member sees it who was in the room: shared by all of them."""
+        if self._joined is None:
+            self._joined = self.for_reader("join")
+        return self._joined
+
+    def for_reader(self, membership: str, transaction_id: str | None = None) -> bytes:
+        return self.head + b',"unsigned":' + orjson.dumps(self.unsigned(membership, transaction_id)) + b"}"
+
+    def stripped(self) -> bytes:
+        """Stripped state, for invitations and knocks."""
+        event = {"type": self.type, "state_key": self.state_key, "sender": self.sender, "content": self.content}
+        return orjson.dumps(event)
+
+
+def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
+    """From a row of `events` (columns nid … json, as in rooms/store.py)."""
+    pdu = orjson.loads(row["json"])
+    head = client_event_head(pdu, row["event_id"], room_id, version)
+    event = RoomEvent(
+        row["nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["ts"], row["depth"], head,
+        row["state_before"],
+    )  # fmt: skip
+    event.position, event.txn = row["position"], row["txn"]
+    event.notify_total, event.highlight_total = row["notify_total"], row["highlight_total"]
+    return event

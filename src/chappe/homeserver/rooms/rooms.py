@@ -1,0 +1,231 @@
+"""The engine's front: everything that reads or writes a room goes through `Rooms`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.group_writer import GroupWriter
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.events import check_content, client_event_head
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.policy import Policy
+from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, Surroundings
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Memberships
+from chappe.homeserver.rooms.registry import LiveRooms
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
+from chappe.homeserver.rooms.store import FRAGMENTS, RoomStore
+from chappe.homeserver.rooms.timeline import Timeline
+from chappe.homeserver.rooms.visibility import Visibility
+
+NUMBER_BLOCK = 10_000
+NowMs = Callable[[], int]
+ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
+
+
+class EventNumbers:
+    """Numbers for new events, taken from the database in blocks so that building an event asks nothing."""
+
+    def __init__(self, store: RoomStore) -> None:
+        self._store = store
+        self._next = self._end = 0
+        self._reserve = 0
+        self._fetching: asyncio.Lock = asyncio.Lock()
+
+    async def take(self, count: int) -> tuple[int, ...]:
+        if self._end - self._next < count:
+            async with self._fetching:
+                if self._end - self._next < count:
+                    self._next = await self._store.event_number_block()
+                    self._end = self._next + NUMBER_BLOCK
+        first = self._next
+        self._next += count
+        return tuple(range(first, first + count))
+
+
+class Rooms:
+    """See the module. Raises MatrixError subclasses only."""
+
+    def __init__(
+        self, database: Database, clock: Clock, writer: GroupWriter, domains: Domains, policy: Policy, now_ms: NowMs,
+        secret: bytes, live_limit: int = 5000,
+    ) -> None:  # fmt: skip
+        writer.register(*FRAGMENTS)
+        self.store = RoomStore(database)
+        self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
+        self._numbers = EventNumbers(self.store)
+        self.key_hash = KeyHash(secret)
+        self.live = LiveRooms(self.store, clock, live_limit)
+        self.memberships = Memberships(self.store, clock)
+        self.trees = TreeReader(self.store.load_packs)
+        self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
+        self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
+        self._under_way: dict[str, asyncio.Task[str]] = {}
+
+    # ------------------------------------------------------------------------------------------------- finding
+
+    async def require(self, room_id: str) -> LiveRoom:
+        return await self.live.require(room_id)
+
+    async def require_joined(self, user_id: str, room_id: str) -> LiveRoom:
+        """Raises M_FORBIDDEN for rooms that the user is not in, known or not: strangers learn nothing."""
+        room = await self.live.find(room_id)
+        if room is None or user_id not in room.joined:
+            raise Forbidden("You are not in this room")
+        return room
+
+    async def require_readable(self, user_id: str, room_id: str) -> LiveRoom:
+        """A room that the user may read: as a member, a former member, or because it is open to the world."""
+        room = await self.live.find(room_id)
+        if room is None:
+            raise Forbidden("You are not in this room")
+        await self.visibility.require_reader(user_id, room)
+        return room
+
+    # ------------------------------------------------------------------------------------------------- writing
+
+    async def submit(
+        self, room: LiveRoom, drafts: list[Draft], txn: str | None = None, prepare: Callable[[RoomWrite], None] | None = None,
+    ) -> str:  # fmt: skip
+        """Writes events together and returns the last one's id once it is durable.
+
+        `txn`: a repetition with the same one returns the first answer, whatever has happened to the room since.
+        """
+        if txn is None:
+            return await self._submit(room, drafts, None, prepare)
+        task = self._under_way.get(txn)
+        if task is None:  # a client that repeats itself while its first request is under way joins it
+            task = self._under_way[txn] = asyncio.create_task(self._submit(room, drafts, txn, prepare))
+            task.add_done_callback(lambda _: self._under_way.pop(txn, None))
+        return await asyncio.shield(task)
+
+    async def _submit(
+        self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None
+    ) -> str:
+        numbers = await self._numbers.take(len(drafts))
+        around = Surroundings(
+            self.key_hash, self._domains.signing_key(domain_of(drafts[0].sender)), self.now_ms(), numbers,
+            secrets.token_urlsafe(12),
+        )  # fmt: skip
+        write = RoomWrite(room, drafts, around, txn or f"!{numbers[0]}")
+        write.event_txn = txn
+        if prepare is not None:
+            prepare(write)
+        room.pending += 1
+        try:
+            while room.stale:
+                await room.reload()
+            write.build()
+            write.generation = room.generation
+            known = await self._writer.submit(write)
+        except Forbidden:
+            known = await self.store.sent(write.txn or "")
+            if known is None:
+                raise
+        finally:
+            room.pending -= 1
+        return known if known is not None else write.events[-1].event_id
+
+    async def send(
+        self, user_id: UserId, room_id: str, event_type: str, content: dict[str, Any], txn: str | None,
+    ) -> str:  # fmt: skip
+        """A message event. Returns its id."""
+        room = await self.live.find(room_id)
+        if room is None:
+            raise Forbidden("You are not in this room")
+        check_content(content, room.version)
+        if event_type == "m.room.redaction" and room.version.redacts_in_content:
+            return await self.redact(user_id, room_id, str(content.get("redacts")), content, txn)
+        await self.policy.may_send(user_id, room_id, event_type, content)
+        return await self.submit(room, [Draft(event_type, user_id, content)], txn)
+
+    async def set_state(
+        self, user_id: UserId, room_id: str, event_type: str, state_key: str, content: dict[str, Any]
+    ) -> str:
+        """A state event. Setting what is already so returns the event that says so."""
+        room = await self.live.find(room_id)
+        if room is None:
+            raise Forbidden("You are not in this room")
+        check_content(content, room.version)
+        if event_type == "m.room.create":
+            raise Forbidden("A room is created once")
+        if "\0" in state_key or "\0" in event_type:
+            raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
+        await self.policy.may_send(user_id, room_id, event_type, content)
+        now = room.get((event_type, state_key))
+        if now is not None and now.sender == user_id and room.membership(user_id) == "join":
+            if canonical_json(now.content) == canonical_json(content):
+                return now.event_id
+        return await self.submit(room, [Draft(event_type, user_id, content, state_key)])
+
+    async def redact(
+        self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None
+    ) -> str:
+        """Redacts an event: one's own, or with the power to redact anybody's. What was said is deleted from storage."""
+        room = await self.require_joined(user_id, room_id)
+        check_content(content, room.version)
+        target = await self.timeline.find(room, event_id)
+        if target is None:
+            known = await self.store.sent(txn) if txn else None
+            if known is not None:
+                return known
+            raise NotFound("There is no such event in this room")
+        if target.sender != user_id and room.power_levels().of(user_id) < room.power_levels().level("redact"):
+            raise Forbidden("You may not redact other people's messages in this room")
+        if target.type == "m.room.create":
+            raise Forbidden("The creation of a room cannot be redacted")
+        raw = await self.timeline.raw(room, event_id)
+        assert raw is not None
+        pruned = redact(orjson.loads(raw), room.version)
+        head = client_event_head(pruned, event_id, room.room_id, room.version)
+        redaction = Redaction(event_id, canonical_json(pruned), head)
+        draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
+        return await self.submit(room, [draft], txn)
+
+    async def new_room(self, room_id: str, version: Any, published: bool) -> LiveRoom:
+        """A room that does not exist yet: its first write creates it."""
+        room = LiveRoom(await self.store.next_room_number(), room_id, version, self.store.database)
+        room.is_new, room.stale, room.published = True, False, published
+        return room
+
+    def surroundings_for(self, sender: str) -> Surroundings:
+        """For computing a new room's id before its first event is written."""
+        return Surroundings(self.key_hash, self._domains.signing_key(domain_of(sender)), self.now_ms(), (0,), "")
+
+    # --------------------------------------------------------------------------------------------- small reads
+
+    async def state_event(self, user_id: str, room_id: str, event_type: str, state_key: str) -> RoomEvent:
+        """One entry of the state, as of now or as of the reader's leave. Raises M_NOT_FOUND."""
+        room = await self.require_readable(user_id, room_id)
+        event = (await self.timeline.state_at(user_id, room)).get((event_type, state_key))
+        if event is None:
+            raise NotFound("The room has no such state")
+        return event
+
+    async def members_sharing(self, user_id: str) -> set[str]:
+        """Everybody who is joined to a room with the user, the user included."""
+        users = {user_id}
+        for membership in await self.memberships.joined(user_id):
+            users.update((await self.live.by_number(membership.number)).joined)
+        return users
+
+    def live_rooms(self, numbers: Sequence[int]) -> list[LiveRoom]:
+        """Those of the rooms that are in memory."""
+        return [room for n in numbers if (room := self.live.live(n)) is not None]
+
+
+def require_hosted(domains: Domains, user_id: str) -> None:
+    """Until federation exists, people of other servers cannot be reached."""
+    if not domains.is_hosted(domain_of(user_id)):
+        raise MatrixError(404, "M_NOT_FOUND", f"{user_id} belongs to a server that cannot be reached from here")

@@ -1,0 +1,230 @@
+"""Room state as a persistent tree: an immutable hash-array-mapped trie from (type, state_key) to an event's number.
+
+Nodes are bytes, used undecoded (docs/decisions/0003):
+  leaf   00 | entries, sorted, 16 bytes each: keyed hash [10], event number [6]
+  inner  01 | count u32 | 16 child names of 6 bytes, zeros where empty
+A subtree is a leaf exactly if it holds at most BUCKET entries, so its shape depends on its content alone. A name is
+a pack (5 bytes, the number of the event that caused the write) and a position in it (1 byte).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+
+HASH, VALUE, NAME, HEADER = 10, 6, 6, 5
+ENTRY, FAN, BUCKET = HASH + VALUE, 16, 16
+PACK_NODES = 256
+EMPTY, NO_ENTRIES = bytes(NAME), b"\0"
+Change = tuple[bytes, int | None]
+
+
+class KeyHash:
+    """Keyed, so that nobody outside can search for state keys that collide. The secret is one per database."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def __call__(self, event_type: str, state_key: str) -> bytes:
+        head = event_type.encode()  # its length keeps ("a", "bc") and ("ab", "c") apart
+        text = len(head).to_bytes(2, "big") + head + state_key.encode()
+        return hashlib.blake2b(text, digest_size=HASH, key=self._secret).digest()
+
+
+def name_to_int(name: bytes) -> int:
+    return int.from_bytes(name, "big")
+
+
+def int_to_name(number: int) -> bytes:
+    return number.to_bytes(NAME, "big")
+
+
+def _slot(key: bytes, depth: int) -> int:
+    return (key[depth >> 1] >> (0 if depth & 1 else 4)) & 15
+
+
+def _child(node: bytes, slot: int) -> bytes:
+    return node[HEADER + slot * NAME : HEADER + slot * NAME + NAME]
+
+
+def children(node: bytes) -> list[bytes]:
+    """The names below an inner node; none for a leaf."""
+    if not node[0]:
+        return []
+    return [c for i in range(HEADER, len(node), NAME) if (c := node[i : i + NAME]) != EMPTY]
+
+
+def _find(leaf: bytes, key: bytes) -> int | None:
+    at = leaf.find(key, 1)
+    while at >= 0 and (at - 1) % ENTRY:  # a match across two entries is none
+        at = leaf.find(key, at + 1)
+    return None if at < 0 else int.from_bytes(leaf[at + HASH : at + ENTRY], "big")
+
+
+class TreeEditor:
+    """Changes trees whose nodes are at hand in `nodes`; new nodes go there and into `written`, one pack per edit."""
+
+    def __init__(self, nodes: MutableMapping[bytes, bytes]) -> None:
+        self.nodes = nodes
+        self.written: list[bytes] = []
+        self._pack = 0
+
+    def update(self, root: bytes, changes: Iterable[Change], pack: int) -> tuple[bytes, bytes | None]:
+        """Sets (None: deletes) keys. Returns the new root and the row to store under `pack`, None if nothing changed.
+
+        Raises ValueError where the edit would need more than one pack (256 nodes): build large states in slices.
+        """
+        self._pack, self.written = pack, []
+        new, _ = self._apply(root, 0, sorted(dict(changes).items()))
+        return new, encode_pack(self.written) if self.written else None
+
+    def _load(self, name: bytes) -> bytes:
+        return NO_ENTRIES if name == EMPTY else self.nodes[name]
+
+    def _save(self, node: bytes) -> bytes:
+        if len(self.written) == PACK_NODES:
+            raise ValueError("an edit of the state tree needs more than 256 nodes")
+        name = self._pack.to_bytes(5, "big") + bytes([len(self.written)])
+        self.written.append(node)
+        self.nodes[name] = node
+        return name
+
+    def _apply(self, name: bytes, depth: int, changes: list[Change]) -> tuple[bytes, int]:
+        node = self._load(name)
+        if not node[0]:
+            return self._apply_to_leaf(name, node, depth, changes)
+        groups: dict[int, list[Change]] = {}
+        for change in changes:
+            groups.setdefault(_slot(change[0], depth), []).append(change)
+        body, delta, moved = bytearray(node[HEADER:]), 0, False
+        for slot, group in groups.items():
+            old = _child(node, slot)
+            new, grown = self._apply(old, depth + 1, group)
+            delta += grown
+            if new != old:
+                body[slot * NAME : (slot + 1) * NAME], moved = new, True
+        if not moved:
+            return name, 0
+        count = int.from_bytes(node[1:HEADER], "big") + delta
+        if count <= BUCKET:
+            entries = [e for i in range(FAN) for e in self._entries(bytes(body[i * NAME : (i + 1) * NAME]))]
+            return self._make(entries, depth), delta
+        return self._save(b"\1" + count.to_bytes(4, "big") + bytes(body)), delta
+
+    def _apply_to_leaf(self, name: bytes, node: bytes, depth: int, changes: list[Change]) -> tuple[bytes, int]:
+        have = {node[i : i + HASH]: node[i + HASH : i + ENTRY] for i in range(1, len(node), ENTRY)}
+        before = len(have)
+        for key, value in changes:
+            if value is None:
+                have.pop(key, None)
+            else:
+                have[key] = value.to_bytes(VALUE, "big")
+        entries = [key + value for key, value in sorted(have.items())]
+        if b"".join(entries) == node[1:]:
+            return name, 0
+        return self._make(entries, depth), len(have) - before
+
+    def _entries(self, name: bytes) -> list[bytes]:
+        node = self._load(name)
+        if not node[0]:
+            return [node[i : i + ENTRY] for i in range(1, len(node), ENTRY)]
+        return [e for slot in range(FAN) for e in self._entries(_child(node, slot))]
+
+    def _make(self, entries: list[bytes], depth: int) -> bytes:
+        if not entries:
+            return EMPTY
+        if len(entries) <= BUCKET or depth == 2 * HASH:
+            return self._save(b"\0" + b"".join(entries))
+        groups: list[list[bytes]] = [[] for _ in range(FAN)]
+        for entry in entries:
+            groups[_slot(entry, depth)].append(entry)
+        below = b"".join([self._make(group, depth + 1) for group in groups])
+        return self._save(b"\1" + len(entries).to_bytes(4, "big") + below)
+
+
+def encode_pack(nodes: list[bytes]) -> bytes:
+    """The row of one edit: nodes − 1 (u8), the length of each (u16), the nodes."""
+    return bytes([len(nodes) - 1]) + b"".join(len(n).to_bytes(2, "big") for n in nodes) + b"".join(nodes)
+
+
+def decode_pack(pack: int, data: bytes) -> dict[bytes, bytes]:
+    """Name to node."""
+    count, result = data[0] + 1, {}
+    at, prefix = 1 + 2 * count, pack.to_bytes(5, "big")
+    for i in range(count):
+        size = int.from_bytes(data[1 + 2 * i : 3 + 2 * i], "big")
+        result[prefix + bytes([i])] = data[at : at + size]
+        at += size
+    return result
+
+
+LoadPacks = Callable[[list[int]], Awaitable[dict[int, bytes]]]
+
+
+class TreeReader:
+    """Reads trees from the database through a byte-bounded cache: one statement per level that is not cached."""
+
+    def __init__(self, load_packs: LoadPacks, limit: int = 32 << 20) -> None:
+        self._load_packs, self._limit, self._size = load_packs, limit, 0
+        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
+
+    async def nodes(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        found, missing = {}, set()
+        for name in names:
+            if name == EMPTY:
+                found[name] = NO_ENTRIES
+            elif (node := self._cache.get(name)) is not None:
+                self._cache.move_to_end(name)
+                found[name] = node
+            else:
+                missing.add(name)
+        if missing:
+            packs = await self._load_packs(sorted({int.from_bytes(name[:5], "big") for name in missing}))
+            for pack, data in packs.items():
+                for name, node in decode_pack(pack, data).items():
+                    self._remember(name, node)
+                    if name in missing:
+                        found[name] = node
+        return found
+
+    def _remember(self, name: bytes, node: bytes) -> None:
+        if name not in self._cache:
+            self._cache[name] = node
+            self._size += len(node) + 100
+            while self._size > self._limit:
+                _, old = self._cache.popitem(last=False)
+                self._size -= len(old) + 100
+
+    async def get_many(self, root: bytes, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """The event numbers under some keys; absent keys are left out."""
+        result: dict[bytes, int] = {}
+        todo = [(root, key) for key in keys]
+        depth = 0
+        while todo:
+            nodes = await self.nodes({name for name, _ in todo})
+            deeper = []
+            for name, key in todo:
+                node = nodes[name]
+                if node[0]:
+                    deeper.append((_child(node, _slot(key, depth)), key))
+                elif (number := _find(node, key)) is not None:
+                    result[key] = number
+            todo, depth = deeper, depth + 1
+        return result
+
+    async def whole(self, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
+        """Every event number of a state, and the nodes of its tree."""
+        numbers: list[int] = []
+        kept: dict[bytes, bytes] = {}
+        level = [] if root == EMPTY else [root]
+        while level:
+            nodes = await self.nodes(level)
+            level = []
+            for name, node in nodes.items():
+                kept[name] = node
+                if node[0]:
+                    level += children(node)
+                else:
+                    numbers += [int.from_bytes(node[i + HASH : i + ENTRY], "big") for i in range(1, len(node), ENTRY)]
+        return numbers, kept

@@ -1,0 +1,241 @@
+"""The room engine's SQL: what a commit writes, and how rooms, events and memberships are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import Database, Row
+
+EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
+    e.replaces, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.json"""
+
+# Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.
+FRAGMENTS = (
+    Fragment(
+        "lane",
+        (("room", "bigint"), ("state_version", "bigint"), ("revoke_version", "bigint"), ("state_bump", "int"),
+         ("revoke_bump", "int"), ("used", "text"), ("leaf", "text"), ("root", "bigint"), ("depth", "bigint"),
+         ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int")),
+        """
+        FOR r IN SELECT * FROM unnest(lane_rows) LOOP
+            CONTINUE WHEN r.state_version < 0;  -- a new room
+            IF (SELECT CASE WHEN r.state_bump > 0 THEN o.state_version = r.state_version
+                            ELSE o.revoke_version = r.revoke_version END
+                  FROM rooms o WHERE o.room_nid = r.room) IS NOT TRUE
+            THEN bad := bad || r._lane; END IF;
+        END LOOP;""",
+        checks=True,
+    ),
+    Fragment(
+        "new_rooms",
+        (("room", "bigint"), ("room_id", "text"), ("version", "text"), ("published", "boolean")),
+        """
+        INSERT INTO rooms (room_nid, room_id, version, state_version, revoke_version, leaves, root, depth, notify_total,
+                           highlight_total, last_position, published)
+        SELECT n.room, n.room_id, n.version, 0, 0, '{}', 0, 0, 0, 0, 0, n.published
+          FROM unnest(new_rooms_rows) n WHERE n._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "events",
+        (("at", "int"), ("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"),
+         ("state_key", "text"), ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"),
+         ("replaces", "bigint"), ("notify", "int"), ("highlight", "int"), ("txn", "text"), ("json", "bytea")),
+        """
+        INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
+                            notify_total, highlight_total, txn, json)
+        SELECT e.nid, since + e.at, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
+               e.replaces, e.notify + (SELECT r.notify_total FROM rooms r WHERE r.room_nid = e.room),
+               e.highlight + (SELECT r.highlight_total FROM rooms r WHERE r.room_nid = e.room), e.txn, e.json
+          FROM unnest(events_rows) e WHERE e._lane <> ALL (bad);
+        FOR r IN SELECT * FROM unnest(lane_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE rooms o SET
+                state_version = o.state_version + r.state_bump, revoke_version = o.revoke_version + r.revoke_bump,
+                leaves = CASE WHEN o.leaves <@ string_to_array(r.used, ' ') THEN ARRAY[r.leaf]
+                    ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(string_to_array(r.used, ' '))) || r.leaf END,
+                root = CASE WHEN r.state_bump > 0 THEN r.root ELSE o.root END,
+                depth = greatest(o.depth, r.depth), notify_total = o.notify_total + r.notify_bump,
+                highlight_total = o.highlight_total + r.highlight_bump, last_position = since + r.last_offset
+              WHERE o.room_nid = r.room;
+        END LOOP;""",
+    ),
+    Fragment(
+        "state_packs", (("pack", "bigint"), ("room", "bigint"), ("data", "bytea")),
+        """
+        INSERT INTO state_packs (pack, room_nid, data) SELECT p.pack, p.room, p.data
+          FROM unnest(state_packs_rows) p WHERE p._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "auth_events",
+        (("nid", "bigint"), ("room", "bigint"), ("num", "int"), ("auth", "bigint[]"), ("base", "int"), ("rest", "bytea")),
+        """
+        INSERT INTO auth_events (event_nid, room_nid, num, auth, base, rest)
+        SELECT a.nid, a.room, a.num, a.auth, a.base, a.rest
+          FROM unnest(auth_events_rows) a WHERE a._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "auth_bases", (("room", "bigint"), ("base", "int"), ("chain", "bytea")),
+        """
+        INSERT INTO auth_bases (room_nid, base, chain) SELECT b.room, b.base, b.chain
+          FROM unnest(auth_bases_rows) b WHERE b._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "memberships",
+        (("who", "text"), ("room", "bigint"), ("membership", "text"), ("nid", "bigint"), ("sender", "text"),
+         ("at", "int")),
+        """
+        FOR r IN SELECT * FROM unnest(memberships_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            INSERT INTO memberships AS m (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
+            VALUES (r.who, r.room, r.membership, r.nid,
+                    r.sender, since + r.at,
+                    CASE WHEN r.membership = 'join' THEN since + r.at END,
+                    r.membership = 'join')
+            ON CONFLICT (user_id, room_nid) DO UPDATE SET
+                membership = excluded.membership, event_nid = excluded.event_nid, sender = excluded.sender,
+                position = excluded.position, forgotten = false, was_joined = m.was_joined OR excluded.was_joined,
+                joined_since = CASE WHEN m.membership = 'join' THEN m.joined_since
+                                    WHEN excluded.membership = 'join' THEN excluded.joined_since ELSE m.joined_since END;
+        END LOOP;""",
+    ),
+    Fragment(
+        "redactions", (("event_id", "text"), ("redacted_by", "text"), ("json", "bytea")),
+        """
+        FOR r IN SELECT * FROM unnest(redactions_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE events SET redacted_by = r.redacted_by, json = r.json
+             WHERE event_id = r.event_id;
+        END LOOP;""",
+    ),
+    Fragment(
+        "push_hits",
+        (("who", "text"), ("room", "bigint"), ("at", "int"), ("notify", "boolean"), ("highlight", "boolean")),
+        """
+        INSERT INTO push_hits (user_id, room_nid, position, notify, highlight)
+        SELECT h.who, h.room, since + h.at, h.notify, h.highlight
+          FROM unnest(push_hits_rows) h WHERE h._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "aliases", (("alias", "text"), ("room_id", "text"), ("creator", "text")),
+        """
+        INSERT INTO room_aliases (alias, room_id, creator) SELECT a.alias, a.room_id, a.creator
+          FROM unnest(aliases_rows) a WHERE a._lane <> ALL (bad);""",
+    ),
+)  # fmt: skip
+
+
+class RoomStore:
+    """Reads. Every method is one statement unless it says otherwise."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def number_of(self, room_id: str) -> int | None:
+        return await self.database.fetchval("SELECT room_nid FROM rooms WHERE room_id = $1", room_id)  # type: ignore[no-any-return]
+
+    async def next_room_number(self) -> int:
+        return await self.database.fetchval("SELECT nextval('room_numbers')")  # type: ignore[no-any-return]
+
+    async def event_number_block(self) -> int:
+        """The first of 10,000 event numbers that are this process's own."""
+        return await self.database.fetchval("SELECT nextval('event_numbers')")  # type: ignore[no-any-return]
+
+    async def load_packs(self, packs: list[int]) -> dict[int, bytes]:
+        rows = await self.database.fetch("SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])", packs)
+        return {row["pack"]: row["data"] for row in rows}
+
+    async def sent(self, txn: str) -> str | None:
+        """What a transaction id was answered before."""
+        return await self.database.fetchval("SELECT result FROM sent WHERE txn = $1", txn)  # type: ignore[no-any-return]
+
+    async def state_hash_secret(self) -> bytes:
+        return await self.database.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")  # type: ignore[no-any-return]
+
+    async def events_by_number(self, numbers: Sequence[int]) -> Sequence[Row]:
+        return await self.database.fetch(
+            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers)
+        )
+
+    async def events_by_id(self, room: int, event_ids: Sequence[str]) -> Sequence[Row]:
+        return await self.database.fetch(
+            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2",
+            list(event_ids), room,
+        )  # fmt: skip
+
+    async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Row]:
+        """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
+        order = "DESC" if backwards else "ASC"
+        return await self.database.fetch(
+            f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
+                ORDER BY e.position {order} LIMIT $4""",
+            room, after, upto, limit,
+        )  # fmt: skip
+
+    async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Row]:
+        """State events with positions in (after, upto], in order."""
+        return await self.database.fetch(
+            f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
+                AND e.state_key IS NOT NULL ORDER BY e.position""",
+            room, after, upto,
+        )  # fmt: skip
+
+    async def root_after(self, room: int, position: int) -> int:
+        """The root of the room's state once everything up to `position` had happened."""
+        sql = """SELECT coalesce(
+            (SELECT e.state_before FROM events e WHERE e.room_nid = $1 AND e.position > $2 ORDER BY e.position LIMIT 1),
+            (SELECT r.root FROM rooms r WHERE r.room_nid = $1))"""
+        return await self.database.fetchval(sql, room, position)  # type: ignore[no-any-return]
+
+    async def memberships_of(self, user_id: str) -> Sequence[Row]:
+        """Every room that a user has to do with, forgotten ones included."""
+        return await self.database.fetch(
+            """SELECT m.room_nid, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
+                      m.forgotten
+                 FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1""",
+            user_id,
+        )
+
+    async def membership(self, user_id: str, room: int) -> Row | None:
+        return await self.database.fetchrow(
+            """SELECT membership, event_nid, position, joined_since, was_joined, forgotten FROM memberships
+                WHERE user_id = $1 AND room_nid = $2""",
+            user_id, room,
+        )  # fmt: skip
+
+    async def forget(self, user_id: str, room: int) -> None:
+        await self.database.execute(
+            "UPDATE memberships SET forgotten = true WHERE user_id = $1 AND room_nid = $2", user_id, room
+        )
+
+    async def last_positions(self, rooms: Sequence[int]) -> dict[int, int]:
+        rows = await self.database.fetch(
+            "SELECT room_nid, last_position FROM rooms WHERE room_nid = ANY($1::bigint[])", list(rooms)
+        )
+        return {row["room_nid"]: row["last_position"] for row in rows}
+
+    async def membership_events(self, room: int, user_id: str) -> Sequence[Row]:
+        """A user's membership in a room over time: position and json, in order."""
+        return await self.database.fetch(
+            """SELECT position, json FROM events WHERE room_nid = $1 AND sender IS NOT NULL AND type = 'm.room.member'
+                AND state_key = $2 ORDER BY position""",
+            room, user_id,
+        )  # fmt: skip
+
+    async def prune(self, keep_positions_after: int) -> None:
+        """Forgets transaction ids and commit headers that nobody asks for any more. Two statements."""
+        await self.database.execute("DELETE FROM sent WHERE upto < $1", keep_positions_after)
+        await self.database.execute(
+            "DELETE FROM journal WHERE upto < $1 AND upto < (SELECT max(upto) FROM journal)", keep_positions_after
+        )
+
+
+SNAPSHOT_ROOM = "SELECT *, (SELECT max(upto) FROM journal) AS at FROM rooms WHERE room_nid = $1"
+SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])"
+SNAPSHOT_STATE = f"""SELECT {EVENT_COLUMNS}, a.num, a.base, a.rest FROM events e
+    LEFT JOIN auth_events a ON a.event_nid = e.nid WHERE e.nid = ANY($1::bigint[])"""
+SNAPSHOT_TAIL = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 ORDER BY e.position DESC LIMIT $2"
+SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"
+SNAPSHOT_NUMBER = "SELECT coalesce(max(num) + 1, 0) FROM auth_events WHERE room_nid = $1"
+SNAPSHOT_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])"
+SNAPSHOT_REDACTIONS = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.event_id = ANY($1::text[])"

@@ -1,0 +1,158 @@
+"""Reading a room: pages of its timeline, single events and their surroundings, its state at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
+from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
+from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
+from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
+from chappe.homeserver.rooms.store import RoomStore
+from chappe.homeserver.rooms.visibility import Seen, Visibility
+
+READ_AT_ONCE = 200
+MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in the order asked for; `start` and `end` are positions, `end` None where the timeline ends."""
+
+    events: list[Seen]
+    start: int
+    end: int | None
+
+
+class Timeline:
+    def __init__(
+        self, store: RoomStore, clock: Clock, visibility: Visibility, trees: TreeReader, key_hash: KeyHash
+    ) -> None:
+        self._store, self._clock, self._visibility = store, clock, visibility
+        self._trees, self._key_hash = trees, key_hash
+
+    async def events_between(
+        self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool
+    ) -> list[RoomEvent]:
+        """Events with positions in (after, upto]: from the tail where it reaches, else one read."""
+        tail = room.tail_after(after)
+        if tail is not None:
+            found = [e for e in tail if e.position <= upto]
+            return found[::-1][:limit] if backwards else found[:limit]
+        if backwards:
+            recent = [e for e in room.tail if e.position <= upto and e.position > after]
+            if len(recent) >= limit:
+                return recent[::-1][:limit]
+        rows = await self._store.events_between(room.number, after, upto, limit, backwards)
+        return await self.of_rows(room, rows)
+
+    async def of_rows(self, room: LiveRoom, rows: Sequence[object]) -> list[RoomEvent]:
+        events = [event_of_row(row, room.room_id, room.version) for row in rows]
+        await attach_context(self._store.database.fetch, room, rows, events)
+        return events
+
+    async def page(
+        self, user_id: str, room: LiveRoom, start: int | None, stop: int | None, backwards: bool, limit: int,
+        event_filter: RoomEventFilter,
+    ) -> Page:  # fmt: skip
+        """`/messages`: up to `limit` events that the reader may see, from a position towards another."""
+        await self._visibility.require_reader(user_id, room)
+        start = (self._clock.watermark if backwards else 0) if start is None else start
+        found: list[Seen] = []
+        at: int = start
+        for _ in range(MAX_READS):
+            low, high = (stop or 0, at) if backwards else (at, stop if stop is not None else self._clock.watermark)
+            batch = await self.events_between(room, low, high, min(READ_AT_ONCE, limit + 1), backwards)
+            seen = {e.nid: m for e, m in await self._visibility.filter(user_id, room, batch)}
+            for event in batch:
+                if event.nid in seen and _passes(event_filter, room, event):
+                    if len(found) == limit:
+                        return Page(found, start, at)
+                    found.append((event, seen[event.nid]))
+                at = event.position - 1 if backwards else event.position
+            if len(batch) < min(READ_AT_ONCE, limit + 1):
+                return Page(found, start, None)
+        return Page(found, start, at)
+
+    async def event(self, user_id: str, room: LiveRoom, event_id: str) -> Seen:
+        """Raises M_NOT_FOUND for an event that is not there or not for this reader: one answer for both."""
+        try:
+            await self._visibility.require_reader(user_id, room)
+        except Forbidden as error:
+            raise NotFound("There is no such event, or you may not see it") from error
+        event = await self.find(room, event_id)
+        seen = await self._visibility.filter(user_id, room, [event]) if event else []
+        if not seen:
+            raise NotFound("There is no such event, or you may not see it")
+        return seen[0]
+
+    async def find(self, room: LiveRoom, event_id: str) -> RoomEvent | None:
+        """Any event of the room, whoever asks."""
+        for event in reversed(room.tail):
+            if event.event_id == event_id:
+                return event
+        rows = await self._store.events_by_id(room.number, [event_id])
+        events = await self.of_rows(room, rows)
+        return events[0] if events else None
+
+    async def raw(self, room: LiveRoom, event_id: str) -> bytes | None:
+        """The event as it travels between servers."""
+        rows = await self._store.events_by_id(room.number, [event_id])
+        return rows[0]["json"] if rows else None
+
+    async def state_at(self, user_id: str, room: LiveRoom, position: int | None = None) -> dict[StateKey, RoomEvent]:
+        """The state for a reader: now, or for one who has left, as of the leave; or at an earlier position."""
+        membership = await self._visibility.require_reader(user_id, room)
+        left = _left_at(membership)
+        if left is not None and (position is None or position > left):
+            position = left
+        if position is None or position >= room.last_position:
+            return room.state
+        return await self.state_after(room, position)
+
+    async def state_after(self, room: LiveRoom, position: int) -> dict[StateKey, RoomEvent]:
+        """The state once everything up to a position had happened, whoever asks."""
+        if position >= room.last_position:
+            return room.state
+        tail = room.tail_after(position)
+        if tail is not None:
+            return rewind(room.state, tail)
+        return await self.state_of_root(room, await self._store.root_after(room.number, position))
+
+    async def state_of_root(self, room: LiveRoom, root: int) -> dict[StateKey, RoomEvent]:
+        numbers, _ = await self._trees.whole(int_to_name(root))
+        current = {e.nid: e for e in room.state.values()}
+        missing = [n for n in numbers if n not in current]
+        events = [current[n] for n in numbers if n in current]
+        if missing:
+            events += await self.of_rows(room, await self._store.events_by_number(missing))
+        return {e.key: e for e in events}
+
+
+def rewind(state: dict[StateKey, RoomEvent], events: Sequence[RoomEvent]) -> dict[StateKey, RoomEvent]:
+    """The state before the given latest events of a room (in order), from the state after them."""
+    result = dict(state)
+    for event in reversed(events):
+        if event.state_key is not None:
+            if event.replaces is None:
+                result.pop(event.key, None)
+            else:
+                result[event.key] = event.replaces
+    return result
+
+
+def _left_at(membership: Membership | None) -> int | None:
+    if membership is None or membership.membership == "join":
+        return None
+    return membership.position
+
+
+def _passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
+    return is_open(event_filter) or passes_event(
+        event_filter, room.room_id, event.type, event.sender, lambda: event.content
+    )

@@ -1,0 +1,1 @@
+"""Loops that follow the log outward, and the job runner."""

@@ -1,0 +1,1 @@
+"""Sync: who waits for what; asks each module for its changes; composes the answer."""

@@ -1,0 +1,71 @@
+"""What one /sync is about: the reader, from where to where, with which filter, and what the log says has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chappe.homeserver.database.clock import ANYTHING, Clock
+from chappe.homeserver.http.request import Requester
+from chappe.homeserver.matrix.filters import Filter
+from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.sync.token import SyncToken
+
+
+@dataclass(slots=True)
+class Changes:
+    """Of the reader's concerns, what commits after the token touched. `known` is False where nobody remembers."""
+
+    known: bool = True
+    rooms: dict[int, set[str]] = field(default_factory=dict)
+    mine: set[str] = field(default_factory=set)
+    device_lists: set[str] = field(default_factory=set)
+
+    def touches(self, number: int, kind: str) -> bool:
+        kinds = self.rooms.get(number)
+        return not self.known or (kinds is not None and (kind in kinds or "*" in kinds))
+
+    def concern_me(self, kind: str) -> bool:
+        return not self.known or kind in self.mine or "*" in self.mine
+
+
+@dataclass(slots=True)
+class SyncContext:
+    """`since` None: an initial sync. Positions considered are (since.position, upto]."""
+
+    requester: Requester
+    since: SyncToken | None
+    upto: int
+    filter: Filter
+    full_state: bool
+    state_after: str | None
+    memberships: Mapping[int, Membership]
+    changes: Changes
+
+    @property
+    def user_id(self) -> str:
+        return self.requester.user_id
+
+    @property
+    def after(self) -> int:
+        return self.since.position if self.since else 0
+
+
+def changes_since(
+    clock: Clock, user_id: str, since: SyncToken | None, memberships: Mapping[int, Membership]
+) -> Changes:
+    """Walks the commits that this process remembers; touches no database."""
+    commits = clock.since(since.position) if since else None
+    if commits is None:
+        return Changes(known=False)
+    changes = Changes()
+    for commit in commits:
+        for number, kinds in commit.rooms.items():
+            if number in memberships:
+                changes.rooms.setdefault(number, set()).update(kinds)
+        if (mine := commit.users.get(user_id)) is not None:
+            changes.mine.update(mine)
+        for user, kinds in commit.users.items():
+            if "device_list" in kinds or kinds is ANYTHING:
+                changes.device_lists.add(user)
+    return changes

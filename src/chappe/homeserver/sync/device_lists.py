@@ -1,0 +1,79 @@
+"""device_lists of /sync, and /keys/changes: whose keys a client must ask for anew, and whom it may forget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.sync.context import SyncContext
+
+
+class DeviceLists:
+    def __init__(self, rooms: Rooms, keys: DeviceKeys) -> None:
+        self._rooms, self._keys = rooms, keys
+
+    async def of(self, context: SyncContext) -> tuple[list[str], list[str]]:
+        """(changed, left) since the token; nothing in an initial sync, where clients ask for everybody anyway."""
+        if context.since is None:
+            return [], []
+        touched = None
+        if context.changes.known:
+            touched = {n for n, kinds in context.changes.rooms.items() if "events" in kinds or "*" in kinds}
+        mine = context.changes.concern_me("membership")
+        if touched is not None and not touched and not context.changes.device_lists and not mine:
+            return [], []
+        users = context.changes.device_lists if context.changes.known else None
+        return await self.between(context.user_id, context.memberships, context.after, context.upto, users, touched)
+
+    async def between(
+        self, user_id: str, memberships: Mapping[int, Membership], after: int, upto: int,
+        candidates: set[str] | None, touched: set[int] | None,
+    ) -> tuple[list[str], list[str]]:  # fmt: skip
+        """`candidates`: whose keys changed, `touched`: the rooms with news; None where only the database knows."""
+        joined = {n: m for n, m in memberships.items() if m.membership == "join"}
+        came, went = await self._movements(memberships, after, upto, touched)
+        changed_keys = candidates if candidates is not None else set(await self._keys.changed_users(after, upto))
+        if not changed_keys and not came and not went:
+            return [], []
+        rooms = [await self._rooms.live.by_number(n) for n in joined]
+        changed = {u for u in changed_keys | came if u == user_id or any(u in room.joined for room in rooms)}
+        if not changed_keys & {user_id}:
+            changed.discard(user_id)
+        left = {u for u in went | came if u != user_id and not any(u in room.joined for room in rooms)}
+        return sorted(changed), sorted(left)
+
+    async def _movements(
+        self, memberships: Mapping[int, Membership], after: int, upto: int, touched: set[int] | None
+    ) -> tuple[set[str], set[str]]:
+        """Who joined and who left the reader's rooms; everybody in a room that the reader joined or left."""
+        came: set[str] = set()
+        went: set[str] = set()
+        for number, membership in memberships.items():
+            moved = membership.position > after
+            if not moved and (membership.membership != "join" or (touched is not None and number not in touched)):
+                continue
+            room = await self._rooms.live.by_number(number)
+            if membership.membership == "join" and (membership.joined_since or 0) > after:
+                came.update(room.joined)
+            elif moved and membership.membership in ("leave", "ban") and membership.was_joined:
+                went.update(room.joined)
+            elif membership.membership == "join":
+                for user, how in await self._member_changes(room, after, upto):
+                    (came if how == "join" else went).add(user)
+        return came, went
+
+    async def _member_changes(self, room: LiveRoom, after: int, upto: int) -> list[tuple[str, str]]:
+        events = room.tail_after(after)
+        if events is None:
+            rows = await self._rooms.store.state_changes_between(room.number, after, upto)
+            events = await self._rooms.timeline.of_rows(room, rows)
+        result = []
+        for event in events:
+            if event.type == "m.room.member" and event.state_key is not None:
+                before = event.replaces.membership if event.replaces else "leave"
+                if (event.membership == "join") != (before == "join"):
+                    result.append((event.state_key, event.membership))
+        return result

@@ -1,0 +1,46 @@
+"""Wakes the requests that wait, when a commit or a typing change concerns them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from chappe.homeserver.bus.waiters import Waiters
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.rooms.rooms import Rooms
+
+
+class Notifier:
+    def __init__(self, clock: Clock, rooms: Rooms) -> None:
+        self.waiters = Waiters()
+        self._rooms = rooms
+        self._tasks: set[asyncio.Task[None]] = set()
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        if not len(self.waiters):
+            return
+        self.waiters.wake(commit.users)
+        for number, kinds in commit.rooms.items():
+            if kinds != {"private_receipts"}:
+                self.room_changed(number)
+        for user, kinds in commit.users.items():
+            if commit.foreign or "device_list" in kinds:
+                self._start(self._wake_those_sharing_rooms_with(user))
+
+    def room_changed(self, number: int) -> None:
+        """Wakes the members of a room; if it is not in memory, nobody knows whom it concerns."""
+        room = self._rooms.live.live(number)
+        if room is None:
+            self.waiters.wake_all()
+        else:
+            self.waiters.wake_members(room.joined)
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wake_those_sharing_rooms_with(self, user_id: str) -> None:
+        self.waiters.wake(await self._rooms.members_sharing(user_id))

@@ -1,0 +1,295 @@
+"""One room's part of a /sync answer, assembled as bytes.
+
+What is the same for all members is assembled once per (room, from, to) and shared; what is a reader's own (counts,
+transaction ids, account data) is spliced in.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.timeline import rewind
+from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.sync.context import SyncContext
+from chappe.homeserver.sync.token import position_token
+
+DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
+SHARED_CHUNKS = 64
+HEROES = 5
+
+
+@dataclass(slots=True)
+class RoomTimeline:
+    """`events`: what the reader sees; `all`: what happened, for working out the state before it."""
+
+    events: list[Seen]
+    all: list[RoomEvent]
+    limited: bool
+    start: int  # the position just before the first event
+
+
+@dataclass(slots=True)
+class Extras:
+    """What other modules add to a joined room, as ready-made JSON."""
+
+    account_data: list[bytes]
+    ephemeral: list[bytes]
+    counts: tuple[int, int] | None
+
+
+class RoomSections:
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    # ------------------------------------------------------------------------------------------------ joined rooms
+
+    async def joined(
+        self,
+        context: SyncContext,
+        room: LiveRoom,
+        membership: Membership,
+        sent: dict[tuple[int, str], str],
+        extras: Extras,
+    ) -> bytes | None:
+        """The section, or None where there is nothing to say."""
+        newly = context.since is None or (membership.joined_since or 0) > context.after
+        timeline = await self._timeline(context, room, membership, newly, context.upto)
+        whole = newly or context.full_state
+        state = await self._state(context, room, timeline, whole, sent)
+        if not (
+            whole
+            or timeline.events
+            or timeline.limited
+            or state
+            or extras.account_data
+            or extras.ephemeral
+            or extras.counts
+        ):
+            return None
+        member_news = (
+            whole
+            or any(e.type == "m.room.member" for e in timeline.all)
+            or any(e.type == "m.room.member" for e in state)
+        )
+        summary = orjson.dumps(self._summary(room, context.user_id)) if member_news else b"{}"
+        notify, highlight = extras.counts or (0, 0)
+        unread = b'{"notification_count":%d,"highlight_count":%d}' % (notify, highlight) if extras.counts else b"{}"
+        return b"".join((
+            b'{"timeline":', self._timeline_bytes(context, room, timeline, membership),
+            b',"', (context.state_after or "state").encode(), b'":{"events":[', self._state_bytes(room, state, whole, timeline),
+            b']},"account_data":{"events":[', b",".join(extras.account_data),
+            b']},"ephemeral":{"events":[', b",".join(extras.ephemeral),
+            b']},"unread_notifications":', unread, b',"summary":', summary, b"}",
+        ))  # fmt: skip
+
+    async def _timeline(
+        self, context: SyncContext, room: LiveRoom, membership: Membership, newly: bool, upto: int
+    ) -> RoomTimeline:
+        event_filter = context.filter.room.timeline
+        limit = min(DEFAULT_LIMIT if event_filter.limit is None else event_filter.limit, MAX_LIMIT)
+        after = 0 if newly else context.after
+        if limit <= 0:
+            limited = room.last_position > after
+            return RoomTimeline([], [], limited, upto)
+        events = await self._rooms.timeline.events_between(room, after, upto, limit + 1, backwards=True)
+        limited = len(events) > limit
+        events = events[:limit][::-1]
+        if newly and context.since is not None:
+            limited = True
+        start = events[0].position - 1 if events else after
+        seen = await self._rooms.visibility.filter(context.user_id, room, events) if events else []
+        if not is_open(event_filter):
+            seen = [
+                (e, m) for e, m in seen if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)
+            ]
+        return RoomTimeline(seen, events, limited, start)
+
+    async def _state(
+        self,
+        context: SyncContext,
+        room: LiveRoom,
+        timeline: RoomTimeline,
+        whole: bool,
+        sent: dict[tuple[int, str], str],
+    ) -> list[RoomEvent]:
+        """The state that the client lacks: before the timeline, or with `state_after`, after it."""
+        event_filter = context.filter.room.state
+        lazy = event_filter.lazy_load_members
+        news = [e for e in timeline.all if e.state_key is not None]
+        if whole:
+            after = await self._rooms.timeline.state_after(room, context.upto)
+            full = after if context.state_after else rewind(after, timeline.all)
+            events: Iterable[RoomEvent] = full.values()
+            if lazy:
+                events = self._needed(context, room, full, timeline, sent, event_filter)
+        else:
+            changed: dict[StateKey, RoomEvent] = {}
+            if timeline.limited and timeline.start > context.after:
+                for event in await self._changes(room, context.after, timeline.start):
+                    changed[event.key] = event
+            if context.state_after:
+                changed.update((e.key, e) for e in news)
+            events = list(changed.values())
+            if lazy:
+                extra = self._needed(context, room, room.state, timeline, sent, event_filter, members_only=True)
+                events = [*events, *(e for e in extra if e.key not in changed)]
+                sent.update(
+                    ((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == "m.room.member"
+                )
+        for event in news:
+            if lazy and event.type == "m.room.member":
+                sent[room.number, event.key[1]] = event.event_id
+        if is_open(event_filter):
+            return list(events)
+        return [e for e in events if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)]
+
+    async def _changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
+        tail = room.tail_after(after)
+        if tail is not None:
+            return [e for e in tail if e.state_key is not None and e.position <= upto]
+        rows = await self._rooms.store.state_changes_between(room.number, after, upto)
+        return await self._rooms.timeline.of_rows(room, rows)
+
+    def _needed(
+        self, context: SyncContext, room: LiveRoom, state: Mapping[StateKey, RoomEvent], timeline: RoomTimeline,
+        sent: dict[tuple[int, str], str], event_filter: RoomEventFilter, members_only: bool = False,
+    ) -> list[RoomEvent]:  # fmt: skip
+        """Lazy loading: of the members, only who speaks in the timeline, the reader and the heroes, each once."""
+        wanted = dict.fromkeys(event.sender for event, _ in timeline.events)
+        if not members_only:
+            wanted[context.user_id] = None
+            wanted.update(dict.fromkeys(self._summary(room, context.user_id).get("m.heroes", ())))
+        result = [] if members_only else [e for e in state.values() if e.type != "m.room.member"]
+        in_timeline = {e.key for e, _ in timeline.events if e.state_key is not None}
+        for user in wanted:
+            event = state.get(("m.room.member", user))
+            if event is None or (members_only and event.key in in_timeline):
+                continue
+            key = (room.number, user)
+            if sent.get(key) != event.event_id or event_filter.include_redundant_members:
+                sent[key] = event.event_id
+                result.append(event)
+        return result
+
+    # ------------------------------------------------------------------------------------------------------- bytes
+
+    def _timeline_bytes(
+        self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline, membership: Membership
+    ) -> bytes:
+        chunk = self._events_bytes(context, room, timeline)
+        prev = position_token(timeline.start)
+        return b'{"events":[%b],"limited":%b,"prev_batch":"%b"}' % (
+            chunk, b"true" if timeline.limited else b"false", prev.encode(),
+        )  # fmt: skip
+
+    def _events_bytes(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline) -> bytes:
+        events = timeline.events
+        if not events:
+            return b""
+        mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
+        personal = any(m != "join" or (e.txn is not None and e.txn.startswith(mine)) for e, m in events)
+        if personal:
+            return b",".join([_event_bytes(e, m, mine) for e, m in events])
+        key = (events[0][0].position, events[-1][0].position * 2048 + len(events))
+        chunk = room.shared.get(key)
+        if chunk is None:
+            chunk = b",".join([e.for_joined() for e, _ in events])
+            if len(room.shared) >= SHARED_CHUNKS:
+                room.shared.clear()
+            room.shared[key] = chunk
+        return chunk
+
+    @staticmethod
+    def _state_bytes(room: LiveRoom, state: Sequence[RoomEvent], whole: bool, timeline: RoomTimeline) -> bytes:
+        if not whole or len(state) < 20:
+            return b",".join([e.for_joined() for e in state])
+        key = (-1 - timeline.start, len(state))  # the same for every member who asks for everything
+        chunk = room.shared.get(key)
+        if chunk is None:
+            chunk = b",".join([e.for_joined() for e in state])
+            room.shared[key] = chunk
+        return chunk
+
+    # ----------------------------------------------------------------------------------------------------- summary
+
+    @staticmethod
+    def _summary(room: LiveRoom, user_id: str) -> dict[str, Any]:
+        """Counts, and for rooms without a name the first five others, from whom clients make one."""
+        summary: dict[str, Any] = {"m.joined_member_count": len(room.joined), "m.invited_member_count": room.invited}
+        name = room.state.get(("m.room.name", ""))
+        alias = room.state.get(("m.room.canonical_alias", ""))
+        if not (name and name.content.get("name")) and not (alias and alias.content.get("alias")):
+            summary["m.heroes"] = heroes(room, user_id)
+        return summary
+
+    # ----------------------------------------------------------------------------------------- rooms that were left
+
+    async def left(self, context: SyncContext, room: LiveRoom, membership: Membership) -> bytes:
+        """The timeline up to and with the leave, as far as the reader may see it."""
+        upto = min(membership.position, context.upto)
+        newly = context.since is None or (membership.joined_since or 0) > context.after
+        timeline = await self._timeline(context, room, membership, newly, upto)
+        state: Iterable[RoomEvent] = ()
+        if membership.was_joined and (newly or context.full_state):
+            after = await self._rooms.timeline.state_after(room, upto)
+            state = (after if context.state_after else rewind(after, timeline.all)).values()
+        elif membership.was_joined and timeline.limited:
+            state = await self._changes(room, context.after, timeline.start)
+        if not is_open(context.filter.room.state):
+            f = context.filter.room.state
+            state = [e for e in state if passes_event(f, room.room_id, e.type, e.sender, e.get_content)]
+        mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
+        chunk = b",".join([_event_bytes(e, m, mine) for e, m in timeline.events])
+        name = (context.state_after or "state").encode()
+        return b"".join((
+            b'{"timeline":{"events":[', chunk, b'],"limited":', b"true" if timeline.limited else b"false",
+            b',"prev_batch":"', position_token(timeline.start).encode(), b'"},"', name, b'":{"events":[',
+            b",".join([e.for_joined() for e in state]), b']},"account_data":{"events":[]}}',
+        ))  # fmt: skip
+
+    # ------------------------------------------------------------------------------------ invitations and knocks
+
+    @staticmethod
+    def stripped(room: LiveRoom, user_id: str) -> bytes:
+        """The stripped state by which an invited person recognises a room, the invitation itself included."""
+        keys = [(kind, "") for kind in _STRIPPED]
+        member = room.state.get(("m.room.member", user_id))
+        if member is not None:
+            keys.append(("m.room.member", member.sender))
+        events = [
+            e.stripped() for key in dict.fromkeys(keys) if (e := room.state.get(key)) is not None and e is not member
+        ]
+        if member is not None:
+            events.append(member.for_reader(member.membership))
+        return b",".join(events)
+
+
+_STRIPPED = (
+    "m.room.create", "m.room.join_rules", "m.room.canonical_alias", "m.room.avatar", "m.room.name", "m.room.encryption",
+    "m.room.topic",
+)  # fmt: skip
+
+
+def heroes(room: LiveRoom, user_id: str) -> list[str]:
+    """The first five joined or invited, by arrival, without oneself; the left and banned only if nobody else remains."""
+    members = [e for k, e in room.state.items() if k[0] == "m.room.member" and k[1] != user_id]
+    present = [e for e in members if e.membership in ("join", "invite")]
+    first = heapq.nsmallest(HEROES, present or members, key=lambda e: e.position)
+    return [e.key[1] for e in first]
+
+
+def _event_bytes(event: RoomEvent, membership: str, mine: str) -> bytes:
+    if event.txn is not None and event.txn.startswith(mine):
+        return event.for_reader(membership, event.txn.rsplit("\x1f", 1)[1])
+    return event.for_joined() if membership == "join" else event.for_reader(membership)

@@ -1,0 +1,73 @@
+"""Logs and metrics. Logs are JSON lines on standard output: an event with fields, never the content of messages."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+import time
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+
+
+class JsonFormatter(logging.Formatter):
+    """One line per event. Fields are given as `extra={"fields": {…}}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(), "logger": record.name, "event": record.getMessage(),
+        }  # fmt: skip
+        if (identifier := request_id.get()) is not None:
+            line["request"] = identifier
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def configure_logging(level: str) -> None:
+    """For a server process: everything at `level` and above goes to standard output."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn.error").setLevel("WARNING")
+    logging.getLogger("asyncio").setLevel("WARNING")
+
+
+class Metrics:
+    """The process's figures in Prometheus' format. One object per server, so tests can run several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Histogram(
+            "chappe_http_request_seconds", "Time to answer", ["method", "route"], registry=self.registry,
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+        )  # fmt: skip
+        self._statuses = Counter(
+            "chappe_http_responses", "Answers", ["method", "route", "status"], registry=self.registry
+        )
+        self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        key = (method, route, status)
+        children = self._children.get(key)
+        if children is None:
+            children = self._children[key] = (
+                self._requests.labels(method, route), self._statuses.labels(method, route, str(status)),
+            )  # fmt: skip
+        children[0].observe(seconds)
+        children[1].inc()
+
+    def gauge(self, name: str, text: str, read: Any) -> None:
+        """A figure that is read when asked for."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def render(self) -> bytes:
+        return generate_latest(self.registry)
