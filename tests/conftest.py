@@ -1,0 +1,88 @@
+"""A real PostgreSQL per worker, a database cloned from a migrated template per test, servers on free ports."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from chappe.homeserver.database.embedded import EmbeddedPostgres
+from chappe.homeserver.database.migrations import migrate
+from tests.support import Person, Server, test_config
+
+_numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
+    """One server per worker. `chappe` is the migrated template."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg") / "postgres")
+    await server.start()
+    connection = await asyncpg.connect(server.url)
+    await migrate(connection)
+    await connection.close()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres) -> Callable[[], Awaitable[str]]:
+    """Makes a database, migrated and empty, and returns its URL."""
+    return _database_maker(postgres)
+
+
+def _database_maker(postgres: EmbeddedPostgres) -> Callable[[], Awaitable[str]]:
+    async def make() -> str:
+        name = f"test{next(_numbers)}"
+        connection = await asyncpg.connect(postgres.url_of("postgres"))
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE chappe STRATEGY FILE_COPY")
+        await connection.close()
+        return postgres.url_of(name)
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def new_server(
+    new_database: Callable[[], Awaitable[str]], tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[Server]]]:
+    """Starts servers of one's own, with settings of one's own."""
+    servers: list[Server] = []
+
+    async def start(url: str | None = None, **settings: Any) -> Server:
+        server = Server(test_config(**settings), tmp_path, url or await new_database())
+        servers.append(server)
+        return await server.start()
+
+    yield start
+    for server in servers:
+        await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """A server shared by the tests of a worker: people and rooms are each test's own."""
+    data = tmp_path_factory.mktemp("data")
+    running = await Server(test_config(), data, await _database_maker(postgres)()).start()
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture
+async def alice(server: Server) -> Person:
+    return await server.person()
+
+
+@pytest_asyncio.fixture
+async def bob(server: Server) -> Person:
+    return await server.person()
+
+
+@pytest_asyncio.fixture
+async def carol(server: Server) -> Person:
+    return await server.person()

@@ -1,0 +1,170 @@
+"""For any history, an initial sync plus increments shows the same as a new initial sync (DESIGN section 7).
+
+Three people do random things in two rooms; each syncs now and then, in ways drawn at random. At the end, what each has
+gathered is compared with what a fresh sync says.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support import Person, Refused, Server, segment
+
+PEOPLE, ROOMS = 3, 2
+_person, _room, _other = st.integers(0, PEOPLE - 1), st.integers(0, ROOMS - 1), st.integers(0, PEOPLE - 1)
+_op = st.one_of(
+    st.tuples(st.just("say"), _person, _room, st.integers(1, 14)),
+    st.tuples(st.just("state"), _person, _room, st.integers(0, 2)),
+    st.tuples(st.sampled_from(["join", "leave", "forget"]), _person, _room, st.none()),
+    st.tuples(st.sampled_from(["invite", "kick", "ban", "unban"]), _person, _room, _other),
+    st.tuples(st.sampled_from(["read", "redact", "mark", "tag", "account"]), _person, _room, st.integers(0, 3)),
+    st.tuples(st.just("device"), _person, _room, _other),
+    st.tuples(st.just("typing"), _person, _room, st.booleans()),
+    st.tuples(st.just("sync"), _person, _room, st.sampled_from(["", "small", "after"])),
+)
+SMALL = json.dumps({"room": {"timeline": {"limit": 3}}})
+
+
+class Seen:
+    """What a client that applies every answer knows."""
+
+    def __init__(self) -> None:
+        self.joined: dict[str, dict[str, Any]] = {}
+        self.invited: set[str] = set()
+        self.account: dict[str, Any] = {}
+        self.room_account: dict[tuple[str, str], Any] = {}
+        self.messages: list[Any] = []
+
+    def apply(self, answer: dict[str, Any]) -> None:
+        rooms = answer.get("rooms", {})
+        for room, section in rooms.get("join", {}).items():
+            self.invited.discard(room)
+            self._join(room, section)
+        for room in rooms.get("leave", {}):
+            self.joined.pop(room, None)
+            self.invited.discard(room)
+        self.invited.update(rooms.get("invite", {}))
+        for event in answer.get("account_data", {}).get("events", []):
+            self.account[event["type"]] = event["content"]
+        self.messages += answer.get("to_device", {}).get("events", [])
+
+    def _join(self, room: str, section: dict[str, Any]) -> None:
+        known = self.joined.setdefault(room, {"state": {}, "timeline": [], "receipts": {}, "typing": [], "counts": None, "summary": {}})
+        state = {}
+        for event in section.get("state", section.get("state_after", {}))["events"]:
+            state[event["type"], event["state_key"]] = event["event_id"]
+        if "m.room.create" in {k[0] for k in state}:
+            known["state"] = {}  # the whole state: forget what was known
+        if "state" in section:
+            for event in section["timeline"]["events"]:
+                if "state_key" in event:
+                    state[event["type"], event["state_key"]] = event["event_id"]
+        known["state"].update(state)
+        if section["timeline"]["limited"]:
+            known["timeline"] = []
+        known["timeline"] += [e["event_id"] for e in section["timeline"]["events"]]
+        for event in section["account_data"]["events"]:
+            self.room_account[room, event["type"]] = event["content"]
+        for event in section["ephemeral"]["events"]:
+            if event["type"] == "m.typing":
+                known["typing"] = sorted(event["content"]["user_ids"])
+            else:
+                self._receipts(known["receipts"], event["content"])
+        if section["unread_notifications"]:
+            known["counts"] = section["unread_notifications"]
+        known["summary"].update(section["summary"])
+
+    @staticmethod
+    def _receipts(known: dict[Any, str], content: dict[str, Any]) -> None:
+        for event_id, kinds in content.items():
+            for kind, users in kinds.items():
+                for user in users:
+                    known[kind, user] = event_id
+
+    def comparable(self) -> dict[str, Any]:
+        rooms = {
+            room: (known["state"], known["receipts"], known["typing"], known["counts"], known["summary"])
+            for room, known in self.joined.items()
+        }
+        account = {key: value for key, value in self.room_account.items() if key[0] in self.joined}
+        return {"rooms": rooms, "invited": self.invited, "account": self.account, "room_account": account}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ops=st.lists(_op, min_size=5, max_size=60))
+async def test_incremental_equals_fresh(server: Server, ops: list[Any]) -> None:
+    people = [await server.person() for _ in range(PEOPLE)]
+    rooms = [await people[0].create_room(preset="public_chat"), await people[1].create_room(preset="private_chat")]
+    play = _Play(people, rooms)
+    for op in ops:
+        await play.perform(*op)
+    for number, person in enumerate(people):
+        await play.sync(number, "")
+        fresh = Seen()
+        fresh.apply(await person.call("GET", "/sync", filter=json.dumps({"room": {"timeline": {"limit": 20}}})))
+        gathered = play.seen[number]
+        assert gathered.comparable() == fresh.comparable()
+        for room, known in fresh.joined.items():
+            mine = gathered.joined[room]["timeline"]
+            shared = min(len(mine), len(known["timeline"]))
+            assert mine[-shared:] == known["timeline"][-shared:]
+        assert [m["content"]["n"] for m in gathered.messages] == play.sent[number]
+
+
+class _Play:
+    def __init__(self, people: list[Person], rooms: list[str]) -> None:
+        self.people, self.rooms = people, rooms
+        self.seen = [Seen() for _ in people]
+        self.sent: list[list[int]] = [[] for _ in people]
+        self.events: dict[str, list[str]] = {room: [] for room in rooms}
+        self.count = 0
+
+    async def sync(self, number: int, how: str) -> None:
+        query = {"filter": SMALL} if how == "small" else {"use_state_after": "true"} if how == "after" else {}
+        self.seen[number].apply(await self.people[number].sync(**query))
+
+    async def perform(self, what: str, who: int, where: int, detail: Any) -> None:
+        """What the rules of the room refuse simply does not happen."""
+        self.count += 1
+        person, room = self.people[who], self.rooms[where]
+        try:
+            await self._perform(what, who, person, room, detail)
+        except Refused as refused:
+            assert refused.status < 500, refused
+
+    async def _perform(self, what: str, who: int, person: Person, room: str, detail: Any) -> None:
+        path = f"/user/{segment(person.id)}"
+        if what == "say":
+            for _ in range(detail):
+                mentions = {"m.mentions": {"user_ids": [self.people[(who + 1) % PEOPLE].id]}} if detail % 3 == 0 else {}
+                self.events[room].append(await person.say(room, f"{self.count}", **mentions))
+        elif what == "state":
+            self.events[room].append(await person.set_state(room, "m.room.topic", {"topic": f"{self.count}"}, str(detail)))
+        elif what in ("join", "leave", "forget"):
+            await person.call("POST", f"/rooms/{segment(room)}/{what}", {})
+        elif what in ("invite", "kick", "ban", "unban"):
+            await person.act(what, room, self.people[detail])
+        elif what == "device":
+            body = {"messages": {self.people[detail].id: {"*": {"n": self.count}}}}
+            await person.call("PUT", f"/sendToDevice/x/{self.count}", body)
+            self.sent[detail].append(self.count)
+        elif what == "typing":
+            await person.call("PUT", f"/rooms/{segment(room)}/typing/{segment(person.id)}", {"typing": detail, "timeout": 60_000})
+        elif what == "tag":
+            await person.call("PUT", f"{path}/rooms/{segment(room)}/tags/t{detail}", {"order": self.count})
+        elif what == "account":
+            await person.call("PUT", f"{path}/account_data/type{detail}", {"n": self.count})
+        elif what == "sync":
+            await self.sync(who, detail)
+        elif self.events[room]:
+            event = self.events[room][-1 - detail % len(self.events[room])]
+            if what == "redact":
+                await person.redact(room, event)
+            elif what == "read":
+                await person.receipt(room, event, "m.read" if detail % 2 else "m.read.private")
+            else:
+                await person.receipt(room, event, "m.fully_read")

@@ -1,0 +1,357 @@
+"""Rooms over HTTP: creating, membership, sending, state, redaction, reading."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support import Person, Refused, Server, bodies, joined, segment
+
+
+async def test_a_room_is_of_version_12_and_named_by_its_create_event(alice: Person) -> None:
+    room = await alice.create_room()
+    create = await alice.call("GET", f"/rooms/{segment(room)}/state/m.room.create/", format="event")
+    assert ":" not in room
+    assert create["content"]["room_version"] == "12"
+    assert create["event_id"][1:] == room[1:]
+    assert create["room_id"] == room
+
+
+@pytest.mark.parametrize("version", [str(v) for v in range(1, 13)])
+async def test_every_room_version_works(alice: Person, bob: Person, version: str) -> None:
+    room = await alice.create_room(room_version=version, invite=[bob.id], name="n", topic="t")
+    await bob.join(room)
+    first = await alice.say(room, "un")
+    await bob.say(room, "deux")
+    await alice.redact(room, first)
+    chunk = (await bob.messages(room, limit=3))["chunk"]
+    assert [e["type"] for e in chunk] == ["m.room.redaction", "m.room.message", "m.room.message"]
+    assert chunk[0]["redacts"] == chunk[0]["content"]["redacts"] == first
+    assert chunk[2]["content"] == {} and chunk[2]["unsigned"]["redacted_because"]["event_id"] == chunk[0]["event_id"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "join_rule", "guests"),
+    [("private_chat", "invite", "can_join"), ("trusted_private_chat", "invite", "can_join"), ("public_chat", "public", "forbidden")],
+)
+async def test_presets(alice: Person, preset: str, join_rule: str, guests: str) -> None:
+    room = await alice.create_room(preset=preset)
+    assert await alice.state(room, "m.room.join_rules") == {"join_rule": join_rule}
+    assert await alice.state(room, "m.room.guest_access") == {"guest_access": guests}
+    assert await alice.state(room, "m.room.history_visibility") == {"history_visibility": "shared"}
+
+
+async def test_trusted_people_share_the_creators_power(alice: Person, bob: Person) -> None:
+    new = await alice.create_room(preset="trusted_private_chat", invite=[bob.id])
+    old = await alice.create_room(preset="trusted_private_chat", invite=[bob.id], room_version="11")
+    assert (await alice.state(new, "m.room.create"))["additional_creators"] == [bob.id]
+    assert (await alice.state(old, "m.room.power_levels"))["users"] == {alice.id: 100, bob.id: 100}
+
+
+async def test_creation_options(alice: Person, bob: Person, carol: Person) -> None:
+    name = f"salle{alice.id[7:12]}".replace(":", "")
+    room = await alice.create_room(
+        visibility="public", name="Salle", topic="Sujet", room_alias_name=name, invite=[bob.id, carol.id], is_direct=True,
+        creation_content={"m.federate": False, "type": "m.space"}, power_level_content_override={"events_default": 25},
+        initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}],
+    )  # fmt: skip
+    create = await alice.state(room, "m.room.create")
+    assert create["m.federate"] is False and create["type"] == "m.space"
+    assert (await alice.state(room, "m.room.name"))["name"] == "Salle"
+    assert (await alice.state(room, "m.room.topic"))["topic"] == "Sujet"
+    assert (await alice.state(room, "m.room.power_levels"))["events_default"] == 25
+    assert (await alice.state(room, "m.room.history_visibility"))["history_visibility"] == "joined"
+    assert (await alice.state(room, "m.room.canonical_alias"))["alias"] == f"#{name}:localhost"
+    assert (await alice.state(room, "m.room.member", bob.id))["is_direct"] is True
+    await bob.join(f"#{name}:localhost")
+    with pytest.raises(Refused) as refused:
+        await alice.create_room(room_alias_name=name)
+    assert refused.value.errcode == "M_ROOM_IN_USE"
+
+
+@pytest.mark.parametrize(
+    ("body", "errcode"),
+    [
+        ({"room_version": "99"}, "M_UNSUPPORTED_ROOM_VERSION"),
+        ({"preset": "palace"}, "M_INVALID_PARAM"),
+        ({"visibility": "secret"}, "M_INVALID_PARAM"),
+        ({"invite": ["bob"]}, "M_INVALID_PARAM"),
+        ({"room_alias_name": "a:b"}, "M_INVALID_PARAM"),
+        ({"power_level_content_override": {"users": {"nobody": 1}}}, "M_INVALID_ROOM_STATE"),
+        ({"initial_state": [{"type": "m.room.name", "content": {"name": 1.5}}]}, "M_BAD_JSON"),
+        ({"initial_state": [{"content": {}}]}, "M_MISSING_PARAM"),
+        ({"name": 7}, "M_BAD_JSON"),
+        ({"creation_content": {"additional_creators": ["x"]}}, "M_INVALID_PARAM"),
+    ],
+)
+async def test_a_room_that_cannot_be_is_refused(alice: Person, body: dict, errcode: str) -> None:
+    before = await alice.call("GET", "/joined_rooms")
+    with pytest.raises(Refused) as refused:
+        await alice.create_room(**body)
+    assert (refused.value.status, refused.value.errcode) == (400, errcode)
+    assert await alice.call("GET", "/joined_rooms") == before
+
+
+async def test_a_life_in_a_room(alice: Person, bob: Person, carol: Person) -> None:
+    room = await alice.create_room(preset="private_chat")
+    with pytest.raises(Refused) as refused:
+        await bob.join(room)
+    assert refused.value.errcode == "M_FORBIDDEN"
+    await alice.invite(room, bob)
+    await bob.join(room)
+    await bob.join(room)  # again: no error
+    assert set((await bob.call("GET", f"/rooms/{segment(room)}/joined_members"))["joined"]) == {alice.id, bob.id}
+    await bob.invite(room, carol)  # in private rooms everybody may invite
+    await carol.leave(room)  # declines
+    await alice.act("kick", room, bob, "out")
+    with pytest.raises(Refused):
+        await bob.say(room, "still here?")
+    await alice.invite(room, bob)
+    await bob.join(room)
+    await alice.act("ban", room, bob)
+    with pytest.raises(Refused):
+        await bob.join(room)
+    await alice.act("unban", room, bob)
+    with pytest.raises(Refused):
+        await alice.act("unban", room, bob)
+    await alice.invite(room, bob)
+    await bob.join(room)
+    await bob.leave(room)
+    await bob.leave(room)  # again: no error
+    await bob.call("POST", f"/rooms/{segment(room)}/forget", {})
+    with pytest.raises(Refused) as refused:
+        await bob.messages(room)
+    assert refused.value.status == 403
+
+
+async def test_power_is_needed(alice: Person, bob: Person, carol: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    await carol.join(room)
+    for attempt in (
+        bob.act("kick", room, carol), bob.act("ban", room, carol), bob.act("kick", room, alice), bob.set_state(room, "m.room.name", {"name": "x"}),
+        bob.set_state(room, "m.room.power_levels", {"users": {bob.id: 100}}), bob.set_state(room, "my.state", {}, alice.id),
+    ):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            await attempt
+        assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
+    levels = await alice.state(room, "m.room.power_levels")
+    await alice.set_state(room, "m.room.power_levels", {**levels, "users": {bob.id: 50}})
+    await bob.act("kick", room, carol)
+    with pytest.raises(Refused):
+        await bob.act("kick", room, alice)
+
+
+async def test_restricted_rooms_let_members_of_the_named_room_in(alice: Person, bob: Person, carol: Person) -> None:
+    hall = await alice.create_room(preset="public_chat")
+    await bob.join(hall)
+    rules = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": hall}]}
+    room = await alice.create_room(initial_state=[{"type": "m.room.join_rules", "content": rules}])
+    await bob.join(room)
+    assert (await alice.state(room, "m.room.member", bob.id))["join_authorised_via_users_server"] == alice.id
+    with pytest.raises(Refused):
+        await carol.join(room)
+
+
+async def test_knocking(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(initial_state=[{"type": "m.room.join_rules", "content": {"join_rule": "knock"}}])
+    await bob.call("POST", f"/knock/{segment(room)}", {"reason": "hello?"})
+    assert room in (await bob.sync())["rooms"]["knock"]
+    await alice.invite(room, bob)
+    await bob.join(room)
+
+
+async def test_a_transaction_is_answered_the_same_way_again(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    first = await bob.say(room, "once", txn="a/b?c")
+    assert await bob.say(room, "once", txn="a/b?c") == first
+    assert await alice.say(room, "once", txn="a/b?c") != first  # transaction ids are a device's own
+    assert await (await bob.another_device()).say(room, "once", txn="a/b?c") != first
+    await alice.act("ban", room, bob)
+    assert await bob.say(room, "once", txn="a/b?c") == first  # was written before the ban
+    with pytest.raises(Refused):
+        await bob.say(room, "once", txn="new")
+
+
+async def test_the_same_transaction_at_once_is_one_event(alice: Person) -> None:
+    room = await alice.create_room()
+    ids = await asyncio.gather(*(alice.say(room, "x", txn="same") for _ in range(20)))
+    assert len(set(ids)) == 1
+    assert bodies((await alice.messages(room, limit=50))["chunk"]) == ["x"]
+
+
+async def test_concurrent_writers_lose_nothing(server: Server, alice: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    people = [await server.person() for _ in range(8)]
+    await asyncio.gather(*(p.join(room) for p in people))
+    sent = await asyncio.gather(*(p.say(room, f"{i} {n}") for n in range(10) for i, p in enumerate(people)))
+    topics = await asyncio.gather(*(alice.set_state(room, "t", {"n": n}, str(n)) for n in range(10)))
+    page = await alice.messages(room, limit=200)
+    seen = [e["event_id"] for e in page["chunk"]]
+    assert len(seen) == len(set(seen)) and set(sent) | set(topics) <= set(seen)
+    members = await alice.call("GET", f"/rooms/{segment(room)}/members")
+    assert len(members["chunk"]) == 9
+
+
+async def test_messages_page_both_ways(alice: Person) -> None:
+    room = await alice.create_room()
+    for n in range(25):
+        await alice.say(room, str(n))
+    said, token = [], None
+    for _ in range(10):
+        page = await alice.messages(room, limit=7, **({"from": token} if token else {}))
+        said += bodies(page["chunk"])
+        token = page.get("end")
+        if token is None:
+            break
+    assert said == [str(n) for n in reversed(range(25))] and token is None
+    page = await alice.messages(room, dir="f", limit=100)
+    assert bodies(page["chunk"]) == [str(n) for n in range(25)]
+    start = await alice.messages(room, dir="b", limit=10)
+    back = await alice.messages(room, dir="f", limit=100, **{"from": start["end"]})
+    assert bodies(back["chunk"]) == [str(n) for n in range(15, 25)]
+
+
+async def test_messages_filter(alice: Person) -> None:
+    room = await alice.create_room()
+    await alice.say(room, "text")
+    await alice.send(room, "x.other", {"url": "mxc://a/b"})
+    only = await alice.messages(room, filter='{"types":["x.*"]}')
+    assert [e["type"] for e in only["chunk"]] == ["x.other"]
+    links = await alice.messages(room, filter='{"contains_url":true}')
+    assert [e["type"] for e in links["chunk"]] == ["x.other"]
+    lazy = await alice.messages(room, filter='{"lazy_load_members":true}')
+    assert [e["state_key"] for e in lazy["state"]] == [alice.id]
+
+
+async def test_context(alice: Person) -> None:
+    room = await alice.create_room()
+    ids = [await alice.say(room, str(n)) for n in range(11)]
+    found = await alice.call("GET", f"/rooms/{segment(room)}/context/{segment(ids[5])}", limit=4)
+    assert found["event"]["event_id"] == ids[5]
+    assert bodies(found["events_before"]) == ["4", "3"] and bodies(found["events_after"]) == ["6", "7"]
+    earlier = await alice.messages(room, limit=1, **{"from": found["start"]})
+    later = await alice.messages(room, dir="f", limit=1, **{"from": found["end"]})
+    assert bodies(earlier["chunk"]) == ["2"] and bodies(later["chunk"]) == ["8"]
+    assert "m.room.create" in {e["type"] for e in found["state"]}
+
+
+async def test_history_visibility(alice: Person, bob: Person, carol: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await alice.say(room, "shared")
+    await alice.set_state(room, "m.room.history_visibility", {"history_visibility": "joined"})
+    await alice.say(room, "for members only")
+    await bob.join(room)
+    await alice.say(room, "Bob is here")
+    assert bodies((await bob.messages(room, limit=50))["chunk"]) == ["Bob is here", "shared"]
+    await bob.leave(room)
+    secret = await alice.say(room, "Bob has gone")
+    assert bodies((await bob.messages(room, limit=50))["chunk"]) == ["Bob is here", "shared"]
+    with pytest.raises(Refused) as refused:
+        await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(secret)}")
+    assert refused.value.status == 404
+    with pytest.raises(Refused) as refused:
+        await carol.messages(room)
+    assert refused.value.status == 403
+    await alice.set_state(room, "m.room.history_visibility", {"history_visibility": "world_readable"})
+    await alice.say(room, "for the world")
+    assert bodies((await carol.messages(room, limit=50))["chunk"]) == ["for the world"]
+
+
+async def test_a_former_member_sees_the_state_as_of_the_leave(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat", name="before")
+    await bob.join(room)
+    await bob.leave(room)
+    await alice.set_state(room, "m.room.name", {"name": "after"})
+    assert await bob.state(room, "m.room.name") == {"name": "before"}
+    members = await bob.call("GET", f"/rooms/{segment(room)}/members")
+    assert {e["state_key"]: e["content"]["membership"] for e in members["chunk"]} == {alice.id: "join", bob.id: "leave"}
+
+
+async def test_members_at_a_time(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    token = (await alice.sync())["next_batch"]
+    await bob.join(room)
+    now = await alice.call("GET", f"/rooms/{segment(room)}/members", membership="join")
+    then = await alice.call("GET", f"/rooms/{segment(room)}/members", at=token)
+    assert len(now["chunk"]) == 2 and [e["state_key"] for e in then["chunk"]] == [alice.id]
+    none = await alice.call("GET", f"/rooms/{segment(room)}/members", not_membership="join")
+    assert none["chunk"] == []
+
+
+async def test_redaction(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    await bob.sync()
+    said, own = await alice.say(room, "secret"), await bob.say(room, "mine")
+    with pytest.raises(Refused) as refused:
+        await bob.redact(room, said)
+    assert refused.value.errcode == "M_FORBIDDEN"
+    await bob.redact(room, own)
+    await alice.redact(room, said, "mistake")
+    event = await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(said)}")
+    assert event["content"] == {} and event["unsigned"]["redacted_because"]["content"]["reason"] == "mistake"
+    assert "secret" not in str(await bob.sync()) and "secret" not in str(await bob.messages(room))
+    with pytest.raises(Refused) as refused:
+        await bob.redact(room, "$nothing")
+    assert refused.value.status == 404
+
+
+async def test_setting_the_same_state_again_changes_nothing(alice: Person) -> None:
+    room = await alice.create_room()
+    first = await alice.set_state(room, "m.room.topic", {"topic": "x"})
+    assert await alice.set_state(room, "m.room.topic", {"topic": "x"}) == first
+    assert await alice.set_state(room, "m.room.topic", {"topic": "y"}) != first
+
+
+async def test_state_keys_keep_slashes_and_the_empty_key_has_three_paths(alice: Person) -> None:
+    room = await alice.create_room()
+    await alice.set_state(room, "a/b", {"v": 1}, "c/d é")
+    assert await alice.state(room, "a/b", "c/d é") == {"v": 1}
+    await alice.call("PUT", f"/rooms/{segment(room)}/state/x", {"v": 2})
+    assert await alice.call("GET", f"/rooms/{segment(room)}/state/x/") == {"v": 2}
+    assert await alice.call("GET", f"/rooms/{segment(room)}/state/x") == {"v": 2}
+
+
+async def test_an_event_may_have_65536_bytes(alice: Person) -> None:
+    room = await alice.create_room()
+    await alice.say(room, "x" * 64_000)
+    with pytest.raises(Refused) as refused:
+        await alice.say(room, "x" * 66_000)
+    assert (refused.value.status, refused.value.errcode) == (413, "M_TOO_LARGE")
+    with pytest.raises(Refused) as refused:
+        await alice.set_state(room, "t", {}, "k" * 256)
+    assert refused.value.errcode == "M_TOO_LARGE"
+    assert await alice.say(room, "still works")
+
+
+async def test_aliases(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    alias = f"#al{alice.id[1:].split(':')[0]}:localhost"
+    path = f"/directory/room/{segment(alias)}"
+    await alice.call("PUT", path, {"room_id": room})
+    with pytest.raises(Refused) as refused:
+        await alice.call("PUT", path, {"room_id": room})
+    assert refused.value.status == 409
+    assert (await bob.call("GET", path))["room_id"] == room
+    assert (await alice.call("GET", f"/rooms/{segment(room)}/aliases"))["aliases"] == [alias]
+    await bob.join(alias)
+    with pytest.raises(Refused):
+        await bob.call("DELETE", path)
+    await alice.call("DELETE", path)
+    with pytest.raises(Refused) as refused:
+        await bob.call("GET", path)
+    assert refused.value.status == 404
+
+
+async def test_a_new_name_is_carried_into_rooms(server: Server, alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    await alice.sync()
+    await bob.call("PUT", f"/profile/{segment(bob.id)}/displayname", {"displayname": "Bob Martin"})
+    await server.node.set_profile_field.wait()
+    assert (await alice.state(room, "m.room.member", bob.id))["displayname"] == "Bob Martin"
+    event = joined(await alice.sync(), room)["timeline"]["events"][-1]
+    assert event["unsigned"]["prev_content"]["membership"] == "join"
