@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from pathlib import Path
@@ -56,8 +57,10 @@ class Server:
         given = dict(headers or {})
         if token is not None:
             given["Authorization"] = f"Bearer {token}"
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        async with self.session.request(method, URL(self.base + path, encoded=True), data=data, headers=given) as answer:
+        data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        async with self.session.request(
+            method, URL(self.base + path, encoded=True), data=data, headers=given
+        ) as answer:
             return answer.status, await answer.read(), answer.headers
 
     async def person(self, name: str | None = None, device: str | None = None, **registration: Any) -> Person:

@@ -33,7 +33,11 @@ async def test_every_room_version_works(alice: Person, bob: Person, version: str
 
 @pytest.mark.parametrize(
     ("preset", "join_rule", "guests"),
-    [("private_chat", "invite", "can_join"), ("trusted_private_chat", "invite", "can_join"), ("public_chat", "public", "forbidden")],
+    [
+        ("private_chat", "invite", "can_join"),
+        ("trusted_private_chat", "invite", "can_join"),
+        ("public_chat", "public", "forbidden"),
+    ],
 )
 async def test_presets(alice: Person, preset: str, join_rule: str, guests: str) -> None:
     room = await alice.create_room(preset=preset)

@@ -213,7 +213,11 @@ async def test_counts_follow_changed_push_rules(alice: Person, bob: Person) -> N
     await bob.call("PUT", f"/pushrules/global/room/{segment(room)}", {"actions": []})
     await alice.say(room, "quiet")
     assert joined(await bob.sync(), room)["unread_notifications"]["notification_count"] == 0
-    await bob.call("PUT", "/pushrules/global/content/word", {"pattern": "ministre", "actions": ["notify", {"set_tweak": "highlight"}]})
+    await bob.call(
+        "PUT",
+        "/pushrules/global/content/word",
+        {"pattern": "ministre", "actions": ["notify", {"set_tweak": "highlight"}]},
+    )
     await alice.say(room, "le Ministre arrive")
     assert joined(await bob.sync(), room)["unread_notifications"] == {"notification_count": 1, "highlight_count": 1}
     types = {e["type"] for e in (await bob.call("GET", "/sync"))["account_data"]["events"]}
@@ -236,9 +240,13 @@ async def test_typing(alice: Person, bob: Person) -> None:
     await alice.sync()
     path = f"/rooms/{segment(room)}/typing/{segment(bob.id)}"
     await bob.call("PUT", path, {"typing": True, "timeout": 60_000})
-    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [{"type": "m.typing", "content": {"user_ids": [bob.id]}}]
+    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [
+        {"type": "m.typing", "content": {"user_ids": [bob.id]}}
+    ]
     await bob.call("PUT", path, {"typing": False})
-    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [{"type": "m.typing", "content": {"user_ids": []}}]
+    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [
+        {"type": "m.typing", "content": {"user_ids": []}}
+    ]
     await bob.call("PUT", path, {"typing": True, "timeout": 1})
     await alice.sync()
     ended = joined(await alice.sync(timeout=5000), room)
@@ -261,7 +269,10 @@ async def test_account_data_and_tags(alice: Person, bob: Person) -> None:
     assert await alice.call("GET", f"{path}/rooms/{segment(room)}/tags") == {"tags": {"u.work": {"order": 0.5}}}
     await alice.call("DELETE", f"{path}/rooms/{segment(room)}/tags/u.work")
     assert await alice.call("GET", f"{path}/rooms/{segment(room)}/tags") == {"tags": {}}
-    for refused_call in (bob.call("GET", f"{path}/account_data/my.type"), alice.call("PUT", f"{path}/account_data/m.push_rules", {})):
+    for refused_call in (
+        bob.call("GET", f"{path}/account_data/my.type"),
+        alice.call("PUT", f"{path}/account_data/m.push_rules", {}),
+    ):
         with pytest.raises(Refused):
             await refused_call
 
@@ -319,7 +330,17 @@ async def test_a_message_writes_the_same_rows_whatever_the_room(
     await asyncio.gather(*[(await server.person()).join(room) for _ in range(members)])
 
     async def rows() -> int:
-        tables = ("events", "memberships", "receipts", "push_hits", "state_packs", "auth_events", "sent", "journal", "account_data")
+        tables = (
+            "events",
+            "memberships",
+            "receipts",
+            "push_hits",
+            "state_packs",
+            "auth_events",
+            "sent",
+            "journal",
+            "account_data",
+        )
         return sum([await server.node.database.fetchval(f"SELECT count(*) FROM {t}") for t in tables])
 
     before = await rows()
