@@ -47,7 +47,8 @@ async def test_an_operators_day(tmp_path: Path) -> None:
         assert (await server.run("admin", "user", "admin", "agent"))[0] == 0
         assert (await server.run("admin", "user", "deactivate", "agent"))[0] == 0
         await _until_signed_out(agent)
-        assert (await maire.state(room, "m.room.member", agent.id))["membership"] == "leave"
+        while (await maire.state(room, "m.room.member", agent.id))["membership"] != "leave":
+            await asyncio.sleep(0.02)
         assert (await server.run("admin", "domain", "add", "ecole.example"))[0] == 0
         assert (await server.run("admin", "domain", "list"))[1].split() == ["mairie.example", "ecole.example"]
         assert (await server.run("admin", "domain", "add", "not a name"))[0] == 1

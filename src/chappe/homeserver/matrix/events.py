@@ -59,6 +59,7 @@ def seal(pdu: Pdu, version: RoomVersion, server_name: str, key: SigningKey) -> E
     """
     pdu["hashes"] = {"sha256": content_hash(pdu)}
     redacted = redact(pdu, version)
+    redacted.pop("signatures", None)
     raw = canonical_json(redacted)
     pdu["signatures"] = {server_name: {key.key_id: key.sign(raw)}}
     if version.event_id_format == "chosen":

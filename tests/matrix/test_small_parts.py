@@ -1,0 +1,79 @@
+"""Identifiers, filters, history visibility."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.filters import RoomEventFilter, matches_type, parse_filter, passes_event
+from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
+from chappe.homeserver.matrix.identifiers import (
+    domain_of,
+    is_new_localpart,
+    is_server_name,
+    parse_event_id,
+    parse_room_alias,
+    parse_room_id,
+    parse_user_id,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("example.org", True), ("example.org:8448", True), ("1.2.3.4:1", True), ("[::1]:80", True), ("localhost", True), ("a" * 231, False),
+        ("example.org:99999", False), ("[:::1]", False), ("ex ample", False), ("", False), ("a:b", False), ("é.fr", False), ("a/b", False),
+    ],
+)  # fmt: skip
+def test_server_names(text: str, good: bool) -> None:
+    assert is_server_name(text) is good
+
+
+@pytest.mark.parametrize("text", ["@a:b.org", "@A!~:b.org", "@:b.org", "@a/b=c:b.org:80"])
+def test_user_ids(text: str) -> None:
+    assert parse_user_id(text) == text
+
+
+@pytest.mark.parametrize("text", ["a:b.org", "@a", "@é:b.org", "@a b:c.org", "@a:b org", "@" + "a" * 255 + ":b.org", "@a\0:b.org"])
+def test_what_is_no_user_id(text: str) -> None:
+    with pytest.raises(BadRequest):
+        parse_user_id(text)
+
+
+def test_other_identifiers() -> None:
+    assert parse_room_id("!hash-only_of_v12") and parse_room_id("!a:b.org") and parse_event_id("$a/b+c") and parse_room_alias("#é:b.org")
+    for parse, bad in ((parse_room_id, "!"), (parse_room_id, "#a:b"), (parse_event_id, "$"), (parse_event_id, "x"), (parse_room_alias, "#:b.org"), (parse_room_alias, "#a")):  # noqa: E501
+        with pytest.raises(BadRequest):
+            parse(bad)
+    assert domain_of("@a:b.org:80") == "b.org:80"
+    assert is_new_localpart("a.b_c=d-e/f+1") and not is_new_localpart("A") and not is_new_localpart("")
+
+
+@pytest.mark.parametrize(("pattern", "kind", "expected"), [("m.*", "m.x", True), ("*", "", True), ("m.room.*", "m.roomx", False), ("*.b", "a.b", True), ("a*c", "abbc", True)])  # noqa: E501
+def test_type_patterns(pattern: str, kind: str, expected: bool) -> None:
+    assert matches_type([pattern], kind) is expected
+
+
+def test_room_filters() -> None:
+    f = RoomEventFilter(types=["m.*"], not_types=["m.no"], senders=["@a:x"], not_rooms=["!b"], contains_url=False)
+    assert passes_event(f, "!a", "m.yes", "@a:x", dict)
+    assert not passes_event(f, "!a", "m.no", "@a:x", dict) and not passes_event(f, "!b", "m.yes", "@a:x", dict)
+    assert not passes_event(f, "!a", "m.yes", "@b:x", dict) and not passes_event(f, "!a", "m.yes", "@a:x", lambda: {"url": "x"})
+    assert not passes_event(RoomEventFilter(types=[]), "!a", "x", "@a:x", dict)
+    for bad in ({"room": 7}, {"room": {"timeline": {"limit": "x"}}}, {"presence": {"types": [7]}}):
+        with pytest.raises(BadRequest):
+            parse_filter(bad)
+
+
+def test_history_visibility_by_table() -> None:
+    sees = {
+        ("world_readable", "any", "any"): True, ("shared", "join", "any"): True, ("shared", "leave", True): True, ("shared", "leave", False): False,
+        ("invited", "join", "any"): True, ("invited", "invite", "any"): True, ("invited", "leave", "any"): False,
+        ("joined", "join", "any"): True, ("joined", "invite", "any"): False, ("joined", "leave", "any"): False, ("shared", "invite", False): False,
+    }  # fmt: skip
+    for (visibility, membership, later), expected in sees.items():
+        for m, joined_later in itertools.product(["join", "invite", "leave", "ban"] if membership == "any" else [membership], [True, False] if later == "any" else [later]):  # noqa: E501
+            assert is_visible(visibility, m, bool(joined_later)) is expected
+    assert more_open("joined", "shared") == "shared" and parse_visibility("x") == parse_visibility(None) == "shared"
