@@ -27,7 +27,8 @@ run: install ## start a homeserver on an embedded PostgreSQL (DATA=folder PORT=8
 	$(BIN)/chappe serve --data $(DATA) --port $(PORT)
 
 check: install-test ## format, lint, types, import contract
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check --quiet src tests
+	$(BIN)/ruff check --quiet src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

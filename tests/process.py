@@ -9,7 +9,6 @@ import signal
 import sys
 from pathlib import Path
 
-
 import aiohttp
 
 from tests.support import Server
@@ -83,5 +82,3 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
-
-

@@ -17,8 +17,12 @@ V3 = "/_matrix/client/v3"
 NewServer = Callable[..., Awaitable[Server]]
 
 
-async def ask(server: Server, method: str, path: str, body: Any = None, token: str | None = None, host: str | None = None) -> tuple[int, Any]:
-    status, raw, _ = await server.raw(method, V3 + path if path[:2] not in ("/_", "/.") else path, body, token, {"Host": host} if host else None)
+async def ask(
+    server: Server, method: str, path: str, body: Any = None, token: str | None = None, host: str | None = None
+) -> tuple[int, Any]:
+    status, raw, _ = await server.raw(
+        method, V3 + path if path[:2] not in ("/_", "/.") else path, body, token, {"Host": host} if host else None
+    )
     return status, json.loads(raw)
 
 
@@ -35,9 +39,20 @@ async def test_registering_asks_for_authentication_then_signs_in(server: Server)
     assert (await ask(server, "GET", "/register/available?username=free"))[1] == {"available": True}
 
 
-@pytest.mark.parametrize(("name", "errcode"), [("Ünal", "M_INVALID_USERNAME"), ("a b", "M_INVALID_USERNAME"), ("@x:elsewhere.org", "M_INVALID_USERNAME"), ("A", "M_INVALID_USERNAME"), ("x" * 300, "M_INVALID_USERNAME")])  # noqa: E501
+@pytest.mark.parametrize(
+    ("name", "errcode"),
+    [
+        ("Ünal", "M_INVALID_USERNAME"),
+        ("a b", "M_INVALID_USERNAME"),
+        ("@x:elsewhere.org", "M_INVALID_USERNAME"),
+        ("A", "M_INVALID_USERNAME"),
+        ("x" * 300, "M_INVALID_USERNAME"),
+    ],
+)
 async def test_names_that_cannot_be(server: Server, name: str, errcode: str) -> None:
-    status, answer = await ask(server, "POST", "/register", {"username": name, "password": PASSWORD, "auth": {"type": "m.login.dummy"}})
+    status, answer = await ask(
+        server, "POST", "/register", {"username": name, "password": PASSWORD, "auth": {"type": "m.login.dummy"}}
+    )
     assert (status, answer["errcode"]) == (400, errcode)
 
 
@@ -54,7 +69,9 @@ async def test_guests(server: Server, alice: Person) -> None:
     status, guest = await ask(server, "POST", "/register?kind=guest", {})
     assert status == 200
     assert (await ask(server, "GET", "/account/whoami", token=guest["access_token"]))[1]["is_guest"] is True
-    assert (await ask(server, "POST", "/createRoom", {}, guest["access_token"]))[1]["errcode"] == "M_GUEST_ACCESS_FORBIDDEN"
+    assert (await ask(server, "POST", "/createRoom", {}, guest["access_token"]))[1][
+        "errcode"
+    ] == "M_GUEST_ACCESS_FORBIDDEN"
 
 
 async def test_registration_is_closed_but_for_the_first_administrator(new_server: NewServer) -> None:
@@ -79,7 +96,11 @@ async def test_registration_tokens_are_used_up(new_server: NewServer) -> None:
     valid = "/_matrix/client/v1/register/m.login.registration_token/validity?token=twice"
     for name, expected in (("a", 200), ("b", 200), ("c", 401)):
         assert (await ask(server, "GET", valid))[1]["valid"] is (expected == 200)
-        body = {"username": name, "password": PASSWORD, "auth": {"type": "m.login.registration_token", "token": "twice"}}
+        body = {
+            "username": name,
+            "password": PASSWORD,
+            "auth": {"type": "m.login.registration_token", "token": "twice"},
+        }
         assert (await ask(server, "POST", "/register", body))[0] == expected
 
 
@@ -89,14 +110,18 @@ async def test_registration_by_shared_secret(new_server: NewServer) -> None:
     nonce = (await ask(server, "GET", path))[1]["nonce"]
 
     def mac(secret: str) -> str:
-        return hmac.new(secret.encode(), b"\0".join([nonce.encode(), b"bot", b"pw-of-the-bot", b"admin"]), hashlib.sha1).hexdigest()
+        return hmac.new(
+            secret.encode(), b"\0".join([nonce.encode(), b"bot", b"pw-of-the-bot", b"admin"]), hashlib.sha1
+        ).hexdigest()
 
     body = {"nonce": nonce, "username": "bot", "password": "pw-of-the-bot", "admin": True, "mac": mac("s3cret")}
     status, answer = await ask(server, "POST", path, body)
     assert status == 200 and answer["user_id"] == "@bot:localhost"
     assert (await ask(server, "POST", path, body))[0] == 400  # a nonce serves once
     nonce = (await ask(server, "GET", path))[1]["nonce"]
-    assert (await ask(server, "POST", path, {**body, "nonce": nonce, "username": "bot2", "mac": mac("guess")}))[0] == 403
+    assert (await ask(server, "POST", path, {**body, "nonce": nonce, "username": "bot2", "mac": mac("guess")}))[
+        0
+    ] == 403
 
 
 async def test_signing_in(server: Server, alice: Person) -> None:
@@ -104,10 +129,14 @@ async def test_signing_in(server: Server, alice: Person) -> None:
     for identifier in ({"type": "m.id.user", "user": local}, {"type": "m.id.user", "user": alice.id}):
         body = {"type": "m.login.password", "identifier": identifier, "password": PASSWORD}
         assert (await ask(server, "POST", "/login", body))[1]["user_id"] == alice.id
-    assert (await ask(server, "POST", "/login", {"type": "m.login.password", "user": local, "password": PASSWORD}))[0] == 200
+    assert (await ask(server, "POST", "/login", {"type": "m.login.password", "user": local, "password": PASSWORD}))[
+        0
+    ] == 200
     await server.node.accounts.store.add_threepid(alice.id, "email", f"{local}@example.org", 1)
     mail = {"type": "m.id.thirdparty", "medium": "email", "address": f"{local.upper()}@example.org"}
-    assert (await ask(server, "POST", "/login", {"type": "m.login.password", "identifier": mail, "password": PASSWORD}))[0] == 200
+    assert (
+        await ask(server, "POST", "/login", {"type": "m.login.password", "identifier": mail, "password": PASSWORD})
+    )[0] == 200
     for user, password in ((local, "wrong password"), ("nobody", PASSWORD)):
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": user}, "password": password}
         status, answer = await ask(server, "POST", "/login", body)
@@ -117,7 +146,12 @@ async def test_signing_in(server: Server, alice: Person) -> None:
 
 
 async def test_refreshing_tokens(server: Server, alice: Person) -> None:
-    body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": alice.id}, "password": PASSWORD, "refresh_token": True}
+    body = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": alice.id},
+        "password": PASSWORD,
+        "refresh_token": True,
+    }
     first = (await ask(server, "POST", "/login", body))[1]
     assert first["expires_in_ms"] > 0
     lost = (await ask(server, "POST", "/refresh", {"refresh_token": first["refresh_token"]}))[1]
@@ -125,7 +159,9 @@ async def test_refreshing_tokens(server: Server, alice: Person) -> None:
     assert (await ask(server, "GET", "/account/whoami", token=first["access_token"]))[0] == 200
     assert (await ask(server, "GET", "/account/whoami", token=lost["access_token"]))[0] == 401
     assert (await ask(server, "GET", "/account/whoami", token=again["access_token"]))[0] == 200
-    assert (await ask(server, "GET", "/account/whoami", token=first["access_token"]))[0] == 401  # its successor was used
+    assert (await ask(server, "GET", "/account/whoami", token=first["access_token"]))[
+        0
+    ] == 401  # its successor was used
     status, answer = await ask(server, "POST", "/refresh", {"refresh_token": first["refresh_token"]})
     assert (status, answer["errcode"]) == (401, "M_UNKNOWN_TOKEN")
 
@@ -155,7 +191,12 @@ async def test_deleting_a_device_needs_the_password_of_its_owner(server: Server,
     with pytest.raises(Refused) as refused:
         await alice.call("DELETE", f"/devices/{phone.device}", {})
     session = refused.value.body["session"]
-    wrong = {"type": "m.login.password", "session": session, "identifier": {"type": "m.id.user", "user": bob.id}, "password": PASSWORD}
+    wrong = {
+        "type": "m.login.password",
+        "session": session,
+        "identifier": {"type": "m.id.user", "user": bob.id},
+        "password": PASSWORD,
+    }
     with pytest.raises(Refused) as refused:
         await alice.call("DELETE", f"/devices/{phone.device}", {"auth": wrong})
     assert refused.value.status == 401 and refused.value.errcode == "M_FORBIDDEN"
@@ -216,7 +257,10 @@ async def test_profiles(server: Server, alice: Person, bob: Person) -> None:
     assert (await ask(server, "GET", path))[1] == expected
     await alice.call("DELETE", f"{path}/m.tz")
     assert (await ask(server, "GET", f"{path}/m.tz"))[0] == 404
-    for attempt in (bob.call("PUT", f"{path}/displayname", {"displayname": "Eve"}), alice.call("PUT", f"{path}/displayname", {"displayname": 7})):
+    for attempt in (
+        bob.call("PUT", f"{path}/displayname", {"displayname": "Eve"}),
+        alice.call("PUT", f"{path}/displayname", {"displayname": 7}),
+    ):
         with pytest.raises(Refused):
             await attempt
     assert (await ask(server, "GET", "/profile/%40nobody%3Alocalhost"))[1]["errcode"] == "M_NOT_FOUND"
@@ -270,7 +314,9 @@ async def test_what_the_server_says_of_itself(server: Server, alice: Person) -> 
     status, versions = await ask(server, "GET", "/_matrix/client/versions")
     assert status == 200 and {"r0.6.1", "v1.1", "v1.11"} <= set(versions["versions"])
     capabilities = (await alice.call("GET", "/capabilities"))["capabilities"]
-    assert capabilities["m.room_versions"]["default"] == "12" and len(capabilities["m.room_versions"]["available"]) == 12
+    assert (
+        capabilities["m.room_versions"]["default"] == "12" and len(capabilities["m.room_versions"]["available"]) == 12
+    )
     assert (await server.raw("GET", "/health"))[0] == 200
     status, metrics, _ = await server.raw("GET", "/metrics")
     assert status == 200 and b"chappe_http_responses_total" in metrics

@@ -17,20 +17,94 @@ RAW_BODIES = {
     "an array": b"[]", "a number": b"7", "null": b"null", "a string": b'"x"',
 }  # fmt: skip
 STRICT = {"not JSON", "bad UTF-8", "a lone surrogate", "NaN", "Infinity", "duplicate keys", "10,000 deep", "250 deep"}
-WRONG_PARAMS = ["nonsense", "%00", "%ff", "!unknown:localhost", "$unknown", "@nobody:localhost", "x" * 300, "%2F..%2F", "%C3%A9", "m.room.member"]
+WRONG_PARAMS = [
+    "nonsense",
+    "%00",
+    "%ff",
+    "!unknown:localhost",
+    "$unknown",
+    "@nobody:localhost",
+    "x" * 300,
+    "%2F..%2F",
+    "%C3%A9",
+    "m.room.member",
+]
 VALUES = [None, True, 0, -1, 2**53, 1.5, "", "x", "\u0000", [], {}, [None], {"a": None}, [[]], {"": ""}]
-FIELDS = (
-    "type user identifier password username device_id auth session user_id reason event_id room_id timeout typing devices display_name "
-    "displayname avatar_url new_password logout_devices messages device_keys one_time_keys fallback_keys master_key self_signing_key "
-    "algorithm auth_data version rooms sessions first_message_index m.read m.fully_read thread_id name topic invite preset visibility "
-    "room_version creation_content initial_state power_level_content_override is_direct room_alias_name invite_3pid refresh_token nonce "
-    "mac admin membership actions enabled conditions pattern order tags erase filter room content body msgtype"
-).split()
+FIELDS = [
+    "type",
+    "user",
+    "identifier",
+    "password",
+    "username",
+    "device_id",
+    "auth",
+    "session",
+    "user_id",
+    "reason",
+    "event_id",
+    "room_id",
+    "timeout",
+    "typing",
+    "devices",
+    "display_name",
+    "displayname",
+    "avatar_url",
+    "new_password",
+    "logout_devices",
+    "messages",
+    "device_keys",
+    "one_time_keys",
+    "fallback_keys",
+    "master_key",
+    "self_signing_key",
+    "algorithm",
+    "auth_data",
+    "version",
+    "rooms",
+    "sessions",
+    "first_message_index",
+    "m.read",
+    "m.fully_read",
+    "thread_id",
+    "name",
+    "topic",
+    "invite",
+    "preset",
+    "visibility",
+    "room_version",
+    "creation_content",
+    "initial_state",
+    "power_level_content_override",
+    "is_direct",
+    "room_alias_name",
+    "invite_3pid",
+    "refresh_token",
+    "nonce",
+    "mac",
+    "admin",
+    "membership",
+    "actions",
+    "enabled",
+    "conditions",
+    "pattern",
+    "order",
+    "tags",
+    "erase",
+    "filter",
+    "room",
+    "content",
+    "body",
+    "msgtype",
+]
 
 
 def _paths(server: Server) -> list[tuple[str, str, str]]:
     """(method, path template, auth) of every route."""
-    return [(r.endpoint.method, r.endpoint.path, r.endpoint.auth) for r in server.node.routes() if "/r0/" not in r.endpoint.path]
+    return [
+        (r.endpoint.method, r.endpoint.path, r.endpoint.auth)
+        for r in server.node.routes()
+        if "/r0/" not in r.endpoint.path
+    ]
 
 
 def _fill(path: str, values: dict[str, str], wrong: str | None = None, at: int = -1) -> str:
@@ -56,7 +130,10 @@ class Hostile:
         assert status < 500, f"{method} {path[:200]} with {what}: {status} {raw[:300]!r}"
         if status >= 400:
             answer = json.loads(raw)
-            assert answer.get("errcode", "M_").startswith("M_") and (answer.get("error") or "flows" in answer), (path, answer)
+            assert answer.get("errcode", "M_").startswith("M_") and (answer.get("error") or "flows" in answer), (
+                path,
+                answer,
+            )
             assert headers["Access-Control-Allow-Origin"] == "*"
         return status, raw
 
@@ -81,7 +158,12 @@ async def test_bodies_that_are_no_json_objects(hostile: Hostile) -> None:
             continue
         for what, body in RAW_BODIES.items():
             status, raw = await hostile.ask(method, _fill(path, hostile.values), body, what)
-            if what in STRICT and method in ("PUT", "POST") and "/upload" not in path.replace("keys/upload", "") and status == 200:
+            if (
+                what in STRICT
+                and method in ("PUT", "POST")
+                and "/upload" not in path.replace("keys/upload", "")
+                and status == 200
+            ):
                 # routes that take no body do not read it
                 assert path.endswith(("/leave", "/media/v1/create")) or "room_keys" in path, (method, path, what, raw)
 
@@ -105,13 +187,41 @@ async def test_wrong_path_parameters(hostile: Hostile) -> None:
 
 
 async def test_wrong_queries(hostile: Hostile) -> None:
-    names = "since timeout filter full_state set_presence dir from to limit at membership not_membership format width height method animated version username kind token before after timeout_ms filename".split()  # noqa: E501
+    names = [
+        "since",
+        "timeout",
+        "filter",
+        "full_state",
+        "set_presence",
+        "dir",
+        "from",
+        "to",
+        "limit",
+        "at",
+        "membership",
+        "not_membership",
+        "format",
+        "width",
+        "height",
+        "method",
+        "animated",
+        "version",
+        "username",
+        "kind",
+        "token",
+        "before",
+        "after",
+        "timeout_ms",
+        "filename",
+    ]
     for method, path, _ in _paths(hostile.server):
         if path.endswith(ENDING):
             continue
         for value in ("x", "-1", "999999999999999999999999", "%00", "%ff", "%7B", "%7B%22room%22:7%7D", ""):
             query = "&".join(f"{name}={value}" for name in names)
-            await hostile.ask(method, _fill(path, hostile.values) + "?" + query, b"{}" if method != "GET" else None, value)
+            await hostile.ask(
+                method, _fill(path, hostile.values) + "?" + query, b"{}" if method != "GET" else None, value
+            )
 
 
 async def test_without_a_token_or_with_a_wrong_one(server: Server) -> None:
@@ -131,7 +241,9 @@ async def test_rooms_that_are_not_ones_own(hostile: Hostile, bob: Person) -> Non
         if "/rooms/{roomId}" not in path or "account_data" in path or "/tags" in path:
             continue
         body = b'{"user_id":"@x:localhost","typing":true}' if method != "GET" else None
-        status, _ = await stranger.ask(method, _fill(path, stranger.values) + ("?dir=b" if path.endswith("messages") else ""), body, "not a member")
+        status, _ = await stranger.ask(
+            method, _fill(path, stranger.values) + ("?dir=b" if path.endswith("messages") else ""), body, "not a member"
+        )
         if not path.endswith(("/forget", "/read_markers")):
             assert status in (403, 404), (method, path, status)
 

@@ -50,7 +50,10 @@ async def test_one_time_keys_are_claimed_once_in_order_then_the_fallback(alice: 
     assert [list(await claim(bob, alice)) for _ in range(3)] == [[k] for k in keys]
     assert await claim(bob, alice) == await claim(bob, alice) == fallback
     answer = await alice.sync()
-    assert answer["device_one_time_keys_count"] == {"signed_curve25519": 0} and answer["device_unused_fallback_key_types"] == []
+    assert (
+        answer["device_one_time_keys_count"] == {"signed_curve25519": 0}
+        and answer["device_unused_fallback_key_types"] == []
+    )
     await upload(alice, fallback_keys={"signed_curve25519:fb2": {"key": "new", "fallback": True}})
     assert (await alice.sync())["device_unused_fallback_key_types"] == ["signed_curve25519"]
 
@@ -130,9 +133,19 @@ async def test_cross_signing(alice: Person, bob: Person) -> None:
     theirs = await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})
     assert mine["user_signing_keys"][alice.id]["keys"] == {"ed25519:user_signingAAA": "user_signingAAA"}
     assert theirs["user_signing_keys"] == {} and theirs["master_keys"][alice.id]["usage"] == ["master"]
-    auth = {"type": "m.login.password", "session": refused.value.body["session"], "identifier": {"type": "m.id.user", "user": alice.id}, "password": PASSWORD}  # noqa: E501
+    auth = {
+        "type": "m.login.password",
+        "session": refused.value.body["session"],
+        "identifier": {"type": "m.id.user", "user": alice.id},
+        "password": PASSWORD,
+    }
     await alice.call("POST", "/keys/device_signing/upload", {**other, "auth": auth})
-    for wrong in (cross_key(alice, "master", "x"), {**cross_key(bob, "master", "x"), "keys": {"curve:x": "x"}}, {"keys": {}}, 7):
+    for wrong in (
+        cross_key(alice, "master", "x"),
+        {**cross_key(bob, "master", "x"), "keys": {"curve:x": "x"}},
+        {"keys": {}},
+        7,
+    ):
         with pytest.raises(Refused) as refused:
             await bob.call("POST", "/keys/device_signing/upload", {"master_key": wrong})
         assert refused.value.status == 400
@@ -175,7 +188,9 @@ async def test_key_backup(alice: Person, bob: Person) -> None:
     assert (await alice.call("GET", path))["is_verified"] is True
     info = await alice.call("GET", f"/room_keys/version/{version}")
     assert (info["count"], info["auth_data"], info["algorithm"]) == (1, {"a": 1}, "m.x")
-    await alice.call("PUT", f"/room_keys/version/{version}", {"algorithm": "m.x", "auth_data": {"a": 2}, "version": version})
+    await alice.call(
+        "PUT", f"/room_keys/version/{version}", {"algorithm": "m.x", "auth_data": {"a": 2}, "version": version}
+    )
     with pytest.raises(Refused):
         await alice.call("PUT", f"/room_keys/version/{version}", {"algorithm": "m.y", "auth_data": {}})
     newer = (await alice.call("POST", "/room_keys/version", {"algorithm": "m.x", "auth_data": {}}))["version"]

@@ -41,7 +41,7 @@ class Load:
                     else:
                         event = await person.say(self.room, text, txn=text)
                     break
-                except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+                except (TimeoutError, aiohttp.ClientError, OSError):
                     await asyncio.sleep(0.05)
                 except Refused as refused:
                     assert refused.status in (500, 503), refused

@@ -31,7 +31,16 @@ async def test_an_operators_day(tmp_path: Path) -> None:
     try:
         assert "mairie.example" in "".join(server.lines)
         assert (tmp_path / "data" / "chappe.toml").stat().st_mode & 0o777 == 0o600
-        status, output = await server.run("admin", "user", "add", "maire", "--admin", "--email", "Maire@mairie.example", stdin=f"{PASSWORD}\n".encode())
+        status, output = await server.run(
+            "admin",
+            "user",
+            "add",
+            "maire",
+            "--admin",
+            "--email",
+            "Maire@mairie.example",
+            stdin=f"{PASSWORD}\n".encode(),
+        )
         assert (status, output.strip()) == (0, "Created @maire:mairie.example (administrator).")
         maire = await login(server, "maire", PASSWORD)
         assert (await server.run("admin", "user", "list"))[1].startswith("@maire:mairie.example\t")

@@ -15,8 +15,8 @@ EXAMPLES = [
     ("{}", "{}"),
     ('{"one": 1, "two": "Two"}', '{"one":1,"two":"Two"}'),
     ('{"b": "2", "a": "1"}', '{"a":"1","b":"2"}'),
-    ('{"auth": {"success": true, "mxid": "@john.doe:example.com", "profile": {"display_name": "John Doe", "three_pids": [{"medium": "email", "address": "john.doe@example.org"}, {"medium": "msisdn", "address": "123456789"}]}}}',  # noqa: E501
-     '{"auth":{"mxid":"@john.doe:example.com","profile":{"display_name":"John Doe","three_pids":[{"address":"john.doe@example.org","medium":"email"},{"address":"123456789","medium":"msisdn"}]},"success":true}}'),  # noqa: E501
+    ('{"auth": {"success": true, "mxid": "@john.doe:example.com", "profile": {"display_name": "John Doe", "three_pids": [{"medium": "email", "address": "john.doe@example.org"}, {"medium": "msisdn", "address": "123456789"}]}}}',
+     '{"auth":{"mxid":"@john.doe:example.com","profile":{"display_name":"John Doe","three_pids":[{"address":"john.doe@example.org","medium":"email"},{"address":"123456789","medium":"msisdn"}]},"success":true}}'),
     ('{"a": "日本語"}', '{"a":"日本語"}'),
     ('{"本": 2, "日": 1}', '{"日":1,"本":2}'),
     ('{"a": "\\u65E5"}', '{"a":"日"}'),
@@ -31,7 +31,9 @@ def test_the_specifications_examples(given_text: str, expected: str) -> None:
     assert canonical_json(parse_json(given_text.encode())).decode() == expected
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b'{"a":NaN}', b'{"a":Infinity}', b'"\xff"', b'"\\ud800"', b"{'a':1}", b'{"a":1,}', b'{"a":01}'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b'{"a":NaN}', b'{"a":Infinity}', b'"\xff"', b'"\\ud800"', b"{'a':1}", b'{"a":1,}', b'{"a":01}']
+)
 def test_what_is_not_json(raw: bytes) -> None:
     with pytest.raises(MatrixError) as error:
         parse_json(raw)
@@ -40,7 +42,14 @@ def test_what_is_not_json(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b'{"a":1,"a":2}', b'{"x":[{"a":1,"b":2,"a":3}]}', b'{"a":1,"\\u0061":2}', b'{"a" :1,"a" :2}', b'{"k":"\\u0022:","a":1,"a":2}', b'{"a":' * 201 + b"1" + b"}" * 201],  # noqa: E501
+    [
+        b'{"a":1,"a":2}',
+        b'{"x":[{"a":1,"b":2,"a":3}]}',
+        b'{"a":1,"\\u0061":2}',
+        b'{"a" :1,"a" :2}',
+        b'{"k":"\\u0022:","a":1,"a":2}',
+        b'{"a":' * 201 + b"1" + b"}" * 201,
+    ],
 )
 def test_duplicate_keys_and_depth(raw: bytes) -> None:
     with pytest.raises(BadRequest) as error:
@@ -55,8 +64,14 @@ def test_numbers_that_events_may_not_hold(value: object) -> None:
 
 
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
     max_leaves=20,
 )
 

@@ -39,8 +39,18 @@ class Room:
         for user, membership in ((ALICE, "join"), (BOB, "join"), (CAROL, "join"), (DAVE, "invite"), (EVE, "ban")):
             self.state["m.room.member", user] = Fact(f"${user}", user, {"membership": membership})
 
-    def allows(self, sender: str, event_type: str, content: dict[str, Any], state_key: str | None = None, **more: Any) -> bool:
-        pdu = {"type": event_type, "sender": sender, "content": content, "prev_events": ["$p"], "room_id": "!r:a.org", "event_id": "$e:a.org", **more}
+    def allows(
+        self, sender: str, event_type: str, content: dict[str, Any], state_key: str | None = None, **more: Any
+    ) -> bool:
+        pdu = {
+            "type": event_type,
+            "sender": sender,
+            "content": content,
+            "prev_events": ["$p"],
+            "room_id": "!r:a.org",
+            "event_id": "$e:a.org",
+            **more,
+        }
         if state_key is not None:
             pdu["state_key"] = state_key
         try:
@@ -169,10 +179,14 @@ def test_changing_users(version: str) -> None:
     def set_users(users: dict[str, Any], sender: str = BOB) -> bool:
         return room.allows(sender, "m.room.power_levels", {"users": users}, "")
 
-    assert set_users({**mine, BOB: 50, CAROL: 50}) and set_users({**mine, BOB: 49}) and set_users(mine)  # oneself may step down
+    assert (
+        set_users({**mine, BOB: 50, CAROL: 50}) and set_users({**mine, BOB: 49}) and set_users(mine)
+    )  # oneself may step down
     assert not set_users({**mine, BOB: 51}) and not set_users({**mine, BOB: 50, CAROL: 51})
     room.state["m.room.power_levels", ""].content["users"] = {**mine, BOB: 50, CAROL: 50}
-    assert not set_users({**mine, BOB: 50}) and not set_users({**mine, BOB: 50, CAROL: 10})  # an equal cannot be demoted
+    assert not set_users({**mine, BOB: 50}) and not set_users(
+        {**mine, BOB: 50, CAROL: 10}
+    )  # an equal cannot be demoted
     assert set_users({**mine, BOB: 0}, ALICE)
     assert not set_users({**mine, "nobody": 1}, ALICE)
     if version != "12":
@@ -185,7 +199,10 @@ def test_notification_levels_count_since_version_6(version: str) -> None:
     assert Room(version).allows(BOB, "m.room.power_levels", change, "") is (int(version) < 6)
 
 
-@pytest.mark.parametrize(("version", "value", "power"), [("5", 7.9, 7), ("9", " +07 ", 7), ("9", 7.9, 0), ("10", "7", 0), ("1", "x", 0), ("1", True, 0)])
+@pytest.mark.parametrize(
+    ("version", "value", "power"),
+    [("5", 7.9, 7), ("9", " +07 ", 7), ("9", 7.9, 0), ("10", "7", 0), ("1", "x", 0), ("1", True, 0)],
+)
 def test_levels_that_are_no_integers(version: str, value: object, power: int) -> None:
     assert PowerLevels(ROOM_VERSIONS[version], {"users": {BOB: value}}, frozenset()).of(BOB) == power
 
@@ -193,14 +210,18 @@ def test_levels_that_are_no_integers(version: str, value: object, power: int) ->
 @pytest.mark.parametrize("version", EVERY)
 def test_new_levels_must_be_integers_since_version_10(version: str) -> None:
     for change in ({"ban": "50"}, {"events": {"x": "0"}}, {"events": []}):
-        assert Room(version).allows(ALICE, "m.room.power_levels", levels_of(version, **change), "") is (int(version) < 10)
+        assert Room(version).allows(ALICE, "m.room.power_levels", levels_of(version, **change), "") is (
+            int(version) < 10
+        )
 
 
 def test_version_12s_creators_stand_above_all() -> None:
     room = Room("12", additional_creators=[CAROL])
     levels = PowerLevels(room.version, {"users": {BOB: 2**53 - 1}}, frozenset([ALICE, CAROL]))
     assert levels.of(ALICE) == levels.of(CAROL) == CREATOR_POWER > levels.of(BOB)
-    assert room.member(CAROL, BOB, "ban") and not room.member(ALICE, CAROL, "ban") and not room.member(BOB, CAROL, "leave")
+    assert (
+        room.member(CAROL, BOB, "ban") and not room.member(ALICE, CAROL, "ban") and not room.member(BOB, CAROL, "leave")
+    )
     assert not room.allows(ALICE, "m.room.power_levels", {"users": {CAROL: 100}}, "")
     assert not room.allows(ALICE, "m.room.power_levels", {"users": {ALICE: 100}}, "")
 
@@ -212,7 +233,15 @@ def test_create(version: str) -> None:
     place = {} if version == "12" else {"room_id": "!r:a.org"}
 
     def create(content: dict[str, Any], **more: Any) -> bool:
-        pdu = {"type": "m.room.create", "sender": ALICE, "content": content, "state_key": "", "prev_events": [], **place, **more}
+        pdu = {
+            "type": "m.room.create",
+            "sender": ALICE,
+            "content": content,
+            "state_key": "",
+            "prev_events": [],
+            **place,
+            **more,
+        }
         try:
             check_auth(pdu, room.version, room.state.get)
         except Forbidden:
@@ -252,7 +281,9 @@ def test_redactions_by_authorisation(version: str) -> None:
 @pytest.mark.parametrize("version", MODERN)
 def test_third_party_invites(version: str) -> None:
     room, key = Room(version), SigningKey(b"k" * 32, "0")
-    room.state["m.room.third_party_invite", "tok"] = Fact("$t", BOB, {"public_key": "AAAA", "public_keys": [{"public_key": key.public}]})
+    room.state["m.room.third_party_invite", "tok"] = Fact(
+        "$t", BOB, {"public_key": "AAAA", "public_keys": [{"public_key": key.public}]}
+    )
     signed = sign_json({"mxid": ABROAD, "token": "tok"}, "id.org", key)
 
     def invite(sender: str = BOB, target: str = ABROAD, block: Any = None) -> bool:
@@ -260,7 +291,14 @@ def test_third_party_invites(version: str) -> None:
 
     assert invite()
     assert not invite(sender=CAROL) and not invite(target=DAVE) and not invite(target=EVE)
-    for block in ({}, {"signed": {}}, {"signed": {**signed, "token": "other"}}, {"signed": {**signed, "signatures": {}}}, {"signed": {**signed, "x": 1}}, 7):
+    for block in (
+        {},
+        {"signed": {}},
+        {"signed": {**signed, "token": "other"}},
+        {"signed": {**signed, "signatures": {}}},
+        {"signed": {**signed, "x": 1}},
+        7,
+    ):
         assert not invite(block=block)
 
 
@@ -269,8 +307,14 @@ def test_the_selection_of_auth_events(version: str) -> None:
     v = ROOM_VERSIONS[version]
     create = [] if version == "12" else [("m.room.create", "")]
     assert auth_event_keys("m.room.create", "", ALICE, {}, v) == []
-    assert auth_event_keys("m.room.message", None, BOB, {}, v) == [*create, ("m.room.power_levels", ""), ("m.room.member", BOB)]
-    join = auth_event_keys("m.room.member", BOB, BOB, {"membership": "join", "join_authorised_via_users_server": CAROL}, v)
+    assert auth_event_keys("m.room.message", None, BOB, {}, v) == [
+        *create,
+        ("m.room.power_levels", ""),
+        ("m.room.member", BOB),
+    ]
+    join = auth_event_keys(
+        "m.room.member", BOB, BOB, {"membership": "join", "join_authorised_via_users_server": CAROL}, v
+    )
     assert (("m.room.member", CAROL) in join) is (int(version) >= 8) and ("m.room.join_rules", "") in join
     third = {"membership": "invite", "third_party_invite": {"signed": {"token": "t"}}}
     assert ("m.room.third_party_invite", "t") in auth_event_keys("m.room.member", CAROL, BOB, third, v)

@@ -21,7 +21,10 @@ V1, V12 = ROOM_VERSIONS["1"], ROOM_VERSIONS["12"]
     ("value", "signature"),
     [
         ({}, "K8280/U9SSy9IVtjBuVeLr+HpOB4BQFWbg+UZaADMtTdGYI7Geitb76LTrr5QV/7Xg4ahLwYGYZzuHGZKM5ZAQ"),
-        ({"one": 1, "two": "Two"}, "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw"),
+        (
+            {"one": 1, "two": "Two"},
+            "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw",
+        ),
     ],
 )
 def test_signing_json(value: dict[str, Any], signature: str) -> None:
@@ -45,8 +48,16 @@ REDACTABLE = {
 @pytest.mark.parametrize(
     ("event", "sha256", "signature"),
     [
-        (MINIMAL, "5jM4wQpv6lnBo7CLIghJuHdW+s2CMBJPUOGOC89ncos", "KxwGjPSDEtvnFgU00fwFz+l6d2pJM6XBIaMEn81SXPTRl16AqLAYqfIReFGZlHi5KLjAWbOoMszkwsQma+lYAg"),  # noqa: E501
-        (REDACTABLE, "onLKD1bGljeBWQhWZ1kaP9SorVmRQNdN5aM2JYU2n/g", "Wm+VzmOUOz08Ds+0NTWb1d4CZrVsJSikkeRxh6aCcUwu6pNC78FunoD7KNWzqFn241eYHYMGCA5McEiVPdhzBA"),  # noqa: E501
+        (
+            MINIMAL,
+            "5jM4wQpv6lnBo7CLIghJuHdW+s2CMBJPUOGOC89ncos",
+            "KxwGjPSDEtvnFgU00fwFz+l6d2pJM6XBIaMEn81SXPTRl16AqLAYqfIReFGZlHi5KLjAWbOoMszkwsQma+lYAg",
+        ),
+        (
+            REDACTABLE,
+            "onLKD1bGljeBWQhWZ1kaP9SorVmRQNdN5aM2JYU2n/g",
+            "Wm+VzmOUOz08Ds+0NTWb1d4CZrVsJSikkeRxh6aCcUwu6pNC78FunoD7KNWzqFn241eYHYMGCA5McEiVPdhzBA",
+        ),
     ],
 )
 def test_signing_events(event: dict[str, Any], sha256: str, signature: str) -> None:
@@ -71,7 +82,9 @@ def test_ids_are_hashes_of_the_redacted_event() -> None:
         assert event_id == event_id_of(event, ROOM_VERSIONS[version]) and len(event_id) == 44
         assert set(event_id[1:]) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + alphabet)
         said_otherwise = {**event, "content": {"body": "another text"}}
-        assert event_id_of(said_otherwise, ROOM_VERSIONS[version]) == event_id  # `hashes` keeps them apart, not the content
+        assert (
+            event_id_of(said_otherwise, ROOM_VERSIONS[version]) == event_id
+        )  # `hashes` keeps them apart, not the content
     create = _create()
     event_id = seal(create, V12, "domain", KEY)
     assert room_id_of_create(create, V12) == "!" + event_id[1:]
@@ -85,12 +98,12 @@ CONTENTS: dict[str, tuple[dict[str, Any], dict[str, set[str]]]] = {
     # content, and by room version from which it holds, the keys that are kept
     "m.room.create": ({"creator": "@s:d", "room_version": "1", "x": 1}, {"1": {"creator"}, "11": {"creator", "room_version", "x"}}),
     "m.room.member": (
-        {"membership": "join", "displayname": "x", "join_authorised_via_users_server": "@a:d", "third_party_invite": {"signed": {}, "display_name": "x"}},  # noqa: E501
-        {"1": {"membership"}, "9": {"membership", "join_authorised_via_users_server"}, "11": {"membership", "join_authorised_via_users_server", "third_party_invite"}},  # noqa: E501
+        {"membership": "join", "displayname": "x", "join_authorised_via_users_server": "@a:d", "third_party_invite": {"signed": {}, "display_name": "x"}},
+        {"1": {"membership"}, "9": {"membership", "join_authorised_via_users_server"}, "11": {"membership", "join_authorised_via_users_server", "third_party_invite"}},
     ),
     "m.room.join_rules": ({"join_rule": "x", "allow": [], "y": 1}, {"1": {"join_rule"}, "8": {"join_rule", "allow"}}),
     "m.room.power_levels": (
-        {"ban": 1, "events": {}, "events_default": 1, "kick": 1, "redact": 1, "state_default": 1, "users": {}, "users_default": 1, "invite": 1, "notifications": {}},  # noqa: E501
+        {"ban": 1, "events": {}, "events_default": 1, "kick": 1, "redact": 1, "state_default": 1, "users": {}, "users_default": 1, "invite": 1, "notifications": {}},
         {"1": {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default"},
          "11": {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default", "invite"}},
     ),
@@ -109,7 +122,12 @@ def test_redaction(version: str, event_type: str) -> None:
     left = redact({**ALL_KEYS, "type": event_type, "content": content}, ROOM_VERSIONS[version])
     assert set(left["content"]) == kept
     old = {"origin", "prev_state", "membership"} if int(version) < 11 else set()
-    assert set(left) == {"type", "content"} | set(ALL_KEYS) - {"unsigned", "extra", "redacts", "origin", "prev_state", "membership"} | old
+    assert (
+        set(left)
+        == {"type", "content"}
+        | set(ALL_KEYS) - {"unsigned", "extra", "redacts", "origin", "prev_state", "membership"}
+        | old
+    )
     if "third_party_invite" in left["content"]:
         assert left["content"]["third_party_invite"] == {"signed": {}}
 
@@ -121,7 +139,11 @@ def test_unknown_room_versions_are_refused() -> None:
         assert error.value.errcode == "M_UNSUPPORTED_ROOM_VERSION"
 
 
-GOOD = {**{k: v for k, v in MINIMAL.items() if k not in ("unsigned", "origin")}, "hashes": {"sha256": "x"}, "signatures": {"domain": {}}}
+GOOD = {
+    **{k: v for k, v in MINIMAL.items() if k not in ("unsigned", "origin")},
+    "hashes": {"sha256": "x"},
+    "signatures": {"domain": {}},
+}
 
 
 @pytest.mark.parametrize(

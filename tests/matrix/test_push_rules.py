@@ -20,7 +20,14 @@ ROOM = PushContext("!r", 3, lambda name: True)
 
 
 def matches(condition: dict[str, Any], event: dict[str, Any], context: PushContext = ROOM) -> bool:
-    return evaluate({"override": [{"rule_id": "x", "enabled": True, "conditions": [condition], "actions": ["notify"]}]}, event, context) is not None
+    return (
+        evaluate(
+            {"override": [{"rule_id": "x", "enabled": True, "conditions": [condition], "actions": ["notify"]}]},
+            event,
+            context,
+        )
+        is not None
+    )
 
 
 def text(body: Any) -> dict[str, Any]:
@@ -78,26 +85,31 @@ def test_order_and_kinds() -> None:
     assert verdict_of(evaluate(rules, text("x"), ROOM)).highlight
     rules["override"][0]["enabled"] = True
     assert evaluate(rules, text("x"), ROOM) == []
-    assert not verdict_of([{"set_tweak": "highlight"}]).notify and not verdict_of(["notify", {"set_tweak": "highlight", "value": False}]).highlight
+    assert (
+        not verdict_of([{"set_tweak": "highlight"}]).notify
+        and not verdict_of(["notify", {"set_tweak": "highlight", "value": False}]).highlight
+    )
 
 
 READER = "@reader:x"
 _content = st.fixed_dictionaries({}, optional={
     "msgtype": st.sampled_from(["m.text", "m.notice", "M.NOTICE", 7]), "body": st.just("x"), "membership": st.sampled_from(["join", "invite", "Invite"]),
-    "m.mentions": st.sampled_from([{}, {"user_ids": [READER]}, {"user_ids": ["@o:x"]}, {"room": True}, {"room": True, "user_ids": [READER]}, 7, {"user_ids": 7}, {"room": 1}]),  # noqa: E501
+    "m.mentions": st.sampled_from([{}, {"user_ids": [READER]}, {"user_ids": ["@o:x"]}, {"room": True}, {"room": True, "user_ids": [READER]}, 7, {"user_ids": 7}, {"room": 1}]),
     "m.relates_to": st.sampled_from([{}, {"rel_type": "m.replace"}, {"rel_type": "m.thread"}, 7]),
 })  # fmt: skip
 
 
 @given(
-    st.sampled_from(["m.room.message", "m.room.encrypted", "m.reaction", "m.room.member", "m.room.tombstone", "m.room.server_acl", "x", "m.call.invite", "m.sticker"]),  # noqa: E501
+    st.sampled_from(["m.room.message", "m.room.encrypted", "m.reaction", "m.room.member", "m.room.tombstone", "m.room.server_acl", "x", "m.call.invite", "m.sticker"]),
     st.sampled_from([None, "", READER]), _content, st.booleans(), st.integers(1, 4),
 )  # fmt: skip
 def test_the_shared_verdict_is_every_readers_verdict(
     event_type: str, state_key: str | None, content: dict[str, Any], may_notify: bool, members: int
 ) -> None:
     context = PushContext("!r", members, lambda name: may_notify)
-    event = {"type": event_type, "content": content, "sender": "@a:x"} | ({} if state_key is None else {"state_key": state_key})
+    event = {"type": event_type, "content": content, "sender": "@a:x"} | (
+        {} if state_key is None else {"state_key": state_key}
+    )
     expected = verdict_of(evaluate(default_rules(READER), event, context))
     shared = shared_verdict(event_type, state_key, content, context)
     mentioned = READER in shared.mentioned

@@ -36,22 +36,45 @@ def test_user_ids(text: str) -> None:
     assert parse_user_id(text) == text
 
 
-@pytest.mark.parametrize("text", ["a:b.org", "@a", "@é:b.org", "@a b:c.org", "@a:b org", "@" + "a" * 255 + ":b.org", "@a\0:b.org"])
+@pytest.mark.parametrize(
+    "text", ["a:b.org", "@a", "@é:b.org", "@a b:c.org", "@a:b org", "@" + "a" * 255 + ":b.org", "@a\0:b.org"]
+)
 def test_what_is_no_user_id(text: str) -> None:
     with pytest.raises(BadRequest):
         parse_user_id(text)
 
 
 def test_other_identifiers() -> None:
-    assert parse_room_id("!hash-only_of_v12") and parse_room_id("!a:b.org") and parse_event_id("$a/b+c") and parse_room_alias("#é:b.org")
-    for parse, bad in ((parse_room_id, "!"), (parse_room_id, "#a:b"), (parse_event_id, "$"), (parse_event_id, "x"), (parse_room_alias, "#:b.org"), (parse_room_alias, "#a")):  # noqa: E501
+    assert (
+        parse_room_id("!hash-only_of_v12")
+        and parse_room_id("!a:b.org")
+        and parse_event_id("$a/b+c")
+        and parse_room_alias("#é:b.org")
+    )
+    for parse, bad in (
+        (parse_room_id, "!"),
+        (parse_room_id, "#a:b"),
+        (parse_event_id, "$"),
+        (parse_event_id, "x"),
+        (parse_room_alias, "#:b.org"),
+        (parse_room_alias, "#a"),
+    ):
         with pytest.raises(BadRequest):
             parse(bad)
     assert domain_of("@a:b.org:80") == "b.org:80"
     assert is_new_localpart("a.b_c=d-e/f+1") and not is_new_localpart("A") and not is_new_localpart("")
 
 
-@pytest.mark.parametrize(("pattern", "kind", "expected"), [("m.*", "m.x", True), ("*", "", True), ("m.room.*", "m.roomx", False), ("*.b", "a.b", True), ("a*c", "abbc", True)])  # noqa: E501
+@pytest.mark.parametrize(
+    ("pattern", "kind", "expected"),
+    [
+        ("m.*", "m.x", True),
+        ("*", "", True),
+        ("m.room.*", "m.roomx", False),
+        ("*.b", "a.b", True),
+        ("a*c", "abbc", True),
+    ],
+)
 def test_type_patterns(pattern: str, kind: str, expected: bool) -> None:
     assert matches_type([pattern], kind) is expected
 
@@ -60,7 +83,9 @@ def test_room_filters() -> None:
     f = RoomEventFilter(types=["m.*"], not_types=["m.no"], senders=["@a:x"], not_rooms=["!b"], contains_url=False)
     assert passes_event(f, "!a", "m.yes", "@a:x", dict)
     assert not passes_event(f, "!a", "m.no", "@a:x", dict) and not passes_event(f, "!b", "m.yes", "@a:x", dict)
-    assert not passes_event(f, "!a", "m.yes", "@b:x", dict) and not passes_event(f, "!a", "m.yes", "@a:x", lambda: {"url": "x"})
+    assert not passes_event(f, "!a", "m.yes", "@b:x", dict) and not passes_event(
+        f, "!a", "m.yes", "@a:x", lambda: {"url": "x"}
+    )
     assert not passes_event(RoomEventFilter(types=[]), "!a", "x", "@a:x", dict)
     for bad in ({"room": 7}, {"room": {"timeline": {"limit": "x"}}}, {"presence": {"types": [7]}}):
         with pytest.raises(BadRequest):
@@ -74,6 +99,9 @@ def test_history_visibility_by_table() -> None:
         ("joined", "join", "any"): True, ("joined", "invite", "any"): False, ("joined", "leave", "any"): False, ("shared", "invite", False): False,
     }  # fmt: skip
     for (visibility, membership, later), expected in sees.items():
-        for m, joined_later in itertools.product(["join", "invite", "leave", "ban"] if membership == "any" else [membership], [True, False] if later == "any" else [later]):  # noqa: E501
+        for m, joined_later in itertools.product(
+            ["join", "invite", "leave", "ban"] if membership == "any" else [membership],
+            [True, False] if later == "any" else [later],
+        ):
             assert is_visible(visibility, m, bool(joined_later)) is expected
     assert more_open("joined", "shared") == "shared" and parse_visibility("x") == parse_visibility(None) == "shared"

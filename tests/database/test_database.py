@@ -1,0 +1,173 @@
+"""The embedded server, migrations, the clock and the group writer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.migrations import MigrationError, available, migrate
+from chappe.homeserver.database.pool import Database
+from tests.process import is_alive
+
+
+async def test_the_embedded_server_from_nothing_through_crashes_to_a_clean_end(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("a very long name " * 6) / "postgres")
+    server.directory.parent.mkdir()
+    began = time.monotonic()
+    await server.start()
+    assert time.monotonic() - began < 20  # under 5 s on a machine of its own
+    database = await Database.connect(server.url)
+    await database.execute("CREATE TABLE t (n int)")
+    await database.execute("INSERT INTO t VALUES (1)")
+    first = server.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    while server.pid == first:
+        await asyncio.sleep(0.02)
+    assert await database.fetchval("SELECT n FROM t") == 1  # reads wait for the restart
+    orphan = server.pid
+    assert orphan is not None and server._watch is not None
+    server._watch.cancel()
+    successor = EmbeddedPostgres(server.directory)  # as after kill -9 of the process that had started it
+    await successor.start()
+    assert successor.pid != orphan and server._process is not None
+    server._process.wait()
+    await database.close()
+    last = successor.pid
+    await successor.stop()
+    assert last is not None and not is_alive(last)
+
+
+def test_one_data_directory_serves_one_process(tmp_path: Path) -> None:
+    first, second = DataDirectoryLock(tmp_path), DataDirectoryLock(tmp_path)
+    first.acquire()
+    with pytest.raises(DataDirectoryInUse) as error:
+        second.acquire()
+    assert str(os.getpid()) in str(error.value) and str(tmp_path) in str(error.value)
+    first.release()
+    second.acquire()
+    second.release()
+
+
+async def test_migrations_are_applied_once_and_guarded(new_database: Callable[[], Awaitable[str]]) -> None:
+    connection = await asyncpg.connect(await new_database())
+    assert await migrate(connection) == []
+    await connection.execute("UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
+    with pytest.raises(MigrationError, match="changed after it was applied"):
+        await migrate(connection)
+    await connection.execute("UPDATE schema_migrations SET number = 999")
+    with pytest.raises(MigrationError, match="does not know"):
+        await migrate(connection)
+    await connection.close()
+    assert [number for number, _, _ in available()] == list(range(1, len(available()) + 1))
+
+
+async def test_two_processes_migrate_at_once(postgres: EmbeddedPostgres) -> None:
+    connection = await asyncpg.connect(postgres.url_of("postgres"))
+    await connection.execute("CREATE DATABASE empty_one TEMPLATE template0")
+    await connection.close()
+    connections = [await asyncpg.connect(postgres.url_of("empty_one")) for _ in range(3)]
+    done = await asyncio.gather(*(migrate(c) for c in connections))
+    assert sorted(map(len, done)) == [0, 0, len(available())]
+    for c in connections:
+        await c.close()
+
+
+NOTES = Fragment(
+    "notes",
+    (("n", "int"),),
+    "INSERT INTO notes SELECT r.n, upto FROM unnest(notes_rows) r WHERE r._lane <> ALL (bad);",
+)
+
+
+class Desk:
+    """A writer and its clock on a database with one table."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def __aenter__(self) -> Desk:
+        self.database = await Database.connect(self.url)
+        await self.database.execute("CREATE TABLE IF NOT EXISTS notes (n int UNIQUE CHECK (n < 1000), upto bigint)")
+        self.clock = Clock(self.database)
+        self.writer = GroupWriter(self.url, self.clock)
+        self.writer.register(NOTES)
+        await self.clock.start()
+        self.heard: list[Commit] = []
+        self.clock.listen(self.heard.append)
+        self.task = asyncio.create_task(self.writer.run())
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.writer.close()
+        await self.database.close()
+
+    def write(self, n: int, txn: str | None = None) -> asyncio.Future[str | None]:
+        write = Write(txn=txn)
+        write.txn_result = f"result {n}"
+        write.add("notes", n)
+        write.touch_user("@a:x", "notes")
+        return self.writer.submit(write)
+
+
+async def test_writes_are_gathered_and_positions_follow_commits(new_database: Callable[[], Awaitable[str]]) -> None:
+    async with Desk(await new_database()) as desk:
+        await asyncio.gather(*(desk.write(n) for n in range(200)))
+        assert desk.writer.commits < 20
+        assert await desk.database.fetchval("SELECT count(*) FROM notes") == 200
+        assert [c.since for c in desk.heard[1:]] == [c.upto for c in desk.heard[:-1]]
+        assert desk.clock.watermark == await desk.database.fetchval("SELECT max(upto) FROM journal")
+        assert desk.heard[0].users == {"@a:x": {"notes"}}
+
+
+async def test_a_repeated_transaction_gets_its_first_answer(new_database: Callable[[], Awaitable[str]]) -> None:
+    async with Desk(await new_database()) as desk:
+        assert await desk.write(1, "t") is None
+        assert await desk.write(2, "t") == "result 1"
+        assert await desk.database.fetchval("SELECT array_agg(n) FROM notes") == [1]
+
+
+async def test_one_bad_write_takes_no_other_with_it(new_database: Callable[[], Awaitable[str]]) -> None:
+    async with Desk(await new_database()) as desk:
+        results = await asyncio.gather(*(desk.write(n) for n in (1, 2, 5000, 3, 2, 4)), return_exceptions=True)
+        assert [isinstance(r, Exception) for r in results].count(True) == 2
+        assert isinstance(results[2], asyncpg.CheckViolationError)
+        assert sorted(r["n"] for r in await desk.database.fetch("SELECT n FROM notes")) == [1, 2, 3, 4]
+
+
+async def test_a_lost_connection_loses_and_doubles_nothing(new_database: Callable[[], Awaitable[str]]) -> None:
+    async with Desk(await new_database()) as desk:
+        futures = []
+        for n in range(300):
+            futures.append(desk.write(n, f"t{n}"))
+            if n % 60 == 30:
+                await desk.database.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chappe writer'"
+                )
+            await asyncio.sleep(0)
+        await asyncio.gather(*futures)
+        assert await desk.database.fetchval("SELECT count(*) FROM notes") == 300
+
+
+async def test_two_processes_share_one_order(new_database: Callable[[], Awaitable[str]]) -> None:
+    url = await new_database()
+    async with Desk(url) as a, Desk(url) as b:
+        await asyncio.gather(*(desk.write(n * 2 + i) for n in range(50) for i, desk in enumerate((a, b))))
+        await a.clock.catch_up()
+        await b.clock.catch_up()
+        assert a.clock.watermark == b.clock.watermark
+        assert [(c.since, c.upto) for c in a.heard] == [(c.since, c.upto) for c in b.heard]
+        assert all(c.since < c.upto for c in a.heard)
