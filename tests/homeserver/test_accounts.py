@@ -69,9 +69,15 @@ async def test_guests(server: Server, alice: Person) -> None:
     status, guest = await ask(server, "POST", "/register?kind=guest", {})
     assert status == 200
     assert (await ask(server, "GET", "/account/whoami", token=guest["access_token"]))[1]["is_guest"] is True
-    assert (await ask(server, "POST", "/createRoom", {}, guest["access_token"]))[1][
+    token = guest["access_token"]
+    assert (await ask(server, "POST", "/createRoom", {}, token))[1]["errcode"] == "M_GUEST_ACCESS_FORBIDDEN"
+    closed = await alice.create_room(preset="public_chat")
+    access = {"type": "m.room.guest_access", "content": {"guest_access": "can_join"}}
+    opened = await alice.create_room(preset="public_chat", initial_state=[access])
+    assert (await ask(server, "POST", f"/join/{segment(closed)}", {}, token))[1][
         "errcode"
     ] == "M_GUEST_ACCESS_FORBIDDEN"
+    assert (await ask(server, "POST", f"/join/{segment(opened)}", {}, token))[0] == 200
 
 
 async def test_registration_is_closed_but_for_the_first_administrator(new_server: NewServer) -> None:

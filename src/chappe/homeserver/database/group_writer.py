@@ -164,7 +164,7 @@ class GroupWriter:
         self._call = self._statement()
         while True:
             await self._kick.wait()
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+            batch = self._next_batch()
             if not batch:
                 self._kick.clear()
                 continue
@@ -179,6 +179,18 @@ class GroupWriter:
                 again = []
             self._busy = False
             self._queue.extendleft(reversed(again))
+
+    def _next_batch(self) -> list[Write]:
+        """The oldest writes. Two objects of one lane (a room evicted and loaded anew) never share a batch."""
+        batch: list[Write] = []
+        lanes: dict[int, Lane] = {}
+        while self._queue and len(batch) < MAX_BATCH:
+            lane = self._queue[0].lane
+            if lane is not None and lanes.setdefault(lane.number, lane) is not lane:
+                lane.stale = True
+                break
+            batch.append(self._queue.popleft())
+        return batch
 
     async def drain(self) -> None:
         """Returns once nothing waits to be written (shutdown)."""

@@ -69,7 +69,6 @@ def routes_of(*objects: object) -> list[Route]:
 class _Node:
     children: dict[bytes, _Node] = field(default_factory=dict)
     param: _Node | None = None
-    rest: bool = False
     methods: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
 
 

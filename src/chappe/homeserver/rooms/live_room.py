@@ -60,7 +60,7 @@ class LiveRoom:
         self.is_new = False
         self._loading = asyncio.Lock()
         self._levels: tuple[RoomEvent | None, RoomEvent | None, PowerLevels] | None = None
-        self.shared: dict[tuple[int, int], bytes] = {}  # timeline chunks assembled for members, by (from, to)
+        self.shared: dict[tuple[str, int, int], bytes] = {}  # chunks assembled once for all members: (what, from, to)
 
     # ------------------------------------------------------------------------------------------------- reading it
 

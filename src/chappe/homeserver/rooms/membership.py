@@ -21,9 +21,14 @@ class MembershipChanges:
     def __init__(self, rooms: Rooms, domains: Domains, profile_of: ProfileOf) -> None:
         self._rooms, self._domains, self._profile_of = rooms, domains, profile_of
 
-    async def join(self, user_id: UserId, room_id: str, extra: dict[str, Any] | None = None) -> str:
+    async def join(
+        self, user_id: UserId, room_id: str, extra: dict[str, Any] | None = None, is_guest: bool = False
+    ) -> str:
         """Joins, by any of the room's join rules. Joining again changes nothing. Returns the room id."""
         room = await self._rooms.require(room_id)
+        access = room.get(("m.room.guest_access", ""))
+        if is_guest and (access is None or access.content.get("guest_access") != "can_join"):
+            raise Forbidden("Guests may not join this room", "M_GUEST_ACCESS_FORBIDDEN")
         content = {**(extra or {}), "membership": "join", **await self._profile_of(user_id)}
         now = room.get((MEMBER, user_id))
         if now is not None and now.membership == "join":

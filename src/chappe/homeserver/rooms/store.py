@@ -214,14 +214,6 @@ class RoomStore:
         )
         return {row["room_nid"]: row["last_position"] for row in rows}
 
-    async def membership_events(self, room: int, user_id: str) -> Sequence[Row]:
-        """A user's membership in a room over time: position and json, in order."""
-        return await self.database.fetch(
-            """SELECT position, json FROM events WHERE room_nid = $1 AND sender IS NOT NULL AND type = 'm.room.member'
-                AND state_key = $2 ORDER BY position""",
-            room, user_id,
-        )  # fmt: skip
-
     async def prune(self, keep_positions_after: int) -> None:
         """Forgets transaction ids and commit headers that nobody asks for any more. Two statements."""
         await self.database.execute("DELETE FROM sent WHERE upto < $1", keep_positions_after)

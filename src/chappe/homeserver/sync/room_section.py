@@ -87,7 +87,8 @@ class RoomSections:
         unread = b'{"notification_count":%d,"highlight_count":%d}' % (notify, highlight) if extras.counts else b"{}"
         return b"".join((
             b'{"timeline":', self._timeline_bytes(context, room, timeline, membership),
-            b',"', (context.state_after or "state").encode(), b'":{"events":[', self._state_bytes(room, state, whole, timeline),
+            b',"', (context.state_after or "state").encode(),
+            b'":{"events":[', self._state_bytes(context, room, state, whole, timeline),
             b']},"account_data":{"events":[', b",".join(extras.account_data),
             b']},"ephemeral":{"events":[', b",".join(extras.ephemeral),
             b']},"unread_notifications":', unread, b',"summary":', summary, b"}",
@@ -201,7 +202,9 @@ class RoomSections:
         personal = any(m != "join" or (e.txn is not None and e.txn.startswith(mine)) for e, m in events)
         if personal:
             return b",".join([_event_bytes(e, m, mine) for e, m in events])
-        key = (events[0][0].position, events[-1][0].position * 2048 + len(events))
+        if len(events) != len(timeline.all):  # a filter, or what others may see and the reader may not
+            return b",".join([e.for_joined() for e, _ in events])
+        key = ("timeline", events[0][0].position, events[-1][0].position)
         chunk = room.shared.get(key)
         if chunk is None:
             chunk = b",".join([e.for_joined() for e, _ in events])
@@ -211,10 +214,14 @@ class RoomSections:
         return chunk
 
     @staticmethod
-    def _state_bytes(room: LiveRoom, state: Sequence[RoomEvent], whole: bool, timeline: RoomTimeline) -> bytes:
-        if not whole or len(state) < 20:
+    def _state_bytes(
+        context: SyncContext, room: LiveRoom, state: Sequence[RoomEvent], whole: bool, timeline: RoomTimeline
+    ) -> bytes:
+        event_filter = context.filter.room.state
+        if not whole or event_filter.lazy_load_members or not is_open(event_filter):
             return b",".join([e.for_joined() for e in state])
-        key = (-1 - timeline.start, len(state))  # the same for every member who asks for everything
+        # the same for every member who asks for everything
+        key = ("state", context.upto if context.state_after else timeline.start, int(context.state_after is not None))
         chunk = room.shared.get(key)
         if chunk is None:
             chunk = b",".join([e.for_joined() for e in state])

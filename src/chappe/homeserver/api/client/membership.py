@@ -44,7 +44,8 @@ class Membership:
     async def _join(self, request: Request, room_id: str) -> Answer:
         reason = (await request.body_as(Reason, optional=True)).reason
         extra = {} if reason is None else {"reason": reason}
-        return {"room_id": await self._changes.join(request.user_id, room_id, extra)}
+        is_guest = request.requester.is_guest
+        return {"room_id": await self._changes.join(request.user_id, room_id, extra, is_guest)}
 
     async def _room_or_alias(self, request: Request) -> str:
         name = request.params["roomIdOrAlias"]
