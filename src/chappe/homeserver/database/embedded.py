@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
 import logging
 import os
@@ -119,6 +120,7 @@ class EmbeddedPostgres:
         """Without watching it and without its database."""
         if not (self.directory / "PG_VERSION").exists():
             self._initialise()
+        self._make_socket_directory()
         self._stop_orphan()
         self._launch()
 
@@ -145,14 +147,20 @@ class EmbeddedPostgres:
                     parent.chmod(mode | 0o001)
 
     def _socket_directory(self) -> Path:
+        """Beside the data, unless that path is too long for a socket; then one that every process can work out."""
         if len(str(self.directory)) <= SOCKET_PATH_LIMIT:
             return self.directory
-        name = f"chappe-{abs(hash(str(self.directory))) & 0xFFFFFFFF:08x}-{os.getpid()}"
-        path = Path(tempfile.gettempdir()) / name
-        path.mkdir(mode=0o700, exist_ok=True)
+        return Path(tempfile.gettempdir()) / f"chappe-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:16]}"
+
+    def _make_socket_directory(self) -> None:
+        if self._sockets == self.directory:
+            return
+        self._sockets.mkdir(mode=0o700, exist_ok=True)
+        owner = self._sockets.lstat()
+        if owner.st_uid not in (os.geteuid(), self._user.pw_uid if self._user else -1):
+            raise RuntimeError(f"{self._sockets} belongs to another user")
         if self._user:
-            os.chown(path, self._user.pw_uid, self._user.pw_gid)
-        return path
+            os.chown(self._sockets, self._user.pw_uid, self._user.pw_gid)
 
     def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
         user = self._user.pw_uid if self._user else None
