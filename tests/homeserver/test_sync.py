@@ -320,6 +320,30 @@ async def test_a_sync_with_news_in_live_rooms_reads_nothing(new_server: Callable
     assert await _statements(server, bob.sync) == (0, 0)
 
 
+async def test_a_waiting_sync_is_left_alone_until_something_of_its_own_changes(
+    new_server: Callable[..., Awaitable[Server]],
+) -> None:
+    server = await new_server()
+    alice, bob, carol = [await server.person() for _ in range(3)]
+    mine, foreign = await alice.create_room(preset="public_chat"), await bob.create_room(preset="public_chat")
+    await carol.join(foreign)
+    await carol.join(mine)
+    await alice.sync()
+    waiting = asyncio.create_task(alice.sync(timeout=20_000))
+    waiters = server.node.notifier.waiters._waiting
+    while alice.id not in waiters:
+        await asyncio.sleep(0)
+    before = set(waiters[alice.id])
+    for n in range(5):
+        await bob.say(foreign, str(n))
+        await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/x", {"n": n})
+        await carol.receipt(foreign, await carol.say(foreign, "x"))
+        await carol.call("PUT", f"/rooms/{segment(foreign)}/typing/{segment(carol.id)}", {"typing": n % 2 == 0})
+    assert set(waiters[alice.id]) == before and not waiting.done()  # the same future: it was not even woken
+    await carol.say(mine, "news")
+    assert bodies(joined(await waiting, mine)["timeline"]["events"]) == ["news"]
+
+
 @pytest.mark.parametrize("members", [2, 40])
 async def test_a_message_writes_the_same_rows_whatever_the_room(
     new_server: Callable[..., Awaitable[Server]], members: int

@@ -30,6 +30,8 @@ async def test_an_operators_day(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
     try:
         assert "mairie.example" in "".join(server.lines)
+        memory = Path(f"/proc/{server.process.pid}/status").read_text().split("VmRSS:")[1].split()[0]
+        assert int(memory) < 150_000  # kB: the budget of an idle node, PostgreSQL apart
         assert (tmp_path / "data" / "chappe.toml").stat().st_mode & 0o777 == 0o600
         status, output = await server.run(
             "admin",
