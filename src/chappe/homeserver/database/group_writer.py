@@ -158,6 +158,10 @@ class GroupWriter:
         self._kick.set()
         return write.future
 
+    def announce(self, write: Write) -> None:
+        """Submits what nobody waits for: it only tells others of something that is durable already."""
+        self.submit(write).add_done_callback(_note_failure)
+
     async def run(self) -> None:
         """Until cancelled. Nothing that a batch holds may stop it."""
         self._text, self._order = compose(self._fragments)
@@ -369,6 +373,11 @@ def _rebuild(write: Write) -> bool:
         _fail([write], error)
         return False
     return True
+
+
+def _note_failure(future: asyncio.Future[str | None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.error("an announcement failed", exc_info=error)
 
 
 def _answer(write: Write, result: str | None) -> None:

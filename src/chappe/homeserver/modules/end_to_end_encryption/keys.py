@@ -106,7 +106,7 @@ class DeviceKeys:
             result.setdefault(row["user_id"], {}).setdefault(row["device_id"], {})[key_id] = orjson.Fragment(row["key"])
             write.touch_user(row["user_id"], "key_counts")
         if write.users:
-            await self._writer.submit(write)
+            self._writer.announce(write)  # the keys are taken already; their owners learn of it when they can
         return result
 
     # ------------------------------------------------------------------------------------------------------- asking
