@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SYSTEM_USER = "chappe-postgres"
 SOCKET_PATH_LIMIT = 90  # a Unix socket's path may have 107 bytes; PostgreSQL adds its file name
 SETTINGS = {
-    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60", "shared_buffers": "128MB",
+    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60", "shared_buffers": "96MB",
     "jit": "off", "log_min_messages": "warning", "log_timezone": "UTC", "timezone": "UTC", "wal_buffers": "16MB",
     "max_wal_size": "2GB", "checkpoint_timeout": "15min", "fsync": "on", "full_page_writes": "on",
 }  # fmt: skip

@@ -27,7 +27,7 @@ class Database:
         self.statements = 0
 
     @classmethod
-    async def connect(cls, url: str, size: int = 10) -> Database:
+    async def connect(cls, url: str, size: int = 8) -> Database:
         pool = await asyncpg.create_pool(
             url, min_size=1, max_size=size, server_settings=READER_SETTINGS, command_timeout=60
         )

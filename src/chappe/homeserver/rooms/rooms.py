@@ -116,7 +116,7 @@ class Rooms:
         numbers = await self._numbers.take(len(drafts))
         around = Surroundings(
             self.key_hash, self._domains.signing_key(domain_of(drafts[0].sender)), self.now_ms(), numbers,
-            secrets.token_urlsafe(12),
+            "" if room.version.event_ids_are_hashes else secrets.token_urlsafe(12),
         )  # fmt: skip
         write = RoomWrite(room, drafts, around, txn or f"!{numbers[0]}")
         write.event_txn = txn

@@ -115,12 +115,12 @@ class KeyStore:
     async def claim_one_time_keys(self, wanted: Sequence[Key]) -> Sequence[Row]:
         """Takes one key for each, the oldest first; a key is given exactly once, whoever else claims."""
         return await self._database.fetch(
-            """WITH picked AS (
+            """WITH picked AS MATERIALIZED (
                    SELECT (SELECT o.seq FROM one_time_keys o
                             WHERE o.user_id = w.user_id AND o.device_id = w.device_id AND o.algorithm = w.algorithm
                             ORDER BY o.seq LIMIT 1 FOR UPDATE SKIP LOCKED) AS seq
                      FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm))
-               DELETE FROM one_time_keys k USING picked p WHERE k.seq = p.seq
+               DELETE FROM one_time_keys k WHERE k.seq = ANY (ARRAY(SELECT p.seq FROM picked p))
                RETURNING k.user_id, k.device_id, k.algorithm, k.key_id, k.key""",
             *map(list, zip(*wanted, strict=True)),
         )
