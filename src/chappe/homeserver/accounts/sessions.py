@@ -130,8 +130,7 @@ class Sessions:
         )
         self._drop_user(user_id)
         write = Write()
-        write.touch_user(user_id, "account")
-        write.touch_user(user_id, "device_list")
+        write.touch_user(user_id, "account")  # other processes forget the device's earlier token
         await self._writer.submit(write)
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
 

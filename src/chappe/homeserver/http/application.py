@@ -33,7 +33,13 @@ _CORS = (
         b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition",
     ),
 )
-_ACTS = ("PUT", "POST", "DELETE")
+_DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    ConnectionError,
+)
 
 
 class AccessLog:
@@ -89,6 +95,10 @@ class Application:
                 response = _error(error)
             except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
                 response = _error(MatrixError(400, "M_INVALID_PARAM", "U+0000 is not allowed here"))
+            except _DATABASE_AWAY as error:
+                log.warning("the database is away", extra={"fields": {"error": type(error).__name__}})
+                message = "The server is catching its breath: please try again in a moment"
+                response = _error(MatrixError(503, "M_UNKNOWN", message, {"Retry-After": "1"}))
             except Exception:
                 log.exception("a request failed", extra={"fields": {"path": _template(route)}})
                 response = _error(MatrixError(500, "M_UNKNOWN", "Something went wrong on the server"))

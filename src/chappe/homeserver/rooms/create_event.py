@@ -6,7 +6,7 @@ A `RoomWrite` holds what somebody wants to say (`Draft`s) and builds it, again i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Write
@@ -43,7 +43,6 @@ class Draft:
     state_key: str | None = None
     redacts: str | None = None
     redaction: Redaction | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +71,21 @@ class RoomWrite(Write):
         self.redacted: list[tuple[str, bytes, RoomEvent]] = []
         self.root_after = EMPTY
         self.revokes = False
+        self._touched_room = False
         self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
         self._pdus: list[bytes] = []
 
     def build(self) -> None:
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
-        for index, draft in enumerate(self.drafts):
-            self._build_one(index, draft)
+        self._touched_room = False
+        try:
+            for index, draft in enumerate(self.drafts):
+                self._build_one(index, draft)
+        except Exception:
+            if self._touched_room:
+                self.lane.reset()  # nothing may hang off an event that will never be
+            raise
         self.positions = len(self.events)
         self.txn_result = self.events[-1].event_id
         self.root_after = self.lane.ahead_root
@@ -97,6 +103,7 @@ class RoomWrite(Write):
             pdu["depth"], head, name_to_int(room.ahead_root),
         )  # fmt: skip
         event.txn = self.event_txn
+        self._touched_room = True
         if draft.state_key is not None:
             self._state(index, draft, event, pdu)
         if draft.redaction is not None:
@@ -115,7 +122,7 @@ class RoomWrite(Write):
         prev = room.tips[:MAX_PREV_EVENTS]
         pdu: Pdu = {
             "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
-            "origin_server_ts": self.around.now_ms, "room_id": room.room_id, **draft.extra,
+            "origin_server_ts": self.around.now_ms, "room_id": room.room_id,
         }  # fmt: skip
         if room.version.event_ids_are_hashes:
             pdu["prev_events"], pdu["auth_events"] = prev, auth
