@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
-from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.rooms.store import RoomStore
 
 
@@ -25,44 +25,28 @@ class Membership:
 
 
 class Memberships:
-    def __init__(self, store: RoomStore, clock: Clock, limit: int = 20_000) -> None:
-        self._store, self._limit = store, limit
-        self._cache: OrderedDict[str, dict[int, Membership]] = OrderedDict()
-        self._changes: dict[str, int] = {}  # counts changes of users while their rooms are being read
-        clock.listen(self._heard)
+    def __init__(self, store: RoomStore, clock: Clock) -> None:
+        self._store = store
+        self._cache = UserCache(clock, ("membership",), self._load)
 
-    def _heard(self, commit: Commit) -> None:
-        for user, kinds in commit.users.items():
-            if "membership" in kinds or commit.foreign:
-                self.drop(user)
+    async def _load(self, users: list[str]) -> dict[str, dict[int, Membership]]:
+        return {user: await self._load_one(user) for user in users}
+
+    async def _load_one(self, user_id: str) -> dict[int, Membership]:
+        return {
+            r["room_nid"]: Membership(
+                r["room_nid"], r["room_id"], r["membership"], r["event_nid"], r["sender"], r["position"],
+                r["joined_since"], r["was_joined"], r["forgotten"],
+            ) for r in await self._store.memberships_of(user_id)
+        }  # fmt: skip
 
     def drop(self, user_id: str) -> None:
-        self._cache.pop(user_id, None)
-        if user_id in self._changes:
-            self._changes[user_id] += 1
+        """After a change that takes no position (forgetting a room)."""
+        self._cache.drop(user_id)
 
     async def of(self, user_id: str) -> dict[int, Membership]:
         """By room number; forgotten rooms included. Do not change it."""
-        found = self._cache.get(user_id)
-        if found is not None:
-            self._cache.move_to_end(user_id)
-            return found
-        while True:
-            before = self._changes.setdefault(user_id, 0)
-            rows = await self._store.memberships_of(user_id)
-            rooms = {
-                r["room_nid"]: Membership(
-                    r["room_nid"], r["room_id"], r["membership"], r["event_nid"], r["sender"], r["position"],
-                    r["joined_since"], r["was_joined"], r["forgotten"],
-                ) for r in rows
-            }  # fmt: skip
-            if self._changes.get(user_id, 0) == before:
-                break
-        self._changes.pop(user_id, None)
-        self._cache[user_id] = rooms
-        if len(self._cache) > self._limit:
-            self._cache.popitem(last=False)
-        return rooms
+        return await self._cache.get(user_id)
 
     async def joined(self, user_id: str) -> list[Membership]:
         return [m for m in (await self.of(user_id)).values() if m.membership == "join"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
@@ -17,10 +19,31 @@ MAX_KEY_ID = 255
 CROSS_SIGNING_USAGES = {"master": "master", "self_signing": "self_signing", "user_signing": "user_signing"}
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a user's devices have published. Do not change it: it is cached."""
+
+    devices: dict[str, dict[str, Any] | None]  # None: a device without keys
+    cross_signing: dict[str, dict[str, Any]]  # by usage
+    signatures: dict[str, list[tuple[str, str, str]]]  # by device or key: signer, the signer's key, signature
+
+    def seen_by(self, reader: str, target: str, value: dict[str, Any]) -> dict[str, Any]:
+        """With the signatures added since the upload: those by the key's owner, and those by the reader."""
+        added = self.signatures.get(target)
+        if added is None:
+            return value if "signatures" in value else {**value, "signatures": {}}
+        signatures = {k: dict(v) for k, v in value.get("signatures", {}).items() if type(v) is dict}
+        for signer, signer_key, signature in added:
+            if signer in (value.get("user_id"), reader):
+                signatures.setdefault(signer, {})[signer_key] = signature
+        return {**value, "signatures": signatures}
+
+
 class DeviceKeys:
     def __init__(self, store: KeyStore, writer: GroupWriter, clock: Clock) -> None:
         self._store, self._writer = store, writer
         self._counts: dict[str, dict[str, tuple[dict[str, int], list[str]]]] = {}  # by user and device
+        self._published = UserCache(clock, ("device_list", "account"), self._load_published)
         writer.register(*FRAGMENTS)
         clock.listen(self._heard)
 
@@ -113,35 +136,42 @@ class DeviceKeys:
 
     async def query(self, reader: str, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
         """`POST /keys/query`: devices and cross-signing keys, with the signatures that the reader may see."""
-        users = list(wanted)
-        if not users:
-            return {"device_keys": {}, "failures": {}}
-        signatures = _Signatures(await self._store.signatures(users), reader)
-        devices: dict[str, dict[str, Any]] = {user: {} for user in users}
-        for row in await self._store.devices(users):
-            if row["keys"] is None or (wanted[row["user_id"]] and row["device_id"] not in wanted[row["user_id"]]):
-                continue
-            keys = signatures.added_to(row["user_id"], row["device_id"], orjson.loads(row["keys"]))
-            if row["display_name"] is not None:
-                keys["unsigned"] = {"device_display_name": row["display_name"]}
-            devices[row["user_id"]][row["device_id"]] = keys
-        answer: dict[str, Any] = {
-            "device_keys": devices, "failures": {}, "master_keys": {}, "self_signing_keys": {}, "user_signing_keys": {},
+        answer: dict[str, dict[str, Any]] = {
+            "device_keys": {}, "failures": {}, "master_keys": {}, "self_signing_keys": {}, "user_signing_keys": {},
         }  # fmt: skip
-        for row in await self._store.cross_signing_keys(users):
-            if row["usage"] == "user_signing" and row["user_id"] != reader:
-                continue  # whom somebody has verified is nobody else's business
-            key = orjson.loads(row["key"])
-            target = next(iter(key["keys"].values()))
-            answer[f"{row['usage']}_keys"][row["user_id"]] = signatures.added_to(row["user_id"], target, key)
+        for user, published in (await self._published.get_many(wanted)).items():
+            chosen = wanted[user]
+            answer["device_keys"][user] = {
+                device: published.seen_by(reader, device, keys)
+                for device, keys in published.devices.items()
+                if keys is not None and (not chosen or device in chosen)
+            }
+            for usage, key in published.cross_signing.items():
+                if usage == "user_signing" and user != reader:
+                    continue  # whom somebody has verified is nobody else's business
+                target = next(iter(key["keys"].values()))
+                answer[f"{usage}_keys"][user] = published.seen_by(reader, target, key)
         return answer
+
+    async def _load_published(self, users: list[str]) -> dict[str, Published]:
+        """Three statements, whatever the number of users."""
+        result = {user: Published({}, {}, {}) for user in users}
+        for row in await self._store.devices(users):
+            keys = orjson.loads(row["keys"]) if row["keys"] is not None else None
+            if keys is not None and row["display_name"] is not None:
+                keys["unsigned"] = {"device_display_name": row["display_name"]}
+            result[row["user_id"]].devices[row["device_id"]] = keys
+        for row in await self._store.cross_signing_keys(users):
+            result[row["user_id"]].cross_signing[row["usage"]] = orjson.loads(row["key"])
+        for row in await self._store.signatures(users):
+            entry = (row["signer"], row["signer_key"], row["signature"])
+            result[row["user_id"]].signatures.setdefault(row["target"], []).append(entry)
+        return result
 
     async def device_ids(self, user_ids: Iterable[str]) -> dict[str, list[str]]:
         """Every device of some users, with or without keys."""
-        result: dict[str, list[str]] = {}
-        for row in await self._store.devices(list(user_ids)):
-            result.setdefault(row["user_id"], []).append(row["device_id"])
-        return result
+        found = await self._published.get_many(user_ids)
+        return {user: list(published.devices) for user, published in found.items()}
 
     async def changed_users(self, since: int, upto: int) -> list[str]:
         """Whose devices or cross-signing keys changed in (since, upto]."""
@@ -237,23 +267,6 @@ class DeviceKeys:
                     return {k: v for k, v in key.items() if k not in ("signatures", "unsigned")}
             return None
         return {k: v for k, v in orjson.loads(raw).items() if k not in ("signatures", "unsigned")}
-
-
-class _Signatures:
-    """Signatures added after the upload. A reader sees those by a key's owner and those by the reader."""
-
-    def __init__(self, rows: Iterable[Any], reader: str) -> None:
-        self._by_target: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
-        for row in rows:
-            if row["signer"] in (row["user_id"], reader):
-                entry = (row["signer"], row["signer_key"], row["signature"])
-                self._by_target.setdefault((row["user_id"], row["target"]), []).append(entry)
-
-    def added_to(self, owner: str, target: str, value: dict[str, Any]) -> dict[str, Any]:
-        signatures = {k: dict(v) for k, v in value.get("signatures", {}).items() if type(v) is dict}
-        for signer, signer_key, signature in self._by_target.get((owner, target), ()):
-            signatures.setdefault(signer, {})[signer_key] = signature
-        return {**value, "signatures": signatures}
 
 
 def _signatures_of(value: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.push_rules import KINDS, Rule, RuleSet, default_rules
 
@@ -32,30 +33,25 @@ class PushRules:
 
     def __init__(self, database: Database, writer: GroupWriter, clock: Clock) -> None:
         self._database, self._writer = database, writer
-        self._cache: dict[str, dict[str, Any] | None] = {}
+        self._cache = UserCache(clock, ("push_rules",), self._load)
         writer.register(FRAGMENT)
-        clock.listen(self._heard)
 
-    def _heard(self, commit: Commit) -> None:
-        for user, kinds in commit.users.items():
-            if commit.foreign or "push_rules" in kinds:
-                self._cache.pop(user, None)
+    async def _load(self, users: list[str]) -> dict[str, dict[str, Any]]:
+        rows = await self._database.fetch(
+            "SELECT user_id, rules FROM push_rules WHERE user_id = ANY($1::text[])", users
+        )
+        return {**{user: {} for user in users}, **{row["user_id"]: orjson.loads(row["rules"]) for row in rows}}
 
-    async def _differences(self, user_id: str) -> dict[str, Any] | None:
-        if user_id not in self._cache:
-            raw = await self._database.fetchval("SELECT rules FROM push_rules WHERE user_id = $1", user_id)
-            if len(self._cache) > 50_000:
-                self._cache.clear()
-            self._cache[user_id] = orjson.loads(raw) if raw is not None else None
-        return self._cache[user_id]
+    async def _differences(self, user_id: str) -> dict[str, Any]:
+        return await self._cache.get(user_id)
 
     async def are_default(self, user_id: str) -> bool:
         """Whether the user has changed nothing: then the rooms' shared counters hold."""
-        return await self._differences(user_id) is None
+        return not await self._differences(user_id)
 
     async def rules(self, user_id: str) -> RuleSet:
         """All rules in force, in order: the user's before the defaults, but for the master rule."""
-        differences = await self._differences(user_id) or {}
+        differences = await self._differences(user_id)
         rules = default_rules(user_id)
         for key, change in differences.get("changed", {}).items():
             kind, _, rule_id = key.partition("/")
@@ -83,7 +79,7 @@ class PushRules:
         if rule_id.startswith(".") or not rule_id or "/" in rule_id or "\\" in rule_id:
             raise BadRequest("A rule's id may not begin with a dot or hold a slash", "M_INVALID_PARAM")
         rule = _rule(kind, rule_id, body)
-        differences = copy.deepcopy(await self._differences(user_id) or {})
+        differences = copy.deepcopy(await self._differences(user_id))
         rules: list[Rule] = differences.setdefault("custom", {}).setdefault(kind, [])
         old = next((i for i, r in enumerate(rules) if r["rule_id"] == rule_id), None)
         if old is not None:
@@ -103,7 +99,7 @@ class PushRules:
         rule = await self.rule(user_id, kind, rule_id)
         if rule.get("default"):
             raise BadRequest("The server's rules can be switched off, not deleted", "M_INVALID_PARAM")
-        differences = copy.deepcopy(await self._differences(user_id) or {})
+        differences = copy.deepcopy(await self._differences(user_id))
         custom = differences["custom"]
         custom[kind] = [r for r in custom[kind] if r["rule_id"] != rule_id]
         await self._save(user_id, differences)
@@ -115,7 +111,7 @@ class PushRules:
         if name == "actions":
             value = _actions(value)
         rule = await self.rule(user_id, kind, rule_id)
-        differences = copy.deepcopy(await self._differences(user_id) or {})
+        differences = copy.deepcopy(await self._differences(user_id))
         if rule.get("default"):
             differences.setdefault("changed", {}).setdefault(f"{kind}/{rule_id}", {})[name] = value
         else:
