@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,8 @@ from chappe.homeserver.database.migrations import migrate
 from tests.support import Person, Server, test_config
 
 _numbers = itertools.count(1)
+hypothesis.settings.register_profile("chappe", deadline=None)  # times are for benchmarks, not for tests
+hypothesis.settings.load_profile("chappe")
 
 
 @pytest_asyncio.fixture(scope="session")

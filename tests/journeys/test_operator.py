@@ -69,6 +69,13 @@ async def test_an_operators_day(tmp_path: Path) -> None:
         status, output = await server.run("serve")
         assert status == 1 and "already runs" in output and str(server.process.pid) in output
         postgres = server.postgres_pid()
+        await maire.sync()
+        waiting = asyncio.create_task(maire.sync(timeout=60_000))
+        while "chappe_waiting_syncs 1.0" not in (await server.raw("GET", "/metrics"))[1].decode():
+            await asyncio.sleep(0.02)
+        server.process.terminate()
+        assert "next_batch" in await waiting  # a clean stop answers those who wait
+        assert await asyncio.wait_for(server.process.wait(), 30) == 0
     finally:
         await server.stop()
     assert server.process.returncode == 0 and not is_alive(postgres)
