@@ -18,7 +18,9 @@ JS = Path(__file__).parent / "js"
 
 
 async def _run(*command: str, cwd: Path = JS) -> str:
-    environment = {**os.environ, "PATH": f"{NODE_HOME / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{NODE_HOME / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    # --use-system-ca: behind a proxy with a certificate of its own, npm shall trust what the machine trusts
+    environment = {**os.environ, "PATH": path, "NODE_OPTIONS": "--use-system-ca"}
     process = await asyncio.create_subprocess_exec(
         *command, cwd=cwd, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

@@ -70,7 +70,7 @@ async def _serve(data: Path, config: Config) -> None:
         node = Homeserver(config, data, postgres.url if postgres else config.database or "")
         try:
             await node.start()
-            await _greet(node)
+            await _greet(node, data)
             # what exists now lives as long as the process: keep it out of every garbage collection
             gc.collect()
             gc.freeze()
@@ -85,13 +85,13 @@ async def _serve(data: Path, config: Config) -> None:
         lock.release()
 
 
-async def _greet(node: Homeserver) -> None:
+async def _greet(node: Homeserver, data: Path) -> None:
     addresses = ", ".join(listener.url for listener in node.listeners)
     lines = [f"Chappe serves {', '.join(node.domains.names())} at {addresses}"]
     token = await node.accounts.first_administrator_token()
     if token is not None and not node.config.registration.open:
         lines.append("No account exists yet. Create the first administrator with")
-        lines.append("    chappe admin user add NAME --admin")
+        lines.append(f"    chappe admin user add NAME --admin --data {data}")
         lines.append(f"or register in any Matrix client with the registration token {token}")
     print("\n".join(lines), flush=True)
 
