@@ -9,9 +9,55 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 KEEP_ALIVE = 75
+MAX_HEAD_BYTES = 65_536
+HEAD_SECONDS = 30
 SHUTDOWN_PATIENCE = 10
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with an end to its patience: a request's head may have 64 KiB, and 30 seconds to arrive."""
+
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._await_head()
+
+    def _await_head(self) -> None:
+        self._head_bytes = 0
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_timer is None and self._head_bytes == 0:
+            self._await_head()
+        super().data_received(data)
+        if self._head_timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._head_arrived()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._head_bytes = 0  # what comes next is a new head
+
+    def _head_arrived(self) -> None:
+        self._head_bytes = -1
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_arrived()
+        super().connection_lost(exc)
 
 
 class _Server(uvicorn.Server):
@@ -35,7 +81,7 @@ class Listener:
         self.address, self.port = address, self._socket.getsockname()[1]
         self.is_secure = certificate is not None
         config = uvicorn.Config(
-            application, log_config=None, access_log=False, lifespan="off", ws="none", http="httptools", loop="none",
+            application, log_config=None, access_log=False, lifespan="off", ws="none", http=BoundedProtocol, loop="none",
             server_header=False, proxy_headers=behind_proxy, forwarded_allow_ips="*" if behind_proxy else None,
             timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=SHUTDOWN_PATIENCE, ssl_certfile=certificate,
             ssl_keyfile=key, backlog=4096,
