@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -359,3 +361,34 @@ async def test_a_new_name_is_carried_into_rooms(server: Server, alice: Person, b
     assert (await alice.state(room, "m.room.member", bob.id))["displayname"] == "Bob Martin"
     event = joined(await alice.sync(), room)["timeline"]["events"][-1]
     assert event["unsigned"]["prev_content"]["membership"] == "join"
+
+
+async def test_rooms_leave_memory_and_come_back_unharmed(new_server: Callable[..., Awaitable[Server]]) -> None:
+    server = await new_server(live_rooms=3)
+    alice, bob = await server.person(), await server.person()
+    rooms = [await alice.create_room(preset="public_chat", name=str(n)) for n in range(12)]
+    for room in rooms:
+        await bob.join(room)
+    await bob.sync()
+    said: dict[str, list[str]] = {room: [] for room in rooms}
+
+    async def talk(person: Person, number: int) -> None:
+        choose = random.Random(number)
+        for n in range(40):
+            room = choose.choice(rooms)
+            text = f"{number} {n}"
+            if choose.random() < 0.2:
+                await alice.set_state(room, "m.room.topic", {"topic": text})
+            await person.say(room, text)
+            said[room].append(text)
+
+    await asyncio.gather(*(talk(person, number) for number, person in enumerate((alice, bob, alice, bob))))
+    assert len(server.node.rooms.live) <= 5
+    answer = await bob.sync(filter={"room": {"timeline": {"limit": 200}}})
+    for room in rooms:
+        history = bodies((await alice.messages(room, limit=500))["chunk"])
+        assert sorted(history) == sorted(said[room])
+        if said[room]:
+            assert sorted(bodies(joined(answer, room)["timeline"]["events"])) == sorted(said[room])
+        levels = await bob.state(room, "m.room.power_levels")
+        assert levels["ban"] == 50

@@ -175,6 +175,15 @@ async def test_filters(alice: Person, bob: Person) -> None:
     assert refused.value.status == 403
 
 
+async def test_only_the_fields_that_are_asked_for(alice: Person) -> None:
+    room = await alice.create_room()
+    await alice.say(room, "x")
+    wanted = json.dumps({"event_fields": ["type", "content.body"]})
+    section = joined(await alice.call("GET", "/sync", filter=wanted), room)
+    assert section["timeline"]["events"][-1] == {"type": "m.room.message", "content": {"body": "x"}}
+    assert all(e.keys() <= {"type", "content"} for e in section["state"]["events"])
+
+
 async def test_ones_own_transaction_id(alice: Person) -> None:
     room = await alice.create_room()
     phone = await alice.another_device()

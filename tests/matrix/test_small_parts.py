@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.filters import RoomEventFilter, matches_type, parse_filter, passes_event
+from chappe.homeserver.matrix.filters import RoomEventFilter, matches_type, only_fields, parse_filter, passes_event
 from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
 from chappe.homeserver.matrix.identifiers import (
     domain_of,
@@ -90,6 +90,12 @@ def test_room_filters() -> None:
     for bad in ({"room": 7}, {"room": {"timeline": {"limit": "x"}}}, {"presence": {"types": [7]}}):
         with pytest.raises(BadRequest):
             parse_filter(bad)
+
+
+def test_event_fields() -> None:
+    event = {"type": "x", "content": {"body": "b", "a.b": 1, "deep": {"er": 2, "x": 3}}, "sender": "@a:x"}
+    fields = ["type", "content.body", r"content.a\.b", "content.deep.er", "content.none", "type.x", "unsigned"]
+    assert only_fields(event, fields) == {"type": "x", "content": {"body": "b", "a.b": 1, "deep": {"er": 2}}}
 
 
 def test_history_visibility_by_table() -> None:

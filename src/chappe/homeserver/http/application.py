@@ -87,7 +87,7 @@ class Application:
         try:
             try:
                 if scope["method"] == "OPTIONS":
-                    response = Response(204, b"")
+                    response = Response(204, b"", headers=((b"access-control-max-age", b"86400"),))
                 else:
                     route = self._route(request)
                     response = _response(await self._answer(route, request))

@@ -56,6 +56,7 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 NO_FILTER = Filter()
+_ABSENT = object()
 
 
 def parse_filter(value: Any) -> Filter:
@@ -104,6 +105,23 @@ def is_open(f: RoomEventFilter) -> bool:
         f.not_types or f.not_senders or f.not_rooms or f.types is not None or f.senders is not None
         or f.rooms is not None or f.contains_url is not None or f.related_by_senders or f.related_by_rel_types
     )  # fmt: skip
+
+
+def only_fields(event: dict[str, Any], fields: list[str]) -> dict[str, Any]:
+    """`event_fields`: what is left of an event. A field is a path with dots; `\\.` is a dot within a key."""
+    result: dict[str, Any] = {}
+    for field in fields:
+        keys = [part.replace("\0", ".") for part in field.replace("\\.", "\0").split(".")]
+        source: Any = event
+        for key in keys:
+            source = source.get(key, _ABSENT) if type(source) is dict else _ABSENT
+        if source is _ABSENT:
+            continue
+        target = result
+        for key in keys[:-1]:
+            target = target.setdefault(key, {})
+        target[keys[-1]] = source
+    return result
 
 
 def passes_event(

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
+from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, only_fields, passes_event
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -201,9 +201,10 @@ class RoomSections:
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
         personal = any(m != "join" or (e.txn is not None and e.txn.startswith(mine)) for e, m in events)
         if personal:
-            return b",".join([_event_bytes(e, m, mine) for e, m in events])
-        if len(events) != len(timeline.all):  # a filter, or what others may see and the reader may not
-            return b",".join([e.for_joined() for e, _ in events])
+            return _join(context, [_event_bytes(e, m, mine) for e, m in events])
+        # a filter, or what others may see and the reader may not
+        if len(events) != len(timeline.all) or context.filter.event_fields is not None:
+            return _join(context, [e.for_joined() for e, _ in events])
         key = ("timeline", events[0][0].position, events[-1][0].position)
         chunk = room.shared.get(key)
         if chunk is None:
@@ -218,8 +219,9 @@ class RoomSections:
         context: SyncContext, room: LiveRoom, state: Sequence[RoomEvent], whole: bool, timeline: RoomTimeline
     ) -> bytes:
         event_filter = context.filter.room.state
-        if not whole or event_filter.lazy_load_members or not is_open(event_filter):
-            return b",".join([e.for_joined() for e in state])
+        mine = event_filter.lazy_load_members or not is_open(event_filter) or context.filter.event_fields is not None
+        if not whole or mine:
+            return _join(context, [e.for_joined() for e in state])
         # the same for every member who asks for everything
         key = ("state", context.upto if context.state_after else timeline.start, int(context.state_after is not None))
         chunk = room.shared.get(key)
@@ -257,12 +259,12 @@ class RoomSections:
             f = context.filter.room.state
             state = [e for e in state if passes_event(f, room.room_id, e.type, e.sender, e.get_content)]
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
-        chunk = b",".join([_event_bytes(e, m, mine) for e, m in timeline.events])
+        chunk = _join(context, [_event_bytes(e, m, mine) for e, m in timeline.events])
         name = (context.state_after or "state").encode()
         return b"".join((
             b'{"timeline":{"events":[', chunk, b'],"limited":', b"true" if timeline.limited else b"false",
             b',"prev_batch":"', position_token(timeline.start).encode(), b'"},"', name, b'":{"events":[',
-            b",".join([e.for_joined() for e in state]), b']},"account_data":{"events":[]}}',
+            _join(context, [e.for_joined() for e in state]), b']},"account_data":{"events":[]}}',
         ))  # fmt: skip
 
     # ------------------------------------------------------------------------------------ invitations and knocks
@@ -294,6 +296,13 @@ def heroes(room: LiveRoom, user_id: str) -> list[str]:
     present = [e for e in members if e.membership in ("join", "invite")]
     first = heapq.nsmallest(HEROES, present or members, key=lambda e: e.position)
     return [e.key[1] for e in first]
+
+
+def _join(context: SyncContext, events: list[bytes]) -> bytes:
+    fields = context.filter.event_fields
+    if fields is not None:
+        events = [orjson.dumps(only_fields(orjson.loads(event), fields)) for event in events]
+    return b",".join(events)
 
 
 def _event_bytes(event: RoomEvent, membership: str, mine: str) -> bytes:
