@@ -305,6 +305,24 @@ async def test_redaction(alice: Person, bob: Person) -> None:
     assert refused.value.status == 404
 
 
+async def test_redacting_state_leaves_what_the_room_needs(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat", room_version="11")
+    await bob.join(room)
+    levels = await alice.state(room, "m.room.power_levels")
+    event = await alice.set_state(
+        room, "m.room.power_levels", {**levels, "events_default": 10, "notifications": {"room": 0}}
+    )
+    name = await alice.set_state(room, "m.room.name", {"name": "secret"})
+    await alice.redact(room, event)
+    await alice.redact(room, name)
+    left = await alice.state(room, "m.room.power_levels")
+    assert "notifications" not in left and left["events_default"] == 10 and left["users"] == {alice.id: 100}
+    assert await alice.state(room, "m.room.name") == {}
+    with pytest.raises(Refused):
+        await bob.say(room, "too weak")
+    assert await alice.say(room, "strong enough")
+
+
 async def test_setting_the_same_state_again_changes_nothing(alice: Person) -> None:
     room = await alice.create_room()
     first = await alice.set_state(room, "m.room.topic", {"topic": "x"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -98,6 +99,38 @@ async def _until_signed_out(person: Person) -> None:
             return
         await asyncio.sleep(0.02)  # another process did it: it is heard within 0.3 s
     raise AssertionError("still signed in")
+
+
+def _peak_kb(server: ServedProcess) -> int:
+    return int(Path(f"/proc/{server.process.pid}/status").read_text().split("VmHWM:")[1].split()[0])
+
+
+async def test_large_files_pass_through_without_being_held(tmp_path: Path) -> None:
+    server = await ServedProcess(tmp_path / "data", "--dev").start()
+    try:
+        alice = await server.person()
+        headers = {"Authorization": f"Bearer {alice.token}"}
+        block = bytes(range(256)) * 4096
+
+        async def blocks() -> AsyncIterator[bytes]:
+            for _ in range(95):
+                yield block
+
+        before = _peak_kb(server)
+        async with server.session.post(
+            server.base + "/_matrix/media/v3/upload", data=blocks(), headers=headers
+        ) as answer:
+            uri = (await answer.json())["content_uri"][6:]
+        size = 0
+        async with server.session.get(
+            f"{server.base}/_matrix/client/v1/media/download/{uri}", headers=headers
+        ) as answer:
+            async for chunk in answer.content.iter_chunked(1 << 20):
+                size += len(chunk)
+        assert size == 95 * len(block)
+        assert _peak_kb(server) - before < 60_000  # of 97 MB, twice
+    finally:
+        await server.stop()
 
 
 async def test_several_listeners_with_tls(tmp_path: Path) -> None:

@@ -179,6 +179,8 @@ class GroupWriter:
                 raise
             except Exception as error:
                 log.exception("a batch of writes failed")
+                for lane in {w.lane for w in batch if w.lane}:
+                    lane.stale = True
                 _fail(batch, error)
                 again = []
             self._busy = False

@@ -177,6 +177,7 @@ class LiveRoom:
             self.complete_from, old.replaces = old.position, None
 
     def _redact(self, event_id: str, head: bytes, because: RoomEvent) -> None:
+        self._levels = None
         for event in {id(e): e for e in (*self.tail, *self.state.values()) if e.event_id == event_id}.values():
             event.set_head(head)
             event.redacted_because = because
