@@ -229,6 +229,7 @@ class Homeserver:
         await asyncio.gather(*(listener.stop() for listener in self.listeners))
         if self._tasks:
             self.typing.close()
+            self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
             with contextlib.suppress(TimeoutError):

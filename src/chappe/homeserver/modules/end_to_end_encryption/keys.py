@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
 
 MAX_KEY_ID = 255
+ANNOUNCE_AFTER = 0.02  # seconds
 CROSS_SIGNING_USAGES = {"master": "master", "self_signing": "self_signing", "user_signing": "user_signing"}
 
 
@@ -44,6 +46,7 @@ class DeviceKeys:
         self._store, self._writer = store, writer
         self._counts: dict[str, dict[str, tuple[dict[str, int], list[str]]]] = {}  # by user and device
         self._published = UserCache(clock, ("device_list", "account"), self._load_published)
+        self._claimed_from: set[str] = set()
         writer.register(*FRAGMENTS)
         clock.listen(self._heard)
 
@@ -123,14 +126,28 @@ class DeviceKeys:
         if missing:
             rows += await self._store.claim_fallback_keys(missing)
         result: dict[str, dict[str, dict[str, Any]]] = {}
-        write = Write()
         for row in rows:
             key_id = f"{row['algorithm']}:{row['key_id']}"
             result.setdefault(row["user_id"], {}).setdefault(row["device_id"], {})[key_id] = orjson.Fragment(row["key"])
-            write.touch_user(row["user_id"], "key_counts")
-        if write.users:
-            self._writer.announce(write)  # the keys are taken already; their owners learn of it when they can
+        self._tell_owners(result)
         return result
+
+    def _tell_owners(self, owners: Iterable[str]) -> None:
+        """The keys are taken already; their owners learn of it a moment later, those of many claims together."""
+        if not self._claimed_from:
+            asyncio.get_running_loop().call_later(ANNOUNCE_AFTER, self.announce_claims)
+        for user in owners:
+            self._counts.pop(user, None)
+            self._claimed_from.add(user)
+
+    def announce_claims(self) -> None:
+        """Wakes the owners of claimed keys; at the latest when the server stops."""
+        owners, self._claimed_from = self._claimed_from, set()
+        if owners:
+            write = Write()
+            for user in owners:
+                write.touch_user(user, "key_counts")
+            self._writer.announce(write)
 
     # ------------------------------------------------------------------------------------------------------- asking
 
