@@ -66,7 +66,7 @@ async def test_migrations_are_applied_once_and_guarded(new_database: Callable[[]
     await connection.execute("UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
     with pytest.raises(MigrationError, match="changed after it was applied"):
         await migrate(connection)
-    await connection.execute("UPDATE schema_migrations SET number = 999")
+    await connection.execute("UPDATE schema_migrations SET number = 999 WHERE number = 1")
     with pytest.raises(MigrationError, match="does not know"):
         await migrate(connection)
     await connection.close()

@@ -34,6 +34,7 @@ from chappe.homeserver.api.client.profile import Profile
 from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.receipts import ReceiptsApi
 from chappe.homeserver.api.client.registration import Registration
+from chappe.homeserver.api.client.relations import RelationsApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.rooms import RoomReads
 from chappe.homeserver.api.client.sync import Sync
@@ -52,12 +53,16 @@ from chappe.homeserver.modules.account_data import AccountData
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.key_backup import KeyBackup
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts import Receipts
+from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.store import RelationStore
+from chappe.homeserver.modules.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.modules.typing import Typing
 from chappe.homeserver.outbound.blob_store import BlobStore
@@ -107,6 +112,7 @@ class Homeserver:
             asyncio.create_task(self.clock.poll(), name="clock"),
             asyncio.create_task(self.jobs.run(), name="jobs"),
         ]
+        await self.rooms.fill_summaries()
         if serve:
             await self._listen()
 
@@ -149,7 +155,11 @@ class Homeserver:
         self.account_data = AccountData(database, self.writer)
         self.receipts = Receipts(database, self.writer)
         self.push_rules = PushRules(database, self.writer, self.clock)
-        self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock)
+        self.ignored_users = IgnoredUsers(database, self.clock)
+        self.rooms.visibility.ignored_by = self.ignored_users.of
+        self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
+        self.relations = Relations(RelationStore(database), self.rooms)
+        self.threads = ThreadSubscriptions(database, self.writer, self.rooms)
         self.to_device = ToDevice(database, self.writer, self.clock)
         self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
         blobs = BlobStore(config.media.location or str(self._data / "media"))
@@ -161,6 +171,7 @@ class Homeserver:
         self.typing = Typing(now_ms, self.notifier.room_changed)
         self.sync = SyncEngine(self.clock, self.rooms, self.notifier, SyncModules(
             self.account_data, self.receipts, self.typing, self.to_device, self.keys, self.push_rules, self.counts,
+            self.relations,
         ))  # fmt: skip
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
@@ -199,7 +210,8 @@ class Homeserver:
             Account(self.accounts, self.sessions, self.uia, self.deactivate_account),
             DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
             CreateRoom(self.creation), Membership(rooms, self.membership, self.aliases, self.limits), RoomSend(rooms),
-            RoomReads(rooms), Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)),
+            RoomReads(rooms, self.relations), RelationsApi(rooms, self.relations, self.threads),
+            Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)),
             AccountDataApi(self.account_data, self.push_rules), PushRulesApi(self.push_rules),
             ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)),
             Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)), ContentRepo(self.media),

@@ -15,10 +15,12 @@ from chappe.homeserver.matrix.event_auth import auth_event_keys, check_auth
 from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, room_id_of_create, seal
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.push_rules import PushContext, shared_verdict
+from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.signing import SigningKey
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, TreeEditor, name_to_int
+from chappe.homeserver.rooms.summary import NEWS, SHOWN, summary_row
 
 MAX_PREV_EVENTS = 20
 _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_rules", "m.room.history_visibility"))
@@ -35,7 +37,7 @@ class Redaction:
 
 @dataclass(slots=True)
 class Draft:
-    """An event as its author means it."""
+    """An event as its author means it. `thread`: the root of the thread that it belongs to, "" for the main timeline."""
 
     type: str
     sender: str
@@ -43,6 +45,7 @@ class Draft:
     state_key: str | None = None
     redacts: str | None = None
     redaction: Redaction | None = None
+    thread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,12 @@ class RoomWrite(Write):
         self.drafts, self.around = drafts, around
         self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
         self.aliases: list[tuple[str, str]] = []
+        self.published_in: str | None = None  # a new room: the domain in whose directory it is listed
         self.events: list[RoomEvent] = []
         self.used: list[str] = []
         self.redacted: list[tuple[str, bytes, RoomEvent]] = []
         self.root_after = EMPTY
+        self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
         self.revokes = False
         self._touched_room = False
         self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
@@ -78,7 +83,7 @@ class RoomWrite(Write):
     def build(self) -> None:
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
-        self._touched_room = False
+        self._touched_room, self.summary = False, None
         try:
             for index, draft in enumerate(self.drafts):
                 self._build_one(index, draft)
@@ -89,6 +94,9 @@ class RoomWrite(Write):
         self.positions = len(self.events)
         self.txn_result = self.events[-1].event_id
         self.root_after = self.lane.ahead_root
+        if any(d.state_key is not None and (d.type in SHOWN or d.type == "m.room.member") for d in self.drafts):
+            room = self.lane
+            self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
 
     def _build_one(self, index: int, draft: Draft) -> None:
         room, around = self.lane, self.around
@@ -102,10 +110,14 @@ class RoomWrite(Write):
             around.numbers[index], event_id, draft.type, draft.state_key, draft.sender, pdu["origin_server_ts"],
             pdu["depth"], head, name_to_int(room.ahead_root),
         )  # fmt: skip
-        event.txn = self.event_txn
+        event.txn, event.thread = self.event_txn, draft.thread
         self._touched_room = True
         if draft.state_key is not None:
             self._state(index, draft, event, pdu)
+        elif (relation := relation_of(draft.content)) is not None:
+            event.relates_to = relation.target
+            self._row("relations", index, event.nid, room.number, relation.target, relation.rel_type, draft.type,
+                      draft.sender, relation.key, event.ts, event_id)  # fmt: skip
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
             self._row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
@@ -162,6 +174,9 @@ class RoomWrite(Write):
 
     def _membership(self, index: int, draft: Draft, event: RoomEvent) -> None:
         target, membership = event.key[1], event.membership
+        before = event.replaces.membership if event.replaces else "leave"
+        self.lane.ahead_joined += (membership == "join") - (before == "join")
+        self.lane.ahead_invited += (membership == "invite") - (before == "invite")
         self._row("memberships", index, target, self.lane.number, membership, event.nid, draft.sender)
         self.touch_user(target, "membership")
         if membership in ("leave", "ban"):
@@ -182,34 +197,44 @@ class RoomWrite(Write):
             return
         for user in verdict.mentioned:
             if user != draft.sender and user in room.joined:
-                self._row("push_hits", index, user, room.number, not event.notify_total, not event.highlight_total)
+                self._row("push_hits", index, user, room.number, event.thread, not event.notify_total,
+                          not event.highlight_total)  # fmt: skip
                 self.touch_user(user, "mention")
 
     def _row(self, fragment: str, index: int, *values: Any) -> None:
         self._rows.append((fragment, index, values))
 
-    def fragment_rows(self, start: int, notify: int, highlight: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """The rows, once the batch is known: `start` positions and the totals of the batch come before this write."""
+    def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The rows, once the batch is known: `start` positions come before this write.
+
+        `totals`: by thread, what the batch adds to the thread's notifications and highlights so far; continued here.
+        """
         room = self.lane
         if room.is_new and self.drafts[0].type == "m.room.create":
-            yield "new_rooms", (room.number, room.room_id, room.version.id, room.published)
+            yield "new_rooms", (room.number, room.room_id, room.version.id)
+            if self.published_in is not None:
+                yield "published_rooms", (self.published_in, room.number)
         for alias, creator in self.aliases:
             yield "aliases", (alias, room.room_id, creator)
         for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):
-            notify, highlight = notify + event.notify_total, highlight + event.highlight_total
+            total = totals.setdefault(event.thread, [0, 0, 0])
+            total[0] += event.notify_total
+            total[1] += event.highlight_total
+            total[2] = start + index + 1
             yield "events", (
                 start + index + 1, event.nid, room.number, event.event_id, event.type, event.state_key, event.sender,
-                event.ts, event.depth, event.state_before, event.replaces.nid if event.replaces else None, notify,
-                highlight, event.txn, pdu,
+                event.ts, event.depth, event.state_before, event.replaces.nid if event.replaces else None, event.thread,
+                total[0], total[1], event.txn, pdu,
             )  # fmt: skip
         for fragment, index, values in self._rows:
-            if fragment == "memberships":
+            if fragment in ("memberships", "relations", "push_hits"):
                 yield fragment, (*values, start + index + 1)
-            elif fragment == "push_hits":
-                user, number, also_notify, also_highlight = values
-                yield fragment, (user, number, start + index + 1, also_notify, also_highlight)
             else:
                 yield fragment, values
+
+    def bump_offset(self) -> int:
+        """Of the last event that people would call news, counted from 1; 0 where there is none."""
+        return max((i for i, e in enumerate(self.events, 1) if e.type in NEWS), default=0)
 
 
 def identify_room(create: Draft, room: LiveRoom, around: Surroundings) -> str:

@@ -107,7 +107,7 @@ class RoomCreation:
         self, user_id: UserId, request: CreateRoomRequest, version: RoomVersion, drafts: list[Draft], alias: str | None
     ) -> str:
         random_id = f"!{secrets.token_urlsafe(15)}:{domain_of(user_id)}"
-        room = await self._rooms.new_room(random_id, version, request.visibility == "public")
+        room = await self._rooms.new_room(random_id, version)
         if request.visibility == "public":
             await self._rooms.policy.may_publish(user_id, room.room_id)
         around = self._rooms.surroundings_for(user_id)
@@ -117,6 +117,7 @@ class RoomCreation:
         def prepare(write: RoomWrite) -> None:
             write.around = replace(write.around, now_ms=around.now_ms)  # the create event's time is part of its hash
             write.aliases = [(alias, user_id)] if alias else []
+            write.published_in = domain_of(user_id) if request.visibility == "public" else None
 
         self._rooms.live.add(room)
         try:

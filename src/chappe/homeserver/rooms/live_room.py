@@ -8,6 +8,7 @@ Any surprise raises `generation`; whatever was built before is then built again 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,13 @@ from chappe.homeserver.rooms import store
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import EMPTY, TreeReader, children, int_to_name, name_to_int
+from chappe.homeserver.rooms.summary import NEWS
 
 if TYPE_CHECKING:
     from chappe.homeserver.rooms.create_event import RoomWrite
 
 TAIL_LENGTH = 64
+_incarnations = itertools.count(1)
 
 
 class LiveRoom:
@@ -41,13 +44,19 @@ class LiveRoom:
         self.at = 0  # loaded as of this position
         self.state: dict[StateKey, RoomEvent] = {}
         self.joined: dict[str, RoomEvent] = {}
-        self.invited = 0
+        self.invited = self.ahead_joined = self.ahead_invited = 0
         self.state_version = self.revoke_version = 0
         self.leaves: list[str] = []
         self.root = self.ahead_root = EMPTY
         self.depth = self.ahead_depth = 0
         self.notify_total = self.highlight_total = 0
-        self.published = False
+        self.bump_position = 0  # of the last event that people would call news
+        self.threads: dict[str, tuple[int, int]] = {}  # by root: notifications and highlights so far
+        self.threads_before: dict[
+            str, tuple[int, int]
+        ] = {}  # the same before the first event since the room was loaded
+        self.incarnation = next(_incarnations)  # of these counters: another one after each load
+        self.related: set[str] = set()  # of the events in the tail, those that others relate to (or did)
         self.nodes: dict[bytes, bytes] = {}
         self.chains = AuthChains()
         self._committed_next_num = 0
@@ -108,23 +117,29 @@ class LiveRoom:
         self.ahead = {}
         self.tips = list(self.leaves)
         self.ahead_root, self.ahead_depth = self.root, self.depth
+        self.ahead_joined, self.ahead_invited = len(self.joined), self.invited
         self.chains = AuthChains(dict(self._committed_bases), self._committed_next_num)
 
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
         mine: list[RoomWrite] = writes  # type: ignore[assignment]
-        notify, highlight = 0, 0
+        totals: dict[str, list[int]] = {"": [0, 0, 0]}
+        bump = 0
         for write, start in zip(mine, starts, strict=True):
-            yield from write.fragment_rows(start, notify, highlight)
-            notify += sum(e.notify_total for e in write.events)
-            highlight += sum(e.highlight_total for e in write.events)
+            yield from write.fragment_rows(start, totals)
+            bump = start + offset if (offset := write.bump_offset()) else bump
+        main = totals.pop("")
         used = dict.fromkeys(p for w in mine for p in w.used)
         last = mine[-1].events[-1]
         yield "lane", (
             self.number, -1 if self.is_new else self.state_version, self.revoke_version,
             sum(1 for w in mine for e in w.events if e.state_key is not None), sum(1 for w in mine if w.revokes),
-            " ".join(used), last.event_id, name_to_int(mine[-1].root_after), last.depth, notify, highlight,
-            starts[-1] + len(mine[-1].events),
+            " ".join(used), last.event_id, name_to_int(mine[-1].root_after), last.depth, main[0], main[1],
+            starts[-1] + len(mine[-1].events), bump,
         )  # fmt: skip
+        for root, (notify, highlight, offset) in totals.items():
+            yield "threads", (self.number, root, notify, highlight, offset)
+        if (summary := next((w.summary for w in reversed(mine) if w.summary is not None), None)) is not None:
+            yield "room_summaries", summary
         for base, chain in self.chains.take_new_bases():
             yield "auth_bases", (self.number, base, chain)
 
@@ -152,9 +167,11 @@ class LiveRoom:
 
     def _append(self, event: RoomEvent, position: int) -> None:
         event.position = self.last_position = position
-        self.notify_total += event.notify_total
-        self.highlight_total += event.highlight_total
-        event.notify_total, event.highlight_total = self.notify_total, self.highlight_total
+        self._add_totals(event)
+        if event.type in NEWS:
+            self.bump_position = position
+        if event.relates_to is not None:
+            self.related.add(event.relates_to)
         self._push(event)
         if event.state_key is None:
             return
@@ -170,10 +187,23 @@ class LiveRoom:
             else:
                 self.joined.pop(event.state_key, None)
 
+    def _add_totals(self, event: RoomEvent) -> None:
+        """From what the event adds to what there is with it, in its thread."""
+        if event.thread == "":
+            self.notify_total += event.notify_total
+            self.highlight_total += event.highlight_total
+            event.notify_total, event.highlight_total = self.notify_total, self.highlight_total
+        else:
+            notify, highlight = self.threads.get(event.thread, (0, 0))
+            self.threads_before.setdefault(event.thread, (notify, highlight))
+            event.notify_total, event.highlight_total = notify + event.notify_total, highlight + event.highlight_total
+            self.threads[event.thread] = event.notify_total, event.highlight_total
+
     def _push(self, event: RoomEvent) -> None:
         self.tail.append(event)
         if len(self.tail) > TAIL_LENGTH:
             old = self.tail.popleft()
+            self.related.discard(old.event_id)
             self.complete_from, old.replaces = old.position, None
 
     def _redact(self, event_id: str, head: bytes, because: RoomEvent) -> None:
@@ -220,7 +250,9 @@ class LiveRoom:
         self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
         self.leaves, self.root, self.depth = list(row["leaves"]), int_to_name(row["root"]), row["depth"]
         self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
-        self.last_position, self.published = row["last_position"], row["published"]
+        self.last_position, self.bump_position = row["last_position"], row["bump_position"]
+        self.threads, self.threads_before, self.related = s.threads, {}, s.related
+        self.incarnation = next(_incarnations)
         self.state, self.nodes, self.is_new = s.state, s.nodes, False
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}
@@ -242,6 +274,8 @@ class _Snapshot:
     tail: list[RoomEvent]
     bases: dict[int, BitMap]
     next_num: int
+    threads: dict[str, tuple[int, int]]
+    related: set[str]
 
     @classmethod
     async def read(cls, connection: Any, room: LiveRoom) -> _Snapshot | None:
@@ -263,6 +297,10 @@ class _Snapshot:
         self.next_num = await connection.fetchval(store.SNAPSHOT_NUMBER, room.number)
         tail = await connection.fetch(store.SNAPSHOT_TAIL, room.number, TAIL_LENGTH)
         self.tail = [by_number.get(r["nid"]) or event_of_row(r, room.room_id, room.version) for r in reversed(tail)]
+        threads = await connection.fetch(store.SNAPSHOT_THREADS, room.number)
+        self.threads = {r["root"]: (r["notify_total"], r["highlight_total"]) for r in threads}
+        related = await connection.fetch(store.SNAPSHOT_RELATED, [e.event_id for e in self.tail])
+        self.related = {r["target"] for r in related}
         await attach_context(
             connection.fetch, room, [*tail, *(r for r in rows if r["redacted_by"])], [*self.tail, *self.state.values()]
         )

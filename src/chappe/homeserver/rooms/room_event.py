@@ -8,6 +8,7 @@ import orjson
 
 from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.matrix.events import client_event_head
+from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.auth_chains import ChainRow
 
@@ -17,7 +18,7 @@ class RoomEvent:
 
     __slots__ = (
         "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "nid", "notify_total", "position",
-        "redacted_because", "replaces", "sender", "state_before", "state_key", "ts", "txn", "type",
+        "redacted_because", "relates_to", "replaces", "sender", "state_before", "state_key", "thread", "ts", "txn", "type",
     )  # fmt: skip
 
     def __init__(
@@ -27,6 +28,8 @@ class RoomEvent:
         self.nid, self.event_id, self.type, self.state_key, self.sender = nid, event_id, event_type, state_key, sender
         self.ts, self.depth, self.head, self.state_before = ts, depth, head, state_before
         self.position = self.notify_total = self.highlight_total = 0
+        self.thread = ""  # the root of its thread; "" is the main timeline, and the totals are those of the thread
+        self.relates_to: str | None = None  # the event that a relation of this one points to
         self.txn: str | None = None  # "user|device|…|transaction id" of its sender
         self.chain: ChainRow | None = None
         self.replaces: RoomEvent | None = None
@@ -61,8 +64,11 @@ class RoomEvent:
         """After a redaction."""
         self.head, self._content, self._joined = head, None, None
 
-    def unsigned(self, membership: str, transaction_id: str | None = None) -> dict[str, Any]:
-        """What readers get beside the event. `membership`: the reader's at the event."""
+    def unsigned(
+        self, membership: str, transaction_id: str | None = None, relations: bytes | None = None
+    ) -> dict[str, Any]:
+        """What readers get beside the event. `membership`: the reader's at the event; `relations`: what relates to it,
+        as this reader sees it."""
         result: dict[str, Any] = {"membership": membership}
         if transaction_id is not None:
             result["transaction_id"] = transaction_id
@@ -72,6 +78,8 @@ class RoomEvent:
             result["prev_sender"] = self.replaces.sender
         if self.redacted_because is not None:
             result["redacted_because"] = orjson.Fragment(self.redacted_because.head + b"}")
+        elif relations is not None:
+            result["m.relations"] = orjson.Fragment(relations)
         return result
 
     def for_joined(self) -> bytes:
@@ -80,8 +88,8 @@ class RoomEvent:
             self._joined = self.for_reader("join")
         return self._joined
 
-    def for_reader(self, membership: str, transaction_id: str | None = None) -> bytes:
-        return self.head + b',"unsigned":' + orjson.dumps(self.unsigned(membership, transaction_id)) + b"}"
+    def for_reader(self, membership: str, transaction_id: str | None = None, relations: bytes | None = None) -> bytes:
+        return self.head + b',"unsigned":' + orjson.dumps(self.unsigned(membership, transaction_id, relations)) + b"}"
 
     def stripped(self) -> bytes:
         """Stripped state, for invitations and knocks."""
@@ -97,6 +105,8 @@ def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
         row["nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["ts"], row["depth"], head,
         row["state_before"],
     )  # fmt: skip
-    event.position, event.txn = row["position"], row["txn"]
+    event.position, event.txn, event.thread = row["position"], row["txn"], row["thread"]
+    if event.state_key is None and b'"m.relates_to"' in head and (relation := relation_of(event.content)) is not None:
+        event.relates_to = relation.target
     event.notify_total, event.highlight_total = row["notify_total"], row["highlight_total"]
     return event

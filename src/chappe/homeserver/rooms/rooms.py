@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.database.group_writer import GroupWriter
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.events import check_content, client_event_head
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, Surroundings
@@ -26,6 +27,7 @@ from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
 from chappe.homeserver.rooms.store import FRAGMENTS, RoomStore
+from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 
@@ -113,6 +115,7 @@ class Rooms:
     async def _submit(
         self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None
     ) -> str:
+        await self._relate(room, drafts, txn)
         numbers = await self._numbers.take(len(drafts))
         around = Surroundings(
             self.key_hash, self._domains.signing_key(domain_of(drafts[0].sender)), self.now_ms(), numbers,
@@ -136,6 +139,41 @@ class Rooms:
         finally:
             room.pending -= 1
         return known if known is not None else write.events[-1].event_id
+
+    async def _relate(self, room: LiveRoom, drafts: list[Draft], txn: str | None) -> None:
+        """Finds the threads that drafts belong to; nothing is read where the related event is in the tail."""
+        for draft in drafts:
+            relation = relation_of(draft.content) if draft.state_key is None else None
+            if relation is None:
+                continue
+            if relation.rel_type == THREAD:
+                if relation.target not in room.threads:
+                    _, related = await self._thread_of(room, relation.target)
+                    if related:
+                        raise BadRequest(
+                            "A thread cannot begin at an event that is itself related to another", "M_UNKNOWN"
+                        )
+                draft.thread = relation.target
+                continue
+            draft.thread, _ = await self._thread_of(room, relation.target)
+            if relation.rel_type == ANNOTATION and relation.key is not None:
+                if await self.store.annotated(relation.target, draft.sender, draft.type, relation.key):
+                    if txn is None or await self.store.sent(txn) is None:
+                        raise BadRequest("You have reacted like this already", "M_DUPLICATE_ANNOTATION")
+
+    async def _thread_of(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
+        for event in reversed(room.tail):
+            if event.event_id == event_id:
+                return event.thread, event.relates_to is not None
+        return (await self.store.threads_of(room.number, [event_id])).get(event_id, ("", False))
+
+    async def fill_summaries(self) -> None:
+        """For rooms from before summaries were kept: once, at start."""
+        for number in await self.store.without_summary():
+            room = await self.live.by_number(number)
+            write = Write()
+            write.add("room_summaries", *summary_row(number, room.get, len(room.joined), room.invited))
+            await self._writer.submit(write)
 
     async def send(
         self, user_id: UserId, room_id: str, event_type: str, content: dict[str, Any], txn: str | None,
@@ -193,10 +231,10 @@ class Rooms:
         draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
         return await self.submit(room, [draft], txn)
 
-    async def new_room(self, room_id: str, version: Any, published: bool) -> LiveRoom:
+    async def new_room(self, room_id: str, version: Any) -> LiveRoom:
         """A room that does not exist yet: its first write creates it."""
         room = LiveRoom(await self.store.next_room_number(), room_id, version, self.store.database)
-        room.is_new, room.stale, room.published = True, False, published
+        room.is_new, room.stale = True, False
         return room
 
     def surroundings_for(self, sender: str) -> Surroundings:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 
 EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
-    e.replaces, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.json"""
+    e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.json"""
 
 # Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.
 FRAGMENTS = (
@@ -16,7 +17,7 @@ FRAGMENTS = (
         "lane",
         (("room", "bigint"), ("state_version", "bigint"), ("revoke_version", "bigint"), ("state_bump", "int"),
          ("revoke_bump", "int"), ("used", "text"), ("leaf", "text"), ("root", "bigint"), ("depth", "bigint"),
-         ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int")),
+         ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int"), ("bump_offset", "int")),
         """
         FOR r IN SELECT * FROM unnest(lane_rows) LOOP
             CONTINUE WHEN r.state_version < 0;  -- a new room
@@ -29,24 +30,28 @@ FRAGMENTS = (
     ),
     Fragment(
         "new_rooms",
-        (("room", "bigint"), ("room_id", "text"), ("version", "text"), ("published", "boolean")),
+        (("room", "bigint"), ("room_id", "text"), ("version", "text")),
         """
         INSERT INTO rooms (room_nid, room_id, version, state_version, revoke_version, leaves, root, depth, notify_total,
-                           highlight_total, last_position, published)
-        SELECT n.room, n.room_id, n.version, 0, 0, '{}', 0, 0, 0, 0, 0, n.published
+                           highlight_total, last_position)
+        SELECT n.room, n.room_id, n.version, 0, 0, '{}', 0, 0, 0, 0, 0
           FROM unnest(new_rooms_rows) n WHERE n._lane <> ALL (bad);""",
     ),
     Fragment(
         "events",
         (("at", "int"), ("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"),
          ("state_key", "text"), ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"),
-         ("replaces", "bigint"), ("notify", "int"), ("highlight", "int"), ("txn", "text"), ("json", "bytea")),
+         ("replaces", "bigint"), ("thread", "text"), ("notify", "int"), ("highlight", "int"), ("txn", "text"), ("json", "bytea")),
         """
         INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
-                            notify_total, highlight_total, txn, json)
+                            thread, notify_total, highlight_total, txn, json)
         SELECT e.nid, since + e.at, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
-               e.replaces, e.notify + (SELECT r.notify_total FROM rooms r WHERE r.room_nid = e.room),
-               e.highlight + (SELECT r.highlight_total FROM rooms r WHERE r.room_nid = e.room), e.txn, e.json
+               e.replaces, e.thread,
+               e.notify + CASE WHEN e.thread = '' THEN (SELECT r.notify_total FROM rooms r WHERE r.room_nid = e.room)
+                   ELSE coalesce((SELECT t.notify_total FROM threads t WHERE t.room_nid = e.room AND t.root = e.thread), 0) END,
+               e.highlight + CASE WHEN e.thread = '' THEN (SELECT r.highlight_total FROM rooms r WHERE r.room_nid = e.room)
+                   ELSE coalesce((SELECT t.highlight_total FROM threads t WHERE t.room_nid = e.room AND t.root = e.thread), 0) END,
+               e.txn, e.json
           FROM unnest(events_rows) e WHERE e._lane <> ALL (bad);
         FOR r IN SELECT * FROM unnest(lane_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -56,9 +61,29 @@ FRAGMENTS = (
                     ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(string_to_array(r.used, ' '))) || r.leaf END,
                 root = CASE WHEN r.state_bump > 0 THEN r.root ELSE o.root END,
                 depth = greatest(o.depth, r.depth), notify_total = o.notify_total + r.notify_bump,
-                highlight_total = o.highlight_total + r.highlight_bump, last_position = since + r.last_offset
+                highlight_total = o.highlight_total + r.highlight_bump, last_position = since + r.last_offset,
+                bump_position = CASE WHEN r.bump_offset > 0 THEN since + r.bump_offset ELSE o.bump_position END
               WHERE o.room_nid = r.room;
         END LOOP;""",
+    ),
+    Fragment(
+        "threads",
+        (("room", "bigint"), ("root", "text"), ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int")),
+        """
+        FOR r IN SELECT * FROM unnest(threads_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            INSERT INTO threads AS t VALUES (r.room, r.root, r.notify_bump, r.highlight_bump, since + r.last_offset)
+            ON CONFLICT (room_nid, root) DO UPDATE SET notify_total = t.notify_total + excluded.notify_total,
+                highlight_total = t.highlight_total + excluded.highlight_total, latest = excluded.latest;
+        END LOOP;""",
+    ),
+    Fragment(
+        "relations",
+        (("nid", "bigint"), ("room", "bigint"), ("target", "text"), ("rel_type", "text"), ("type", "text"),
+         ("sender", "text"), ("key", "text"), ("ts", "bigint"), ("event_id", "text"), ("at", "int")),
+        """
+        INSERT INTO relations SELECT x.nid, x.room, x.target, x.rel_type, x.type, x.sender, x.key, x.ts, x.event_id, since + x.at
+          FROM unnest(relations_rows) x WHERE x._lane <> ALL (bad);""",
     ),
     Fragment(
         "state_packs", (("pack", "bigint"), ("room", "bigint"), ("data", "bytea")),
@@ -106,14 +131,20 @@ FRAGMENTS = (
             CONTINUE WHEN r._lane = ANY (bad);
             UPDATE events SET redacted_by = r.redacted_by, json = r.json
              WHERE event_id = r.event_id;
+            DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;
+            DELETE FROM relations x USING events e WHERE e.event_id = r.event_id AND x.nid = e.nid;
+            UPDATE threads t SET latest = coalesce((SELECT max(x.position) FROM relations x
+                                                     WHERE x.target = t.root AND x.rel_type = 'm.thread'), 0)
+              FROM events e WHERE e.event_id = r.event_id AND e.thread <> '' AND t.room_nid = e.room_nid AND t.root = e.thread;
         END LOOP;""",
     ),
     Fragment(
         "push_hits",
-        (("who", "text"), ("room", "bigint"), ("at", "int"), ("notify", "boolean"), ("highlight", "boolean")),
+        (("who", "text"), ("room", "bigint"), ("thread", "text"), ("notify", "boolean"), ("highlight", "boolean"),
+         ("at", "int")),
         """
-        INSERT INTO push_hits (user_id, room_nid, position, notify, highlight)
-        SELECT h.who, h.room, since + h.at, h.notify, h.highlight
+        INSERT INTO push_hits (user_id, room_nid, thread, position, notify, highlight)
+        SELECT h.who, h.room, h.thread, since + h.at, h.notify, h.highlight
           FROM unnest(push_hits_rows) h WHERE h._lane <> ALL (bad);""",
     ),
     Fragment(
@@ -122,6 +153,13 @@ FRAGMENTS = (
         INSERT INTO room_aliases (alias, room_id, creator) SELECT a.alias, a.room_id, a.creator
           FROM unnest(aliases_rows) a WHERE a._lane <> ALL (bad);""",
     ),
+    Fragment(
+        "published_rooms", (("server_name", "text"), ("room", "bigint")),
+        """
+        INSERT INTO published_rooms (server_name, room_nid) SELECT p.server_name, p.room
+          FROM unnest(published_rooms_rows) p WHERE p._lane <> ALL (bad);""",
+    ),
+    SUMMARY,
 )  # fmt: skip
 
 
@@ -214,6 +252,30 @@ class RoomStore:
         )
         return {row["room_nid"]: row["last_position"] for row in rows}
 
+    async def threads_of(self, room: int, event_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        """By event: the thread that it belongs to, and whether it is itself related to another."""
+        rows = await self.database.fetch(
+            """SELECT e.event_id, e.thread, EXISTS (SELECT 1 FROM relations x WHERE x.nid = e.nid) AS related
+                 FROM events e WHERE e.room_nid = $1 AND e.event_id = ANY($2::text[])""",
+            room, list(event_ids),
+        )  # fmt: skip
+        return {row["event_id"]: (row["thread"], row["related"]) for row in rows}
+
+    async def annotated(self, target: str, sender: str, event_type: str, key: str) -> bool:
+        """Whether somebody has put this annotation on an event already."""
+        return bool(await self.database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM relations WHERE target = $1 AND sender = $2 AND rel_type = 'm.annotation'
+                AND type = $3 AND key = $4)""",
+            target, sender, event_type, key,
+        ))  # fmt: skip
+
+    async def without_summary(self) -> list[int]:
+        """Rooms from before summaries were kept."""
+        rows = await self.database.fetch(
+            "SELECT room_nid FROM rooms r WHERE NOT EXISTS (SELECT 1 FROM room_summaries s WHERE s.room_nid = r.room_nid)"
+        )
+        return [row["room_nid"] for row in rows]
+
     async def prune(self, keep_positions_after: int) -> None:
         """Forgets transaction ids and commit headers that nobody asks for any more. Two statements."""
         await self.database.execute("DELETE FROM sent WHERE upto < $1", keep_positions_after)
@@ -227,6 +289,8 @@ SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint
 SNAPSHOT_STATE = f"""SELECT {EVENT_COLUMNS}, a.num, a.base, a.rest FROM events e
     LEFT JOIN auth_events a ON a.event_nid = e.nid WHERE e.nid = ANY($1::bigint[])"""
 SNAPSHOT_TAIL = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 ORDER BY e.position DESC LIMIT $2"
+SNAPSHOT_THREADS = "SELECT root, notify_total, highlight_total FROM threads WHERE room_nid = $1"
+SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])"
 SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"
 SNAPSHOT_NUMBER = "SELECT coalesce(max(num) + 1, 0) FROM auth_events WHERE room_nid = $1"
 SNAPSHOT_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])"

@@ -5,7 +5,7 @@ Sync, messages, context, single events, search and federation all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
@@ -21,9 +21,17 @@ VISIBILITY_KEY = ("m.room.history_visibility", "")
 Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it
 
 
+IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
+
+
+async def _nobody(_: str) -> frozenset[str]:
+    return frozenset()
+
+
 class Visibility:
     def __init__(self, store: RoomStore, trees: TreeReader, key_hash: KeyHash, memberships: Memberships) -> None:
         self._store, self._trees, self._key_hash, self._memberships = store, trees, key_hash, memberships
+        self.ignored_by: IgnoredBy = _nobody  # whose events, state apart, a reader does not want to see
 
     async def require_reader(self, user_id: str, room: LiveRoom) -> Membership | None:
         """The reader's membership, None for one who may only peek. Raises Forbidden for those who may not read at all."""
@@ -38,6 +46,8 @@ class Visibility:
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """Those of a room's events that the user may see, with the user's membership at each."""
+        if ignored := await self.ignored_by(user_id):
+            events = [e for e in events if e.sender not in ignored or e.state_key is not None]
         mine = (await self._memberships.of(user_id)).get(room.number)
         since = mine.joined_since if mine and mine.membership == "join" else None
         if since is not None and all(event.position >= since for event in events):

@@ -15,9 +15,10 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes, passes_room
 from chappe.homeserver.modules.account_data import GLOBAL, AccountData
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
-from chappe.homeserver.modules.push.counts import UnreadCounts
+from chappe.homeserver.modules.push.counts import RoomCounts, UnreadCounts
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts import Receipts, receipt_content
+from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.modules.typing import Typing
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -53,12 +54,13 @@ class SyncModules:
     keys: DeviceKeys
     push_rules: PushRules
     counts: UnreadCounts
+    relations: Relations
 
 
 class SyncEngine:
     def __init__(self, clock: Clock, rooms: Rooms, notifier: Notifier, modules: SyncModules) -> None:
         self._clock, self._rooms, self._notifier, self._modules = clock, rooms, notifier, modules
-        self._sections = RoomSections(rooms)
+        self._sections = RoomSections(rooms, modules.relations)
         self._lazy = LazyMembers()
         self._device_lists = DeviceLists(rooms, modules.keys)
 
@@ -201,14 +203,14 @@ class SyncEngine:
         return sections
 
     @staticmethod
-    def _counts(context: SyncContext, room: LiveRoom, counts: dict[int, tuple[int, int]]) -> tuple[int, int] | None:
+    def _counts(context: SyncContext, room: LiveRoom, counts: dict[int, RoomCounts]) -> RoomCounts | None:
         """In the same answer as the event or receipt that changes them."""
         relevant = (
             context.since is None
             or context.full_state
             or any(context.changes.touches(room.number, kind) for kind in ("events", "receipts", "private_receipts"))
         )
-        return counts.get(room.number, (0, 0)) if relevant else None
+        return counts.get(room.number) if relevant else None
 
     async def _ephemeral(
         self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]]

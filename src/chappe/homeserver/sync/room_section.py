@@ -15,6 +15,8 @@ import orjson
 
 from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, only_fields, passes_event
+from chappe.homeserver.modules.push.counts import RoomCounts
+from chappe.homeserver.modules.relations import Relations, present_event
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -45,12 +47,12 @@ class Extras:
 
     account_data: list[bytes]
     ephemeral: list[bytes]
-    counts: tuple[int, int] | None
+    counts: RoomCounts | None
 
 
 class RoomSections:
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, rooms: Rooms, relations: Relations) -> None:
+        self._rooms, self._relations = rooms, relations
 
     # ------------------------------------------------------------------------------------------------ joined rooms
 
@@ -83,15 +85,14 @@ class RoomSections:
             or any(e.type == "m.room.member" for e in state)
         )
         summary = orjson.dumps(self._summary(room, context.user_id)) if member_news else b"{}"
-        notify, highlight = extras.counts or (0, 0)
-        unread = b'{"notification_count":%d,"highlight_count":%d}' % (notify, highlight) if extras.counts else b"{}"
+        unread, by_thread = _unread(extras.counts, context.filter.room.timeline.unread_thread_notifications)
         return b"".join((
-            b'{"timeline":', self._timeline_bytes(context, room, timeline, membership),
+            b'{"timeline":', await self._timeline_bytes(context, room, timeline),
             b',"', (context.state_after or "state").encode(),
             b'":{"events":[', self._state_bytes(context, room, state, whole, timeline),
             b']},"account_data":{"events":[', b",".join(extras.account_data),
             b']},"ephemeral":{"events":[', b",".join(extras.ephemeral),
-            b']},"unread_notifications":', unread, b',"summary":', summary, b"}",
+            b']},"unread_notifications":', unread, by_thread, b',"summary":', summary, b"}",
         ))  # fmt: skip
 
     async def _timeline(
@@ -185,26 +186,26 @@ class RoomSections:
 
     # ------------------------------------------------------------------------------------------------------- bytes
 
-    def _timeline_bytes(
-        self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline, membership: Membership
-    ) -> bytes:
-        chunk = self._events_bytes(context, room, timeline)
+    async def _timeline_bytes(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline) -> bytes:
+        chunk = await self._events_bytes(context, room, timeline)
         prev = position_token(timeline.start)
         return b'{"events":[%b],"limited":%b,"prev_batch":"%b"}' % (
             chunk, b"true" if timeline.limited else b"false", prev.encode(),
         )  # fmt: skip
 
-    def _events_bytes(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline) -> bytes:
+    async def _events_bytes(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline) -> bytes:
         events = timeline.events
         if not events:
             return b""
+        bundles: dict[str, bytes] = {}
+        if timeline.limited or context.since is None:  # a client that saw every event knows what relates to what
+            bundles = await self._relations.bundles(context.user_id, room, [e for e, _ in events])
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
         personal = any(m != "join" or (e.txn is not None and e.txn.startswith(mine)) for e, m in events)
-        if personal:
-            return _join(context, [_event_bytes(e, m, mine) for e, m in events])
         # a filter, or what others may see and the reader may not
-        if len(events) != len(timeline.all) or context.filter.event_fields is not None:
-            return _join(context, [e.for_joined() for e, _ in events])
+        partial = len(events) != len(timeline.all) or context.filter.event_fields is not None
+        if personal or partial or bundles:
+            return _join(context, [present_event(e, m, mine, bundles.get(e.event_id)) for e, m in events])
         key = ("timeline", events[0][0].position, events[-1][0].position)
         chunk = room.shared.get(key)
         if chunk is None:
@@ -259,7 +260,7 @@ class RoomSections:
             f = context.filter.room.state
             state = [e for e in state if passes_event(f, room.room_id, e.type, e.sender, e.get_content)]
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
-        chunk = _join(context, [_event_bytes(e, m, mine) for e, m in timeline.events])
+        chunk = _join(context, [present_event(e, m, mine, None) for e, m in timeline.events])
         name = (context.state_after or "state").encode()
         return b"".join((
             b'{"timeline":{"events":[', chunk, b'],"limited":', b"true" if timeline.limited else b"false",
@@ -290,6 +291,18 @@ _STRIPPED = (
 )  # fmt: skip
 
 
+def _unread(counts: RoomCounts | None, by_thread: bool) -> tuple[bytes, bytes]:
+    """`unread_notifications`, and `unread_thread_notifications` with its key where the client asked for it."""
+    if counts is None:
+        return b"{}", b""
+    notify, highlight = counts.main if by_thread else counts.total
+    unread = b'{"notification_count":%d,"highlight_count":%d}' % (notify, highlight)
+    if not by_thread:
+        return unread, b""
+    threads = {root: {"notification_count": n, "highlight_count": h} for root, (n, h) in counts.threads.items()}
+    return unread, b',"unread_thread_notifications":' + orjson.dumps(threads)
+
+
 def heroes(room: LiveRoom, user_id: str) -> list[str]:
     """The first five joined or invited, by arrival, without oneself; the left and banned only if nobody else remains."""
     members = [e for k, e in room.state.items() if k[0] == "m.room.member" and k[1] != user_id]
@@ -303,9 +316,3 @@ def _join(context: SyncContext, events: list[bytes]) -> bytes:
     if fields is not None:
         events = [orjson.dumps(only_fields(orjson.loads(event), fields)) for event in events]
     return b",".join(events)
-
-
-def _event_bytes(event: RoomEvent, membership: str, mine: str) -> bytes:
-    if event.txn is not None and event.txn.startswith(mine):
-        return event.for_reader(membership, event.txn.rsplit("\x1f", 1)[1])
-    return event.for_joined() if membership == "join" else event.for_reader(membership)

@@ -9,6 +9,7 @@ from chappe.homeserver.matrix.errors import BadRequest
 
 _TOKEN = re.compile(r"s([0-9]{1,18})_([0-9]{1,18})_([0-9]{1,18})_([0-9a-f]{1,16})")
 _POSITION = re.compile(r"t([0-9]{1,18})")
+_SLIDING = re.compile(r"p[0-9]{1,18}_([0-9]{1,18})_[0-9a-f]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ def position_token(position: int) -> str:
 
 
 def parse_position(text: str) -> int:
-    """The position in either kind of token. Raises M_INVALID_PARAM."""
-    match = _POSITION.fullmatch(text)
+    """The position in any kind of token. Raises M_INVALID_PARAM."""
+    match = _POSITION.fullmatch(text) or _SLIDING.fullmatch(text)
     return int(match[1]) if match else parse_sync_token(text).position
+
+
+def optional_position(text: str | None) -> int | None:
+    """The same for what clients may leave out, or leave empty."""
+    return parse_position(text) if text else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -13,11 +13,12 @@ from chappe.homeserver.matrix.canonical_json import parse_json
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, parse_room_event_filter, passes_event
 from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
+from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
-from chappe.homeserver.sync.token import parse_position, position_token
+from chappe.homeserver.sync.token import optional_position, position_token
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
 MAX_PAGE = 1000
@@ -25,11 +26,15 @@ MEMBERSHIPS = ("join", "invite", "leave", "ban", "knock")
 
 
 class RoomReads:
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, rooms: Rooms, relations: Relations) -> None:
+        self._rooms, self._relations = rooms, relations
 
     async def _room(self, request: Request) -> LiveRoom:
         return await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
+
+    async def _events(self, request: Request, room: LiveRoom, events: Sequence[Seen]) -> bytes:
+        chunk = await self._relations.present(request.user_id, request.requester.device_id, room, events)
+        return b",".join(chunk)
 
     # ----------------------------------------------------------------------------------------------------- timeline
 
@@ -37,13 +42,13 @@ class RoomReads:
     async def messages(self, request: Request) -> Answer:
         backwards = request.query_choice("dir", ("b", "f"), None) == "b"
         limit = request.query_int("limit", 10, 1, MAX_PAGE)
-        start, stop = _position(request, "from"), _position(request, "to")
+        start, stop = optional_position(request.query("from")), optional_position(request.query("to"))
         event_filter = _filter(request)
         room = await self._room(request)
         page = await self._rooms.timeline.page(request.user_id, room, start, stop, backwards, limit, event_filter)
         parts = [
             b'{"chunk":[',
-            _events(request, page.events),
+            await self._events(request, room, page.events),
             b'],"start":"',
             position_token(page.start).encode(),
             b'"',
@@ -82,9 +87,9 @@ class RoomReads:
         last = after.events[-1][0].position if after and after.events else event.position
         first = before.end if before and before.end is not None else event.position - 1
         return b"".join((
-            b'{"event":', _events(request, [(event, membership)]),
-            b',"events_before":[', _events(request, before.events if before else []),
-            b'],"events_after":[', _events(request, after.events if after else []),
+            b'{"event":', await self._events(request, room, [(event, membership)]),
+            b',"events_before":[', await self._events(request, room, before.events if before else []),
+            b'],"events_after":[', await self._events(request, room, after.events if after else []),
             b'],"state":[', b",".join(e.for_joined() for e in shown),
             b'],"start":"', position_token(first).encode(), b'","end":"', position_token(last).encode(), b'"}',
         ))  # fmt: skip
@@ -93,7 +98,7 @@ class RoomReads:
     async def event(self, request: Request) -> Answer:
         event_id, room_id = parse_event_id(request.params["eventId"]), parse_room_id(request.params["roomId"])
         room = await self._rooms.require(room_id)
-        return _events(request, [await self._rooms.timeline.event(request.user_id, room, event_id)])
+        return await self._events(request, room, [await self._rooms.timeline.event(request.user_id, room, event_id)])
 
     # -------------------------------------------------------------------------------------------------------- state
 
@@ -119,7 +124,7 @@ class RoomReads:
     async def members(self, request: Request) -> Answer:
         wanted = _memberships(request, "membership") or set(MEMBERSHIPS)
         wanted -= _memberships(request, "not_membership")
-        position = _position(request, "at")
+        position = optional_position(request.query("at"))
         room = await self._room(request)
         state = await self._rooms.timeline.state_at(request.user_id, room, position)
         everybody = len(wanted) == len(MEMBERSHIPS)
@@ -135,20 +140,6 @@ class RoomReads:
 def _profile(content: dict[str, Any]) -> dict[str, Any]:
     names = {"display_name": content.get("displayname"), "avatar_url": content.get("avatar_url")}
     return {key: value for key, value in names.items() if type(value) is str}
-
-
-def _events(request: Request, events: Iterable[Seen]) -> bytes:
-    """Client events, each with the reader's membership at it, and the transaction id if this device sent it."""
-    mine = f"{request.user_id}\x1f{request.requester.device_id}\x1f"
-    return b",".join([
-        e.for_reader(m, e.txn.rsplit("\x1f", 1)[1]) if e.txn is not None and e.txn.startswith(mine)
-        else e.for_joined() if m == "join" else e.for_reader(m) for e, m in events
-    ])  # fmt: skip
-
-
-def _position(request: Request, name: str) -> int | None:
-    text = request.query(name)
-    return None if text is None or text == "" else parse_position(text)
 
 
 def _filter(request: Request) -> RoomEventFilter:

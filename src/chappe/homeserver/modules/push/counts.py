@@ -1,14 +1,15 @@
-"""Unread counts: the room's counters now, less what they were when the reader last read.
+"""Unread counts: a thread's counters now, less what they were when the reader last read it.
 
-Nobody's row is written when a message comes. For readers with default rules the counters of the room say how many
-events notify; only mentions are stored per reader. Readers who changed their rules are counted by evaluating what came
-since they last read (docs/decisions/0004).
+Nobody's row is written when a message comes. For readers with default rules the counters of the main timeline and of each
+thread say how many events notify; only mentions are stored per reader. Readers who changed their rules or ignore people
+are counted by evaluating what came since they last read (docs/decisions/0004).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -22,27 +23,56 @@ from chappe.homeserver.rooms.rooms import Rooms
 
 EVALUATED_AT_MOST = 200  # events, for readers with rules of their own
 Counts = tuple[int, int]  # notifications, highlights
+IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
 
-_READ_STATES = """
-    SELECT r.room, r.read, coalesce(e.notify_total, 0) AS notify_total, coalesce(e.highlight_total, 0) AS highlight_total,
-           (SELECT count(*) FILTER (WHERE h.notify) FROM push_hits h
-             WHERE h.user_id = $1 AND h.room_nid = r.room AND h.position > r.read) AS notify_hits,
-           (SELECT count(*) FILTER (WHERE h.highlight) FROM push_hits h
-             WHERE h.user_id = $1 AND h.room_nid = r.room AND h.position > r.read) AS highlight_hits
-      FROM (SELECT n.room, greatest(
-                (SELECT max(x.event_position) FROM receipts x WHERE x.room_nid = n.room AND x.user_id = $1
-                    AND x.type IN ('m.read', 'm.read.private') AND x.thread IN ('', 'main')),
-                (SELECT o.position FROM events o WHERE o.room_nid = n.room AND o.sender = $1
-                  ORDER BY o.position DESC LIMIT 1),
-                (SELECT m.joined_since FROM memberships m WHERE m.room_nid = n.room AND m.user_id = $1), 0) AS read
-              FROM unnest($2::bigint[]) n(room)) r
-      LEFT JOIN LATERAL (SELECT y.notify_total, y.highlight_total FROM events y
-                          WHERE y.room_nid = r.room AND y.position <= r.read ORDER BY y.position DESC LIMIT 1) e ON true"""
+_HITS = """(SELECT count(*) FILTER (WHERE h.notify) FROM push_hits h WHERE h.user_id = $1 AND h.room_nid = {room}
+              AND h.thread = {thread} AND h.position > {read}) AS notify_hits,
+           (SELECT count(*) FILTER (WHERE h.highlight) FROM push_hits h WHERE h.user_id = $1 AND h.room_nid = {room}
+              AND h.thread = {thread} AND h.position > {read}) AS highlight_hits"""
+_RECEIPT = """(SELECT max(x.event_position) FROM receipts x WHERE x.room_nid = {room} AND x.user_id = $1
+                AND x.type IN ('m.read', 'm.read.private') AND x.thread = {thread})"""
+_OWN = """(SELECT o.position FROM events o WHERE o.room_nid = {room} AND o.sender = $1 AND o.thread = {thread}
+            ORDER BY o.position DESC LIMIT 1)"""
+_TOTALS = """LEFT JOIN LATERAL (SELECT y.notify_total, y.highlight_total FROM events y WHERE y.room_nid = {room}
+              AND y.position <= {read} AND y.thread = {thread} ORDER BY y.position DESC LIMIT 1) e ON true"""
+
+# `floor`: up to where everything is read, in every thread; `read`: up to where the main timeline is
+_MAIN = f"""
+    SELECT r.room, r.floor, r.read, coalesce(e.notify_total, 0) AS notify_total,
+           coalesce(e.highlight_total, 0) AS highlight_total, {_HITS.format(room="r.room", thread="''", read="r.read")}
+      FROM (SELECT f.room, f.floor, greatest(f.floor, {_RECEIPT.format(room="f.room", thread="'main'")},
+                                             {_OWN.format(room="f.room", thread="''")}) AS read
+              FROM (SELECT n.room, greatest({_RECEIPT.format(room="n.room", thread="''")},
+                           (SELECT m.joined_since FROM memberships m WHERE m.room_nid = n.room AND m.user_id = $1), 0) AS floor
+                      FROM unnest($2::bigint[]) n(room)) f) r
+      {_TOTALS.format(room="r.room", read="r.read", thread="''")}"""
+_THREADS = f"""
+    SELECT r.room, r.root, r.read, coalesce(e.notify_total, 0) AS notify_total,
+           coalesce(e.highlight_total, 0) AS highlight_total, {_HITS.format(room="r.room", thread="r.root", read="r.read")}
+      FROM (SELECT t.room_nid AS room, t.root, greatest(n.floor, {_RECEIPT.format(room="t.room_nid", thread="t.root")},
+                                                        {_OWN.format(room="t.room_nid", thread="t.root")}) AS read
+              FROM unnest($2::bigint[], $3::bigint[]) n(room, floor)
+              JOIN threads t ON t.room_nid = n.room AND t.latest > n.floor) r
+      {_TOTALS.format(room="r.room", read="r.read", thread="r.root")}"""
 
 
 @dataclass(slots=True)
-class _ReadState:
-    """Where a reader is in a room, and what the room's counters were there."""
+class RoomCounts:
+    """Unread events of a room: of its main timeline, and of each thread that has any."""
+
+    main: Counts = (0, 0)
+    threads: dict[str, Counts] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Counts:
+        """For clients that know no threads."""
+        every = [self.main, *self.threads.values()]
+        return sum(c[0] for c in every), sum(c[1] for c in every)
+
+
+@dataclass(slots=True)
+class _Read:
+    """Where a reader is in a thread, and what its counters were there."""
 
     position: int
     notify_total: int
@@ -50,73 +80,155 @@ class _ReadState:
     notify_hits: int = 0
     highlight_hits: int = 0
 
+    def unread(self, totals: Counts) -> Counts:
+        notify = totals[0] - self.notify_total + self.notify_hits
+        return max(notify, 0), max(totals[1] - self.highlight_total + self.highlight_hits, 0)
+
+
+@dataclass(slots=True)
+class _State:
+    """A reader in a room. `threads`: those that had something unread, or moved, when this was read."""
+
+    incarnation: int
+    floor: int
+    main: _Read
+    threads: dict[str, _Read] = field(default_factory=dict)
+
 
 class UnreadCounts:
-    def __init__(self, database: Database, rooms: Rooms, rules: PushRules, clock: Clock) -> None:
-        self._database, self._rooms, self._rules = database, rooms, rules
-        self._states: dict[int, dict[str, _ReadState]] = {}  # by room and reader
+    def __init__(self, database: Database, rooms: Rooms, rules: PushRules, clock: Clock, ignored_by: IgnoredBy) -> None:
+        self._database, self._rooms, self._rules, self._ignored_by = database, rooms, rules, ignored_by
+        self._states: dict[int, dict[str, _State]] = {}  # by room and reader
+        self._loading: dict[str, set[object]] = {}  # the loads that a reader's own change must spoil
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
+        for user, changed in commit.users.items():
+            if commit.foreign or not {"receipts", "mention", "membership"}.isdisjoint(changed):
+                self._loading.pop(user, None)
         for number, kinds in commit.rooms.items():
             states = self._states.get(number)
-            if not states:
-                continue
             if commit.foreign:
-                del self._states[number]
-                continue
-            for user, changed in commit.users.items():
-                if "receipts" in changed or "mention" in changed or "membership" in changed:
-                    states.pop(user, None)
-            if "events" in kinds:
-                self._own_messages_are_read(number, commit.since, states)
+                self._loading.clear()
+                self._states.pop(number, None)
+            elif states:
+                for user, changed in commit.users.items():
+                    if "receipts" in changed or "mention" in changed or "membership" in changed:
+                        states.pop(user, None)
+                if "events" in kinds:
+                    self._own_messages_are_read(number, commit.since, states)
 
-    def _own_messages_are_read(self, number: int, since: int, states: dict[str, _ReadState]) -> None:
+    def _own_messages_are_read(self, number: int, since: int, states: dict[str, _State]) -> None:
         room = self._rooms.live.live(number)
         for event in (room.tail_after(since) or []) if room else ():
-            if event.sender in states:
-                states[event.sender] = _ReadState(event.position, event.notify_total, event.highlight_total)
+            self._loading.pop(event.sender, None)
+            if (state := states.get(event.sender)) is not None:
+                read = _Read(event.position, event.notify_total, event.highlight_total)
+                if event.thread == "":
+                    state.main = read
+                else:
+                    state.threads[event.thread] = read
 
-    async def of(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, Counts]:
-        """By room number. One statement for all rooms that are not cached, none when all are."""
-        missing = [r.number for r in rooms if user_id not in self._states.get(r.number, ())]
-        if missing:
-            await self._load(user_id, missing)
-        if not await self._rules.are_default(user_id):
-            rules = await self._rules.rules(user_id)
-            return {room.number: await self._evaluate(user_id, rules, room) for room in rooms}
+    async def of(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, RoomCounts]:
+        """By room number. Two statements for all rooms that are not cached, none when all are."""
+        ignored = await self._ignored_by(user_id)
+        missing = [r for r in rooms if self._state(user_id, r) is None]
+        found: dict[int, _State] = {}
+        while missing:
+            found.update(await self._load(user_id, missing))
+            missing = [r for r in missing if r.number not in found]
+        rules = None if await self._rules.are_default(user_id) and not ignored else await self._rules.rules(user_id)
         result = {}
         for room in rooms:
-            state = self._states.get(room.number, {}).get(user_id)
-            if state is not None:
-                notify = room.notify_total - state.notify_total + state.notify_hits
-                highlight = room.highlight_total - state.highlight_total + state.highlight_hits
-                result[room.number] = (max(notify, 0), max(highlight, 0))
+            state = self._state(user_id, room) or found.get(room.number)
+            if state is None:
+                continue
+            if rules is None:
+                result[room.number] = _subtract(state, room)
+            else:
+                result[room.number] = await self._evaluate(user_id, rules, ignored, room, state)
         return result
 
-    async def _load(self, user_id: str, rooms: list[int]) -> None:
-        for number in rooms:
-            self._states.setdefault(number, {})
-        for row in await self._database.fetch(_READ_STATES, user_id, rooms):
-            state = _ReadState(
-                row["read"], row["notify_total"], row["highlight_total"], row["notify_hits"], row["highlight_hits"]
-            )
-            self._states.setdefault(row["room"], {})[user_id] = state
-
-    async def _evaluate(self, user_id: str, rules: RuleSet, room: LiveRoom) -> Counts:
+    def _state(self, user_id: str, room: LiveRoom) -> _State | None:
         state = self._states.get(room.number, {}).get(user_id)
-        if state is None:
-            return 0, 0
-        events = await self._rooms.timeline.events_between(
-            room, state.position, room.last_position, EVALUATED_AT_MOST, backwards=True
-        )
-        verdicts = [self._verdict(rules, room, e) for e in events if e.sender != user_id]
-        return sum(v.notify for v in verdicts), sum(v.highlight for v in verdicts)
+        return state if state is not None and state.incarnation == room.incarnation else None
 
-    @staticmethod
-    def _verdict(rules: RuleSet, room: LiveRoom, event: RoomEvent) -> Verdict:
-        levels = room.power_levels()
-        context = PushContext(
-            room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name)
+    async def _load(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, _State]:
+        """Those that did not change while they were read."""
+        mark = object()
+        self._loading.setdefault(user_id, set()).add(mark)
+        moved = {r.number: (r.incarnation, {t: r.threads[t] for t in r.threads_before}) for r in rooms}
+        states: dict[int, _State] = {}
+        for row in await self._database.fetch(_MAIN, user_id, list(moved)):
+            states[row["room"]] = _State(moved[row["room"]][0], row["floor"], _read(row))
+        with_threads = [r.number for r in rooms if r.threads]
+        if with_threads:
+            floors = [states[number].floor for number in with_threads]
+            for row in await self._database.fetch(_THREADS, user_id, with_threads, floors):
+                states[row["room"]].threads[row["root"]] = _read(row)
+        for number, state in states.items():
+            for root, totals in moved[number][1].items():
+                state.threads.setdefault(root, _Read(state.floor, *totals))
+        if mark not in self._loading.get(user_id, ()):
+            return {}
+        self._loading[user_id].discard(mark)
+        if not self._loading[user_id]:
+            del self._loading[user_id]
+        for number, state in states.items():
+            self._states.setdefault(number, {})[user_id] = state
+        return states
+
+    async def _evaluate(
+        self, user_id: str, rules: RuleSet, ignored: frozenset[str], room: LiveRoom, state: _State
+    ) -> RoomCounts:
+        events = await self._rooms.timeline.events_between(
+            room, state.floor, room.last_position, EVALUATED_AT_MOST, backwards=True
         )
-        return verdict_of(evaluate(rules, orjson.loads(event.head + b"}"), context))
+        counts = RoomCounts()
+        for event in events:
+            if event.sender == user_id or event.sender in ignored:
+                continue
+            read = state.main if event.thread == "" else state.threads.get(event.thread)
+            if read is not None and event.position <= read.position:
+                continue
+            verdict = verdict_for(rules, room, event)
+            if event.thread == "":
+                counts.main = _plus(counts.main, verdict)
+            elif verdict.notify:
+                counts.threads[event.thread] = _plus(counts.threads.get(event.thread, (0, 0)), verdict)
+        return counts
+
+
+def _read(row: Any) -> _Read:
+    return _Read(row["read"], row["notify_total"], row["highlight_total"], row["notify_hits"], row["highlight_hits"])
+
+
+def _subtract(state: _State, room: LiveRoom) -> RoomCounts:
+    counts = RoomCounts(state.main.unread((room.notify_total, room.highlight_total)))
+    for root, read in state.threads.items():
+        unread = read.unread(room.threads.get(root, (0, 0)))
+        if unread != (0, 0):
+            counts.threads[root] = unread
+    for root, before in room.threads_before.items():
+        if root not in state.threads:
+            unread = _Read(0, *before).unread(room.threads[root])
+            if unread != (0, 0):
+                counts.threads[root] = unread
+    return counts
+
+
+def _plus(counts: Counts, verdict: Verdict) -> Counts:
+    return counts[0] + verdict.notify, counts[1] + verdict.highlight
+
+
+def verdict_for(rules: RuleSet, room: LiveRoom, event: RoomEvent) -> Verdict:
+    """What a reader's rules say of an event."""
+    return verdict_of(actions_for(rules, room, event))
+
+
+def actions_for(rules: RuleSet, room: LiveRoom, event: RoomEvent) -> list[Any] | None:
+    levels = room.power_levels()
+    context = PushContext(
+        room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name)
+    )
+    return evaluate(rules, orjson.loads(event.head + b"}"), context)

@@ -1,0 +1,88 @@
+"""SQL of relations: read only, the room engine writes them with the events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chappe.homeserver.database.pool import Database, Row
+
+MAX_EDITS = 500
+MAX_REFERENCES = 1000
+
+
+class RelationStore:
+    """Every method is one statement."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def edits(self, targets: list[str], ignored: list[str]) -> Sequence[Row]:
+        """(target, event_id), by the target's own author, latest first."""
+        return await self._database.fetch(
+            """SELECT x.target, x.event_id FROM relations x
+                WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.replace' AND x.sender <> ALL($2::text[])
+                  AND x.sender = (SELECT e.sender FROM events e WHERE e.event_id = x.target)
+                ORDER BY x.ts DESC, x.event_id COLLATE "C" DESC LIMIT $3""",
+            targets, ignored, MAX_EDITS,
+        )  # fmt: skip
+
+    async def references(self, targets: list[str], ignored: list[str]) -> Sequence[Row]:
+        return await self._database.fetch(
+            """SELECT target, event_id FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.reference'
+                AND sender <> ALL($2::text[]) ORDER BY position LIMIT $3""",
+            targets, ignored, MAX_REFERENCES,
+        )  # fmt: skip
+
+    async def threads(self, roots: list[str], user_id: str, ignored: list[str], upto: int | None) -> Sequence[Row]:
+        """(target, count, participated, latest_id), of what came no later than a position."""
+        return await self._database.fetch(
+            """SELECT g.*, (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
+                 FROM (SELECT target, count(*) AS count, bool_or(sender = $2) AS participated, max(position) AS latest
+                         FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.thread'
+                          AND sender <> ALL($3::text[]) AND ($4::bigint IS NULL OR position <= $4) GROUP BY target) g""",
+            roots, user_id, ignored, upto,
+        )  # fmt: skip
+
+    async def related(
+        self, room: int, target: str, rel_type: str | None, event_type: str | None, start: int | None, stop: int | None,
+        backwards: bool, limit: int, depth: int,
+    ) -> Sequence[Row]:  # fmt: skip
+        """(event_id, position) beyond `start`, before `stop`, in the order asked for."""
+        beyond, before, order = ("<", ">", "DESC") if backwards else (">", "<", "ASC")
+        return await self._database.fetch(
+            f"""WITH RECURSIVE found AS (
+                    SELECT x.event_id, x.position, x.rel_type, x.type, 1 AS depth FROM relations x
+                     WHERE x.target = $2 AND x.room_nid = $1
+                    UNION
+                    SELECT x.event_id, x.position, x.rel_type, x.type, f.depth + 1 FROM found f
+                      JOIN relations x ON x.target = f.event_id AND x.room_nid = $1 WHERE f.depth < $8)
+                SELECT DISTINCT event_id, position FROM found
+                 WHERE ($3::text IS NULL OR rel_type = $3) AND ($4::text IS NULL OR type = $4)
+                   AND ($5::bigint IS NULL OR position {beyond} $5) AND ($6::bigint IS NULL OR position {before} $6)
+                 ORDER BY position {order} LIMIT $7""",
+            room, target, rel_type, event_type, start, stop, limit, depth,
+        )  # fmt: skip
+
+    async def related_ids(self, room: int, target: str, rel_types: Sequence[str]) -> list[str]:
+        rows = await self._database.fetch(
+            """SELECT event_id FROM relations WHERE room_nid = $1 AND target = $2
+                AND ('*' = ANY($3::text[]) OR rel_type = ANY($3::text[])) ORDER BY position LIMIT 1000""",
+            room, target, list(rel_types),
+        )  # fmt: skip
+        return [row["event_id"] for row in rows]
+
+    async def roots(
+        self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
+    ) -> Sequence[Row]:
+        """(root, latest) of threads, newest first; with a participant, those where they have written."""
+        return await self._database.fetch(
+            """SELECT t.root, t.latest FROM threads t
+                WHERE t.room_nid = $1 AND t.latest > 0 AND ($3::bigint IS NULL OR t.latest < $3)
+                  AND ($2::text IS NULL
+                       OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.rel_type = 'm.thread' AND x.sender = $2)
+                       OR EXISTS (SELECT 1 FROM events e WHERE e.event_id = t.root AND e.sender = $2))
+                  AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root
+                                                      AND x.rel_type = 'm.thread' AND x.position <= $4))
+                ORDER BY t.latest DESC LIMIT $5""",
+            room, participant, start, upto, limit,
+        )  # fmt: skip

@@ -1,0 +1,67 @@
+"""What lists of rooms show of a room, kept in one row that changes with the state (room list, directories, spaces)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.matrix.event_auth import StateEvent, StateKey
+from chappe.homeserver.matrix.history_visibility import parse_visibility
+
+SHOWN = frozenset((
+    "m.room.create", "m.room.name", "m.room.topic", "m.room.canonical_alias", "m.room.avatar", "m.room.join_rules",
+    "m.room.history_visibility", "m.room.guest_access", "m.room.encryption", "m.room.tombstone",
+))  # fmt: skip
+NEWS = frozenset((
+    "m.room.create", "m.room.message", "m.room.encrypted", "m.sticker", "m.call.invite", "m.poll.start",
+    "org.matrix.msc3381.poll.start", "m.beacon_info", "org.matrix.msc3672.beacon_info",
+))  # fmt: skip
+
+FRAGMENT = Fragment(
+    "room_summaries",
+    (("room", "bigint"), ("name", "text"), ("topic", "text"), ("alias", "text"), ("avatar", "text"), ("kind", "text"),
+     ("join_rule", "text"), ("visibility", "text"), ("guests", "text"), ("encryption", "text"), ("joined", "bigint"),
+     ("invited", "bigint"), ("successor", "text"), ("search", "text")),
+    """
+    FOR r IN SELECT * FROM unnest(room_summaries_rows) LOOP
+        CONTINUE WHEN r._lane = ANY (bad);
+        INSERT INTO room_summaries VALUES (r.room, r.name, r.topic, r.alias, r.avatar, r.kind, r.join_rule, r.visibility,
+            r.guests, r.encryption, r.joined, r.invited, r.successor, r.search)
+        ON CONFLICT (room_nid) DO UPDATE SET name = excluded.name, topic = excluded.topic,
+            canonical_alias = excluded.canonical_alias, avatar = excluded.avatar, room_type = excluded.room_type,
+            join_rule = excluded.join_rule, history_visibility = excluded.history_visibility,
+            guest_access = excluded.guest_access, encryption = excluded.encryption, joined = excluded.joined,
+            invited = excluded.invited, successor = excluded.successor, search = excluded.search;
+    END LOOP;""",
+)  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """For comparing what people type: no accents, no case."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+
+
+def summary_row(
+    number: int, get: Callable[[StateKey], StateEvent | None], joined: int, invited: int
+) -> tuple[Any, ...]:
+    """The row of a room with this state."""
+
+    def text(event_type: str, field: str) -> str | None:
+        event = get((event_type, ""))
+        value = event.content.get(field) if event is not None else None
+        return value.replace("\0", "") if type(value) is str and value else None
+
+    name, topic, alias = (
+        text("m.room.name", "name"),
+        text("m.room.topic", "topic"),
+        text("m.room.canonical_alias", "alias"),
+    )
+    return (
+        number, name, topic, alias, text("m.room.avatar", "url"), text("m.room.create", "type"),
+        text("m.room.join_rules", "join_rule") or "invite",
+        parse_visibility(text("m.room.history_visibility", "history_visibility")),
+        text("m.room.guest_access", "guest_access") or "forbidden", text("m.room.encryption", "algorithm"), joined, invited,
+        text("m.room.tombstone", "replacement_room"), fold("\n".join(filter(None, (name, topic, alias)))),
+    )  # fmt: skip
