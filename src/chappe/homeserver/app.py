@@ -37,6 +37,7 @@ from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.relations import RelationsApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.rooms import RoomReads
+from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
 from chappe.homeserver.api.client.sync import Sync
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.media.content_repo import ContentRepo
@@ -74,8 +75,10 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.sync.device_lists import DeviceLists
-from chappe.homeserver.sync.engine import SyncEngine, SyncModules
+from chappe.homeserver.sync.engine import SyncEngine
+from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
+from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -169,10 +172,13 @@ class Homeserver:
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms)
         self.typing = Typing(now_ms, self.notifier.room_changed)
-        self.sync = SyncEngine(self.clock, self.rooms, self.notifier, SyncModules(
+        device_lists = DeviceLists(self.rooms, self.keys)
+        sync_modules = SyncModules(
             self.account_data, self.receipts, self.typing, self.to_device, self.keys, self.push_rules, self.counts,
-            self.relations,
-        ))  # fmt: skip
+            self.relations, self.threads, self.ignored_users, device_lists,
+        )  # fmt: skip
+        self.sync = SyncEngine(self.clock, self.rooms, self.notifier, sync_modules)
+        self.sliding_sync = SlidingSync(self.clock, self.rooms, self.notifier, sync_modules)
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
         self._build_jobs(database)
@@ -211,7 +217,7 @@ class Homeserver:
             DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
             CreateRoom(self.creation), Membership(rooms, self.membership, self.aliases, self.limits), RoomSend(rooms),
             RoomReads(rooms, self.relations), RelationsApi(rooms, self.relations, self.threads),
-            Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)),
+            Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)), SlidingSyncApi(self.sliding_sync),
             AccountDataApi(self.account_data, self.push_rules), PushRulesApi(self.push_rules),
             ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)),
             Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)), ContentRepo(self.media),

@@ -32,6 +32,8 @@ class MarkRead:
             raise BadRequest("thread_id must be `main` or an event id", "M_INVALID_PARAM")
         event = await self._rooms.timeline.find(room, parse_event_id(event_id))
         if event is not None:
+            if thread is not None and event.thread != ("" if thread == "main" else thread) and event_id != thread:
+                raise BadRequest("This event is not in this thread", "M_INVALID_PARAM")
             await self._receipts.set(
                 user_id, room.number, receipt_type, thread or UNTHREADED, event_id, event.position, self._rooms.now_ms()
             )

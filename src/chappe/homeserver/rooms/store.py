@@ -269,6 +269,14 @@ class RoomStore:
             target, sender, event_type, key,
         ))  # fmt: skip
 
+    async def listed(self, rooms: Sequence[int]) -> Sequence[Row]:
+        """What lists of rooms order and filter by."""
+        return await self.database.fetch(
+            """SELECT r.room_nid, r.last_position, s.room_type, s.encryption, s.name, s.canonical_alias
+                 FROM rooms r JOIN room_summaries s USING (room_nid) WHERE r.room_nid = ANY($1::bigint[])""",
+            list(rooms),
+        )
+
     async def without_summary(self) -> list[int]:
         """Rooms from before summaries were kept."""
         rows = await self.database.fetch(

@@ -54,8 +54,12 @@ class SyncContext:
 def changes_since(
     clock: Clock, user_id: str, since: SyncToken | None, memberships: Mapping[int, Membership]
 ) -> Changes:
-    """Walks the commits that this process remembers; touches no database."""
-    commits = clock.since(since.position) if since else None
+    return changes_after(clock, user_id, since.position if since else None, memberships)
+
+
+def changes_after(clock: Clock, user_id: str, since: int | None, memberships: Mapping[int, Membership]) -> Changes:
+    """Walks the commits after a position that this process remembers; touches no database."""
+    commits = clock.since(since) if since is not None else None
     if commits is None:
         return Changes(known=False)
     changes = Changes()

@@ -8,7 +8,7 @@ from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.sync.context import SyncContext
+from chappe.homeserver.sync.context import Changes, SyncContext
 
 
 class DeviceLists:
@@ -19,14 +19,20 @@ class DeviceLists:
         """(changed, left) since the token; nothing in an initial sync, where clients ask for everybody anyway."""
         if context.since is None:
             return [], []
+        return await self.since(context.user_id, context.memberships, context.after, context.upto, context.changes)
+
+    async def since(
+        self, user_id: str, memberships: Mapping[int, Membership], after: int, upto: int, changes: Changes
+    ) -> tuple[list[str], list[str]]:
+        """`changes`: what the log says of (after, upto]."""
         touched = None
-        if context.changes.known:
-            touched = {n for n, kinds in context.changes.rooms.items() if "events" in kinds or "*" in kinds}
-        mine = context.changes.concern_me("membership")
-        if touched is not None and not touched and not context.changes.device_lists and not mine:
+        if changes.known:
+            touched = {n for n, kinds in changes.rooms.items() if "events" in kinds or "*" in kinds}
+        mine = changes.concern_me("membership")
+        if touched is not None and not touched and not changes.device_lists and not mine:
             return [], []
-        users = context.changes.device_lists if context.changes.known else None
-        return await self.between(context.user_id, context.memberships, context.after, context.upto, users, touched)
+        users = changes.device_lists if changes.known else None
+        return await self.between(user_id, memberships, after, upto, users, touched)
 
     async def between(
         self, user_id: str, memberships: Mapping[int, Membership], after: int, upto: int,

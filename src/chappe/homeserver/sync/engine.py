@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,25 +10,20 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes, passes_room
-from chappe.homeserver.modules.account_data import GLOBAL, AccountData
-from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
-from chappe.homeserver.modules.push.counts import RoomCounts, UnreadCounts
-from chappe.homeserver.modules.push.rules import PushRules
-from chappe.homeserver.modules.receipts import Receipts, receipt_content
-from chappe.homeserver.modules.relations import Relations
-from chappe.homeserver.modules.to_device import ToDevice
-from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.account_data import GLOBAL
+from chappe.homeserver.modules.ignored_users import ALLOW
+from chappe.homeserver.modules.push.counts import RoomCounts
+from chappe.homeserver.modules.receipts import receipt_content
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext, changes_since
-from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.lazy_members import LazyMembers
+from chappe.homeserver.sync.long_poll import long_poll
+from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.room_section import Extras, RoomSections
 from chappe.homeserver.sync.token import SyncToken
-
-MAX_TIMEOUT_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,54 +35,19 @@ class SyncRequest:
     state_after: str | None = None  # the name under which the client wants the state after the timeline
 
 
-@dataclass(slots=True)
-class SyncModules:
-    """What the engine asks for changes."""
-
-    account_data: AccountData
-    receipts: Receipts
-    typing: Typing
-    to_device: ToDevice
-    keys: DeviceKeys
-    push_rules: PushRules
-    counts: UnreadCounts
-    relations: Relations
-
-
 class SyncEngine:
     def __init__(self, clock: Clock, rooms: Rooms, notifier: Notifier, modules: SyncModules) -> None:
         self._clock, self._rooms, self._notifier, self._modules = clock, rooms, notifier, modules
         self._sections = RoomSections(rooms, modules.relations)
         self._lazy = LazyMembers()
-        self._device_lists = DeviceLists(rooms, modules.keys)
 
     async def sync(self, request: Request, wanted: SyncRequest) -> bytes:
         """The answer as JSON. Ends early, empty, when the client goes or the server shuts down."""
-        user_id = request.user_id
         since = await self._usable(wanted.since)
         immediate = since is None or wanted.full_state or wanted.timeout_ms <= 0
-        deadline = time.monotonic() + min(wanted.timeout_ms, MAX_TIMEOUT_MS) / 1000
-        gone: asyncio.Task[None] | None = None
-        try:
-            while True:
-                future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._notifier.waiters.add(user_id, future)
-                try:
-                    answer, has_news = await self._compose(request, since, wanted)
-                    remaining = deadline - time.monotonic()
-                    if has_news or immediate or remaining <= 0 or request.closing.is_set():
-                        return answer
-                    if gone is None:
-                        gone = asyncio.create_task(request.disconnected())
-                    gone.add_done_callback(functools.partial(_finish, future))
-                    await _wait(future, remaining)
-                    if gone.done():
-                        return answer
-                finally:
-                    self._notifier.waiters.remove(user_id, future)
-        finally:
-            if gone is not None:
-                gone.cancel()
+        return await long_poll(
+            request, self._notifier, wanted.timeout_ms, immediate, lambda: self._compose(request, since, wanted)
+        )
 
     async def _usable(self, since: SyncToken | None) -> SyncToken | None:
         """A token of another epoch starts afresh; one ahead of this process makes it read what it lacks."""
@@ -123,7 +80,7 @@ class SyncEngine:
         )  # fmt: skip
         account_data, room_account_data = await self._account_data(context)
         rooms = await self._rooms_part(context, room_account_data)
-        changed, left = await self._device_lists.of(context)
+        changed, left = await self._modules.device_lists.of(context)
         counts, unused_fallback = await self._modules.keys.counts(requester.user_id, requester.device_id)
         has_news = bool(rooms or account_data or inbox.messages or changed or left or changes.concern_me("key_counts"))
         token = SyncToken(context.upto, typing_serial, inbox.cursor, self._clock.epoch)
@@ -151,6 +108,8 @@ class SyncEngine:
             room = await self._rooms.live.by_number(membership.number)
             if membership.membership == "join":
                 joined.append((membership, room))
+            elif membership.membership == "invite" and await self._is_hidden(context.user_id, membership):
+                continue
             elif membership.membership in ("invite", "knock"):
                 name = f"{membership.membership}_state"
                 section = b'{"%b":{"events":[%b]}}' % (name.encode(), RoomSections.stripped(room, context.user_id))
@@ -160,6 +119,10 @@ class SyncEngine:
         if joined:
             sections["join"] = await self._joined(context, joined, account_data)
         return b",".join(b'"%b":{%b}' % (name.encode(), b",".join(found)) for name, found in sections.items() if found)
+
+    async def _is_hidden(self, user_id: str, invitation: Membership) -> bool:
+        """An invitation by somebody whom the user ignores, or does not want to be invited by."""
+        return await self._modules.ignored_users.invitation_from(user_id, invitation.sender) != ALLOW
 
     async def _candidates(self, context: SyncContext, account_data: dict[str, list[bytes]]) -> list[Membership]:
         """The rooms that may have something to say."""
@@ -276,17 +239,3 @@ def _account_data_event(event_type: str, content: bytes) -> bytes:
 
 def _named(room_id: str, section: bytes) -> bytes:
     return orjson.dumps(room_id) + b":" + section
-
-
-async def _wait(future: asyncio.Future[None], seconds: float) -> None:
-    """Until the future is done or the time is up, without a task of its own."""
-    timer = asyncio.get_running_loop().call_later(seconds, _finish, future)
-    try:
-        await future
-    finally:
-        timer.cancel()
-
-
-def _finish(future: asyncio.Future[None], _: object = None) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -71,6 +71,20 @@ class AccountData:
             user_id, since, upto,
         )  # fmt: skip
 
+    async def of_types(self, user_id: str, types: Sequence[str]) -> Sequence[Row]:
+        """Rows (room_id, type, content) of some types, global and of rooms."""
+        return await self._database.fetch(
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND type = ANY($2::text[])",
+            user_id, list(types),
+        )  # fmt: skip
+
+    async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> Sequence[Row]:
+        """Rows (room_id, type, content) of some rooms."""
+        return await self._database.fetch(
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND room_id = ANY($2::text[])",
+            user_id, list(room_ids),
+        )  # fmt: skip
+
     # ------------------------------------------------------------------------------------------------------- tags
 
     async def tags(self, user_id: str, room_id: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from chappe.homeserver.database.pool import Database, Row
 
 READ, PRIVATE = "m.read", "m.read.private"
 UNTHREADED = ""
+RECENT = 100  # receipts of others that a room's first appearance shows
 
 FRAGMENT = Fragment(
     "receipts",
@@ -48,6 +49,22 @@ class Receipts:
                 WHERE room_nid = ANY($1::bigint[]) AND position > $2 AND position <= $3
                   AND (type = 'm.read' OR user_id = $4) ORDER BY position""",
             list(rooms), since, upto, user_id,
+        )  # fmt: skip
+        result: dict[int, list[Row]] = {}
+        for row in rows:
+            result.setdefault(row["room_nid"], []).append(row)
+        return result
+
+    async def for_latest(self, user_id: str, rooms: Sequence[int], upto: int) -> dict[int, list[Row]]:
+        """Of each room the user's own receipts, and those that are about its newest events."""
+        rows = await self._database.fetch(
+            """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts
+                WHERE room_nid = ANY($1::bigint[]) AND user_id = $2 AND position <= $3
+               UNION ALL
+               SELECT x.room_nid, x.user_id, x.type, x.thread, x.event_id, x.ts FROM unnest($1::bigint[]) n(room),
+                 LATERAL (SELECT * FROM receipts y WHERE y.room_nid = n.room AND y.position <= $3 AND y.type = 'm.read'
+                           AND y.user_id <> $2 ORDER BY y.position DESC LIMIT $4) x""",
+            list(rooms), user_id, upto, RECENT,
         )  # fmt: skip
         result: dict[int, list[Row]] = {}
         for row in rows:

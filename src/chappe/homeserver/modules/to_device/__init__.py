@@ -60,7 +60,9 @@ class ToDevice:
                 write.touch_user(user, "to_device")
         await self._writer.submit(write)
 
-    async def receive(self, user_id: str, device_id: str, cursor: int, is_news: bool) -> Inbox:
+    async def receive(
+        self, user_id: str, device_id: str, cursor: int, is_news: bool, limit: int = MAX_PER_SYNC
+    ) -> Inbox:
         """What lies in the inbox beyond the cursor, at most 100; what lies before it has arrived and is deleted.
 
         `is_news`: whether the log shows something new for the user; without, an inbox known to be empty is not read.
@@ -76,7 +78,7 @@ class ToDevice:
         rows = await self._database.fetch(
             """SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
                 ORDER BY seq LIMIT $4""",
-            user_id, device_id, cursor, MAX_PER_SYNC,
+            user_id, device_id, cursor, min(limit, MAX_PER_SYNC),
         )  # fmt: skip
         if not rows:
             return Inbox([], cursor)

@@ -1,0 +1,62 @@
+"""Long polls: a request composes its answer, and waits, future by future, until there is something to say."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.sync.notifier import Notifier
+
+T = TypeVar("T")
+MAX_TIMEOUT_MS = 300_000
+
+
+async def long_poll(
+    request: Request,
+    notifier: Notifier,
+    timeout_ms: int,
+    immediate: bool,
+    compose: Callable[[], Awaitable[tuple[T, bool]]],
+) -> T:
+    """`compose` gives an answer and whether it holds news. Ends early when the client goes or the server shuts down."""
+    user_id = request.user_id
+    deadline = time.monotonic() + min(timeout_ms, MAX_TIMEOUT_MS) / 1000
+    gone: asyncio.Task[None] | None = None
+    try:
+        while True:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            notifier.waiters.add(user_id, future)
+            try:
+                answer, has_news = await compose()
+                remaining = deadline - time.monotonic()
+                if has_news or immediate or remaining <= 0 or request.closing.is_set():
+                    return answer
+                if gone is None:
+                    gone = asyncio.create_task(request.disconnected())
+                gone.add_done_callback(functools.partial(_finish, future))
+                await _wait(future, remaining)
+                if gone.done():
+                    return answer
+            finally:
+                notifier.waiters.remove(user_id, future)
+    finally:
+        if gone is not None:
+            gone.cancel()
+
+
+async def _wait(future: asyncio.Future[None], seconds: float) -> None:
+    """Until the future is done or the time is up, without a task of its own."""
+    timer = asyncio.get_running_loop().call_later(seconds, _finish, future)
+    try:
+        await future
+    finally:
+        timer.cancel()
+
+
+def _finish(future: asyncio.Future[None], _: object = None) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,120 @@
+"""Connections of sliding sync: what each client has been sent, so that it gets the difference.
+
+They live in memory. A client whose connection is gone (restart, another node, long silence) is told M_UNKNOWN_POS and
+begins anew with its small first window, as the protocol foresees (docs/decisions/0006).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.sync.sliding.request import RoomConfig
+from chappe.homeserver.sync.sliding.room_list import ListedRoom
+
+_POS = re.compile(r"p([0-9]{1,18})_([0-9]{1,18})_([0-9a-f]{16})")
+MAX_WEIGHT = 2_000_000  # rooms remembered, over all connections
+IDLE_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a client has once it has processed an answer. `position`: complete for `relevant` rooms up to here."""
+
+    serial: int = 0
+    position: int = 0
+    typing: int = 0
+    rooms: dict[int, RoomConfig] = field(default_factory=dict)
+    relevant: frozenset[int] = frozenset()
+    lapsed: dict[int, int] = field(default_factory=dict)  # rooms out of the window: complete up to there
+    extensions: frozenset[str] = frozenset()
+    counts: dict[str, int] = field(default_factory=dict)
+    last: tuple[int, ...] = ()  # the rooms of the answer itself
+
+    def from_position(self, number: int) -> int | None:
+        """Up to where a room was sent, None if it never was."""
+        if number not in self.rooms:
+            return None
+        return self.position if number in self.relevant else self.lapsed.get(number, 0)
+
+
+@dataclass(slots=True)
+class Connection:
+    """`before` and `latest`: a client may still repeat the request that `latest` answered."""
+
+    key: str
+    latest: Sent = field(default_factory=Sent)
+    before: Sent = field(default_factory=Sent)
+    members: dict[int, dict[str, str]] = field(default_factory=dict)  # lazily sent member events, by room
+    listed: dict[int, ListedRoom] | None = None  # the user's room list as of `listed_at`
+    listed_at: int = 0
+    used: float = 0.0
+
+    def pos(self, sent: Sent) -> str:
+        return f"p{sent.serial}_{sent.position}_{self.key}"
+
+    def from_pos(self, serial: int) -> Sent:
+        """Raises M_UNKNOWN_POS. A repetition forgets which members the lost answer held."""
+        if serial == self.latest.serial:
+            return self.latest
+        if serial != self.before.serial:
+            raise unknown_pos()
+        for number in self.latest.last:
+            self.members.pop(number, None)
+        self.latest = self.before
+        return self.before
+
+    def advance(self, start: Sent, sent: Sent) -> None:
+        self.before, self.latest = start, sent
+
+
+def unknown_pos() -> BadRequest:
+    return BadRequest("This position is not known any more: begin anew", "M_UNKNOWN_POS")
+
+
+class Connections:
+    def __init__(self) -> None:
+        self._by_client: OrderedDict[tuple[str, str, str], Connection] = OrderedDict()
+        self._serials = time.time_ns() // 1_000_000
+
+    def __len__(self) -> int:
+        return len(self._by_client)
+
+    def open(self, user_id: str, device_id: str, conn_id: str) -> Connection:
+        """A new connection in place of the client's earlier one."""
+        connection = Connection(secrets.token_hex(8), used=time.monotonic())
+        self._by_client[user_id, device_id, conn_id] = connection
+        self._by_client.move_to_end((user_id, device_id, conn_id))
+        self._shed()
+        return connection
+
+    def find(self, user_id: str, device_id: str, conn_id: str, pos: str) -> tuple[Connection, Sent]:
+        """Raises M_UNKNOWN_POS."""
+        match, key = _POS.fullmatch(pos), (user_id, device_id, conn_id)
+        connection = self._by_client.get(key)
+        if match is None or connection is None or connection.key != match[3]:
+            raise unknown_pos()
+        self._by_client.move_to_end(key)
+        connection.used = time.monotonic()
+        return connection, connection.from_pos(int(match[1]))
+
+    def next_serial(self) -> int:
+        self._serials += 1
+        return self._serials
+
+    def _shed(self) -> None:
+        """The longest unused go first: those idle for an hour, and more where memory is short."""
+        weight = (
+            sum(len(c.latest.rooms) + 10 for c in self._by_client.values()) if len(self._by_client) % 100 == 0 else 0
+        )
+        limit = time.monotonic() - IDLE_SECONDS
+        while self._by_client:
+            key, oldest = next(iter(self._by_client.items()))
+            if oldest.used > limit and weight <= MAX_WEIGHT:
+                return
+            weight -= len(oldest.latest.rooms) + 10
+            del self._by_client[key]
