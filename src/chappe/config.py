@@ -58,6 +58,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     upload: Limit = Limit(5, 50)
     keys: Limit = Limit(20, 200)
     account: Limit = Limit(1, 30)
+    search: Limit = Limit(2, 30)
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -227,7 +228,7 @@ port = {port}
 # location = "…"                     # a folder, or s3://bucket/prefix; default: media/ beside this file
 # max_upload_mib = 100
 
-# [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account
+# [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account, search
 # per_second = 10
 # burst = 100
 """

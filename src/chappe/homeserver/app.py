@@ -28,6 +28,7 @@ from chappe.homeserver.api.client.device_management import DeviceManagement
 from chappe.homeserver.api.client.directory import Directory
 from chappe.homeserver.api.client.key_backup import KeyBackupApi
 from chappe.homeserver.api.client.keys import Keys
+from chappe.homeserver.api.client.list_public_rooms import ListPublicRooms
 from chappe.homeserver.api.client.login import Login
 from chappe.homeserver.api.client.membership import Membership
 from chappe.homeserver.api.client.profile import Profile
@@ -37,8 +38,12 @@ from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.relations import RelationsApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.rooms import RoomReads
+from chappe.homeserver.api.client.search import Search
 from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
+from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
 from chappe.homeserver.api.client.sync import Sync
+from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
+from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.media.content_repo import ContentRepo
 from chappe.homeserver.api.well_known.wellknown import WellKnown
@@ -63,9 +68,14 @@ from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
+from chappe.homeserver.modules.room_directory import RoomDirectory
+from chappe.homeserver.modules.search.index import SearchIndex
+from chappe.homeserver.modules.search.search import MessageSearch
+from chappe.homeserver.modules.spaces import Spaces
 from chappe.homeserver.modules.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.user_directory import UserDirectory
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
@@ -116,6 +126,8 @@ class Homeserver:
             asyncio.create_task(self.jobs.run(), name="jobs"),
         ]
         await self.rooms.fill_summaries()
+        await self.accounts.store.fill_directory()
+        self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
         if serve:
             await self._listen()
 
@@ -163,6 +175,7 @@ class Homeserver:
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
         self.relations = Relations(RelationStore(database), self.rooms)
         self.threads = ThreadSubscriptions(database, self.writer, self.rooms)
+        self.search_index = SearchIndex(database, self.clock)
         self.to_device = ToDevice(database, self.writer, self.clock)
         self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
         blobs = BlobStore(config.media.location or str(self._data / "media"))
@@ -215,9 +228,12 @@ class Homeserver:
             Login(self.accounts, self.sessions, self.domains, self.limits),
             Account(self.accounts, self.sessions, self.uia, self.deactivate_account),
             DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
-            CreateRoom(self.creation), Membership(rooms, self.membership, self.aliases, self.limits), RoomSend(rooms),
+            CreateRoom(self.creation), Membership(rooms, self.membership, self.aliases, self.limits), RoomSend(rooms, self.relations),
             RoomReads(rooms, self.relations), RelationsApi(rooms, self.relations, self.threads),
             Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)), SlidingSyncApi(self.sliding_sync),
+            ListPublicRooms(RoomDirectory(self.database, rooms, self.domains), self.domains),
+            SpaceHierarchy(Spaces(rooms), self.aliases), Users(UserDirectory(self.database, rooms), rooms),
+            Search(rooms, MessageSearch(self.database, rooms, self.search_index), self.relations), ThirdPartyLookup(),
             AccountDataApi(self.account_data, self.push_rules), PushRulesApi(self.push_rules),
             ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)),
             Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)), ContentRepo(self.media),

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.passwords import Passwords
-from chappe.homeserver.accounts.store import AccountStore, User
+from chappe.homeserver.accounts.store import AccountStore, User, directory_entry
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
@@ -122,6 +122,10 @@ class Accounts:
         write = Write()
         raw = None if profile is None else orjson.dumps(profile)
         write.add("account_changes", user_id, stored, is_admin, deactivated, erased, raw)
+        if deactivated:
+            write.add("directory_entries", user_id, domain_of(user_id), None, None, None)
+        elif profile is not None:
+            write.add("directory_entries", *directory_entry(user_id, profile))
         write.touch_user(user_id, "profile" if profile is not None else "account")
         await self._writer.submit(write)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,17 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
+        "directory_entries",
+        (("who", "text"), ("server_name", "text"), ("display_name", "text"), ("avatar_url", "text"), ("search", "text")),
+        """
+        FOR r IN SELECT * FROM unnest(directory_entries_rows) LOOP  -- search NULL: not to be found any more
+            DELETE FROM user_directory WHERE user_id = r.who;
+            IF r.search IS NOT NULL THEN
+                INSERT INTO user_directory VALUES (r.who, r.server_name, r.display_name, r.avatar_url, r.search);
+            END IF;
+        END LOOP;""",
+    ),
+    Fragment(
         "devices_removed", (("who", "text"), ("device", "text")),
         """
         FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
@@ -40,6 +53,21 @@ FRAGMENTS = (
         END LOOP;""",
     ),
 )  # fmt: skip
+
+
+def directory_words(text: str) -> str:
+    """What names are searched by: words without accents, case and punctuation."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+    return " ".join(re.findall(r"[^\W_]+", plain))
+
+
+def directory_entry(user_id: str, profile: Mapping[str, Any]) -> tuple[str, str, str | None, str | None, str]:
+    """A row of the user directory."""
+    localpart, _, server_name = user_id[1:].partition(":")
+    name, avatar = profile.get("displayname"), profile.get("avatar_url")
+    name = name.replace("\0", "") if type(name) is str else None
+    avatar = avatar.replace("\0", "") if type(avatar) is str else None
+    return user_id, server_name, name, avatar, directory_words(f"{name or ''} {localpart}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +107,25 @@ class AccountStore:
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
             user.user_id, user.server_name, user.password_hash, user.is_admin, user.is_guest, orjson.dumps(user.profile),
         )  # fmt: skip
-        return result.endswith(" 1")
+        added = result.endswith(" 1")
+        if added and not user.is_guest:
+            await self._add_to_directory(user)
+        return added
+
+    async def _add_to_directory(self, user: User) -> None:
+        await self._database.execute(
+            "INSERT INTO user_directory VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            *directory_entry(user.user_id, user.profile),
+        )
+
+    async def fill_directory(self) -> None:
+        """With accounts from before the directory was kept, or whose registration was interrupted."""
+        for row in await self._database.fetch(
+            """SELECT * FROM users u WHERE NOT deactivated AND NOT is_guest
+                AND NOT EXISTS (SELECT 1 FROM user_directory d WHERE d.user_id = u.user_id)"""
+        ):
+            if (user := _user(row)) is not None:
+                await self._add_to_directory(user)
 
     async def list_users(self, server_name: str | None) -> list[User]:
         rows = await self._database.fetch(

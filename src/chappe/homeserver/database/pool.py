@@ -66,8 +66,10 @@ class Database:
         return await self._pool.execute(sql, *arguments)  # type: ignore[no-any-return]
 
     @contextlib.asynccontextmanager
-    async def transaction(self, isolation: str = "read_committed", readonly: bool = False) -> AsyncIterator[Any]:
-        """One connection in a transaction."""
+    async def transaction(
+        self, isolation: str = "read_committed", readonly: bool = False, background: bool = False
+    ) -> AsyncIterator[Any]:
+        """One connection in a transaction. `background`: no request's doing, so not counted."""
         async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
-            self.statements += 1
+            self.statements += not background
             yield connection

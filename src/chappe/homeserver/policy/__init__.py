@@ -31,3 +31,7 @@ class Policy:
     async def may_upload(self, user_id: UserId, content_type: str, size: int | None) -> None: ...
 
     async def may_download(self, user_id: UserId | None, server_name: str, media_id: str) -> None: ...
+
+    async def may_be_found(self, searcher: UserId, user_id: UserId) -> bool:
+        """Whether a search for people shows somebody to somebody."""
+        return True

@@ -9,6 +9,7 @@ from chappe.homeserver.matrix.event_auth import CREATE, creators_of
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.join_rules import is_allowed_in, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms, require_hosted
 
@@ -43,23 +44,11 @@ class MembershipChanges:
 
     async def _authorise_restricted_join(self, room: LiveRoom, user_id: str, content: dict[str, Any]) -> None:
         """`restricted` rules: a member of one of the named rooms may join, vouched for by a member who may invite."""
-        rules = room.get(("m.room.join_rules", ""))
-        rule = rules.content.get("join_rule") if rules else "invite"
-        restricted = rule == "restricted" and room.version.restricted_joins
-        restricted = restricted or (rule == "knock_restricted" and room.version.knock_restricted_joins)
-        if not restricted or rules is None:
+        if join_rule_of(room) not in ("restricted", "knock_restricted"):
             return
-        mine = {m.room_id for m in await self._rooms.memberships.joined(user_id)}
-        allow = rules.content.get("allow")
-        for condition in allow if type(allow) is list else ():
-            if (
-                type(condition) is dict
-                and condition.get("type") == "m.room_membership"
-                and condition.get("room_id") in mine
-            ):
-                content["join_authorised_via_users_server"] = self._authorising_user(room)
-                return
-        raise Forbidden("You are not invited to this room, nor in a room whose members may join it")
+        if not is_allowed_in(await self._rooms.memberships.of(user_id), room):
+            raise Forbidden("You are not invited to this room, nor in a room whose members may join it")
+        content["join_authorised_via_users_server"] = self._authorising_user(room)
 
     def _authorising_user(self, room: LiveRoom) -> str:
         levels, create = room.power_levels(), room.get(CREATE)

@@ -210,6 +210,15 @@ class RoomStore:
             room, after, upto, limit,
         )  # fmt: skip
 
+    async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Row]:
+        """Events at a time or beyond it, the nearest first."""
+        comparison, order = ("<=", "DESC") if backwards else (">=", "ASC")
+        return await self.database.fetch(
+            f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.ts {comparison} $2
+                ORDER BY e.ts {order}, e.position {order} OFFSET $3 LIMIT $4""",
+            room, ts, offset, limit,
+        )  # fmt: skip
+
     async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Row]:
         """State events with positions in (after, upto], in order."""
         return await self.database.fetch(

@@ -100,6 +100,22 @@ class Timeline:
         events = await self.of_rows(room, rows)
         return events[0] if events else None
 
+    async def nearest(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
+        """The event closest to a time that the reader may see. Raises M_NOT_FOUND."""
+        await self._visibility.require_reader(user_id, room)
+        offset = 0
+        for _ in range(MAX_READS):
+            rows = await self._store.events_by_time(room.number, ts, backwards, offset, READ_AT_ONCE)
+            events = await self.of_rows(room, rows)
+            seen = {e.nid for e, _ in await self._visibility.filter(user_id, room, events)}
+            for event in events:
+                if event.nid in seen:
+                    return event
+            offset += len(rows)
+            if len(rows) < READ_AT_ONCE:
+                break
+        raise NotFound(f"There is no event {'before' if backwards else 'after'} this time")
+
     async def raw(self, room: LiveRoom, event_id: str) -> bytes | None:
         """The event as it travels between servers."""
         rows = await self._store.events_by_id(room.number, [event_id])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id
+from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.rooms import Rooms
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
@@ -18,8 +22,8 @@ def transaction_key(request: Request, route: str) -> str:
 
 
 class RoomSend:
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, rooms: Rooms, relations: Relations) -> None:
+        self._rooms, self._relations = rooms, relations
 
     @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT)
     async def send(self, request: Request) -> Answer:
@@ -28,7 +32,10 @@ class RoomSend:
         txn = transaction_key(request, f"{room_id}\x1f{event_type}")
         return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn)}
 
-    @endpoint("PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT)
+    @endpoint(
+        "PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT,
+        features=("org.matrix.msc3912",),
+    )  # fmt: skip
     async def redact(self, request: Request) -> Answer:
         room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
         body = await request.json_object(optional=True)
@@ -36,8 +43,23 @@ class RoomSend:
         if reason is not None and type(reason) is not str:
             raise BadRequest("`reason` must be a string")
         content = {} if reason is None else {"reason": reason}
+        kinds = body.get("with_rel_types", body.get("org.matrix.msc3912.with_relations", []))
+        if type(kinds) is not list or not all(type(kind) is str for kind in kinds):
+            raise BadRequest("`with_rel_types` must be a list of relation types")
         txn = transaction_key(request, f"{room_id}\x1fredact\x1f{event_id}")
-        return {"event_id": await self._rooms.redact(request.user_id, room_id, event_id, content, txn)}
+        redaction = await self._rooms.redact(request.user_id, room_id, event_id, content, txn)
+        if kinds:
+            await self._redact_related(request.user_id, room_id, event_id, kinds, content)
+        return {"event_id": redaction}
+
+    async def _redact_related(
+        self, user_id: UserId, room_id: RoomId, event_id: str, kinds: list[str], content: dict[str, Any]
+    ) -> None:
+        """MSC3912: with an event goes what relates to it, as far as its redactor may redact that."""
+        room = await self._rooms.require_joined(user_id, room_id)
+        for related in await self._relations.related_to(room, event_id, kinds):
+            with contextlib.suppress(Forbidden, NotFound):
+                await self._rooms.redact(user_id, room_id, related, content, None)
 
     @endpoint(
         "PUT", _ROOM + "/state/{eventType}/{stateKey}", _ROOM + "/state/{eventType}", _ROOM + "/state/{eventType}/",

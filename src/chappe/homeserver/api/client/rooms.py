@@ -1,4 +1,4 @@
-"""Reading a room (rooms.yaml, event_context.yaml, message_pagination.yaml)."""
+"""Reading a room (rooms.yaml, event_context.yaml, message_pagination.yaml, room_event_by_timestamp.yaml)."""
 
 from __future__ import annotations
 
@@ -99,6 +99,19 @@ class RoomReads:
         event_id, room_id = parse_event_id(request.params["eventId"]), parse_room_id(request.params["roomId"])
         room = await self._rooms.require(room_id)
         return await self._events(request, room, [await self._rooms.timeline.event(request.user_id, room, event_id)])
+
+    @endpoint(
+        "GET", "/_matrix/client/v1/rooms/{roomId}/timestamp_to_event",
+        "/_matrix/client/unstable/org.matrix.msc3030/rooms/{roomId}/timestamp_to_event", auth=GUEST_AUTH,
+    )  # fmt: skip
+    async def timestamp_to_event(self, request: Request) -> Answer:
+        backwards = request.query_choice("dir", ("b", "f"), None) == "b"
+        if request.query("ts") is None:
+            raise BadRequest("`ts` is missing", "M_MISSING_PARAM")
+        ts = request.query_int("ts", 0)
+        room = await self._room(request)
+        event = await self._rooms.timeline.nearest(request.user_id, room, ts, backwards)
+        return {"event_id": event.event_id, "origin_server_ts": event.ts}
 
     # -------------------------------------------------------------------------------------------------------- state
 

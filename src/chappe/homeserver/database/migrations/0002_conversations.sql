@@ -46,8 +46,9 @@ CREATE TABLE progress (name text PRIMARY KEY, position bigint NOT NULL);  -- how
 INSERT INTO progress VALUES ('search', 0);
 
 CREATE TABLE user_directory (
-    user_id text PRIMARY KEY, server_name text NOT NULL, display_name text, avatar_url text, search text NOT NULL);
-CREATE INDEX user_directory_domain ON user_directory (server_name);
+    user_id text PRIMARY KEY, server_name text NOT NULL, display_name text, avatar_url text, search text NOT NULL,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple', search)) STORED);
+CREATE INDEX user_directory_words ON user_directory USING gin (words);
 CREATE TABLE presence (
     user_id text PRIMARY KEY, presence text NOT NULL, status_msg text, last_active_ts bigint NOT NULL, position bigint NOT NULL);
 CREATE INDEX presence_position ON presence (position);

@@ -1,0 +1,77 @@
+"""The published room directory (list_public_rooms.yaml)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import AUTH, GUEST_AUTH, NO_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import domain_of, parse_room_id, parse_server_name
+from chappe.homeserver.modules.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
+from chappe.homeserver.outbound.domains import Domains
+
+_VISIBILITY = "/_matrix/client/v3/directory/list/room/{roomId}"
+_ROOMS = "/_matrix/client/v3/publicRooms"
+
+
+class Visibility(msgspec.Struct):
+    visibility: str = "public"
+
+
+class Filter(msgspec.Struct):
+    generic_search_term: str | None = None
+    room_types: list[str | None] | None = None
+
+
+class Query(msgspec.Struct):
+    limit: int | None = None
+    since: str | None = None
+    filter: Filter | None = None
+    include_all_networks: bool = False
+    third_party_instance_id: str | None = None
+
+
+class ListPublicRooms:
+    def __init__(self, directory: RoomDirectory, domains: Domains) -> None:
+        self._directory, self._domains = directory, domains
+
+    def _server(self, request: Request) -> str:
+        """The directory that is meant: the one named, else that of the asker's domain."""
+        if name := request.query("server"):
+            return parse_server_name(name)
+        requester = request.optional_requester
+        return domain_of(requester.user_id) if requester else self._domains.of_host(request.host)
+
+    @endpoint("GET", _VISIBILITY, auth=NO_AUTH)
+    async def visibility(self, request: Request) -> Answer:
+        room_id = parse_room_id(request.params["roomId"])
+        listed = await self._directory.is_published(room_id, self._domains.of_host(request.host))
+        return {"visibility": "public" if listed else "private"}
+
+    @endpoint("PUT", _VISIBILITY, auth=AUTH, body_limit=SMALL_LIMIT)
+    async def set_visibility(self, request: Request) -> Answer:
+        room_id, wanted = (
+            parse_room_id(request.params["roomId"]),
+            (await request.body_as(Visibility, optional=True)).visibility,
+        )
+        if wanted not in ("public", "private"):
+            raise BadRequest("`visibility` must be `public` or `private`", "M_INVALID_PARAM")
+        await self._directory.publish(request.user_id, room_id, wanted == "public", request.requester.is_admin)
+        return {}
+
+    @endpoint("GET", _ROOMS, auth=OPTIONAL_AUTH)
+    async def rooms(self, request: Request) -> Answer:
+        limit = request.query_int("limit", 100, 1, MAX_PAGE)
+        return await self._directory.list(DirectoryQuery(self._server(request), limit, request.query("since")))
+
+    @endpoint("POST", _ROOMS, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def search(self, request: Request) -> Answer:
+        body = await request.body_as(Query, optional=True)
+        if body.limit is not None and body.limit < 1:
+            raise BadRequest("`limit` must be at least 1", "M_INVALID_PARAM")
+        wanted = body.filter or Filter()
+        limit = min(body.limit or 100, MAX_PAGE)
+        return await self._directory.list(
+            DirectoryQuery(self._server(request), limit, body.since, wanted.generic_search_term, wanted.room_types)
+        )

@@ -1,0 +1,42 @@
+"""Spaces and summaries of rooms (space_hierarchy.yaml, room_summary.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.homeserver.modules.spaces import MAX_DEPTH, MAX_PAGE, Spaces
+from chappe.homeserver.rooms.aliases import Aliases
+
+
+class SpaceHierarchy:
+    def __init__(self, spaces: Spaces, aliases: Aliases) -> None:
+        self._spaces, self._aliases = spaces, aliases
+
+    @endpoint(
+        "GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy",
+        "/_matrix/client/unstable/org.matrix.msc2946/rooms/{roomId}/hierarchy", auth=GUEST_AUTH,
+    )  # fmt: skip
+    async def hierarchy(self, request: Request) -> Answer:
+        limit = request.query_int("limit", 50, 1, MAX_PAGE)
+        depth = request.query_int("max_depth", MAX_DEPTH, 0, MAX_DEPTH)
+        rooms, token = await self._spaces.hierarchy(
+            request.user_id, parse_room_id(request.params["roomId"]), request.query_bool("suggested_only"), limit, depth,
+            request.query("from"),
+        )  # fmt: skip
+        return {"rooms": rooms} | ({"next_batch": token} if token else {})
+
+    @endpoint(
+        "GET", "/_matrix/client/v1/room_summary/{roomIdOrAlias}",
+        "/_matrix/client/unstable/im.nheko.summary/summary/{roomIdOrAlias}",
+        "/_matrix/client/unstable/im.nheko.summary/rooms/{roomIdOrAlias}/summary", auth=OPTIONAL_AUTH,
+        features=("org.matrix.msc3266",),
+    )  # fmt: skip
+    async def summary(self, request: Request) -> Answer:
+        name = request.params["roomIdOrAlias"]
+        if name[:1] not in ("!", "#"):
+            raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
+        room_id = parse_room_id(await self._aliases.room_id_of(name))
+        requester = request.optional_requester
+        return await self._spaces.summary(requester.user_id if requester else None, room_id)

@@ -1,0 +1,117 @@
+"""The published room directory, one per hosted domain (client-server API, "Published room directory")."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.summary import fold
+
+MAX_PAGE = 500
+_TOKEN = re.compile(r"([np])([0-9]{1,12})_([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryQuery:
+    """`since`: a token of an earlier page. `room_types`: None for all; within, None stands for rooms without a type."""
+
+    server_name: str
+    limit: int
+    since: str | None = None
+    term: str | None = None
+    room_types: list[str | None] | None = None
+
+
+class RoomDirectory:
+    def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
+        self._database, self._rooms, self._domains = database, rooms, domains
+
+    async def is_published(self, room_id: str, server_name: str) -> bool:
+        """Raises M_NOT_FOUND for an unknown room."""
+        room = await self._rooms.require(room_id)
+        return bool(await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1 AND server_name = $2)", room.number, server_name
+        ))  # fmt: skip
+
+    async def publish(self, user_id: UserId, room_id: str, listed: bool, is_admin: bool) -> None:
+        """In the directory of the user's own domain: by those who may change the room's address."""
+        room = await self._rooms.live.find(room_id)
+        if room is None:
+            raise NotFound("This room is not known here")
+        if not is_admin:
+            levels = room.power_levels()
+            if user_id not in room.joined or levels.of(user_id) < levels.required("m.room.canonical_alias", True):
+                raise Forbidden("You may not change where this room is listed")
+        if listed:
+            await self._rooms.policy.may_publish(user_id, room_id)
+            await self._database.execute(
+                "INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", domain_of(user_id), room.number
+            )
+        else:
+            await self._database.execute(
+                "DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", domain_of(user_id), room.number
+            )
+
+    async def list(self, query: DirectoryQuery) -> dict[str, Any]:
+        """A page, the rooms with most members first. One statement, and one for the number of rooms."""
+        if not self._domains.is_hosted(query.server_name):
+            raise NotFound(f"{query.server_name} cannot be reached from here")
+        backwards, joined, number = _parse(query.since)
+        types = query.room_types
+        arguments = [
+            query.server_name, None if not query.term else f"%{_escaped(fold(query.term))}%",
+            None if types is None else [t for t in types if t is not None], types is None or None in types,
+        ]  # fmt: skip
+        comparison, order = (">", "ASC") if backwards else ("<", "DESC")
+        rows = await self._database.fetch(
+            f"""SELECT r.room_id, s.* FROM published_rooms p JOIN room_summaries s USING (room_nid) JOIN rooms r USING (room_nid)
+                 WHERE {_WHERE} AND ($5::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($5, $6::bigint))
+                 ORDER BY s.joined {order}, s.room_nid {order} LIMIT $7""",
+            *arguments, joined, number, query.limit + 1,
+        )  # fmt: skip
+        more = len(rows) > query.limit
+        page = list(rows[: query.limit])
+        if backwards:
+            page.reverse()
+        total = await self._database.fetchval(
+            f"SELECT count(*) FROM published_rooms p JOIN room_summaries s USING (room_nid) WHERE {_WHERE}", *arguments
+        )
+        answer: dict[str, Any] = {"chunk": [_entry(row) for row in page], "total_room_count_estimate": total}
+        if page and (more or backwards):
+            answer["next_batch"] = f"n{page[-1]['joined']}_{page[-1]['room_nid']}"
+        if page and (more if backwards else query.since is not None):
+            answer["prev_batch"] = f"p{page[0]['joined']}_{page[0]['room_nid']}"
+        return answer
+
+
+_WHERE = """p.server_name = $1 AND ($2::text IS NULL OR s.search LIKE $2)
+    AND ($3::text[] IS NULL OR s.room_type = ANY($3) OR ($4 AND s.room_type IS NULL))"""
+
+
+def _parse(token: str | None) -> tuple[bool, int | None, int | None]:
+    if not token:
+        return False, None, None
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise BadRequest("This is not a token of this directory", "M_INVALID_PARAM")
+    return match[1] == "p", int(match[2]), int(match[3])
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text.replace("\0", ""))
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    entry = {
+        "room_id": row["room_id"], "num_joined_members": row["joined"], "join_rule": row["join_rule"],
+        "world_readable": row["history_visibility"] == "world_readable", "guest_can_join": row["guest_access"] == "can_join",
+        "name": row["name"], "topic": row["topic"], "canonical_alias": row["canonical_alias"], "avatar_url": row["avatar"],
+        "room_type": row["room_type"],
+    }  # fmt: skip
+    return {key: value for key, value in entry.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Searching messages (client-server API, "Search"), in the rooms whose messages the server can read."""
