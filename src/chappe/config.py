@@ -59,11 +59,50 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     keys: Limit = Limit(20, 200)
     account: Limit = Limit(1, 30)
     search: Limit = Limit(2, 30)
+    delayed_events: Limit = Limit(2, 60)
+    url_preview: Limit = Limit(1, 30)
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     location: str | None = None
     max_upload_mib: Positive = 100
+
+
+class Calls(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    turn_uris: list[str] = []
+    turn_shared_secret: str | None = None
+    turn_username: str | None = None
+    turn_password: str | None = None
+    turn_lifetime_minutes: Positive = 60
+    livekit_service_urls: list[str] = []
+
+
+class PresenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    enabled: bool = True
+    disabled_domains: list[str] = []
+
+
+class DelayedEventsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    max_delay_hours: Positive = 24
+    max_scheduled: Positive = 100
+
+
+class UrlPreviews(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    enabled: bool = True
+    blocked_hosts: list[str] = []
+    allowed_private_hosts: list[str] = []
+    cache_hours: Positive = 24
+
+
+class Contact(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    role: str = "m.role.admin"
+    matrix_id: str | None = None
+    email_address: str | None = None
+
+
+class Support(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    contacts: list[Contact] = []
+    page: str | None = None
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -79,11 +118,17 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     access_log: bool = True
     rate_limits_enabled: bool = True
     live_rooms: Positive = 5000
+    server_notices_name: str = "Notices"
     listeners: list[Listener] = msgspec.field(default_factory=lambda: [Listener()])
     registration: Registration = Registration()
     passwords: Passwords = Passwords()
     limits: Limits = Limits()
     media: Media = Media()
+    calls: Calls = Calls()
+    presence: PresenceConfig = PresenceConfig()
+    delayed_events: DelayedEventsConfig = DelayedEventsConfig()
+    url_previews: UrlPreviews = UrlPreviews()
+    support: Support = Support()
 
 
 def dev_config(server_name: str = "localhost") -> Config:
@@ -204,6 +249,7 @@ server_name = "{server_name}"
 # access_log = true
 # rate_limits_enabled = true
 # live_rooms = 5000                  # rooms kept in memory
+# server_notices_name = "Notices"    # who writes to people in the name of the service: chappe admin notice
 
 [[listeners]]
 address = "{address}"
@@ -228,7 +274,31 @@ port = {port}
 # location = "…"                     # a folder, or s3://bucket/prefix; default: media/ beside this file
 # max_upload_mib = 100
 
-# [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account, search
+[calls]
+# turn_uris = ["turn:turn.example.org:3478?transport=udp"]
+# turn_shared_secret = "…"           # coturn's static-auth-secret
+# livekit_service_urls = ["https://rtc.example.org"]
+
+[presence]
+# enabled = true                     # who is online
+# disabled_domains = []              # hosted domains that do not want it
+
+[delayed_events]
+# max_delay_hours = 24
+# max_scheduled = 100                # per account
+
+[url_previews]
+# enabled = true                     # the server opens links that people send in unencrypted rooms
+# blocked_hosts = []                 # "intranet.example.org", "*.example.org"
+# allowed_private_hosts = []         # hosts with private addresses that may be opened nevertheless
+# cache_hours = 24
+
+[support]
+# page = "https://help.example.org"
+# contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
+
+# [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account, search,
+                                   # delayed_events, url_preview
 # per_second = 10
 # burst = 100
 """

@@ -74,7 +74,7 @@ def user_add(
         user_id = node.accounts.user_id_for(name, node.domains.default)
         await node.accounts.register(user_id, secret, is_admin=admin)
         if email is not None:
-            await node.accounts.store.add_threepid(user_id, "email", email.strip().casefold(), node.now_ms())
+            await node.bind_threepid(user_id, "email", email, node.now_ms())
         print(f"Created {user_id}{' (administrator)' if admin else ''}.")
 
     _with_node(data, config, act)
@@ -218,3 +218,33 @@ def token_remove(token: str, data: Data = Path("data"), config: ConfigFile = Non
         print("Removed.")
 
     _with_node(data, config, act)
+
+
+@app.command("notice")
+def notice(
+    name: Name, text: Annotated[str, typer.Argument(help="What to say.")], data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:  # fmt: skip
+    """Writes to somebody in the name of the service."""
+
+    async def act(node: Homeserver) -> None:
+        await node.server_notices.send(await _existing(node, name), text)
+
+    _with_node(data, config, act)
+    typer.echo("Sent.")
+
+
+@app.command("reports")
+def reports(data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """Lists what people have reported, the newest first."""
+
+    async def act(node: Homeserver) -> list[str]:
+        lines = []
+        for row in await node.reports.list():
+            when = datetime.datetime.fromtimestamp(row["received_ts"] / 1000, datetime.UTC).isoformat(" ", "minutes")
+            what = " ".join(filter(None, (row["user_id"], row["event_id"], row["room_id"])))
+            lines.append(f"{when}  {row['reporter']} reports {what}: {row['reason'] or 'no reason given'}")
+        return lines
+
+    for line in _with_node(data, config, act) or ["Nothing has been reported."]:
+        typer.echo(line)

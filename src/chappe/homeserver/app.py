@@ -17,26 +17,43 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import FRAGMENTS as ACCOUNT_FRAGMENTS
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
+from chappe.homeserver.actions.evict_guests import EvictGuests
+from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.mark_read import MarkRead
+from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
+from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
 from chappe.homeserver.api.client.account import Account
 from chappe.homeserver.api.client.account_data import AccountDataApi
+from chappe.homeserver.api.client.admin import Admin
 from chappe.homeserver.api.client.create_room import CreateRoom
+from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
+from chappe.homeserver.api.client.delayed_events import DelayedEventsApi
 from chappe.homeserver.api.client.device_management import DeviceManagement
 from chappe.homeserver.api.client.directory import Directory
+from chappe.homeserver.api.client.identity_keys import IdentityKeys
 from chappe.homeserver.api.client.key_backup import KeyBackupApi
 from chappe.homeserver.api.client.keys import Keys
 from chappe.homeserver.api.client.list_public_rooms import ListPublicRooms
 from chappe.homeserver.api.client.login import Login
 from chappe.homeserver.api.client.membership import Membership
+from chappe.homeserver.api.client.notifications import NotificationsApi
+from chappe.homeserver.api.client.old_sync import OldSync
+from chappe.homeserver.api.client.openid import OpenIdApi
+from chappe.homeserver.api.client.presence import PresenceApi
 from chappe.homeserver.api.client.profile import Profile
 from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.receipts import ReceiptsApi
 from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.relations import RelationsApi
+from chappe.homeserver.api.client.report_content import ReportContent
 from chappe.homeserver.api.client.room_send import RoomSend
+from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
 from chappe.homeserver.api.client.search import Search
 from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
@@ -45,6 +62,7 @@ from chappe.homeserver.api.client.sync import Sync
 from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
+from chappe.homeserver.api.client.voip import VoipApi
 from chappe.homeserver.api.media.content_repo import ContentRepo
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.clock import Clock
@@ -56,6 +74,7 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Route, Router, routes_of
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.filters import Filters
@@ -63,26 +82,36 @@ from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.key_backup import KeyBackup
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
+from chappe.homeserver.modules.openid import OpenId
+from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
+from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
+from chappe.homeserver.modules.reporting import Reports
 from chappe.homeserver.modules.room_directory import RoomDirectory
 from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.modules.search.search import MessageSearch
+from chappe.homeserver.modules.server_notices import NoticeRooms
 from chappe.homeserver.modules.spaces import Spaces
+from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.modules.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.url_previews import UrlPreviews
 from chappe.homeserver.modules.user_directory import UserDirectory
+from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
+from chappe.homeserver.senders.delayed_events import DelayedEventSender
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.engine import SyncEngine
@@ -127,8 +156,9 @@ class Homeserver:
         ]
         await self.rooms.fill_summaries()
         await self.accounts.store.fill_directory()
-        self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
         if serve:
+            self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
+            self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
             await self._listen()
 
     async def _open_database(self) -> None:
@@ -185,23 +215,61 @@ class Homeserver:
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms)
         self.typing = Typing(now_ms, self.notifier.room_changed)
+        disabled = frozenset(config.presence.disabled_domains)
+        self.presence = Presence(
+            database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
+        )
         device_lists = DeviceLists(self.rooms, self.keys)
         sync_modules = SyncModules(
             self.account_data, self.receipts, self.typing, self.to_device, self.keys, self.push_rules, self.counts,
-            self.relations, self.threads, self.ignored_users, device_lists,
+            self.relations, self.threads, self.ignored_users, device_lists, self.presence,
         )  # fmt: skip
         self.sync = SyncEngine(self.clock, self.rooms, self.notifier, sync_modules)
         self.sliding_sync = SlidingSync(self.clock, self.rooms, self.notifier, sync_modules)
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
+        self._build_room_actions(database, profile_of)
+        self._build_services(database)
         self._build_jobs(database)
         self._build_metrics(database)
+
+    def _build_room_actions(self, database: Database, profile_of: ProfileOf) -> None:
+        config, store = self.config, self.accounts.store
+        self.rooms.may_be_invited = self.ignored_users.require_may_invite
+        self.third_party_invites = ThirdPartyInvites(
+            database, store, self.rooms, self.membership, self.domains, config.public_url
+        )
+        self.creation.invite_by_address = self.third_party_invites.invite
+        self.bind_threepid = BindThreepid(store, self.third_party_invites)
+        self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)
+        self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, profile_of)
+        self.server_notices = ServerNotices(
+            self.accounts, self.rooms, self.creation, self.membership, self.account_data, NoticeRooms(database),
+            config.server_notices_name,
+        )  # fmt: skip
+
+    def _build_services(self, database: Database) -> None:
+        config, now_ms = self.config, self.now_ms
+        delays, previews = config.delayed_events, config.url_previews
+        self.delayed_events = DelayedEvents(database, now_ms, delays.max_delay_hours * 3_600_000, delays.max_scheduled)
+        self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms)
+        self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
+        self.reports = Reports(database, self.rooms, now_ms)
+        self.openid = OpenId(database, now_ms)
+        self.voip = Voip(config.calls, now_ms)
+        self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
+        self.url_previews = UrlPreviews(
+            database, self.fetcher, self.media.store_image, now_ms, previews.enabled, previews.cache_hours * 3_600_000
+        )
 
     def _build_jobs(self, database: Database) -> None:
         async def prune() -> None:
             await self.rooms.store.prune(self.clock.watermark - DAY_OF_POSITIONS)
             await self.uia.prune()
             await self.media.prune()
+            await self.openid.prune()
+            await self.url_previews.prune()
+            await self.delayed_events.prune()
 
         self.jobs = Jobs()
         self.jobs.add("last seen", 60, self.sessions.flush_seen)
@@ -217,29 +285,63 @@ class Homeserver:
 
     def routes(self) -> list[Route]:
         """Every endpoint of this node."""
-        config, rooms = self.config, self.rooms
-        store = self.accounts.store
-        mark_read = MarkRead(rooms, self.receipts, self.account_data)
-        versions = Versions(config.default_room_version)
-        routes = routes_of(
-            versions, WellKnown(self.database, self.domains, self.metrics, config.public_url),
+        delays = self.config.delayed_events
+        versions = Versions(
+            self.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
+            self.config.url_previews.enabled,
+        )  # fmt: skip
+        parts = (versions, *self._account_parts(), *self._room_parts(), *self._finding_parts(), *self._data_parts())
+        routes = routes_of(*parts)
+        versions.learn([route.endpoint for route in routes])
+        return routes
+
+    def _account_parts(self) -> list[object]:
+        config, store = self.config, self.accounts.store
+        return [
+            WellKnown(self.database, self.domains, self.metrics, config.public_url, config.support, self.voip),
             Registration(config.registration, self.accounts, self.sessions, self.uia, self.domains),
             SharedSecretRegistration(config.registration.shared_secret, self.accounts, self.sessions, self.domains),
             Login(self.accounts, self.sessions, self.domains, self.limits),
-            Account(self.accounts, self.sessions, self.uia, self.deactivate_account),
+            Account(self.accounts, self.sessions, self.uia, self.deactivate_account), Admin(store),
             DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
-            CreateRoom(self.creation), Membership(rooms, self.membership, self.aliases, self.limits), RoomSend(rooms, self.relations),
-            RoomReads(rooms, self.relations), RelationsApi(rooms, self.relations, self.threads),
-            Directory(self.aliases, rooms), Sync(self.sync, Filters(self.database)), SlidingSyncApi(self.sliding_sync),
-            ListPublicRooms(RoomDirectory(self.database, rooms, self.domains), self.domains),
-            SpaceHierarchy(Spaces(rooms), self.aliases), Users(UserDirectory(self.database, rooms), rooms),
-            Search(rooms, MessageSearch(self.database, rooms, self.search_index), self.relations), ThirdPartyLookup(),
-            AccountDataApi(self.account_data, self.push_rules), PushRulesApi(self.push_rules),
-            ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)),
-            Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)), ContentRepo(self.media),
-        )  # fmt: skip
-        versions.learn([route.endpoint for route in routes])
-        return routes
+            OpenIdApi(self.openid), IdentityKeys(self.third_party_invites),
+        ]  # fmt: skip
+
+    def _room_parts(self) -> list[object]:
+        rooms = self.rooms
+        evict_guests = EvictGuests(self.accounts.store, rooms, self.membership)
+        return [
+            CreateRoom(self.creation),
+            Membership(rooms, self.membership, self.aliases, self.join_room, self.third_party_invites),
+            RoomSend(rooms, self.relations, self.membership, evict_guests, self.delayed_events),
+            RoomUpgrades(self.upgrade_room, self.join_room), RoomReads(rooms, self.relations),
+            RelationsApi(rooms, self.relations, self.threads), Directory(self.aliases, rooms),
+            DelayedEventsApi(self.delayed_events, self.send_delayed_event, rooms), ReportContent(self.reports),
+            OldSync(rooms, self.relations, self.account_data),
+        ]  # fmt: skip
+
+    def _finding_parts(self) -> list[object]:
+        database, rooms = self.database, self.rooms
+        return [
+            ListPublicRooms(RoomDirectory(database, rooms, self.domains), self.domains),
+            SpaceHierarchy(Spaces(rooms), self.aliases), Users(UserDirectory(database, rooms), rooms),
+            Search(rooms, MessageSearch(database, rooms, self.search_index), self.relations), ThirdPartyLookup(),
+            VoipApi(self.voip),
+        ]  # fmt: skip
+
+    def _data_parts(self) -> list[object]:
+        rooms, store = self.rooms, self.accounts.store
+        mark_read = MarkRead(rooms, self.receipts, self.account_data)
+        notifications = Notifications(rooms, self.push_rules, self.counts, self.ignored_users.of)
+        dehydrate = DehydrateDevice(self.database, store, self.sessions, self.keys, self.to_device)
+        return [
+            Sync(self.sync, Filters(self.database), self.presence), SlidingSyncApi(self.sliding_sync, self.presence),
+            PresenceApi(self.presence, rooms), AccountDataApi(self.account_data, self.push_rules),
+            PushRulesApi(self.push_rules), NotificationsApi(notifications, self.relations),
+            ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)), DehydratedDevice(dehydrate),
+            Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)),
+            ContentRepo(self.media, self.url_previews),
+        ]  # fmt: skip
 
     async def _listen(self) -> None:
         routes, access_log = self.routes(), AccessLog(self.config.access_log)
@@ -263,6 +365,8 @@ class Homeserver:
         await asyncio.gather(*(listener.stop() for listener in self.listeners))
         if self._tasks:
             self.typing.close()
+            await self.presence.close()
+            await self.fetcher.close()
             self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)

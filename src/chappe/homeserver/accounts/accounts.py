@@ -22,6 +22,7 @@ from chappe.homeserver.policy import Policy
 
 MAX_PROFILE_BYTES = 65_536
 MAX_FIELD_NAME = 255
+RESERVED = frozenset(("notices",))  # user names that the service itself uses
 
 
 class Accounts:
@@ -52,6 +53,8 @@ class Accounts:
             localpart, server_name = user_id[1:].split(":", 1)
         if not is_new_localpart(localpart) or localpart.startswith("_"):
             raise BadRequest("User names may hold a-z, 0-9 and . _ = - / + only", "M_INVALID_USERNAME")
+        if localpart in RESERVED:
+            raise BadRequest("This user name is the service's own", "M_EXCLUSIVE")
         if not self._domains.is_hosted(server_name):
             raise BadRequest(f"{server_name} is not hosted here", "M_INVALID_USERNAME")
         user_id = UserId(f"@{localpart}:{server_name}")

@@ -127,6 +127,12 @@ class AccountStore:
             if (user := _user(row)) is not None:
                 await self._add_to_directory(user)
 
+    async def guests_among(self, user_ids: Sequence[str]) -> list[str]:
+        rows = await self._database.fetch(
+            "SELECT user_id FROM users WHERE is_guest AND user_id = ANY($1::text[])", user_ids
+        )
+        return [row["user_id"] for row in rows]
+
     async def list_users(self, server_name: str | None) -> list[User]:
         rows = await self._database.fetch(
             "SELECT * FROM users WHERE $1::text IS NULL OR server_name = $1 ORDER BY user_id", server_name

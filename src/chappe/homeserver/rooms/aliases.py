@@ -74,3 +74,7 @@ class Aliases:
     async def of_room(self, room_id: str) -> list[str]:
         rows = await self._database.fetch("SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
         return [row["alias"] for row in rows]
+
+    async def move(self, room_id: str, new_id: str) -> None:
+        """All of a room's aliases to the room that replaces it."""
+        await self._database.execute("UPDATE room_aliases SET room_id = $2 WHERE room_id = $1", room_id, new_id)

@@ -69,7 +69,7 @@ class RoomWrite(Write):
         self.drafts, self.around = drafts, around
         self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
         self.aliases: list[tuple[str, str]] = []
-        self.published_in: str | None = None  # a new room: the domain in whose directory it is listed
+        self.published_in: list[str] = []  # a new room: the domains in whose directories it is listed
         self.events: list[RoomEvent] = []
         self.used: list[str] = []
         self.redacted: list[tuple[str, bytes, RoomEvent]] = []
@@ -212,8 +212,8 @@ class RoomWrite(Write):
         room = self.lane
         if room.is_new and self.drafts[0].type == "m.room.create":
             yield "new_rooms", (room.number, room.room_id, room.version.id)
-            if self.published_in is not None:
-                yield "published_rooms", (self.published_in, room.number)
+            for domain in self.published_in:
+                yield "published_rooms", (domain, room.number)
         for alias, creator in self.aliases:
             yield "aliases", (alias, room.room_id, creator)
         for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):

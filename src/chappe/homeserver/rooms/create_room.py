@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +27,22 @@ from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms, require_hosted
 
 MAX_INVITES = 500
+InviteByAddress = Callable[
+    [UserId, str, str, str, str], Awaitable[None]
+]  # sender, room, medium, address, identity server
 
 
 class InitialState(msgspec.Struct):
     type: str
     content: dict[str, Any]
     state_key: str = ""
+
+
+class ThirdPartyInvite(msgspec.Struct):
+    id_server: str
+    medium: str
+    address: str
+    id_access_token: str | None = None
 
 
 class CreateRoomRequest(msgspec.Struct):
@@ -43,7 +54,7 @@ class CreateRoomRequest(msgspec.Struct):
     name: str | None = None
     topic: str | None = None
     invite: list[str] = []
-    invite_3pid: list[dict[str, Any]] = []
+    invite_3pid: list[ThirdPartyInvite] = []
     room_version: str | None = None
     creation_content: dict[str, Any] = {}
     initial_state: list[InitialState] = []
@@ -64,6 +75,7 @@ class RoomCreation:
     ) -> None:
         self._rooms, self._aliases, self._domains = rooms, aliases, domains
         self._profile_of, self._default_version = profile_of, default_version
+        self.invite_by_address: InviteByAddress | None = None
 
     async def create(self, user_id: UserId, request: CreateRoomRequest) -> str:
         """Returns the new room's id. Raises BadRequest (M_INVALID_ROOM_STATE, M_ROOM_IN_USE, …); nothing is left then."""
@@ -73,17 +85,26 @@ class RoomCreation:
             raise BadRequest(f"Unknown preset {preset[:40]!r}", "M_INVALID_PARAM")
         if request.visibility not in ("public", "private"):
             raise BadRequest("visibility must be `public` or `private`", "M_INVALID_PARAM")
-        if request.invite_3pid:
-            raise BadRequest("Inviting by e-mail needs an identity server; none is configured", "M_THREEPID_DENIED")
+        if request.invite_3pid and self.invite_by_address is None:
+            raise BadRequest("People cannot be invited by e-mail here", "M_THREEPID_DENIED")
         invited = self._invited(user_id, request)
         await self._rooms.policy.may_create_room(user_id, msgspec.to_builtins(request))
         for target in invited:
             await self._rooms.policy.may_invite(user_id, "", target)
+            await self._rooms.may_be_invited(target, user_id)
         alias = await self._alias(user_id, request)
+        published: list[str] = [domain_of(user_id)] if request.visibility == "public" else []
         drafts = await self._drafts(user_id, request, version, preset, invited, alias)
         for draft in drafts:
             check_content(draft.content, version)
-        return await self._write(user_id, request, version, drafts, alias)
+        room_id = await self.write(user_id, version, drafts, alias, published)
+        for invite in request.invite_3pid:
+            await self._invite_by_address(user_id, room_id, invite)
+        return room_id
+
+    async def _invite_by_address(self, user_id: UserId, room_id: str, invite: ThirdPartyInvite) -> None:
+        assert self.invite_by_address is not None
+        await self.invite_by_address(user_id, room_id, invite.medium, invite.address, invite.id_server)
 
     def _invited(self, user_id: UserId, request: CreateRoomRequest) -> list[UserId]:
         invited = [parse_user_id(target) for target in dict.fromkeys(request.invite) if target != user_id]
@@ -103,12 +124,13 @@ class RoomCreation:
         await self._aliases.require_free(alias)
         return alias
 
-    async def _write(
-        self, user_id: UserId, request: CreateRoomRequest, version: RoomVersion, drafts: list[Draft], alias: str | None
+    async def write(
+        self, user_id: UserId, version: RoomVersion, drafts: list[Draft], alias: str | None, published: list[str]
     ) -> str:
+        """Makes the room of these events, all in one commit. `published`: in whose directories it is listed."""
         random_id = f"!{secrets.token_urlsafe(15)}:{domain_of(user_id)}"
         room = await self._rooms.new_room(random_id, version)
-        if request.visibility == "public":
+        if published:
             await self._rooms.policy.may_publish(user_id, room.room_id)
         around = self._rooms.surroundings_for(user_id)
         if version.room_id_is_create_hash:
@@ -117,7 +139,7 @@ class RoomCreation:
         def prepare(write: RoomWrite) -> None:
             write.around = replace(write.around, now_ms=around.now_ms)  # the create event's time is part of its hash
             write.aliases = [(alias, user_id)] if alias else []
-            write.published_in = domain_of(user_id) if request.visibility == "public" else None
+            write.published_in = published
 
         self._rooms.live.add(room)
         try:

@@ -14,6 +14,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms, require_hosted
 
 MEMBER = "m.room.member"
+NOTICES = "notices"  # the localpart of each domain's account for server notices
 
 
 class MembershipChanges:
@@ -67,13 +68,33 @@ class MembershipChanges:
 
     async def invite(self, user_id: UserId, room_id: str, target: UserId, extra: dict[str, Any]) -> str:
         room = await self._rooms.require_joined(user_id, room_id)
-        require_hosted(self._domains, target)
-        await self._rooms.policy.may_invite(user_id, room_id, target)
+        await self._require_may_invite(user_id, room_id, target)
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "invite":
             return now.event_id
         content = {**extra, "membership": "invite", **await self._profile_of(target)}
         return await self._rooms.submit(room, [Draft(MEMBER, user_id, content, target)])
+
+    async def _require_may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None:
+        require_hosted(self._domains, target)
+        await self._rooms.policy.may_invite(user_id, room_id, target)
+        await self._rooms.may_be_invited(target, user_id)
+
+    async def set_member(self, user_id: UserId, room_id: str, target: UserId, content: dict[str, Any]) -> str:
+        """A membership event as a client wrote it, by the same rules as the routes of their own."""
+        room = await self._rooms.live.find(room_id)
+        membership, now = content.get("membership"), room.membership(target) if room else "leave"
+        if membership == "invite" and now != "invite":
+            await self._rooms.require_joined(user_id, room_id)
+            await self._require_may_invite(user_id, room_id, target)
+        elif membership in ("join", "knock") and now != membership and target == user_id and room is not None:
+            await self._rooms.policy.may_join(user_id, room_id)
+            if membership == "join" and now != "invite":
+                content = dict(content)
+                await self._authorise_restricted_join(room, user_id, content)
+        elif membership == "leave" and target == user_id and room is not None:
+            _require_may_leave(room, user_id)
+        return await self._rooms.set_state(user_id, room_id, MEMBER, target, content)
 
     async def knock(self, user_id: UserId, room_id: str, reason: str | None) -> str:
         room = await self._rooms.require(room_id)
@@ -93,6 +114,7 @@ class MembershipChanges:
         now = room.get((MEMBER, user_id))
         if now is not None and now.membership == "leave":
             return
+        _require_may_leave(room, user_id)
         await self._change(user_id, room, user_id, "leave", reason)
 
     async def kick(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
@@ -145,3 +167,10 @@ class MembershipChanges:
 
 def _reason(reason: str | None) -> dict[str, str]:
     return {} if reason is None else {"reason": reason}
+
+
+def _require_may_leave(room: LiveRoom, user_id: str) -> None:
+    """Notices of the service cannot be declined unread."""
+    now = room.get((MEMBER, user_id))
+    if now is not None and now.membership == "invite" and now.sender == f"@{NOTICES}:{domain_of(user_id)}":
+        raise Forbidden("Notices of the service cannot be declined", "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM")

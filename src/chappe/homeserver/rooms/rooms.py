@@ -36,6 +36,13 @@ NowMs = Callable[[], int]
 ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
 
 
+MayBeInvited = Callable[[str, str], Awaitable[None]]  # target, sender
+
+
+async def _everybody_may(_target: str, _sender: str) -> None:
+    return None
+
+
 class EventNumbers:
     """Numbers for new events, taken from the database in blocks so that building an event asks nothing."""
 
@@ -73,6 +80,7 @@ class Rooms:
         self.trees = TreeReader(self.store.load_packs)
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
+        self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
     # ------------------------------------------------------------------------------------------------- finding

@@ -286,6 +286,17 @@ class RoomStore:
             list(rooms),
         )
 
+    async def room_of_event(self, event_id: str) -> int | None:
+        return await self.database.fetchval("SELECT room_nid FROM events WHERE event_id = $1", event_id)  # type: ignore[no-any-return]
+
+    async def published_in(self, room: int) -> list[str]:
+        """The domains in whose directories a room is listed."""
+        rows = await self.database.fetch("SELECT server_name FROM published_rooms WHERE room_nid = $1", room)
+        return [row["server_name"] for row in rows]
+
+    async def unpublish(self, room: int) -> None:
+        await self.database.execute("DELETE FROM published_rooms WHERE room_nid = $1", room)
+
     async def without_summary(self) -> list[int]:
         """Rooms from before summaries were kept."""
         rows = await self.database.fetch(

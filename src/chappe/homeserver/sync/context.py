@@ -20,6 +20,7 @@ class Changes:
     rooms: dict[int, set[str]] = field(default_factory=dict)
     mine: set[str] = field(default_factory=set)
     device_lists: set[str] = field(default_factory=set)
+    presence: set[str] = field(default_factory=set)
 
     def touches(self, number: int, kind: str) -> bool:
         kinds = self.rooms.get(number)
@@ -72,4 +73,6 @@ def changes_after(clock: Clock, user_id: str, since: int | None, memberships: Ma
         for user, kinds in commit.users.items():
             if "device_list" in kinds or kinds is ANYTHING:
                 changes.device_lists.add(user)
+            if "presence" in kinds or kinds is ANYTHING:
+                changes.presence.add(user)
     return changes

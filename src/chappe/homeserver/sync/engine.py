@@ -22,6 +22,7 @@ from chappe.homeserver.sync.lazy_members import LazyMembers
 from chappe.homeserver.sync.long_poll import long_poll
 from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
+from chappe.homeserver.sync.presence_section import PresenceSection
 from chappe.homeserver.sync.room_section import Extras, RoomSections
 from chappe.homeserver.sync.token import SyncToken
 
@@ -40,6 +41,7 @@ class SyncEngine:
         self._clock, self._rooms, self._notifier, self._modules = clock, rooms, notifier, modules
         self._sections = RoomSections(rooms, modules.relations)
         self._lazy = LazyMembers()
+        self._presence = PresenceSection(rooms, modules.presence)
 
     async def sync(self, request: Request, wanted: SyncRequest) -> bytes:
         """The answer as JSON. Ends early, empty, when the client goes or the server shuts down."""
@@ -82,7 +84,10 @@ class SyncEngine:
         rooms = await self._rooms_part(context, room_account_data)
         changed, left = await self._modules.device_lists.of(context)
         counts, unused_fallback = await self._modules.keys.counts(requester.user_id, requester.device_id)
-        has_news = bool(rooms or account_data or inbox.messages or changed or left or changes.concern_me("key_counts"))
+        presence = await self._presence.of(context, changed)
+        has_news = bool(
+            presence or rooms or account_data or inbox.messages or changed or left or changes.concern_me("key_counts")
+        )
         token = SyncToken(context.upto, typing_serial, inbox.cursor, self._clock.epoch)
         parts = [b'{"next_batch":"', str(token).encode(), b'"']
         if rooms:
@@ -91,6 +96,8 @@ class SyncEngine:
             parts += [b',"account_data":{"events":[', b",".join(account_data), b"]}"]
         if inbox.messages:
             parts += [b',"to_device":{"events":[', b",".join(inbox.messages), b"]}"]
+        if presence:
+            parts += [b',"presence":{"events":[', b",".join(presence), b"]}"]
         if changed or left:
             parts += [b',"device_lists":', orjson.dumps({"changed": changed, "left": left})]
         parts += [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chappe.homeserver.modules.account_data import AccountData
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts import Receipts
@@ -30,3 +31,4 @@ class SyncModules:
     threads: ThreadSubscriptions
     ignored_users: IgnoredUsers
     device_lists: DeviceLists
+    presence: Presence

@@ -10,24 +10,29 @@ from chappe.homeserver.bus.waiters import Waiters
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.rooms.rooms import Rooms
 
+PRESENCE_AFTER = 1.0  # seconds
+
 
 class Notifier:
     def __init__(self, clock: Clock, rooms: Rooms) -> None:
         self.waiters = Waiters()
         self._rooms = rooms
         self._tasks: set[asyncio.Task[None]] = set()
+        self._moved: set[str] = set()
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
         if not len(self.waiters):
             return
-        self.waiters.wake(commit.users)
+        self.waiters.wake(user for user, kinds in commit.users.items() if kinds != {"presence"})
         for number, kinds in commit.rooms.items():
             if kinds != {"private_receipts"}:
                 self.room_changed(number)
         for user, kinds in commit.users.items():
             if commit.foreign or "device_list" in kinds:
                 self._start(self._wake_those_sharing_rooms_with(user))
+            elif "presence" in kinds:
+                self._presence_changed(user)
 
     def room_changed(self, number: int) -> None:
         """Wakes the members of a room; if it is not in memory, nobody knows whom it concerns."""
@@ -35,6 +40,26 @@ class Notifier:
         if room is None:
             self.waiters.wake_all()
         else:
+            self.waiters.wake_members(room.joined)
+
+    def _presence_changed(self, user_id: str) -> None:
+        """Presence can wait a moment: many changes wake people once."""
+        if not self._moved:
+            asyncio.get_running_loop().call_later(PRESENCE_AFTER, self._tell_presence)
+        self._moved.add(user_id)
+
+    def _tell_presence(self) -> None:
+        moved, self._moved = self._moved, set()
+        if len(self.waiters):
+            self._start(self._wake_around(moved))
+
+    async def _wake_around(self, users: set[str]) -> None:
+        """Only rooms in memory: nobody looks at the others."""
+        rooms: dict[int, None] = {}
+        for user in users:
+            self.waiters.wake([user])
+            rooms.update(dict.fromkeys(m.number for m in await self._rooms.memberships.joined(user)))
+        for room in self._rooms.live_rooms(list(rooms)):
             self.waiters.wake_members(room.joined)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ from chappe.homeserver.modules.account_data import GLOBAL, MAX_BYTES, AccountDat
 from chappe.homeserver.modules.push.rules import PushRules
 
 _USER = "/_matrix/client/v3/user/{userId}"
+_MSC3391 = "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}"
 LIMIT = MAX_BYTES + 1024
 
 
@@ -31,6 +32,25 @@ class AccountDataApi:
         content = await request.json_object()
         check_depth(content)
         await self._account_data.set(request.user_id, GLOBAL, request.params["type"], content)
+        return {}
+
+    @endpoint(
+        "DELETE", _USER + "/account_data/{type}", _MSC3391 + "/account_data/{type}", auth=GUEST_AUTH,
+        features=("org.matrix.msc3391",),
+    )  # fmt: skip
+    async def delete(self, request: Request) -> Answer:
+        _require_own(request)
+        await self._account_data.delete(request.user_id, GLOBAL, request.params["type"])
+        return {}
+
+    @endpoint(
+        "DELETE", _USER + "/rooms/{roomId}/account_data/{type}", _MSC3391 + "/rooms/{roomId}/account_data/{type}",
+        auth=GUEST_AUTH,
+    )  # fmt: skip
+    async def delete_of_room(self, request: Request) -> Answer:
+        _require_own(request)
+        room_id = parse_room_id(request.params["roomId"])
+        await self._account_data.delete(request.user_id, room_id, request.params["type"])
         return {}
 
     @endpoint("GET", _USER + "/rooms/{roomId}/account_data/{type}", auth=GUEST_AUTH)

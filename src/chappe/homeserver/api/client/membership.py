@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
+from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.create_room import ThirdPartyInvite
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
@@ -26,8 +28,16 @@ class Target(msgspec.Struct):
 
 
 class Membership:
-    def __init__(self, rooms: Rooms, changes: MembershipChanges, aliases: Aliases, limits: RateLimits) -> None:
-        self._rooms, self._changes, self._aliases, self._limits = rooms, changes, aliases, limits
+    def __init__(
+        self,
+        rooms: Rooms,
+        changes: MembershipChanges,
+        aliases: Aliases,
+        join_room: JoinRoom,
+        invites: ThirdPartyInvites,
+    ) -> None:
+        self._rooms, self._changes, self._aliases = rooms, changes, aliases
+        self._join_room, self._invites = join_room, invites
 
     @endpoint("GET", "/_matrix/client/v3/joined_rooms", auth=GUEST_AUTH)
     async def joined_rooms(self, request: Request) -> Answer:
@@ -45,7 +55,7 @@ class Membership:
         reason = (await request.body_as(Reason, optional=True)).reason
         extra = {} if reason is None else {"reason": reason}
         is_guest = request.requester.is_guest
-        return {"room_id": await self._changes.join(request.user_id, room_id, extra, is_guest)}
+        return {"room_id": await self._join_room(request.user_id, room_id, extra, is_guest)}
 
     async def _room_or_alias(self, request: Request) -> str:
         name = request.params["roomIdOrAlias"]
@@ -64,7 +74,9 @@ class Membership:
         room_id = parse_room_id(request.params["roomId"])
         body = await request.json_object()
         if "user_id" not in body and {"id_server", "medium", "address"} & body.keys():
-            raise BadRequest("Inviting by e-mail needs an identity server; none is configured", "M_THREEPID_DENIED")
+            wanted = convert(body, ThirdPartyInvite)
+            await self._invites.invite(request.user_id, room_id, wanted.medium, wanted.address, wanted.id_server)
+            return {}
         target = convert(body, Target)
         extra = {} if target.reason is None else {"reason": target.reason}
         await self._changes.invite(request.user_id, room_id, parse_user_id(target.user_id), extra)

@@ -11,6 +11,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
 
 _FIELD = "/_matrix/client/v3/profile/{userId}/{keyName}"
+_MSC4133 = "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{userId}/{keyName}"
 
 
 class Profile:
@@ -21,7 +22,7 @@ class Profile:
     async def get(self, request: Request) -> Answer:
         return dict(await self._accounts.profile(parse_user_id(request.params["userId"])))
 
-    @endpoint("GET", _FIELD, auth=NO_AUTH)
+    @endpoint("GET", _FIELD, _MSC4133, auth=NO_AUTH)
     async def get_field(self, request: Request) -> Answer:
         name = request.params["keyName"]
         profile = await self._accounts.profile(parse_user_id(request.params["userId"]))
@@ -31,7 +32,7 @@ class Profile:
             raise NotFound("The profile has no such field")
         return {name: profile[name]}
 
-    @endpoint("PUT", _FIELD, limit="account", body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _FIELD, _MSC4133, limit="account", body_limit=SMALL_LIMIT)
     async def set_field(self, request: Request) -> Answer:
         name = request.params["keyName"]
         self._require_own(request)
@@ -42,7 +43,7 @@ class Profile:
         await self._set_field(request.user_id, name, body[name])
         return {}
 
-    @endpoint("DELETE", _FIELD, limit="account")
+    @endpoint("DELETE", _FIELD, _MSC4133, limit="account")
     async def delete_field(self, request: Request) -> Answer:
         self._require_own(request)
         await self._set_field(request.user_id, request.params["keyName"], None)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id
+from chappe.homeserver.matrix.events import check_content
+from chappe.homeserver.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id, parse_user_id
+from chappe.homeserver.modules.delayed_events import DelayedEvents, Scheduled
 from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
@@ -22,15 +26,35 @@ def transaction_key(request: Request, route: str) -> str:
 
 
 class RoomSend:
-    def __init__(self, rooms: Rooms, relations: Relations) -> None:
-        self._rooms, self._relations = rooms, relations
+    def __init__(
+        self, rooms: Rooms, relations: Relations, membership: MembershipChanges, evict_guests: EvictGuests,
+        delayed: DelayedEvents,
+    ) -> None:  # fmt: skip
+        self._rooms, self._relations, self._membership, self._evict_guests = rooms, relations, membership, evict_guests
+        self._delayed = delayed
 
     @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT)
     async def send(self, request: Request) -> Answer:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
         content = await request.json_object()
         txn = transaction_key(request, f"{room_id}\x1f{event_type}")
+        if (delay := _delay(request)) is not None:
+            return await self._schedule(request, room_id, event_type, None, content, delay, txn)
         return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn)}
+
+    async def _schedule(
+        self, request: Request, room_id: str, event_type: str, state_key: str | None, content: dict[str, Any], delay: int,
+        txn: str | None,
+    ) -> Answer:  # fmt: skip
+        """Delayed events in the deployed dialect of MSC4140."""
+        room = await self._rooms.require_joined(request.user_id, room_id)
+        check_content(content, room.version)
+        if "\0" in event_type + (state_key or ""):
+            raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
+        wanted = Scheduled(
+            request.user_id, request.requester.device_id, room_id, event_type, state_key, content, delay, txn
+        )
+        return {"delay_id": await self._delayed.schedule(wanted, is_old_dialect=True)}
 
     @endpoint(
         "PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT,
@@ -69,7 +93,20 @@ class RoomSend:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
         content = await request.json_object()
         state_key = request.params.get("stateKey", "")
-        return {"event_id": await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content)}
+        if (delay := _delay(request)) is not None:
+            return await self._schedule(request, room_id, event_type, state_key, content, delay, None)
+        if event_type == "m.room.member":
+            member = parse_user_id(state_key)
+            return {"event_id": await self._membership.set_member(request.user_id, room_id, member, content)}
+        event_id = await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content)
+        if event_type == "m.room.guest_access":
+            await self._evict_guests(room_id)
+        return {"event_id": event_id}
+
+
+def _delay(request: Request) -> int | None:
+    name = next((n for n in ("org.matrix.msc4140.delay", "delay") if request.query(n) is not None), None)
+    return None if name is None else request.query_int(name, 0, 1)
 
 
 def _event_type(request: Request) -> str:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.homeserver.sync.sliding.request import parse_sliding_request
 
 
 class SlidingSyncApi:
-    def __init__(self, engine: SlidingSync) -> None:
-        self._engine = engine
+    def __init__(self, engine: SlidingSync, presence: Presence) -> None:
+        self._engine, self._presence = engine, presence
 
     @endpoint(
         "POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", auth=GUEST_AUTH, body_limit=4 * SMALL_LIMIT,
         features=("org.matrix.simplified_msc3575",),
     )  # fmt: skip
     async def sync(self, request: Request) -> Answer:
-        request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")
+        presence = request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")
         timeout = request.query_int("timeout", 0)
         body = parse_sliding_request(await request.json_object(optional=True))
-        return await self._engine.sync(request, body, request.query("pos") or None, timeout)
+        self._presence.began(request.user_id, request.requester.device_id, presence)
+        try:
+            return await self._engine.sync(request, body, request.query("pos") or None, timeout)
+        finally:
+            self._presence.ended(request.user_id, request.requester.device_id)

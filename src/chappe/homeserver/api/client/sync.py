@@ -8,6 +8,7 @@ from chappe.homeserver.matrix.canonical_json import parse_json
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.filters import NO_FILTER, Filter, parse_filter
 from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
 from chappe.homeserver.sync.token import parse_sync_token
 
@@ -15,13 +16,13 @@ _FILTER = "/_matrix/client/v3/user/{userId}/filter"
 
 
 class Sync:
-    def __init__(self, engine: SyncEngine, filters: Filters) -> None:
-        self._engine, self._filters = engine, filters
+    def __init__(self, engine: SyncEngine, filters: Filters, presence: Presence) -> None:
+        self._engine, self._filters, self._presence = engine, filters, presence
 
     @endpoint("GET", "/_matrix/client/v3/sync", auth=GUEST_AUTH, features=("org.matrix.msc4222",))
     async def sync(self, request: Request) -> Answer:
         since = request.query("since")
-        request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")
+        presence = request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")
         unstable = request.query_bool("org.matrix.msc4222.use_state_after")
         state_after = "state_after" if request.query_bool("use_state_after") else None
         wanted = SyncRequest(
@@ -32,7 +33,11 @@ class Sync:
             state_after=state_after or ("org.matrix.msc4222.state_after" if unstable else None),
         )
         await request.body()
-        return await self._engine.sync(request, wanted)
+        self._presence.began(request.user_id, request.requester.device_id, presence)
+        try:
+            return await self._engine.sync(request, wanted)
+        finally:
+            self._presence.ended(request.user_id, request.requester.device_id)
 
     async def _filter(self, request: Request) -> Filter:
         text = request.query("filter")

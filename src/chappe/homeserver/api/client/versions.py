@@ -6,15 +6,23 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 
-VERSIONS = ["r0.6.0", "r0.6.1", *(f"v1.{minor}" for minor in range(1, 13))]
+VERSIONS = ["r0.6.0", "r0.6.1", *(f"v1.{minor}" for minor in range(1, 17))]
+
+ALWAYS = (
+    "m.lazy_load_members", "org.matrix.msc2285.stable", "org.matrix.msc3771", "org.matrix.msc3773",
+    "org.matrix.msc4380.stable", "org.matrix.msc4155", "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable",
+    "org.matrix.msc3083", "org.matrix.msc3266.stable",
+)  # fmt: skip
 
 
 class Versions:
-    """`features` are gathered from the endpoints that implement them."""
+    """`features` are gathered from the endpoints that implement them, and from what has no route of its own (`ALWAYS`)."""
 
-    def __init__(self, default_room_version: str) -> None:
+    def __init__(self, default_room_version: str, max_delay_ms: int, max_scheduled: int, previews: bool) -> None:
         self._default_room_version = default_room_version
-        self.features: dict[str, bool] = {}
+        self._delays = {"max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled}
+        self._previews = previews
+        self.features: dict[str, bool] = dict.fromkeys(ALWAYS, True)
 
     def learn(self, endpoints: list[Endpoint]) -> None:
         self.features.update((feature, True) for e in endpoints for feature in e.features)
@@ -35,4 +43,9 @@ class Versions:
             "m.profile_fields": {"enabled": True},
             "m.3pid_changes": {"enabled": False},
             "m.get_login_token": {"enabled": False},
+            "m.forget_forced_upon_leave": {"enabled": False},
+            "m.delayed_events": self._delays,
+            "org.matrix.msc4140.delayed_events": self._delays,
+            "m.preview_url": {"enabled": self._previews},
+            "io.element.msc4452.preview_url": {"enabled": self._previews},
         }}  # fmt: skip

@@ -10,6 +10,7 @@ from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.modules.media import ContentRepository, Media
 from chappe.homeserver.modules.media.thumbnails import ThumbnailSize
+from chappe.homeserver.modules.url_previews import UrlPreviews
 
 UPLOAD_CEILING = 1 << 40  # the real limit is a setting
 MAX_WAIT_MS = 60_000
@@ -33,8 +34,23 @@ _V1, _V3 = "/_matrix/client/v1/media", "/_matrix/media/v3"
 
 
 class ContentRepo:
-    def __init__(self, repository: ContentRepository) -> None:
-        self._repository = repository
+    def __init__(self, repository: ContentRepository, previews: UrlPreviews) -> None:
+        self._repository, self._previews = repository, previews
+
+    @endpoint(
+        "GET",
+        _V1 + "/preview_url",
+        _V3 + "/preview_url",
+        "/_matrix/media/r0/preview_url",
+        api="media",
+        limit="url_preview",
+    )
+    async def preview_url(self, request: Request) -> Answer:
+        url = request.query("url")
+        if not url:
+            raise BadRequest("`url` is missing", "M_MISSING_PARAM")
+        request.query_int("ts", 0)
+        return await self._previews.preview(request.user_id, url, request.header(b"accept-language"))
 
     # ---------------------------------------------------------------------------------------------------- uploading
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
+from chappe.config import Support
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
 from chappe.telemetry import Metrics
 
@@ -18,8 +24,17 @@ code{background:#eef;padding:.1em .3em;border-radius:.2em}</style>
 
 
 class WellKnown:
-    def __init__(self, database: Database, domains: Domains, metrics: Metrics, public_url: str | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        domains: Domains,
+        metrics: Metrics,
+        public_url: str | None,
+        support: Support,
+        voip: Voip,
+    ) -> None:
         self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
+        self._support, self._voip = support, voip
 
     def _url(self, request: Request) -> str:
         if self._public_url is not None:
@@ -29,7 +44,23 @@ class WellKnown:
 
     @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
     async def client(self, request: Request) -> Answer:
-        return {"m.homeserver": {"base_url": self._url(request)}}
+        found: dict[str, Any] = {"m.homeserver": {"base_url": self._url(request)}}
+        if transports := self._voip.transports():
+            found["org.matrix.msc4143.rtc_foci"] = transports
+        return found
+
+    @endpoint("GET", "/.well-known/matrix/support", auth=NO_AUTH)
+    async def support(self, request: Request) -> Answer:
+        found: dict[str, Any] = {}
+        if self._support.contacts:
+            found["contacts"] = [
+                {k: v for k, v in msgspec.structs.asdict(c).items() if v is not None} for c in self._support.contacts
+            ]
+        if self._support.page is not None:
+            found["support_page"] = self._support.page
+        if not found:
+            raise NotFound("No contact is configured")
+        return found
 
     @endpoint("GET", "/", auth=NO_AUTH)
     async def page(self, request: Request) -> Answer:

@@ -56,6 +56,7 @@ CREATE INDEX presence_position ON presence (position);
 CREATE TABLE reports (
     report_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, reporter text NOT NULL, room_id text, event_id text,
     user_id text, reason text, score int, received_ts bigint NOT NULL);
+ALTER TABLE account_data ADD COLUMN deleted boolean NOT NULL DEFAULT false;  -- others learn of it: the row stays
 CREATE TABLE openid_tokens (token_hash bytea PRIMARY KEY, user_id text NOT NULL, expires_ts bigint NOT NULL);
 CREATE TABLE delayed_events (
     delay_id text PRIMARY KEY, user_id text NOT NULL, device_id text NOT NULL, room_id text NOT NULL, type text NOT NULL,

@@ -18,12 +18,13 @@ TAGS = "m.tag"
 MAX_TAG_BYTES = 255
 
 FRAGMENT = Fragment(
-    "account_data", (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea")),
+    "account_data", (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea"), ("deleted", "boolean")),
     """
     FOR r IN SELECT * FROM unnest(account_data_rows) LOOP
-        INSERT INTO account_data (user_id, room_id, type, content, position)
-        VALUES (r.who, r.room, r.type, r.content, upto)
-        ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, position = excluded.position;
+        INSERT INTO account_data (user_id, room_id, type, content, position, deleted)
+        VALUES (r.who, r.room, r.type, r.content, upto, r.deleted)
+        ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, position = excluded.position,
+            deleted = excluded.deleted;
     END LOOP;""",
 )  # fmt: skip
 
@@ -43,8 +44,18 @@ class AccountData:
         raw = orjson.dumps(content)
         if len(raw) > MAX_BYTES:
             raise MatrixError(413, "M_TOO_LARGE", "Account data may have 1 MiB at most")
+        await self._write(user_id, room_id, event_type, raw, False)
+
+    async def delete(self, user_id: str, room_id: str, event_type: str) -> None:
+        """MSC3391. Syncing clients see it become empty; deleting twice is no error."""
+        if event_type in SERVER_TYPES:
+            raise MatrixError(405, "M_BAD_JSON", f"{event_type} cannot be deleted")
+        if await self.find(user_id, room_id, event_type) is not None:
+            await self._write(user_id, room_id, event_type, b"{}", True)
+
+    async def _write(self, user_id: str, room_id: str, event_type: str, raw: bytes, deleted: bool) -> None:
         write = Write()
-        write.add("account_data", user_id, room_id, event_type, raw)
+        write.add("account_data", user_id, room_id, event_type, raw, deleted)
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)
 
@@ -57,7 +68,7 @@ class AccountData:
 
     async def find(self, user_id: str, room_id: str, event_type: str) -> bytes | None:
         return await self._database.fetchval(  # type: ignore[no-any-return]
-            "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND type = $3",
+            "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND type = $3 AND NOT deleted",
             user_id,
             room_id,
             event_type,
@@ -67,21 +78,21 @@ class AccountData:
         """Rows (room_id, type, content) that changed in (since, upto]."""
         return await self._database.fetch(
             """SELECT room_id, type, content FROM account_data
-                WHERE user_id = $1 AND position > $2 AND position <= $3 ORDER BY position""",
+                WHERE user_id = $1 AND position > $2 AND position <= $3 AND ($2 > 0 OR NOT deleted) ORDER BY position""",
             user_id, since, upto,
         )  # fmt: skip
 
     async def of_types(self, user_id: str, types: Sequence[str]) -> Sequence[Row]:
         """Rows (room_id, type, content) of some types, global and of rooms."""
         return await self._database.fetch(
-            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND type = ANY($2::text[])",
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND type = ANY($2::text[]) AND NOT deleted",
             user_id, list(types),
         )  # fmt: skip
 
     async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> Sequence[Row]:
         """Rows (room_id, type, content) of some rooms."""
         return await self._database.fetch(
-            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND room_id = ANY($2::text[])",
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND room_id = ANY($2::text[]) AND NOT deleted",
             user_id, list(room_ids),
         )  # fmt: skip
 

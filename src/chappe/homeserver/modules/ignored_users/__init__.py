@@ -46,7 +46,7 @@ class IgnoredUsers:
     async def _load(self, users: list[str]) -> dict[str, Preferences]:
         rows = await self._database.fetch(
             """SELECT user_id, type, content FROM account_data WHERE user_id = ANY($1::text[]) AND room_id = ''
-                AND type = ANY($2::text[])""",
+                AND type = ANY($2::text[]) AND NOT deleted""",
             users, [IGNORED, PERMISSION, STABLE_BLOCKING, FILTERING],
         )  # fmt: skip
         found: dict[str, dict[str, Any]] = {}

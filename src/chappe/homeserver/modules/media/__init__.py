@@ -76,6 +76,14 @@ class ContentRepository:
         await self._store(user_id, domain_of(user_id), media_id, content_type, file_name, chunks, reserved=False)
         return f"mxc://{domain_of(user_id)}/{media_id}"
 
+    async def store_image(self, user_id: UserId, content_type: str, picture: bytes) -> str:
+        """A picture that the server fetched itself."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield picture
+
+        return await self.upload(user_id, content_type, None, chunks())
+
     async def upload_to(
         self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
         chunks: AsyncIterator[bytes],

@@ -149,6 +149,16 @@ class UnreadCounts:
                 result[room.number] = await self._evaluate(user_id, rules, ignored, room, state)
         return result
 
+    async def is_read(self, user_id: str, room: LiveRoom, event: RoomEvent) -> bool:
+        """Whether the reader has read as far as this event, in its thread."""
+        state = self._state(user_id, room) or (await self._load(user_id, [room])).get(room.number)
+        if state is None:
+            return False
+        read = state.main if event.thread == "" else state.threads.get(event.thread)
+        if read is None:  # a thread without anything unread when this was read, unless it moved since
+            return event.thread not in room.threads_before or event.position <= state.floor
+        return event.position <= read.position
+
     def _state(self, user_id: str, room: LiveRoom) -> _State | None:
         state = self._states.get(room.number, {}).get(user_id)
         return state if state is not None and state.incarnation == room.incarnation else None

@@ -22,7 +22,7 @@ FRAGMENT = Fragment(
     FOR r IN SELECT * FROM unnest(push_rules_rows) LOOP
         INSERT INTO push_rules VALUES (r.who, r.rules)
         ON CONFLICT (user_id) DO UPDATE SET rules = excluded.rules;
-        INSERT INTO account_data VALUES (r.who, '', 'm.push_rules', '{}', upto)
+        INSERT INTO account_data (user_id, room_id, type, content, position) VALUES (r.who, '', 'm.push_rules', '{}', upto)
         ON CONFLICT (user_id, room_id, type) DO UPDATE SET position = excluded.position;
     END LOOP;""",
 )  # fmt: skip
@@ -120,12 +120,33 @@ class PushRules:
                     mine[name] = value
         await self._save(user_id, differences)
 
+    async def copy_room(self, user_id: str, old_id: str, new_id: str) -> None:
+        """What a user has set for a room holds for the room that replaces it as well."""
+        differences = copy.deepcopy(await self._differences(user_id))
+        changed = False
+        for kind, rules in differences.get("custom", {}).items():
+            known = {rule["rule_id"] for rule in rules}
+            for rule in list(rules):
+                if (kind == "room" or _is_about(rule, old_id)) and old_id in rule["rule_id"]:
+                    twin = orjson.loads(
+                        orjson.dumps(rule).replace(orjson.dumps(old_id)[1:-1], orjson.dumps(new_id)[1:-1])
+                    )
+                    if twin["rule_id"] not in known:
+                        rules.append(twin)
+                        changed = True
+        if changed:
+            await self._save(user_id, differences)
+
     async def _save(self, user_id: str, differences: dict[str, Any]) -> None:
         write = Write()
         write.add("push_rules", user_id, orjson.dumps(differences))
         write.touch_user(user_id, "push_rules")
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)
+
+
+def _is_about(rule: Rule, room_id: str) -> bool:
+    return any(c.get("key") == "room_id" and c.get("pattern") == room_id for c in rule.get("conditions") or ())
 
 
 def _check_kind(kind: str) -> None:

@@ -84,3 +84,12 @@ class ToDevice:
             return Inbox([], cursor)
         self._empty.get(user_id, set()).discard(device_id)
         return Inbox([row["message"] for row in rows], rows[-1]["seq"])
+
+    async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
+        """The same without deleting anything."""
+        rows = await self._database.fetch(
+            """SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
+                ORDER BY seq LIMIT $4""",
+            user_id, device_id, cursor, limit,
+        )  # fmt: skip
+        return Inbox([row["message"] for row in rows], rows[-1]["seq"] if rows else cursor)

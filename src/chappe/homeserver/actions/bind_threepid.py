@@ -1,0 +1,19 @@
+"""An account has proven an e-mail address: invitations that waited for it become real."""
+
+from __future__ import annotations
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+
+
+class BindThreepid:
+    def __init__(self, accounts: AccountStore, invites: ThirdPartyInvites) -> None:
+        self._accounts, self._invites = accounts, invites
+
+    async def __call__(self, user_id: UserId, medium: str, address: str, now_ms: int) -> None:
+        """`address` has been proven by its holder."""
+        address = address.strip().casefold()
+        await self._accounts.add_threepid(user_id, medium, address, now_ms)
+        if await self._accounts.user_by_threepid(medium, address) == user_id:
+            await self._invites.redeem(user_id, medium, address)

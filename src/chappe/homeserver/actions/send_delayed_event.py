@@ -1,0 +1,61 @@
+"""Sending a delayed event: with the rights that its author has by then, once, whoever asks for it and how often."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.pool import Row
+from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+
+
+class SendDelayedEvent:
+    def __init__(self, delayed: DelayedEvents, rooms: Rooms) -> None:
+        self._delayed, self._rooms = delayed, rooms
+
+    async def act(self, row: Row, action: str, is_old_dialect: bool) -> None:
+        """`send`, `cancel` or `restart`. Doing again what is done is no error; doing otherwise is M_UNKNOWN (409)."""
+        if row["finalised_ts"] is not None:
+            return self._already(row, action, is_old_dialect)
+        if action == SEND:
+            await self.send(row, keep_on_error=not is_old_dialect)
+        elif action == CANCEL:
+            await self._delayed.finalise(row["delay_id"], CANCEL)
+        elif action == RESTART and not await self._delayed.restart(row["delay_id"]):
+            self._already(await self._delayed.find(row["delay_id"], None), action, is_old_dialect)
+        return None
+
+    @staticmethod
+    def _already(row: Row, action: str, is_old_dialect: bool) -> None:
+        if row["outcome"] == action:
+            return
+        if is_old_dialect:
+            if action == SEND and row["error"] is not None:
+                error = orjson.loads(row["error"])
+                raise MatrixError(403, error.get("errcode", "M_UNKNOWN"), error.get("error", ""))
+            raise NotFound("This delayed event is over")
+        raise MatrixError(409, "M_UNKNOWN", "This delayed event is over")
+
+    async def send(self, row: Row, keep_on_error: bool = False) -> None:
+        """Raises what refused it; without `keep_on_error` the refusal is final."""
+        user_id, content = UserId(row["user_id"]), orjson.loads(row["content"])
+        try:
+            event_id = await self._send(row, user_id, content)
+        except MatrixError as error:
+            if not keep_on_error:
+                await self._delayed.finalise(row["delay_id"], CANCEL, error=error.body())
+            raise
+        await self._delayed.finalise(row["delay_id"], SEND, event_id)
+
+    async def _send(self, row: Row, user_id: UserId, content: dict[str, Any]) -> str:
+        if row["state_key"] is not None:
+            return await self._rooms.set_state(user_id, row["room_id"], row["type"], row["state_key"], content)
+        txn = "\x1f".join((user_id, row["device_id"], "delayed", row["delay_id"]))
+        return await self._rooms.send(user_id, row["room_id"], row["type"], content, txn)

@@ -1,0 +1,58 @@
+"""Server notices (client-server API, "Server Notices"): what the service tells a user, in a room made for that."""
+
+from __future__ import annotations
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.server_notices import NoticeRooms
+from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
+from chappe.homeserver.rooms.membership import NOTICES, MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
+
+TAG = "m.server_notice"
+
+
+class ServerNotices:
+    """`name`: what the sender and the rooms are called."""
+
+    def __init__(
+        self, accounts: Accounts, rooms: Rooms, creation: RoomCreation, membership: MembershipChanges,
+        account_data: AccountData, notice_rooms: NoticeRooms, name: str,
+    ) -> None:  # fmt: skip
+        self._accounts, self._rooms, self._creation, self._membership = accounts, rooms, creation, membership
+        self._account_data, self._notice_rooms, self._name = account_data, notice_rooms, name
+
+    async def send(self, user_id: UserId, text: str, admin_contact: str | None = None) -> str:
+        """Returns the notice's event id. A user who has left the room is invited anew. Raises M_NOT_FOUND."""
+        user = await self._accounts.store.find_user(user_id)
+        if user is None or user.deactivated:
+            raise NotFound(f"There is no account {user_id}")
+        sender = await self._sender(domain_of(user_id))
+        room_id = await self._room(sender, user_id)
+        content = {"msgtype": "m.server_notice", "body": text, "server_notice_type": "chappe.notice"}
+        if admin_contact is not None:
+            content["admin_contact"] = admin_contact
+        return await self._rooms.send(sender, room_id, "m.room.message", content, None)
+
+    async def _sender(self, server_name: str) -> UserId:
+        sender = UserId(f"@{NOTICES}:{server_name}")
+        if await self._accounts.store.find_user(sender) is None:
+            await self._accounts.register(sender, None, display_name=self._name)
+        return sender
+
+    async def _room(self, sender: UserId, user_id: UserId) -> str:
+        known = await self._notice_rooms.find(user_id)
+        if known is not None:
+            room = await self._rooms.require(known)
+            if room.membership(user_id) not in ("join", "invite"):
+                await self._membership.invite(sender, known, user_id, {})
+            return known
+        request = CreateRoomRequest(
+            preset="private_chat", name=self._name, invite=[user_id],
+            power_level_content_override={"events_default": 50, "invite": 100},
+        )  # fmt: skip
+        room_id = await self._creation.create(sender, request)
+        await self._account_data.set_tag(user_id, room_id, TAG, {})
+        return await self._notice_rooms.remember(user_id, room_id)

@@ -1,0 +1,156 @@
+"""Upgrading a room (client-server API, "Room upgrades"): a new room of another version takes the old one's place.
+
+State, bans, aliases and the place in the directory move at once; members are invited where the new room would not let
+them in; each one's tags, notification settings and direct chats follow when they join (`actions/join_room.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import CREATE, creators_of
+from chappe.homeserver.matrix.identifiers import UserId, is_user_id
+from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
+from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.create_room import RoomCreation
+from chappe.homeserver.rooms.join_rules import join_rule_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
+
+log = logging.getLogger(__name__)
+COPIED = (
+    "m.room.join_rules", "m.room.history_visibility", "m.room.guest_access", "m.room.name", "m.room.topic", "m.room.avatar",
+    "m.room.encryption", "m.room.server_acl", "m.room.pinned_events", "m.room.policy", "m.space.child", "m.space.parent",
+    "im.vector.room.access_rules", "m.room.retention",
+)  # fmt: skip
+POWER_LEVELS, TOMBSTONE, MEMBER = "m.room.power_levels", "m.room.tombstone", "m.room.member"
+
+
+class UpgradeRoom:
+    def __init__(
+        self,
+        rooms: Rooms,
+        creation: RoomCreation,
+        membership: MembershipChanges,
+        aliases: Aliases,
+        profile_of: ProfileOf,
+    ) -> None:
+        self._rooms, self._creation, self._membership = rooms, creation, membership
+        self._aliases, self._profile_of = aliases, profile_of
+
+    async def __call__(self, user_id: UserId, room_id: str, new_version: str, additional_creators: list[str]) -> str:
+        """Returns the id of the new room. Raises M_UNSUPPORTED_ROOM_VERSION, or Forbidden before anything is done."""
+        version = require_room_version(new_version)
+        if additional_creators and not version.privileged_creators:
+            raise BadRequest("Rooms of this version have one creator", "M_INVALID_PARAM")
+        if not all(is_user_id(user) for user in additional_creators):
+            raise BadRequest("additional_creators must be a list of user ids", "M_INVALID_PARAM")
+        old = await self._rooms.require_joined(user_id, room_id)
+        levels = old.power_levels()
+        if levels.of(user_id) < levels.required(TOMBSTONE, True):
+            raise Forbidden("You may not upgrade this room")
+        await self._rooms.policy.may_create_room(user_id, {"room_version": new_version, "predecessor": room_id})
+        drafts = await self._drafts(user_id, old, version, additional_creators)
+        published = await self._rooms.store.published_in(old.number)
+        new_id = await self._creation.write(user_id, version, drafts, None, published)
+        text = "This room has been replaced"
+        await self._rooms.submit(old, [Draft(TOMBSTONE, user_id, {"body": text, "replacement_room": new_id}, "")])
+        await self._aliases.move(room_id, new_id)
+        await self._rooms.store.unpublish(old.number)
+        await self._quieten(user_id, old)
+        await self._move_canonical_alias(user_id, old, new_id)
+        await self._invite_members(user_id, old, new_id)
+        return new_id
+
+    async def _drafts(
+        self, user_id: UserId, old: LiveRoom, version: RoomVersion, additional_creators: list[str]
+    ) -> list[Draft]:
+        before = old.state[CREATE].content
+        create: dict[str, Any] = {key: before[key] for key in ("type", "m.federate") if key in before}
+        create["predecessor"] = {"room_id": old.room_id, "event_id": old.leaves[-1]}
+        create["room_version"] = version.id
+        if not version.implicit_creator:
+            create["creator"] = user_id
+        extra = [u for u in dict.fromkeys(additional_creators) if u != user_id]
+        if version.privileged_creators and extra:
+            create["additional_creators"] = extra
+        creators = {user_id, *extra} if version.privileged_creators else set()
+        final = _power_levels(old, version, user_id, creators)
+        first = final
+        if not version.privileged_creators:  # enough to write what the old room holds, until the end
+            first = {**final, "users": {**final["users"], user_id: max(100, *_numbers(final))}}
+        drafts = [
+            Draft("m.room.create", user_id, create, ""),
+            Draft(MEMBER, user_id, {"membership": "join", **await self._profile_of(user_id)}, user_id),
+            Draft(POWER_LEVELS, user_id, first, ""),
+        ]
+        for (kind, key), event in old.state.items():
+            if kind in COPIED and event.content:
+                drafts.append(Draft(kind, user_id, event.content, key))
+            elif kind == MEMBER and event.membership == "ban" and key not in creators:
+                drafts.append(Draft(MEMBER, user_id, event.content, key))
+        if first != final:
+            drafts.append(Draft(POWER_LEVELS, user_id, final, ""))
+        return drafts
+
+    async def _quieten(self, user_id: UserId, old: LiveRoom) -> None:
+        """The old room is for reading: only moderators may still write or invite."""
+        now = old.get((POWER_LEVELS, ""))
+        content = dict(now.content) if now is not None else {}
+        floor = max(50, old.power_levels().level("users_default") + 1)
+        for name in ("events_default", "invite"):
+            content[name] = max(floor, old.power_levels().level(name))
+        await self._try(old, Draft(POWER_LEVELS, user_id, content, ""))
+
+    async def _move_canonical_alias(self, user_id: UserId, old: LiveRoom, new_id: str) -> None:
+        event = old.get(("m.room.canonical_alias", ""))
+        if event is None or not event.content:
+            return
+        content = event.content
+        await self._try(old, Draft("m.room.canonical_alias", user_id, {}, ""))
+        await self._try(await self._rooms.require(new_id), Draft("m.room.canonical_alias", user_id, content, ""))
+
+    async def _try(self, room: LiveRoom, draft: Draft) -> None:
+        try:
+            await self._rooms.submit(room, [draft])
+        except MatrixError as error:
+            log.warning("an upgrade could not change a room's state", extra={"fields": {"error": error.errcode}})
+
+    async def _invite_members(self, user_id: UserId, old: LiveRoom, new_id: str) -> None:
+        """Where the new room would not let them in by itself."""
+        if join_rule_of(await self._rooms.require(new_id)) in ("public", "restricted", "knock_restricted"):
+            return
+        for member in sorted(old.joined.keys() - {user_id}):
+            try:
+                await self._membership.invite(user_id, new_id, UserId(member), {})
+            except MatrixError as error:
+                log.info("a member was not invited to an upgraded room", extra={"fields": {"error": error.errcode}})
+
+
+def _power_levels(old: LiveRoom, version: RoomVersion, user_id: str, creators: set[str]) -> dict[str, Any]:
+    """The old room's, fitted to the rules for creators of the new version."""
+    event = old.get((POWER_LEVELS, ""))
+    content = dict(event.content) if event is not None else {}
+    users = dict(content.get("users") or {})
+    if old.version.privileged_creators and not version.privileged_creators:
+        users.update(dict.fromkeys(creators_of(old.state[CREATE], old.version), 100))
+    if version.privileged_creators:
+        for creator in creators:
+            users.pop(creator, None)
+        events = dict(content.get("events") or {})
+        if events.get(TOMBSTONE, 0) <= 100:  # only creators may end a room
+            events[TOMBSTONE] = 150
+        content["events"] = events
+    elif event is None:
+        users[user_id] = 100
+    content["users"] = users
+    return content
+
+
+def _numbers(content: dict[str, Any]) -> list[int]:
+    values = [*content.values(), *(content.get("events") or {}).values(), *(content.get("users") or {}).values()]
+    return [0, *(value for value in values if type(value) is int)]

@@ -1,0 +1,133 @@
+"""The streams from before /sync, for old clients and for guests who look into a room (old_sync.yaml, peeking_events.yaml,
+room_initial_sync.yaml)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.filters import RoomEventFilter
+from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
+from chappe.homeserver.modules.account_data import GLOBAL, AccountData
+from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.sync.room_section import RoomSections
+from chappe.homeserver.sync.token import optional_position, position_token
+
+MAX_EVENTS, MAX_TIMEOUT_MS = 100, 60_000
+LOOK_EVERY = 0.3  # seconds: nobody is woken for these
+
+
+class OldSync:
+    def __init__(self, rooms: Rooms, relations: Relations, account_data: AccountData) -> None:
+        self._rooms, self._relations, self._account_data = rooms, relations, account_data
+
+    @endpoint("GET", "/_matrix/client/v3/events", auth=GUEST_AUTH)
+    async def events(self, request: Request) -> Answer:
+        start = optional_position(request.query("from"))
+        timeout = request.query_int("timeout", 0, 0, MAX_TIMEOUT_MS) / 1000
+        position = self._rooms.clock.watermark if start is None else start
+        named = request.query("room_id")
+        if named is not None:
+            await self._rooms.require_readable(request.user_id, parse_room_id(named))
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            chunk, end = await self._news(request, position, named)
+            left = deadline - asyncio.get_running_loop().time()
+            if chunk or left <= 0 or request.closing.is_set():
+                return {"start": position_token(position), "end": position_token(end), "chunk": chunk}
+            await asyncio.sleep(min(LOOK_EVERY, left))
+
+    async def _news(self, request: Request, after: int, named: str | None) -> tuple[list[Any], int]:
+        """(events after a position, the position to go on from)."""
+        upto = self._rooms.clock.watermark
+        if named is not None:
+            numbers = [(await self._rooms.require(named)).number]
+        else:
+            joined = [m.number for m in await self._rooms.memberships.joined(request.user_id)]
+            numbers = [n for n, last in (await self._rooms.store.last_positions(joined)).items() if last > after]
+        found: list[tuple[LiveRoom, Seen]] = []
+        for number in numbers:
+            room = await self._rooms.live.by_number(number)
+            events = await self._rooms.timeline.events_between(room, after, upto, MAX_EVENTS, backwards=False)
+            seen = await self._rooms.visibility.filter(request.user_id, room, events)
+            found += [(room, item) for item in seen]
+        found.sort(key=lambda item: item[1][0].position)
+        if len(found) > MAX_EVENTS:
+            found = found[:MAX_EVENTS]
+            upto = found[-1][1][0].position
+        return [(await self._present(request, room, [item]))[0] for room, item in found], upto
+
+    async def _present(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[orjson.Fragment]:
+        chunk = await self._relations.present(request.user_id, request.requester.device_id, room, events)
+        return [orjson.Fragment(event) for event in chunk]
+
+    @endpoint("GET", "/_matrix/client/v3/events/{eventId}", auth=GUEST_AUTH)
+    async def event(self, request: Request) -> Answer:
+        event_id = parse_event_id(request.params["eventId"])
+        number = await self._rooms.store.room_of_event(event_id)
+        if number is None:
+            raise NotFound("There is no such event, or you may not see it")
+        room = await self._rooms.live.by_number(number)
+        seen = await self._rooms.timeline.event(request.user_id, room, event_id)
+        chunk = await self._relations.present(request.user_id, request.requester.device_id, room, [seen])
+        return chunk[0]
+
+    # ------------------------------------------------------------------------------------------------ initial syncs
+
+    @endpoint("GET", "/_matrix/client/v3/initialSync", auth=GUEST_AUTH)
+    async def initial_sync(self, request: Request) -> Answer:
+        limit = request.query_int("limit", 10, 0, MAX_EVENTS)
+        archived = request.query_bool("archived")
+        position = self._rooms.clock.watermark
+        rooms = []
+        for membership in list((await self._rooms.memberships.of(request.user_id)).values()):
+            if membership.membership in ("join", "invite", "knock") or (archived and membership.was_joined):
+                if not membership.forgotten:
+                    rooms.append(await self._room(request, membership, limit))
+        data = await self._account_data.of_rooms(request.user_id, [GLOBAL])
+        return {
+            "end": position_token(position), "rooms": rooms, "presence": [],
+            "account_data": [_data(row) for row in data if row["type"] != "m.push_rules"],
+        }  # fmt: skip
+
+    async def _room(self, request: Request, membership: Membership, limit: int) -> dict[str, Any]:
+        room = await self._rooms.live.by_number(membership.number)
+        if membership.membership in ("invite", "knock"):
+            stripped = orjson.Fragment(b"[%b]" % RoomSections.stripped(room, request.user_id))
+            return {"room_id": room.room_id, "membership": membership.membership, "invite_state": stripped}
+        return await self._whole(request, room, membership.membership, limit)
+
+    async def _whole(self, request: Request, room: LiveRoom, membership: str, limit: int) -> dict[str, Any]:
+        upto = self._rooms.clock.watermark
+        page = await self._rooms.timeline.page(
+            request.user_id, room, upto, None, True, max(1, limit), RoomEventFilter()
+        )
+        state = await self._rooms.timeline.state_at(request.user_id, room)
+        data = await self._account_data.of_rooms(request.user_id, [room.room_id])
+        start = page.events[-1][0].position - 1 if page.events else upto
+        events = await self._present(request, room, page.events[::-1]) if limit else []
+        listed = await self._rooms.store.published_in(room.number)
+        return {
+            "room_id": room.room_id, "membership": membership, "visibility": "public" if listed else "private",
+            "messages": {"start": position_token(start), "end": position_token(upto), "chunk": events},
+            "state": [orjson.Fragment(e.for_joined()) for e in state.values()], "account_data": [_data(row) for row in data],
+        }  # fmt: skip
+
+    @endpoint("GET", "/_matrix/client/v3/rooms/{roomId}/initialSync", auth=GUEST_AUTH)
+    async def room_initial_sync(self, request: Request) -> Answer:
+        limit = request.query_int("limit", 10, 0, MAX_EVENTS)
+        room = await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
+        return await self._whole(request, room, room.membership(request.user_id), limit)
+
+
+def _data(row: Any) -> dict[str, Any]:
+    return {"type": row["type"], "content": orjson.Fragment(row["content"])}

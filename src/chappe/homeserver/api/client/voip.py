@@ -1,0 +1,23 @@
+"""Calls (voip.yaml, MSC4143)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
+from chappe.homeserver.modules.voip import Voip
+
+
+class VoipApi:
+    def __init__(self, voip: Voip) -> None:
+        self._voip = voip
+
+    @endpoint("GET", "/_matrix/client/v3/voip/turnServer", auth=GUEST_AUTH)
+    async def turn_server(self, request: Request) -> Answer:
+        return self._voip.turn_server(request.user_id)
+
+    @endpoint(
+        "GET", "/_matrix/client/v1/rtc/transports", "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports",
+        auth=GUEST_AUTH, features=("org.matrix.msc4143",),
+    )  # fmt: skip
+    async def transports(self, request: Request) -> Answer:
+        return {"rtc_transports": self._voip.transports()}

@@ -1,0 +1,146 @@
+"""Delayed events (MSC4140): sent later by the server, unless they are restarted or cancelled before."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+
+KEEP_FINALISED_MS = 7 * 24 * 3600 * 1000
+PAGE = 100
+SEND, CANCEL, RESTART = "send", "cancel", "restart"
+ACTIONS = (SEND, CANCEL, RESTART)
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """What is to be sent. `state_key` None: a message."""
+
+    user_id: UserId
+    device_id: str
+    room_id: str
+    event_type: str
+    state_key: str | None
+    content: dict[str, Any]
+    delay_ms: int
+    txn: str | None
+
+
+class DelayedEvents:
+    """`changed` is called when something is due earlier than before. `send` sends now and returns the event's id."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int], max_delay_ms: int, max_scheduled: int) -> None:
+        self._database, self._now_ms = database, now_ms
+        self.max_delay_ms, self.max_scheduled = max_delay_ms, max_scheduled
+        self.changed: Callable[[], None] = lambda: None
+
+    async def schedule(self, wanted: Scheduled, is_old_dialect: bool) -> str:
+        """Returns the delay id; the same one for the same transaction id."""
+        if wanted.delay_ms <= 0:
+            raise BadRequest("The delay must be positive", "M_INVALID_PARAM")
+        if wanted.delay_ms > self.max_delay_ms:
+            if is_old_dialect:
+                raise BadRequest("The delay is too long", "M_MAX_DELAY_EXCEEDED", max_delay=self.max_delay_ms)
+            raise MatrixError(403, "M_FORBIDDEN", f"A delay may last {self.max_delay_ms} ms at most")
+        if wanted.txn is not None and (known := await self._by_txn(wanted.txn)) is not None:
+            return known
+        await self._require_room(wanted.user_id, is_old_dialect)
+        now, delay_id = self._now_ms(), secrets.token_urlsafe(24)
+        try:
+            await self._database.execute(
+                """INSERT INTO delayed_events (delay_id, user_id, device_id, room_id, type, state_key, content, txn, delay_ms,
+                                               running_since, send_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+                delay_id, wanted.user_id, wanted.device_id, wanted.room_id, wanted.event_type, wanted.state_key,
+                orjson.dumps(wanted.content), wanted.txn, wanted.delay_ms, now, now + wanted.delay_ms,
+            )  # fmt: skip
+        except asyncpg.UniqueViolationError:  # the same request, twice at once
+            return str(await self._by_txn(str(wanted.txn)))
+        self.changed()
+        return delay_id
+
+    async def _by_txn(self, txn: str) -> str | None:
+        return await self._database.fetchval(  # type: ignore[no-any-return]
+            "SELECT delay_id FROM delayed_events WHERE txn = $1", txn
+        )
+
+    async def _require_room(self, user_id: str, is_old_dialect: bool) -> None:
+        row = await self._database.fetchrow(
+            """SELECT count(*) AS count, min(send_at) AS next FROM delayed_events
+                WHERE user_id = $1 AND finalised_ts IS NULL""",
+            user_id,
+        )
+        assert row is not None
+        if row["count"] < self.max_scheduled:
+            return
+        if is_old_dialect:
+            raise BadRequest("You have too many delayed events", "M_MAX_DELAYED_EVENTS_EXCEEDED")
+        raise LimitExceeded(max(1000, row["next"] - self._now_ms()), "You have too many delayed events")
+
+    # ---------------------------------------------------------------------------------------------------- managing
+
+    async def find(self, delay_id: str, owner: str | None) -> Row:
+        """`owner` None: whoever knows the id. Raises M_NOT_FOUND."""
+        row = await self._database.fetchrow("SELECT * FROM delayed_events WHERE delay_id = $1", delay_id)
+        if row is None or (owner is not None and row["user_id"] != owner):
+            raise NotFound("There is no such delayed event")
+        return row
+
+    async def restart(self, delay_id: str) -> bool:
+        """False where it is finalised."""
+        now = self._now_ms()
+        result = await self._database.execute(
+            """UPDATE delayed_events SET running_since = $2, send_at = $2 + delay_ms
+                WHERE delay_id = $1 AND finalised_ts IS NULL""",
+            delay_id, now,
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def finalise(
+        self, delay_id: str, outcome: str, event_id: str | None = None, error: dict[str, Any] | None = None
+    ) -> bool:
+        """False where it was finalised before."""
+        result = await self._database.execute(
+            """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, event_id = $4, error = $5
+                WHERE delay_id = $1 AND finalised_ts IS NULL""",
+            delay_id, self._now_ms(), outcome, event_id, None if error is None else orjson.dumps(error),
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    # ----------------------------------------------------------------------------------------------------- reading
+
+    async def due(self) -> tuple[Sequence[Row], int | None]:
+        """(what must be sent now, in order; when the next one after that is due, in ms)."""
+        now = self._now_ms()
+        rows = await self._database.fetch(
+            "SELECT * FROM delayed_events WHERE finalised_ts IS NULL ORDER BY send_at, delay_id LIMIT $1", PAGE
+        )
+        due = [row for row in rows if row["send_at"] <= now]
+        return due, None if len(due) == len(rows) else rows[len(due)]["send_at"]
+
+    async def scheduled(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Row]:
+        return await self._database.fetch(
+            """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NULL
+                AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY send_at LIMIT $3""",
+            user_id, ids, self.max_scheduled,
+        )  # fmt: skip
+
+    async def finalised(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Row]:
+        return await self._database.fetch(
+            """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NOT NULL
+                AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY finalised_ts DESC LIMIT $3""",
+            user_id, ids, PAGE,
+        )  # fmt: skip
+
+    async def prune(self) -> None:
+        await self._database.execute(
+            "DELETE FROM delayed_events WHERE finalised_ts < $1", self._now_ms() - KEEP_FINALISED_MS
+        )

@@ -1,0 +1,178 @@
+"""Presence (client-server API, "Presence"): who is there, and what they say of themselves.
+
+A row is written when somebody comes, goes or falls idle, never while they stay. Nobody is woken for it at once: people who
+wait hear of it a moment later, all changes together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.user_cache import UserCache
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.identifiers import domain_of
+
+ONLINE, UNAVAILABLE, OFFLINE = "online", "unavailable", "offline"
+STATES = (ONLINE, UNAVAILABLE, OFFLINE)
+_ACCEPTED = {**{state: state for state in STATES}, "busy": ONLINE, "org.matrix.msc3026.busy": ONLINE}
+MAX_STATUS = 500
+GONE_AFTER = 30.0  # seconds after a device's last sync
+ACTIVE_FOR_MS = 60_000
+
+FRAGMENT = Fragment(
+    "presence", (("who", "text"), ("presence", "text"), ("status", "text"), ("active_ts", "bigint")),
+    """
+    FOR r IN SELECT * FROM unnest(presence_rows) LOOP
+        INSERT INTO presence VALUES (r.who, r.presence, r.status, r.active_ts, upto)
+        ON CONFLICT (user_id) DO UPDATE SET presence = excluded.presence, status_msg = excluded.status_msg,
+            last_active_ts = excluded.last_active_ts, position = excluded.position;
+    END LOOP;""",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    presence: str = OFFLINE
+    status_msg: str | None = None
+    last_active_ts: int = 0
+
+
+class Presence:
+    """`is_enabled`: whether a domain wants presence at all."""
+
+    def __init__(
+        self, database: Database, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int],
+        is_enabled: Callable[[str], bool],
+    ) -> None:  # fmt: skip
+        self._database, self._writer, self._now_ms, self._is_enabled = database, writer, now_ms, is_enabled
+        self._states = UserCache(clock, ("presence",), self._load)
+        self._devices: dict[str, dict[str, str]] = {}  # of people who sync here: what each device says
+        self._syncing: dict[tuple[str, str], int] = {}
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        writer.register(FRAGMENT)
+
+    def enabled_for(self, user_id: str) -> bool:
+        return self._is_enabled(domain_of(user_id))
+
+    async def _load(self, users: list[str]) -> dict[str, State]:
+        rows = await self._database.fetch("SELECT * FROM presence WHERE user_id = ANY($1::text[])", users)
+        found = {r["user_id"]: State(r["presence"], r["status_msg"], r["last_active_ts"]) for r in rows}
+        return {user: found.get(user, State()) for user in users}
+
+    # ----------------------------------------------------------------------------------------------------- changing
+
+    async def set(self, user_id: str, presence: str, status_msg: str | None) -> None:
+        """By hand. Raises M_FORBIDDEN where the domain has switched presence off, M_INVALID_PARAM."""
+        state = _ACCEPTED.get(presence)
+        if state is None:
+            raise BadRequest(f"presence must be one of {', '.join(STATES)}", "M_INVALID_PARAM")
+        if status_msg is not None and len(status_msg) > MAX_STATUS:
+            raise BadRequest("The status message is too long", "M_INVALID_PARAM")
+        if not self.enabled_for(user_id):
+            raise Forbidden("Presence is switched off here")
+        await self._write(user_id, State(state, status_msg or None, self._now_ms()))
+
+    async def _write(self, user_id: str, state: State) -> None:
+        write = Write()
+        write.add("presence", user_id, state.presence, state.status_msg, state.last_active_ts)
+        write.touch_user(user_id, "presence")
+        await self._writer.submit(write)
+
+    def began(self, user_id: str, device_id: str, presence: str) -> None:
+        """A device syncs. Costs nothing while it says the same as before."""
+        if not self.enabled_for(user_id) or presence == OFFLINE:
+            return
+        key = (user_id, device_id)
+        self._syncing[key] = self._syncing.get(key, 0) + 1
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
+        devices = self._devices.setdefault(user_id, {})
+        if devices.get(device_id) != presence:
+            devices[device_id] = presence
+            self._start(self._follow(user_id))
+
+    def ended(self, user_id: str, device_id: str) -> None:
+        """Its request is answered; it is gone unless it asks again soon."""
+        key = (user_id, device_id)
+        if key not in self._syncing:
+            return
+        self._syncing[key] -= 1
+        if self._syncing[key] == 0:
+            del self._syncing[key]
+            if (timer := self._timers.pop(key, None)) is not None:
+                timer.cancel()
+            self._timers[key] = asyncio.get_running_loop().call_later(GONE_AFTER, self._gone, user_id, device_id)
+
+    def _gone(self, user_id: str, device_id: str) -> None:
+        self._timers.pop((user_id, device_id), None)
+        devices = self._devices.get(user_id, {})
+        devices.pop(device_id, None)
+        if not devices:
+            self._devices.pop(user_id, None)
+        self._start(self._follow(user_id))
+
+    async def _follow(self, user_id: str) -> None:
+        """The state of a user from what the devices say: the most present of them counts."""
+        said = set(self._devices.get(user_id, {}).values())
+        now = next((state for state in STATES if state in said), OFFLINE)
+        before = await self._states.get(user_id)
+        if before.presence != now:
+            active = self._now_ms() if now == ONLINE else before.last_active_ts
+            await self._write(user_id, replace(before, presence=now, last_active_ts=active))
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # a lost change of presence is no failure
+
+    async def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    async def of(self, users: Iterable[str]) -> dict[str, State]:
+        return await self._states.get_many([user for user in users if self.enabled_for(user)])
+
+    async def changed_users(self, since: int, upto: int) -> list[str]:
+        """Whose presence changed in (since, upto]."""
+        rows = await self._database.fetch(
+            "SELECT user_id FROM presence WHERE position > $1 AND position <= $2", since, upto
+        )
+        return [row["user_id"] for row in rows]
+
+    async def present_among(self, users: Iterable[str]) -> list[str]:
+        """Those who are not offline, or who have left a message."""
+        rows = await self._database.fetch(
+            """SELECT user_id FROM presence WHERE user_id = ANY($1::text[])
+                AND (presence <> 'offline' OR status_msg IS NOT NULL)""",
+            list(users),
+        )
+        return [row["user_id"] for row in rows]
+
+    def content(self, state: State) -> dict[str, Any]:
+        """Of an m.presence event."""
+        ago = max(0, self._now_ms() - state.last_active_ts)
+        content: dict[str, Any] = {"presence": state.presence}
+        if state.last_active_ts:
+            content["last_active_ago"] = ago
+        if state.presence == ONLINE:
+            content["currently_active"] = ago < ACTIVE_FOR_MS
+        if state.status_msg is not None:
+            content["status_msg"] = state.status_msg
+        return content

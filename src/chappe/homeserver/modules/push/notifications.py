@@ -1,0 +1,64 @@
+"""The list of what notified a user (client-server API, "Listing notifications"): found again from the rooms, not stored."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.homeserver.matrix.push_rules import verdict_of
+from chappe.homeserver.modules.push.counts import IgnoredBy, UnreadCounts, actions_for
+from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.visibility import Seen
+
+BATCH = 50
+MAX_READS = 40  # batches of one request; beyond, the client goes on with the token
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    room: LiveRoom
+    seen: Seen
+    actions: list[Any]
+    is_read: bool
+
+
+class Notifications:
+    def __init__(self, rooms: Rooms, rules: PushRules, counts: UnreadCounts, ignored_by: IgnoredBy) -> None:
+        self._rooms, self._rules, self._counts, self._ignored_by = rooms, rules, counts, ignored_by
+
+    async def of(
+        self, user_id: str, start: int | None, limit: int, only_highlights: bool
+    ) -> tuple[list[Notification], int | None]:
+        """(the newest first, before a position; where to go on). Reads the rooms with news before the others."""
+        memberships = {m.number: m for m in await self._rooms.memberships.joined(user_id)}
+        positions = await self._rooms.store.last_positions(list(memberships))
+        upto = start if start is not None else self._rooms.clock.watermark
+        # rooms by the position of their newest event that may still be unseen
+        heap = [(-min(last, upto), number) for number, last in positions.items() if min(last, upto) > 0]
+        heapq.heapify(heap)
+        rules, ignored = await self._rules.rules(user_id), await self._ignored_by(user_id)
+        found: list[tuple[int, Notification]] = []
+        for _ in range(MAX_READS):
+            if not heap or (len(found) >= limit and found[limit - 1][0] >= -heap[0][0]):
+                break
+            at, number = heapq.heappop(heap)
+            room = await self._rooms.live.by_number(number)
+            since = memberships[number].joined_since or 0
+            events = await self._rooms.timeline.events_between(room, since, -at, BATCH, backwards=True)
+            others = [e for e in events if e.sender != user_id and e.sender not in ignored]
+            for event, membership in await self._rooms.visibility.filter(user_id, room, others):
+                actions = actions_for(rules, room, event) or []
+                verdict = verdict_of(actions)
+                if verdict.notify and (verdict.highlight or not only_highlights):
+                    read = await self._counts.is_read(user_id, room, event)
+                    found.append((event.position, Notification(room, (event, membership), actions, read)))
+            if len(events) == BATCH:
+                heapq.heappush(heap, (-(events[-1].position - 1), number))
+            found.sort(key=lambda item: -item[0])
+        page = found[:limit]
+        if len(found) > limit:
+            return [n for _, n in page], page[-1][0] - 1
+        return [n for _, n in page], -heap[0][0] if heap else None

@@ -1,0 +1,53 @@
+"""Reports of events, rooms and people to the administrators (client-server API, "Reporting Content")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.rooms.rooms import Rooms
+
+MAX_REASON = 10_000
+
+
+class Reports:
+    def __init__(self, database: Database, rooms: Rooms, now_ms: Callable[[], int]) -> None:
+        self._database, self._rooms, self._now_ms = database, rooms, now_ms
+
+    async def event(self, reporter: UserId, room_id: str, event_id: str, reason: str | None, score: int | None) -> None:
+        """By those who may see the event. Raises M_NOT_FOUND."""
+        room = await self._rooms.live.find(room_id)
+        if room is None:
+            raise NotFound("There is no such event, or you may not see it")
+        if reporter not in room.joined:
+            raise NotFound("There is no such event, or you may not see it")
+        event, _ = await self._rooms.timeline.event(reporter, room, event_id)
+        await self._add(reporter, room_id, event_id, event.sender, reason, score)
+
+    async def room(self, reporter: UserId, room_id: str, reason: str | None) -> None:
+        """By anybody who knows of it."""
+        if await self._rooms.live.find(room_id) is None:
+            raise NotFound("This room is not known here")
+        await self._add(reporter, room_id, None, None, reason, None)
+
+    async def user(self, reporter: UserId, user_id: UserId, reason: str | None) -> None:
+        """Says nothing of whether there is such a person."""
+        await self._add(reporter, None, None, user_id, reason, None)
+
+    async def _add(
+        self, reporter: str, room_id: str | None, event_id: str | None, user_id: str | None, reason: str | None,
+        score: int | None,
+    ) -> None:  # fmt: skip
+        if reason is not None and len(reason) > MAX_REASON:
+            raise BadRequest("The reason is too long", "M_INVALID_PARAM")
+        await self._database.execute(
+            """INSERT INTO reports (reporter, room_id, event_id, user_id, reason, score, received_ts)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+            reporter, room_id, event_id, user_id, reason and reason.replace("\0", ""), score, self._now_ms(),
+        )  # fmt: skip
+
+    async def list(self, limit: int = 100) -> Sequence[Row]:
+        """The newest first."""
+        return await self._database.fetch("SELECT * FROM reports ORDER BY report_id DESC LIMIT $1", limit)

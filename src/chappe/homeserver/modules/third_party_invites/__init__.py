@@ -1,0 +1,108 @@
+"""Third-party invites (client-server API, "Third-party invites"): by e-mail address, for hosted domains.
+
+The server is its own identity server here: it knows whose address is whose, keeps the invitations that wait for an
+address to be proven, and signs the proof with a key made for each.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+EVENT = "m.room.third_party_invite"
+IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
+MAX_ADDRESS = 255
+
+
+class ThirdPartyInvites:
+    def __init__(
+        self, database: Database, accounts: AccountStore, rooms: Rooms, membership: MembershipChanges, domains: Domains,
+        public_url: str | None,
+    ) -> None:  # fmt: skip
+        self._database, self._accounts, self._rooms = database, accounts, rooms
+        self._membership, self._domains, self._public_url = membership, domains, public_url
+
+    async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
+        """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
+        address = _checked(medium, address)
+        if not self._domains.is_hosted(id_server):
+            raise BadRequest("Addresses are looked up on this server only", "M_THREEPID_DENIED")
+        room = await self._rooms.require_joined(user_id, room_id)
+        known = await self._accounts.user_by_threepid(medium, address)
+        if known is not None:
+            await self._membership.invite(user_id, room_id, UserId(known), {})
+            return
+        token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)
+        key, shown = SigningKey(seed, "0"), _masked(address)
+        base = self._public_url or f"https://{domain_of(user_id)}"
+        url = base.rstrip("/") + IS_VALID
+        content = {
+            "display_name": shown, "key_validity_url": url, "public_key": key.public,
+            "public_keys": [{"key_validity_url": url, "public_key": key.public}],
+        }  # fmt: skip
+        await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
+        await self._database.execute(
+            "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            token, medium, address, room_id, user_id, seed, shown, self._rooms.now_ms(),
+        )  # fmt: skip
+
+    async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
+        """An account has proven an address: turns what waited for it into invitations. Returns how many."""
+        rows = await self._database.fetch(
+            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
+            medium, address.strip().casefold(),
+        )  # fmt: skip
+        done = 0
+        for row in rows:
+            signed = sign_json(
+                {"mxid": user_id, "token": row["token"]}, domain_of(user_id), SigningKey(row["seed"], "0")
+            )
+            proof = {"display_name": row["display_name"], "signed": signed}
+            try:
+                await self._membership.invite(
+                    UserId(row["sender"]), row["room_id"], user_id, {"third_party_invite": proof}
+                )
+                done += 1
+            except MatrixError as error:  # the inviter has left, say
+                log.warning("an invitation by e-mail failed", extra={"fields": {"error": error.errcode}})
+            await self._database.execute("DELETE FROM third_party_invites WHERE token = $1", row["token"])
+        return done
+
+    async def is_valid_key(self, public_key: str) -> bool:
+        """Whether a public key is that of an invitation that still waits."""
+        rows = await self._database.fetch("SELECT seed FROM third_party_invites")
+        return any(SigningKey(row["seed"], "0").public == public_key for row in rows)
+
+
+def _checked(medium: str, address: str) -> str:
+    if medium != "email":
+        raise BadRequest("People can be invited by e-mail address only", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
+    address = address.strip().casefold()
+    local, at, domain = address.partition("@")
+    if (
+        not local
+        or not at
+        or "." not in domain
+        or "@" in domain
+        or len(address) > MAX_ADDRESS
+        or not address.isprintable()
+    ):
+        raise BadRequest("This is not an e-mail address", "M_INVALID_PARAM")
+    return address
+
+
+def _masked(address: str) -> str:
+    """What members of the room see of an address that is not theirs to know."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}...@{domain[:1]}..."

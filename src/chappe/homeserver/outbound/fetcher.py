@@ -1,0 +1,162 @@
+"""The one way out for URLs that users name: no private address is reached, by name, number or redirect (DESIGN section 10)."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import ipaddress
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import aiohttp
+import aiohttp.abc
+from yarl import URL
+
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+MAX_REDIRECTS = 5
+MAX_URL = 4096
+USER_AGENT = "Chappe (link preview)"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """`url`: where the redirects ended."""
+
+    url: str
+    content_type: str
+    charset: str | None
+    body: bytes
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is on the public Internet, however it is wrapped."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+class _PublicResolver(aiohttp.abc.AbstractResolver):
+    """Looks a name up and leaves out what is private: what is checked is what is connected to."""
+
+    def __init__(self, allowed: frozenset[str]) -> None:
+        self._allowed = allowed
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        result: list[aiohttp.abc.ResolveResult] = []
+        for kind, _, proto, _, where in found:
+            address = str(where[0])
+            if host in self._allowed or is_public(address):
+                result.append(aiohttp.abc.ResolveResult(
+                    hostname=host, host=address, port=port, family=kind, proto=proto, flags=socket.AI_NUMERICHOST,
+                ))  # fmt: skip
+        if not result:
+            raise OSError(f"{host} has no public address")
+        return result
+
+    async def close(self) -> None:
+        return None
+
+
+class Fetcher:
+    """`allowed_private`: hosts that may be reached wherever they are; `blocked`: patterns of hosts that may not."""
+
+    def __init__(self, allowed_private: Sequence[str], blocked: Sequence[str], extra_ca_file: str | None) -> None:
+        self._allowed, self._blocked = frozenset(allowed_private), [b.lower() for b in blocked]
+        self._extra_ca_file = extra_ca_file
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            context = ssl.create_default_context()
+            if self._extra_ca_file is not None:
+                context.load_verify_locations(self._extra_ca_file)
+            connector = aiohttp.TCPConnector(
+                resolver=_PublicResolver(self._allowed), ssl=context, limit=20, use_dns_cache=False, force_close=True
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=TIMEOUT, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": USER_AGENT},
+            )  # fmt: skip
+        return self._session
+
+    async def get(self, url: str, max_bytes: int, types: Sequence[str], languages: str | None = None) -> Fetched:
+        """Raises M_UNKNOWN (502) where there is no answer, M_FORBIDDEN for hosts that may not be reached.
+
+        `types`: beginnings of content types that are wanted. What is longer than `max_bytes` is cut off.
+        """
+        headers = {"Accept-Language": languages} if languages else {}
+        for _ in range(MAX_REDIRECTS + 1):
+            target = self._checked(url)
+            try:
+                async with self._open().get(target, allow_redirects=False, headers=headers) as answer:
+                    if answer.status in (301, 302, 303, 307, 308) and "Location" in answer.headers:
+                        url = urljoin(str(target), answer.headers["Location"])
+                        continue
+                    return await self._read(str(target), answer, max_bytes, types)
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                raise _failed() from error
+        raise _failed("The address redirects too often")
+
+    @staticmethod
+    async def _read(url: str, answer: Any, max_bytes: int, types: Sequence[str]) -> Fetched:
+        if answer.status != 200:
+            raise _failed(f"The address answered {answer.status}")
+        kind = (answer.content_type or "").lower()
+        if not any(kind.startswith(t) for t in types):
+            raise _failed("There is nothing to show at this address")
+        body = bytearray()
+        async for chunk in answer.content.iter_chunked(1 << 16):
+            body += chunk
+            if len(body) >= max_bytes:
+                break
+        return Fetched(url, kind, answer.charset, bytes(body[:max_bytes]))
+
+    def _checked(self, url: str) -> URL:
+        if len(url) > MAX_URL or not url.isprintable():
+            raise BadRequest("This is not an address that can be opened", "M_INVALID_PARAM")
+        try:
+            target = URL(url)
+            host, port = target.host, target.port
+        except ValueError:
+            host = port = None
+        if host is None or port is None or target.scheme not in ("http", "https") or target.user is not None:
+            raise BadRequest("This is not an address that can be opened", "M_INVALID_PARAM")
+        host = host.lower()
+        if any(fnmatch.fnmatchcase(host, pattern) for pattern in self._blocked):
+            raise MatrixError(403, "M_FORBIDDEN", "This host may not be opened")
+        if host not in self._allowed and _is_literal(host) and not is_public(host):
+            raise MatrixError(403, "M_FORBIDDEN", "This address is not on the public Internet")
+        return target
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _failed(message: str = "The address could not be opened") -> MatrixError:
+    return MatrixError(502, "M_UNKNOWN", message)

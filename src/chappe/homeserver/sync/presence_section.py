@@ -1,0 +1,38 @@
+"""The presence part of /sync: of people with whom the reader shares a room, what changed."""
+
+from __future__ import annotations
+
+import orjson
+
+from chappe.homeserver.matrix.filters import passes
+from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.sync.context import SyncContext
+
+
+class PresenceSection:
+    def __init__(self, rooms: Rooms, presence: Presence) -> None:
+        self._rooms, self._presence = rooms, presence
+
+    async def of(self, context: SyncContext, newly_shared: list[str]) -> list[bytes]:
+        """m.presence events. `newly_shared`: people who share a room with the reader only now."""
+        reader = context.user_id
+        if not self._presence.enabled_for(reader) or not passes(context.filter.presence, "m.presence", None):
+            return []
+        if context.since is None:
+            shown = await self._presence.present_among(await self._rooms.members_sharing(reader))
+        else:
+            changed = context.changes.presence
+            if not context.changes.known:
+                changed = set(await self._presence.changed_users(context.after, context.upto))
+            share = self._rooms.memberships.share_a_room
+            shown = [user for user in changed if user == reader or await share(reader, user)]
+            if newly_shared:
+                shown += await self._presence.present_among(set(newly_shared) - set(shown))
+        states = await self._presence.of(user for user in shown if passes(context.filter.presence, "m.presence", user))
+        if reader in states and states[reader].status_msg is None:
+            del states[reader]  # that one is here oneself is no news: without this, the first long poll would end for it
+        return [
+            orjson.dumps({"type": "m.presence", "sender": user, "content": self._presence.content(state)})
+            for user, state in states.items()
+        ]
