@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
+from tests.conformance.operations import ANSWERED, never_answered
 from tests.support import Person, Server, test_config
 
 _numbers = itertools.count(1)
@@ -89,3 +90,30 @@ async def bob(server: Server) -> Person:
 @pytest_asyncio.fixture
 async def carol(server: Server) -> Person:
     return await server.person()
+
+
+# ------------------------------------------------------------- every operation of the specification has a behaviour test
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After a whole run: operations that no test got an answer from fail it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # a worker tells the controller
+        output["operations"] = sorted(ANSWERED)
+        return
+    whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if (
+        whole
+        and not session.config.option.keyword
+        and not session.config.option.markexpr
+        and not session.config.option.collectonly
+    ):
+        if missing := never_answered():
+            print(f"\nOperations of the specification without a behaviour test: {', '.join(missing)}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """From pytest-xdist: a worker has ended."""
+    ANSWERED.update(getattr(node, "workeroutput", {}).get("operations", ()))

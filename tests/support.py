@@ -15,6 +15,7 @@ from yarl import URL
 
 from chappe.config import Config, Listener, dev_config
 from chappe.homeserver.app import Homeserver
+from tests.conformance.operations import record
 
 PASSWORD = "correct horse"
 _names = itertools.count(1)
@@ -61,6 +62,7 @@ class Server:
         async with self.session.request(
             method, URL(self.base + path, encoded=True), data=data, headers=given
         ) as answer:
+            record(method, path, answer.status)
             return answer.status, await answer.read(), answer.headers
 
     async def person(self, name: str | None = None, device: str | None = None, **registration: Any) -> Person:
@@ -96,7 +98,7 @@ class Person:
 
     async def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """The JSON answer of `/_matrix/client/v3` + path (or of an absolute /_… path); Refused for any other status."""
-        path = path if path.startswith("/_") else f"/_matrix/client/v3{path}"
+        path = path if path.startswith(("/_", "/.")) else f"/_matrix/client/v3{path}"
         if query:
             path += "?" + urlencode({k.rstrip("_"): v for k, v in query.items()}, doseq=True)
         status, raw, _ = await self.server.raw(method, path, body, self.token)

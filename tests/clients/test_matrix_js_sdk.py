@@ -1,4 +1,4 @@
-"""matrix-js-sdk with its Rust crypto: the whole play is in js/two_people.mjs."""
+"""matrix-js-sdk: encryption between two people in js/two_people.mjs, everything else in js/conversations.mjs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ async def _install() -> None:
             await _run(str(NODE_HOME / "bin" / "node"), str(npm), "ci", "--no-audit", "--no-fund")
 
 
-async def test_two_people(server: Server) -> None:
+@pytest.mark.parametrize("play", ["two_people.mjs", "conversations.mjs"])
+async def test_a_play(server: Server, play: str) -> None:
     await _install()
-    output = await _run(str(NODE_HOME / "bin" / "node"), "two_people.mjs", server.base)
+    output = await _run(str(NODE_HOME / "bin" / "node"), play, server.base)
     assert "PLAY THE END" in output

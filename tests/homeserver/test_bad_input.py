@@ -240,9 +240,13 @@ async def test_rooms_that_are_not_ones_own(hostile: Hostile, bob: Person) -> Non
     for method, path, _ in _paths(hostile.server):
         if "/rooms/{roomId}" not in path or "account_data" in path or "/tags" in path:
             continue
-        body = b'{"user_id":"@x:localhost","typing":true}' if method != "GET" else None
+        body = (
+            b'{"user_id":"@x:localhost","typing":true,"new_version":"12","delay_ms":1,"content":{}}'
+            if method != "GET"
+            else None
+        )
         status, _ = await stranger.ask(
-            method, _fill(path, stranger.values) + ("?dir=b" if path.endswith("messages") else ""), body, "not a member"
+            method, _fill(path, stranger.values) + ("?dir=b&ts=0" if method == "GET" else ""), body, "not a member"
         )
         if not path.endswith(("/forget", "/read_markers")):
             assert status in (403, 404), (method, path, status)

@@ -25,7 +25,9 @@ async def account_data(person: Person, kind: str, content: Any) -> None:
 
 
 @pytest.mark.parametrize(("old_version", "new_version"), [("10", "12"), ("12", "11"), ("6", "10"), ("12", "12")])
-async def test_a_room_is_replaced(alice: Person, bob: Person, carol: Person, old_version: str, new_version: str) -> None:
+async def test_a_room_is_replaced(
+    alice: Person, bob: Person, carol: Person, old_version: str, new_version: str
+) -> None:
     name = alice.id[1:].split(":")[0]
     old = await alice.create_room(
         room_version=old_version, name="Salon", topic="t", room_alias_name=f"up-{name}-{old_version}-{new_version}", invite=[bob.id],
@@ -45,7 +47,10 @@ async def test_a_room_is_replaced(alice: Person, bob: Person, carol: Person, old
     create = await alice.state(new, "m.room.create")
     assert (create["room_version"], create["predecessor"]["room_id"], create["type"]) == (new_version, old, "m.space")
     assert (await alice.state(old, "m.room.tombstone"))["replacement_room"] == new
-    assert (await alice.state(new, "m.room.name"), await alice.state(new, "m.room.topic")) == ({"name": "Salon"}, await alice.state(old, "m.room.topic"))
+    assert (await alice.state(new, "m.room.name"), await alice.state(new, "m.room.topic")) == (
+        {"name": "Salon"},
+        await alice.state(old, "m.room.topic"),
+    )
     assert await alice.state(new, "m.room.encryption") == {"algorithm": "m.megolm.v1.aes-sha2"}
     assert (await alice.state(new, "m.room.member", carol.id))["membership"] == "ban"
     alias = (await alice.state(new, "m.room.canonical_alias"))["alias"]
@@ -61,7 +66,9 @@ async def test_a_room_is_replaced(alice: Person, bob: Person, carol: Person, old
     assert old_levels["events_default"] == 50 and old_levels["invite"] == 50
     assert (await alice.state(new, "m.room.member", bob.id))["membership"] == "invite"  # the old room was by invitation
     await bob.join(new)
-    assert (await bob.call("GET", f"/user/{segment(bob.id)}/rooms/{segment(new)}/tags"))["tags"] == {"m.favourite": {"order": 0.5}}
+    assert (await bob.call("GET", f"/user/{segment(bob.id)}/rooms/{segment(new)}/tags"))["tags"] == {
+        "m.favourite": {"order": 0.5}
+    }
     assert (await bob.call("GET", f"/user/{segment(bob.id)}/account_data/m.direct"))[alice.id] == [old, new]
     assert (await bob.call("GET", f"/pushrules/global/room/{segment(new)}"))["actions"] == []
     await alice.say(new, "here")
@@ -131,7 +138,9 @@ async def test_ignored_people_are_not_heard(alice: Person, bob: Person) -> None:
     assert [e["type"] for e in section["timeline"]["events"]] == ["m.room.member"]  # state is everybody's
     assert (await alice.call("GET", "/sync"))["rooms"]["join"][room]["unread_notifications"]["notification_count"] == 0
     assert bodies((await alice.messages(room))["chunk"]) == []
-    assert (await refused(alice.call("GET", f"/rooms/{segment(room)}/event/{segment(before)}"))).errcode == "M_NOT_FOUND"
+    assert (
+        await refused(alice.call("GET", f"/rooms/{segment(room)}/event/{segment(before)}"))
+    ).errcode == "M_NOT_FOUND"
     other = await bob.create_room(invite=[alice.id])
     assert other not in (await alice.call("GET", "/sync"))["rooms"].get("invite", {})
     await account_data(alice, "m.ignored_user_list", {"ignored_users": {}})
@@ -185,11 +194,13 @@ async def test_knocking_and_restricted_rooms(alice: Person, bob: Person, carol: 
     await carol.leave(room)
     await carol.call("POST", f"/knock/{segment(room)}", {})
     await carol.leave(room)  # takes the knock back
-    assert room not in (await carol.call("GET", "/sync"))["rooms"].get("knock", {})
+    assert room not in (await carol.call("GET", "/sync")).get("rooms", {}).get("knock", {})
 
 
 async def test_guests_leave_when_they_are_not_welcome_any_more(server: Server, alice: Person) -> None:
-    room = await alice.create_room(preset="private_chat", initial_state=[{"type": "m.room.join_rules", "content": {"join_rule": "public"}}])
+    room = await alice.create_room(
+        preset="private_chat", initial_state=[{"type": "m.room.join_rules", "content": {"join_rule": "public"}}]
+    )
     status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register?kind=guest", {})
     import json
 
@@ -242,7 +253,9 @@ async def test_setting_ones_own_membership_as_state(alice: Person, bob: Person) 
     await bob.set_state(room, "m.room.member", {"membership": "join"}, bob.id)
     await bob.set_state(room, "m.room.member", {"membership": "join", "displayname": "Here only"}, bob.id)
     assert (await alice.state(room, "m.room.member", bob.id))["displayname"] == "Here only"
-    assert (await refused(bob.set_state(room, "m.room.member", {"membership": "join"}, "nonsense"))).errcode == "M_INVALID_PARAM"
+    assert (
+        await refused(bob.set_state(room, "m.room.member", {"membership": "join"}, "nonsense"))
+    ).errcode == "M_INVALID_PARAM"
     await bob.set_state(room, "m.room.member", {"membership": "leave"}, bob.id)
     assert (await refused(bob.say(room, "x"))).errcode == "M_FORBIDDEN"
 
@@ -255,10 +268,14 @@ async def test_server_notices(server: Server, alice: Person) -> None:
     event = await notices.send(UserId(alice.id), "Maintenance ce soir", "mailto:help@example.org")
     invited = (await alice.call("GET", "/sync"))["rooms"]["invite"]
     (room,) = invited
-    assert "m.server_notice" in (await alice.call("GET", f"/user/{segment(alice.id)}/rooms/{segment(room)}/tags"))["tags"]
+    assert (
+        "m.server_notice" in (await alice.call("GET", f"/user/{segment(alice.id)}/rooms/{segment(room)}/tags"))["tags"]
+    )
     answer = await refused(alice.leave(room))
     assert (answer.status, answer.errcode) == (403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM")
-    assert (await refused(alice.set_state(room, "m.room.member", {"membership": "leave"}, alice.id))).errcode == "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"
+    assert (
+        await refused(alice.set_state(room, "m.room.member", {"membership": "leave"}, alice.id))
+    ).errcode == "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"
     await alice.join(room)
     got = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}")
     assert (got["content"]["msgtype"], got["content"]["body"]) == ("m.server_notice", "Maintenance ce soir")
@@ -280,12 +297,19 @@ async def test_reports(server: Server, alice: Person, bob: Person, carol: Person
     await bob.call("POST", path, {"reason": "a bad place"})
     await bob.call("POST", f"/users/{segment(alice.id)}/report", {"reason": "a bad person"})
     await carol.call("POST", "/users/%40nobody%3Alocalhost/report", {})
-    kept = [(r["reporter"], r["room_id"], r["event_id"], r["user_id"], r["reason"]) for r in await server.node.reports.list(4)]
+    kept = [
+        (r["reporter"], r["room_id"], r["event_id"], r["user_id"], r["reason"])
+        for r in await server.node.reports.list(4)
+    ]
     assert kept == [
         (carol.id, None, None, "@nobody:localhost", None), (bob.id, None, None, alice.id, "a bad person"),
         (bob.id, room, None, None, "a bad place"), (bob.id, room, event, alice.id, "rude"),
     ]  # fmt: skip
-    for call in (carol.call("POST", f"{path}/{segment(event)}", {}), bob.call("POST", f"{path}/$unknown", {}), bob.call("POST", "/rooms/!no/report", {})):
+    for call in (
+        carol.call("POST", f"{path}/{segment(event)}", {}),
+        bob.call("POST", f"{path}/$unknown", {}),
+        bob.call("POST", "/rooms/!no/report", {}),
+    ):
         assert (await refused(call)).errcode == "M_NOT_FOUND"
     assert (await refused(bob.call("POST", f"{path}/{segment(event)}", {"score": 5}))).status == 400
 
@@ -297,14 +321,35 @@ async def test_moderation_lists_polls_and_beacons_are_ordinary_events(alice: Per
     rule = {"entity": "@spam:*", "reason": "spam", "recommendation": "m.ban"}
     await alice.set_state(room, "m.policy.rule.user", rule, "rule1")
     assert await bob.state(room, "m.policy.rule.user", "rule1") == rule
-    poll = await alice.send(room, "m.poll.start", {"m.text": [{"body": "?"}], "m.poll": {"question": {"m.text": [{"body": "?"}]}, "answers": []}})
-    vote = await bob.send(room, "m.poll.response", {"m.selections": ["a"], "m.relates_to": {"rel_type": "m.reference", "event_id": poll}})
-    await alice.send(room, "m.poll.end", {"m.relates_to": {"rel_type": "m.reference", "event_id": poll}, "m.text": [{"body": "end"}]})
-    page = await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(poll)}/m.reference/m.poll.response")
+    poll = await alice.send(
+        room,
+        "m.poll.start",
+        {"m.text": [{"body": "?"}], "m.poll": {"question": {"m.text": [{"body": "?"}]}, "answers": []}},
+    )
+    vote = await bob.send(
+        room, "m.poll.response", {"m.selections": ["a"], "m.relates_to": {"rel_type": "m.reference", "event_id": poll}}
+    )
+    await alice.send(
+        room, "m.poll.end", {"m.relates_to": {"rel_type": "m.reference", "event_id": poll}, "m.text": [{"body": "end"}]}
+    )
+    page = await bob.call(
+        "GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(poll)}/m.reference/m.poll.response"
+    )
     assert [e["event_id"] for e in page["chunk"]] == [vote]
     await alice.set_state(room, "m.room.pinned_events", {"pinned": [poll]})
-    location = {"msgtype": "m.location", "body": "geo", "geo_uri": "geo:48.85,2.35", "m.location": {"uri": "geo:48.85,2.35"}}
-    voice = {"msgtype": "m.audio", "body": "v", "url": "mxc://x/y", "org.matrix.msc3245.voice": {}, "info": {"xyz.amorgan.blurhash": "LEHV6nWB2yk8"}}
+    location = {
+        "msgtype": "m.location",
+        "body": "geo",
+        "geo_uri": "geo:48.85,2.35",
+        "m.location": {"uri": "geo:48.85,2.35"},
+    }
+    voice = {
+        "msgtype": "m.audio",
+        "body": "v",
+        "url": "mxc://x/y",
+        "org.matrix.msc3245.voice": {},
+        "info": {"xyz.amorgan.blurhash": "LEHV6nWB2yk8"},
+    }
     for content in (location, voice):
         event = await alice.send(room, "m.room.message", content)
         assert (await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}"))["content"] == content

@@ -25,14 +25,24 @@ async def refused(call: Any) -> Refused:
 async def test_the_room_directory(new_server: Any) -> None:
     server = await new_server()
     alice, bob, carol = [await server.person() for _ in range(3)]
-    cafe = await alice.create_room(visibility="public", preset="public_chat", name="Café des agents", topic="Machine à café", room_alias_name="cafe")
+    cafe = await alice.create_room(
+        visibility="public",
+        preset="public_chat",
+        name="Café des agents",
+        topic="Machine à café",
+        room_alias_name="cafe",
+    )
     space = await alice.create_room(visibility="public", name="Espace", creation_content={"type": "m.space"})
     hidden = await alice.create_room(preset="public_chat", name="Caché")
     for person in (bob, carol):
         await person.join(cafe)
     status, raw, _ = await server.raw("GET", "/_matrix/client/v3/publicRooms")  # no account is needed
     listed = json.loads(raw)
-    assert status == 200 and [r["room_id"] for r in listed["chunk"]] == [cafe, space] and listed["total_room_count_estimate"] == 2
+    assert (
+        status == 200
+        and [r["room_id"] for r in listed["chunk"]] == [cafe, space]
+        and listed["total_room_count_estimate"] == 2
+    )
     assert listed["chunk"][0] == {
         "room_id": cafe, "num_joined_members": 3, "join_rule": "public", "world_readable": False, "guest_can_join": False,
         "name": "Café des agents", "topic": "Machine à café", "canonical_alias": "#cafe:localhost",
@@ -73,7 +83,11 @@ async def test_each_hosted_domain_has_its_directory(new_server: Any) -> None:
     await server.node.domains.add("culture.example")
     alice, bob = await server.person(), await server.person()
     await server.node.accounts.register(server.node.accounts.user_id_for("carol", "culture.example"), "correct horse")
-    login = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "@carol:culture.example"}, "password": "correct horse"}
+    login = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": "@carol:culture.example"},
+        "password": "correct horse",
+    }
     _, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", login)
     carol = Person(server, json.loads(raw))
     here, there = await alice.create_room(visibility="public"), await carol.create_room(visibility="public")
@@ -90,10 +104,19 @@ async def child(person: Person, space: str, room: str, **content: Any) -> None:
 
 
 async def test_a_tree_of_spaces(alice: Person, bob: Person) -> None:
-    space, inner = [await alice.create_room(creation_content={"type": "m.space"}, preset="public_chat", name=n) for n in ("S", "I")]
+    space, inner = [
+        await alice.create_room(creation_content={"type": "m.space"}, preset="public_chat", name=n) for n in ("S", "I")
+    ]
     first, second, deep = [await alice.create_room(preset="public_chat", name=n) for n in ("1", "2", "deep")]
     private = await alice.create_room(name="private")
-    restricted = await alice.create_room(initial_state=[{"type": "m.room.join_rules", "content": {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]}}])
+    restricted = await alice.create_room(
+        initial_state=[
+            {
+                "type": "m.room.join_rules",
+                "content": {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]},
+            }
+        ]
+    )
     await child(alice, space, second, order="b", suggested=True)
     await child(alice, space, inner, order="a", suggested=True)
     for room in (first, private, restricted):
@@ -104,8 +127,20 @@ async def test_a_tree_of_spaces(alice: Person, bob: Person) -> None:
     path = f"{V1}/rooms/{segment(space)}/hierarchy"
     everything = await alice.call("GET", path)
     assert [r["room_id"] for r in everything["rooms"]] == [space, inner, deep, second, first, private, restricted]
-    assert [c["state_key"] for c in everything["rooms"][0]["children_state"]] == [inner, second, first, private, restricted]
-    assert everything["rooms"][0]["children_state"][0].keys() == {"type", "state_key", "sender", "content", "origin_server_ts"}
+    assert [c["state_key"] for c in everything["rooms"][0]["children_state"]] == [
+        inner,
+        second,
+        first,
+        private,
+        restricted,
+    ]
+    assert everything["rooms"][0]["children_state"][0].keys() == {
+        "type",
+        "state_key",
+        "sender",
+        "content",
+        "origin_server_ts",
+    }
     assert everything["rooms"][1]["room_type"] == "m.space" and everything["rooms"][2]["children_state"] == []
     assert [r["room_id"] for r in (await bob.call("GET", path))["rooms"]] == [space, inner, deep, second, first]
     await bob.join(space)
@@ -117,18 +152,30 @@ async def test_a_tree_of_spaces(alice: Person, bob: Person) -> None:
     first_page = await bob.call("GET", path, limit=4)
     rest = await bob.call("GET", path, limit=4, from_=first_page["next_batch"])
     assert [r["room_id"] for r in first_page["rooms"] + rest["rooms"]] == [r["room_id"] for r in seen]
-    assert (await refused(bob.call("GET", path, limit=4, max_depth=1, from_=first_page["next_batch"]))).errcode == "M_INVALID_PARAM"
+    assert (
+        await refused(bob.call("GET", path, limit=4, max_depth=1, from_=first_page["next_batch"]))
+    ).errcode == "M_INVALID_PARAM"
     for room in (private, "!unknown"):
         assert (await refused(bob.call("GET", f"{V1}/rooms/{segment(room)}/hierarchy"))).errcode == "M_FORBIDDEN"
 
 
 async def test_summaries_of_rooms(server: Server, alice: Person, bob: Person) -> None:
     private = await alice.create_room()
-    public = await alice.create_room(preset="public_chat", name="Public", room_alias_name=f"p-{alice.id[1:].split(':')[0]}")
+    public = await alice.create_room(
+        preset="public_chat", name="Public", room_alias_name=f"p-{alice.id[1:].split(':')[0]}"
+    )
     path = V1 + "/room_summary/"
     got = await bob.call("GET", path + segment(public))
-    assert (got["name"], got["membership"], got["num_joined_members"], got["join_rule"], got["room_version"]) == ("Public", "leave", 1, "public", "12")
-    assert (await bob.call("GET", "/_matrix/client/unstable/im.nheko.summary/summary/" + segment(f"#p-{alice.id[1:]}")))["room_id"] == public
+    assert (got["name"], got["membership"], got["num_joined_members"], got["join_rule"], got["room_version"]) == (
+        "Public",
+        "leave",
+        1,
+        "public",
+        "12",
+    )
+    assert (
+        await bob.call("GET", "/_matrix/client/unstable/im.nheko.summary/summary/" + segment(f"#p-{alice.id[1:]}"))
+    )["room_id"] == public
     status, raw, _ = await server.raw("GET", path + segment(public))
     assert status == 200 and "membership" not in json.loads(raw)
     for room in (private, "!unknown", "#unknown:localhost"):
@@ -157,7 +204,17 @@ async def test_finding_people(new_server: Any) -> None:
     assert await search("alice") == []  # not oneself
     assert await search("") == [] and await search("!&|:*") == [] and await search("nobody") == []
     assert "@zoe.far:culture.example" not in await search("zoe")  # another domain, no room in common
-    await other.call("POST", "/account/deactivate", {"auth": {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": other.id}, "password": "correct horse"}})
+    await other.call(
+        "POST",
+        "/account/deactivate",
+        {
+            "auth": {
+                "type": "m.login.password",
+                "identifier": {"type": "m.id.user", "user": other.id},
+                "password": "correct horse",
+            }
+        },
+    )
     assert await search("other") == []
     found = await alice.call("POST", "/user_directory/search", {"search_term": "zoe", "limit": 1})
     assert found == {"limited": False, "results": [{"user_id": zoe.id, "display_name": "Zoé Dupont-Martin [Culture]"}]}
@@ -169,7 +226,9 @@ async def test_rooms_in_common(alice: Person, bob: Person, carol: Person) -> Non
         await bob.join(room)
     answer = await alice.call("GET", V1 + "/mutual_rooms", user_id=bob.id)
     assert sorted(answer["joined"]) == sorted(rooms[:2]) and answer["count"] == 2
-    unstable = await alice.call("GET", "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms", user_id=carol.id)
+    unstable = await alice.call(
+        "GET", "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms", user_id=carol.id
+    )
     assert unstable == {"joined": [], "count": 0}
     assert (await alice.call("GET", V1 + "/mutual_rooms", user_id="@nobody:localhost"))["joined"] == []
     for query in ({"user_id": alice.id}, {"user_id": "nonsense"}, {}, {"user_id": bob.id, "from_": "x"}):
@@ -214,7 +273,11 @@ async def test_what_was_redacted_or_edited(alice: Person) -> None:
     await alice.redact(room, gone)
     assert found(await search(alice, "zanzibar")) == []
     new = {"msgtype": "m.text", "body": "maintenant"}
-    await alice.send(room, "m.room.message", {**new, "m.new_content": new, "m.relates_to": {"rel_type": "m.replace", "event_id": changed}})
+    await alice.send(
+        room,
+        "m.room.message",
+        {**new, "m.new_content": new, "m.relates_to": {"rel_type": "m.replace", "event_id": changed}},
+    )
     answer = await search(alice, "maintenant")
     assert found(answer) == [changed]
     assert answer["results"][0]["result"]["unsigned"]["m.relations"]["m.replace"]["content"]["body"] == "maintenant"
@@ -232,11 +295,19 @@ async def test_pages_order_groups_and_context(alice: Person, bob: Person) -> Non
     second = await search(alice, "dossier", first["next_batch"], order_by="recent", filter={"limit": 5})
     third = await search(alice, "dossier", second["next_batch"], order_by="recent", filter={"limit": 5})
     assert found(second) + found(third) == events[6::-1] and "next_batch" not in third
-    one = await search(alice, "dossier", filter={"rooms": [rooms[0]]}, groupings={"group_by": [{"key": "room_id"}, {"key": "sender"}]}, include_state=True)
+    one = await search(
+        alice,
+        "dossier",
+        filter={"rooms": [rooms[0]]},
+        groupings={"group_by": [{"key": "room_id"}, {"key": "sender"}]},
+        include_state=True,
+    )
     assert set(found(one)) == set(events[::2]) and set(one["state"]) == {rooms[0]}
     assert set(one["groups"]["room_id"]) == {rooms[0]} and one["groups"]["sender"][alice.id]["order"] == 1
     assert found(await search(alice, "dossier", filter={"senders": [bob.id]})) == []
-    around = await search(alice, "numéro 4", event_context={"before_limit": 1, "after_limit": 2, "include_profile": True})
+    around = await search(
+        alice, "numéro 4", event_context={"before_limit": 1, "after_limit": 2, "include_profile": True}
+    )
     context = around["results"][0]["context"]
     assert [e["content"]["body"] for e in context["events_before"]] == ["entre deux"]
     assert [e["content"]["body"] for e in context["events_after"]] == ["entre deux", "dossier numéro 6"]
@@ -246,7 +317,9 @@ async def test_pages_order_groups_and_context(alice: Person, bob: Person) -> Non
 
 
 async def test_search_shows_nothing_that_one_may_not_see(alice: Person, bob: Person) -> None:
-    room = await alice.create_room(initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}])
+    room = await alice.create_room(
+        initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}]
+    )
     await alice.say(room, "secret avant")
     await alice.invite(room, bob)
     await bob.join(room)
@@ -254,18 +327,32 @@ async def test_search_shows_nothing_that_one_may_not_see(alice: Person, bob: Per
     await bob.leave(room)
     await alice.say(room, "secret après")
     assert found(await search(bob, "secret")) == [seen]
-    secret = await alice.create_room(initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}])
+    secret = await alice.create_room(
+        initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
+    )
     await alice.send(secret, "m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "body": "chiffrement"})
     assert found(await search(alice, "chiffrement")) == []
 
 
 @pytest.mark.parametrize(
-    "criteria", [{"order_by": "x"}, {"keys": ["content.x"]}, {"groupings": {"group_by": [{"key": "x"}]}}, {"search_term": "x" * 2000}, {"search_term": 1}, {"filter": []}]
+    "criteria",
+    [
+        {"order_by": "x"},
+        {"keys": ["content.x"]},
+        {"groupings": {"group_by": [{"key": "x"}]}},
+        {"search_term": "x" * 2000},
+        {"search_term": 1},
+        {"filter": []},
+    ],
 )
 async def test_bad_searches(alice: Person, criteria: Any) -> None:
     body = {"search_categories": {"room_events": {"search_term": "x", **criteria}}}
     assert (await refused(alice.call("POST", "/search", body))).status == 400
-    assert (await refused(alice.call("POST", "/search?next_batch=x", {"search_categories": {"room_events": {"search_term": "x"}}}))).status == 400
+    assert (
+        await refused(
+            alice.call("POST", "/search?next_batch=x", {"search_categories": {"room_events": {"search_term": "x"}}})
+        )
+    ).status == 400
 
 
 async def test_an_index_made_late(server: Server, new_server: Any) -> None:
@@ -302,7 +389,9 @@ async def test_the_event_nearest_to_a_time(alice: Person, bob: Person) -> None:
         for direction in ("f", "b"):
             got = await alice.call("GET", path, ts=event["origin_server_ts"], dir=direction)
             assert got == {"event_id": event["event_id"], "origin_server_ts": event["origin_server_ts"]}
-    assert (await alice.call("GET", path, ts=events[1]["origin_server_ts"] + 1, dir="f"))["event_id"] == events[2]["event_id"]
+    assert (await alice.call("GET", path, ts=events[1]["origin_server_ts"] + 1, dir="f"))["event_id"] == events[2][
+        "event_id"
+    ]
     assert (await alice.call("GET", path, ts=2**52, dir="b"))["event_id"] == events[2]["event_id"]
     assert (await refused(alice.call("GET", path, ts=2**52, dir="f"))).errcode == "M_NOT_FOUND"
     assert (await refused(alice.call("GET", path, dir="f"))).errcode == "M_MISSING_PARAM"

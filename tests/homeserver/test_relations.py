@@ -30,7 +30,9 @@ async def reply(person: Person, room: str, root: str, text: str, **more: Any) ->
 
 
 async def related(person: Person, room: str, event: str, path: str = "", **query: Any) -> Any:
-    return await person.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}{path}", **query)
+    return await person.call(
+        "GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}{path}", **query
+    )
 
 
 async def bundle(person: Person, room: str, event: str) -> Any:
@@ -54,7 +56,9 @@ async def test_an_edit_is_bundled_wherever_the_event_is_read(alice: Person, bob:
     last = await edit(alice, room, event, "hello!")
     assert (await bundle(bob, room, event))["m.replace"]["event_id"] == last
     found = (await bob.messages(room, limit=100))["chunk"]
-    assert next(e for e in found if e["event_id"] == event)["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"] == {"msgtype": "m.text", "body": "hello!"}
+    assert next(e for e in found if e["event_id"] == event)["unsigned"]["m.relations"]["m.replace"]["content"][
+        "m.new_content"
+    ] == {"msgtype": "m.text", "body": "hello!"}
     context = await bob.call("GET", f"/rooms/{segment(room)}/context/{segment(event)}")
     assert context["event"]["unsigned"]["m.relations"]["m.replace"]["event_id"] == last
     assert context["event"]["content"]["body"] == "helo"  # what was said stays as it was
@@ -69,7 +73,9 @@ async def test_edits_that_do_not_count(alice: Person, room: str) -> None:
     event = await alice.say(room, "a")
     first = await edit(alice, room, event, "b")
     await edit(alice, room, first, "an edit of an edit")
-    await alice.send(room, "m.room.message", {"body": "no new content", "msgtype": "m.text", **relates("m.replace", event)})
+    await alice.send(
+        room, "m.room.message", {"body": "no new content", "msgtype": "m.text", **relates("m.replace", event)}
+    )
     await alice.send(room, "x.other", {"m.new_content": {}, **relates("m.replace", event)})
     assert (await bundle(alice, room, event))["m.replace"]["event_id"] == first
     assert "m.replace" not in await bundle(alice, room, first)
@@ -108,7 +114,10 @@ async def test_relations_in_pages(alice: Person, bob: Person, room: str) -> None
 
 
 async def test_relations_of_what_one_may_not_see(server: Server, alice: Person, bob: Person, carol: Person) -> None:
-    room = await alice.create_room(preset="private_chat", initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}])
+    room = await alice.create_room(
+        preset="private_chat",
+        initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}],
+    )
     event = await alice.say(room, "before")
     await alice.invite(room, bob)
     await bob.join(room)
@@ -188,6 +197,7 @@ async def test_counts_by_thread(server: Server, alice: Person, bob: Person, room
         assert await counts(bob, room) == (0, {})
         await reply(alice, room, root, "z")
         assert await counts(bob, room) == (0, {root: 1})
+        await cold.node.clock.catch_up()
         assert await counts(Person(cold, bob.session), room) == (0, {root: 1})
     finally:
         await cold.stop()
@@ -234,7 +244,9 @@ async def test_two_devices_read_at_once(server: Server, alice: Person, bob: Pers
         assert bob.id in receipts[events[-1]]["m.read"]
 
 
-async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_one(server: Server, alice: Person) -> None:
+async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_one(
+    server: Server, alice: Person
+) -> None:
     """Rules are evaluated once, whatever the number of readers (DESIGN section 6)."""
     small, large = await alice.create_room(), await alice.create_room()
     node = server.node
@@ -251,7 +263,12 @@ async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_
     assert len(room.joined) == 10_001
 
     async def rows_of(send: Any) -> dict[str, int]:
-        tables = [r["relname"] for r in await node.database.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT IN ('event_search', 'progress')")]
+        tables = [
+            r["relname"]
+            for r in await node.database.fetch(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT IN ('event_search', 'progress')"
+            )
+        ]
         count = "SELECT " + ", ".join(f"(SELECT count(*) FROM {t}) AS {t}" for t in tables)
         before, statements = dict(await node.database.fetchrow(count)), node.database.statements
         await send
@@ -263,7 +280,13 @@ async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_
     second = await rows_of(alice.say(large, "hello", **{"m.mentions": {"room": True}}))
     assert first == second == {"events": 1, "journal": 1, "sent": 1}
     root = await alice.say(large, "root")
-    assert await rows_of(reply(alice, large, root, "x")) == {"events": 1, "journal": 1, "sent": 1, "threads": 1, "relations": 1}
+    assert await rows_of(reply(alice, large, root, "x")) == {
+        "events": 1,
+        "journal": 1,
+        "sent": 1,
+        "threads": 1,
+        "relations": 1,
+    }
 
 
 async def test_following_a_thread(alice: Person, bob: Person, room: str) -> None:

@@ -85,7 +85,9 @@ async def test_restart_cancel_and_send_in_the_deployed_dialect(server: Server, a
     await server.raw("POST", f"{MSC4140}/delayed_events/{delay_id}", {"action": "cancel"})
     status, raw, _ = await server.raw("POST", f"{MSC4140}/delayed_events/{delay_id}/send", {})
     assert (status, json.loads(raw)["errcode"]) == (404, "M_NOT_FOUND")
-    assert (await finalised(alice, delay_id))["outcome"] == "cancel" and bodies((await alice.messages(room))["chunk"]) == []
+    assert (await finalised(alice, delay_id))["outcome"] == "cancel" and bodies(
+        (await alice.messages(room))["chunk"]
+    ) == []
     for path, body in (("/delayed_events/none/send", {}), ("/delayed_events/none", {"action": "send"})):
         status, raw, _ = await server.raw("POST", MSC4140 + path, body)
         assert status == 404
@@ -131,7 +133,9 @@ async def test_limits_of_delayed_events(new_server: Any) -> None:
     assert (await refused(alice.call("PUT", path, {"delay_ms": 3_600_001, "content": {}}))).errcode == "M_FORBIDDEN"
     assert (await refused(bob.call("PUT", path, {"delay_ms": 10, "content": {}}))).errcode == "M_FORBIDDEN"
     for delay in ("0", "-1", "x"):
-        assert (await refused(alice.call("PUT", f"/rooms/{segment(room)}/send/m.x/t?delay={delay}", {}))).errcode == "M_INVALID_PARAM"
+        assert (
+            await refused(alice.call("PUT", f"/rooms/{segment(room)}/send/m.x/t?delay={delay}", {}))
+        ).errcode == "M_INVALID_PARAM"
     capabilities = (await alice.call("GET", "/capabilities"))["capabilities"]
     assert capabilities["m.delayed_events"] == {"max_delay_ms": 3_600_000, "max_scheduled": 1}
 
@@ -215,7 +219,9 @@ async def test_presence_switched_off(new_server: Any) -> None:
     alice, bob = await server.person(), await server.person()
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
-    assert (await refused(bob.call("PUT", f"/presence/{segment(bob.id)}/status", {"presence": "online"}))).errcode == "M_FORBIDDEN"
+    assert (
+        await refused(bob.call("PUT", f"/presence/{segment(bob.id)}/status", {"presence": "online"}))
+    ).errcode == "M_FORBIDDEN"
     await bob.sync()
     assert "presence" not in await alice.sync()
     assert await alice.call("GET", f"/presence/{segment(bob.id)}/status") == {"presence": "offline"}
@@ -250,8 +256,12 @@ async def test_the_list_of_notifications(alice: Person, bob: Person) -> None:
 
 
 async def test_credentials_for_calls(new_server: Any) -> None:
-    calls = Calls(turn_uris=["turn:turn.example:3478"], turn_shared_secret="secret", livekit_service_urls=["https://rtc.example"])
-    server = await new_server(calls=calls, support=Support([Contact(email_address="a@b.example")], "https://help.example"))
+    calls = Calls(
+        turn_uris=["turn:turn.example:3478"], turn_shared_secret="secret", livekit_service_urls=["https://rtc.example"]
+    )
+    server = await new_server(
+        calls=calls, support=Support([Contact(email_address="a@b.example")], "https://help.example")
+    )
     alice = await server.person()
     got = await alice.call("GET", "/voip/turnServer")
     expiry, user = got["username"].split(":", 1)
@@ -263,7 +273,10 @@ async def test_credentials_for_calls(new_server: Any) -> None:
     assert await alice.call("GET", unstable) == {"rtc_transports": transports}
     assert (await alice.call("GET", "/.well-known/matrix/client"))["org.matrix.msc4143.rtc_foci"] == transports
     support = await alice.call("GET", "/.well-known/matrix/support")
-    assert support == {"contacts": [{"role": "m.role.admin", "email_address": "a@b.example"}], "support_page": "https://help.example"}
+    assert support == {
+        "contacts": [{"role": "m.role.admin", "email_address": "a@b.example"}],
+        "support_page": "https://help.example",
+    }
 
 
 async def test_where_nothing_is_configured(alice: Person) -> None:
@@ -290,13 +303,28 @@ async def test_a_dehydrated_device(alice: Person, bob: Person) -> None:
     assert (await refused(alice.call("GET", path))).errcode == "M_NOT_FOUND"
 
     def body(device: str) -> dict[str, Any]:
-        keys = {"user_id": alice.id, "device_id": device, "algorithms": [], "keys": {f"ed25519:{device}": "k"}, "signatures": {}, "dehydrated": True}
+        keys = {
+            "user_id": alice.id,
+            "device_id": device,
+            "algorithms": [],
+            "keys": {f"ed25519:{device}": "k"},
+            "signatures": {},
+            "dehydrated": True,
+        }
         one_time = {"signed_curve25519:AAAA": {"key": "x", "signatures": {}}}
-        return {"device_id": device, "device_data": {"algorithm": "m.dehydration.v2", "x": 1}, "device_keys": keys, "one_time_keys": one_time}
+        return {
+            "device_id": device,
+            "device_data": {"algorithm": "m.dehydration.v2", "x": 1},
+            "device_keys": keys,
+            "one_time_keys": one_time,
+        }
 
     assert await alice.call("PUT", path, body("KEPT1")) == {"device_id": "KEPT1"}
     await alice.call("PUT", path, body("KEPT2"))
-    assert await alice.call("GET", path) == {"device_id": "KEPT2", "device_data": {"algorithm": "m.dehydration.v2", "x": 1}}
+    assert await alice.call("GET", path) == {
+        "device_id": "KEPT2",
+        "device_data": {"algorithm": "m.dehydration.v2", "x": 1},
+    }
     devices = (await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}}))["device_keys"][alice.id]
     assert set(devices) == {"KEPT2"}
     claimed = await bob.call("POST", "/keys/claim", {"one_time_keys": {alice.id: {"KEPT2": "signed_curve25519"}}})
@@ -340,9 +368,14 @@ async def test_marking_a_room_unread(alice: Person) -> None:
     room = await alice.create_room()
     await alice.sync()
     for kind in ("m.marked_unread", "com.famedly.marked_unread"):
-        await alice.call("PUT", f"/user/{segment(alice.id)}/rooms/{segment(room)}/account_data/{kind}", {"unread": True})
+        await alice.call(
+            "PUT", f"/user/{segment(alice.id)}/rooms/{segment(room)}/account_data/{kind}", {"unread": True}
+        )
     events = joined(await alice.sync(), room)["account_data"]["events"]
-    assert {e["type"]: e["content"] for e in events} == {"m.marked_unread": {"unread": True}, "com.famedly.marked_unread": {"unread": True}}
+    assert {e["type"]: e["content"] for e in events} == {
+        "m.marked_unread": {"unread": True},
+        "com.famedly.marked_unread": {"unread": True},
+    }
 
 
 async def test_who_am_i_to_an_administrator(server: Server, alice: Person, bob: Person) -> None:
@@ -378,16 +411,23 @@ async def test_streams_from_before_sync(alice: Person, bob: Person) -> None:
     one = await bob.call("GET", f"/rooms/{segment(room)}/initialSync", limit=1)
     assert (one["room_id"], one["visibility"], bodies(one["messages"]["chunk"])) == (room, "private", ["two"])
     assert {"m.room.name", "m.room.create"} <= {e["type"] for e in one["state"]}
-    for call in (bob.call("GET", f"/rooms/{segment(invited)}/initialSync"), bob.call("GET", "/events", room_id=invited)):
+    for call in (
+        bob.call("GET", f"/rooms/{segment(invited)}/initialSync"),
+        bob.call("GET", "/events", room_id=invited),
+    ):
         assert (await refused(call)).errcode == "M_FORBIDDEN"
     assert (await refused(bob.call("GET", "/events/$nothing"))).errcode == "M_NOT_FOUND"
 
 
 async def test_peeking_into_an_open_room(alice: Person, bob: Person) -> None:
-    room = await alice.create_room(initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}])
+    room = await alice.create_room(
+        initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}]
+    )
     start = (await bob.call("GET", "/events", room_id=room))["end"]
     await alice.say(room, "to everybody")
-    assert bodies((await bob.call("GET", "/events", room_id=room, from_=start, timeout=1000))["chunk"]) == ["to everybody"]
+    assert bodies((await bob.call("GET", "/events", room_id=room, from_=start, timeout=1000))["chunk"]) == [
+        "to everybody"
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------ link previews
@@ -395,7 +435,9 @@ async def test_peeking_into_an_open_room(alice: Person, bob: Person) -> None:
 
 PAGE = """<html><head><title>A title</title><meta charset="utf-8"><meta property="og:title" content="Décret &amp; annexe">
 <meta property="og:image" content="/picture.png"><meta name="description" content="What it says"><script>evil()</script></head></html>"""
-PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture
@@ -408,7 +450,9 @@ async def website() -> Any:
         if request.path == "/page":
             return web.Response(body=PAGE.encode(), content_type="text/html")
         if request.path == "/latin":
-            return web.Response(body="<title>é</title>".encode("latin-1"), headers={"Content-Type": "text/html; charset=iso-8859-1"})
+            return web.Response(
+                body="<title>é</title>".encode("latin-1"), headers={"Content-Type": "text/html; charset=iso-8859-1"}
+            )
         if request.path == "/picture.png":
             return web.Response(body=PNG, content_type="image/png")
         if request.path.startswith("/to/"):
@@ -435,13 +479,22 @@ async def preview(person: Person, url: str) -> Any:
 
 async def test_previews_of_links(new_server: Any, website: Any) -> None:
     base, seen = website
-    server = await new_server(url_previews=UrlPreviews(allowed_private_hosts=["127.0.0.1"], blocked_hosts=["*.blocked.example"]))
+    server = await new_server(
+        url_previews=UrlPreviews(allowed_private_hosts=["127.0.0.1"], blocked_hosts=["*.blocked.example"])
+    )
     alice = await server.person()
     answers = await asyncio.gather(*(preview(alice, base + "/page#fragment") for _ in range(5)))
     got = answers[0]
-    assert (got["og:title"], got["og:description"], got["matrix:image:size"], got["og:image:type"]) == ("Décret & annexe", "What it says", len(PNG), "image/png")
+    assert (got["og:title"], got["og:description"], got["matrix:image:size"], got["og:image:type"]) == (
+        "Décret & annexe",
+        "What it says",
+        len(PNG),
+        "image/png",
+    )
     assert seen == ["/page", "/picture.png"]  # once for everybody
-    status, raw, _ = await server.raw("GET", "/_matrix/client/v1/media/download/" + got["og:image"].removeprefix("mxc://"), None, alice.token)
+    status, raw, _ = await server.raw(
+        "GET", "/_matrix/client/v1/media/download/" + got["og:image"].removeprefix("mxc://"), None, alice.token
+    )
     assert (status, raw) == (200, PNG)
     assert await preview(alice, base + "/latin") == {"og:title": "é"}
     assert (await preview(alice, base + "/to/_page"))["og:title"] == "Décret & annexe"
@@ -449,8 +502,17 @@ async def test_previews_of_links(new_server: Any, website: Any) -> None:
     assert (await preview(alice, base + "/picture.png"))["og:image"].startswith("mxc://localhost/")
     for path in ("/missing", "/pdf", "/to/_to__to__missing"):
         assert (await refused(preview(alice, base + path))).status == 502, path
-    assert (await alice.call("GET", "/_matrix/media/v3/preview_url", url=base + "/page"))["og:title"] == "Décret & annexe"
-    for url in ("ftp://example.org/", "nonsense", "http://user:pw@example.org/", "javascript:alert(1)", "http://", "http://x" + "y" * 5000):
+    assert (await alice.call("GET", "/_matrix/media/v3/preview_url", url=base + "/page"))[
+        "og:title"
+    ] == "Décret & annexe"
+    for url in (
+        "ftp://example.org/",
+        "nonsense",
+        "http://user:pw@example.org/",
+        "javascript:alert(1)",
+        "http://",
+        "http://x" + "y" * 5000,
+    ):
         assert (await refused(preview(alice, url))).errcode == "M_INVALID_PARAM", url
     assert (await refused(preview(alice, "http://www.blocked.example/"))).errcode == "M_FORBIDDEN"
     assert (await refused(alice.call("GET", "/_matrix/client/v1/media/preview_url"))).errcode == "M_MISSING_PARAM"
@@ -459,7 +521,17 @@ async def test_previews_of_links(new_server: Any, website: Any) -> None:
 async def test_private_addresses_are_out_of_reach(server: Server, alice: Person, website: Any) -> None:
     base, seen = website
     port = base.rsplit(":", 1)[1]
-    for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "169.254.169.254", "0.0.0.0", "[64:ff9b::7f00:1]", "[fe80::1]", "192.168.1.1"):
+    for host in (
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "10.0.0.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1]",
+        "192.168.1.1",
+    ):
         assert (await refused(preview(alice, f"http://{host}:{port}/page"))).status == 403, host
     for host in ("localhost", "2130706433", "0x7f000001", "127.1"):  # names, and numbers in disguise
         assert (await refused(preview(alice, f"http://{host}:{port}/page"))).status in (403, 502), host

@@ -154,7 +154,9 @@ async def test_subscriptions_ask_for_more(alice: Person) -> None:
     ],
 )
 async def test_required_state(alice: Person, bob: Person, state: Any, expected: set[str]) -> None:
-    room = await alice.create_room(preset="public_chat", name="x", initial_state=[{"type": "x.state", "state_key": "odd", "content": {}}])
+    room = await alice.create_room(
+        preset="public_chat", name="x", initial_state=[{"type": "x.state", "state_key": "odd", "content": {}}]
+    )
     await bob.join(room)
     await alice.say(room, "y")
     got = (await Slider(alice, lists=window(limit=1, state=state)).ask())["rooms"][room]
@@ -167,7 +169,9 @@ async def test_everything_but_members_who_are_lazily_loaded(alice: Person, bob: 
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     await bob.say(room, "x")
-    slider = Slider(alice, lists=window(limit=1, state=[["*", "*"], ["m.room.member", "$LAZY"], ["m.room.member", "$ME"]]))
+    slider = Slider(
+        alice, lists=window(limit=1, state=[["*", "*"], ["m.room.member", "$LAZY"], ["m.room.member", "$ME"]])
+    )
     got = (await slider.ask())["rooms"][room]
     assert {e["state_key"] for e in got["required_state"] if e["type"] == "m.room.member"} == {alice.id, bob.id}
     assert {"m.room.create", "m.room.power_levels", "m.room.join_rules"} <= types(got)
@@ -179,7 +183,9 @@ async def test_filters(alice: Person, bob: Person) -> None:
     space = await alice.create_room(creation_content={"type": "m.space"}, name="Ministère")
     child = await alice.create_room(name="Café budget")
     await alice.set_state(space, "m.space.child", {"via": ["localhost"]}, child)
-    secret = await alice.create_room(initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}])
+    secret = await alice.create_room(
+        initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
+    )
     direct = await bob.create_room(is_direct=True, invite=[alice.id])
     favourite = await alice.create_room()
     await alice.call("PUT", f"/user/{segment(alice.id)}/account_data/m.direct", {bob.id: [direct]})
@@ -207,7 +213,9 @@ async def test_invitations_leaving_and_being_removed(alice: Person, bob: Person)
     await alice.act("kick", room, bob)
     got = (await slider.ask())["rooms"][room]
     assert got["timeline"][-1]["content"]["membership"] == "leave"
-    assert room in (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"]  # one should learn of having been removed
+    assert (
+        room in (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"]
+    )  # one should learn of having been removed
     other = await bob.create_room()
     await slider.ask()
     await bob.leave(other)
@@ -259,12 +267,21 @@ async def test_extensions(alice: Person, bob: Person) -> None:
     assert {e["type"] for e in got["account_data"]["global"]} == {"x.y", "m.push_rules"}
     assert [e["type"] for e in got["account_data"]["rooms"][room]] == ["m.tag"]
     assert alice.id in got["receipts"]["rooms"][room]["content"][event]["m.read"]
-    assert got["e2ee"]["device_one_time_keys_count"] == {"signed_curve25519": 0} or got["e2ee"]["device_one_time_keys_count"] == {}
+    assert (
+        got["e2ee"]["device_one_time_keys_count"] == {"signed_curve25519": 0}
+        or got["e2ee"]["device_one_time_keys_count"] == {}
+    )
     assert "typing" not in got and "device_lists" not in got["e2ee"]
     await alice.call("PUT", f"/rooms/{segment(room)}/typing/{segment(alice.id)}", {"typing": True})
     await bob.receipt(room, event, "m.read.private")
     await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/x.y", {"n": 2})
-    keys = {"user_id": alice.id, "device_id": alice.device, "algorithms": [], "keys": {f"ed25519:{alice.device}": "k"}, "signatures": {}}
+    keys = {
+        "user_id": alice.id,
+        "device_id": alice.device,
+        "algorithms": [],
+        "keys": {f"ed25519:{alice.device}": "k"},
+        "signatures": {},
+    }
     await alice.call("POST", "/keys/upload", {"device_keys": keys})
     got = (await slider.ask())["extensions"]
     assert got["typing"]["rooms"][room] == {"type": "m.typing", "content": {"user_ids": [alice.id]}}
@@ -283,7 +300,9 @@ async def test_extensions_narrowed_to_some_rooms(alice: Person, bob: Person) -> 
     for narrowed, expected in (
         ({"rooms": [rooms[0]], "lists": []}, {rooms[0]}), ({"rooms": []}, set(rooms)), ({"lists": ["other"], "rooms": ["*"]}, {rooms[0]}), ({}, set(rooms)),
     ):  # fmt: skip
-        slider = Slider(alice, lists=window(), room_subscriptions=subscription, extensions={"typing": {"enabled": True, **narrowed}})
+        slider = Slider(
+            alice, lists=window(), room_subscriptions=subscription, extensions={"typing": {"enabled": True, **narrowed}}
+        )
         assert set((await slider.ask())["extensions"].get("typing", {}).get("rooms", {})) == expected, narrowed
 
 
@@ -318,7 +337,10 @@ async def test_bad_requests(alice: Person, body: Any) -> None:
 
 async def test_a_room_that_one_is_not_in_cannot_be_subscribed_to(alice: Person, bob: Person) -> None:
     room = await alice.create_room()
-    subscription = {room: {"timeline_limit": 10, "required_state": ALL}, "!nowhere": {"timeline_limit": 1, "required_state": []}}
+    subscription = {
+        room: {"timeline_limit": 10, "required_state": ALL},
+        "!nowhere": {"timeline_limit": 1, "required_state": []},
+    }
     assert (await Slider(bob, room_subscriptions=subscription).ask())["rooms"] == {}
 
 

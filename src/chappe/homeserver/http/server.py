@@ -75,7 +75,9 @@ class Listener:
         self, application: Any, address: str, port: int, certificate: str | None, key: str | None, behind_proxy: bool
     ) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so that accepted ones do not delay
+        self._socket = socket.socket(
+            family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )  # so that accepted ones do not delay
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((address, port))
         self.address, self.port = address, self._socket.getsockname()[1]

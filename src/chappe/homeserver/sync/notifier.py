@@ -11,6 +11,8 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.rooms.rooms import Rooms
 
 PRESENCE_AFTER = 1.0  # seconds
+# Who sends is answered before who waits: clients match the event that they get with the answer to what they sent.
+WAKE_AFTER = 0.002
 
 
 class Notifier:
@@ -19,20 +21,30 @@ class Notifier:
         self._rooms = rooms
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved: set[str] = set()
+        self._commits: list[Commit] = []
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
         if not len(self.waiters):
             return
-        self.waiters.wake(user for user, kinds in commit.users.items() if kinds != {"presence"})
-        for number, kinds in commit.rooms.items():
-            if kinds != {"private_receipts"}:
-                self.room_changed(number)
-        for user, kinds in commit.users.items():
-            if commit.foreign or "device_list" in kinds:
-                self._start(self._wake_those_sharing_rooms_with(user))
-            elif "presence" in kinds:
-                self._presence_changed(user)
+        if not self._commits:
+            asyncio.get_running_loop().call_later(WAKE_AFTER, self._tell)
+        self._commits.append(commit)
+
+    def _tell(self) -> None:
+        """What was heard in the last instant, together."""
+        commits, self._commits = self._commits, []
+        rooms: dict[int, None] = {}
+        for commit in commits:
+            self.waiters.wake(user for user, kinds in commit.users.items() if kinds != {"presence"})
+            rooms.update((number, None) for number, kinds in commit.rooms.items() if kinds != {"private_receipts"})
+            for user, kinds in commit.users.items():
+                if commit.foreign or "device_list" in kinds:
+                    self._start(self._wake_those_sharing_rooms_with(user))
+                elif "presence" in kinds:
+                    self._presence_changed(user)
+        for number in rooms:
+            self.room_changed(number)
 
     def room_changed(self, number: int) -> None:
         """Wakes the members of a room; if it is not in memory, nobody knows whom it concerns."""

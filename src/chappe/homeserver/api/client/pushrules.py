@@ -40,24 +40,29 @@ class PushRulesApi:
         await self._rules.delete(request.user_id, request.params["kind"], request.params["ruleId"])
         return {}
 
-    @endpoint("GET", _RULE + "/{attribute}", auth=GUEST_AUTH)
-    async def attribute(self, request: Request) -> Answer:
-        name = _attribute(request)
+    @endpoint("GET", _RULE + "/enabled", auth=GUEST_AUTH)
+    async def enabled(self, request: Request) -> Answer:
+        return await self._attribute(request, "enabled")
+
+    @endpoint("GET", _RULE + "/actions", auth=GUEST_AUTH)
+    async def actions(self, request: Request) -> Answer:
+        return await self._attribute(request, "actions")
+
+    @endpoint("PUT", _RULE + "/enabled", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def set_enabled(self, request: Request) -> Answer:
+        return await self._set_attribute(request, "enabled")
+
+    @endpoint("PUT", _RULE + "/actions", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    async def set_actions(self, request: Request) -> Answer:
+        return await self._set_attribute(request, "actions")
+
+    async def _attribute(self, request: Request, name: str) -> Answer:
         rule = await self._rules.rule(request.user_id, request.params["kind"], request.params["ruleId"])
         return {name: rule[name]}
 
-    @endpoint("PUT", _RULE + "/{attribute}", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
-    async def set_attribute(self, request: Request) -> Answer:
-        name = _attribute(request)
+    async def _set_attribute(self, request: Request, name: str) -> Answer:
         body = await request.json_object()
         if name not in body:
             raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
         await self._rules.change(request.user_id, request.params["kind"], request.params["ruleId"], name, body[name])
         return {}
-
-
-def _attribute(request: Request) -> str:
-    name = request.params["attribute"]
-    if name not in ("enabled", "actions"):
-        raise BadRequest("A push rule has the attributes `enabled` and `actions`", "M_INVALID_PARAM")
-    return name

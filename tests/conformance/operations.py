@@ -1,0 +1,70 @@
+"""The specification's client-server operations, those that this server does not have yet, and which ones the tests used."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+_LATER = "comes with sign-in, e-mail and push (the second part of the client-server API)"
+_APPSERVICES = "comes with application services (the second part of the client-server API)"
+
+EXCEPTIONS = {
+    "getWellknownPolicy": "served by a policy server, which this is not",
+    "getAdminLockUser": _LATER, "setAdminLockUser": _LATER, "getAdminSuspendUser": _LATER, "setAdminSuspendUser": _LATER,
+    "pingAppservice": _APPSERVICES, "updateAppserviceRoomDirectoryVisibility": _APPSERVICES,
+    "getAuthMetadata": _LATER, "generateLoginToken": _LATER, "redirectToSSO": _LATER, "redirectToIdP": _LATER,
+    "post3PIDs": _LATER, "add3PID": _LATER, "bind3PID": _LATER, "delete3pidFromAccount": _LATER, "unbind3pidFromAccount": _LATER,
+    "requestTokenTo3PIDEmail": _LATER, "requestTokenTo3PIDMSISDN": _LATER, "requestTokenToResetPasswordEmail": _LATER,
+    "requestTokenToResetPasswordMSISDN": _LATER, "requestTokenToRegisterEmail": _LATER, "requestTokenToRegisterMSISDN": _LATER,
+    "getPushers": _LATER, "postPusher": _LATER,
+}  # fmt: skip
+# operations whose right answer is never a 2xx here, with the reason
+REFUSED = {
+    "getProtocolMetadata": "no bridge is connected", "queryLocationByProtocol": "no bridge is connected",
+    "queryUserByProtocol": "no bridge is connected", "queryLocationByAlias": "no bridge is connected", "queryUserByID": "no bridge is connected",
+    "getContent": "the old routes serve only what was stored before they were frozen", "getContentOverrideName": "as getContent",
+    "getContentThumbnail": "as getContent",
+}  # fmt: skip
+
+
+def operations() -> dict[str, tuple[str, str]]:
+    """By operation id: method and path."""
+    with (FOLDER / "operations.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {row["operation_id"]: (row["method"], row["path"]) for row in rows if row["api"] == "client-server"}
+
+
+def specification() -> dict[str, Any]:
+    return json.loads((FOLDER / "client_server_api.json").read_text())  # type: ignore[no-any-return]
+
+
+def shape(path: str) -> str:
+    """A path without the names of its parameters."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+_MATCHERS = [
+    (method, re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]*", re.escape(path))), name, path.count("{"))
+    for name, (method, path) in operations().items()
+]
+ANSWERED: set[str] = set()  # operations that a test of this session got an answer from: 2xx, or what REFUSED expects
+
+
+def record(method: str, target: str, status: int) -> None:
+    path = target.split("?", 1)[0]
+    found = [(count, name) for m, pattern, name, count in _MATCHERS if m == method and pattern.fullmatch(path)]
+    if not found:
+        return
+    fewest = min(found)[0]  # fixed segments win over parameters, as in the router
+    for count, name in found:
+        if count == fewest and (status < 300 or (name in REFUSED and status < 500)):
+            ANSWERED.add(name)
+
+
+def never_answered() -> list[str]:
+    """Operations without a behaviour test."""
+    return sorted(operations().keys() - EXCEPTIONS.keys() - ANSWERED)
