@@ -387,6 +387,37 @@ async def test_who_am_i_to_an_administrator(server: Server, alice: Person, bob: 
     assert (await refused(bob.call("GET", f"/admin/whois/{segment(alice.id)}"))).errcode == "M_FORBIDDEN"
 
 
+async def test_small_routes(alice: Person, bob: Person) -> None:
+    """What each of the remaining routes does, in a line."""
+    room = await alice.create_room()
+    path = f"/user/{segment(alice.id)}/rooms/{segment(room)}/account_data/x.y"
+    await alice.call("PUT", path, {"n": 1})
+    assert await alice.call("GET", path) == {"n": 1}
+    await alice.call("PUT", "/pushrules/global/content/word", {"pattern": "word", "actions": ["notify"]})
+    await alice.call("DELETE", "/pushrules/global/content/word")
+    assert (await refused(alice.call("GET", "/pushrules/global/content/word"))).errcode == "M_NOT_FOUND"
+    second = await alice.another_device()
+    auth = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": alice.id},
+        "password": "correct horse",
+    }
+    await alice.call("POST", "/delete_devices", {"devices": [second.device], "auth": auth})
+    assert (await refused(second.call("GET", "/account/whoami"))).errcode == "M_UNKNOWN_TOKEN"
+    version = (
+        await alice.call(
+            "POST", "/room_keys/version", {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {}}
+        )
+    )["version"]
+    session = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, "session_data": {"x": 1}}
+    keys = f"/room_keys/keys/{segment(room)}"
+    assert (await alice.call("PUT", keys, {"sessions": {"s1": session, "s2": session}}, version=version))["count"] == 2
+    assert set((await alice.call("GET", keys, version=version))["sessions"]) == {"s1", "s2"}
+    assert (await alice.call("DELETE", keys, version=version))["count"] == 0
+    await alice.call("PUT", keys, {"sessions": {"s1": session}}, version=version)
+    assert (await alice.call("DELETE", "/room_keys/keys", version=version))["count"] == 0
+
+
 # -------------------------------------------------------------------------------------------------------- old streams
 
 

@@ -157,12 +157,13 @@ await until("the list", () => sliding.getListData("all")?.joinedCount === 2);
 await until("the rooms", () => carol.getRoom(room)?.name === "Conversations" && carol.getRoom(space)?.isSpaceRoom());
 await alice.sendTextMessage(room, "Bonjour Carol");
 await until("a message", () => bodies(carol, room).includes("Bonjour Carol"));
-sliding.modifyRoomSubscriptions(new Set([room]));
 await alice.sendTyping(room, true, 20000);
 await until("typing", () => carol.getRoom(room).getMember(aliceSession.user_id)?.typing);
 await until("Bob sees it, too", () => bodies(bob, room).includes("Bonjour Carol"));
 await bob.sendReadReceipt(timeline(bob, room).findLast((e) => e.getType() === "m.room.message"));
 await until("a receipt", () => carol.getRoom(room).getUsersReadUpTo(timeline(carol, room).findLast((e) => e.getContent().body === "Bonjour Carol")).includes(bobSession.user_id));
+sliding.modifyRoomSubscriptions(new Set([room]));  // the last twenty events, not the last five
+await until("more of the room", () => timeline(carol, room).length >= 15);
 await carol.setAccountData("x.y", { n: 1 });
 await until("account data", () => carol.getAccountData("x.y")?.getContent().n === 1);
 await alice.createRoom({ name: "Invitation", invite: [carolSession.user_id] });

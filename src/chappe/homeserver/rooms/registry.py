@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from itertools import islice
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.store import RoomStore
+
+LOOKED_AT = 100  # of the longest unused rooms, when some must go
 
 
 class LiveRooms:
@@ -71,11 +74,14 @@ class LiveRooms:
     def add(self, room: LiveRoom) -> None:
         self._by_number[room.number] = room
         self._numbers[room.room_id] = room.number
-        if len(self._by_number) > self._limit:
-            for number, old in list(self._by_number.items())[: self._limit // 10 + 1]:
-                if old.pending == 0 and old is not room:
-                    del self._by_number[number]
-                    self._numbers.pop(old.room_id, None)
+        excess = len(self._by_number) - self._limit
+        for number, old in list(islice(self._by_number.items(), LOOKED_AT + excess)) if excess > 0 else ():
+            if old.pending == 0 and old is not room:
+                del self._by_number[number]
+                self._numbers.pop(old.room_id, None)
+                excess -= 1
+                if excess == 0:
+                    break
 
     def discard(self, room: LiveRoom) -> None:
         """A room whose creation failed."""

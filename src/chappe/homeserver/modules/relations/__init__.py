@@ -49,16 +49,19 @@ class Relations:
             e.event_id: e for e in events
             if e.state_key is None and (e.event_id in room.related or e.position <= room.complete_from)
         }  # fmt: skip
-        if not targets:
+        kinds = await self._store.kinds(list(targets)) if targets else {}
+        if kinds.keys().isdisjoint((REPLACE, REFERENCE, THREAD)):
             return {}
         ignored = sorted(await self._rooms.visibility.ignored_by(user_id))
         found: dict[str, dict[str, Any]] = {}
-        for target, edit in (await self._edits(user_id, room, targets, ignored)).items():
-            found.setdefault(target, {})[REPLACE] = orjson.Fragment(edit)
-        for target, ids in (await self._references(user_id, room, list(targets), ignored)).items():
-            found.setdefault(target, {})[REFERENCE] = {"chunk": [{"event_id": e} for e in ids]}
-        if with_threads:
-            for target, thread in (await self._threads(user_id, room, targets, ignored)).items():
+        if edited := {target: targets[target] for target in kinds.get(REPLACE, ())}:
+            for target, edit in (await self._edits(user_id, room, edited, ignored)).items():
+                found.setdefault(target, {})[REPLACE] = orjson.Fragment(edit)
+        if referenced := kinds.get(REFERENCE):
+            for target, ids in (await self._references(user_id, room, referenced, ignored)).items():
+                found.setdefault(target, {})[REFERENCE] = {"chunk": [{"event_id": e} for e in ids]}
+        if with_threads and (roots := {target: targets[target] for target in kinds.get(THREAD, ())}):
+            for target, thread in (await self._threads(user_id, room, roots, ignored)).items():
                 found.setdefault(target, {})[THREAD] = thread
         return {target: orjson.dumps(relations) for target, relations in found.items()}
 

@@ -16,6 +16,16 @@ class RelationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def kinds(self, targets: list[str]) -> dict[str, list[str]]:
+        """By relation type: the targets to which something relates like that."""
+        rows = await self._database.fetch(
+            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[])", targets
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row["rel_type"], []).append(row["target"])
+        return found
+
     async def edits(self, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         """(target, event_id), by the target's own author, latest first."""
         return await self._database.fetch(
