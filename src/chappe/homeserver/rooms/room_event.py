@@ -17,7 +17,7 @@ class RoomEvent:
     """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed."""
 
     __slots__ = (
-        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "nid", "notify_total", "position",
+        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_target", "nid", "notify_total", "position",
         "redacted_because", "relates_to", "replaces", "sender", "state_before", "state_key", "thread", "ts", "txn", "type",
     )  # fmt: skip
 
@@ -29,6 +29,7 @@ class RoomEvent:
         self.ts, self.depth, self.head, self.state_before = ts, depth, head, state_before
         self.position = self.notify_total = self.highlight_total = 0
         self.thread = ""  # the root of its thread; "" is the main timeline, and the totals are those of the thread
+        self.is_target = True  # False where it is known that nothing related to it when it was read
         self.relates_to: str | None = None  # the event that a relation of this one points to
         self.txn: str | None = None  # "user|device|…|transaction id" of its sender
         self.chain: ChainRow | None = None
@@ -106,6 +107,7 @@ def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
         row["state_before"],
     )  # fmt: skip
     event.position, event.txn, event.thread = row["position"], row["txn"], row["thread"]
+    event.is_target = row.get("is_target", True)
     if event.state_key is None and b'"m.relates_to"' in head and (relation := relation_of(event.content)) is not None:
         event.relates_to = relation.target
     event.notify_total, event.highlight_total = row["notify_total"], row["highlight_total"]

@@ -205,7 +205,8 @@ class RoomStore:
         """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
         order = "DESC" if backwards else "ASC"
         return await self.database.fetch(
-            f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
+            f"""SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id) AS is_target
+                  FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
                 ORDER BY e.position {order} LIMIT $4""",
             room, after, upto, limit,
         )  # fmt: skip

@@ -47,7 +47,7 @@ class Relations:
         """`m.relations` by event. Reads nothing where all events are in the tail and nothing relates to them."""
         targets = {
             e.event_id: e for e in events
-            if e.state_key is None and (e.event_id in room.related or e.position <= room.complete_from)
+            if e.state_key is None and (e.event_id in room.related or (e.is_target and e.position <= room.complete_from))
         }  # fmt: skip
         kinds = await self._store.kinds(list(targets)) if targets else {}
         if kinds.keys().isdisjoint((REPLACE, REFERENCE, THREAD)):
