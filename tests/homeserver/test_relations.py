@@ -113,6 +113,20 @@ async def test_relations_in_pages(alice: Person, bob: Person, room: str) -> None
     assert [e["event_id"] for e in (await related(bob, room, event, "/m.reference/x.z"))["chunk"]] == [other]
 
 
+async def test_filters_by_what_relates(alice: Person, bob: Person, room: str) -> None:
+    plain, root, liked = [await alice.say(room, text) for text in ("plain", "root", "liked")]
+    await reply(bob, room, root, "x")
+    await react(alice, room, liked)
+    for wanted, expected in (
+        ({"related_by_rel_types": ["m.thread"]}, [root]), ({"related_by_rel_types": ["m.thread", "m.annotation"]}, [root, liked]),
+        ({"related_by_senders": [alice.id]}, [liked]), ({"related_by_senders": [bob.id], "related_by_rel_types": ["m.annotation"]}, []),
+    ):  # fmt: skip
+        page = await bob.messages(room, "f", filter=json.dumps(wanted), limit=100)
+        assert [e["event_id"] for e in page["chunk"]] == expected, wanted
+        synced = joined(await bob.call("GET", "/sync", filter=json.dumps({"room": {"timeline": {"limit": 100, **wanted}}})), room)
+        assert [e["event_id"] for e in synced["timeline"]["events"]] == expected, wanted
+
+
 async def test_relations_of_what_one_may_not_see(server: Server, alice: Person, bob: Person, carol: Person) -> None:
     room = await alice.create_room(
         preset="private_chat",

@@ -252,7 +252,7 @@ class Homeserver:
         config, now_ms = self.config, self.now_ms
         delays, previews = config.delayed_events, config.url_previews
         self.delayed_events = DelayedEvents(database, now_ms, delays.max_delay_hours * 3_600_000, delays.max_scheduled)
-        self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms)
+        self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership)
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.reports = Reports(database, self.rooms, now_ms)
         self.openid = OpenId(database, now_ms)

@@ -9,16 +9,17 @@ import orjson
 
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
+from chappe.homeserver.rooms.membership import MEMBER, MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
 
 
 class SendDelayedEvent:
-    def __init__(self, delayed: DelayedEvents, rooms: Rooms) -> None:
-        self._delayed, self._rooms = delayed, rooms
+    def __init__(self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges) -> None:
+        self._delayed, self._rooms, self._membership = delayed, rooms, membership
 
     async def act(self, row: Row, action: str, is_old_dialect: bool) -> None:
         """`send`, `cancel` or `restart`. Doing again what is done is no error; doing otherwise is M_UNKNOWN (409)."""
@@ -55,6 +56,9 @@ class SendDelayedEvent:
         await self._delayed.finalise(row["delay_id"], SEND, event_id)
 
     async def _send(self, row: Row, user_id: UserId, content: dict[str, Any]) -> str:
+        if row["type"] == MEMBER and row["state_key"] is not None:
+            member = parse_user_id(row["state_key"])
+            return await self._membership.set_member(user_id, row["room_id"], member, content)
         if row["state_key"] is not None:
             return await self._rooms.set_state(user_id, row["room_id"], row["type"], row["state_key"], content)
         txn = "\x1f".join((user_id, row["device_id"], "delayed", row["delay_id"]))

@@ -271,6 +271,17 @@ class RoomStore:
         )  # fmt: skip
         return {row["event_id"]: (row["thread"], row["related"]) for row in rows}
 
+    async def related_targets(
+        self, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None
+    ) -> set[str]:
+        """Those of some events to which others relate, in given ways or by given people."""
+        rows = await self.database.fetch(
+            """SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])
+                AND ($2::text[] IS NULL OR rel_type = ANY($2)) AND ($3::text[] IS NULL OR sender = ANY($3))""",
+            list(event_ids), rel_types, senders,
+        )  # fmt: skip
+        return {row["target"] for row in rows}
+
     async def annotated(self, target: str, sender: str, event_type: str, key: str) -> bool:
         """Whether somebody has put this annotation on an event already."""
         return bool(await self.database.fetchval(
