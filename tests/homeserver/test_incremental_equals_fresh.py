@@ -113,7 +113,12 @@ class Seen:
             for room, known in self.joined.items()
         }
         account = {key: value for key, value in self.room_account.items() if key[0] in self.joined}
-        return {"rooms": rooms, "invited": not ignores and self.invited, "account": self.account, "room_account": account}
+        return {
+            "rooms": rooms,
+            "invited": not ignores and self.invited,
+            "account": self.account,
+            "room_account": account,
+        }
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

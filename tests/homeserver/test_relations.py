@@ -123,7 +123,9 @@ async def test_filters_by_what_relates(alice: Person, bob: Person, room: str) ->
     ):  # fmt: skip
         page = await bob.messages(room, "f", filter=json.dumps(wanted), limit=100)
         assert [e["event_id"] for e in page["chunk"]] == expected, wanted
-        synced = joined(await bob.call("GET", "/sync", filter=json.dumps({"room": {"timeline": {"limit": 100, **wanted}}})), room)
+        synced = joined(
+            await bob.call("GET", "/sync", filter=json.dumps({"room": {"timeline": {"limit": 100, **wanted}}})), room
+        )
         assert [e["event_id"] for e in synced["timeline"]["events"]] == expected, wanted
 
 

@@ -410,3 +410,10 @@ async def test_rooms_leave_memory_and_come_back_unharmed(new_server: Callable[..
             assert sorted(bodies(joined(answer, room)["timeline"]["events"])) == sorted(said[room])
         levels = await bob.state(room, "m.room.power_levels")
         assert levels["ban"] == 50
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+async def test_many_rooms_in_one_millisecond(alice: Person, version: str) -> None:
+    """In version 12 a room's id is the hash of its creation: equal creations at one time must not meet."""
+    rooms = await asyncio.gather(*(alice.create_room(room_version=version) for _ in range(40)))
+    assert len(set(rooms)) == 40

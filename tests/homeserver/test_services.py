@@ -168,7 +168,9 @@ async def test_a_delayed_event_that_may_not_be_sent_any_more(alice: Person, bob:
 
 async def test_a_delayed_invitation_obeys_the_invited(alice: Person, bob: Person) -> None:
     room = await alice.create_room()
-    await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/m.invite_permission_config", {"default_action": "block"})
+    await bob.call(
+        "PUT", f"/user/{segment(bob.id)}/account_data/m.invite_permission_config", {"default_action": "block"}
+    )
     path = f"/rooms/{segment(room)}/state/m.room.member/{segment(bob.id)}?org.matrix.msc4140.delay=1"
     delay_id = (await alice.call("PUT", path, {"membership": "invite"}))["delay_id"]
     over = await until(lambda: finalised(alice, delay_id))

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.events import client_event_head
+from chappe.homeserver.matrix.events import client_event_head, stored_client_event_head
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.auth_chains import ChainRow
@@ -100,8 +100,12 @@ class RoomEvent:
 
 def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
     """From a row of `events` (columns nid … json, as in rooms/store.py)."""
-    pdu = orjson.loads(row["json"])
-    head = client_event_head(pdu, row["event_id"], room_id, version)
+    if row["type"] == "m.room.redaction":  # what it redacts stands in two places
+        head = client_event_head(orjson.loads(row["json"]), row["event_id"], room_id, version)
+    else:
+        head = stored_client_event_head(
+            row["json"], row["type"], row["sender"], row["state_key"], row["ts"], row["event_id"], room_id
+        )
     event = RoomEvent(
         row["nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["ts"], row["depth"], head,
         row["state_before"],

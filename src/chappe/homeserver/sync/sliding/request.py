@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.rooms.room_event import RoomEvent
 
 MAX_LISTS, MAX_KEY, MAX_TIMELINE, MAX_SUBSCRIPTIONS, MAX_RULES = 100, 64, 100, 2000, 200
 LAZY, ME, ANY = "$LAZY", "$ME", "*"
@@ -132,6 +135,19 @@ class RoomConfig:
 
     def wants(self, event_type: str, state_key: str, user_id: str) -> bool:
         return any(_wants(rules, event_type, state_key, user_id) for rules in self.rules)
+
+    def select(self, state: Mapping[StateKey, RoomEvent], user_id: str) -> dict[StateKey, RoomEvent]:
+        """What is wanted of some state. Without wildcards nothing is walked through."""
+        found: dict[StateKey, RoomEvent] = {}
+        for rules in self.rules:
+            if any(ANY in rule for rule in rules):
+                found.update((k, e) for k, e in state.items() if _wants(rules, *k, user_id))
+                continue
+            for kind, key in rules:
+                event = state.get((kind, user_id if key == ME else key))
+                if event is not None and key != LAZY:
+                    found[event.key] = event
+        return found
 
     def __or__(self, other: RoomConfig) -> RoomConfig:
         return RoomConfig(max(self.limit, other.limit), self.rules | other.rules)

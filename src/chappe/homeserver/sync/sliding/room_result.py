@@ -115,15 +115,10 @@ class RoomResults:
         initial: bool, limited: bool,
     ) -> list[RoomEvent]:  # fmt: skip
         config, user = w.config, w.user_id
-        found: dict[StateKey, RoomEvent] = {}
-        candidates: Iterable[RoomEvent] = state.values() if initial else changed.values()
-        for event in candidates:
-            if config.wants(*event.key, user):
-                found[event.key] = event
+        found = config.select(state if initial else changed, user)
         if not initial and w.before is not None and config.rules != w.before.rules:  # more is wanted than before
-            for event in state.values():
-                if config.wants(*event.key, user) and not w.before.wants(*event.key, user):
-                    found[event.key] = event
+            known = w.before.select(state, user)
+            found.update((k, e) for k, e in config.select(state, user).items() if k not in known)
         if config.lazy_members:
             if initial:
                 w.members.clear()
