@@ -104,8 +104,8 @@ class Seen:
     def _receipts(known: dict[Any, str], content: dict[str, Any]) -> None:
         for event_id, kinds in content.items():
             for kind, users in kinds.items():
-                for user in users:
-                    known[kind, user] = event_id
+                for user, data in users.items():
+                    known[kind, user, data.get("thread_id")] = event_id
 
     def comparable(self, ignores: bool) -> dict[str, Any]:
         rooms = {
@@ -237,7 +237,7 @@ class Slides:
 
     def comparable(self, rooms: Any, ignores: bool) -> dict[str, Any]:
         """`rooms`: those to compare; a room that was left stays with who saw the leave."""
-        left_out = ("timeline", "receipts", "counts" if ignores else "")
+        left_out = ("timeline", "counts" if ignores else "")
         shown = {room: {k: v for k, v in self.rooms[room].items() if k not in left_out} for room in rooms}
         account = {kind: content for kind, content in self.account.items() if content != {}}
         return {"rooms": shown, "account": account, "followed": {k for k, on in self.followed.items() if on}}

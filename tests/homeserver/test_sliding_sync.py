@@ -223,6 +223,19 @@ async def test_invitations_leaving_and_being_removed(alice: Person, bob: Person)
     assert other not in (await Slider(bob, conn_id="3", lists=window()).ask())["rooms"]
 
 
+async def test_an_invitation_withdrawn_tells_nothing_of_the_room(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(name="Secret", topic="very", invite=[bob.id])
+    await alice.say(room, "secret")
+    first = Slider(bob, lists=window())
+    await first.ask()
+    await alice.act("kick", room, bob)
+    for slider in (first, Slider(bob, conn_id="2", lists=window())):
+        got = (await slider.ask())["rooms"][room]
+        assert [(e["type"], e["state_key"]) for e in got["required_state"]] == [("m.room.member", bob.id)]
+        assert [e["state_key"] for e in got["timeline"]] == [bob.id] * len(got["timeline"]) and "name" not in got
+        assert "joined_count" not in got and "heroes" not in got
+
+
 async def test_names_from_people(alice: Person, bob: Person) -> None:
     room = await alice.create_room(invite=[bob.id])
     await bob.join(room)

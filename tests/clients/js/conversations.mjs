@@ -1,36 +1,11 @@
 // A play for matrix-js-sdk: threads, reactions, edits, search, spaces, knocking, an upgrade, polls, delayed events; and the
 // same rooms seen by a client that uses sliding sync (SlidingSyncSdk).
 //     node conversations.mjs http://127.0.0.1:PORT
-import "fake-indexeddb/auto";
+import { base, login, register, say, until } from "./stage.mjs";
 import assert from "node:assert/strict";
-import { writeSync } from "node:fs";
 import * as sdk from "matrix-js-sdk";
-import { logger } from "matrix-js-sdk/lib/logger.js";
 import { SlidingSync } from "matrix-js-sdk/lib/sliding-sync.js";
 import { RoomHierarchy } from "matrix-js-sdk/lib/room-hierarchy.js";
-
-logger.setLevel("silent");
-for (const name of ["debug", "log", "info", "warn"]) console[name] = () => {};
-const base = process.argv[2];
-const say = (line) => writeSync(1, `PLAY ${line}\n`);
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-
-async function until(what, check, seconds = 20) {
-    const end = Date.now() + seconds * 1000;
-    for (;;) {
-        const found = await check();
-        if (found) return found;
-        if (Date.now() > end) throw new Error(`timed out: ${what}`);
-        await sleep(30);
-    }
-}
-
-async function register(name) {
-    const body = { username: name, password: "correct horse battery", auth: { type: "m.login.dummy" } };
-    const answer = await fetch(`${base}/_matrix/client/v3/register`, { method: "POST", body: JSON.stringify(body) });
-    assert.equal(answer.status, 200, await answer.clone().text());
-    return answer.json();
-}
 
 function connect(session) {
     return sdk.createClient({ baseUrl: base, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token });
@@ -80,7 +55,7 @@ await assert.rejects(bob.sendEvent(room, "m.reaction", { "m.relates_to": { rel_t
 const corrected = { msgtype: "m.text", body: "La réunion est maintenue" };
 await alice.sendEvent(room, "m.room.message", { ...corrected, body: `* ${corrected.body}`, "m.new_content": corrected, "m.relates_to": { rel_type: "m.replace", event_id: root } });
 await until("the edit", () => timeline(bob, room).find((e) => e.getId() === root)?.getContent().body === corrected.body);
-const anew = await start(await (await fetch(`${base}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: bobSession.user_id }, password: "correct horse battery" }) })).json());
+const anew = await start(await login(bobSession.user_id, "Bob's second"));
 await until("the edit, bundled", () => timeline(anew, room).find((e) => e.getId() === root)?.getContent().body === corrected.body);
 anew.stopClient();
 say("reactions and edits, also for who comes later");

@@ -1,43 +1,11 @@
 // A play for matrix-js-sdk with its Rust crypto: Alice and Bob write to each other in an encrypted room, verify each
 // other by emoji, exchange an encrypted file; Alice signs in on a second device and reads the history from her backup.
 //     node two_people.mjs http://127.0.0.1:PORT
-import "fake-indexeddb/auto";
+import { PASSWORD, base, login, register, say, until } from "./stage.mjs";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import * as sdk from "matrix-js-sdk";
-import { logger } from "matrix-js-sdk/lib/logger.js";
 import { VerificationPhase, VerifierEvent, VerificationRequestEvent, CryptoEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
-
-logger.setLevel("silent");
-for (const name of ["debug", "log", "info", "warn"]) console[name] = () => {};  // the libraries talk a lot
-const base = process.argv[2];
-const say = (line) => process.stdout.write(`PLAY ${line}\n`);
-const PASSWORD = "correct horse battery";
-
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-async function until(what, check, seconds = 30) {
-    const end = Date.now() + seconds * 1000;
-    for (;;) {
-        const found = await check();
-        if (found) return found;
-        if (Date.now() > end) throw new Error(`timed out: ${what}`);
-        await sleep(50);
-    }
-}
-
-async function register(name) {
-    const body = { username: name, password: PASSWORD, initial_device_display_name: `${name}'s first`, auth: { type: "m.login.dummy" } };
-    const answer = await fetch(`${base}/_matrix/client/v3/register`, { method: "POST", body: JSON.stringify(body) });
-    assert.equal(answer.status, 200, await answer.clone().text());
-    return answer.json();
-}
-
-async function login(name, device) {
-    const body = { type: "m.login.password", identifier: { type: "m.id.user", user: name }, password: PASSWORD, initial_device_display_name: device };
-    const answer = await fetch(`${base}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify(body) });
-    assert.equal(answer.status, 200, await answer.clone().text());
-    return answer.json();
-}
 
 async function start(session, secrets = {}) {
     const client = sdk.createClient({

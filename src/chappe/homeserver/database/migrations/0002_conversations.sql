@@ -68,7 +68,7 @@ CREATE TABLE dehydrated_devices (
     user_id text PRIMARY KEY, device_id text NOT NULL, device_data bytea NOT NULL);
 CREATE TABLE third_party_invites (
     token text PRIMARY KEY, medium text NOT NULL, address text NOT NULL, room_id text NOT NULL, sender text NOT NULL,
-    seed bytea NOT NULL, display_name text NOT NULL, created_ts bigint NOT NULL);
+    seed bytea NOT NULL, public_key text NOT NULL UNIQUE, display_name text NOT NULL, created_ts bigint NOT NULL);
 CREATE INDEX third_party_invites_address ON third_party_invites (medium, address);
 CREATE TABLE server_notice_rooms (user_id text PRIMARY KEY, room_id text NOT NULL);
 CREATE TABLE url_previews (

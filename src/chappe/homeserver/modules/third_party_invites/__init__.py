@@ -53,8 +53,8 @@ class ThirdPartyInvites:
         }  # fmt: skip
         await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
         await self._database.execute(
-            "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            token, medium, address, room_id, user_id, seed, shown, self._rooms.now_ms(),
+            "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms(),
         )  # fmt: skip
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
@@ -81,8 +81,9 @@ class ThirdPartyInvites:
 
     async def is_valid_key(self, public_key: str) -> bool:
         """Whether a public key is that of an invitation that still waits."""
-        rows = await self._database.fetch("SELECT seed FROM third_party_invites")
-        return any(SigningKey(row["seed"], "0").public == public_key for row in rows)
+        return bool(await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE public_key = $1)", public_key
+        ))  # fmt: skip
 
 
 def _checked(medium: str, address: str) -> str:

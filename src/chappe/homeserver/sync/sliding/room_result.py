@@ -54,6 +54,9 @@ class RoomResults:
         events, all_events, limited = await self._timeline(room, w, upto, initial, expanded)
         state = await self._rooms.timeline.state_after(room, upto)
         changed = await self._changes(room, w, upto, initial)
+        if not w.membership.was_joined:  # an invitation withdrawn, a knock refused: of the room itself nothing is told
+            own = (MEMBER, w.user_id)
+            state, changed = ({own: s[own]} if own in s else {} for s in (state, changed))
         required = self._required(w, state, changed, events, initial, limited)
         result = self._about(room, w, state, changed, initial)
         if events or initial or limited:
