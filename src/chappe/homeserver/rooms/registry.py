@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from itertools import islice
 
 from chappe.homeserver.database.clock import Clock, Commit
@@ -12,6 +13,7 @@ from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.store import RoomStore
 
+READ_AT_ONCE = 6
 LOOKED_AT = 100  # of the longest unused rooms, when some must go
 
 
@@ -62,6 +64,25 @@ class LiveRooms:
         while room.stale:
             await room.reload()
         return room
+
+    async def many(self, numbers: Iterable[int]) -> dict[int, LiveRoom]:
+        """By number, in the order given; those that are not in memory are read a few at a time."""
+        found: dict[int, LiveRoom | None] = {}
+        missing = []
+        for number in numbers:
+            room = self._by_number.get(number)
+            found[number] = room if room is not None and not room.stale else None
+            if found[number] is None:
+                missing.append(number)
+        queue = iter(missing)
+
+        async def work() -> None:
+            for number in queue:
+                found[number] = await self.by_number(number)
+
+        if missing:
+            await asyncio.gather(*(work() for _ in range(min(READ_AT_ONCE, len(missing)))))
+        return {number: room for number, room in found.items() if room is not None}
 
     async def _load(self, number: int) -> LiveRoom:
         row = await self._store.database.fetchrow("SELECT room_id, version FROM rooms WHERE room_nid = $1", number)

@@ -111,8 +111,10 @@ class SyncEngine:
     async def _rooms_part(self, context: SyncContext, account_data: dict[str, list[bytes]]) -> bytes:
         sections: dict[str, list[bytes]] = {"join": [], "invite": [], "leave": [], "knock": []}
         joined: list[tuple[Membership, LiveRoom]] = []
-        for membership in await self._candidates(context, account_data):
-            room = await self._rooms.live.by_number(membership.number)
+        candidates = await self._candidates(context, account_data)
+        live = await self._rooms.live.many(m.number for m in candidates)
+        for membership in candidates:
+            room = live[membership.number]
             if membership.membership == "join":
                 joined.append((membership, room))
             elif membership.membership == "invite" and await self._is_hidden(context.user_id, membership):

@@ -7,6 +7,7 @@ until it has caught up. Words are stemmed in French and English, without accents
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from chappe.homeserver.rooms.summary import fold
 log = logging.getLogger(__name__)
 KEYS = {"content.body": "m.room.message", "content.name": "m.room.name", "content.topic": "m.room.topic"}
 COMMITS_AT_ONCE = 300
+SETTLE = 2.0  # seconds that the index stays behind, unless somebody searches
 REST = 6  # after a step, so many times its duration
 LOCK = 2
 MAX_TEXT = 20_000  # characters of one message
@@ -50,7 +52,7 @@ _WRITE = """
 class SearchIndex:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
-        self._news, self._hurry = asyncio.Event(), 0
+        self._news, self._urgent, self._hurry = asyncio.Event(), asyncio.Event(), 0
         self._moved = asyncio.Condition()
         self.position = 0
         clock.listen(self._heard)
@@ -64,6 +66,8 @@ class SearchIndex:
         self._news.set()
         while True:
             await self._news.wait()
+            with contextlib.suppress(TimeoutError):  # what is written at once is indexed together, a moment later
+                await asyncio.wait_for(self._urgent.wait(), SETTLE)
             self._news.clear()
             try:
                 while await self._rest(self._step()):
@@ -88,6 +92,7 @@ class SearchIndex:
         """Returns once everything that is known now can be found, or after some seconds in any case."""
         goal, deadline = self._clock.watermark, time.monotonic() + PATIENCE
         self._hurry += 1
+        self._urgent.set()
         try:
             while self.position < goal and time.monotonic() < deadline:
                 self._news.set()
@@ -99,6 +104,8 @@ class SearchIndex:
                     self.position = max(self.position, found)  # another process may be the one that indexes
         finally:
             self._hurry -= 1
+            if not self._hurry:
+                self._urgent.clear()
 
     async def _step(self) -> bool:
         """Indexes the next commits. Returns whether there may be more."""

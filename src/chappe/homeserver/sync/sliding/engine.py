@@ -183,7 +183,7 @@ class SlidingSync:
         chosen = [
             n for n, config in configs.items() if self._has_news(n, config, connection, start, memberships, changes)
         ]
-        live = {n: await self._rooms.live.by_number(n) for n in chosen}
+        live = await self._rooms.live.many(chosen)
         joined = [live[n] for n in chosen if memberships[n].membership == "join"]
         counts = await self._modules.counts.of(user_id, joined) if joined else {}
         direct = (await self._preferences.get(user_id)).direct
