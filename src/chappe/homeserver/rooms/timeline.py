@@ -65,13 +65,14 @@ class Timeline:
         start = (self._clock.watermark if backwards else 0) if start is None else start
         found: list[Seen] = []
         at: int = start
+        everything = is_open(event_filter)
         for _ in range(MAX_READS):
             low, high = (stop or 0, at) if backwards else (at, stop if stop is not None else self._clock.watermark)
             batch = await self.events_between(room, low, high, min(READ_AT_ONCE, limit + 1), backwards)
             wanted = await self.related_by(batch, event_filter)
             seen = {e.nid: m for e, m in await self._visibility.filter(user_id, room, wanted)}
             for event in batch:
-                if event.nid in seen and _passes(event_filter, room, event):
+                if event.nid in seen and (everything or _passes(event_filter, room, event)):
                     if len(found) == limit:
                         return Page(found, start, at)
                     found.append((event, seen[event.nid]))
@@ -178,6 +179,4 @@ def _left_at(membership: Membership | None) -> int | None:
 
 
 def _passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
-    return is_open(event_filter) or passes_event(
-        event_filter, room.room_id, event.type, event.sender, lambda: event.content
-    )
+    return passes_event(event_filter, room.room_id, event.type, event.sender, event.get_content)
