@@ -221,6 +221,19 @@ async def test_syncing_makes_one_present(server: Server, alice: Person, bob: Per
     await until(lambda: _is(alice, bob, "offline"))
 
 
+async def test_nobody_stays_online_after_a_crash(new_server: Any) -> None:
+    server = await new_server()
+    alice = await server.person()
+    await alice.call("PUT", f"/presence/{segment(alice.id)}/status", {"presence": "online", "status_msg": "here"})
+    await server.node.sessions.flush_seen()
+    await server.node.presence.expire()
+    assert await _is(alice, alice, "online")
+    await server.node.database.execute("UPDATE devices SET last_seen_ts = 1")
+    await server.node.presence.expire()
+    got = await alice.call("GET", f"/presence/{segment(alice.id)}/status")
+    assert (got["presence"], got["status_msg"]) == ("offline", "here")
+
+
 async def _is(reader: Person, person: Person, presence: str) -> bool:
     return (await reader.call("GET", f"/presence/{segment(person.id)}/status"))["presence"] == presence
 

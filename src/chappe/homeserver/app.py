@@ -274,6 +274,7 @@ class Homeserver:
         self.jobs = Jobs()
         self.jobs.add("last seen", 60, self.sessions.flush_seen)
         self.jobs.add("prune", 600, prune)
+        self.jobs.add("presence", 300, self.presence.expire)
         self.jobs.add("domains", 10, self.domains.reload)
 
     def _build_metrics(self, database: Database) -> None:

@@ -24,8 +24,8 @@ from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
 log = logging.getLogger(__name__)
 COPIED = (
     "m.room.join_rules", "m.room.history_visibility", "m.room.guest_access", "m.room.name", "m.room.topic", "m.room.avatar",
-    "m.room.encryption", "m.room.server_acl", "m.room.pinned_events", "m.room.policy", "m.space.child", "m.space.parent",
-    "im.vector.room.access_rules", "m.room.retention",
+    "m.room.encryption", "m.room.server_acl", "m.room.pinned_events", "m.room.policy", "m.room.retention", "m.space.child",
+    "m.space.parent",
 )  # fmt: skip
 POWER_LEVELS, TOMBSTONE, MEMBER = "m.room.power_levels", "m.room.tombstone", "m.room.member"
 

@@ -24,6 +24,7 @@ _ACCEPTED = {**{state: state for state in STATES}, "busy": ONLINE, "org.matrix.m
 MAX_STATUS = 500
 GONE_AFTER = 30.0  # seconds after a device's last sync
 ACTIVE_FOR_MS = 60_000
+FORGOTTEN_AFTER_MS = 600_000
 
 FRAGMENT = Fragment(
     "presence", (("who", "text"), ("presence", "text"), ("status", "text"), ("active_ts", "bigint")),
@@ -126,6 +127,18 @@ class Presence:
         if before.presence != now:
             active = self._now_ms() if now == ONLINE else before.last_active_ts
             await self._write(user_id, replace(before, presence=now, last_active_ts=active))
+
+    async def expire(self) -> None:
+        """People whom a process that ended left online: those none of whose devices has asked for anything lately."""
+        rows = await self._database.fetch(
+            """SELECT p.user_id FROM presence p WHERE p.presence <> 'offline' AND NOT EXISTS (
+                 SELECT 1 FROM devices d WHERE d.user_id = p.user_id AND d.last_seen_ts > $1) LIMIT 500""",
+            self._now_ms() - FORGOTTEN_AFTER_MS,
+        )
+        for row in rows:
+            if row["user_id"] not in self._devices:
+                state = await self._states.get(row["user_id"])
+                await self._write(row["user_id"], replace(state, presence=OFFLINE))
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)
