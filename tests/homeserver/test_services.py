@@ -184,7 +184,8 @@ def presences(answer: Any) -> dict[str, str]:
     return {e["sender"]: e["content"]["presence"] for e in answer.get("presence", {}).get("events", [])}
 
 
-async def test_presence(alice: Person, bob: Person, carol: Person) -> None:
+async def test_presence(server: Server, alice: Person, bob: Person, carol: Person) -> None:
+    server.node.notifier.presence_after = 0.02
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     status = f"/presence/{segment(bob.id)}/status"

@@ -73,6 +73,6 @@ def changes_after(clock: Clock, user_id: str, since: int | None, memberships: Ma
         for user, kinds in commit.users.items():
             if "device_list" in kinds or kinds is ANYTHING:
                 changes.device_lists.add(user)
-            if "presence" in kinds or kinds is ANYTHING:
+            if "presence" in kinds or "seen" in kinds or kinds is ANYTHING:
                 changes.presence.add(user)
     return changes

@@ -10,7 +10,8 @@ from chappe.homeserver.bus.waiters import Waiters
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.rooms.rooms import Rooms
 
-PRESENCE_AFTER = 1.0  # seconds
+QUIET = frozenset(("presence", "seen"))  # of these the user's own devices know already
+PRESENCE_AFTER = 5.0  # seconds
 # Who sends is answered before who waits: clients match the event that they get with the answer to what they sent.
 WAKE_AFTER = 0.002
 
@@ -21,6 +22,7 @@ class Notifier:
         self._rooms = rooms
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved: set[str] = set()
+        self.presence_after = PRESENCE_AFTER
         self._commits: list[Commit] = []
         clock.listen(self._heard)
 
@@ -36,7 +38,7 @@ class Notifier:
         commits, self._commits = self._commits, []
         rooms: dict[int, None] = {}
         for commit in commits:
-            self.waiters.wake(user for user, kinds in commit.users.items() if kinds != {"presence"})
+            self.waiters.wake(user for user, kinds in commit.users.items() if not QUIET.issuperset(kinds))
             rooms.update((number, None) for number, kinds in commit.rooms.items() if kinds != {"private_receipts"})
             for user, kinds in commit.users.items():
                 if commit.foreign or "device_list" in kinds:
@@ -57,7 +59,7 @@ class Notifier:
     def _presence_changed(self, user_id: str) -> None:
         """Presence can wait a moment: many changes wake people once."""
         if not self._moved:
-            asyncio.get_running_loop().call_later(PRESENCE_AFTER, self._tell_presence)
+            asyncio.get_running_loop().call_later(self.presence_after, self._tell_presence)
         self._moved.add(user_id)
 
     def _tell_presence(self) -> None:

@@ -25,8 +25,7 @@ class PresenceSection:
             changed = context.changes.presence
             if not context.changes.known:
                 changed = set(await self._presence.changed_users(context.after, context.upto))
-            share = self._rooms.memberships.share_a_room
-            shown = [user for user in changed if user == reader or await share(reader, user)]
+            shown = await self._sharing(reader, changed) if changed else []
             if newly_shared:
                 shown += await self._presence.present_among(set(newly_shared) - set(shown))
         states = await self._presence.of(user for user in shown if passes(context.filter.presence, "m.presence", user))
@@ -38,3 +37,16 @@ class PresenceSection:
             orjson.dumps({"type": "m.presence", "sender": user, "content": self._presence.content(state)})
             for user, state in states.items()
         ]
+
+    async def _sharing(self, reader: str, users: set[str]) -> list[str]:
+        """Those of some people who share a room with the reader. Rooms in memory tell it at once."""
+        joined = await self._rooms.memberships.joined(reader)
+        rooms = [room for room in self._rooms.live_rooms([m.number for m in joined]) if not room.stale]
+        found = users & {reader}
+        for room in rooms:
+            found |= room.joined.keys() & users
+        if len(rooms) < len(joined):
+            for user in users - found:
+                if await self._rooms.memberships.share_a_room(reader, user):
+                    found.add(user)
+        return sorted(found)

@@ -1,7 +1,7 @@
 """Presence (client-server API, "Presence"): who is there, and what they say of themselves.
 
-A row is written when somebody comes, goes or falls idle, never while they stay. Nobody is woken for it at once: people who
-wait hear of it a moment later, all changes together.
+A row is written when somebody comes, goes or falls idle, never while they stay. Nobody is woken for that: it comes with
+the next answer, after half a minute at the latest. What people say of themselves wakes others a moment later, all together.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from chappe.homeserver.matrix.identifiers import domain_of
 ONLINE, UNAVAILABLE, OFFLINE = "online", "unavailable", "offline"
 STATES = (ONLINE, UNAVAILABLE, OFFLINE)
 _ACCEPTED = {**{state: state for state in STATES}, "busy": ONLINE, "org.matrix.msc3026.busy": ONLINE}
+SEEN = "seen"  # the kind of a change that nobody made by hand: nobody is woken for it
 MAX_STATUS = 500
 GONE_AFTER = 30.0  # seconds after a device's last sync
 ACTIVE_FOR_MS = 60_000
+FOLLOW_AFTER = 1.0  # seconds
 FORGOTTEN_AFTER_MS = 600_000
 
 FRAGMENT = Fragment(
@@ -52,10 +54,12 @@ class Presence:
         is_enabled: Callable[[str], bool],
     ) -> None:  # fmt: skip
         self._database, self._writer, self._now_ms, self._is_enabled = database, writer, now_ms, is_enabled
-        self._states = UserCache(clock, ("presence",), self._load)
+        self._states = UserCache(clock, ("presence", SEEN), self._load)
         self._devices: dict[str, dict[str, str]] = {}  # of people who sync here: what each device says
         self._syncing: dict[tuple[str, str], int] = {}
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._to_follow: set[str] = set()
+        self.follow_after = FOLLOW_AFTER
         self._tasks: set[asyncio.Task[None]] = set()
         writer.register(FRAGMENT)
 
@@ -78,12 +82,12 @@ class Presence:
             raise BadRequest("The status message is too long", "M_INVALID_PARAM")
         if not self.enabled_for(user_id):
             raise Forbidden("Presence is switched off here")
-        await self._write(user_id, State(state, status_msg or None, self._now_ms()))
+        await self._write(user_id, State(state, status_msg or None, self._now_ms()), "presence")
 
-    async def _write(self, user_id: str, state: State) -> None:
+    async def _write(self, user_id: str, state: State, kind: str = SEEN) -> None:
         write = Write()
         write.add("presence", user_id, state.presence, state.status_msg, state.last_active_ts)
-        write.touch_user(user_id, "presence")
+        write.touch_user(user_id, kind)
         await self._writer.submit(write)
 
     def began(self, user_id: str, device_id: str, presence: str) -> None:
@@ -97,7 +101,7 @@ class Presence:
         devices = self._devices.setdefault(user_id, {})
         if devices.get(device_id) != presence:
             devices[device_id] = presence
-            self._start(self._follow(user_id))
+            self._moved(user_id)
 
     def ended(self, user_id: str, device_id: str) -> None:
         """Its request is answered; it is gone unless it asks again soon."""
@@ -117,16 +121,27 @@ class Presence:
         devices.pop(device_id, None)
         if not devices:
             self._devices.pop(user_id, None)
-        self._start(self._follow(user_id))
+        self._moved(user_id)
 
-    async def _follow(self, user_id: str) -> None:
-        """The state of a user from what the devices say: the most present of them counts."""
-        said = set(self._devices.get(user_id, {}).values())
-        now = next((state for state in STATES if state in said), OFFLINE)
-        before = await self._states.get(user_id)
-        if before.presence != now:
-            active = self._now_ms() if now == ONLINE else before.last_active_ts
-            await self._write(user_id, replace(before, presence=now, last_active_ts=active))
+    def _moved(self, user_id: str) -> None:
+        """Some device came or went: what that means is written a moment later, for all who moved together."""
+        if not self._to_follow:
+            asyncio.get_running_loop().call_later(self.follow_after, lambda: self._start(self._follow()))
+        self._to_follow.add(user_id)
+
+    async def _follow(self) -> None:
+        """The state of users from what their devices say: the most present of them counts. One commit for all."""
+        users, self._to_follow = self._to_follow, set()
+        write = Write()
+        for user_id, before in (await self._states.get_many(users)).items():
+            said = set(self._devices.get(user_id, {}).values())
+            now = next((state for state in STATES if state in said), OFFLINE)
+            if before.presence != now:
+                active = self._now_ms() if now == ONLINE else before.last_active_ts
+                write.add("presence", user_id, now, before.status_msg, active)
+                write.touch_user(user_id, SEEN)
+        if write.rows:
+            await self._writer.submit(write)
 
     async def expire(self) -> None:
         """People whom a process that ended left online: those none of whose devices has asked for anything lately."""

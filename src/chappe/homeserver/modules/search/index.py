@@ -23,7 +23,7 @@ from chappe.homeserver.rooms.summary import fold
 log = logging.getLogger(__name__)
 KEYS = {"content.body": "m.room.message", "content.name": "m.room.name", "content.topic": "m.room.topic"}
 COMMITS_AT_ONCE = 300
-SETTLE = 2.0  # seconds that the index stays behind, unless somebody searches
+SETTLE = 10.0  # seconds that the index stays behind, unless somebody searches
 REST = 6  # after a step, so many times its duration
 LOCK = 2
 MAX_TEXT = 20_000  # characters of one message
