@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
 import signal
 import time
@@ -16,7 +18,7 @@ import pytest
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.database.migrations import MigrationError, available, migrate
+from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
 from chappe.homeserver.database.pool import Database
 from tests.process import is_alive
 
@@ -171,3 +173,40 @@ async def test_two_processes_share_one_order(new_database: Callable[[], Awaitabl
         assert a.clock.watermark == b.clock.watermark
         assert [(c.since, c.upto) for c in a.heard] == [(c.since, c.upto) for c in b.heard]
         assert all(c.since < c.upto for c in a.heard)
+
+
+async def test_a_database_of_the_foundation_is_brought_up_to_date(postgres: EmbeddedPostgres) -> None:
+    """Rooms, relations and published rooms from before migration 2 are there after it."""
+    admin = await asyncpg.connect(postgres.url_of("postgres"))
+    await admin.execute("CREATE DATABASE foundation TEMPLATE template0")
+    await admin.close()
+    connection = await asyncpg.connect(postgres.url_of("foundation"))
+    number, name, sql = available()[0]
+    await connection.execute(sql)
+    await connection.execute(_TABLE)
+    checksum = hashlib.sha256(sql.encode()).hexdigest()
+    await connection.execute(
+        "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)", number, name, checksum
+    )
+    await connection.execute(
+        "INSERT INTO domains (server_name, signing_seed, key_version) VALUES ('a.example', 'x', '1')"
+    )
+    await connection.execute("INSERT INTO rooms VALUES (1, '!r', '12', 1, 1, '{$b}', 0, 2, 1, 0, 2, true)")
+    for nid, body in enumerate((
+        {}, {"m.relates_to": {"rel_type": "m.reference", "event_id": "$a"}},
+        {"m.relates_to": {"rel_type": "m.reference", "event_id": "$a"}, "nul": "\u0000"}, {"m.relates_to": "nonsense"},
+    ), 1):  # fmt: skip
+        raw = json.dumps({"type": "m.room.message", "content": body}).encode()
+        await connection.execute(
+            "INSERT INTO events VALUES ($1, $1, 1, $2, 'm.room.message', NULL, '@a:a.example', 1, 1, 0, NULL, 1, 0, NULL, NULL, $3)",
+            nid,
+            f"${nid}",
+            raw,
+        )
+    assert await migrate(connection) == [name for _, name, _ in available()[1:]]
+    assert [(r["nid"], r["target"], r["rel_type"]) for r in await connection.fetch("SELECT * FROM relations")] == [
+        (2, "$a", "m.reference")
+    ]
+    assert await connection.fetchval("SELECT server_name FROM published_rooms WHERE room_nid = 1") == "a.example"
+    assert await connection.fetchval("SELECT bump_position FROM rooms") == 2
+    await connection.close()
