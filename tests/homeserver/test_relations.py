@@ -339,3 +339,29 @@ async def test_redacting_what_relates(alice: Person, bob: Person, room: str) -> 
     for gone, expected in ((event, True), (changed, True), (reaction, False)):
         got = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(gone)}")
         assert ("redacted_because" in got["unsigned"]) is expected
+
+
+async def test_relations_from_another_room_count_for_nothing(alice: Person, bob: Person, room: str) -> None:
+    """Whoever knows an event's id can name it anywhere: the event's own room stays as it is."""
+    root = await alice.say(room, "root")
+    first = await reply(alice, room, root, "one")
+    elsewhere = await bob.create_room()
+    foreign = await reply(bob, elsewhere, root, "not here")
+    await react(bob, elsewhere, root)
+    await bob.send(elsewhere, "x.y", relates("m.reference", root))
+    thread = (await bundle(alice, room, root))["m.thread"]
+    assert (thread["count"], thread["latest_event"]["event_id"], thread["current_user_participated"]) == (
+        1,
+        first,
+        True,
+    )
+    assert (await bundle(bob, room, root))["m.thread"]["current_user_participated"] is False
+    assert (await bundle(alice, room, root)).keys() == {"m.thread"}
+    assert (await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads", include="participated"))[
+        "chunk"
+    ] == []
+    await bob.redact(elsewhere, foreign)
+    await alice.redact(room, first)
+    assert (await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads"))["chunk"] == []
+    page = await alice.messages(room, filter=json.dumps({"related_by_rel_types": ["m.annotation", "m.reference"]}))
+    assert page["chunk"] == []

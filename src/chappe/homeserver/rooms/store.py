@@ -134,7 +134,7 @@ FRAGMENTS = (
             DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;
             DELETE FROM relations x USING events e WHERE e.event_id = r.event_id AND x.nid = e.nid;
             UPDATE threads t SET latest = coalesce((SELECT max(x.position) FROM relations x
-                                                     WHERE x.target = t.root AND x.rel_type = 'm.thread'), 0)
+                                                     WHERE x.target = t.root AND x.room_nid = t.room_nid AND x.rel_type = 'm.thread'), 0)
               FROM events e WHERE e.event_id = r.event_id AND e.thread <> '' AND t.room_nid = e.room_nid AND t.root = e.thread;
         END LOOP;""",
     ),
@@ -205,7 +205,7 @@ class RoomStore:
         """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
         order = "DESC" if backwards else "ASC"
         return await self.database.fetch(
-            f"""SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id) AS is_target
+            f"""SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = $1) AS is_target
                   FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
                 ORDER BY e.position {order} LIMIT $4""",
             room, after, upto, limit,
@@ -272,13 +272,14 @@ class RoomStore:
         return {row["event_id"]: (row["thread"], row["related"]) for row in rows}
 
     async def related_targets(
-        self, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None
+        self, room: int, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None
     ) -> set[str]:
         """Those of some events to which others relate, in given ways or by given people."""
         rows = await self.database.fetch(
             """SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])
-                AND ($2::text[] IS NULL OR rel_type = ANY($2)) AND ($3::text[] IS NULL OR sender = ANY($3))""",
-            list(event_ids), rel_types, senders,
+                AND ($2::text[] IS NULL OR rel_type = ANY($2)) AND ($3::text[] IS NULL OR sender = ANY($3))
+                AND room_nid = $4""",
+            list(event_ids), rel_types, senders, room,
         )  # fmt: skip
         return {row["target"] for row in rows}
 

@@ -69,7 +69,7 @@ class Timeline:
         for _ in range(MAX_READS):
             low, high = (stop or 0, at) if backwards else (at, stop if stop is not None else self._clock.watermark)
             batch = await self.events_between(room, low, high, min(READ_AT_ONCE, limit + 1), backwards)
-            wanted = await self.related_by(batch, event_filter)
+            wanted = await self.related_by(room, batch, event_filter)
             seen = {e.nid: m for e, m in await self._visibility.filter(user_id, room, wanted)}
             for event in batch:
                 if event.nid in seen and (everything or _passes(event_filter, room, event)):
@@ -81,12 +81,14 @@ class Timeline:
                 return Page(found, start, None)
         return Page(found, start, at)
 
-    async def related_by(self, events: Sequence[RoomEvent], f: RoomEventFilter) -> Sequence[RoomEvent]:
+    async def related_by(self, room: LiveRoom, events: Sequence[RoomEvent], f: RoomEventFilter) -> Sequence[RoomEvent]:
         """What `related_by_rel_types` and `related_by_senders` leave: events to which somebody related in such a way."""
         if not events or not (f.related_by_rel_types or f.related_by_senders):
             return events
         ids = [e.event_id for e in events if e.is_target]
-        targets = await self._store.related_targets(ids, f.related_by_rel_types or None, f.related_by_senders or None)
+        targets = await self._store.related_targets(
+            room.number, ids, f.related_by_rel_types or None, f.related_by_senders or None
+        )
         return [e for e in events if e.event_id in targets]
 
     async def event(self, user_id: str, room: LiveRoom, event_id: str) -> Seen:

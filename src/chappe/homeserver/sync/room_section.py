@@ -112,7 +112,7 @@ class RoomSections:
         start = events[0].position - 1 if events else after
         seen = await self._rooms.visibility.filter(context.user_id, room, events) if events else []
         if not is_open(event_filter):
-            kept = {e.nid for e in await self._rooms.timeline.related_by([e for e, _ in seen], event_filter)}
+            kept = {e.nid for e in await self._rooms.timeline.related_by(room, [e for e, _ in seen], event_filter)}
             seen = [(e, m) for e, m in seen if e.nid in kept]
             seen = [
                 (e, m) for e, m in seen if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)

@@ -49,7 +49,7 @@ class Relations:
             e.event_id: e for e in events
             if e.state_key is None and (e.event_id in room.related or (e.is_target and e.position <= room.complete_from))
         }  # fmt: skip
-        kinds = await self._store.kinds(list(targets)) if targets else {}
+        kinds = await self._store.kinds(room.number, list(targets)) if targets else {}
         if kinds.keys().isdisjoint((REPLACE, REFERENCE, THREAD)):
             return {}
         ignored = sorted(await self._rooms.visibility.ignored_by(user_id))
@@ -70,7 +70,7 @@ class Relations:
     ) -> dict[str, bytes]:
         """The latest edit that counts, by time, then by id."""
         candidates: dict[str, list[str]] = {}
-        for row in await self._store.edits(list(targets), ignored):
+        for row in await self._store.edits(room.number, list(targets), ignored):
             candidates.setdefault(row["target"], []).append(row["event_id"])
         result: dict[str, bytes] = {}
         while candidates:
@@ -88,7 +88,7 @@ class Relations:
     async def _references(
         self, user_id: str, room: LiveRoom, targets: list[str], ignored: list[str]
     ) -> dict[str, list[str]]:
-        rows = await self._store.references(targets, ignored)
+        rows = await self._store.references(room.number, targets, ignored)
         if not rows:
             return {}
         visible = {e.event_id for e, _ in await self._visible(user_id, room, [row["event_id"] for row in rows])}
@@ -105,7 +105,7 @@ class Relations:
         if not roots:
             return {}
         left = await self._left_at(user_id, room)
-        rows = {r["target"]: r for r in await self._store.threads(roots, user_id, ignored, left)}
+        rows = {r["target"]: r for r in await self._store.threads(room.number, roots, user_id, ignored, left)}
         latest = await self._visible(user_id, room, [row["latest_id"] for row in rows.values()])
         nested = await self.bundles(user_id, room, [e for e, _ in latest], with_threads=False)
         shown = {e.event_id: e.for_reader(m, relations=nested.get(e.event_id)) for e, m in latest}

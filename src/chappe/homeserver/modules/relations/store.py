@@ -1,4 +1,7 @@
-"""SQL of relations: read only, the room engine writes them with the events."""
+"""SQL of relations: read only, the room engine writes them with the events.
+
+Anybody can name any event in a relation; one from another room counts for nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,41 +19,47 @@ class RelationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def kinds(self, targets: list[str]) -> dict[str, list[str]]:
+    async def kinds(self, room: int, targets: list[str]) -> dict[str, list[str]]:
         """By relation type: the targets to which something relates like that."""
         rows = await self._database.fetch(
-            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[])", targets
+            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[]) AND room_nid = $2",
+            targets,
+            room,
         )
         found: dict[str, list[str]] = {}
         for row in rows:
             found.setdefault(row["rel_type"], []).append(row["target"])
         return found
 
-    async def edits(self, targets: list[str], ignored: list[str]) -> Sequence[Row]:
+    async def edits(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         """(target, event_id), by the target's own author, latest first."""
         return await self._database.fetch(
             """SELECT x.target, x.event_id FROM relations x
                 WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.replace' AND x.sender <> ALL($2::text[])
+                  AND x.room_nid = $4
                   AND x.sender = (SELECT e.sender FROM events e WHERE e.event_id = x.target)
                 ORDER BY x.ts DESC, x.event_id COLLATE "C" DESC LIMIT $3""",
-            targets, ignored, MAX_EDITS,
+            targets, ignored, MAX_EDITS, room,
         )  # fmt: skip
 
-    async def references(self, targets: list[str], ignored: list[str]) -> Sequence[Row]:
+    async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         return await self._database.fetch(
             """SELECT target, event_id FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.reference'
-                AND sender <> ALL($2::text[]) ORDER BY position LIMIT $3""",
-            targets, ignored, MAX_REFERENCES,
+                AND sender <> ALL($2::text[]) AND room_nid = $4 ORDER BY position LIMIT $3""",
+            targets, ignored, MAX_REFERENCES, room,
         )  # fmt: skip
 
-    async def threads(self, roots: list[str], user_id: str, ignored: list[str], upto: int | None) -> Sequence[Row]:
+    async def threads(
+        self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
+    ) -> Sequence[Row]:
         """(target, count, participated, latest_id), of what came no later than a position."""
         return await self._database.fetch(
             """SELECT g.*, (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
                  FROM (SELECT target, count(*) AS count, bool_or(sender = $2) AS participated, max(position) AS latest
                          FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.thread'
-                          AND sender <> ALL($3::text[]) AND ($4::bigint IS NULL OR position <= $4) GROUP BY target) g""",
-            roots, user_id, ignored, upto,
+                          AND sender <> ALL($3::text[]) AND ($4::bigint IS NULL OR position <= $4)
+                          AND room_nid = $5 GROUP BY target) g""",
+            roots, user_id, ignored, upto, room,
         )  # fmt: skip
 
     async def related(
@@ -89,9 +98,10 @@ class RelationStore:
             """SELECT t.root, t.latest FROM threads t
                 WHERE t.room_nid = $1 AND t.latest > 0 AND ($3::bigint IS NULL OR t.latest < $3)
                   AND ($2::text IS NULL
-                       OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.rel_type = 'm.thread' AND x.sender = $2)
+                       OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.room_nid = $1
+                                     AND x.rel_type = 'm.thread' AND x.sender = $2)
                        OR EXISTS (SELECT 1 FROM events e WHERE e.event_id = t.root AND e.sender = $2))
-                  AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root
+                  AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.room_nid = $1
                                                       AND x.rel_type = 'm.thread' AND x.position <= $4))
                 ORDER BY t.latest DESC LIMIT $5""",
             room, participant, start, upto, limit,
