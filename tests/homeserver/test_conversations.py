@@ -116,6 +116,10 @@ async def test_inviting_by_address(server: Server, alice: Person, bob: Person) -
         ({**by_address, "address": "nonsense"}, "M_INVALID_PARAM"), ({**by_address, "address": "a@b.example@c.example"}, "M_INVALID_PARAM"), ({"medium": "email"}, "M_MISSING_PARAM"),
     ):  # fmt: skip
         assert (await refused(alice.call("POST", path, body))).errcode == errcode
+    rooms = await alice.call("GET", "/joined_rooms")
+    bad = {"invite_3pid": [{**by_address, "address": "nonsense"}]}
+    assert (await refused(alice.call("POST", "/createRoom", bad))).errcode == "M_INVALID_PARAM"
+    assert await alice.call("GET", "/joined_rooms") == rooms  # nothing is left of a room that was refused
 
 
 # --------------------------------------------------------------------------------------------------- whom one wants

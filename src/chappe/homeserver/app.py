@@ -239,7 +239,7 @@ class Homeserver:
         self.third_party_invites = ThirdPartyInvites(
             database, store, self.rooms, self.membership, self.domains, config.public_url
         )
-        self.creation.invite_by_address = self.third_party_invites.invite
+        self.creation.by_address = self.third_party_invites
         self.bind_threepid = BindThreepid(store, self.third_party_invites)
         self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)
         self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, profile_of)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import msgspec
@@ -27,9 +26,6 @@ from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms, require_hosted
 
 MAX_INVITES = 500
-InviteByAddress = Callable[
-    [UserId, str, str, str, str], Awaitable[None]
-]  # sender, room, medium, address, identity server
 
 
 class InitialState(msgspec.Struct):
@@ -43,6 +39,13 @@ class ThirdPartyInvite(msgspec.Struct):
     medium: str
     address: str
     id_access_token: str | None = None
+
+
+class InvitesByAddress(Protocol):
+    """How people are invited of whom only an e-mail address is known. Both raise MatrixError."""
+
+    def check(self, medium: str, address: str, id_server: str) -> object: ...
+    async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None: ...
 
 
 class CreateRoomRequest(msgspec.Struct):
@@ -75,7 +78,7 @@ class RoomCreation:
     ) -> None:
         self._rooms, self._aliases, self._domains = rooms, aliases, domains
         self._profile_of, self._default_version = profile_of, default_version
-        self.invite_by_address: InviteByAddress | None = None
+        self.by_address: InvitesByAddress | None = None
         self._last_moment = 0
 
     async def create(self, user_id: UserId, request: CreateRoomRequest) -> str:
@@ -86,8 +89,11 @@ class RoomCreation:
             raise BadRequest(f"Unknown preset {preset[:40]!r}", "M_INVALID_PARAM")
         if request.visibility not in ("public", "private"):
             raise BadRequest("visibility must be `public` or `private`", "M_INVALID_PARAM")
-        if request.invite_3pid and self.invite_by_address is None:
-            raise BadRequest("People cannot be invited by e-mail here", "M_THREEPID_DENIED")
+        by_address = self.by_address
+        for invite in request.invite_3pid:
+            if by_address is None:
+                raise BadRequest("People cannot be invited by e-mail here", "M_THREEPID_DENIED")
+            by_address.check(invite.medium, invite.address, invite.id_server)
         invited = self._invited(user_id, request)
         await self._rooms.policy.may_create_room(user_id, msgspec.to_builtins(request))
         for target in invited:
@@ -99,13 +105,10 @@ class RoomCreation:
         for draft in drafts:
             check_content(draft.content, version)
         room_id = await self.write(user_id, version, drafts, alias, published)
-        for invite in request.invite_3pid:
-            await self._invite_by_address(user_id, room_id, invite)
+        if by_address is not None:
+            for invite in request.invite_3pid:
+                await by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
         return room_id
-
-    async def _invite_by_address(self, user_id: UserId, room_id: str, invite: ThirdPartyInvite) -> None:
-        assert self.invite_by_address is not None
-        await self.invite_by_address(user_id, room_id, invite.medium, invite.address, invite.id_server)
 
     def _invited(self, user_id: UserId, request: CreateRoomRequest) -> list[UserId]:
         invited = [parse_user_id(target) for target in dict.fromkeys(request.invite) if target != user_id]
@@ -136,9 +139,8 @@ class RoomCreation:
         around = replace(self._rooms.surroundings_for(user_id), now_ms=self._moment())
         if version.room_id_is_create_hash:
             room.room_id = identify_room(drafts[0], room, around)
-            if (
-                await self._rooms.live.find(room.room_id) is not None
-            ):  # another process made the same in this millisecond
+            # another process may have made the same in this millisecond
+            if await self._rooms.live.find(room.room_id) is not None:
                 return await self.write(user_id, version, drafts, alias, published)
 
         def prepare(write: RoomWrite) -> None:

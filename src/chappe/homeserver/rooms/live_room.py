@@ -52,9 +52,8 @@ class LiveRoom:
         self.notify_total = self.highlight_total = 0
         self.bump_position = 0  # of the last event that people would call news
         self.threads: dict[str, tuple[int, int]] = {}  # by root: notifications and highlights so far
-        self.threads_before: dict[
-            str, tuple[int, int]
-        ] = {}  # the same before the first event since the room was loaded
+        # the same, before the first event since the room was loaded
+        self.threads_before: dict[str, tuple[int, int]] = {}
         self.incarnation = next(_incarnations)  # of these counters: another one after each load
         self.related: set[str] = set()  # of the events in the tail, those that others relate to (or did)
         self.nodes: dict[bytes, bytes] = {}

@@ -134,7 +134,8 @@ FRAGMENTS = (
             DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;
             DELETE FROM relations x USING events e WHERE e.event_id = r.event_id AND x.nid = e.nid;
             UPDATE threads t SET latest = coalesce((SELECT max(x.position) FROM relations x
-                                                     WHERE x.target = t.root AND x.room_nid = t.room_nid AND x.rel_type = 'm.thread'), 0)
+                                                     WHERE x.target = t.root AND x.room_nid = t.room_nid
+                                                       AND x.rel_type = 'm.thread'), 0)
               FROM events e WHERE e.event_id = r.event_id AND e.thread <> '' AND t.room_nid = e.room_nid AND t.root = e.thread;
         END LOOP;""",
     ),

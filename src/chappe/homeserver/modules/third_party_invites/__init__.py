@@ -33,11 +33,15 @@ class ThirdPartyInvites:
         self._database, self._accounts, self._rooms = database, accounts, rooms
         self._membership, self._domains, self._public_url = membership, domains, public_url
 
-    async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
-        """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
-        address = _checked(medium, address)
+    def check(self, medium: str, address: str, id_server: str) -> str:
+        """The address as it is compared. Raises M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_MEDIUM_NOT_SUPPORTED."""
         if not self._domains.is_hosted(id_server):
             raise BadRequest("Addresses are looked up on this server only", "M_THREEPID_DENIED")
+        return _checked(medium, address)
+
+    async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
+        """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
+        address = self.check(medium, address, id_server)
         room = await self._rooms.require_joined(user_id, room_id)
         known = await self._accounts.user_by_threepid(medium, address)
         if known is not None:
