@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -33,6 +33,7 @@ class Registration(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     open: bool = False
     by_token: bool = False
     guests: bool = False
+    email_required: bool = False
     shared_secret: str | None = None
 
 
@@ -61,6 +62,11 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     search: Limit = Limit(2, 30)
     delayed_events: Limit = Limit(2, 60)
     url_preview: Limit = Limit(1, 30)
+    email: Limit = Limit(0.05, 5)
+    rendezvous: Limit = Limit(1, 30)
+    oauth: Limit = Limit(2, 60)
+    webhook: Limit = Limit(1, 30)
+    lookup: Limit = Limit(1, 30)
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -92,6 +98,78 @@ class UrlPreviews(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     blocked_hosts: list[str] = []
     allowed_private_hosts: list[str] = []
     cache_hours: Positive = 24
+
+
+class Email(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the service sends mail. Without `host` it sends none, and what needs a proven address is switched off."""
+
+    host: str | None = None
+    port: Port = 25
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+    sender: str = "no-reply@localhost"
+    link_minutes: Positive = 60
+    digest_minutes: Positive = 10  # how long a message waits unread before its reader gets a mail
+
+
+class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How a hosted domain calls itself, in its pages and its mail."""
+
+    name: str = "Chappe"
+    colour: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")] = "#1c3f94"
+    logo_url: str | None = None
+    sender: str | None = None
+    language: Literal["fr", "en"] = "fr"
+
+
+class IdentityProvider(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An OpenID Connect provider that people may sign in with. No `domains`: for every hosted domain."""
+
+    id: Annotated[str, Meta(pattern="^[a-z0-9_-]{1,64}$")]
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str | None = None
+    domains: list[str] = []
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    token_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    icon: str | None = None
+    email_claim: str = "email"
+    require_verified_email: bool = True
+    rewrite: list[tuple[str, str]] = []  # (regular expression, replacement) of addresses
+    localpart_claim: str | None = None
+    display_name: str = "{name}"
+    create_accounts: bool = True
+    link_by_email: bool = True
+    extra_parameters: dict[str, str] = {}
+
+
+class Ldap(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A directory that checks passwords."""
+
+    uri: Annotated[str, Meta(pattern="^ldaps?://")]
+    base: str
+    id: str = "directory"
+    domains: list[str] = []
+    bind_dn: str | None = None
+    bind_password: str | None = None
+    filter: str = "(|(uid={login})(mail={login}))"
+    start_tls: bool = False
+    ca_file: str | None = None
+    email_attribute: str = "mail"
+    localpart_attribute: str = "uid"
+    display_name: str = "{displayName}"
+    rewrite: list[tuple[str, str]] = []
+    create_accounts: bool = True
+    link_by_email: bool = True
+
+
+class SecondFactor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Who must have a second factor; anybody may."""
+
+    required_domains: list[str] = []
+    required_for_admins: bool = False
 
 
 class Contact(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -128,6 +206,12 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     presence: PresenceConfig = PresenceConfig()
     delayed_events: DelayedEventsConfig = DelayedEventsConfig()
     url_previews: UrlPreviews = UrlPreviews()
+    email: Email = Email()
+    brands: dict[str, Brand] = {}
+    identity_providers: list[IdentityProvider] = []
+    ldap: list[Ldap] = []
+    second_factor: SecondFactor = SecondFactor()
+    application_services: list[str] = []
     support: Support = Support()
 
 
@@ -249,6 +333,7 @@ server_name = "{server_name}"
 # access_log = true
 # rate_limits_enabled = true
 # live_rooms = 5000                  # rooms kept in memory
+# application_services = []          # registration files of bridges and bots
 # server_notices_name = "Notices"    # who writes to people in the name of the service: chappe admin notice
 
 [[listeners]]
@@ -263,6 +348,7 @@ port = {port}
 # open = false                       # anybody may create an account
 # by_token = false                   # whoever has a token: chappe admin token add
 # guests = false
+# email_required = false             # accounts need a proven e-mail address; also opens registration
 # shared_secret = "…"                # for scripts, through /_synapse/admin/v1/register
 
 [passwords]
@@ -293,12 +379,53 @@ port = {port}
 # allowed_private_hosts = []         # hosts with private addresses that may be opened nevertheless
 # cache_hours = 24
 
+[email]
+# host = "smtp.example.org"          # without it the service sends no mail
+# port = 25
+# security = "starttls"              # or "tls", or "none"
+# username = "…"
+# password = "…"
+# sender = "no-reply@example.org"
+# link_minutes = 60                  # how long the links in mails are valid
+# digest_minutes = 10                # how long a message waits unread before its reader gets a mail
+
+# [brands."example.org"]             # of a hosted domain, in its pages and mails
+# name = "Chappe"
+# colour = "#1c3f94"
+# logo_url = "https://…"
+# sender = "no-reply@example.org"
+# language = "fr"
+
+[second_factor]                      # one-time codes and passkeys; anybody may have them
+# required_domains = []              # hosted domains where everybody must
+# required_for_admins = false
+
+# [[identity_providers]]             # OpenID Connect; any number
+# id = "proconnect"
+# name = "ProConnect"
+# issuer = "https://…"
+# client_id = "…"
+# client_secret = "…"
+# domains = []                       # hosted domains that offer it; none: all
+# scopes = ["openid", "email", "profile"]
+# rewrite = [['(.*)@old\\.example\\.org', '\\1@example.org']]
+# display_name = "{{given_name}} {{usual_name}}"
+# create_accounts = true
+# link_by_email = true
+
+# [[ldap]]
+# uri = "ldaps://ldap.example.org"
+# base = "ou=people,dc=example,dc=org"
+# bind_dn = "cn=chappe,dc=example,dc=org"
+# bind_password = "…"
+# filter = "(|(uid={{login}})(mail={{login}}))"
+
 [support]
 # page = "https://help.example.org"
 # contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
 
 # [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account, search,
-                                   # delayed_events, url_preview
+                                   # delayed_events, url_preview, email, rendezvous, oauth, webhook, lookup
 # per_second = 10
 # burst = 100
 """

@@ -14,12 +14,7 @@ _APPSERVICES = "comes with application services (the second part of the client-s
 
 EXCEPTIONS = {
     "getWellknownPolicy": "served by a policy server, which this is not",
-    "getAdminLockUser": _LATER, "setAdminLockUser": _LATER, "getAdminSuspendUser": _LATER, "setAdminSuspendUser": _LATER,
     "pingAppservice": _APPSERVICES, "updateAppserviceRoomDirectoryVisibility": _APPSERVICES,
-    "getAuthMetadata": _LATER, "generateLoginToken": _LATER, "redirectToSSO": _LATER, "redirectToIdP": _LATER,
-    "post3PIDs": _LATER, "add3PID": _LATER, "bind3PID": _LATER, "delete3pidFromAccount": _LATER, "unbind3pidFromAccount": _LATER,
-    "requestTokenTo3PIDEmail": _LATER, "requestTokenTo3PIDMSISDN": _LATER, "requestTokenToResetPasswordEmail": _LATER,
-    "requestTokenToResetPasswordMSISDN": _LATER, "requestTokenToRegisterEmail": _LATER, "requestTokenToRegisterMSISDN": _LATER,
     "getPushers": _LATER, "postPusher": _LATER,
 }  # fmt: skip
 # operations whose right answer is never a 2xx here, with the reason

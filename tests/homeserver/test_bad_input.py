@@ -128,7 +128,13 @@ class Hostile:
     async def ask(self, method: str, path: str, body: bytes | None, what: str) -> tuple[int, Any]:
         status, raw, headers = await self.server.raw(method, path, body, self.person.token)
         assert status < 500, f"{method} {path[:200]} with {what}: {status} {raw[:300]!r}"
-        if status >= 400:
+        if status >= 400 and headers["Content-Type"].startswith("text/html"):
+            assert not path.startswith("/_matrix/client") or "/fallback/web" in path, path  # a page says it in words
+            assert b'lang="' in raw and headers["Content-Security-Policy"]
+        elif status >= 400 and path.startswith("/oauth2/"):
+            answer = json.loads(raw)
+            assert "errcode" in answer or (answer["error"] and answer["error_description"]), (path, answer)
+        elif status >= 400:
             answer = json.loads(raw)
             assert answer.get("errcode", "M_").startswith("M_") and (answer.get("error") or "flows" in answer), (
                 path,

@@ -12,10 +12,20 @@ import asyncpg
 
 from chappe.config import Config, limits_of
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.application_services import load_application_services
+from chappe.homeserver.accounts.browser_sessions import BrowserSessions
+from chappe.homeserver.accounts.login_tokens import LoginTokens
+from chappe.homeserver.accounts.oauth.clients import Clients
+from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.passwords import Passwords
+from chappe.homeserver.accounts.rendezvous import Rendezvous
+from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.single_sign_on.ldap import Directories
+from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.store import FRAGMENTS as ACCOUNT_FRAGMENTS
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
@@ -23,14 +33,17 @@ from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.mark_read import MarkRead
+from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
 from chappe.homeserver.api.client.account import Account
 from chappe.homeserver.api.client.account_data import AccountDataApi
 from chappe.homeserver.api.client.admin import Admin
+from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
 from chappe.homeserver.api.client.create_room import CreateRoom
 from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
 from chappe.homeserver.api.client.delayed_events import DelayedEventsApi
@@ -51,6 +64,7 @@ from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.receipts import ReceiptsApi
 from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.relations import RelationsApi
+from chappe.homeserver.api.client.rendezvous import RendezvousApi
 from chappe.homeserver.api.client.report_content import ReportContent
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
@@ -64,12 +78,20 @@ from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.client.voip import VoipApi
 from chappe.homeserver.api.media.content_repo import ContentRepo
+from chappe.homeserver.api.oauth.oauth import OAuthApi
+from chappe.homeserver.api.pages.account import AccountPages, AddressPages, SecondFactorPages
+from chappe.homeserver.api.pages.consent import ConsentPages
+from chappe.homeserver.api.pages.legacy_sso import LegacySsoPages
+from chappe.homeserver.api.pages.page import Pages
+from chappe.homeserver.api.pages.register import MailLinkPages, RegisterPages
+from chappe.homeserver.api.pages.sign_in import BackChannelLogout, SignInPages
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.application import AccessLog, Application
+from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Route, Router, routes_of
 from chappe.homeserver.http.server import Listener
@@ -106,6 +128,7 @@ from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.fetcher import Fetcher
+from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
@@ -159,6 +182,7 @@ class Homeserver:
         if serve:
             self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
             self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
+            self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
             await self._listen()
 
     async def _open_database(self) -> None:
@@ -166,6 +190,7 @@ class Homeserver:
         try:
             await migrate(connection)
             self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")
+            self._browser_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'browser'")
         finally:
             await connection.close()
         self._database = await Database.connect(self._database_url)
@@ -186,8 +211,11 @@ class Homeserver:
         self.writer.register(*ACCOUNT_FRAGMENTS)
         passwords = Passwords(config.passwords.memory_kib, config.passwords.passes, config.passwords.minimum_length)
         self.accounts = Accounts(database, store, self.writer, self.clock, self.domains, passwords, self.policy, now_ms)
-        self.sessions = Sessions(store, self.writer, self.clock, now_ms, config.access_token_minutes * 60_000)
-        self.uia = UserInteractiveAuth(database, self.accounts)
+        self.application_services = load_application_services(config.application_services, config.server_name)
+        self.sessions = Sessions(
+            store, self.writer, self.clock, now_ms, config.access_token_minutes * 60_000, self.application_services
+        )
+        self._build_identity(database)
         # rooms
         self.rooms = Rooms(
             database, self.clock, self.writer, self.domains, self.policy, now_ms, self._secret, config.live_rooms
@@ -233,14 +261,33 @@ class Homeserver:
         self._build_jobs(database)
         self._build_metrics(database)
 
+    def _build_identity(self, database: Database) -> None:
+        config, store, now_ms = self.config, self.accounts.store, self.now_ms
+        self.public_url = PublicUrl(config.public_url)
+        self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
+        self.mail = MailQueue(database, config.email, config.brands, now_ms, config.extra_ca_file)
+        self.threepids = Threepids(database, store, self.mail, now_ms)
+        second = config.second_factor
+        self.second_factors = SecondFactors(database, now_ms, second.required_domains, second.required_for_admins)
+        self.uia = UserInteractiveAuth(database, self.accounts, self.threepids, self.second_factors, self.public_url)
+        self.login_tokens = LoginTokens(database, now_ms)
+        self.browser_sessions = BrowserSessions(database, store, now_ms, self._browser_secret)
+        self.providers = Providers(database, config.identity_providers, self.trusted_fetcher, now_ms)
+        self.grants = Grants(database, Clients(database, now_ms), self.sessions, store, now_ms)
+        self.rendezvous = Rendezvous(database, now_ms)
+        self.reset_password = ResetPassword(self.accounts, self.sessions, self.browser_sessions, self.threepids)
+
     def _build_room_actions(self, database: Database, profile_of: ProfileOf) -> None:
         config, store = self.config, self.accounts.store
         self.rooms.may_be_invited = self.ignored_users.require_may_invite
         self.third_party_invites = ThirdPartyInvites(
-            database, store, self.rooms, self.membership, self.domains, config.public_url
+            database, store, self.rooms, self.membership, self.domains, config.public_url, self.mail
         )
         self.creation.by_address = self.third_party_invites
         self.bind_threepid = BindThreepid(store, self.third_party_invites)
+        self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
+        self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)
+        self.deactivate_account.forget += [self.second_factors.reset, self.browser_sessions.end_all]
         self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)
         self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, profile_of)
         self.server_notices = ServerNotices(
@@ -270,6 +317,9 @@ class Homeserver:
             await self.openid.prune()
             await self.url_previews.prune()
             await self.delayed_events.prune()
+            for kept in (self.threepids, self.login_tokens, self.browser_sessions, self.providers, self.grants,
+                         self.rendezvous, self.second_factors):  # fmt: skip
+                await kept.prune()
 
         self.jobs = Jobs()
         self.jobs.add("last seen", 60, self.sessions.flush_seen)
@@ -289,9 +339,17 @@ class Homeserver:
         delays = self.config.delayed_events
         versions = Versions(
             self.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
-            self.config.url_previews.enabled,
+            self.config.url_previews.enabled, self.mail.is_on,
         )  # fmt: skip
-        parts = (versions, *self._account_parts(), *self._room_parts(), *self._finding_parts(), *self._data_parts())
+        parts = (
+            versions,
+            *self._account_parts(),
+            *self._sign_in_parts(),
+            *self._page_parts(),
+            *self._room_parts(),
+            *self._finding_parts(),
+            *self._data_parts(),
+        )
         routes = routes_of(*parts)
         versions.learn([route.endpoint for route in routes])
         return routes
@@ -299,13 +357,49 @@ class Homeserver:
     def _account_parts(self) -> list[object]:
         config, store = self.config, self.accounts.store
         return [
-            WellKnown(self.database, self.domains, self.metrics, config.public_url, config.support, self.voip),
-            Registration(config.registration, self.accounts, self.sessions, self.uia, self.domains),
+            WellKnown(self.database, self.domains, self.metrics, self.public_url, config.support, self.voip),
             SharedSecretRegistration(config.registration.shared_secret, self.accounts, self.sessions, self.domains),
-            Login(self.accounts, self.sessions, self.domains, self.limits),
-            Account(self.accounts, self.sessions, self.uia, self.deactivate_account), Admin(store),
+            Account(self.accounts, self.uia, self.deactivate_account, self.domains, self.reset_password),
+            Admin(self.accounts),
             DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
             OpenIdApi(self.openid), IdentityKeys(self.third_party_invites),
+        ]  # fmt: skip
+
+    def _sign_in_parts(self) -> list[object]:
+        config = self.config
+        return [
+            Registration(
+                config.registration, self.accounts, self.sessions, self.uia, self.domains, self.threepids, self.bind_threepid,
+                self.now_ms,
+            ),
+            Login(
+                self.accounts, self.sessions, self.domains, self.limits, self.login_tokens, self.second_factors,
+                self.providers, self.uia, self.check_password,
+            ),
+            AdministrativeContact(
+                self.accounts.store, self.threepids, self.uia, self.bind_threepid, self.domains, self.public_url, self.limits,
+                self.now_ms,
+            ),
+            OAuthApi(self.grants, self.public_url, config.registration), RendezvousApi(self.rendezvous, self.public_url),
+        ]  # fmt: skip
+
+    def _page_parts(self) -> list[object]:
+        config, limits = self.config, self.limits
+        pages = Pages(self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms)
+        return [
+            SignInPages(
+                pages, self.accounts, self.providers, self.check_password, self.sign_in_upstream, limits, config.registration
+            ),
+            BackChannelLogout(pages, self.providers, self.sessions, self.grants),
+            RegisterPages(pages, self.accounts, config.registration, self.threepids, self.bind_threepid, limits),
+            MailLinkPages(pages, self.accounts, self.threepids, self.reset_password, limits),
+            ConsentPages(pages, self.grants, limits), SecondFactorPages(pages),
+            AccountPages(
+                pages, self.accounts, self.sessions, self.set_profile_field, self.deactivate_account, self.reset_password,
+                self.uia,
+            ),
+            AddressPages(pages, self.accounts, self.threepids, self.bind_threepid, limits),
+            LegacySsoPages(pages, self.providers, self.login_tokens, self.uia),
         ]  # fmt: skip
 
     def _room_parts(self) -> list[object]:
@@ -368,6 +462,7 @@ class Homeserver:
             self.typing.close()
             await self.presence.close()
             await self.fetcher.close()
+            await self.trusted_fetcher.close()
             self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)

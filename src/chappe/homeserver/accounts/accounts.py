@@ -15,6 +15,7 @@ from chappe.homeserver.accounts.store import AccountStore, User, directory_entry
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, parse_user_id
 from chappe.homeserver.outbound.domains import Domains
@@ -43,7 +44,7 @@ class Accounts:
 
     # -------------------------------------------------------------------------------------------------- registering
 
-    def user_id_for(self, localpart: str, server_name: str) -> UserId:
+    def user_id_for(self, localpart: str, server_name: str, is_service: bool = False) -> UserId:
         """Raises M_INVALID_USERNAME."""
         if localpart.startswith("@"):
             try:
@@ -51,7 +52,7 @@ class Accounts:
             except MatrixError:
                 raise BadRequest("This is not a user name", "M_INVALID_USERNAME") from None
             localpart, server_name = user_id[1:].split(":", 1)
-        if not is_new_localpart(localpart) or localpart.startswith("_"):
+        if not is_new_localpart(localpart) or (localpart.startswith("_") and not is_service):
             raise BadRequest("User names may hold a-z, 0-9 and . _ = - / + only", "M_INVALID_USERNAME")
         if localpart in RESERVED:
             raise BadRequest("This user name is the service's own", "M_EXCLUSIVE")
@@ -69,7 +70,8 @@ class Accounts:
 
     async def register(
         self, user_id: UserId, password: str | None, *, is_admin: bool = False, is_guest: bool = False,
-        display_name: str | None = None, facts: Mapping[str, Any] | None = None,
+        display_name: str | None = None, facts: Mapping[str, Any] | None = None, appservice: str | None = None,
+        kind: str | None = None, owner: str | None = None, purpose: str | None = None,
     ) -> None:  # fmt: skip
         await self._policy.may_register(user_id, facts or {})
         stored = None
@@ -77,7 +79,20 @@ class Accounts:
             self.passwords.check_strength(password)
             stored = await self.passwords.hash(password)
         profile = {"displayname": display_name or user_id[1:].split(":")[0]}
-        user = User(user_id, domain_of(user_id), stored, is_admin, is_guest, False, None, {} if is_guest else profile)
+        user = User(
+            user_id,
+            domain_of(user_id),
+            stored,
+            is_admin,
+            is_guest,
+            False,
+            None,
+            {} if is_guest else profile,
+            appservice=appservice,
+            kind=kind,
+            owner=owner,
+            purpose=purpose,
+        )
         if not await self.store.add_user(user):
             raise BadRequest("This user name is already taken", "M_USER_IN_USE")
 
@@ -104,7 +119,10 @@ class Accounts:
             user: str = identifier["user"]
             return parse_user_id(user) if user.startswith("@") else f"@{user.lower()}:{server_name}"
         if kind == "m.id.thirdparty" and type(identifier.get("address")) is str:
-            address = identifier["address"].strip().casefold()
+            try:
+                address = parse_email(identifier["address"].strip())
+            except BadRequest:
+                return "@:unknown"
             found = await self.store.user_by_threepid(str(identifier.get("medium")), address)
             return found or "@:unknown"
         if kind == "m.id.phone":
@@ -130,6 +148,15 @@ class Accounts:
         elif profile is not None:
             write.add("directory_entries", *directory_entry(user_id, profile))
         write.touch_user(user_id, "profile" if profile is not None else "account")
+        await self._writer.submit(write)
+
+    async def set_state(
+        self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None
+    ) -> None:
+        """Locks, suspends, sets the end of an account (in ms; 0: never ends). Sessions learn of it through the log."""
+        write = Write()
+        write.add("account_states", user_id, locked, suspended, expires_ts)
+        write.touch_user(user_id, "account")
         await self._writer.submit(write)
 
     # ----------------------------------------------------------------------------------------------------- profile

@@ -17,14 +17,14 @@ class Passwords:
 
     def __init__(self, memory_kib: int, passes: int, minimum_length: int = MIN_PASSWORD) -> None:
         self._hasher = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        self._minimum = minimum_length
+        self.minimum = minimum_length
         self._slots = asyncio.Semaphore(2)
         self._nobody: str | None = None
 
     def check_strength(self, password: str) -> None:
         """Raises M_WEAK_PASSWORD."""
-        if len(password) < self._minimum:
-            raise BadRequest(f"The password must have at least {self._minimum} characters", "M_WEAK_PASSWORD")
+        if len(password) < self.minimum:
+            raise BadRequest(f"The password must have at least {self.minimum} characters", "M_WEAK_PASSWORD")
         if len(password) > MAX_PASSWORD:
             raise BadRequest(f"The password must have at most {MAX_PASSWORD} characters", "M_WEAK_PASSWORD")
 

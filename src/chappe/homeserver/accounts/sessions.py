@@ -11,11 +11,12 @@ from typing import Any
 
 import asyncpg
 
+from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.http.request import Request, Requester
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, UserId
 
 CACHED_TOKENS = 100_000
@@ -57,12 +58,16 @@ def _unknown(soft_logout: bool = False) -> MatrixError:
 
 class Sessions:
     def __init__(
-        self, store: AccountStore, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int], lifetime_ms: int
-    ) -> None:
+        self, store: AccountStore, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int], lifetime_ms: int,
+        services: ApplicationServices,
+    ) -> None:  # fmt: skip
         self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
+        self.services = services
         self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
         self._seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self._ghosts: set[str] = set()  # application services' users that are known to exist
+        self._ghost_devices: set[tuple[str, str]] = set()
         self.on_device_removed: list[Callable[[str, Iterable[str]], None]] = []
         clock.listen(self._heard)
 
@@ -70,6 +75,9 @@ class Sessions:
         for user, kinds in commit.users.items():
             if commit.foreign or "account" in kinds:
                 self._drop_user(user)
+                self._ghosts.discard(user)
+                if self._ghost_devices:
+                    self._ghost_devices = {known for known in self._ghost_devices if known[0] != user}
 
     def _drop_user(self, user_id: str) -> None:
         for token_hash in self._by_user.pop(user_id, ()):
@@ -83,6 +91,8 @@ class Sessions:
         token_hash = hash_token(token)
         found = self._cache.get(token_hash)
         if found is None:
+            if (service := self.services.by_token(token_hash)) is not None:
+                return await self._as_service(service, request, token_hash)
             found = await self._load(token_hash)
         requester, expires = found
         if expires is not None and expires <= self._now_ms():
@@ -90,13 +100,33 @@ class Sessions:
         self._seen[requester.user_id, requester.device_id] = (self._now_ms(), request.address)
         return requester
 
+    async def _as_service(self, service: ApplicationService, request: Request, token_hash: bytes) -> Requester:
+        """An application service, as itself or as one of its users; with `device_id`, at a device of that user."""
+        user_id = self.services.masquerade(service, request.query("user_id"))
+        if user_id not in self._ghosts:
+            user = await self._store.find_user(user_id)
+            if user is None and user_id != service.sender and not request.raw_path.endswith(b"/register"):
+                raise Forbidden("The application service has not registered this user")
+            if user is not None and not user.deactivated:
+                self._ghosts.add(user_id)
+        device = request.query("device_id") or request.query("org.matrix.msc3202.device_id")
+        if device is not None and (user_id, device) not in self._ghost_devices:
+            if await self._store.device(user_id, device) is None and request.method not in ("PUT", "DELETE"):
+                raise BadRequest("This user has no such device", "M_UNKNOWN_DEVICE")
+            self._ghost_devices.add((user_id, device))
+        return Requester(
+            user_id, DeviceId(device or f"appservice {service.id}"), False, False, token_hash, appservice=service.id,
+            is_limited=service.is_limited,
+        )  # fmt: skip
+
     async def _load(self, token_hash: bytes) -> tuple[Requester, int | None]:
         row = await self._store.find_access_token(token_hash)
         if row is None or row["deactivated"]:
             raise _unknown()
         requester = Requester(
-            UserId(row["user_id"]), DeviceId(row["device_id"]), row["is_guest"], row["is_admin"], token_hash
-        )
+            UserId(row["user_id"]), DeviceId(row["device_id"]), row["is_guest"], row["is_admin"], token_hash,
+            row["locked"], row["suspended"], row["account_expires_ts"], via_oauth=row["client_id"] is not None,
+        )  # fmt: skip
         if row["refresh_hash"] is not None:
             for ended in await self._store.retire_predecessor(row["refresh_hash"]):
                 self._cache.pop(ended, None)

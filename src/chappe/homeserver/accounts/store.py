@@ -30,6 +30,15 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
+        "account_states", (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint")),
+        """
+        FOR r IN SELECT * FROM unnest(account_states_rows) LOOP  -- NULL: stays as it is; expiry 0: never
+            UPDATE users SET locked = coalesce(r.locked, locked), suspended = coalesce(r.suspended, suspended),
+                expires_ts = CASE WHEN r.expires_ts = 0 THEN NULL ELSE coalesce(r.expires_ts, expires_ts) END
+             WHERE user_id = r.who;
+        END LOOP;""",
+    ),
+    Fragment(
         "directory_entries",
         (("who", "text"), ("server_name", "text"), ("display_name", "text"), ("avatar_url", "text"), ("search", "text")),
         """
@@ -80,6 +89,14 @@ class User:
     deactivated: bool
     created: Any
     profile: dict[str, Any]
+    locked: bool = False
+    suspended: bool = False
+    erased: bool = False
+    expires_ts: int | None = None
+    appservice: str | None = None
+    kind: str | None = None
+    owner: str | None = None
+    purpose: str | None = None
 
 
 def _user(row: Row | None) -> User | None:
@@ -87,7 +104,8 @@ def _user(row: Row | None) -> User | None:
         return None
     return User(
         row["user_id"], row["server_name"], row["password_hash"], row["is_admin"], row["is_guest"], row["deactivated"],
-        row["created"], orjson.loads(row["profile"]),
+        row["created"], orjson.loads(row["profile"]), row["locked"], row["suspended"], row["erased"], row["expires_ts"],
+        row["appservice"], row["kind"], row["owner"], row["purpose"],
     )  # fmt: skip
 
 
@@ -103,9 +121,10 @@ class AccountStore:
     async def add_user(self, user: User) -> bool:
         """False where the user id is taken."""
         result = await self._database.execute(
-            """INSERT INTO users (user_id, server_name, password_hash, is_admin, is_guest, profile)
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
+            """INSERT INTO users (user_id, server_name, password_hash, is_admin, is_guest, profile, appservice, kind, owner, purpose)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING""",
             user.user_id, user.server_name, user.password_hash, user.is_admin, user.is_guest, orjson.dumps(user.profile),
+            user.appservice, user.kind, user.owner, user.purpose,
         )  # fmt: skip
         added = result.endswith(" 1")
         if added and not user.is_guest:
@@ -157,6 +176,12 @@ class AccountStore:
             "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
             user_id,
         )
+
+    async def remove_threepid(self, user_id: str, medium: str, address: str) -> bool:
+        result = await self._database.execute(
+            "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3", user_id, medium, address
+        )
+        return result.endswith(" 1")
 
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
@@ -228,8 +253,11 @@ class AccountStore:
 
     async def find_access_token(self, token_hash: bytes) -> Row | None:
         return await self._database.fetchrow(
-            """SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, u.deactivated
-                 FROM access_tokens t JOIN users u USING (user_id) WHERE t.token_hash = $1""",
+            """SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, u.deactivated,
+                      u.locked, u.suspended, u.expires_ts AS account_expires_ts, o.client_id, o.scope
+                 FROM access_tokens t JOIN users u USING (user_id)
+                 LEFT JOIN oauth_sessions o ON o.user_id = t.user_id AND o.device_id = t.device_id
+                WHERE t.token_hash = $1""",
             token_hash,
         )
 

@@ -9,16 +9,24 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.public_url import PublicUrl
+from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of
 
 Flows = Sequence[Sequence[str]]
 DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.login.registration_token"
+EMAIL, SSO, OAUTH = "m.login.email.identity", "m.login.sso", "m.oauth"
+CROSS_SIGNING_RESET = "org.matrix.cross_signing_reset"
 FACTS_OF_SESSION = "24 hours"
 
 
@@ -34,12 +42,62 @@ class AuthenticationNeeded(MatrixError):
 
 
 class UserInteractiveAuth:
-    def __init__(self, database: Database, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        threepids: Threepids,
+        factors: SecondFactors,
+        public_url: PublicUrl,
+    ) -> None:
         self._database, self._accounts = database, accounts
+        self._threepids, self._factors, self._public_url = threepids, factors, public_url
+
+    async def require_owner(
+        self, request: Request, purpose: str, body: dict[str, Any], resets_keys: bool = False
+    ) -> dict[str, Any]:
+        """The owner of an account proves it again. Application services answer for their users and prove nothing.
+
+        Accounts without a password, or with a second factor, prove it on a page (`m.login.sso`); sessions of the OAuth 2.0
+        API that replace their keys do so on the account page (`m.oauth`).
+        """
+        requester, user_id = request.requester, request.user_id
+        if requester.appservice is not None:
+            return {}
+        if requester.via_oauth and resets_keys:
+            query = urlencode({"action": CROSS_SIGNING_RESET})
+            params = {OAUTH: {"url": f"{self._public_url.of(request)}/account?{query}"}}
+            return await self.require(purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
+                                      {**params, CROSS_SIGNING_RESET: params[OAUTH]})  # fmt: skip
+        user = await self._accounts.store.find_user(user_id)
+        has_factor = (await self._factors.of(user_id)).any
+        flows = []
+        if user is not None and user.password_hash is not None and not has_factor:
+            flows.append([PASSWORD])
+        if not flows or has_factor:
+            flows.append([SSO])
+        return await self.require(purpose, body, flows, user_id, domain_of(user_id))
+
+    async def complete(self, session: str, user_id: str, stages: Sequence[str]) -> bool:
+        """A page has seen the owner: notes stages as done. False for a session that is unknown or somebody else's."""
+        result = await self._database.execute(
+            """UPDATE uia_sessions SET completed = (SELECT array_agg(DISTINCT x) FROM unnest(completed || $3::text[]) x)
+                WHERE session = $1 AND user_id = $2""",
+            session, user_id, list(stages),
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def approve_key_reset(self, user_id: str) -> None:
+        """The account page has let somebody replace their keys: every such session of theirs that waits goes on."""
+        await self._database.execute(
+            "UPDATE uia_sessions SET completed = $2 WHERE user_id = $1 AND purpose = 'device_signing'",
+            user_id, [OAUTH, CROSS_SIGNING_RESET],
+        )  # fmt: skip
 
     async def require(
-        self, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str
-    ) -> dict[str, Any]:
+        self, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
+        params: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Returns what was proven once a flow is complete; raises the 401 that asks the client to go on until then.
 
         `body`: the whole request body, `auth` included.
@@ -47,7 +105,7 @@ class UserInteractiveAuth:
         auth = body.get("auth")
         digest = hashlib.sha256(canonical_json({k: v for k, v in body.items() if k != "auth"})).digest()
         if type(auth) is not dict:
-            raise self._ask(await self._new_session(purpose, digest, user_id), flows, [])
+            raise self._ask(await self._new_session(purpose, digest, user_id), flows, [], params=params)
         session = auth.get("session")
         if session is None:
             session = await self._new_session(purpose, digest, user_id)
@@ -55,9 +113,9 @@ class UserInteractiveAuth:
         stage = auth.get("type")
         if stage is not None and stage not in completed:
             try:
-                facts.update(await self._prove(stage, auth, flows, user_id, server_name))
+                facts.update(await self._prove(stage, auth, flows, user_id, server_name, purpose))
             except MatrixError as error:
-                raise self._ask(session, flows, completed, error) from None
+                raise self._ask(session, flows, completed, error, params) from None
             completed.append(stage)
             await self._database.execute(
                 "UPDATE uia_sessions SET completed = $2, facts = $3 WHERE session = $1",
@@ -66,7 +124,7 @@ class UserInteractiveAuth:
                 orjson.dumps(facts),
             )
         if not any(set(flow) <= set(completed) for flow in flows):
-            raise self._ask(session, flows, completed)
+            raise self._ask(session, flows, completed, params=params)
         await self._database.execute("DELETE FROM uia_sessions WHERE session = $1", session)
         return facts
 
@@ -93,16 +151,17 @@ class UserInteractiveAuth:
         return list(row["completed"]), orjson.loads(row["facts"])
 
     @staticmethod
-    def _ask(session: str, flows: Flows, completed: list[str], error: MatrixError | None = None) -> MatrixError:
+    def _ask(session: str, flows: Flows, completed: list[str], error: MatrixError | None = None,
+             params: dict[str, Any] | None = None) -> MatrixError:  # fmt: skip
         body: dict[str, Any] = {
-            "flows": [{"stages": list(flow)} for flow in flows], "params": {}, "session": session, "completed": completed,
+            "flows": [{"stages": list(flow)} for flow in flows], "params": params or {}, "session": session, "completed": completed,
         }  # fmt: skip
         if error is not None:
             body |= {"errcode": error.errcode, "error": error.message}
         return AuthenticationNeeded(body)
 
     async def _prove(
-        self, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str
+        self, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str, purpose: str
     ) -> dict[str, Any]:
         if not any(stage in flow for flow in flows):
             raise MatrixError(401, "M_UNRECOGNIZED", "This kind of authentication is not offered here")
@@ -113,6 +172,14 @@ class UserInteractiveAuth:
             if type(token) is not str or not await self._is_good_token(token):
                 raise MatrixError(401, "M_UNAUTHORIZED", "This registration token is not valid")
             return {"registration_token": token}
+        if stage == EMAIL:
+            proof = auth.get("threepid_creds", auth.get("threepidCreds"))
+            if type(proof) is not dict:
+                raise MatrixError(400, "M_MISSING_PARAM", "`threepid_creds` is missing")
+            address = await self._threepids.proven(proof.get("sid"), proof.get("client_secret"), (purpose,))
+            return {"email": address, "sid": proof["sid"]}
+        if stage in (SSO, OAUTH, CROSS_SIGNING_RESET):
+            raise MatrixError(401, "M_UNAUTHORIZED", "Please confirm on the page first")
         password = auth.get("password")
         identifier = auth.get("identifier") or {"type": "m.id.user", "user": auth.get("user", user_id)}
         if type(password) is not str or type(identifier) is not dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 
@@ -12,8 +13,8 @@ class BindThreepid:
         self._accounts, self._invites = accounts, invites
 
     async def __call__(self, user_id: UserId, medium: str, address: str, now_ms: int) -> None:
-        """`address` has been proven by its holder."""
-        address = address.strip().casefold()
+        """`address` has been proven by its holder. Raises M_INVALID_PARAM for what is none."""
+        address = parse_email(address) if medium == "email" else address
         await self._accounts.add_threepid(user_id, medium, address, now_ms)
         if await self._accounts.user_by_threepid(medium, address) == user_id:
             await self._invites.redeem(user_id, medium, address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.sessions import Sessions
@@ -17,12 +18,15 @@ log = logging.getLogger(__name__)
 class DeactivateAccount:
     def __init__(self, accounts: Accounts, sessions: Sessions, rooms: Rooms, membership: MembershipChanges) -> None:
         self._accounts, self._sessions, self._rooms, self._membership = accounts, sessions, rooms, membership
+        self.forget: list[Callable[[str], Awaitable[None]]] = []  # what else belongs to an account
 
     async def __call__(self, user_id: UserId, erase: bool) -> None:
         """Sessions end first, so nothing can be done any more while the rooms are being left."""
         await self._accounts.change(user_id, deactivated=True, erased=erase, profile={})
         await self._sessions.remove_all_devices(user_id)
         await self._accounts.store.remove_threepids(user_id)
+        for forget in self.forget:
+            await forget(user_id)
         for membership in list((await self._rooms.memberships.of(user_id)).values()):
             if membership.membership in ("join", "invite", "knock"):
                 try:

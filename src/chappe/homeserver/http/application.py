@@ -16,7 +16,7 @@ import orjson
 
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Receive, Request, Requester, Response
-from chappe.homeserver.http.router import ADMIN_AUTH, AUTH, NO_AUTH, OPTIONAL_AUTH, Answer, Route, Router
+from chappe.homeserver.http.router import ADMIN_AUTH, AUTH, NO_AUTH, OPTIONAL_AUTH, Answer, Endpoint, Route, Router
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.telemetry import Metrics, request_id
 
@@ -27,7 +27,7 @@ Authenticate = Callable[[Request], Awaitable[Requester]]
 _CORS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
-    (b"access-control-allow-headers", b"X-Requested-With, Content-Type, Authorization, Range, If-None-Match"),
+    (b"access-control-allow-headers", b"X-Requested-With, Content-Type, Authorization, Range, If-Match, If-None-Match"),
     (
         b"access-control-expose-headers",
         b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition",
@@ -121,12 +121,13 @@ class Application:
     async def _answer(self, route: Route, request: Request) -> Answer:
         endpoint = route.endpoint
         if endpoint.auth is not NO_AUTH:
-            await self._identify(request, endpoint.auth)
-        if endpoint.limit is not None:
+            await self._identify(request, endpoint)
+        if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
             self._limits.check(endpoint.limit, request.user_label or request.address)
         return await route.handler(request)
 
-    async def _identify(self, request: Request, auth: str) -> None:
+    async def _identify(self, request: Request, endpoint: Endpoint) -> None:
+        auth = endpoint.auth
         try:
             requester = await self._authenticate(request)
         except MatrixError as error:
@@ -138,6 +139,7 @@ class Application:
         if auth == ADMIN_AUTH and not requester.is_admin:
             raise Forbidden("Only administrators of this server may do this")
         request.set_requester(requester)
+        _check_account(requester, endpoint)
 
     async def _send(self, response: Response, request: Request, send: Send) -> int:
         body = response.body
@@ -164,6 +166,18 @@ class Application:
                 "request": request.id, "method": request.method, "route": _template(route), "status": status,
                 "ms": round(seconds * 1000, 2), "bytes": size, "user": request.user_label, "address": request.address,
             })  # fmt: skip
+
+
+def _check_account(requester: Requester, endpoint: Endpoint) -> None:
+    """Account locking and suspension (client-server API, "Account moderation"); expiry as deployed clients know it."""
+    if endpoint.when_locked:
+        return
+    if requester.is_locked:
+        raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
+    if requester.expires_ts is not None and requester.expires_ts <= time.time_ns() // 1_000_000:
+        raise Forbidden("This account has expired and must be renewed", "ORG_MATRIX_EXPIRED_ACCOUNT")
+    if requester.is_suspended and endpoint.acts:
+        raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")
 
 
 def _template(route: Route | None) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 
 from chappe.homeserver.matrix.canonical_json import parse_json
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, UserId
 
 T = TypeVar("T")
@@ -27,6 +27,12 @@ class Requester:
     is_guest: bool
     is_admin: bool
     token_hash: bytes
+    is_locked: bool = False
+    is_suspended: bool = False
+    expires_ts: int | None = None  # of the account, in ms
+    appservice: str | None = None  # the application service that asks, for itself or as one of its users
+    is_limited: bool = True  # by rate limits
+    via_oauth: bool = False  # the session came from the OAuth 2.0 API
 
 
 @dataclass(slots=True)
@@ -84,6 +90,11 @@ class Request:
     def set_requester(self, requester: Requester) -> None:
         self._requester, self.user_label = requester, requester.user_id
 
+    def require_active(self) -> None:
+        """For endpoints whose path alone does not say whether a suspended account may use them."""
+        if self.requester.is_suspended:
+            raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")
+
     @property
     def address(self) -> str:
         client = self._scope.get("client")
@@ -105,6 +116,10 @@ class Request:
     @property
     def raw_path(self) -> bytes:
         return bytes(self._scope["raw_path"])
+
+    @property
+    def query_string(self) -> str:
+        return bytes(self._scope["query_string"]).decode("ascii", "ignore")
 
     @property
     def host(self) -> str:

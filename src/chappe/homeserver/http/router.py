@@ -22,7 +22,7 @@ class Endpoint:
     """A route, declared as data next to its code.
 
     `auth`: who may call; guests only where GUEST_AUTH says so. `limit`: the rate limit's action. `api`: which
-    listeners serve it. `versions`, `features`: what `/versions` may claim because it is there.
+    listeners serve it. `features`: what `/versions` may claim because it is there.
     """
 
     method: str
@@ -32,6 +32,8 @@ class Endpoint:
     body_limit: int = JSON_LIMIT
     api: str = "client"
     features: tuple[str, ...] = ()
+    acts: bool = False  # suspended accounts may not do it
+    when_locked: bool = False  # locked and expired accounts may do it
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,10 @@ class _PublicResolver(aiohttp.abc.AbstractResolver):
 class Fetcher:
     """`allowed_private`: hosts that may be reached wherever they are; `blocked`: patterns of hosts that may not."""
 
-    def __init__(self, allowed_private: Sequence[str], blocked: Sequence[str], extra_ca_file: str | None) -> None:
+    def __init__(self, allowed_private: Sequence[str], blocked: Sequence[str], extra_ca_file: str | None,
+                 is_trusted: bool = False) -> None:  # fmt: skip
+        """`is_trusted`: for addresses that operators name; they may be anywhere."""
+        self._is_trusted = is_trusted
         self._allowed, self._blocked = frozenset(allowed_private), [b.lower() for b in blocked]
         self._extra_ca_file = extra_ca_file
         self._session: aiohttp.ClientSession | None = None
@@ -88,7 +91,11 @@ class Fetcher:
             if self._extra_ca_file is not None:
                 context.load_verify_locations(self._extra_ca_file)
             connector = aiohttp.TCPConnector(
-                resolver=_PublicResolver(self._allowed), ssl=context, limit=20, use_dns_cache=False, force_close=True
+                resolver=None if self._is_trusted else _PublicResolver(self._allowed),
+                ssl=context,
+                limit=100,
+                use_dns_cache=False,
+                force_close=not self._is_trusted,
             )
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=TIMEOUT, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(),
@@ -113,6 +120,34 @@ class Fetcher:
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 raise _failed() from error
         raise _failed("The address redirects too often")
+
+    async def get_bytes(self, url: str, headers: dict[str, str] | None = None, max_bytes: int = 1 << 20) -> bytes:
+        """A document that must be there, at this very address. Raises M_UNKNOWN (502)."""
+        target = self._checked(url)
+        try:
+            async with self._open().get(target, allow_redirects=False, headers=headers) as answer:
+                if answer.status != 200:
+                    raise _failed(f"The address answered {answer.status}")
+                return await _all(answer, max_bytes)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise _failed() from error
+
+    async def send(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], seconds: float = 15, max_bytes: int = 1 << 20
+    ) -> tuple[int, bytes]:
+        """(status, body) of any answer; redirects are not followed. Raises M_UNKNOWN (502) where there is none."""
+        target = self._checked(url)
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=min(5.0, seconds))
+        try:
+            async with self._open().request(
+                method, target, data=body, allow_redirects=False, headers=headers, timeout=timeout
+            ) as answer:
+                return answer.status, await _all(answer, max_bytes)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise _failed() from error
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str], seconds: float = 15) -> tuple[int, bytes]:
+        return await self.send("POST", url, body, headers, seconds)
 
     @staticmethod
     async def _read(url: str, answer: Any, max_bytes: int, types: Sequence[str]) -> Fetched:
@@ -141,13 +176,22 @@ class Fetcher:
         host = host.lower()
         if any(fnmatch.fnmatchcase(host, pattern) for pattern in self._blocked):
             raise MatrixError(403, "M_FORBIDDEN", "This host may not be opened")
-        if host not in self._allowed and _is_literal(host) and not is_public(host):
+        if not self._is_trusted and host not in self._allowed and _is_literal(host) and not is_public(host):
             raise MatrixError(403, "M_FORBIDDEN", "This address is not on the public Internet")
         return target
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+async def _all(answer: Any, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > max_bytes:
+            raise _failed("The answer is too long")
+    return bytes(body)
 
 
 def _is_literal(host: str) -> bool:

@@ -46,6 +46,7 @@ class Draft:
     redacts: str | None = None
     redaction: Redaction | None = None
     thread: str = ""
+    ts: int | None = None  # in ms, where an application service says when it really happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class RoomWrite(Write):
         prev = room.tips[:MAX_PREV_EVENTS]
         pdu: Pdu = {
             "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
-            "origin_server_ts": self.around.now_ms, "room_id": room.room_id,
+            "origin_server_ts": self.around.now_ms if draft.ts is None else draft.ts, "room_id": room.room_id,
         }  # fmt: skip
         if room.version.event_ids_are_hashes:
             pdu["prev_events"], pdu["auth_events"] = prev, auth

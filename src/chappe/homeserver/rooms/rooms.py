@@ -185,6 +185,7 @@ class Rooms:
 
     async def send(
         self, user_id: UserId, room_id: str, event_type: str, content: dict[str, Any], txn: str | None,
+        ts: int | None = None,
     ) -> str:  # fmt: skip
         """A message event. Returns its id."""
         room = await self.live.find(room_id)
@@ -194,11 +195,12 @@ class Rooms:
         if event_type == "m.room.redaction" and room.version.redacts_in_content:
             return await self.redact(user_id, room_id, str(content.get("redacts")), content, txn)
         await self.policy.may_send(user_id, room_id, event_type, content)
-        return await self.submit(room, [Draft(event_type, user_id, content)], txn)
+        return await self.submit(room, [Draft(event_type, user_id, content, ts=ts)], txn)
 
     async def set_state(
-        self, user_id: UserId, room_id: str, event_type: str, state_key: str, content: dict[str, Any]
-    ) -> str:
+        self, user_id: UserId, room_id: str, event_type: str, state_key: str, content: dict[str, Any],
+        ts: int | None = None,
+    ) -> str:  # fmt: skip
         """A state event. Setting what is already so returns the event that says so."""
         room = await self.live.find(room_id)
         if room is None:
@@ -213,7 +215,7 @@ class Rooms:
         if now is not None and now.sender == user_id and room.membership(user_id) == "join":
             if canonical_json(now.content) == canonical_json(content):
                 return now.event_id
-        return await self.submit(room, [Draft(event_type, user_id, content, state_key)])
+        return await self.submit(room, [Draft(event_type, user_id, content, state_key, ts=ts)])
 
     async def redact(
         self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None

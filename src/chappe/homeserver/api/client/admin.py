@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.accounts.store import AccountStore
+import msgspec
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.store import User
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import Answer, endpoint
+from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
 
 
+class LockRequest(msgspec.Struct):
+    locked: bool
+
+
+class SuspendRequest(msgspec.Struct):
+    suspended: bool
+
+
 class Admin:
-    def __init__(self, accounts: AccountStore) -> None:
-        self._accounts = accounts
+    def __init__(self, accounts: Accounts) -> None:
+        self._changes, self._accounts = accounts, accounts.store
+
+    @endpoint("GET", "/_matrix/client/v1/admin/lock/{userId}", auth=ADMIN_AUTH)
+    async def is_locked(self, request: Request) -> Answer:
+        return {"locked": (await self._require(request)).locked}
+
+    @endpoint("PUT", "/_matrix/client/v1/admin/lock/{userId}", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT)
+    async def lock(self, request: Request) -> Answer:
+        body, user = await request.body_as(LockRequest), await self._require(request, changes=True)
+        await self._changes.set_state(user.user_id, locked=body.locked)
+        return {"locked": body.locked}
+
+    @endpoint("GET", "/_matrix/client/v1/admin/suspend/{userId}", auth=ADMIN_AUTH)
+    async def is_suspended(self, request: Request) -> Answer:
+        return {"suspended": (await self._require(request)).suspended}
+
+    @endpoint("PUT", "/_matrix/client/v1/admin/suspend/{userId}", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT)
+    async def suspend(self, request: Request) -> Answer:
+        body, user = await request.body_as(SuspendRequest), await self._require(request, changes=True)
+        await self._changes.set_state(user.user_id, suspended=body.suspended)
+        return {"suspended": body.suspended}
+
+    async def _require(self, request: Request, changes: bool = False) -> User:
+        """Raises M_NOT_FOUND, and M_FORBIDDEN for changing oneself or another administrator."""
+        user_id = parse_user_id(request.params["userId"])
+        user = await self._accounts.find_user(user_id)
+        if user is None or user.deactivated:
+            raise NotFound("There is no such person here")
+        if changes and (user.is_admin or user_id == request.user_id):
+            raise Forbidden("Administrators cannot be locked or suspended: take the role away first")
+        return user
 
     @endpoint("GET", "/_matrix/client/v3/admin/whois/{userId}")
     async def whois(self, request: Request) -> Answer:

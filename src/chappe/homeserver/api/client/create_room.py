@@ -11,7 +11,7 @@ class CreateRoom:
     def __init__(self, creation: RoomCreation) -> None:
         self._creation = creation
 
-    @endpoint("POST", "/_matrix/client/v3/createRoom", limit="create_room", body_limit=SMALL_LIMIT)
+    @endpoint("POST", "/_matrix/client/v3/createRoom", acts=True, limit="create_room", body_limit=SMALL_LIMIT)
     async def create_room(self, request: Request) -> Answer:
         body = await request.body_as(CreateRoomRequest)
         return {"room_id": await self._creation.create(request.user_id, body)}

@@ -8,11 +8,10 @@ import msgspec
 
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.accounts.uia import PASSWORD, UserInteractiveAuth
-from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.http.request import Request, Response, convert
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 
 MAX_DISPLAY_NAME = 100
@@ -43,8 +42,10 @@ class DeviceManagement:
 
     @endpoint("PUT", "/_matrix/client/v3/devices/{deviceId}", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
     async def update(self, request: Request) -> Answer:
-        body = await request.body_as(UpdateDevice)
+        body = await request.body_as(UpdateDevice, optional=True)
         name = body.display_name
+        if await self._made_for_service(request, name):
+            return Response(201, b"{}")
         if name is not None and len(name) > MAX_DISPLAY_NAME:
             raise BadRequest(f"A device's name may have {MAX_DISPLAY_NAME} characters at most", "M_TOO_LARGE")
         if name is None:
@@ -56,13 +57,22 @@ class DeviceManagement:
         await self._keys.device_renamed(request.user_id)
         return {}
 
+    async def _made_for_service(self, request: Request, name: str | None) -> bool:
+        """MSC4190: an application service makes devices for its users without signing in."""
+        device_id, user_id = request.params["deviceId"], request.user_id
+        if request.requester.appservice is None or await self._store.device(user_id, device_id) is not None:
+            return False
+        if not device_id or len(device_id) > 512:
+            raise BadRequest("device_id must have 1 to 512 characters", "M_INVALID_PARAM")
+        await self._store.put_device(user_id, device_id, name)
+        await self._keys.device_renamed(user_id)
+        return True
+
     @endpoint("DELETE", "/_matrix/client/v3/devices/{deviceId}", body_limit=SMALL_LIMIT)
     async def delete(self, request: Request) -> Answer:
         body = await request.json_object(optional=True)
         device = request.params["deviceId"]
-        await self._uia.require(
-            f"delete_device {device}", body, [[PASSWORD]], request.user_id, domain_of(request.user_id)
-        )
+        await self._uia.require_owner(request, f"delete_device {device}", body)
         await self._sessions.remove_devices(request.user_id, [device])
         return {}
 
@@ -70,7 +80,7 @@ class DeviceManagement:
     async def delete_several(self, request: Request) -> Answer:
         body = await request.json_object()
         devices = convert(body, DeleteDevices).devices
-        await self._uia.require("delete_devices", body, [[PASSWORD]], request.user_id, domain_of(request.user_id))
+        await self._uia.require_owner(request, "delete_devices", body)
         await self._sessions.remove_devices(request.user_id, devices)
         return {}
 

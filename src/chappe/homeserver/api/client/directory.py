@@ -26,7 +26,7 @@ class Directory:
         alias = parse_room_alias(request.params["roomAlias"])
         return {"room_id": (await self._aliases.resolve(alias)).room_id, "servers": [domain_of(alias)]}
 
-    @endpoint("PUT", _ALIAS, body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _ALIAS, acts=True, body_limit=SMALL_LIMIT)
     async def create(self, request: Request) -> Answer:
         alias = parse_room_alias(request.params["roomAlias"])
         room_id = parse_room_id((await request.body_as(SetAlias)).room_id)

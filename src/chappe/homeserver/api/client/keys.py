@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from chappe.homeserver.accounts.uia import PASSWORD, UserInteractiveAuth
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
+from chappe.homeserver.matrix.identifiers import parse_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.rooms.rooms import Rooms
@@ -93,7 +93,7 @@ class Keys:
         user_id = request.user_id
         known = await self._keys.has_cross_signing(user_id)
         if known and not await self._keys.same_cross_signing_keys(user_id, body):
-            await self._uia.require("device_signing", body, [[PASSWORD]], user_id, domain_of(user_id))
+            await self._uia.require_owner(request, "device_signing", body, resets_keys=True)
         await self._keys.upload_cross_signing_keys(user_id, body)
         return {}
 

@@ -49,7 +49,7 @@ class ListPublicRooms:
         listed = await self._directory.is_published(room_id, self._domains.of_host(request.host))
         return {"visibility": "public" if listed else "private"}
 
-    @endpoint("PUT", _VISIBILITY, auth=AUTH, body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _VISIBILITY, acts=True, auth=AUTH, body_limit=SMALL_LIMIT)
     async def set_visibility(self, request: Request) -> Answer:
         room_id, wanted = (
             parse_room_id(request.params["roomId"]),

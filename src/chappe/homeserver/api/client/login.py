@@ -7,12 +7,18 @@ from typing import Any
 import msgspec
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
+from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.single_sign_on.providers import Providers
+from chappe.homeserver.accounts.store import User
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.actions.sign_in_upstream import CheckPassword
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.domains import Domains
 
 
@@ -23,6 +29,7 @@ class LoginRequest(msgspec.Struct):
     medium: str | None = None
     address: str | None = None
     password: str | None = None
+    token: str | None = None
     device_id: str | None = None
     initial_device_display_name: str | None = None
     refresh_token: bool = False
@@ -33,16 +40,35 @@ class RefreshRequest(msgspec.Struct):
 
 
 class Login:
-    def __init__(self, accounts: Accounts, sessions: Sessions, domains: Domains, limits: RateLimits) -> None:
+    def __init__(
+        self, accounts: Accounts, sessions: Sessions, domains: Domains, limits: RateLimits, login_tokens: LoginTokens,
+        factors: SecondFactors, providers: Providers, uia: UserInteractiveAuth,
+        check_password: CheckPassword,
+    ) -> None:  # fmt: skip
         self._accounts, self._sessions, self._domains, self._limits = accounts, sessions, domains, limits
+        self._login_tokens, self._factors, self._providers, self._uia = login_tokens, factors, providers, uia
+        self._check_password = check_password
 
     @endpoint("GET", "/_matrix/client/v3/login", auth=NO_AUTH)
     async def flows(self, request: Request) -> Answer:
-        return {"flows": [{"type": "m.login.password"}]}
+        domain = self._domains.of_host(request.host)
+        providers = [
+            {"id": p.id, "name": p.name} | ({"icon": p.icon} if p.icon else {}) for p in self._providers.of(domain)
+        ]
+        sso = {"type": "m.login.sso", "identity_providers": providers, "oauth_aware_preferred": True,
+               "org.matrix.msc3824.delegated_oidc_compatibility": True}  # fmt: skip
+        return {"flows": [
+            {"type": "m.login.password"}, sso, {"type": "m.login.token", "get_login_token": True},
+            {"type": "m.login.application_service"},
+        ]}  # fmt: skip
 
     @endpoint("POST", "/_matrix/client/v3/login", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def login(self, request: Request) -> Answer:
         body = await request.body_as(LoginRequest)
+        if body.type == "m.login.token":
+            return await self._by_token(body)
+        if body.type in ("m.login.application_service", "uk.half-shot.msc2778.login.application_service"):
+            return await self._as_service(request, body)
         if body.type != "m.login.password":
             raise BadRequest(f"Signing in by {body.type[:60]!r} is not offered here", "M_UNKNOWN")
         identifier = body.identifier
@@ -54,16 +80,54 @@ class Login:
             raise BadRequest("User and password are needed", "M_MISSING_PARAM")
         domain = self._domains.of_host(request.host)
         user_id = await self._accounts.identify(identifier, domain)
+        login = str(identifier.get("user") or identifier.get("address") or "")
         self._limits.check("failed_login", user_id, 0)
         try:
-            user = await self._accounts.check_password(user_id, body.password)
+            user, method = await self._check_password(user_id, local_login(login), body.password, domain)
         except Forbidden:
             self._limits.check("failed_login", user_id)
             raise
+        required = self._factors.are_required(user.server_name, user.is_admin)
+        if method == "password" and (required or (await self._factors.of(user.user_id)).any):
+            raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
+        return await self._sign_in(user, body)
+
+    async def _sign_in(self, user: User, body: LoginRequest) -> Answer:
+        if user.locked:
+            raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
         tokens = await self._sessions.sign_in(
             UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token
         )
         return {**tokens.answer(), "home_server": user.server_name}
+
+    async def _by_token(self, body: LoginRequest) -> Answer:
+        if body.token is None:
+            raise BadRequest("The token is missing", "M_MISSING_PARAM")
+        user = await self._accounts.store.find_user(await self._login_tokens.use(body.token))
+        if user is None or user.deactivated:
+            raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
+        return await self._sign_in(user, body)
+
+    async def _as_service(self, request: Request, body: LoginRequest) -> Answer:
+        requester = await self._sessions.authenticate(request)
+        if requester.appservice is None:
+            raise Forbidden("Only application services may sign in like this")
+        identifier = body.identifier or {"type": "m.id.user", "user": body.user or requester.user_id}
+        user_id = await self._accounts.identify(identifier, domain_of(requester.user_id))
+        service = self._sessions.services.require(requester.appservice)
+        if not service.has_user(user_id):
+            raise Forbidden("This user is outside the application service's namespace", "M_EXCLUSIVE")
+        user = await self._accounts.store.find_user(user_id)
+        if user is None or user.deactivated:
+            raise Forbidden("There is no such user")
+        return await self._sign_in(user, body)
+
+    @endpoint("POST", "/_matrix/client/v1/login/get_token", limit="login", body_limit=SMALL_LIMIT)
+    async def get_token(self, request: Request) -> Answer:
+        """A session lets another device sign in, after its owner has proven who they are."""
+        body = await request.json_object(optional=True)
+        await self._uia.require_owner(request, "login_token", body)
+        return {"login_token": await self._login_tokens.new(request.user_id), "expires_in_ms": LIFETIME_MS}
 
     @endpoint("POST", "/_matrix/client/v3/refresh", "/_matrix/client/v1/refresh", auth=NO_AUTH, limit="login")
     async def refresh(self, request: Request) -> Answer:
@@ -71,12 +135,12 @@ class Login:
         answer = (await self._sessions.refresh(body.refresh_token)).answer()
         return {key: answer[key] for key in ("access_token", "refresh_token", "expires_in_ms")}
 
-    @endpoint("POST", "/_matrix/client/v3/logout", auth=GUEST_AUTH)
+    @endpoint("POST", "/_matrix/client/v3/logout", auth=GUEST_AUTH, when_locked=True)
     async def logout(self, request: Request) -> Answer:
         await self._sessions.remove_devices(request.user_id, [request.requester.device_id])
         return {}
 
-    @endpoint("POST", "/_matrix/client/v3/logout/all", auth=GUEST_AUTH)
+    @endpoint("POST", "/_matrix/client/v3/logout/all", auth=GUEST_AUTH, when_locked=True)
     async def logout_all(self, request: Request) -> Answer:
         await self._sessions.remove_all_devices(request.user_id)
         return {}
@@ -85,3 +149,8 @@ class Login:
     async def whoami(self, request: Request) -> Answer:
         requester = request.requester
         return {"user_id": requester.user_id, "device_id": requester.device_id, "is_guest": requester.is_guest}
+
+
+def local_login(text: str) -> str:
+    """What somebody typed as their name, as a directory knows it: without the Matrix decoration."""
+    return text[1:].partition(":")[0] if text.startswith("@") else text

@@ -43,7 +43,14 @@ class Membership:
     async def joined_rooms(self, request: Request) -> Answer:
         return {"joined_rooms": [m.room_id for m in await self._rooms.memberships.joined(request.user_id)]}
 
-    @endpoint("POST", "/_matrix/client/v3/join/{roomIdOrAlias}", auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT)
+    @endpoint(
+        "POST",
+        "/_matrix/client/v3/join/{roomIdOrAlias}",
+        acts=True,
+        auth=GUEST_AUTH,
+        limit="join",
+        body_limit=SMALL_LIMIT,
+    )
     async def join_by_alias(self, request: Request) -> Answer:
         return await self._join(request, await self._room_or_alias(request))
 
@@ -63,7 +70,7 @@ class Membership:
             raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
         return parse_room_id(await self._aliases.room_id_of(name))
 
-    @endpoint("POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", limit="join", body_limit=SMALL_LIMIT)
+    @endpoint("POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", acts=True, limit="join", body_limit=SMALL_LIMIT)
     async def knock(self, request: Request) -> Answer:
         room_id = await self._room_or_alias(request)
         reason = (await request.body_as(Reason, optional=True)).reason

@@ -32,7 +32,7 @@ class Profile:
             raise NotFound("The profile has no such field")
         return {name: profile[name]}
 
-    @endpoint("PUT", _FIELD, _MSC4133, limit="account", body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _FIELD, _MSC4133, acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def set_field(self, request: Request) -> Answer:
         name = request.params["keyName"]
         self._require_own(request)
@@ -43,7 +43,7 @@ class Profile:
         await self._set_field(request.user_id, name, body[name])
         return {}
 
-    @endpoint("DELETE", _FIELD, _MSC4133, limit="account")
+    @endpoint("DELETE", _FIELD, _MSC4133, acts=True, limit="account")
     async def delete_field(self, request: Request) -> Answer:
         self._require_own(request)
         await self._set_field(request.user_id, request.params["keyName"], None)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from chappe.config import Registration as Settings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.uia import DUMMY, REGISTRATION_TOKEN, UserInteractiveAuth
+from chappe.homeserver.accounts.threepids import Threepids
+from chappe.homeserver.accounts.uia import DUMMY, EMAIL, REGISTRATION_TOKEN, UserInteractiveAuth
+from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 
 
@@ -21,14 +26,17 @@ class RegisterRequest(msgspec.Struct):
     initial_device_display_name: str | None = None
     inhibit_login: bool = False
     refresh_token: bool = False
+    type: str | None = None
 
 
 class Registration:
     def __init__(
-        self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains
-    ) -> None:
+        self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains,
+        threepids: Threepids, bind_threepid: BindThreepid, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
         self._settings, self._accounts, self._sessions = settings, accounts, sessions
         self._uia, self._domains = uia, domains
+        self._threepids, self._bind_threepid, self._now_ms = threepids, bind_threepid, now_ms
 
     @endpoint("POST", "/_matrix/client/v3/register", auth=NO_AUTH, limit="register", body_limit=SMALL_LIMIT)
     async def register(self, request: Request) -> Answer:
@@ -36,30 +44,69 @@ class Registration:
         body = convert(raw, RegisterRequest)
         kind = request.query_choice("kind", ("user", "guest"), "user")
         domain = self._domains.of_host(request.host)
+        if body.type in ("m.login.application_service", "uk.half-shot.msc2778.login.application_service"):
+            return await self._as_service(request, body)
         if kind == "guest":
             return await self._guest(body, domain)
         first = await self._accounts.first_administrator_token() is not None
-        if not (self._settings.open or self._settings.by_token or first):
+        if not (self._settings.open or self._settings.by_token or self._settings.email_required or first):
             raise Forbidden("Registration is closed: ask your administrator for an account")
         user_id = self._accounts.user_id_for(body.username or self._accounts.free_localpart(), domain)
+        self._sessions.services.require_user_free(user_id, None)
         if body.username is not None:
             await self._accounts.require_available(user_id)
         if body.password is not None:
             self._accounts.passwords.check_strength(body.password)
-        flows = [[DUMMY]] if self._settings.open else [[REGISTRATION_TOKEN]]
+        flows = self._flows(first)
         facts = await self._uia.require("register", raw, flows, None, domain)
         if body.password is None:
             raise BadRequest("A password is needed", "M_MISSING_PARAM")
+        address = facts.get("email")
+        if address is not None and await self._accounts.store.user_by_threepid("email", address) is not None:
+            raise BadRequest("This address belongs to an account already", "M_THREEPID_IN_USE")
+        if address is not None and not await self._threepids.use(facts["sid"]):
+            raise BadRequest("This proof of an address has been used", "M_NO_VALID_SESSION")
         token = facts.get("registration_token")
         administrator = first and token == await self._accounts.first_administrator_token() and token is not None
         if token is not None and not administrator and not await self._accounts.use_registration_token(token):
             raise Forbidden("This registration token has been used up")
         await self._accounts.register(user_id, body.password, is_admin=administrator, facts=facts)
+        if address is not None:
+            await self._bind_threepid(user_id, "email", address, self._now_ms())
         if body.inhibit_login:
             return {"user_id": user_id}
         tokens = await self._sessions.sign_in(
             user_id, body.device_id, body.initial_device_display_name, body.refresh_token
         )
+        return tokens.answer()
+
+    def _flows(self, first: bool) -> list[list[str]]:
+        settings = self._settings
+        stages = [REGISTRATION_TOKEN] if settings.by_token and not settings.open else []
+        if settings.email_required:
+            flows = [[*stages, EMAIL]]
+        else:
+            flows = [stages or [DUMMY]] if settings.open or settings.by_token else []
+            if self._threepids.mail.is_on and flows:
+                flows.append([*stages, EMAIL])
+        if first and not flows:
+            flows.append([REGISTRATION_TOKEN])
+        return flows
+
+    async def _as_service(self, request: Request, body: RegisterRequest) -> Answer:
+        """An application service makes one of its users."""
+        requester = await self._sessions.authenticate(request)
+        if requester.appservice is None:
+            raise Forbidden("Only application services may register users like this")
+        service = self._sessions.services.require(requester.appservice)
+        if body.username is None:
+            raise BadRequest("`username` is missing", "M_MISSING_PARAM")
+        user_id = self._accounts.user_id_for(body.username, domain_of(service.sender), is_service=True)
+        self._sessions.services.require_user_free(user_id, service)
+        await self._accounts.register(user_id, None, appservice=service.id)
+        if body.inhibit_login:
+            return {"user_id": user_id}
+        tokens = await self._sessions.sign_in(user_id, body.device_id, body.initial_device_display_name, False)
         return tokens.answer()
 
     async def _guest(self, body: RegisterRequest, domain: str) -> Answer:
@@ -74,7 +121,9 @@ class Registration:
         name = request.query("username")
         if name is None:
             raise BadRequest("`username` is missing", "M_MISSING_PARAM")
-        await self._accounts.require_available(self._accounts.user_id_for(name, self._domains.of_host(request.host)))
+        user_id = self._accounts.user_id_for(name, self._domains.of_host(request.host))
+        self._sessions.services.require_user_free(user_id, None)
+        await self._accounts.require_available(user_id)
         return {"available": True}
 
     @endpoint("GET", "/_matrix/client/v1/register/m.login.registration_token/validity", auth=NO_AUTH, limit="register")

@@ -37,10 +37,14 @@ class RoomSend:
     async def send(self, request: Request) -> Answer:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
         content = await request.json_object()
+        if event_type == "m.room.redaction" and type(content.get("redacts")) is str:
+            await self._require_own_if_suspended(request, room_id, content["redacts"])
+        else:
+            request.require_active()
         txn = transaction_key(request, f"{room_id}\x1f{event_type}")
         if (delay := _delay(request)) is not None:
             return await self._schedule(request, room_id, event_type, None, content, delay, txn)
-        return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn)}
+        return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn, _ts(request))}
 
     async def _schedule(
         self, request: Request, room_id: str, event_type: str, state_key: str | None, content: dict[str, Any], delay: int,
@@ -70,11 +74,19 @@ class RoomSend:
         kinds = body.get("with_rel_types", body.get("org.matrix.msc3912.with_relations", []))
         if type(kinds) is not list or not all(type(kind) is str for kind in kinds):
             raise BadRequest("`with_rel_types` must be a list of relation types")
+        await self._require_own_if_suspended(request, room_id, event_id)
         txn = transaction_key(request, f"{room_id}\x1fredact\x1f{event_id}")
         redaction = await self._rooms.redact(request.user_id, room_id, event_id, content, txn)
         if kinds:
             await self._redact_related(request.user_id, room_id, event_id, kinds, content)
         return {"event_id": redaction}
+
+    async def _require_own_if_suspended(self, request: Request, room_id: str, event_id: str) -> None:
+        if request.requester.is_suspended:
+            room = await self._rooms.require_joined(request.user_id, room_id)
+            event = await self._rooms.timeline.find(room, event_id)
+            if event is not None and event.sender != request.user_id:
+                request.require_active()
 
     async def _redact_related(
         self, user_id: UserId, room_id: RoomId, event_id: str, kinds: list[str], content: dict[str, Any]
@@ -93,12 +105,15 @@ class RoomSend:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
         content = await request.json_object()
         state_key = request.params.get("stateKey", "")
+        leaving = state_key == request.user_id and content.get("membership") == "leave"
+        if not (event_type == "m.room.member" and leaving):
+            request.require_active()
         if (delay := _delay(request)) is not None:
             return await self._schedule(request, room_id, event_type, state_key, content, delay, None)
         if event_type == "m.room.member":
             member = parse_user_id(state_key)
             return {"event_id": await self._membership.set_member(request.user_id, room_id, member, content)}
-        event_id = await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content)
+        event_id = await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content, _ts(request))
         if event_type == "m.room.guest_access":
             await self._evict_guests(room_id)
         return {"event_id": event_id}
@@ -107,6 +122,13 @@ class RoomSend:
 def _delay(request: Request) -> int | None:
     name = next((n for n in ("org.matrix.msc4140.delay", "delay") if request.query(n) is not None), None)
     return None if name is None else request.query_int(name, 0, 1)
+
+
+def _ts(request: Request) -> int | None:
+    """Application services may say when an event really happened (application-service API, "Timestamp massaging")."""
+    if request.requester.appservice is None or request.query("ts") is None:
+        return None
+    return request.query_int("ts", 0)
 
 
 def _event_type(request: Request) -> str:

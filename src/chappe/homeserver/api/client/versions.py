@@ -18,7 +18,10 @@ ALWAYS = (
 class Versions:
     """`features` are gathered from the endpoints that implement them, and from what has no route of its own (`ALWAYS`)."""
 
-    def __init__(self, default_room_version: str, max_delay_ms: int, max_scheduled: int, previews: bool) -> None:
+    def __init__(
+        self, default_room_version: str, max_delay_ms: int, max_scheduled: int, previews: bool, has_mail: bool
+    ) -> None:
+        self._has_mail = has_mail
         self._default_room_version = default_room_version
         self._delays = {"max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled}
         self._previews = previews
@@ -41,8 +44,8 @@ class Versions:
             "m.set_displayname": {"enabled": True},
             "m.set_avatar_url": {"enabled": True},
             "m.profile_fields": {"enabled": True},
-            "m.3pid_changes": {"enabled": False},
-            "m.get_login_token": {"enabled": False},
+            "m.3pid_changes": {"enabled": self._has_mail},
+            "m.get_login_token": {"enabled": True},
             "m.forget_forced_upon_leave": {"enabled": False},
             "m.delayed_events": self._delays,
             "org.matrix.msc4140.delayed_events": self._delays,

@@ -59,14 +59,20 @@ class ContentRepo:
     async def config(self, request: Request) -> Answer:
         return {"m.upload.size": self._repository.max_upload}
 
-    @endpoint("POST", "/_matrix/media/v1/create", limit="upload", api="media")
+    @endpoint("POST", "/_matrix/media/v1/create", acts=True, limit="upload", api="media")
     async def create(self, request: Request) -> Answer:
         await request.json_object(optional=True)
         uri, expires = await self._repository.create(request.user_id)
         return {"content_uri": uri, "unused_expires_at": expires}
 
     @endpoint(
-        "POST", _V3 + "/upload", "/_matrix/media/r0/upload", limit="upload", body_limit=UPLOAD_CEILING, api="media"
+        "POST",
+        _V3 + "/upload",
+        "/_matrix/media/r0/upload",
+        acts=True,
+        limit="upload",
+        body_limit=UPLOAD_CEILING,
+        api="media",
     )
     async def upload(self, request: Request) -> Answer:
         request.body_limit = self._repository.max_upload
@@ -75,7 +81,9 @@ class ContentRepo:
         )
         return {"content_uri": uri}
 
-    @endpoint("PUT", _V3 + "/upload/{serverName}/{mediaId}", limit="upload", body_limit=UPLOAD_CEILING, api="media")
+    @endpoint(
+        "PUT", _V3 + "/upload/{serverName}/{mediaId}", acts=True, limit="upload", body_limit=UPLOAD_CEILING, api="media"
+    )
     async def upload_to(self, request: Request) -> Answer:
         request.body_limit = self._repository.max_upload
         await self._repository.upload_to(

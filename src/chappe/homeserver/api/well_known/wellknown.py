@@ -8,6 +8,7 @@ import msgspec
 
 from chappe.config import Support
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
@@ -29,22 +30,16 @@ class WellKnown:
         database: Database,
         domains: Domains,
         metrics: Metrics,
-        public_url: str | None,
+        public_url: PublicUrl,
         support: Support,
         voip: Voip,
     ) -> None:
         self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
         self._support, self._voip = support, voip
 
-    def _url(self, request: Request) -> str:
-        if self._public_url is not None:
-            return self._public_url.rstrip("/")
-        host = request.host or self._domains.default
-        return f"{'https' if request.is_secure else 'http'}://{host}"
-
     @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
     async def client(self, request: Request) -> Answer:
-        found: dict[str, Any] = {"m.homeserver": {"base_url": self._url(request)}}
+        found: dict[str, Any] = {"m.homeserver": {"base_url": self._public_url.of(request)}}
         if transports := self._voip.transports():
             found["org.matrix.msc4143.rtc_foci"] = transports
         return found
@@ -64,7 +59,7 @@ class WellKnown:
 
     @endpoint("GET", "/", auth=NO_AUTH)
     async def page(self, request: Request) -> Answer:
-        safe = self._url(request).replace("&", "&amp;").replace("<", "&lt;")
+        safe = self._public_url.of(request).replace("&", "&amp;").replace("<", "&lt;")
         page = _PAGE.replace("%(url)s", safe).encode()
         security = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
         return Response(200, page, "text/html; charset=utf-8", (security,))

@@ -11,27 +11,30 @@ import secrets
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.email_address import masked, parse_email
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
 EVENT = "m.room.third_party_invite"
 IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
-MAX_ADDRESS = 255
 
 
 class ThirdPartyInvites:
     def __init__(
         self, database: Database, accounts: AccountStore, rooms: Rooms, membership: MembershipChanges, domains: Domains,
-        public_url: str | None,
+        public_url: str | None, mail: MailQueue,
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._rooms = database, accounts, rooms
         self._membership, self._domains, self._public_url = membership, domains, public_url
+        self._mail = mail
 
     def check(self, medium: str, address: str, id_server: str) -> str:
         """The address as it is compared. Raises M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_MEDIUM_NOT_SUPPORTED."""
@@ -48,7 +51,7 @@ class ThirdPartyInvites:
             await self._membership.invite(user_id, room_id, UserId(known), {})
             return
         token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)
-        key, shown = SigningKey(seed, "0"), _masked(address)
+        key, shown = SigningKey(seed, "0"), masked(address)
         base = self._public_url or f"https://{domain_of(user_id)}"
         url = base.rstrip("/") + IS_VALID
         content = {
@@ -60,12 +63,23 @@ class ThirdPartyInvites:
             "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms(),
         )  # fmt: skip
+        if self._mail.is_on:
+            await self._write(user_id, room, address)
+
+    async def _write(self, user_id: str, room: LiveRoom, address: str) -> None:
+        profile = await self._accounts.find_user(user_id)
+        name = room.get(("m.room.name", ""))
+        what = name.content.get("name") if name is not None else None
+        who = (profile.profile.get("displayname") if profile else None) or user_id
+        server_name = domain_of(user_id)
+        base = self._public_url or f"https://{server_name}"
+        await self._mail.write("invitation", address, server_name, None, base, who=who, what=what or "…")
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
         """An account has proven an address: turns what waited for it into invitations. Returns how many."""
         rows = await self._database.fetch(
             "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
-            medium, address.strip().casefold(),
+            medium, address,
         )  # fmt: skip
         done = 0
         for row in rows:
@@ -93,21 +107,4 @@ class ThirdPartyInvites:
 def _checked(medium: str, address: str) -> str:
     if medium != "email":
         raise BadRequest("People can be invited by e-mail address only", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
-    address = address.strip().casefold()
-    local, at, domain = address.partition("@")
-    if (
-        not local
-        or not at
-        or "." not in domain
-        or "@" in domain
-        or len(address) > MAX_ADDRESS
-        or not address.isprintable()
-    ):
-        raise BadRequest("This is not an e-mail address", "M_INVALID_PARAM")
-    return address
-
-
-def _masked(address: str) -> str:
-    """What members of the room see of an address that is not theirs to know."""
-    local, _, domain = address.partition("@")
-    return f"{local[:1]}...@{domain[:1]}..."
+    return parse_email(address.strip())

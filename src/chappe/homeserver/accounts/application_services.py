@@ -1,0 +1,177 @@
+"""Application services (application-service API, "Registration"): who they are, and which users, aliases and rooms are theirs.
+
+A registration is a YAML file that the operator names in the configuration; bridges write them themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+
+
+class RegistrationError(Exception):
+    """A registration file that cannot be used; the message names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    pattern: re.Pattern[str]
+    exclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationService:
+    """`sender`: the user id that it acts as when it names none. `url` None: it wants no traffic."""
+
+    id: str
+    url: str | None
+    as_hash: bytes
+    hs_token: str
+    sender: UserId
+    users: tuple[Namespace, ...] = ()
+    aliases: tuple[Namespace, ...] = ()
+    rooms: tuple[Namespace, ...] = ()
+    protocols: tuple[str, ...] = ()
+    is_limited: bool = False
+    wants_ephemeral: bool = False
+    wants_encryption: bool = False  # MSC3202: device lists and key counts
+    manages_devices: bool = False  # MSC4190
+
+    def has_user(self, user_id: str) -> bool:
+        return user_id == self.sender or _any(self.users, user_id)
+
+    def has_alias(self, alias: str) -> bool:
+        return _any(self.aliases, alias)
+
+    def has_room(self, room_id: str) -> bool:
+        return _any(self.rooms, room_id)
+
+
+def _any(namespaces: Iterable[Namespace], name: str) -> bool:
+    return any(n.pattern.fullmatch(name) for n in namespaces)
+
+
+@dataclass
+class ApplicationServices:
+    """All that are registered, by id."""
+
+    services: dict[str, ApplicationService] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_token = {s.as_hash: s for s in self.services.values()}
+
+    def by_token(self, token_hash: bytes) -> ApplicationService | None:
+        return self._by_token.get(token_hash)
+
+    def by_hs_token(self, token: str) -> ApplicationService | None:
+        return next((s for s in self.services.values() if secrets.compare_digest(s.hs_token, token)), None)
+
+    def require(self, service_id: str) -> ApplicationService:
+        """Raises M_NOT_FOUND."""
+        if service_id not in self.services:
+            raise NotFound("There is no such application service")
+        return self.services[service_id]
+
+    def owner_of_user(self, user_id: str) -> ApplicationService | None:
+        """The service whose namespace holds a user."""
+        return next((s for s in self.services.values() if s.has_user(user_id)), None)
+
+    def require_user_free(self, user_id: str, service: ApplicationService | None) -> None:
+        """Raises M_EXCLUSIVE for a user id that only another application service may register."""
+        if service is not None and not service.has_user(user_id):
+            raise BadRequest("This user name is outside the application service's namespace", "M_EXCLUSIVE")
+        for other in self.services.values():
+            exclusive = any(n.exclusive and n.pattern.fullmatch(user_id) for n in other.users)
+            if other is not service and (user_id == other.sender or exclusive):
+                raise BadRequest("This user name is reserved for a bridge", "M_EXCLUSIVE")
+
+    def require_alias_free(self, alias: str, service: ApplicationService | None) -> None:
+        """Raises M_EXCLUSIVE likewise, for room aliases."""
+        if service is not None and service.aliases and not service.has_alias(alias):
+            raise BadRequest("This alias is outside the application service's namespace", "M_EXCLUSIVE")
+        for other in self.services.values():
+            if other is not service and any(n.exclusive and n.pattern.fullmatch(alias) for n in other.aliases):
+                raise BadRequest("This alias is reserved for a bridge", "M_EXCLUSIVE")
+
+    def masquerade(self, service: ApplicationService, user_id: str | None) -> UserId:
+        """Whom a request acts as. Raises M_FORBIDDEN outside the namespace."""
+        if user_id is None:
+            return service.sender
+        if not service.has_user(user_id):
+            raise Forbidden("This user is outside the application service's namespace")
+        return UserId(user_id)
+
+
+def load_application_services(files: Iterable[str], default_domain: str) -> ApplicationServices:
+    """Raises RegistrationError for what cannot be read, or clashes."""
+    found: dict[str, ApplicationService] = {}
+    for name in files:
+        service = _parse(name, _read(name), default_domain)
+        if service.id in found:
+            raise RegistrationError(f"{name}: the id {service.id!r} is used by another registration")
+        if any(service.as_hash == other.as_hash for other in found.values()):
+            raise RegistrationError(f"{name}: its as_token is used by another registration")
+        found[service.id] = service
+    return ApplicationServices(found)
+
+
+def _read(name: str) -> Mapping[str, Any]:
+    try:
+        value = yaml.safe_load(Path(name).read_text())
+    except OSError as error:
+        raise RegistrationError(f"{name}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise RegistrationError(f"{name}: {error}") from None
+    if not isinstance(value, dict):
+        raise RegistrationError(f"{name}: not a registration")
+    return value
+
+
+def _parse(name: str, value: Mapping[str, Any], default_domain: str) -> ApplicationService:
+    for key in ("id", "as_token", "hs_token", "sender_localpart"):
+        if not isinstance(value.get(key), str) or not value[key]:
+            raise RegistrationError(f"{name}: {key} is missing")
+    url = value.get("url")
+    if url is not None and (not isinstance(url, str) or not re.match(r"https?://", url)):
+        raise RegistrationError(f"{name}: url must be an http:// or https:// address, or null")
+    namespaces = value.get("namespaces") or {}
+    if not isinstance(namespaces, dict):
+        raise RegistrationError(f"{name}: namespaces must be a mapping")
+    sender = value["sender_localpart"]
+    sender_id = sender if sender.startswith("@") else f"@{sender}:{default_domain}"
+    domain_of(sender_id)
+    return ApplicationService(
+        value["id"], url.rstrip("/") if url else None, hashlib.sha256(value["as_token"].encode()).digest(),
+        value["hs_token"], UserId(sender_id), _namespaces(name, namespaces, "users"),
+        _namespaces(name, namespaces, "aliases"), _namespaces(name, namespaces, "rooms"),
+        tuple(str(p) for p in value.get("protocols") or ()), bool(value.get("rate_limited", True)),
+        _flag(value, "receive_ephemeral", "de.sorunome.msc2409.push_ephemeral", "push_ephemeral"),
+        _flag(value, "org.matrix.msc3202"), _flag(value, "io.element.msc4190"),
+    )  # fmt: skip
+
+
+def _flag(value: Mapping[str, Any], *names: str) -> bool:
+    return any(value.get(name) is True for name in names)
+
+
+def _namespaces(name: str, value: Mapping[str, Any], kind: str) -> tuple[Namespace, ...]:
+    result = []
+    for entry in value.get(kind) or ():
+        if not isinstance(entry, dict) or not isinstance(entry.get("regex"), str):
+            raise RegistrationError(f"{name}: each of namespaces.{kind} needs a regex")
+        try:
+            pattern = re.compile(entry["regex"])
+        except re.error as error:
+            raise RegistrationError(f"{name}: {entry['regex']!r}: {error}") from None
+        result.append(Namespace(pattern, bool(entry.get("exclusive", False))))
+    return tuple(result)

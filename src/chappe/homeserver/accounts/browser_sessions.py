@@ -1,0 +1,105 @@
+"""Sessions of a browser with the sign-in pages: a cookie, unlike an access token useless to the Matrix API."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chappe.homeserver.accounts.store import AccountStore, User
+from chappe.homeserver.database.pool import Database, Row
+
+LIFETIME_MS = 12 * 3_600_000
+FRESH_MS = 10 * 60_000  # how long a sign-in allows what is irreversible
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """`second_factor_ts`: when a second factor was shown. `is_local`: the account proved itself here, not elsewhere."""
+
+    id_hash: bytes
+    user: User
+    method: str
+    authenticated_ts: int
+    second_factor_ts: int | None
+    provider: str | None
+
+    @property
+    def user_id(self) -> str:
+        return self.user.user_id
+
+
+class BrowserSessions:
+    def __init__(self, database: Database, store: AccountStore, now_ms: Callable[[], int], secret: bytes) -> None:
+        self._database, self._store, self._now_ms, self._secret = database, store, now_ms, secret
+
+    def form_token(self, browser: str, session: str) -> str:
+        """What a form must send back: bound to the browser and to its session, so that no other site can know it."""
+        return hmac.new(self._secret, f"form\0{browser}\0{session}".encode(), hashlib.sha256).hexdigest()
+
+    async def begin(
+        self, user_id: str, method: str, address: str, user_agent: str | None, provider: str | None = None,
+        subject: str | None = None, upstream_session: str | None = None,
+    ) -> str:  # fmt: skip
+        """A session that is always new (nobody can have planted its id). Returns the cookie's value."""
+        value, now = secrets.token_urlsafe(32), self._now_ms()
+        await self._database.execute(
+            """INSERT INTO browser_sessions (id_hash, user_id, method, created_ts, authenticated_ts, expires_ts, user_agent,
+                                             address, provider, subject, upstream_session)
+               VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)""",
+            hash_cookie(value), user_id, method, now, now + LIFETIME_MS, (user_agent or "")[:300], address, provider, subject,
+            upstream_session,
+        )  # fmt: skip
+        return value
+
+    async def find(self, cookie: str) -> BrowserSession | None:
+        row = await self._database.fetchrow(
+            "SELECT * FROM browser_sessions WHERE id_hash = $1 AND expires_ts > $2", hash_cookie(cookie), self._now_ms()
+        )
+        if row is None:
+            return None
+        user = await self._store.find_user(row["user_id"])
+        if user is None or user.deactivated or user.locked:
+            return None
+        return BrowserSession(
+            row["id_hash"], user, row["method"], row["authenticated_ts"], row["second_factor_ts"], row["provider"]
+        )
+
+    def is_fresh(self, session: BrowserSession) -> bool:
+        return self._now_ms() - max(session.authenticated_ts, session.second_factor_ts or 0) < FRESH_MS
+
+    async def passed_second_factor(self, session: BrowserSession) -> None:
+        await self._database.execute(
+            "UPDATE browser_sessions SET second_factor_ts = $2 WHERE id_hash = $1", session.id_hash, self._now_ms()
+        )
+
+    async def of(self, user_id: str) -> Sequence[Row]:
+        return await self._database.fetch(
+            "SELECT * FROM browser_sessions WHERE user_id = $1 AND expires_ts > $2 ORDER BY created_ts",
+            user_id, self._now_ms(),
+        )  # fmt: skip
+
+    async def end(self, id_hash: bytes) -> None:
+        await self._database.execute("DELETE FROM browser_sessions WHERE id_hash = $1", id_hash)
+
+    async def end_all(self, user_id: str, but: bytes | None = None) -> None:
+        await self._database.execute(
+            "DELETE FROM browser_sessions WHERE user_id = $1 AND ($2::bytea IS NULL OR id_hash <> $2)", user_id, but
+        )
+
+    async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Row]:
+        """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each."""
+        return list(await self._database.fetch(
+            """DELETE FROM browser_sessions WHERE provider = $1 AND ($2::text IS NULL OR subject = $2)
+                  AND ($3::text IS NULL OR upstream_session = $3) RETURNING user_id, id_hash""",
+            provider, subject, upstream_session,
+        ))  # fmt: skip
+
+    async def prune(self) -> None:
+        await self._database.execute("DELETE FROM browser_sessions WHERE expires_ts < $1", self._now_ms())
+
+
+def hash_cookie(value: str) -> bytes:
+    return hashlib.sha256(value.encode()).digest()

@@ -1,0 +1,41 @@
+"""Login tokens (`m.login.token`): proof of who one is, carried from a browser or another device to a client. Used once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import Forbidden
+
+LIFETIME_MS = 120_000
+
+
+class LoginTokens:
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database, self._now_ms = database, now_ms
+
+    async def new(self, user_id: str) -> str:
+        token = secrets.token_urlsafe(32)
+        await self._database.execute(
+            "INSERT INTO login_tokens VALUES ($1, $2, $3)", _hash(token), user_id, self._now_ms() + LIFETIME_MS
+        )
+        return token
+
+    async def use(self, token: str) -> str:
+        """Whose it is. Raises M_FORBIDDEN for a token that is unknown, used or expired."""
+        user = await self._database.fetchval(
+            "DELETE FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2 RETURNING user_id",
+            _hash(token), self._now_ms(),
+        )  # fmt: skip
+        if user is None:
+            raise Forbidden("This login token is unknown, or has been used or has expired")
+        return str(user)
+
+    async def prune(self) -> None:
+        await self._database.execute("DELETE FROM login_tokens WHERE expires_ts < $1", self._now_ms())
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

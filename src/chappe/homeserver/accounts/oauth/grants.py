@@ -1,0 +1,252 @@
+"""Grants: how a client gets tokens (authorisation code with PKCE, refresh, device authorisation), and gives them back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.homeserver.accounts.oauth.clients import CODE, DEVICE, REFRESH, Client, Clients
+from chappe.homeserver.accounts.oauth.errors import OAuthError
+from chappe.homeserver.accounts.sessions import Sessions, Tokens, hash_token
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import UserId
+
+CODE_MS, DEVICE_CODE_MS, INTERVAL_S = 60_000, 20 * 60_000, 5
+_PREFIXES = ("urn:matrix:client:", "urn:matrix:org.matrix.msc2967.client:")
+_DEVICE = re.compile(r"[A-Za-z0-9._~-]{10,255}")
+_USER_CODE = "BCDFGHJKLMNPQRSTVWXZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a client asks for: `text` as it was written, the device that it names."""
+
+    text: str
+    device_id: str
+
+
+def parse_scope(text: object) -> Scope:
+    """Both spellings of the Matrix scopes. Raises invalid_scope."""
+    tokens = str(text).split() if type(text) is str else []
+    devices, api = [], False
+    for token in tokens:
+        for prefix in _PREFIXES:
+            if token == prefix + "api:*":
+                api = True
+            elif token.startswith(prefix + "device:"):
+                devices.append(token[len(prefix + "device:") :])
+            elif token.startswith(prefix):
+                raise OAuthError("invalid_scope", "This scope is not known here")
+    if not api or len(set(devices)) != 1 or not _DEVICE.fullmatch(devices[0]):
+        raise OAuthError("invalid_scope", "The scope must name the Matrix API and one device")
+    known = [t for t in tokens if t.startswith(_PREFIXES) or t == "openid"]
+    return Scope(" ".join(known), devices[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A checked request to `/oauth2/authorize`."""
+
+    client: Client
+    redirect_uri: str
+    scope: Scope
+    state: str | None
+    code_challenge: str
+    response_mode: str
+
+
+class Grants:
+    def __init__(
+        self, database: Database, clients: Clients, sessions: Sessions, store: AccountStore, now_ms: Callable[[], int]
+    ) -> None:
+        self._database, self.clients, self._sessions, self._store = database, clients, sessions, store
+        self._now_ms = now_ms
+
+    # -------------------------------------------------------------------------------------------- authorisation code
+
+    async def authorized(self, wanted: Authorization, user_id: str, browser: bytes) -> str:
+        """The owner agreed: a code, valid for a minute, once, for this client and address."""
+        code = secrets.token_urlsafe(32)
+        await self._database.execute(
+            """INSERT INTO oauth_codes (code_hash, client_id, user_id, scope, redirect_uri, code_challenge, expires_ts, browser)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            hash_token(code), wanted.client.client_id, user_id, wanted.scope.text, wanted.redirect_uri, wanted.code_challenge,
+            self._now_ms() + CODE_MS, browser,
+        )  # fmt: skip
+        return code
+
+    async def exchange(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """The token endpoint. Raises OAuthError."""
+        client = await self.clients.require(form.get("client_id"))
+        grant = form.get("grant_type")
+        if grant == CODE:
+            return await self._by_code(client, form)
+        if grant == REFRESH:
+            return await self._by_refresh(client, form.get("refresh_token", ""))
+        if grant == DEVICE:
+            return await self._by_device_code(client, form.get("device_code", ""))
+        raise OAuthError("unsupported_grant_type", "This kind of grant is not offered")
+
+    async def _by_code(self, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+        code = hash_token(form.get("code", ""))
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow("SELECT * FROM oauth_codes WHERE code_hash = $1 FOR UPDATE", code)
+            if row is not None and row["device_id"] is None:
+                # one try, right or wrong: a stolen code cannot be used to guess the verifier
+                await connection.execute(
+                    "UPDATE oauth_codes SET device_id = $2 WHERE code_hash = $1",
+                    code,
+                    parse_scope(row["scope"]).device_id,
+                )
+        if row is None:
+            raise _invalid("This code is unknown or has expired")
+        if row["device_id"] is not None:  # used twice: one of the two is a thief
+            await self._sessions.remove_devices(row["user_id"], [row["device_id"]])
+            raise _invalid("This code has been used")
+        if row["expires_ts"] < self._now_ms():
+            raise _invalid("This code is unknown or has expired")
+        if row["client_id"] != client.client_id or row["redirect_uri"] != form.get("redirect_uri"):
+            raise _invalid("This code was given to another application or address")
+        if not secrets.compare_digest(challenge_of(form.get("code_verifier", "")), row["code_challenge"]):
+            raise _invalid("The code verifier is not right")
+        return await self._sign_in(client, row)
+
+    async def _sign_in(self, client: Client, row: Row) -> dict[str, Any]:
+        scope = parse_scope(row["scope"])
+        user = await self._store.find_user(row["user_id"])
+        if user is None or user.deactivated or user.locked:
+            raise _invalid("This account cannot be used")
+        tokens = await self._sessions.sign_in(UserId(row["user_id"]), scope.device_id, client.name, True)
+        await self._database.execute(
+            """INSERT INTO oauth_sessions VALUES ($1, $2, $3, $4, $5, $6)
+               ON CONFLICT (user_id, device_id) DO UPDATE SET client_id = excluded.client_id, scope = excluded.scope,
+               browser = excluded.browser""",
+            row["user_id"], scope.device_id, client.client_id, scope.text, self._now_ms(), row["browser"],
+        )  # fmt: skip
+        return _answer(tokens, scope.text)
+
+    # ------------------------------------------------------------------------------------------------------ refresh
+
+    async def _by_refresh(self, client: Client, token: str) -> dict[str, Any]:
+        session = await self._session_of(hash_token(token))
+        if session is None or session["client_id"] != client.client_id:
+            raise _invalid("This refresh token is unknown or has been replaced")
+        try:
+            tokens = await self._sessions.refresh(token)
+        except MatrixError:
+            raise _invalid("This refresh token is unknown or has been replaced") from None
+        return _answer(tokens, session["scope"])
+
+    async def _session_of(self, token_hash: bytes) -> Row | None:
+        return await self._database.fetchrow(
+            """SELECT s.* FROM oauth_sessions s JOIN (
+                 SELECT user_id, device_id FROM refresh_tokens WHERE token_hash = $1
+                 UNION SELECT user_id, device_id FROM access_tokens WHERE token_hash = $1) t
+               ON t.user_id = s.user_id AND t.device_id = s.device_id""",
+            token_hash,
+        )
+
+    async def revoke(self, token: str, client_id: str | None) -> None:
+        """Ends the session of an access or refresh token (RFC 7009). Tokens that mean nothing are no error."""
+        session = await self._session_of(hash_token(token))
+        if session is not None and client_id in (None, session["client_id"]):
+            await self._sessions.remove_devices(session["user_id"], [session["device_id"]])
+
+    # --------------------------------------------------------------------------------------------- device authorisation
+
+    async def begin_device(self, form: Mapping[str, str]) -> tuple[str, str]:
+        """(device code, user code) for a device without a browser (RFC 8628)."""
+        client = await self.clients.require(form.get("client_id"))
+        if not client.may_use(DEVICE):
+            raise OAuthError("unauthorized_client", "This application did not register for this kind of grant")
+        scope = parse_scope(form.get("scope"))
+        device_code = secrets.token_urlsafe(32)
+        user_code = "".join(secrets.choice(_USER_CODE) for _ in range(8))
+        await self._database.execute(
+            "INSERT INTO device_grants (device_hash, user_code, client_id, scope, expires_ts) VALUES ($1, $2, $3, $4, $5)",
+            hash_token(device_code), user_code, client.client_id, scope.text, self._now_ms() + DEVICE_CODE_MS,
+        )  # fmt: skip
+        return device_code, f"{user_code[:4]}-{user_code[4:]}"
+
+    async def waiting_device(self, user_code: str) -> tuple[Client, Scope] | None:
+        """What waits under a code that somebody typed."""
+        row = await self._database.fetchrow(
+            "SELECT client_id, scope FROM device_grants WHERE user_code = $1 AND state = 'pending' AND expires_ts > $2",
+            plain_code(user_code), self._now_ms(),
+        )  # fmt: skip
+        client = await self.clients.find(row["client_id"]) if row is not None else None
+        return None if row is None or client is None else (client, parse_scope(row["scope"]))
+
+    async def decide_device(self, user_code: str, user_id: str, browser: bytes, agrees: bool) -> bool:
+        result = await self._database.execute(
+            """UPDATE device_grants SET state = $2, user_id = $3, browser = $4
+                WHERE user_code = $1 AND state = 'pending' AND expires_ts > $5""",
+            plain_code(user_code), "granted" if agrees else "denied", user_id, browser, self._now_ms(),
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def _by_device_code(self, client: Client, device_code: str) -> dict[str, Any]:
+        now = self._now_ms()
+        row = await self._database.fetchrow(
+            """UPDATE device_grants g SET polled_ts = $2 FROM (SELECT * FROM device_grants WHERE device_hash = $1 FOR UPDATE) o
+                WHERE g.device_hash = o.device_hash RETURNING o.*""",
+            hash_token(device_code), now,
+        )  # fmt: skip
+        if row is None or row["client_id"] != client.client_id:
+            raise _invalid("This device code is unknown")
+        if row["expires_ts"] < now:
+            raise OAuthError("expired_token", "This took too long: please start again")
+        if row["state"] == "denied":
+            raise OAuthError("access_denied", "This was refused")
+        if row["state"] == "pending":
+            if now - row["polled_ts"] < INTERVAL_S * 1000 - 500:
+                raise OAuthError("slow_down", "Please ask less often")
+            raise OAuthError("authorization_pending", "This has not been confirmed yet")
+        result = await self._database.execute(
+            "DELETE FROM device_grants WHERE device_hash = $1 AND state = 'granted'", hash_token(device_code)
+        )
+        if not result.endswith(" 1"):
+            raise _invalid("This device code has been used")
+        return await self._sign_in(client, row)
+
+    # ------------------------------------------------------------------------------------------------------ sessions
+
+    async def sessions_of_browser(self, browser: bytes) -> list[Row]:
+        return list(await self._database.fetch(
+            "SELECT user_id, device_id FROM oauth_sessions WHERE browser = $1", browser
+        ))  # fmt: skip
+
+    async def prune(self) -> None:
+        # codes are kept for a while: a second use ends the session
+        await self._database.execute("DELETE FROM oauth_codes WHERE expires_ts < $1", self._now_ms() - 3_600_000)
+        await self._database.execute("DELETE FROM device_grants WHERE expires_ts < $1", self._now_ms() - 3_600_000)
+        await self.clients.prune()
+
+
+def challenge_of(verifier: str) -> str:
+    """S256 (RFC 7636, 4.2). A verifier of the wrong length fits nothing."""
+    if not 43 <= len(verifier) <= 128:
+        return ""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def plain_code(text: str) -> str:
+    return re.sub(r"[^A-Z]", "", text.upper())
+
+
+def _invalid(message: str) -> OAuthError:
+    return OAuthError("invalid_grant", message)
+
+
+def _answer(tokens: Tokens, scope: str) -> dict[str, Any]:
+    return {
+        "access_token": tokens.access_token, "token_type": "Bearer", "expires_in": (tokens.expires_in_ms or 0) // 1000,
+        "refresh_token": tokens.refresh_token, "scope": scope,
+    }  # fmt: skip

@@ -1,0 +1,239 @@
+"""Second factors of local accounts: one-time codes (TOTP, RFC 6238), passkeys (WebAuthn), recovery codes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import webauthn
+from webauthn.helpers import structs
+from webauthn.helpers.exceptions import WebAuthnException
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+
+STEP_SECONDS, DIGITS, DRIFT = 30, 6, 1
+CODES = 10
+CHALLENGE_MS = 300_000
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def totp(secret: bytes, step: int) -> str:
+    """The code of a time step."""
+    digest = hmac.new(secret, struct.pack(">Q", step), hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return str((struct.unpack(">I", digest[at : at + 4])[0] & 0x7FFFFFFF) % 10**DIGITS).zfill(DIGITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What an account has. Recovery codes alone are no factor."""
+
+    totp: bool
+    passkeys: int
+    recovery_codes: int
+
+    @property
+    def any(self) -> bool:
+        return self.totp or self.passkeys > 0
+
+
+class SecondFactors:
+    """`required_domains`, `required_for_admins`: who must have one."""
+
+    def __init__(
+        self, database: Database, now_ms: Callable[[], int], required_domains: Sequence[str], required_for_admins: bool
+    ) -> None:
+        self._database, self._now_ms = database, now_ms
+        self._required_domains, self._required_for_admins = frozenset(required_domains), required_for_admins
+
+    async def of(self, user_id: str) -> Factors:
+        row = await self._database.fetchrow(
+            """SELECT EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = $1 AND confirmed) AS totp,
+                      (SELECT count(*) FROM passkeys WHERE user_id = $1) AS passkeys,
+                      (SELECT count(*) FROM recovery_codes WHERE user_id = $1) AS codes""",
+            user_id,
+        )
+        assert row is not None
+        return Factors(row["totp"], row["passkeys"], row["codes"])
+
+    def are_required(self, server_name: str, is_admin: bool) -> bool:
+        return server_name in self._required_domains or (is_admin and self._required_for_admins)
+
+    # ------------------------------------------------------------------------------------------------ one-time codes
+
+    async def begin_totp(self, user_id: str, issuer: str) -> tuple[str, str]:
+        """A new secret that counts once it is confirmed: (base32, otpauth:// address)."""
+        secret = secrets.token_bytes(20)
+        await self._database.execute(
+            """INSERT INTO totp_secrets (user_id, secret) VALUES ($1, $2)
+               ON CONFLICT (user_id) DO UPDATE SET secret = CASE WHEN totp_secrets.confirmed THEN totp_secrets.secret
+                                                                 ELSE excluded.secret END""",
+            user_id, secret,
+        )  # fmt: skip
+        stored = await self._database.fetchval(
+            "SELECT secret FROM totp_secrets WHERE user_id = $1 AND NOT confirmed", user_id
+        )
+        if stored is None:
+            raise BadRequest("One-time codes are set up already", "M_INVALID_PARAM")
+        text = base64.b32encode(stored).decode()
+        label = quote(f"{issuer}:{user_id}")
+        return text, f"otpauth://totp/{label}?{urlencode({'secret': text, 'issuer': issuer})}"
+
+    async def confirm_totp(self, user_id: str, code: str) -> bool:
+        return await self._use_totp(user_id, code, confirmed=False)
+
+    async def check_totp(self, user_id: str, code: str) -> bool:
+        """A code counts once."""
+        return await self._use_totp(user_id, code, confirmed=True)
+
+    async def _use_totp(self, user_id: str, code: str, confirmed: bool) -> bool:
+        row = await self._database.fetchrow(
+            "SELECT secret, last_step FROM totp_secrets WHERE user_id = $1 AND confirmed = $2", user_id, confirmed
+        )
+        code = code.replace(" ", "")
+        if row is None or len(code) != DIGITS or not code.isascii():
+            return False
+        now = self._now_ms() // 1000 // STEP_SECONDS
+        for step in range(now - DRIFT, now + DRIFT + 1):
+            if step > row["last_step"] and secrets.compare_digest(totp(row["secret"], step), code):
+                result = await self._database.execute(
+                    "UPDATE totp_secrets SET confirmed = true, last_step = $2 WHERE user_id = $1 AND last_step < $2",
+                    user_id, step,
+                )  # fmt: skip
+                return result.endswith(" 1")
+        return False
+
+    async def remove_totp(self, user_id: str) -> None:
+        await self._database.execute("DELETE FROM totp_secrets WHERE user_id = $1", user_id)
+        await self._forget_codes_without_factor(user_id)
+
+    # ----------------------------------------------------------------------------------------------- recovery codes
+
+    async def new_recovery_codes(self, user_id: str) -> list[str]:
+        """Replaces the old ones. Shown once; stored hashed."""
+        codes = ["-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(3)) for _ in range(CODES)]
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+            await connection.execute(
+                "INSERT INTO recovery_codes SELECT $1, unnest($2::bytea[])", user_id, [_code_hash(c) for c in codes]
+            )
+        return codes
+
+    async def use_recovery_code(self, user_id: str, code: str) -> bool:
+        result = await self._database.execute(
+            "DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2", user_id, _code_hash(code)
+        )
+        return result.endswith(" 1")
+
+    async def _forget_codes_without_factor(self, user_id: str) -> None:
+        if not (await self.of(user_id)).any:
+            await self._database.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+
+    # ----------------------------------------------------------------------------------------------------- passkeys
+
+    async def passkeys(self, user_id: str) -> Sequence[Row]:
+        return await self._database.fetch(
+            "SELECT credential_id, name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts",
+            user_id,
+        )
+
+    async def begin_passkey(self, browser: bytes, user_id: str, host: str, name: str) -> str:
+        """Options for `navigator.credentials.create`, as JSON."""
+        known = [structs.PublicKeyCredentialDescriptor(id=r["credential_id"]) for r in await self.passkeys(user_id)]
+        options = webauthn.generate_registration_options(
+            rp_id=host, rp_name=name, user_name=user_id, user_id=hashlib.sha256(user_id.encode()).digest(),
+            exclude_credentials=known,
+        )  # fmt: skip
+        await self._remember(browser, options.challenge, user_id)
+        return webauthn.options_to_json(options)
+
+    async def add_passkey(
+        self, browser: bytes, user_id: str, credential: str, host: str, origin: str, name: str
+    ) -> None:
+        """Raises M_FORBIDDEN for an answer that does not fit its question."""
+        challenge = await self._recall(browser, user_id)
+        try:
+            done = webauthn.verify_registration_response(
+                credential=credential, expected_challenge=challenge, expected_rp_id=host, expected_origin=origin
+            )
+        except (WebAuthnException, ValueError, KeyError, TypeError):
+            raise Forbidden("This passkey could not be added: please try again") from None
+        await self._database.execute(
+            """INSERT INTO passkeys (credential_id, user_id, public_key, sign_count, name, created_ts)
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
+            done.credential_id, user_id, done.credential_public_key, done.sign_count, name[:60] or "passkey", self._now_ms(),
+        )  # fmt: skip
+
+    async def ask_for_passkey(self, browser: bytes, user_id: str, host: str) -> str:
+        """Options for `navigator.credentials.get`, as JSON."""
+        known = [structs.PublicKeyCredentialDescriptor(id=r["credential_id"]) for r in await self.passkeys(user_id)]
+        options = webauthn.generate_authentication_options(rp_id=host, allow_credentials=known)
+        await self._remember(browser, options.challenge, user_id)
+        return webauthn.options_to_json(options)
+
+    async def check_passkey(self, browser: bytes, user_id: str, credential: str, host: str, origin: str) -> bool:
+        try:
+            challenge = await self._recall(browser, user_id)
+            raw_id = webauthn.helpers.parse_authentication_credential_json(credential).raw_id
+            row = await self._database.fetchrow(
+                "SELECT public_key, sign_count FROM passkeys WHERE credential_id = $1 AND user_id = $2", raw_id, user_id
+            )
+            if row is None:
+                return False
+            done = webauthn.verify_authentication_response(
+                credential=credential, expected_challenge=challenge, expected_rp_id=host, expected_origin=origin,
+                credential_public_key=row["public_key"], credential_current_sign_count=row["sign_count"],
+            )  # fmt: skip
+        except (WebAuthnException, ValueError, KeyError, TypeError, Forbidden):
+            return False
+        await self._database.execute(
+            "UPDATE passkeys SET sign_count = $2, last_used_ts = $3 WHERE credential_id = $1",
+            raw_id, done.new_sign_count, self._now_ms(),
+        )  # fmt: skip
+        return True
+
+    async def remove_passkey(self, user_id: str, credential_id: bytes) -> None:
+        await self._database.execute(
+            "DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2", user_id, credential_id
+        )
+        await self._forget_codes_without_factor(user_id)
+
+    async def _remember(self, browser: bytes, challenge: bytes, user_id: str) -> None:
+        await self._database.execute(
+            """INSERT INTO passkey_challenges VALUES ($1, $2, $3, $4) ON CONFLICT (id_hash) DO UPDATE SET
+               challenge = excluded.challenge, user_id = excluded.user_id, expires_ts = excluded.expires_ts""",
+            browser, challenge, user_id, self._now_ms() + CHALLENGE_MS,
+        )  # fmt: skip
+
+    async def _recall(self, browser: bytes, user_id: str) -> bytes:
+        challenge: bytes | None = await self._database.fetchval(
+            "DELETE FROM passkey_challenges WHERE id_hash = $1 AND user_id = $2 AND expires_ts > $3 RETURNING challenge",
+            browser, user_id, self._now_ms(),
+        )  # fmt: skip
+        if challenge is None:
+            raise Forbidden("This took too long: please try again")
+        return challenge
+
+    async def reset(self, user_id: str) -> None:
+        """An administrator's help for somebody who lost everything."""
+        for table in ("totp_secrets", "passkeys", "recovery_codes"):
+            await self._database.execute(f"DELETE FROM {table} WHERE user_id = $1", user_id)
+
+    async def prune(self) -> None:
+        await self._database.execute("DELETE FROM passkey_challenges WHERE expires_ts < $1", self._now_ms())
+
+
+def _code_hash(code: str) -> bytes:
+    return hashlib.sha256(code.strip().upper().replace("-", "").replace(" ", "").encode()).digest()
+
+
+def summary(factors: Factors) -> dict[str, Any]:
+    return {"totp": factors.totp, "passkeys": factors.passkeys, "recovery_codes": factors.recovery_codes}

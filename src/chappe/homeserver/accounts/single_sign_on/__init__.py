@@ -1,0 +1,1 @@
+"""Single sign-on: accounts that prove themselves at a provider (OpenID Connect) or in a directory (LDAP)."""

@@ -1,0 +1,97 @@
+"""Passwords checked by a directory (LDAP): the entry is looked up with a service account, then bound with the password."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import ldap3
+from ldap3.core.exceptions import LDAPException
+from ldap3.utils.conv import escape_filter_chars
+
+from chappe.config import Ldap
+from chappe.homeserver.accounts.single_sign_on.providers import Proven, fill, rewrite
+from chappe.homeserver.matrix.errors import MatrixError
+
+log = logging.getLogger(__name__)
+TIMEOUT = 10
+
+
+class Directories:
+    def __init__(self, settings: Sequence[Ldap]) -> None:
+        self._settings = list(settings)
+        self._slots = asyncio.Semaphore(4)
+
+    def of(self, server_name: str) -> Ldap | None:
+        return next((s for s in self._settings if not s.domains or server_name in s.domains), None)
+
+    async def check(self, server_name: str, login: str, password: str) -> Proven | None:
+        """Who it is; None for a wrong name or password. Raises M_UNKNOWN (503) where the directory does not answer."""
+        settings = self.of(server_name)
+        if settings is None or not password or not login:  # an empty password would bind as nobody, and succeed
+            return None
+        async with self._slots:
+            try:
+                return await asyncio.to_thread(_check, settings, login, password)
+            except LDAPException as error:
+                log.warning("the directory does not answer", extra={"fields": {"error": type(error).__name__}})
+                raise MatrixError(
+                    503, "M_UNKNOWN", "The directory of accounts does not answer: please try again"
+                ) from None
+
+
+def _server(settings: Ldap) -> ldap3.Server:
+    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=settings.ca_file)
+    return ldap3.Server(settings.uri, tls=tls, connect_timeout=TIMEOUT, get_info=ldap3.NONE)
+
+
+def _connect(settings: Ldap, dn: str | None, password: str | None) -> ldap3.Connection | None:
+    """A bound connection; None where name and password do not fit."""
+    connection = ldap3.Connection(_server(settings), dn, password, receive_timeout=TIMEOUT, raise_exceptions=False)
+    if settings.start_tls:
+        connection.open()
+        if not connection.start_tls():
+            raise LDAPException("no TLS")
+    if not connection.bind():
+        connection.unbind()
+        return None
+    return connection
+
+
+def _check(settings: Ldap, login: str, password: str) -> Proven | None:
+    lookup = _connect(settings, settings.bind_dn, settings.bind_password)
+    if lookup is None:
+        raise LDAPException("the service account was refused")
+    try:
+        query = settings.filter.replace("{login}", escape_filter_chars(login))
+        lookup.search(settings.base, query, attributes=["*", "+"], size_limit=2)
+        entries = [e for e in lookup.response or () if e.get("type") == "searchResEntry"]
+    finally:
+        lookup.unbind()
+    if len(entries) != 1:  # nobody, or not clear who
+        return None
+    entry = entries[0]
+    bound = _connect(settings, entry["dn"], password)
+    if bound is None:
+        return None
+    bound.unbind()
+    return _proven(settings, entry["dn"], entry["attributes"])
+
+
+def _proven(settings: Ldap, dn: str, attributes: Any) -> Proven:
+    values = {name: _first(value) for name, value in dict(attributes).items()}
+    email = values.get(settings.email_attribute)
+    localpart = values.get(settings.localpart_attribute)
+    return Proven(
+        f"ldap:{settings.id}", values.get("entryUUID") or dn, rewrite(email, settings.rewrite) if email else None,
+        fill(settings.display_name, values), localpart, None, settings.create_accounts, settings.link_by_email,
+    )  # fmt: skip
+
+
+def _first(value: Any) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return None if value is None else value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

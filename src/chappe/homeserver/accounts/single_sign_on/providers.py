@@ -1,0 +1,254 @@
+"""OpenID Connect providers (OpenID Connect Core 1.0, PKCE, Back-Channel Logout 1.0), any number per hosted domain."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from chappe.config import IdentityProvider
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.homeserver.outbound.fetcher import Fetcher
+
+LOGIN_MS = 15 * 60_000
+METADATA_SECONDS = 3600
+LEEWAY = 60
+ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "RS384", "RS512", "EdDSA"]
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a provider or a directory says of a person. `email`: only if it vouches for it; rewritten by the rules."""
+
+    provider: str
+    subject: str
+    email: str | None
+    display_name: str | None
+    localpart: str | None
+    session: str | None
+    creates: bool
+    links_by_email: bool
+
+
+@dataclass(slots=True)
+class _Known:
+    """A provider's published metadata and keys."""
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    keys: Any = None
+    until: float = 0.0
+
+
+class Providers:
+    def __init__(
+        self, database: Database, settings: Sequence[IdentityProvider], fetcher: Fetcher, now_ms: Callable[[], int]
+    ) -> None:
+        """`fetcher`: a trusted one, since operators name the addresses."""
+        self._database, self._fetcher, self._now_ms = database, fetcher, now_ms
+        self._settings = {s.id: s for s in settings}
+        self._known: dict[str, _Known] = {}
+
+    def of(self, server_name: str) -> list[IdentityProvider]:
+        """Those that a hosted domain offers."""
+        return [s for s in self._settings.values() if not s.domains or server_name in s.domains]
+
+    def require(self, provider: str, server_name: str) -> IdentityProvider:
+        """Raises M_NOT_FOUND."""
+        found = self._settings.get(provider)
+        if found is None or (found.domains and server_name not in found.domains):
+            raise NotFound("There is no such way to sign in here")
+        return found
+
+    # ------------------------------------------------------------------------------------------------- signing in
+
+    async def begin(self, provider: IdentityProvider, browser: bytes, next_path: str, callback: str) -> str:
+        """Where to send the browser. What comes back counts in this browser only, and once."""
+        metadata = (await self._load(provider)).metadata
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        await self._database.execute(
+            "INSERT INTO upstream_logins VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            _hash(state), browser, provider.id, nonce, verifier, next_path, self._now_ms() + LOGIN_MS,
+        )  # fmt: skip
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        query = {
+            "response_type": "code", "client_id": provider.client_id, "redirect_uri": callback,
+            "scope": " ".join(provider.scopes), "state": state, "nonce": nonce, "code_challenge": challenge,
+            "code_challenge_method": "S256", **provider.extra_parameters,
+        }  # fmt: skip
+        endpoint = str(metadata["authorization_endpoint"])
+        return endpoint + ("&" if "?" in endpoint else "?") + urlencode(query)
+
+    async def finish(
+        self, provider: IdentityProvider, browser: bytes, state: str, code: str, callback: str, issuer: str | None
+    ) -> tuple[Proven, str]:
+        """(who it is, where to go on). Raises M_FORBIDDEN for answers that do not fit a question of this browser."""
+        row = await self._database.fetchrow(
+            "DELETE FROM upstream_logins WHERE state_hash = $1 RETURNING *", _hash(state)
+        )
+        if (
+            row is None
+            or row["browser_hash"] != browser
+            or row["provider"] != provider.id
+            or row["expires_ts"] < self._now_ms()
+        ):
+            raise Forbidden("This sign-in has expired or was begun in another browser: please start again")
+        if issuer is not None and issuer != provider.issuer:
+            raise Forbidden("This answer comes from another provider")
+        answer = await self._exchange(provider, code, row["verifier"], callback)
+        claims = await self._claims(provider, str(answer.get("id_token", "")))
+        if claims.get("nonce") != row["nonce"]:
+            raise Forbidden("This answer belongs to another sign-in")
+        merged = {**await self._userinfo(provider, answer, claims), **claims}
+        return _proven(provider, merged), row["next"]
+
+    async def _exchange(self, provider: IdentityProvider, code: str, verifier: str, callback: str) -> dict[str, Any]:
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback, "code_verifier": verifier}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        if provider.client_secret is None:
+            form["client_id"] = provider.client_id
+        elif provider.token_auth == "client_secret_post":
+            form |= {"client_id": provider.client_id, "client_secret": provider.client_secret}
+        else:
+            pair = f"{quote(provider.client_id, safe='')}:{quote(provider.client_secret, safe='')}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        endpoint = (await self._load(provider)).metadata["token_endpoint"]
+        status, body = await self._fetcher.post(endpoint, urlencode(form).encode(), headers)
+        if status != 200:
+            raise Forbidden("The provider did not confirm this sign-in")
+        return _object(body)
+
+    async def _userinfo(
+        self, provider: IdentityProvider, answer: Mapping[str, Any], claims: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        endpoint, token = (await self._load(provider)).metadata.get("userinfo_endpoint"), answer.get("access_token")
+        if endpoint is None or type(token) is not str:
+            return {}
+        body = await self._fetcher.get_bytes(endpoint, {"Authorization": f"Bearer {token}"})
+        if body[:1] != b"{":  # ProConnect signs it
+            found = await self._verified(provider, body.decode("ascii", "replace").strip())
+        else:
+            found = _object(body)
+        if found.get("sub") != claims.get("sub"):
+            raise Forbidden("The provider's answers are about different people")
+        return found
+
+    # ------------------------------------------------------------------------------------------------------ tokens
+
+    async def _claims(self, provider: IdentityProvider, token: str) -> dict[str, Any]:
+        claims, now = await self._verified(provider, token), self._now_ms() / 1000
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        good = (
+            claims.get("iss") == provider.issuer and provider.client_id in audiences
+            and (len(audiences) == 1 or claims.get("azp") == provider.client_id)
+            and type(claims.get("sub")) is str and isinstance(claims.get("exp"), int | float)
+            and claims["exp"] > now - LEEWAY and claims.get("iat", now) < now + LEEWAY
+        )  # fmt: skip
+        if not good:
+            raise Forbidden("The provider's token is not meant for this service, or has expired")
+        return claims
+
+    async def _verified(self, provider: IdentityProvider, token: str) -> dict[str, Any]:
+        for fresh in (False, True):  # keys rotate
+            keys = (await self._load(provider, fresh)).keys
+            try:
+                return dict(jwt.decode(token, keys, algorithms=ALGORITHMS).claims)
+            except (JoseError, ValueError, KeyError):
+                continue
+        raise Forbidden("The provider's signature is not right")
+
+    async def logout_token(self, provider: IdentityProvider, token: str) -> tuple[str | None, str | None]:
+        """(subject, session) that a provider has signed out. Raises M_FORBIDDEN; a token counts once."""
+        claims = await self._claims(provider, token)
+        events = claims.get("events")
+        good = type(events) is dict and LOGOUT_EVENT in events and "nonce" not in claims
+        if not good or type(claims.get("jti")) is not str:
+            raise Forbidden("This is not a logout token")
+        result = await self._database.execute(
+            "INSERT INTO upstream_logout_tokens VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            provider.id, claims["jti"], self._now_ms() + 86_400_000,
+        )  # fmt: skip
+        if not result.endswith(" 1"):
+            raise Forbidden("This logout token has been used")
+        sid = claims.get("sid")
+        return claims["sub"], sid if type(sid) is str else None
+
+    # ---------------------------------------------------------------------------------------------------- discovery
+
+    async def _load(self, provider: IdentityProvider, fresh: bool = False) -> _Known:
+        known = self._known.get(provider.id)
+        if known is not None and known.until > time.monotonic() and not fresh:
+            return known
+        url = provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        metadata = _object(await self._fetcher.get_bytes(url))
+        if metadata.get("issuer") != provider.issuer:
+            raise MatrixError(502, "M_UNKNOWN", "The provider's metadata names another issuer")
+        keys = KeySet.import_key_set(_object(await self._fetcher.get_bytes(str(metadata["jwks_uri"]))))  # type: ignore[arg-type]
+        self._known[provider.id] = _Known(metadata, keys, time.monotonic() + METADATA_SECONDS)
+        return self._known[provider.id]
+
+    async def prune(self) -> None:
+        for table in ("upstream_logins", "upstream_logout_tokens"):
+            await self._database.execute(f"DELETE FROM {table} WHERE expires_ts < $1", self._now_ms())
+
+
+def _proven(provider: IdentityProvider, claims: Mapping[str, Any]) -> Proven:
+    raw = claims.get(provider.email_claim)
+    email = None
+    if type(raw) is str and (claims.get("email_verified") is True or not provider.require_verified_email):
+        email = rewrite(raw, provider.rewrite)
+    localpart = claims.get(provider.localpart_claim) if provider.localpart_claim else None
+    if localpart is None and email is not None:
+        localpart = email.partition("@")[0]
+    session = claims.get("sid")
+    return Proven(
+        provider.id, str(claims["sub"]), email, fill(provider.display_name, claims),
+        str(localpart) if localpart is not None else None, session if type(session) is str else None,
+        provider.create_accounts, provider.link_by_email,
+    )  # fmt: skip
+
+
+def rewrite(address: str, rules: Sequence[tuple[str, str]]) -> str | None:
+    """An address after the first rule that fits. None for what is no address."""
+    for pattern, replacement in rules:
+        if re.fullmatch(pattern, address, re.IGNORECASE):
+            address = re.sub(pattern, replacement, address, flags=re.IGNORECASE)
+            break
+    try:
+        return parse_email(address)
+    except MatrixError:
+        return None
+
+
+def fill(template: str, claims: Mapping[str, Any]) -> str | None:
+    """`{given_name} {usual_name}` with the claims; None where nothing is left."""
+    text = re.sub(r"\{(\w+)\}", lambda m: str(claims.get(m[1]) or ""), template)
+    return " ".join(text.split())[:256] or None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = None
+    if type(value) is not dict:
+        raise MatrixError(502, "M_UNKNOWN", "The provider's answer could not be understood")
+    return value
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,135 @@
+"""Proving that an e-mail address is one's own (client-server API, "Adding Account Administrative Contact Information").
+
+Two phases: a mail brings a link, whose page confirms. What is answered, and how long that takes, is the same whether an
+address belongs to an account or not: only its holder's mailbox learns more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.outbound.mail.queue import MailQueue
+
+REGISTER, ADD, RESET, IDENTITY = "register", "add", "reset", "identity"
+MAX_TRIES = 10
+VALID_FOR_MS = 86_400_000  # after validation
+_SECRET = re.compile(r"[0-9a-zA-Z.=_-]{1,255}")
+PATH = "/verify-email"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    address: str
+    client_secret: str
+    send_attempt: int
+    next_link: str | None
+    server_name: str
+    base_url: str
+    language: str | None
+
+
+class Threepids:
+    def __init__(self, database: Database, store: AccountStore, mail: MailQueue, now_ms: Callable[[], int]) -> None:
+        self._database, self.store, self.mail, self._now_ms = database, store, mail, now_ms
+
+    async def request_token(self, purpose: str, wanted: TokenRequest) -> str:
+        """Sends a mail unless this attempt was made before. Returns the session's id (`sid`)."""
+        self.mail.require_on()
+        address = parse_email(wanted.address)
+        if not _SECRET.fullmatch(wanted.client_secret):
+            raise BadRequest("`client_secret` must have 1 to 255 of 0-9 a-z A-Z . = _ -", "M_INVALID_PARAM")
+        self._check_link(wanted)
+        owner = await self.store.user_by_threepid("email", address)
+        sid, token, now = secrets.token_urlsafe(16), secrets.token_urlsafe(24), self._now_ms()
+        kind = {RESET: "reset" if owner else "no_account", IDENTITY: "verify"}.get(
+            purpose, "in_use" if owner else "verify"
+        )
+        if kind in ("no_account", "in_use"):
+            stored = secrets.token_bytes(32)  # nobody knows what hashes to it
+        else:
+            stored = _hash(token)
+        row = await self._database.fetchrow(
+            """INSERT INTO validation_sessions AS v
+               (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt, next_link, expires_ts)
+               VALUES ($1, $2, 'email', $3, $4, $5, $6, $7, $8, $9)
+               ON CONFLICT (client_secret, medium, address, purpose) DO UPDATE SET
+               token_hash = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.token_hash ELSE v.token_hash END,
+               expires_ts = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.expires_ts ELSE v.expires_ts END,
+               tries = 0, send_attempt = greatest(v.send_attempt, excluded.send_attempt)
+               RETURNING v.sid, v.token_hash = $6 AS is_new""",
+            sid, wanted.client_secret, address, purpose, wanted.server_name, stored, wanted.send_attempt, wanted.next_link,
+            now + self.mail.link_minutes * 60_000,
+        )  # fmt: skip
+        assert row is not None
+        if row["is_new"]:
+            query = urlencode({"sid": row["sid"], "client_secret": wanted.client_secret, "token": token})
+            link = None if kind in ("no_account", "in_use") else f"{wanted.base_url}{PATH}?{query}"
+            await self.mail.write(kind, address, wanted.server_name, wanted.language, link)
+        return str(row["sid"])
+
+    @staticmethod
+    def _check_link(wanted: TokenRequest) -> None:
+        """People are sent on to where they came from only, not to any address that somebody put in a request."""
+        if wanted.next_link is None:
+            return
+        link = urlsplit(wanted.next_link)
+        if (link.scheme, link.netloc) != urlsplit(wanted.base_url)[:2]:
+            raise BadRequest("`next_link` must point to this server", "M_INVALID_PARAM")
+
+    async def submit(self, sid: str, client_secret: str, token: str) -> str | None:
+        """Confirms. Returns the link to go on with. Raises M_NO_VALID_SESSION, M_SESSION_EXPIRED."""
+        row = await self._database.fetchrow(
+            """UPDATE validation_sessions SET tries = tries + 1 WHERE sid = $1 AND client_secret = $2
+               RETURNING token_hash, expires_ts, validated_ts, tries, next_link""",
+            sid, client_secret,
+        )  # fmt: skip
+        if row is None or row["tries"] > MAX_TRIES:
+            raise BadRequest("This link is no longer valid: please ask for a new one", "M_NO_VALID_SESSION")
+        if not secrets.compare_digest(row["token_hash"], _hash(token)):
+            raise BadRequest("This link is not right: please ask for a new one", "M_NO_VALID_SESSION")
+        if row["validated_ts"] is None:
+            if row["expires_ts"] < self._now_ms():
+                raise BadRequest("This link has expired: please ask for a new one", "M_SESSION_EXPIRED")
+            await self._database.execute(
+                "UPDATE validation_sessions SET validated_ts = $2, expires_ts = $3 WHERE sid = $1 AND validated_ts IS NULL",
+                sid, self._now_ms(), self._now_ms() + VALID_FOR_MS,
+            )  # fmt: skip
+        next_link: str | None = row["next_link"]
+        return next_link
+
+    async def proven(self, sid: Any, client_secret: Any, purposes: tuple[str, ...]) -> str:
+        """The address that a session proved, for one of some purposes. Raises M_SESSION_NOT_VALIDATED, M_NO_VALID_SESSION."""
+        row = None
+        if type(sid) is str and type(client_secret) is str:
+            row = await self._database.fetchrow(
+                """SELECT address, purpose, validated_ts, expires_ts FROM validation_sessions
+                    WHERE sid = $1 AND client_secret = $2""",
+                sid.replace("\0", ""), client_secret.replace("\0", ""),
+            )  # fmt: skip
+        if row is None or row["purpose"] not in purposes or row["expires_ts"] < self._now_ms():
+            raise MatrixError(400, "M_NO_VALID_SESSION", "This proof of an address is unknown or has expired")
+        if row["validated_ts"] is None:
+            raise MatrixError(400, "M_SESSION_NOT_VALIDATED", "Please open the link in the mail first")
+        return str(row["address"])
+
+    async def use(self, sid: str) -> bool:
+        """A proof serves once. False where another request has used it."""
+        result = await self._database.execute("DELETE FROM validation_sessions WHERE sid = $1", sid)
+        return result.endswith(" 1")
+
+    async def prune(self) -> None:
+        await self._database.execute("DELETE FROM validation_sessions WHERE expires_ts < $1", self._now_ms() - 60_000)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

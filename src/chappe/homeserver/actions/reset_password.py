@@ -1,0 +1,39 @@
+"""A new password: sessions end, and the mailbox of the account is told."""
+
+from __future__ import annotations
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.browser_sessions import BrowserSessions
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.threepids import Threepids
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import domain_of
+
+
+class ResetPassword:
+    def __init__(self, accounts: Accounts, sessions: Sessions, browsers: BrowserSessions, threepids: Threepids) -> None:
+        self._accounts, self._sessions, self._browsers, self._threepids = accounts, sessions, browsers, threepids
+
+    async def __call__(
+        self, user_id: str, password: str, keep_device: str | None, logout: bool, keep_browser: bytes | None = None
+    ) -> None:
+        """`logout`: also ends every session but the ones to keep. Raises M_WEAK_PASSWORD."""
+        await self._accounts.change(user_id, password=password)
+        if logout:
+            await self._sessions.remove_all_devices(user_id, but=keep_device)
+            await self._browsers.end_all(user_id, but=keep_browser)
+        if self._threepids.mail.is_on:
+            for row in await self._accounts.store.threepids(user_id):
+                if row["medium"] == "email":
+                    await self._threepids.mail.write("password_changed", row["address"], domain_of(user_id), None)
+
+    async def by_address(self, address: str, sid: str, password: str, logout: bool) -> None:
+        """For somebody who has proven the address of an account. Raises M_THREEPID_NOT_FOUND."""
+        self._accounts.passwords.check_strength(password)
+        user_id = await self._accounts.store.user_by_threepid("email", address)
+        user = await self._accounts.store.find_user(user_id) if user_id else None
+        if user is None or user.deactivated:
+            raise BadRequest("No account has this address", "M_THREEPID_NOT_FOUND")
+        if not await self._threepids.use(sid):
+            raise BadRequest("This proof of an address has been used", "M_NO_VALID_SESSION")
+        await self(user.user_id, password, None, logout)

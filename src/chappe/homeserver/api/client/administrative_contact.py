@@ -1,0 +1,137 @@
+"""E-mail addresses of an account (administrative_contact.yaml), and the mails that prove them (…/requestToken)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.threepids import ADD, REGISTER, RESET, Threepids, TokenRequest
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.http.public_url import PublicUrl
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.outbound.domains import Domains
+
+_V3 = "/_matrix/client/v3"
+
+
+class EmailToken(msgspec.Struct):
+    client_secret: str
+    email: str
+    send_attempt: int
+    next_link: str | None = None
+
+
+class Proof(msgspec.Struct):
+    sid: str
+    client_secret: str
+
+
+class OldProof(msgspec.Struct):
+    three_pid_creds: Proof
+
+
+class Removal(msgspec.Struct):
+    medium: str
+    address: str
+    id_server: str | None = None
+
+
+class AdministrativeContact:
+    def __init__(
+        self, store: AccountStore, threepids: Threepids, uia: UserInteractiveAuth, bind_threepid: BindThreepid,
+        domains: Domains, public_url: PublicUrl, limits: RateLimits, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._store, self._threepids, self._uia, self._bind_threepid = store, threepids, uia, bind_threepid
+        self._domains, self._public_url, self._limits, self._now_ms = domains, public_url, limits, now_ms
+
+    # ------------------------------------------------------------------------------------------------------- mails
+
+    @endpoint("POST", _V3 + "/register/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def for_registration(self, request: Request) -> Answer:
+        return await self._request_token(request, REGISTER)
+
+    @endpoint(
+        "POST", _V3 + "/account/password/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT
+    )
+    async def for_password(self, request: Request) -> Answer:
+        return await self._request_token(request, RESET)
+
+    @endpoint("POST", _V3 + "/account/3pid/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def for_account(self, request: Request) -> Answer:
+        return await self._request_token(request, ADD)
+
+    async def _request_token(self, request: Request, purpose: str) -> Answer:
+        body = await request.body_as(EmailToken)
+        self._limits.check("email", parse_email(body.email))
+        wanted = TokenRequest(
+            body.email, body.client_secret, body.send_attempt, body.next_link, self._domains.of_host(request.host),
+            self._public_url.of(request), request.header(b"accept-language"),
+        )  # fmt: skip
+        return {"sid": await self._threepids.request_token(purpose, wanted)}
+
+    @endpoint(
+        "POST", _V3 + "/register/msisdn/requestToken", _V3 + "/account/password/msisdn/requestToken",
+        _V3 + "/account/3pid/msisdn/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT,
+    )  # fmt: skip
+    async def by_telephone(self, request: Request) -> Answer:
+        await request.json_object()
+        raise BadRequest("This server does not use telephone numbers", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
+
+    # --------------------------------------------------------------------------------------------------- addresses
+
+    @endpoint("GET", _V3 + "/account/3pid")
+    async def list(self, request: Request) -> Answer:
+        return {"threepids": [dict(row) for row in await self._store.threepids(request.user_id)]}
+
+    @endpoint("POST", _V3 + "/account/3pid/add", limit="account", body_limit=SMALL_LIMIT)
+    async def add(self, request: Request) -> Answer:
+        body = await request.json_object()
+        await self._add(request, body, convert(body, Proof))
+        return {}
+
+    @endpoint("POST", _V3 + "/account/3pid", limit="account", body_limit=SMALL_LIMIT)
+    async def add_old(self, request: Request) -> Answer:
+        body = await request.json_object()
+        await self._add(request, body, convert(body, OldProof).three_pid_creds)
+        return {}
+
+    async def _add(self, request: Request, body: dict[str, Any], proof: Proof) -> None:
+        await self._uia.require_owner(request, "add_3pid", body)
+        address = await self._threepids.proven(proof.sid, proof.client_secret, (ADD,))
+        owner = await self._store.user_by_threepid("email", address)
+        if owner is not None and owner != request.user_id:
+            raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+        if await self._threepids.use(proof.sid):
+            await self._bind_threepid(request.user_id, "email", address, self._now_ms())
+
+    @endpoint("POST", _V3 + "/account/3pid/bind", limit="account", body_limit=SMALL_LIMIT)
+    async def bind(self, request: Request) -> Answer:
+        """Makes an address findable: here it becomes one of the account's."""
+        body = await request.json_object()
+        proof = convert(body, Proof)
+        address = await self._threepids.proven(proof.sid, proof.client_secret, (ADD, "identity"))
+        owner = await self._store.user_by_threepid("email", address)
+        if owner is not None and owner != request.user_id:
+            raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+        await self._threepids.use(proof.sid)
+        await self._bind_threepid(request.user_id, "email", address, self._now_ms())
+        return {}
+
+    @endpoint(
+        "POST", _V3 + "/account/3pid/delete", _V3 + "/account/3pid/unbind", limit="account", body_limit=SMALL_LIMIT
+    )
+    async def remove(self, request: Request) -> Answer:
+        body = await request.body_as(Removal)
+        request.require_active()
+        address = parse_email(body.address) if body.medium == "email" else body.address
+        if request.raw_path.endswith(b"/delete"):
+            await self._store.remove_threepid(request.user_id, body.medium, address)
+        return {"id_server_unbind_result": "success"}

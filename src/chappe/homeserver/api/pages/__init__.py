@@ -1,0 +1,1 @@
+"""The pages that people see before they have a client: signing in, consent, their account. They work without JavaScript."""

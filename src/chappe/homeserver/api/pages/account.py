@@ -1,0 +1,346 @@
+"""The account page (client-server API, "Account management"): profile, addresses, devices, second factors, the end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.browser_sessions import BrowserSession
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.threepids import ADD, Threepids, TokenRequest
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
+from chappe.homeserver.api.pages.register import _field
+from chappe.homeserver.api.pages.sign_in import script_json
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Request, Response
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import UserId
+
+
+class AccountPages:
+    def __init__(
+        self, pages: Pages, accounts: Accounts, sessions: Sessions, set_profile_field: SetProfileField,
+        deactivate: DeactivateAccount, reset_password: ResetPassword, uia: UserInteractiveAuth,
+    ) -> None:  # fmt: skip
+        self._pages, self._accounts, self._sessions = pages, accounts, sessions
+        self._set_profile_field, self._deactivate = set_profile_field, deactivate
+        self._reset_password, self._uia = reset_password, uia
+
+    @endpoint("GET", "/account", auth=NO_AUTH)
+    async def account(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._account)
+
+    async def _account(self, visit: Visit) -> Response:
+        action, device = visit.request.query("action"), visit.request.query("device_id")
+        if action in ("org.matrix.device_delete", "org.matrix.session_end") and device:
+            return await self._ask_about_device(visit, device)
+        if action == "org.matrix.cross_signing_reset":
+            return await self._ask_about_keys(visit)
+        if action == "org.matrix.account_deactivate":
+            return await self._ask_about_end(visit)
+        return await self._show(visit, visit.text("saved") if visit.request.query("saved") else None)
+
+    async def _show(self, visit: Visit, notice: str | None = None) -> Response:
+        session = await self._pages.require(visit)
+        user_id = session.user_id
+        passkeys = [
+            {"id": r["credential_id"].hex(), "name": r["name"]} for r in await self._pages.factors.passkeys(user_id)
+        ]
+        return self._pages.render(
+            visit, "account.html", user=session.user, notice=notice, has_mail=self._pages.has_mail, passkeys=passkeys,
+            devices=[_device(row) for row in await self._accounts.store.devices(user_id)],
+            addresses=[r["address"] for r in await self._accounts.store.threepids(user_id)],
+            factors=await self._pages.factors.of(user_id), is_local=session.method == "password",
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------------ profile
+
+    @endpoint("POST", "/account/profile", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def profile(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._profile)
+
+    async def _profile(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._pages.require(visit)
+        if session.user.suspended:
+            raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")
+        await self._set_profile_field(
+            UserId(session.user_id), "displayname", form.get("display_name", "").strip() or None
+        )
+        return self._pages.redirect(visit, "/account?saved=1")
+
+    # ------------------------------------------------------------------------------------------------------ devices
+
+    async def _ask_about_device(self, visit: Visit, device_id: str) -> Response:
+        session = await self._pages.require(visit)
+        if await self._accounts.store.device(session.user_id, device_id) is None:
+            return await self._show(visit, visit.text("no_device"))
+        return self._pages.render(
+            visit, "field.html", title=visit.text("end_session_title"), text=visit.text("end_session_text"), items=[device_id],
+            fields=[], action=f"/account/devices/end?{urlencode({'device_id': device_id})}", button=visit.text("end_session"),
+            links=[("/account", visit.text("back"))],
+        )  # fmt: skip
+
+    @endpoint("POST", "/account/devices/end", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def end_device(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._end_device)
+
+    async def _end_device(self, visit: Visit) -> Response:
+        await self._pages.form(visit)
+        session = await self._pages.require(visit)
+        device = visit.request.query("device_id") or ""
+        await self._sessions.remove_devices(session.user_id, [device])
+        text = visit.text("session_ended", device=device)
+        return self._pages.message(visit, visit.text("devices"), text, "/account", visit.text("back"))
+
+    # ----------------------------------------------------------------------------------------------------- password
+
+    @endpoint("GET", "/account/password", auth=NO_AUTH)
+    async def password(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._password)
+
+    async def _password(self, visit: Visit, error: str | None = None) -> Response:
+        await self._pages.require(visit)
+        fields = [
+            _field("current", visit.text("current_password"), "password", "current-password"),
+            _field("password", visit.text("new_password"), "password", "new-password"),
+        ]
+        return self._pages.render(
+            visit, "field.html", 400 if error else 200, title=visit.text("change_password"), error=error, fields=fields,
+            text=visit.text("password_hint", count=self._accounts.passwords.minimum), action="/account/password",
+            button=visit.text("change_password"), links=[("/account", visit.text("back"))],
+        )  # fmt: skip
+
+    @endpoint("POST", "/account/password", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
+    async def change_password(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._change_password)
+
+    async def _change_password(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._pages.require(visit)
+        try:
+            await self._accounts.check_password(session.user_id, form.get("current", ""))
+            await self._reset_password(session.user_id, form.get("password", ""), None, True, session.id_hash)
+        except MatrixError as error:
+            wrong = error.errcode == "M_FORBIDDEN"
+            return await self._password(visit, visit.text("wrong_password") if wrong else error.message)
+        text = visit.text("password_changed")
+        return self._pages.message(visit, visit.text("change_password"), text, "/account", visit.text("back"))
+
+    # ---------------------------------------------------------------------------------------- encryption, the end
+
+    async def _ask_about_keys(self, visit: Visit) -> Response:
+        await self._pages.require(visit, fresh=True)
+        return self._pages.render(
+            visit, "field.html", title=visit.text("reset_keys"), warning=visit.text("reset_keys_text"), text="", fields=[],
+            action="/account/reset-keys", button=visit.text("allow"), links=[("/account", visit.text("back"))],
+        )  # fmt: skip
+
+    @endpoint("POST", "/account/reset-keys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def reset_keys(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._reset_keys)
+
+    async def _reset_keys(self, visit: Visit) -> Response:
+        await self._pages.form(visit)
+        session = await self._fresh(visit, "/account?action=org.matrix.cross_signing_reset")
+        await self._uia.approve_key_reset(session.user_id)
+        return self._pages.message(visit, visit.text("reset_keys"), visit.text("reset_keys_done"))
+
+    async def _fresh(self, visit: Visit, page: str) -> BrowserSession:
+        session = await self._pages.require(visit)
+        if not self._pages.browsers.is_fresh(session):
+            raise Forbidden(visit.text("stale_form"))
+        return session
+
+    async def _ask_about_end(self, visit: Visit, error: str | None = None) -> Response:
+        session = await self._pages.require(visit, fresh=True)
+        text = visit.text("deactivate_text", user=session.user_id)
+        return self._pages.render(
+            visit, "field.html", 400 if error else 200, title=visit.text("deactivate"), text="", warning=text, error=error,
+            action="/account/deactivate", button=visit.text("deactivate"), erase=visit.text("erase"),
+            fields=[_field("confirm", visit.text("username"), "text", "off")], links=[("/account", visit.text("back"))],
+        )  # fmt: skip
+
+    @endpoint("POST", "/account/deactivate", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def deactivate(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._end_account)
+
+    async def _end_account(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._fresh(visit, "/account?action=org.matrix.account_deactivate")
+        if form.get("confirm", "").strip() != session.user_id:
+            return await self._ask_about_end(visit, visit.text("deactivate_text", user=session.user_id))
+        await self._deactivate(UserId(session.user_id), form.get("erase") == "1")
+        self._pages.signed_out(visit)
+        return self._pages.message(visit, visit.text("deactivate"), visit.text("deactivated"))
+
+
+class AddressPages:
+    def __init__(
+        self, pages: Pages, accounts: Accounts, threepids: Threepids, bind_threepid: BindThreepid, limits: RateLimits
+    ) -> None:
+        self._pages, self._accounts, self._threepids = pages, accounts, threepids
+        self._bind_threepid, self._limits = bind_threepid, limits
+
+    @endpoint("POST", "/account/addresses", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def add(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._add)
+
+    async def _add(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._pages.require(visit)
+        address = parse_email(form.get("email", "").strip())
+        self._limits.check("email", address)
+        secret = session.id_hash.hex()  # so that only this session can finish it
+        link = f"{visit.base_url}/account/addresses/added"
+        wanted = TokenRequest(
+            address, secret, self._pages.now_ms(), link, visit.server_name, visit.base_url, visit.language
+        )
+        await self._threepids.request_token(ADD, wanted)
+        return self._pages.message(
+            visit, visit.text("check_mail"), visit.text("check_mail_text"), "/account", visit.text("back")
+        )
+
+    @endpoint("GET", "/account/addresses/added", auth=NO_AUTH)
+    async def added(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._added)
+
+    async def _added(self, visit: Visit) -> Response:
+        session = await self._pages.require(visit)
+        sid = visit.request.query("sid") or ""
+        address = await self._threepids.proven(sid, session.id_hash.hex(), (ADD,))
+        if await self._accounts.store.user_by_threepid("email", address) not in (None, session.user_id):
+            raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+        if await self._threepids.use(sid):
+            await self._bind_threepid(UserId(session.user_id), "email", address, self._pages.now_ms())
+        return self._pages.redirect(visit, "/account?saved=1")
+
+    @endpoint("POST", "/account/addresses/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def remove(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._remove)
+
+    async def _remove(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._pages.require(visit)
+        await self._accounts.store.remove_threepid(session.user_id, "email", form.get("address", ""))
+        return self._pages.redirect(visit, "/account?saved=1")
+
+
+class SecondFactorPages:
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._factors = pages, pages.factors
+
+    @endpoint("GET", "/account/second-factor", auth=NO_AUTH)
+    async def enrol(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._enrol)
+
+    async def _enrol(self, visit: Visit, error: str | None = None) -> Response:
+        session = await self._pages.require(visit, enrolling=True, fresh=True)
+        secret, address = await self._factors.begin_totp(session.user_id, visit.brand.name)
+        required = self._factors.are_required(session.user.server_name, session.user.is_admin)
+        return self._pages.render(
+            visit, "enrol.html", 403 if error else 200, error=error, secret=secret, address=address, required=required,
+            query=urlencode({"next": safe_next(visit.request.query("next"))}),
+        )  # fmt: skip
+
+    @endpoint("POST", "/account/second-factor", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
+    async def confirm(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._confirm)
+
+    async def _confirm(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._pages.require(visit, enrolling=True)
+        if not await self._factors.confirm_totp(session.user_id, form.get("code", "")):
+            return await self._enrol(visit, visit.text("wrong_code"))
+        await self._pages.browsers.passed_second_factor(session)
+        return await self._codes(visit, session.user_id)
+
+    async def _codes(self, visit: Visit, user_id: str) -> Response:
+        codes = await self._factors.new_recovery_codes(user_id)
+        link = safe_next(visit.request.query("next"))
+        return self._pages.message(
+            visit, visit.text("codes_title"), visit.text("codes_text"), link, visit.text("codes_kept"), codes=codes
+        )
+
+    @endpoint("POST", "/account/second-factor/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def remove(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._remove)
+
+    async def _remove(self, visit: Visit) -> Response:
+        await self._pages.form(visit)
+        session = await self._sure(visit)
+        await self._factors.remove_totp(session.user_id)
+        return self._pages.redirect(visit, "/account?saved=1")
+
+    async def _sure(self, visit: Visit) -> BrowserSession:
+        session = await self._pages.require(visit)
+        if not self._pages.browsers.is_fresh(session):
+            raise Forbidden(visit.text("again_text"))
+        return session
+
+    @endpoint("POST", "/account/recovery-codes", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def new_codes(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._new_codes)
+
+    async def _new_codes(self, visit: Visit) -> Response:
+        await self._pages.form(visit)
+        return await self._codes(visit, (await self._sure(visit)).user_id)
+
+    @endpoint("GET", "/account/passkeys", auth=NO_AUTH)
+    async def passkey(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._passkey)
+
+    async def _passkey(self, visit: Visit) -> Response:
+        session = await self._pages.require(visit, enrolling=True, fresh=True)
+        options = await self._factors.begin_passkey(visit.browser_hash, session.user_id, visit.host, visit.brand.name)
+        return self._pages.render(visit, "passkey.html", passkey_options=script_json(options))
+
+    @endpoint("POST", "/account/passkeys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def add_passkey(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._add_passkey)
+
+    async def _add_passkey(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._pages.require(visit, enrolling=True)
+        had = await self._factors.of(session.user_id)
+        await self._factors.add_passkey(
+            visit.browser_hash,
+            session.user_id,
+            form.get("credential", ""),
+            visit.host,
+            visit.base_url,
+            form.get("name", ""),
+        )
+        await self._pages.browsers.passed_second_factor(session)
+        if had.any:
+            return self._pages.redirect(visit, "/account?saved=1")
+        return await self._codes(visit, session.user_id)
+
+    @endpoint("POST", "/account/passkeys/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def remove_passkey(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._remove_passkey)
+
+    async def _remove_passkey(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        session = await self._sure(visit)
+        try:
+            credential = bytes.fromhex(form.get("id", ""))
+        except ValueError:
+            raise BadRequest("There is no such passkey", "M_INVALID_PARAM") from None
+        await self._factors.remove_passkey(session.user_id, credential)
+        return self._pages.redirect(visit, "/account?saved=1")
+
+
+def _device(row: Any) -> dict[str, Any]:
+    seen = row["last_seen_ts"]
+    day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(seen / 1000)) if seen else None
+    return {"device_id": row["device_id"], "display_name": row["display_name"], "seen": day}

@@ -1,0 +1,242 @@
+"""What every page needs: the visitor's language, brand and session; forms that only our own pages can send."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from chappe.config import Brand
+from chappe.homeserver.accounts.browser_sessions import BrowserSession, BrowserSessions, hash_cookie
+from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.api.pages.texts import TEXTS
+from chappe.homeserver.http.public_url import PublicUrl
+from chappe.homeserver.http.request import Request, Response
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.mail.queue import MailQueue
+
+BROWSER, SESSION, LANGUAGE = "chappe_browser", "chappe_session", "chappe_language"
+YEAR = 31_536_000
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request to a page. `browser`: a random name of this browser; `cookies`: what the answer sets."""
+
+    request: Request
+    server_name: str
+    brand: Brand
+    language: str
+    base_url: str
+    browser: str
+    session_cookie: str
+    session: BrowserSession | None
+    cookies: list[tuple[str, str, int]] = field(default_factory=list)
+    next_path: str | None = None  # where to go on, if the query does not say it
+
+    @property
+    def browser_hash(self) -> bytes:
+        return hash_cookie(self.browser)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or "localhost"
+
+    def text(self, key: str, **values: object) -> str:
+        french, english = TEXTS[key]
+        return (french if self.language == "fr" else english).format(**values)
+
+
+class Pages:
+    def __init__(
+        self, browsers: BrowserSessions, factors: SecondFactors, domains: Domains, mail: MailQueue, public_url: PublicUrl,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self.browsers, self.factors, self.now_ms = browsers, factors, now_ms
+        self._domains, self._mail, self._public_url = domains, mail, public_url
+        self._templates = Environment(
+            loader=PackageLoader("chappe.homeserver.api.pages"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+
+    async def answer(self, request: Request, page: Callable[[Visit], Awaitable[Response]]) -> Response:
+        """Runs a page; what goes wrong becomes a page as well."""
+        visit = await self.visit(request)
+        try:
+            return await page(visit)
+        except SignInFirst as first:
+            return self.redirect(visit, first.location)
+        except LimitExceeded as error:
+            text = visit.text("too_often", seconds=error.headers["Retry-After"])
+            return self.message(visit, visit.text("something_wrong"), text, status=429)
+        except MatrixError as error:
+            return self.message(visit, visit.text("something_wrong"), error.message, status=error.status)
+
+    def message(
+        self, visit: Visit, title: str, text: str = "", link: str | None = None, label: str | None = None, status: int = 200,
+        **values: Any,
+    ) -> Response:  # fmt: skip
+        return self.render(visit, "message.html", status, title=title, text=text, link=link, label=label, **values)
+
+    @property
+    def has_mail(self) -> bool:
+        return self._mail.is_on
+
+    async def visit(self, request: Request) -> Visit:
+        cookies = _cookies(request)
+        domain = self._domains.of_host(request.host)
+        brand = self._mail.brand(domain)
+        base = self._public_url.of(request)
+        value = cookies.get(SESSION, "")
+        session = await self.browsers.find(value) if value else None
+        visit = Visit(
+            request, domain, brand, _language(request, cookies, brand), base, cookies.get(BROWSER, ""), value if session else "",
+            session,
+        )  # fmt: skip
+        if len(visit.browser) < 20:
+            visit.browser = secrets.token_urlsafe(24)
+            visit.cookies.append((BROWSER, visit.browser, YEAR))
+        if request.query("lang") in ("fr", "en"):
+            visit.cookies.append((LANGUAGE, visit.language, YEAR))
+        return visit
+
+    # ------------------------------------------------------------------------------------------------------- forms
+
+    async def form(self, visit: Visit) -> dict[str, str]:
+        """What a form of ours sent. Raises M_FORBIDDEN for one that another site sent."""
+        request = visit.request
+        origin = request.header(b"origin")
+        if origin is not None and origin != "null" and origin != _origin(visit.base_url):
+            raise Forbidden("This form was sent by another site")
+        if request.header(b"sec-fetch-site") in ("cross-site", "same-site"):
+            raise Forbidden("This form was sent by another site")
+        try:
+            pairs = parse_qsl(
+                (await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=100
+            )
+        except ValueError:
+            raise BadRequest("The form could not be read", "M_INVALID_PARAM") from None
+        form = {name: value.replace("\0", "") for name, value in pairs}
+        expected = self.browsers.form_token(visit.browser, visit.session_cookie)
+        if not secrets.compare_digest(form.get("form_token", ""), expected):
+            raise Forbidden(visit.text("stale_form"))
+        return form
+
+    # ----------------------------------------------------------------------------------------------------- sessions
+
+    async def needs(self, visit: Visit) -> str | None:
+        """Where somebody must go before they count as signed in; None where nothing is left to do."""
+        session = visit.session
+        if session is None:
+            return "/login"
+        if session.method != "password":
+            return None  # the provider, or the directory's rules, see to it
+        factors = await self.factors.of(session.user_id)
+        if factors.any:
+            return None if session.second_factor_ts is not None else "/login/second-factor"
+        if self.factors.are_required(session.user.server_name, session.user.is_admin):
+            return "/account/second-factor"
+        return None
+
+    async def require(self, visit: Visit, fresh: bool = False, enrolling: bool = False) -> BrowserSession:
+        """Who is signed in, completely. Raises SignInFirst. `fresh`: within the last minutes."""
+        where = await self.needs(visit)
+        if where is not None and not (enrolling and where == "/account/second-factor"):
+            raise SignInFirst(where, here(visit.request))
+        assert visit.session is not None
+        if fresh and not self.browsers.is_fresh(visit.session):
+            raise SignInFirst("/login", here(visit.request), again=True)
+        return visit.session
+
+    def signed_in(self, visit: Visit, cookie: str) -> None:
+        visit.session_cookie = cookie
+        visit.cookies.append((SESSION, cookie, 0))
+
+    def signed_out(self, visit: Visit) -> None:
+        visit.session_cookie, visit.session = "", None
+        visit.cookies.append((SESSION, "", -1))
+
+    # ------------------------------------------------------------------------------------------------------ answers
+
+    def render(self, visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
+        nonce = secrets.token_urlsafe(12)
+        body = self._templates.get_template(template).render(
+            t=visit.text, visit=visit, brand=visit.brand, language=visit.language, nonce=nonce,
+            form_token=self.browsers.form_token(visit.browser, visit.session_cookie), here=here(visit.request),
+            **{"error": None, "notice": None, **values},
+        )  # fmt: skip
+        policy = (
+            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' https: data:; "
+            "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        headers = [(b"content-security-policy", policy.encode()), *_HEADERS, *self._set_cookies(visit)]
+        return Response(status, body.encode(), "text/html; charset=utf-8", tuple(headers))
+
+    def redirect(self, visit: Visit, location: str) -> Response:
+        headers = [(b"location", location.encode("ascii", "ignore")), *_HEADERS, *self._set_cookies(visit)]
+        return Response(303, b"", "text/plain", tuple(headers))
+
+    def _set_cookies(self, visit: Visit) -> list[tuple[bytes, bytes]]:
+        secure = "; Secure" if visit.base_url.startswith("https:") else ""
+        result = []
+        for name, value, age in visit.cookies:
+            lifetime = "; Max-Age=0" if age < 0 else f"; Max-Age={age}" if age else ""
+            result.append((b"set-cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lifetime}".encode()))
+        return result
+
+
+_HEADERS = (
+    (b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+)  # fmt: skip
+
+
+class SignInFirst(Exception):
+    """The visitor must go somewhere first, and then come back."""
+
+    def __init__(self, where: str, next_path: str, again: bool = False) -> None:
+        super().__init__(where)
+        self.location = f"{where}?{urlencode({'next': next_path} | ({'again': '1'} if again else {}))}"
+
+
+def here(request: Request) -> str:
+    """The request's own path and query, to come back to."""
+    path = request.raw_path.decode("ascii", "ignore")
+    query = request.query_string
+    return f"{path}?{query}" if query else path
+
+
+def safe_next(text: str | None, default: str = "/account") -> str:
+    """A path of this server; anything that a browser could take for another site becomes the default."""
+    if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or "\\" in text or not text.isprintable():
+        return default
+    return text
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in (request.header(b"cookie") or "").split(";"):
+        name, _, value = part.strip().partition("=")
+        found.setdefault(name, value)
+    return found
+
+
+def _language(request: Request, cookies: Mapping[str, str], brand: Brand) -> str:
+    for wanted in (request.query("lang"), request.query("ui_locales"), cookies.get(LANGUAGE)):
+        if wanted and wanted[:2] in ("fr", "en"):
+            return wanted[:2]
+    for part in (request.header(b"accept-language") or "").split(","):
+        code = part.strip()[:2].lower()
+        if code in ("fr", "en"):
+            return code
+    return brand.language

@@ -1,0 +1,196 @@
+"""Creating an account on a page, and the pages behind links in mails: confirming an address, choosing a new password."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlencode
+
+from chappe.config import Registration as RegistrationSettings
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.threepids import PATH, REGISTER, RESET, Threepids, TokenRequest
+from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Request, Response
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+
+
+class RegisterPages:
+    def __init__(
+        self, pages: Pages, accounts: Accounts, settings: RegistrationSettings, threepids: Threepids,
+        bind_threepid: BindThreepid, limits: RateLimits,
+    ) -> None:  # fmt: skip
+        self._pages, self._accounts, self._settings = pages, accounts, settings
+        self._threepids, self._bind_threepid, self._limits = threepids, bind_threepid, limits
+
+    @endpoint("GET", "/register", auth=NO_AUTH)
+    async def page(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._page)
+
+    async def _page(self, visit: Visit, error: str | None = None, values: dict[str, str] | None = None) -> Response:
+        settings = self._settings
+        if not (settings.open or settings.by_token or settings.email_required):
+            return self._pages.message(
+                visit, visit.text("create_account"), visit.text("registration_closed"), status=403
+            )
+        known = {"username": "", "token": "", **(values or {})}
+        return self._pages.render(
+            visit, "register.html", 400 if error else 200, error=error, query=visit.request.query_string, values=known,
+            proven=await self._proven(visit), email_required=settings.email_required,
+            token_required=settings.by_token and not settings.open, minimum=self._accounts.passwords.minimum,
+        )  # fmt: skip
+
+    async def _proven(self, visit: Visit) -> str | None:
+        """The address that a mail's link has just proved."""
+        query = visit.request.query
+        try:
+            return await self._threepids.proven(query("sid"), query("client_secret"), (REGISTER,))
+        except MatrixError:
+            return None
+
+    @endpoint("POST", "/register", auth=NO_AUTH, limit="register", body_limit=SMALL_LIMIT)
+    async def submit(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._submit)
+
+    async def _submit(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        address = await self._proven(visit)
+        if self._settings.email_required and address is None:
+            return await self._send_link(visit, form.get("email", ""))
+        try:
+            user_id = await self._create(visit, form, address)
+        except MatrixError as error:
+            return await self._page(visit, error.message, form)
+        cookie = await self._pages.browsers.begin(
+            user_id, "password", visit.request.address, visit.request.header(b"user-agent")
+        )
+        self._pages.signed_in(visit, cookie)
+        return self._pages.redirect(visit, safe_next(visit.request.query("next")))
+
+    async def _send_link(self, visit: Visit, address: str) -> Response:
+        self._limits.check("email", parse_email(address))
+        secret = secrets.token_urlsafe(16)
+        again = f"{visit.base_url}/register?{urlencode({'next': safe_next(visit.request.query('next')), 'client_secret': secret})}"
+        wanted = TokenRequest(address, secret, 1, again, visit.server_name, visit.base_url, visit.language)
+        await self._threepids.request_token(REGISTER, wanted)
+        return self._pages.message(visit, visit.text("check_mail"), visit.text("check_mail_text"))
+
+    async def _create(self, visit: Visit, form: dict[str, str], address: str | None) -> str:
+        accounts, settings = self._accounts, self._settings
+        if not (settings.open or settings.by_token or settings.email_required):
+            raise Forbidden(visit.text("registration_closed"))
+        user_id = accounts.user_id_for(form.get("username", "").strip(), visit.server_name)
+        await accounts.require_available(user_id)
+        accounts.passwords.check_strength(form.get("password", ""))
+        if settings.by_token and not settings.open and not await accounts.use_registration_token(form.get("token", "")):
+            raise Forbidden("This registration token is not valid")
+        if address is not None:
+            if await accounts.store.user_by_threepid("email", address) is not None:
+                raise BadRequest("This address belongs to an account already", "M_THREEPID_IN_USE")
+            if not await self._threepids.use(str(visit.request.query("sid"))):
+                raise BadRequest("This link has been used", "M_NO_VALID_SESSION")
+        await accounts.register(user_id, form["password"], facts={"email": address})
+        if address is not None:
+            await self._bind_threepid(user_id, "email", address, self._pages.now_ms())
+        return user_id
+
+
+class MailLinkPages:
+    def __init__(
+        self, pages: Pages, accounts: Accounts, threepids: Threepids, reset: ResetPassword, limits: RateLimits
+    ) -> None:
+        self._pages, self._accounts, self._threepids = pages, accounts, threepids
+        self._reset, self._limits = reset, limits
+
+    # ------------------------------------------------------------------------------------------- proving an address
+
+    @endpoint("GET", PATH, auth=NO_AUTH)
+    async def verify(self, request: Request) -> Answer:
+        """Opening the link changes nothing: programs that read mail open links, too."""
+        return await self._pages.answer(request, self._verify)
+
+    async def _verify(self, visit: Visit) -> Response:
+        return self._pages.render(
+            visit, "field.html", title=visit.text("confirm_address"), text=visit.text("confirm_address_text"), fields=[],
+            action=f"{PATH}?{visit.request.query_string}", button=visit.text("confirm"),
+        )  # fmt: skip
+
+    @endpoint("POST", PATH, auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def submit(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._submit)
+
+    async def _submit(self, visit: Visit) -> Response:
+        await self._pages.form(visit)
+        query = visit.request.query
+        sid, secret = query("sid") or "", query("client_secret") or ""
+        link = await self._threepids.submit(sid, secret, query("token") or "")
+        if link is not None:
+            return self._pages.redirect(visit, link + ("&" if "?" in link else "?") + urlencode({"sid": sid}))
+        return self._pages.message(visit, visit.text("address_confirmed"), visit.text("address_confirmed_text"))
+
+    # ------------------------------------------------------------------------------------------- forgotten password
+
+    @endpoint("GET", "/forgot-password", auth=NO_AUTH)
+    async def forgot(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._forgot)
+
+    async def _forgot(self, visit: Visit) -> Response:
+        if not self._pages.has_mail:
+            return self._pages.message(visit, visit.text("forgot_title"), visit.text("no_mail"))
+        return self._pages.render(
+            visit, "field.html", title=visit.text("forgot_title"), text=visit.text("forgot_text"), action="/forgot-password",
+            button=visit.text("send_link"), fields=[_field("email", visit.text("email"), "email", "email")],
+        )  # fmt: skip
+
+    @endpoint("POST", "/forgot-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def send_link(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._send_link)
+
+    async def _send_link(self, visit: Visit) -> Response:
+        address = (await self._pages.form(visit)).get("email", "").strip()
+        self._limits.check("email", parse_email(address))
+        secret = secrets.token_urlsafe(16)
+        link = f"{visit.base_url}/reset-password?{urlencode({'client_secret': secret})}"
+        wanted = TokenRequest(address, secret, 1, link, visit.server_name, visit.base_url, visit.language)
+        await self._threepids.request_token(RESET, wanted)
+        return self._pages.message(visit, visit.text("check_mail"), visit.text("check_mail_text"))
+
+    @endpoint("GET", "/reset-password", auth=NO_AUTH)
+    async def reset(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._reset_page)
+
+    async def _reset_page(self, visit: Visit, error: str | None = None) -> Response:
+        query = visit.request.query
+        await self._threepids.proven(query("sid"), query("client_secret"), (RESET,))
+        return self._pages.render(
+            visit, "field.html", 400 if error else 200, title=visit.text("forgot_title"), error=error,
+            text=visit.text("password_hint", count=self._accounts.passwords.minimum), button=visit.text("change_password"),
+            action=f"/reset-password?{visit.request.query_string}",
+            fields=[_field("password", visit.text("new_password"), "password", "new-password")],
+        )  # fmt: skip
+
+    @endpoint("POST", "/reset-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def submit_reset(self, request: Request) -> Answer:
+        return await self._pages.answer(request, self._submit_reset)
+
+    async def _submit_reset(self, visit: Visit) -> Response:
+        form = await self._pages.form(visit)
+        query = visit.request.query
+        sid = query("sid") or ""
+        address = await self._threepids.proven(sid, query("client_secret"), (RESET,))
+        try:
+            await self._reset.by_address(address, sid, form.get("password", ""), True)
+        except MatrixError as error:
+            if error.errcode == "M_WEAK_PASSWORD":
+                return await self._reset_page(visit, error.message)
+            raise
+        self._pages.signed_out(visit)
+        done = visit.text("password_changed")
+        return self._pages.message(visit, visit.text("forgot_title"), done, "/login", visit.text("sign_in"))
+
+
+def _field(name: str, label: str, kind: str, autocomplete: str, value: str = "") -> dict[str, str]:
+    return {"name": name, "label": label, "type": kind, "autocomplete": autocomplete, "value": value}

@@ -1,0 +1,1 @@
+"""Mail that the service writes: composed in the reader's language and the domain's brand, queued durably."""

@@ -1,0 +1,94 @@
+"""What the service writes to people, in French and English, as plain text and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from chappe.config import Brand
+
+# kind: language: (subject, paragraphs, label of the button)
+TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
+    "verify": {
+        "fr": ("Confirmez votre adresse", ["Vous (ou quelqu'un d'autre) avez indiqué cette adresse à {brand}.",
+               "Pour confirmer qu'elle est à vous, ouvrez ce lien. Il est valable {minutes} minutes."], "Confirmer mon adresse"),
+        "en": ("Confirm your address", ["You (or somebody else) gave this address to {brand}.",
+               "To confirm that it is yours, open this link. It is valid for {minutes} minutes."], "Confirm my address"),
+    },
+    "in_use": {
+        "fr": ("Vous avez déjà un compte", ["Quelqu'un, vous peut-être, a voulu utiliser cette adresse pour un compte {brand}.",
+               "Elle appartient déjà à un compte : connectez-vous, ou demandez un nouveau mot de passe."], None),
+        "en": ("You have an account already", ["Somebody, perhaps you, wanted to use this address for an account of {brand}.",
+               "It belongs to an account already: sign in, or ask for a new password."], None),
+    },
+    "reset": {
+        "fr": ("Choisir un nouveau mot de passe", ["Vous avez demandé un nouveau mot de passe pour {brand}.",
+               "Ouvrez ce lien pour continuer. Il est valable {minutes} minutes.",
+               "Si vous n'avez rien demandé, ne faites rien : votre mot de passe reste le même."], "Continuer"),
+        "en": ("Choose a new password", ["You asked for a new password for {brand}.",
+               "Open this link to go on. It is valid for {minutes} minutes.",
+               "If you did not ask, do nothing: your password stays the same."], "Go on"),
+    },
+    "no_account": {
+        "fr": ("Aucun compte à cette adresse", ["Quelqu'un, vous peut-être, a demandé un nouveau mot de passe pour {brand}.",
+               "Aucun compte n'a cette adresse. Si vous avez un compte, il est à une autre adresse."], None),
+        "en": ("No account at this address", ["Somebody, perhaps you, asked for a new password for {brand}.",
+               "No account has this address. If you have an account, it is at another one."], None),
+    },
+    "password_changed": {
+        "fr": ("Votre mot de passe a changé", ["Le mot de passe de votre compte {brand} vient de changer.",
+               "Si ce n'est pas vous, prévenez votre administrateur tout de suite."], None),
+        "en": ("Your password has changed", ["The password of your account of {brand} has just changed.",
+               "If this was not you, tell your administrator at once."], None),
+    },
+    "invitation": {
+        "fr": ("{who} vous invite", ["{who} vous invite dans « {what} » sur {brand}.",
+               "Créez un compte avec cette adresse pour accepter."], "Ouvrir {brand}"),
+        "en": ("{who} invites you", ["{who} invites you to “{what}” on {brand}.",
+               "Create an account with this address to accept."], "Open {brand}"),
+    },
+    "digest": {
+        "fr": ("{count} message(s) non lu(s) dans {what}", ["Vous avez des messages non lus sur {brand} :"], "Ouvrir {brand}"),
+        "en": ("{count} unread message(s) in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),
+    },
+}  # fmt: skip
+_HTML = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{subject}</title></head><body style="margin:0;background:#f4f5f8;font-family:system-ui,sans-serif;color:#1b1b1f">
+<div style="max-width:36rem;margin:0 auto;padding:2rem 1.25rem"><div style="border-top:6px solid {colour};background:#fff;
+border-radius:8px;padding:1.5rem">{logo}<h1 style="font-size:1.25rem;margin:0 0 1rem">{subject}</h1>{body}{button}</div>
+<p style="font-size:.85rem;color:#55565e;padding:0 .25rem">{brand}</p></div></body></html>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    subject: str
+    plain: str
+    html: str
+
+
+def compose(
+    kind: str, language: str, brand: Brand, link: str | None = None, extra: Sequence[str] = (), **values: object
+) -> Letter:
+    """`extra`: further lines, such as the messages of a digest. Values are escaped in HTML, and kept to one line."""
+    subject, paragraphs, label = TEXTS[kind]["fr" if language.startswith("fr") else "en"]
+    clean = {name: " ".join(str(value).split())[:200] for name, value in values.items()} | {"brand": brand.name}
+    title = subject.format(**clean)
+    lines = [p.format(**clean) for p in paragraphs]
+    plain = "\n\n".join([*lines, *extra, *([link] if link else []), f"-- \n{brand.name}"]) + "\n"
+    logo = f'<img src="{escape(brand.logo_url)}" alt="" height="40">' if brand.logo_url else ""
+    body = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    if extra:
+        body += "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in extra) + "</ul>"
+    button = ""
+    if link is not None:
+        text = escape((label or link).format(**clean))
+        button = (
+            f'<p><a href="{escape(link)}" style="display:inline-block;background:{brand.colour};color:#fff;padding:.75rem 1.25rem;'
+            f'border-radius:6px;text-decoration:none">{text}</a></p><p style="font-size:.85rem;word-break:break-all">{escape(link)}</p>'
+        )
+    html = _HTML.format(
+        lang=language[:2], subject=escape(title), colour=brand.colour, logo=logo, body=body, button=button,
+        brand=escape(brand.name),
+    )  # fmt: skip
+    return Letter(f"{title} – {brand.name}", plain, html)
