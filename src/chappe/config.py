@@ -172,6 +172,22 @@ class SecondFactor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     required_for_admins: bool = False
 
 
+class QuietHours(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """When nothing rings on a hosted domain, for those who have not set it themselves. Days: Monday is 0."""
+
+    start: Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    end: Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    timezone: str = "Europe/Paris"
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    allow_highlights: bool = True
+
+
+class Push(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    contact: str = "mailto:admin@localhost"  # told to browsers' push services
+    allowed_private_hosts: list[str] = []
+    quiet_hours: dict[str, QuietHours] = {}
+
+
 class Contact(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     role: str = "m.role.admin"
     matrix_id: str | None = None
@@ -212,6 +228,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ldap: list[Ldap] = []
     second_factor: SecondFactor = SecondFactor()
     application_services: list[str] = []
+    push: Push = Push()
     support: Support = Support()
 
 
@@ -395,6 +412,16 @@ port = {port}
 # logo_url = "https://…"
 # sender = "no-reply@example.org"
 # language = "fr"
+
+[push]
+# contact = "mailto:admin@example.org" # told to browsers' push services
+# allowed_private_hosts = []         # push gateways with private addresses
+# [push.quiet_hours."example.org"]   # of a hosted domain, for those who have not set it themselves
+# start = "20:00"
+# end = "07:30"
+# timezone = "Europe/Paris"
+# days = [0, 1, 2, 3, 4, 5, 6]       # 0: Monday
+# allow_highlights = true
 
 [second_factor]                      # one-time codes and passkeys; anybody may have them
 # required_domains = []              # hosted domains where everybody must

@@ -15,7 +15,6 @@ _APPSERVICES = "comes with application services (the second part of the client-s
 EXCEPTIONS = {
     "getWellknownPolicy": "served by a policy server, which this is not",
     "pingAppservice": _APPSERVICES, "updateAppserviceRoomDirectoryVisibility": _APPSERVICES,
-    "getPushers": _LATER, "postPusher": _LATER,
 }  # fmt: skip
 # operations whose right answer is never a 2xx here, with the reason
 REFUSED = {

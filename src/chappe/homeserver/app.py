@@ -60,6 +60,7 @@ from chappe.homeserver.api.client.old_sync import OldSync
 from chappe.homeserver.api.client.openid import OpenIdApi
 from chappe.homeserver.api.client.presence import PresenceApi
 from chappe.homeserver.api.client.profile import Profile
+from chappe.homeserver.api.client.pushers import PushersApi
 from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.receipts import ReceiptsApi
 from chappe.homeserver.api.client.registration import Registration
@@ -108,6 +109,8 @@ from chappe.homeserver.modules.openid import OpenId
 from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.notifications import Notifications
+from chappe.homeserver.modules.push.pushers import Pushers
+from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
@@ -129,6 +132,7 @@ from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.homeserver.outbound.web_push import Vapid
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
@@ -136,6 +140,10 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
 from chappe.homeserver.senders.delayed_events import DelayedEventSender
 from chappe.homeserver.senders.jobs import Jobs
+from chappe.homeserver.senders.push.deliver import PushDeliverer
+from chappe.homeserver.senders.push.gather import PushGatherer
+from chappe.homeserver.senders.push.notification import Digest
+from chappe.homeserver.senders.push.notification import Notifications as PushNotifications
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.modules import SyncModules
@@ -183,6 +191,8 @@ class Homeserver:
             self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
             self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
             self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
+            self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
+            self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
             await self._listen()
 
     async def _open_database(self) -> None:
@@ -257,6 +267,7 @@ class Homeserver:
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
         self._build_room_actions(database, profile_of)
+        self._build_push(database)
         self._build_services(database)
         self._build_jobs(database)
         self._build_metrics(database)
@@ -294,6 +305,31 @@ class Homeserver:
             self.accounts, self.rooms, self.creation, self.membership, self.account_data, NoticeRooms(database),
             config.server_notices_name,
         )  # fmt: skip
+
+    def _build_push(self, database: Database) -> None:
+        config, now_ms = self.config, self.now_ms
+        self.vapid = Vapid(self._browser_secret, config.push.contact)
+        self.pushers = Pushers(database, self.accounts.store, now_ms, self.mail.is_on)
+        self.push_fetcher = Fetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
+        self.pushers.check_url = self.push_fetcher.check
+        self.deactivate_account.forget.append(self.pushers.remove_all)
+        notifications = PushNotifications(self.rooms, self.counts, self.vapid, now_ms)
+        digest = Digest(
+            database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
+            now_ms,
+        )  # fmt: skip
+        self.push_deliverer = PushDeliverer(database, self.push_fetcher, notifications, digest, now_ms)
+        quiet = QuietHours(self.clock, self.account_data.of_users, config.push.quiet_hours)
+        self.push_gatherer = PushGatherer(
+            database,
+            self.clock,
+            self.rooms,
+            self.push_rules,
+            self.ignored_users.of,
+            quiet,
+            now_ms,
+            self.push_deliverer.wake,
+        )
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
@@ -339,7 +375,7 @@ class Homeserver:
         delays = self.config.delayed_events
         versions = Versions(
             self.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
-            self.config.url_previews.enabled, self.mail.is_on,
+            self.config.url_previews.enabled, self.mail.is_on, self.vapid.public,
         )  # fmt: skip
         parts = (
             versions,
@@ -433,6 +469,7 @@ class Homeserver:
             Sync(self.sync, Filters(self.database), self.presence), SlidingSyncApi(self.sliding_sync, self.presence),
             PresenceApi(self.presence, rooms), AccountDataApi(self.account_data, self.push_rules),
             PushRulesApi(self.push_rules), NotificationsApi(notifications, self.relations),
+            PushersApi(self.pushers),
             ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)), DehydratedDevice(dehydrate),
             Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)),
             ContentRepo(self.media, self.url_previews),
@@ -463,6 +500,7 @@ class Homeserver:
             await self.presence.close()
             await self.fetcher.close()
             await self.trusted_fetcher.close()
+            await self.push_fetcher.close()
             self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)

@@ -58,6 +58,7 @@ FRAGMENTS = (
             DELETE FROM one_time_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM to_device WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM pushers WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
         END LOOP;""",
     ),

@@ -93,7 +93,8 @@ class Fetcher:
             connector = aiohttp.TCPConnector(
                 resolver=None if self._is_trusted else _PublicResolver(self._allowed),
                 ssl=context,
-                limit=100,
+                limit=500,
+                limit_per_host=50,
                 use_dns_cache=False,
                 force_close=not self._is_trusted,
             )
@@ -102,6 +103,10 @@ class Fetcher:
                 headers={"User-Agent": USER_AGENT},
             )  # fmt: skip
         return self._session
+
+    def check(self, url: str) -> None:
+        """Raises M_INVALID_PARAM, M_FORBIDDEN for what could not be opened; names are checked when they are looked up."""
+        self._checked(url)
 
     async def get(self, url: str, max_bytes: int, types: Sequence[str], languages: str | None = None) -> Fetched:
         """Raises M_UNKNOWN (502) where there is no answer, M_FORBIDDEN for hosts that may not be reached.

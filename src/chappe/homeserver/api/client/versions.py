@@ -19,9 +19,15 @@ class Versions:
     """`features` are gathered from the endpoints that implement them, and from what has no route of its own (`ALWAYS`)."""
 
     def __init__(
-        self, default_room_version: str, max_delay_ms: int, max_scheduled: int, previews: bool, has_mail: bool
+        self,
+        default_room_version: str,
+        max_delay_ms: int,
+        max_scheduled: int,
+        previews: bool,
+        has_mail: bool,
+        vapid: str,
     ) -> None:
-        self._has_mail = has_mail
+        self._has_mail, self._vapid = has_mail, vapid
         self._default_room_version = default_room_version
         self._delays = {"max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled}
         self._previews = previews
@@ -47,6 +53,8 @@ class Versions:
             "m.3pid_changes": {"enabled": self._has_mail},
             "m.get_login_token": {"enabled": True},
             "m.forget_forced_upon_leave": {"enabled": False},
+            "m.webpush": {"enabled": True, "vapid": self._vapid},
+            "org.matrix.msc4174.webpush": {"enabled": True, "vapid": self._vapid},
             "m.delayed_events": self._delays,
             "org.matrix.msc4140.delayed_events": self._delays,
             "m.preview_url": {"enabled": self._previews},

@@ -61,26 +61,27 @@ CREATE TABLE rendezvous (
     id text PRIMARY KEY, content_type text NOT NULL, data bytea NOT NULL, version bigint NOT NULL DEFAULT 1, changed_ts bigint NOT NULL,
     expires_ts bigint NOT NULL);
 
--- Push.
+-- Push. The number under 'pushers' in progress rises with each change of a pusher.
 CREATE TABLE pushers (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id text NOT NULL REFERENCES users, device_id text, kind text NOT NULL,
     app_id text NOT NULL, pushkey text NOT NULL, app_display_name text NOT NULL, device_display_name text NOT NULL, profile_tag text,
     lang text NOT NULL, data bytea NOT NULL, enabled boolean NOT NULL DEFAULT true, created_ts bigint NOT NULL,
-    badge int NOT NULL DEFAULT 0, failing_since bigint, attempts int NOT NULL DEFAULT 0, due_ts bigint NOT NULL DEFAULT 0,
+    host text NOT NULL DEFAULT '', badge int NOT NULL DEFAULT 0, failing_since bigint, attempts int NOT NULL DEFAULT 0, due_ts bigint NOT NULL DEFAULT 0,
     UNIQUE (user_id, app_id, pushkey));
+CREATE INDEX pushers_due ON pushers (due_ts);
+CREATE INDEX pushers_key ON pushers (app_id, pushkey);
 CREATE TABLE push_queue (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, pusher bigint NOT NULL REFERENCES pushers ON DELETE CASCADE,
     room_nid bigint NOT NULL, event_id text NOT NULL, position bigint NOT NULL, tweaks bytea NOT NULL, created_ts bigint NOT NULL,
     UNIQUE (pusher, event_id));
-CREATE TABLE quiet_hours (owner text PRIMARY KEY, settings bytea NOT NULL);  -- a user id or a hosted domain
 INSERT INTO secrets VALUES ('browser', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
 
 -- Application services.
 CREATE TABLE appservice_transactions (
     appservice text, txn bigint, body bytea NOT NULL, PRIMARY KEY (appservice, txn));
 CREATE TABLE appservice_progress (
-    appservice text PRIMARY KEY, position bigint NOT NULL, next_txn bigint NOT NULL DEFAULT 1, receipts bigint NOT NULL DEFAULT 0,
-    to_device bigint NOT NULL DEFAULT 0);
+    appservice text PRIMARY KEY, position bigint NOT NULL, next_txn bigint NOT NULL DEFAULT 1,
+    holder text, lease_until bigint NOT NULL DEFAULT 0);
 CREATE TABLE appservice_rooms (appservice text, network text, room_id text, PRIMARY KEY (appservice, network, room_id));
 
 -- Bots and webhooks.
@@ -101,4 +102,4 @@ CREATE TABLE identity_bindings (medium text, address text, user_id text NOT NULL
 -- Moderation.
 ALTER TABLE media ADD quarantined_by text, ADD protected boolean NOT NULL DEFAULT false, ADD last_access_ts bigint;
 CREATE TABLE blocked_rooms (room_id text PRIMARY KEY, blocked_by text NOT NULL, blocked_ts bigint NOT NULL);
-INSERT INTO progress VALUES ('push', (SELECT max(upto) FROM journal)), ('webhooks', (SELECT max(upto) FROM journal));
+INSERT INTO progress VALUES ('push', (SELECT max(upto) FROM journal)), ('pushers', 0), ('webhooks', (SELECT max(upto) FROM journal));

@@ -74,6 +74,14 @@ class AccountData:
             event_type,
         )
 
+    async def of_users(self, user_ids: Sequence[str], event_type: str) -> dict[str, dict[str, Any]]:
+        """One global type of many users, where they have it."""
+        rows = await self._database.fetch(
+            "SELECT user_id, content FROM account_data WHERE room_id = '' AND type = $2 AND NOT deleted AND user_id = ANY($1::text[])",
+            user_ids, event_type,
+        )  # fmt: skip
+        return {row["user_id"]: orjson.loads(row["content"]) for row in rows}
+
     async def changed(self, user_id: str, since: int, upto: int) -> Sequence[Row]:
         """Rows (room_id, type, content) that changed in (since, upto]."""
         return await self._database.fetch(

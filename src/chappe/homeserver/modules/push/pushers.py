@@ -1,0 +1,147 @@
+"""Pushers (client-server API, "Push Notifications"): where a user's notifications go when no client is looking.
+
+Kinds: `http` (a push gateway), `email` (a digest of what stays unread), `webpush` (straight to a browser, MSC4174).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest
+
+HTTP, EMAIL, WEB = "http", "email", "webpush"
+AT_MOST = 50
+NOTIFY_PATH = "/_matrix/push/v1/notify"
+_WEB_NAMES = (WEB, "org.matrix.msc4174.webpush")
+
+
+class Pushers:
+    def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int], has_mail: bool) -> None:
+        self._database, self._accounts, self._now_ms, self._has_mail = database, accounts, now_ms, has_mail
+        self.check_url: Callable[[str], object] = lambda _url: None  # raises for hosts that may not be reached
+
+    async def list(self, user_id: str) -> list[dict[str, Any]]:
+        rows = await self._database.fetch("SELECT * FROM pushers WHERE user_id = $1 ORDER BY id", user_id)
+        return [_shown(row) for row in rows]
+
+    async def set(self, user_id: str, device_id: str, body: dict[str, Any]) -> None:
+        """Creates, replaces, or with `kind` null deletes. Raises M_MISSING_PARAM, M_INVALID_PARAM."""
+        app_id, pushkey = _text(body, "app_id", 64), _text(body, "pushkey", 512)
+        kind = body.get("kind", "")
+        if kind is None:
+            await self.remove(user_id, app_id, pushkey)
+            return
+        data, host = await self._checked(user_id, kind, pushkey, body.get("data"))
+        kind = WEB if kind in _WEB_NAMES else kind
+        enabled = body.get("enabled", body.get("org.matrix.msc3881.enabled", True))
+        if type(enabled) is not bool or type(body.get("append", False)) is not bool:
+            raise BadRequest("`enabled` and `append` must be true or false")
+        if await self._database.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
+            raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
+        tag = body.get("profile_tag")
+        values = (
+            user_id, device_id, kind, app_id, pushkey, _text(body, "app_display_name", 512),
+            _text(body, "device_display_name", 512), tag if type(tag) is str else None, _text(body, "lang", 64),
+            orjson.dumps(data), enabled, self._now_ms(), host,
+        )  # fmt: skip
+        async with self._database.transaction() as connection:
+            if not body.get("append", False):
+                await connection.execute(
+                    "DELETE FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3", app_id, pushkey, user_id
+                )
+            await connection.execute(
+                """INSERT INTO pushers (user_id, device_id, kind, app_id, pushkey, app_display_name, device_display_name,
+                                        profile_tag, lang, data, enabled, created_ts, host)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                   ON CONFLICT (user_id, app_id, pushkey) DO UPDATE SET device_id = excluded.device_id, kind = excluded.kind,
+                   app_display_name = excluded.app_display_name, device_display_name = excluded.device_display_name,
+                   profile_tag = excluded.profile_tag, lang = excluded.lang, data = excluded.data, enabled = excluded.enabled,
+                   host = excluded.host, due_ts = 0, attempts = 0, failing_since = NULL""",
+                *values,
+            )
+            await connection.execute("UPDATE progress SET position = position + 1 WHERE name = 'pushers'")
+
+    async def remove(self, user_id: str, app_id: str, pushkey: str) -> None:
+        await self._database.execute(
+            "DELETE FROM pushers WHERE user_id = $1 AND app_id = $2 AND pushkey = $3", user_id, app_id, pushkey
+        )
+
+    async def remove_all(self, user_id: str) -> None:
+        await self._database.execute("DELETE FROM pushers WHERE user_id = $1", user_id)
+
+    async def _checked(self, user_id: str, kind: object, pushkey: str, data: object) -> tuple[dict[str, Any], str]:
+        """(what is kept of `data`, the host that pushes go to)."""
+        if type(data) is not dict:
+            raise BadRequest("`data` must be an object", "M_MISSING_PARAM")
+        if len(orjson.dumps(data)) > 8192:
+            raise BadRequest("`data` is too large", "M_INVALID_PARAM")
+        if kind == HTTP:
+            url = data.get("url")
+            if type(url) is not str or urlsplit(url).path != NOTIFY_PATH:
+                raise BadRequest(f"`data.url` must be an address that ends in {NOTIFY_PATH}", "M_INVALID_PARAM")
+            return data, self._host(url)
+        if kind in _WEB_NAMES:
+            return {**data, "url": _endpoint(pushkey, data)}, self._host(_endpoint(pushkey, data))
+        if kind == EMAIL:
+            if not self._has_mail:
+                raise BadRequest("This server does not send e-mail", "M_INVALID_PARAM")
+            if await self._accounts.user_by_threepid("email", parse_email(pushkey)) != user_id:
+                raise BadRequest("`pushkey` must be an address of your account", "M_INVALID_PARAM")
+            return data, ""
+        raise BadRequest("`kind` must be http, email or webpush", "M_INVALID_PARAM")
+
+    def _host(self, url: str) -> str:
+        self.check_url(url)
+        return urlsplit(url).netloc.lower()
+
+
+def _endpoint(pushkey: str, data: dict[str, Any]) -> str:
+    """A browser's subscription: its address, its key (P-256, uncompressed) and its secret (16 bytes)."""
+    endpoint = data.get("endpoint", data.get("url"))
+    if type(endpoint) is not str or type(data.get("auth")) is not str:
+        raise BadRequest("`data.endpoint` and `data.auth` are needed", "M_MISSING_PARAM")
+    try:
+        good = len(decode(pushkey)) == 65 and len(decode(data["auth"])) == 16
+    except ValueError:
+        good = False
+    if not good:
+        raise BadRequest("This is not a browser's push subscription", "M_INVALID_PARAM")
+    return endpoint
+
+
+def decode(text: str) -> bytes:
+    """URL-safe base64 without padding."""
+    return base64.urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+
+
+def _text(body: dict[str, Any], name: str, longest: int) -> str:
+    value = body.get(name)
+    if type(value) is not str:
+        raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
+    if not 0 < len(value) <= longest or "\0" in value:
+        raise BadRequest(f"`{name}` must have 1 to {longest} characters", "M_INVALID_PARAM")
+    return value
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    names = ("kind", "app_id", "pushkey", "app_display_name", "device_display_name", "lang", "profile_tag")
+    shown = {name: row[name] for name in names if row[name] is not None}
+    return {
+        **shown, "data": orjson.loads(row["data"]), "enabled": row["enabled"], "org.matrix.msc3881.enabled": row["enabled"],
+        "device_id": row["device_id"], "org.matrix.msc3881.device_id": row["device_id"],
+    }  # fmt: skip
+
+
+def by_user(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["user_id"], []).append(row)
+    return found

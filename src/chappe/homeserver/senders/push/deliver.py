@@ -1,0 +1,182 @@
+"""The queue's other end: to push gateways, browsers and mailboxes, with patience, none at the cost of the others.
+
+A pusher is leased while it is served, so that no other process serves it; its notifications leave in order. A host gets at
+most PER_HOST at once, so that a slow one holds up nobody else. What fails is tried again, later and later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import orjson
+
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.outbound.fetcher import Fetcher
+from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
+
+log = logging.getLogger(__name__)
+LOOK_EVERY, LEASE_MS = 2.0, 120_000
+AT_ONCE, PER_HOST, PER_TURN = 400, 40, 20
+FIRST_WAIT_MS, LONGEST_WAIT_MS = 1_000, 3_600_000
+GIVE_UP_MS, FORGET_MS = 86_400_000, 30 * 86_400_000
+SECONDS = 10.0
+
+_CLAIM = """
+    WITH ready AS (
+        SELECT p.id, p.due_ts, row_number() OVER (PARTITION BY p.host ORDER BY p.due_ts, p.id) AS n FROM pushers p
+         WHERE p.due_ts <= $1 AND p.enabled AND p.host <> ALL ($3::text[])
+           AND EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher = p.id)),
+    chosen AS (
+        SELECT p.id FROM pushers p WHERE p.id IN (SELECT id FROM ready WHERE n <= $4 ORDER BY due_ts LIMIT $2)
+           AND p.due_ts <= $1 FOR UPDATE SKIP LOCKED)
+    UPDATE pushers SET due_ts = $5 WHERE id IN (SELECT id FROM chosen) RETURNING *"""
+
+
+class PushDeliverer:
+    def __init__(
+        self,
+        database: Database,
+        fetcher: Fetcher,
+        notifications: Notifications,
+        digest: Digest,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._database, self._fetcher, self._notifications = database, fetcher, notifications
+        self._digest, self._now_ms = digest, now_ms
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hosts: Counter[str] = Counter()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._start_due()
+                except (TimeoutError, *DATABASE_LOST):
+                    await asyncio.sleep(1)
+                except Exception:
+                    log.exception("pushes could not be delivered")
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+                except TimeoutError:
+                    continue
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _start_due(self) -> None:
+        room = AT_ONCE - len(self._tasks)
+        if room <= 0:
+            return
+        busy = [host for host, count in self._hosts.items() if count >= PER_HOST]
+        now = self._now_ms()
+        rows = await self._database.fetch(_CLAIM, now, room, busy, PER_HOST, now + LEASE_MS)
+        for row in rows:
+            self._hosts[row["host"]] += 1
+            task = asyncio.create_task(self._serve(row))
+            self._tasks.add(task)
+            task.add_done_callback(functools.partial(self._ended, row["host"]))
+
+    def _ended(self, host: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+        self._wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a pusher could not be served", extra={"fields": {"error": repr(task.exception())[:200]}})
+
+    # ------------------------------------------------------------------------------------------------ one pusher
+
+    async def _serve(self, pusher: Row) -> None:
+        done: bool | None
+        try:
+            if pusher["kind"] == "email":
+                done = await self._to_mailbox(pusher)
+            else:
+                serve = self._to_gateway if pusher["kind"] == "http" else self._to_browser
+                done = await self._in_order(pusher, serve)
+        except MatrixError:
+            done = False
+        if done is None:  # the pusher is gone
+            return
+        if done:
+            await self._database.execute(
+                "UPDATE pushers SET due_ts = $2, attempts = 0, failing_since = NULL WHERE id = $1",
+                pusher["id"], self._digest.next_look(self._now_ms()) if pusher["kind"] == "email" else 0,
+            )  # fmt: skip
+        else:
+            await self._failed(pusher)
+
+    async def _failed(self, pusher: Row) -> None:
+        now = self._now_ms()
+        if pusher["failing_since"] is not None and now - pusher["failing_since"] > FORGET_MS:
+            await self._remove(pusher)
+            return
+        wait = min(FIRST_WAIT_MS << min(pusher["attempts"], 20), LONGEST_WAIT_MS)
+        await self._database.execute(
+            """UPDATE pushers SET due_ts = $2, attempts = attempts + 1, failing_since = coalesce(failing_since, $3)
+                WHERE id = $1""",
+            pusher["id"], now + wait, now,
+        )  # fmt: skip
+        await self._database.execute(
+            "DELETE FROM push_queue WHERE pusher = $1 AND created_ts < $2", pusher["id"], now - GIVE_UP_MS
+        )
+
+    async def _in_order(self, pusher: Row, send: Callable[[Row, Notification], Awaitable[bool | None]]) -> bool | None:
+        """Sends what is queued. True: all of a turn; False: something failed; None: the pusher was refused for good."""
+        rows = await self._database.fetch(
+            "SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT $2", pusher["id"], PER_TURN
+        )
+        for row in rows:
+            notification = await self._notifications.make(pusher, row)
+            if notification is not None:
+                done = await send(pusher, notification)
+                if done is None:
+                    await self._remove(pusher)
+                if not done:
+                    return done
+                await self._database.execute("UPDATE pushers SET badge = $2, due_ts = $3 WHERE id = $1",
+                                             pusher["id"], notification.unread, self._now_ms() + LEASE_MS)  # fmt: skip
+            await self._database.execute("DELETE FROM push_queue WHERE id = $1", row["id"])
+        return True
+
+    async def _to_gateway(self, pusher: Row, notification: Notification) -> bool | None:
+        url = orjson.loads(pusher["data"])["url"]
+        body = orjson.dumps({"notification": notification.for_gateway(pusher)})
+        status, raw = await self._fetcher.post(url, body, {"Content-Type": "application/json"}, SECONDS)
+        if status != 200:
+            return False
+        try:
+            rejected = orjson.loads(raw).get("rejected", [])
+        except (orjson.JSONDecodeError, AttributeError):
+            return False
+        return None if type(rejected) is list and pusher["pushkey"] in rejected else True
+
+    async def _to_browser(self, pusher: Row, notification: Notification) -> bool | None:
+        data = orjson.loads(pusher["data"])
+        body, headers = self._notifications.for_browser(pusher, data, notification)
+        status, _ = await self._fetcher.post(data["url"], body, headers, SECONDS)
+        if status in (404, 410):
+            return None
+        return status < 300 or status == 413
+
+    async def _to_mailbox(self, pusher: Row) -> bool:
+        rows = await self._database.fetch(
+            "SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT 200", pusher["id"]
+        )
+        await self._digest.write(pusher, rows)
+        return True
+
+    async def _remove(self, pusher: Row) -> None:
+        await self._database.execute("DELETE FROM pushers WHERE id = $1", pusher["id"])

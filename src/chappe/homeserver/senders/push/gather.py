@@ -1,0 +1,170 @@
+"""From the log to the queue: whose push rules say that an event must be pushed, and whose badge has changed.
+
+One process at a time follows; its place and what it queued are committed together, so that nothing is queued twice or lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.push_rules import verdict_of
+from chappe.homeserver.modules.push.counts import IgnoredBy, actions_for
+from chappe.homeserver.modules.push.pushers import by_user
+from chappe.homeserver.modules.push.quiet_hours import QuietHours
+from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+LOCK = 3
+COMMITS_AT_ONCE, EVENTS_AT_ONCE = 100, 2000
+BADGE = ""  # in place of an event id: only the number of unread messages has changed
+SILENTLY = b'{"silent":true}'
+Queued = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, not before
+
+
+class PushGatherer:
+    """`queued`: told when there is something to deliver."""
+
+    def __init__(
+        self, database: Database, clock: Clock, rooms: Rooms, rules: PushRules, ignored_by: IgnoredBy, quiet: QuietHours,
+        now_ms: Callable[[], int], queued: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules
+        self._ignored_by, self._quiet, self._now_ms, self._queued = ignored_by, quiet, now_ms, queued
+        self._news = asyncio.Event()
+        self._version = -1
+        self._users: frozenset[str] = frozenset()
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._news.set()
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                while await self.step():
+                    pass
+                await asyncio.sleep(0.05)  # what comes together is looked at together
+            except (TimeoutError, *DATABASE_LOST):
+                await asyncio.sleep(1)
+                self._news.set()
+            except Exception:
+                log.exception("pushes could not be gathered")
+                await asyncio.sleep(5)
+                self._news.set()
+
+    async def step(self) -> bool:
+        """Looks at the next commits. Returns whether there may be more."""
+        async with self._database.transaction(background=True) as connection:
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+                return False
+            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'push'")
+            version = await connection.fetchval("SELECT position FROM progress WHERE name = 'pushers'")
+            if version != self._version:
+                rows = await connection.fetch("SELECT DISTINCT user_id FROM pushers")
+                self._users, self._version = frozenset(r["user_id"] for r in rows), version
+            commits = await connection.fetch(
+                "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
+                at, COMMITS_AT_ONCE, self._clock.watermark,
+            )  # fmt: skip
+            if not commits:
+                return False
+            found = await self._look(commits) if self._users else []
+            if found:
+                await self._queue(connection, found)
+            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'push'", commits[-1]["upto"])
+        if found:
+            self._queued()
+        return len(commits) == COMMITS_AT_ONCE
+
+    @staticmethod
+    async def _queue(connection: Any, found: Sequence[Queued]) -> None:
+        columns = list(map(list, zip(*found, strict=True)))
+        await connection.execute(
+            """INSERT INTO push_queue (pusher, room_nid, event_id, position, tweaks, created_ts)
+               SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
+                   x(pusher, r, e, p, t, c)
+               WHERE EXISTS (SELECT 1 FROM pushers WHERE id = x.pusher)
+               ON CONFLICT (pusher, event_id) DO UPDATE SET tweaks = excluded.tweaks
+               WHERE push_queue.event_id = '' AND excluded.tweaks <> '{}'""",
+            *columns,
+        )
+
+    async def _look(self, commits: Sequence[Row]) -> list[Queued]:
+        since, upto = commits[0]["since"], commits[-1]["upto"]
+        rooms = {number for commit in commits for number in commit["rooms"]}
+        found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
+        for number in rooms:
+            room = await self._rooms.live.by_number(number)
+            for event in await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False):
+                for user in self._concerned(room, event):
+                    actions = await self._actions(user, room, event)
+                    if actions is not None:
+                        found.setdefault(user, []).append((room, event, actions))
+        readers = {user for commit in commits for user in commit["users"]} & self._users
+        everybody = list(readers | found.keys())
+        if not everybody:
+            return []
+        rows = await self._database.fetch(
+            "SELECT id, user_id, kind FROM pushers WHERE enabled AND user_id = ANY($1)", everybody
+        )
+        result: list[Queued] = []
+        for user, pushers in by_user(rows).items():
+            result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)
+        return result
+
+    def _concerned(self, room: LiveRoom, event: RoomEvent) -> list[str]:
+        """Members with pushers, but for the sender; somebody who is being invited as well."""
+        joined = room.joined
+        few, many = (self._users, joined) if len(self._users) < len(joined) else (joined, self._users)
+        users = [user for user in few if user in many and user != event.sender]
+        if event.type == "m.room.member" and event.state_key in self._users and event.state_key not in joined:
+            if event.membership == "invite":
+                users.append(event.state_key)
+        return users
+
+    async def _actions(self, user: str, room: LiveRoom, event: RoomEvent) -> list[Any] | None:
+        if event.redacted_because is not None or event.sender in await self._ignored_by(user):
+            return None
+        actions = actions_for(await self._rules.rules(user), room, event) or []
+        return actions if verdict_of(actions).notify else None
+
+    async def _of_user(
+        self,
+        user: str,
+        pushers: Sequence[Row],
+        events: Sequence[tuple[LiveRoom, RoomEvent, list[Any]]],
+        reader: bool,
+        upto: int,
+    ) -> list[Queued]:
+        now = self._now_ms()
+        hours = await self._quiet.of(user)
+        quiet_until = hours.ends(now) if hours is not None else None
+        result: list[Queued] = []
+        silently = False
+        for room, event, actions in events:
+            loud = quiet_until is None or (
+                hours is not None and hours.allows_highlights and verdict_of(actions).highlight
+            )
+            if loud:
+                tweaks = orjson.dumps({a["set_tweak"]: a.get("value", True) for a in actions if type(a) is dict})
+                result += [(p["id"], room.number, event.event_id, event.position, tweaks, now) for p in pushers]
+            else:
+                silently = True  # only the number of unread messages rises
+        if reader or silently:
+            how = SILENTLY if silently else b"{}"
+            result += [(p["id"], 0, BADGE, upto, how, now) for p in pushers if p["kind"] != "email"]
+        return result

@@ -1,0 +1,127 @@
+"""Services beside the server, real ones on loopback: a mailbox (SMTP), a push gateway, a browser's push service."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from email.message import EmailMessage
+from typing import Any, cast
+
+from aiohttp import web
+from aiosmtpd.controller import Controller
+
+from chappe.config import Email
+from tests.process import free_port
+
+
+async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
+    """Waits for something to become true, without a fixed pause. Returns it."""
+    for _ in range(int(seconds / 0.02)):
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+class Mailbox:
+    """An SMTP server that keeps what it gets. `refuse`: answers to give before anything is taken."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refuse: list[str] = []
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.refuse:
+            return self.refuse.pop(0)
+        raw = cast(bytes, envelope.content)
+        message = cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
+        assert envelope.rcpt_tos == [message["To"]]
+        self.mails.append(message)
+        return "250 OK"
+
+    def start(self) -> Mailbox:
+        self._controller.start()
+        return self
+
+    def stop(self) -> None:
+        self._controller.stop(no_assert=True)
+
+    def settings(self, **changes: Any) -> Email:
+        return Email(host="127.0.0.1", port=self._controller.port, security="none", sender="no-reply@example.org", **changes)
+
+    async def next(self, recipient: str) -> EmailMessage:
+        """The oldest mail to somebody that was not looked at yet."""
+        mail = await until(lambda: next((m for m in self.mails if m["To"] == recipient), None))
+        self.mails.remove(mail)
+        return cast(EmailMessage, mail)
+
+
+def plain(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def link_in(mail: EmailMessage) -> str:
+    """The link of a mail, the same in both its forms."""
+    found = re.search(r"https?://\S+", plain(mail))
+    assert found is not None, plain(mail)
+    html = mail.get_body(("html",))
+    assert html is not None and found[0].replace("&", "&amp;") in html.get_content()
+    return found[0]
+
+
+class Gateway:
+    """A push gateway, and a browser's push service. `delay`: seconds per request; `failing`: answers 503."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.raw: list[tuple[dict[str, str], bytes]] = []
+        self.delay, self.failing, self.status = 0.0, False, 201
+        self.rejects: set[str] = set()
+        self.refused = 0
+        self.devices: Counter[str] = Counter()
+
+    async def start(self) -> Gateway:
+        application = web.Application()
+        application.router.add_post("/_matrix/push/v1/notify", self._notify)
+        application.router.add_post("/browser", self._browser)
+        self._runner = web.AppRunner(application)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self.base = f"http://127.0.0.1:{port}"
+        self.url = f"{self.base}/_matrix/push/v1/notify"
+        return self
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _notify(self, request: web.Request) -> web.Response:
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        if self.failing:
+            self.refused += 1
+            return web.Response(status=503)
+        notification = (await request.json())["notification"]
+        self.got.append(notification)
+        keys = [d["pushkey"] for d in notification["devices"]]
+        return web.json_response({"rejected": [k for k in keys if k in self.rejects]})
+
+    async def _browser(self, request: web.Request) -> web.Response:
+        self.raw.append((dict(request.headers), await request.read()))
+        return web.Response(status=self.status)
+
+    def events(self, pushkey: str | None = None) -> list[str]:
+        """Ids of pushed events, in order."""
+        return [n["event_id"] for n in self.got
+                if "event_id" in n and (pushkey is None or n["devices"][0]["pushkey"] == pushkey)]  # fmt: skip
