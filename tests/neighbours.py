@@ -55,7 +55,9 @@ class Mailbox:
         self._controller.stop(no_assert=True)
 
     def settings(self, **changes: Any) -> Email:
-        return Email(host="127.0.0.1", port=self._controller.port, security="none", sender="no-reply@example.org", **changes)
+        return Email(
+            host="127.0.0.1", port=self._controller.port, security="none", sender="no-reply@example.org", **changes
+        )
 
     async def next(self, recipient: str) -> EmailMessage:
         """The oldest mail to somebody that was not looked at yet."""

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-_LATER = "comes with sign-in, e-mail and push (the second part of the client-server API)"
-_APPSERVICES = "comes with application services (the second part of the client-server API)"
-
 EXCEPTIONS = {
     "getWellknownPolicy": "served by a policy server, which this is not",
-    "pingAppservice": _APPSERVICES, "updateAppserviceRoomDirectoryVisibility": _APPSERVICES,
 }  # fmt: skip
 # operations whose right answer is never a 2xx here, with the reason
 REFUSED = {
-    "getProtocolMetadata": "no bridge is connected", "queryLocationByProtocol": "no bridge is connected",
-    "queryUserByProtocol": "no bridge is connected", "queryLocationByAlias": "no bridge is connected", "queryUserByID": "no bridge is connected",
+    "requestTokenTo3PIDMSISDN": "there are no telephone numbers here", "requestTokenToResetPasswordMSISDN": "likewise",
+    "requestTokenToRegisterMSISDN": "likewise",
     "getContent": "the old routes serve only what was stored before they were frozen", "getContentOverrideName": "as getContent",
     "getContentThumbnail": "as getContent",
 }  # fmt: skip

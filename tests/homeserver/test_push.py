@@ -51,7 +51,9 @@ async def gathered(server: Server) -> None:
     goal = server.node.clock.watermark
 
     async def there() -> bool:
-        return bool(await server.node.database.fetchval("SELECT position >= $1 FROM progress WHERE name = 'push'", goal))
+        return bool(
+            await server.node.database.fetchval("SELECT position >= $1 FROM progress WHERE name = 'push'", goal)
+        )
 
     await until(there)
 
@@ -96,7 +98,7 @@ async def test_invitations_muted_rooms_and_switched_off_pushers(new_server: NewS
     heard = await alice.say(room, "heard")
     await until(lambda: heard in gateway.events())
     assert len(gateway.events()) == 2
-    await bob.call("POST", "/pushers/set", pusher(gateway, "k", **{"enabled": False}))
+    await bob.call("POST", "/pushers/set", pusher(gateway, "k", enabled=False))
     await alice.say(room, "off")
     await gathered(server)
     await bob.call("POST", "/pushers/set", pusher(gateway, "k"))
@@ -105,7 +107,9 @@ async def test_invitations_muted_rooms_and_switched_off_pushers(new_server: NewS
     assert len(gateway.events()) == 3
 
 
-async def test_a_rejected_key_goes_and_so_does_the_pusher_of_a_device_that_signs_out(new_server: NewServer, gateway: Gateway) -> None:
+async def test_a_rejected_key_goes_and_so_does_the_pusher_of_a_device_that_signs_out(
+    new_server: NewServer, gateway: Gateway
+) -> None:
     server = await new_server(push=LOCAL)
     alice, bob = await server.person("alice"), await server.person("bob")
     room = await a_room_of(alice, bob)
@@ -128,7 +132,9 @@ async def test_a_rejected_key_goes_and_so_does_the_pusher_of_a_device_that_signs
     assert (await alice.call("GET", "/pushers"))["pushers"] == []
 
 
-async def test_ten_thousand_pushes_to_a_slow_then_failing_then_recovering_gateway(new_server: NewServer, gateway: Gateway) -> None:
+async def test_ten_thousand_pushes_to_a_slow_then_failing_then_recovering_gateway(
+    new_server: NewServer, gateway: Gateway
+) -> None:
     """None is lost, none comes twice, and somebody at another gateway waits for nothing."""
     server = await new_server(push=LOCAL)
     elsewhere = await Gateway().start()
@@ -240,7 +246,9 @@ async def test_web_push_straight_to_a_browser(new_server: NewServer, gateway: Ga
     room = await a_room_of(alice, bob)
     private, auth = ec.generate_private_key(ec.SECP256R1()), b"0123456789abcdef"
     public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    browser = pusher(gateway, b64(public), kind="webpush", data={"endpoint": f"{gateway.base}/browser", "auth": b64(auth)})
+    browser = pusher(
+        gateway, b64(public), kind="webpush", data={"endpoint": f"{gateway.base}/browser", "auth": b64(auth)}
+    )
     await bob.call("POST", "/pushers/set", browser)
     event = await alice.say(room, "dans le navigateur")
     await until(lambda: gateway.raw)

@@ -97,6 +97,7 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Route, Router, routes_of
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
@@ -128,6 +129,7 @@ from chappe.homeserver.modules.typing import Typing
 from chappe.homeserver.modules.url_previews import UrlPreviews
 from chappe.homeserver.modules.user_directory import UserDirectory
 from chappe.homeserver.modules.voip import Voip
+from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.fetcher import Fetcher
@@ -138,6 +140,7 @@ from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
+from chappe.homeserver.senders.appservices import AppserviceSender
 from chappe.homeserver.senders.delayed_events import DelayedEventSender
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.senders.push.deliver import PushDeliverer
@@ -191,6 +194,8 @@ class Homeserver:
             self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
             self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
             self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
+            await self._make_service_users()
+            self._tasks.append(asyncio.create_task(self.appservice_sender.run(), name="application services"))
             self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
             self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
             await self._listen()
@@ -252,7 +257,7 @@ class Homeserver:
         )
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms)
-        self.typing = Typing(now_ms, self.notifier.room_changed)
+        self.typing = Typing(now_ms, self._typing_changed)
         disabled = frozenset(config.presence.disabled_domains)
         self.presence = Presence(
             database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
@@ -267,6 +272,7 @@ class Homeserver:
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
         self._build_room_actions(database, profile_of)
+        self._build_appservices(database)
         self._build_push(database)
         self._build_services(database)
         self._build_jobs(database)
@@ -305,6 +311,27 @@ class Homeserver:
             self.accounts, self.rooms, self.creation, self.membership, self.account_data, NoticeRooms(database),
             config.server_notices_name,
         )  # fmt: skip
+
+    def _typing_changed(self, number: int) -> None:
+        self.notifier.room_changed(number)
+        self.appservice_sender.typing_changed(number)
+
+    def _build_appservices(self, database: Database) -> None:
+        services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)
+        self.appservices = Appservices(database, services, calls, self.accounts.store, self.rooms)
+        self.appservice_sender = AppserviceSender(
+            database, self.clock, services, calls, self.rooms, self.aliases, self.typing, self.presence, self.now_ms
+        )
+        if services.services:
+            self.aliases.require_may_use = services.require_alias_free
+            self.aliases.ask_for = self.appservices.ask_for_alias
+            self.accounts.ask_for = self.appservices.ask_for_user
+
+    async def _make_service_users(self) -> None:
+        """Each application service's own user exists from the start."""
+        for service in self.application_services.services.values():
+            if await self.accounts.store.find_user(service.sender) is None:
+                await self.accounts.register(service.sender, None, appservice=service.id)
 
     def _build_push(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
@@ -454,9 +481,9 @@ class Homeserver:
     def _finding_parts(self) -> list[object]:
         database, rooms = self.database, self.rooms
         return [
-            ListPublicRooms(RoomDirectory(database, rooms, self.domains), self.domains),
+            ListPublicRooms(RoomDirectory(database, rooms, self.domains), self.domains, self.appservices),
             SpaceHierarchy(Spaces(rooms), self.aliases), Users(UserDirectory(database, rooms), rooms),
-            Search(rooms, MessageSearch(database, rooms, self.search_index), self.relations), ThirdPartyLookup(),
+            Search(rooms, MessageSearch(database, rooms, self.search_index), self.relations), ThirdPartyLookup(self.appservices),
             VoipApi(self.voip),
         ]  # fmt: skip
 
@@ -471,7 +498,7 @@ class Homeserver:
             PushRulesApi(self.push_rules), NotificationsApi(notifications, self.relations),
             PushersApi(self.pushers),
             ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)), DehydratedDevice(dehydrate),
-            Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys)),
+            Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys), self.appservices),
             ContentRepo(self.media, self.url_previews),
         ]  # fmt: skip
 
@@ -510,6 +537,9 @@ class Homeserver:
                 await self.sessions.flush_seen()
         for task in self._tasks:
             task.cancel()
+        if self._tasks:
+            with contextlib.suppress(Exception):
+                await self.appservice_sender.release()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tasks:
             await self.writer.close()

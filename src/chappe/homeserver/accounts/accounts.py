@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -35,6 +35,7 @@ class Accounts:
     ) -> None:  # fmt: skip
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self._policy, self._now_ms = passwords, policy, now_ms
+        self.ask_for: Callable[[str], Awaitable[None]] | None = None  # a bridge may make the user that is looked for
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
 
@@ -166,6 +167,9 @@ class Accounts:
         found = self._profiles.get(user_id)
         if found is None:
             user = await self.store.find_user(user_id)
+            if user is None and self.ask_for is not None:
+                await self.ask_for(user_id)
+                user = await self.store.find_user(user_id)
             if user is None or user.deactivated:
                 raise NotFound("There is no such person here")
             found = self._profiles[user_id] = user.profile

@@ -95,12 +95,12 @@ class ApplicationServices:
             if other is not service and (user_id == other.sender or exclusive):
                 raise BadRequest("This user name is reserved for a bridge", "M_EXCLUSIVE")
 
-    def require_alias_free(self, alias: str, service: ApplicationService | None) -> None:
-        """Raises M_EXCLUSIVE likewise, for room aliases."""
-        if service is not None and service.aliases and not service.has_alias(alias):
-            raise BadRequest("This alias is outside the application service's namespace", "M_EXCLUSIVE")
-        for other in self.services.values():
-            if other is not service and any(n.exclusive and n.pattern.fullmatch(alias) for n in other.aliases):
+    def require_alias_free(self, alias: str, user_id: str) -> None:
+        """Raises M_EXCLUSIVE for an alias that only another application service's users may make."""
+        for service in self.services.values():
+            if any(n.exclusive and n.pattern.fullmatch(alias) for n in service.aliases) and not service.has_user(
+                user_id
+            ):
                 raise BadRequest("This alias is reserved for a bridge", "M_EXCLUSIVE")
 
     def masquerade(self, service: ApplicationService, user_id: str | None) -> UserId:

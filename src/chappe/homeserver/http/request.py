@@ -144,6 +144,11 @@ class Request:
                     self._query.setdefault(key, []).append(value)
         return self._query.get(name, [])
 
+    def query_items(self) -> dict[str, list[str]]:
+        """The whole query."""
+        self.query_all("")
+        return dict(self._query or {})
+
     def query(self, name: str) -> str | None:
         values = self.query_all(name)
         return values[-1] if values else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -23,6 +24,8 @@ class Alias:
 class Aliases:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
+        self.require_may_use: Callable[[str, str], None] = lambda _alias, _user: None  # raises M_EXCLUSIVE
+        self.ask_for: Callable[[str], Awaitable[bool]] | None = None  # a bridge may make the room that is looked for
 
     async def find(self, alias: str) -> Alias | None:
         row = await self._database.fetchrow("SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
@@ -31,6 +34,8 @@ class Aliases:
     async def resolve(self, alias: RoomAlias) -> Alias:
         """Raises M_NOT_FOUND."""
         found = await self.find(alias)
+        if found is None and self.ask_for is not None and await self.ask_for(alias):
+            found = await self.find(alias)
         if found is None:
             raise NotFound(f"There is no room called {alias}")
         return found
@@ -41,7 +46,8 @@ class Aliases:
             return (await self.resolve(parse_room_alias(room_id_or_alias))).room_id
         return room_id_or_alias
 
-    async def require_free(self, alias: RoomAlias) -> None:
+    async def require_free(self, alias: RoomAlias, user_id: str) -> None:
+        self.require_may_use(alias, user_id)
         if not self._domains.is_hosted(domain_of(alias)):
             raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
         if await self.find(alias) is not None:
@@ -51,6 +57,7 @@ class Aliases:
         """Raises M_UNKNOWN (409) where the alias exists; only members of the room may add one."""
         if not self._domains.is_hosted(domain_of(alias)):
             raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
+        self.require_may_use(alias, user_id)
         await self._rooms.require_joined(user_id, room_id)
         try:
             await self._database.execute(

@@ -125,7 +125,7 @@ class RoomCreation:
         if not name or ":" in name or name.startswith("#") or any(c.isspace() for c in name):
             raise BadRequest("room_alias_name must be the part between # and : of an alias", "M_INVALID_PARAM")
         alias = parse_room_alias(f"#{name}:{domain_of(user_id)}")
-        await self._aliases.require_free(alias)
+        await self._aliases.require_free(alias, user_id)
         return alias
 
     async def write(

@@ -13,6 +13,7 @@ from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.rooms.rooms import Rooms
@@ -38,9 +39,15 @@ class SendToDevice(msgspec.Struct):
 
 class Keys:
     def __init__(
-        self, keys: DeviceKeys, to_device: ToDevice, uia: UserInteractiveAuth, rooms: Rooms, device_lists: DeviceLists
+        self,
+        keys: DeviceKeys,
+        to_device: ToDevice,
+        uia: UserInteractiveAuth,
+        rooms: Rooms,
+        device_lists: DeviceLists,
+        appservices: Appservices,
     ) -> None:
-        self._keys, self._to_device, self._uia = keys, to_device, uia
+        self._keys, self._to_device, self._uia, self._appservices = keys, to_device, uia, appservices
         self._rooms, self._device_lists = rooms, device_lists
 
     @endpoint(
@@ -61,14 +68,21 @@ class Keys:
         body = convert(await request.json_object(), KeysQuery)
         for user in body.device_keys:
             parse_user_id(user)
-        return await self._keys.query(request.user_id, body.device_keys)
+        answer = await self._keys.query(request.user_id, body.device_keys)
+        answer["device_keys"].update(await self._appservices.query_keys(body.device_keys))
+        return answer
 
     @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys")
     async def claim(self, request: Request) -> Answer:
         body = convert(await request.json_object(), KeysClaim)
         for user in body.one_time_keys:
             parse_user_id(user)
-        return {"one_time_keys": await self._keys.claim(body.one_time_keys), "failures": {}}
+        claimed = await self._keys.claim(body.one_time_keys)
+        missing = {user: {d: a for d, a in devices.items() if d not in claimed.get(user, {})}
+                   for user, devices in body.one_time_keys.items()}  # fmt: skip
+        for user, devices in (await self._appservices.claim_keys({u: d for u, d in missing.items() if d})).items():
+            claimed.setdefault(user, {}).update(devices)
+        return {"one_time_keys": claimed, "failures": {}}
 
     @endpoint("GET", "/_matrix/client/v3/keys/changes")
     async def changes(self, request: Request) -> Answer:

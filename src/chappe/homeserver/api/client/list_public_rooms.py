@@ -8,6 +8,7 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import AUTH, GUEST_AUTH, NO_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_room_id, parse_server_name
+from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
 from chappe.homeserver.outbound.domains import Domains
 
@@ -33,8 +34,8 @@ class Query(msgspec.Struct):
 
 
 class ListPublicRooms:
-    def __init__(self, directory: RoomDirectory, domains: Domains) -> None:
-        self._directory, self._domains = directory, domains
+    def __init__(self, directory: RoomDirectory, domains: Domains, appservices: Appservices) -> None:
+        self._directory, self._domains, self._appservices = directory, domains, appservices
 
     def _server(self, request: Request) -> str:
         """The directory that is meant: the one named, else that of the asker's domain."""
@@ -71,7 +72,10 @@ class ListPublicRooms:
         if body.limit is not None and body.limit < 1:
             raise BadRequest("`limit` must be at least 1", "M_INVALID_PARAM")
         wanted = body.filter or Filter()
+        only = await self._appservices.rooms_of(body.third_party_instance_id) if body.third_party_instance_id else None
         limit = min(body.limit or 100, MAX_PAGE)
         return await self._directory.list(
-            DirectoryQuery(self._server(request), limit, body.since, wanted.generic_search_term, wanted.room_types)
+            DirectoryQuery(
+                self._server(request), limit, body.since, wanted.generic_search_term, wanted.room_types, only
+            )
         )

@@ -26,6 +26,7 @@ class DirectoryQuery:
     since: str | None = None
     term: str | None = None
     room_types: list[str | None] | None = None
+    only: list[str] | None = None  # room ids: those of a bridge's network, in place of the server's own
 
 
 class RoomDirectory:
@@ -66,13 +67,13 @@ class RoomDirectory:
         types = query.room_types
         arguments = [
             query.server_name, None if not query.term else f"%{_escaped(fold(query.term))}%",
-            None if types is None else [t for t in types if t is not None], types is None or None in types,
+            None if types is None else [t for t in types if t is not None], types is None or None in types, query.only,
         ]  # fmt: skip
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
         rows = await self._database.fetch(
-            f"""SELECT r.room_id, s.* FROM published_rooms p JOIN room_summaries s USING (room_nid) JOIN rooms r USING (room_nid)
-                 WHERE {_WHERE} AND ($5::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($5, $6::bigint))
-                 ORDER BY s.joined {order}, s.room_nid {order} LIMIT $7""",
+            f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
+                 WHERE {_WHERE} AND ($6::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($6, $7::bigint))
+                 ORDER BY s.joined {order}, s.room_nid {order} LIMIT $8""",
             *arguments, joined, number, query.limit + 1,
         )  # fmt: skip
         more = len(rows) > query.limit
@@ -80,7 +81,7 @@ class RoomDirectory:
         if backwards:
             page.reverse()
         total = await self._database.fetchval(
-            f"SELECT count(*) FROM published_rooms p JOIN room_summaries s USING (room_nid) WHERE {_WHERE}", *arguments
+            f"SELECT count(*) FROM room_summaries s JOIN rooms r USING (room_nid) WHERE {_WHERE}", *arguments
         )
         answer: dict[str, Any] = {"chunk": [_entry(row) for row in page], "total_room_count_estimate": total}
         if page and (more or backwards):
@@ -90,7 +91,9 @@ class RoomDirectory:
         return answer
 
 
-_WHERE = """p.server_name = $1 AND ($2::text IS NULL OR s.search LIKE $2)
+_WHERE = """($5::text[] IS NULL AND EXISTS (
+        SELECT 1 FROM published_rooms p WHERE p.room_nid = s.room_nid AND p.server_name = $1) OR r.room_id = ANY($5))
+    AND ($2::text IS NULL OR s.search LIKE $2)
     AND ($3::text[] IS NULL OR s.room_type = ANY($3) OR ($4 AND s.room_type IS NULL))"""
 
 

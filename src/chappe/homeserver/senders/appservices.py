@@ -1,0 +1,307 @@
+"""Transactions to application services: what concerns them, in order, each exactly as often as it is acknowledged: once.
+
+A loop per service follows the log. A transaction is stored with the place that it reaches; it is repeated with its number,
+byte for byte, until the service has taken it, and only then comes the next. A lease keeps other processes from serving the
+same service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.outbound.application_service import ServiceCalls
+from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+LEASE_MS, LOOK_EVERY = 60_000, 5.0
+COMMITS_AT_ONCE, EVENTS_AT_ONCE = 100, 500
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+
+
+@dataclass
+class _Service:
+    """What this process knows of a service while it serves it."""
+
+    service: ApplicationService
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    typing: set[int] = field(default_factory=set)
+    members: dict[str, bool] = field(default_factory=dict)  # by user id: whether the service is interested in them
+
+    def has_user(self, user_id: str) -> bool:
+        found = self.members.get(user_id)
+        if found is None:
+            if len(self.members) > 200_000:
+                self.members.clear()
+            found = self.members[user_id] = self.service.has_user(user_id)
+        return found
+
+
+class AppserviceSender:
+    def __init__(
+        self, database: Database, clock: Clock, services: ApplicationServices, calls: ServiceCalls, rooms: Rooms,
+        aliases: Aliases, typing: Typing, presence: Presence, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._clock, self._calls, self._rooms = database, clock, calls, rooms
+        self._aliases, self._typing, self._presence, self._now_ms = aliases, typing, presence, now_ms
+        self._served = [_Service(s) for s in services.services.values() if s.url]
+        self._holder = secrets.token_hex(8)
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        for served in self._served:
+            served.news.set()
+
+    def typing_changed(self, number: int) -> None:
+        for served in self._served:
+            if served.service.wants_ephemeral:
+                served.typing.add(number)
+                served.news.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for served in self._served:
+                group.create_task(self._serve(served))
+
+    async def _serve(self, served: _Service) -> None:
+        wait = FIRST_WAIT
+        await self._database.execute(
+            "INSERT INTO appservice_progress (appservice, position) SELECT $1, max(upto) FROM journal ON CONFLICT DO NOTHING",
+            served.service.id,
+        )
+        while True:
+            try:
+                while await self._is_ours(served) and await self._step(served):
+                    wait = FIRST_WAIT
+                pause = LOOK_EVERY
+            except MatrixError:
+                pause, wait = wait, min(wait * 2, LONGEST_WAIT)
+                await asyncio.sleep(pause)
+                continue
+            except (TimeoutError, *DATABASE_LOST):
+                await asyncio.sleep(1)
+                continue
+            except Exception:
+                log.exception(
+                    "an application service could not be served", extra={"fields": {"service": served.service.id}}
+                )
+                await asyncio.sleep(5)
+                continue
+            try:
+                await asyncio.wait_for(served.news.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _is_ours(self, served: _Service) -> bool:
+        now = self._now_ms()
+        result = await self._database.execute(
+            """UPDATE appservice_progress SET holder = $2, lease_until = $3
+                WHERE appservice = $1 AND (holder = $2 OR holder IS NULL OR lease_until < $4)""",
+            served.service.id, self._holder, now + LEASE_MS, now,
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def release(self) -> None:
+        """At shutdown: other processes need not wait for the lease to end."""
+        if self._served:
+            await self._database.execute("UPDATE appservice_progress SET holder = NULL WHERE holder = $1", self._holder)
+
+    async def _step(self, served: _Service) -> bool:
+        """Delivers the oldest transaction, or makes the next. Returns whether there may be more. Raises M_UNKNOWN."""
+        service = served.service
+        row = await self._database.fetchrow(
+            "SELECT txn, body FROM appservice_transactions WHERE appservice = $1 ORDER BY txn LIMIT 1", service.id
+        )
+        if row is None:
+            return await self._gather(served)
+        if not await self._calls.transaction(str(service.url), service.hs_token, row["txn"], row["body"]):
+            raise MatrixError(502, "M_UNKNOWN", "The application service did not take a transaction")
+        await self._database.execute(
+            "DELETE FROM appservice_transactions WHERE appservice = $1 AND txn = $2", service.id, row["txn"]
+        )
+        return True
+
+    # --------------------------------------------------------------------------------------------------- gathering
+
+    async def _gather(self, served: _Service) -> bool:
+        served.news.clear()
+        typing, served.typing = served.typing, set()
+        async with self._database.transaction(background=True) as connection:
+            place = await connection.fetchrow(
+                "SELECT position, next_txn FROM appservice_progress WHERE appservice = $1 AND holder = $2 FOR UPDATE",
+                served.service.id, self._holder,
+            )  # fmt: skip
+            if place is None:
+                return False
+            commits = await connection.fetch(
+                "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
+                place["position"], COMMITS_AT_ONCE, self._clock.watermark,
+            )  # fmt: skip
+            if not commits and not typing:
+                return False
+            body, taken = await self._transaction(served, commits, typing)
+            if body:
+                await connection.execute(
+                    "INSERT INTO appservice_transactions VALUES ($1, $2, $3)",
+                    served.service.id,
+                    place["next_txn"],
+                    orjson.dumps(body),
+                )
+                await connection.execute("DELETE FROM to_device WHERE seq = ANY($1::bigint[])", taken)
+            await connection.execute(
+                "UPDATE appservice_progress SET position = $2, next_txn = next_txn + $3 WHERE appservice = $1",
+                served.service.id, commits[-1]["upto"] if commits else place["position"], int(bool(body)),
+            )  # fmt: skip
+        return bool(body) or len(commits) == COMMITS_AT_ONCE
+
+    async def _transaction(
+        self, served: _Service, commits: Sequence[Row], typing: set[int]
+    ) -> tuple[dict[str, Any], list[int]]:
+        """(the body, empty where nothing concerns the service; the to-device messages that it takes)."""
+        since = commits[0]["since"] if commits else self._clock.watermark
+        upto = commits[-1]["upto"] if commits else since
+        rooms = {number for commit in commits for number in commit["rooms"]}
+        events: list[Any] = []
+        interesting: dict[int, LiveRoom] = {}
+        for number in rooms | typing:
+            room = await self._rooms.live.by_number(number)
+            in_room = await self._is_interesting(served, room)
+            if in_room:
+                interesting[number] = room
+            for event in await self._events(room, since, upto) if number in rooms else ():
+                if in_room or self._concerns(served, event):
+                    events.append((event.position, orjson.Fragment(_client_event(event))))
+        body: dict[str, Any] = {"events": [event for _, event in sorted(events, key=lambda e: e[0])]}
+        service = served.service
+        taken: list[int] = []
+        if service.wants_ephemeral:
+            ephemeral = await self._ephemeral(served, interesting, typing, since, upto)
+            if ephemeral:
+                body["ephemeral"] = body["de.sorunome.msc2409.ephemeral"] = ephemeral
+            messages, taken = await self._to_device(served, {u for c in commits for u in c["users"]})
+            if messages:
+                body["to_device"] = body["de.sorunome.msc2409.to_device"] = messages
+        if service.wants_encryption:
+            body |= await self._encryption(served, {u for c in commits for u in c["users"]}, since, upto)
+        return (body if len(body) > 1 or body["events"] else {}), taken
+
+    async def _events(self, room: LiveRoom, since: int, upto: int) -> list[RoomEvent]:
+        found: list[RoomEvent] = []
+        while True:
+            page = await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False)
+            found += page
+            if len(page) < EVENTS_AT_ONCE:
+                return found
+            since = page[-1].position
+
+    async def _is_interesting(self, served: _Service, room: LiveRoom) -> bool:
+        service = served.service
+        if service.has_room(room.room_id) or any(served.has_user(user) for user in room.joined):
+            return True
+        if service.aliases:
+            return any(service.has_alias(alias) for alias in await self._aliases.of_room(room.room_id))
+        return False
+
+    @staticmethod
+    def _concerns(served: _Service, event: RoomEvent) -> bool:
+        is_member = event.type == "m.room.member" and event.state_key is not None and served.has_user(event.state_key)
+        return is_member or served.has_user(event.sender)
+
+    async def _ephemeral(
+        self, served: _Service, rooms: dict[int, LiveRoom], typing: set[int], since: int, upto: int
+    ) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for number in typing & rooms.keys():
+            users = {"user_ids": self._typing.users(number)}
+            found.append({"type": "m.typing", "room_id": rooms[number].room_id, "content": users})
+        rows = await self._database.fetch(
+            """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts WHERE room_nid = ANY($1::bigint[])
+                AND position > $2 AND position <= $3 AND (type = 'm.read' OR user_id = ANY($4::text[])) ORDER BY position""",
+            list(rooms), since, upto, [],
+        )  # fmt: skip
+        by_room: dict[int, dict[str, Any]] = {}
+        for row in rows:
+            receipt = {"ts": row["ts"], **({"thread_id": row["thread"]} if row["thread"] else {})}
+            kinds = by_room.setdefault(row["room_nid"], {}).setdefault(row["event_id"], {})
+            kinds.setdefault(row["type"], {})[row["user_id"]] = receipt
+        found += [{"type": "m.receipt", "room_id": rooms[n].room_id, "content": c} for n, c in by_room.items()]
+        if upto > since:
+            moved = [u for u in await self._presence.changed_users(since, upto) if await self._shares_a_room(served, u)]
+            for user, state in (await self._presence.of(moved)).items():
+                found.append({"type": "m.presence", "sender": user, "content": self._presence.content(state)})
+        return found
+
+    async def _shares_a_room(self, served: _Service, user_id: str) -> bool:
+        if served.has_user(user_id):
+            return True
+        for membership in await self._rooms.memberships.joined(user_id):
+            if await self._is_interesting(served, await self._rooms.live.by_number(membership.number)):
+                return True
+        return False
+
+    async def _to_device(self, served: _Service, users: set[str]) -> tuple[list[dict[str, Any]], list[int]]:
+        mine = [user for user in users if served.has_user(user)]
+        if not mine:
+            return [], []
+        rows = await self._database.fetch(
+            "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT 500",
+            mine,
+        )
+        messages = [
+            {**orjson.loads(r["message"]), "to_user_id": r["user_id"], "to_device_id": r["device_id"]} for r in rows
+        ]
+        return messages, [row["seq"] for row in rows]
+
+    async def _encryption(self, served: _Service, users: set[str], since: int, upto: int) -> dict[str, Any]:
+        """MSC3202: whose devices changed, and how many keys the service's own devices have left."""
+        rows = await self._database.fetch(
+            "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
+        )
+        changed = [r["user_id"] for r in rows if await self._shares_a_room(served, r["user_id"])]
+        body: dict[str, Any] = {}
+        if changed:
+            body["device_lists"] = body["org.matrix.msc3202.device_lists"] = {"changed": changed, "left": []}
+        mine = [user for user in users if served.has_user(user)]
+        counts = await self._database.fetch(
+            """SELECT d.user_id, d.device_id, k.algorithm, count(k.seq) AS n, array_agg(DISTINCT f.algorithm) AS unused
+                 FROM devices d JOIN device_keys USING (user_id, device_id)
+                 LEFT JOIN one_time_keys k ON k.user_id = d.user_id AND k.device_id = d.device_id
+                 LEFT JOIN fallback_keys f ON f.user_id = d.user_id AND f.device_id = d.device_id AND NOT f.used
+                WHERE d.user_id = ANY($1::text[]) GROUP BY 1, 2, 3""",
+            mine,
+        )
+        one_time: dict[str, dict[str, dict[str, int]]] = {}
+        fallback: dict[str, dict[str, list[str]]] = {}
+        for row in counts:
+            left = one_time.setdefault(row["user_id"], {}).setdefault(row["device_id"], {"signed_curve25519": 0})
+            if row["algorithm"] is not None:
+                left[row["algorithm"]] = row["n"]
+            fallback.setdefault(row["user_id"], {})[row["device_id"]] = [a for a in row["unused"] if a is not None]
+        if one_time:
+            body["org.matrix.msc3202.device_one_time_keys_count"] = body["device_one_time_keys_count"] = one_time
+            body["org.matrix.msc3202.device_unused_fallback_key_types"] = body["device_unused_fallback_key_types"] = (
+                fallback
+            )
+        return body
+
+
+def _client_event(event: RoomEvent) -> bytes:
+    unsigned = event.unsigned("join")
+    unsigned.pop("membership", None)
+    return event.head + (b',"unsigned":' + orjson.dumps(unsigned) + b"}" if unsigned else b"}")
