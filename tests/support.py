@@ -60,7 +60,11 @@ class Server:
             given["Authorization"] = f"Bearer {token}"
         data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         async with self.session.request(
-            method, URL(self.base + path, encoded=True), data=data, headers=given
+            method,
+            URL(self.base + path, encoded=True),
+            data=data,
+            headers=given,
+            allow_redirects=False,
         ) as answer:
             record(method, path, answer.status)
             return answer.status, await answer.read(), answer.headers

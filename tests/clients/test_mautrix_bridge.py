@@ -86,7 +86,7 @@ async def test_ghosts_typing_and_timestamps(bridge: tuple[Server, AppService]) -
     await until(lambda: {EventType.TYPING, EventType.RECEIPT} <= {e.type for e in heard})
     await service.intent.set_presence(PresenceState.ONLINE)
     # who is not of the bridge cannot be it, nor take its names
-    with pytest.raises(Exception, match="namespace|not registered"):
+    with pytest.raises(Exception, match=r"namespace|not registered"):
         await service.intent.user(UserID("@alice:localhost")).whoami()
     body = {"username": "_irc_mallory", "password": "correct horse", "auth": {"type": "m.login.dummy"}}
     status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", body)
@@ -167,7 +167,9 @@ async def test_a_service_that_was_away_gets_everything_once(new_server: NewServe
         await until(lambda: len(texts()) >= 30)
         assert texts() == [f"message {n}" for n in range(30)] and len(repeated) == 2
         # what clients see of it
-        assert (await service.call("POST", "/_matrix/client/v1/appservice/bridge/ping", {"transaction_id": "t"}))["duration_ms"] >= 0
+        assert (await service.call("POST", "/_matrix/client/v1/appservice/bridge/ping", {"transaction_id": "t"}))[
+            "duration_ms"
+        ] >= 0
         protocols = await alice.call("GET", "/thirdparty/protocols")
         assert protocols["irc"]["instances"][0]["instance_id"] == "bridge|libera"
         assert (await alice.call("GET", "/thirdparty/protocol/irc"))["user_fields"] == ["nick"]
@@ -179,9 +181,13 @@ async def test_a_service_that_was_away_gets_everything_once(new_server: NewServe
         listed = await alice.call("POST", "/publicRooms", {"third_party_instance_id": "bridge|libera"})
         assert [r["room_id"] for r in listed["chunk"]] == [room]
         # an encrypting service: a device without signing in, messages to it in transactions
-        await service.call("POST", "/register", {"type": "m.login.application_service", "username": "_irc_zoe", "inhibit_login": True})
+        await service.call(
+            "POST", "/register", {"type": "m.login.application_service", "username": "_irc_zoe", "inhibit_login": True}
+        )
         ghost = {"user_id": "@_irc_zoe:localhost"}
-        status, _, _ = await server.raw("PUT", "/_matrix/client/v3/devices/GHOST?user_id=%40_irc_zoe%3Alocalhost", {}, "as secret")
+        status, _, _ = await server.raw(
+            "PUT", "/_matrix/client/v3/devices/GHOST?user_id=%40_irc_zoe%3Alocalhost", {}, "as secret"
+        )
         assert status == 201
         assert (await service.call("GET", "/account/whoami", device_id="GHOST", **ghost))["device_id"] == "GHOST"
         with pytest.raises(Refused) as refused:
@@ -190,7 +196,11 @@ async def test_a_service_that_was_away_gets_everything_once(new_server: NewServe
         await alice.call("PUT", "/sendToDevice/m.test/t1", {"messages": {"@_irc_zoe:localhost": {"GHOST": {"a": 1}}}})
         await until(lambda: any(b'"to_device_id":"GHOST"' in body for body in taken.values()))
         assert await server.node.database.fetchval("SELECT count(*) FROM to_device") == 0
-        session = await service.call("POST", "/login", {"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_irc_zoe"}})
+        session = await service.call(
+            "POST",
+            "/login",
+            {"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_irc_zoe"}},
+        )
         assert session["user_id"] == "@_irc_zoe:localhost"
         with pytest.raises(Refused):
             await alice.call("POST", "/_matrix/client/v1/appservice/bridge/ping", {})

@@ -400,5 +400,7 @@ async def test_the_event_nearest_to_a_time(alice: Person, bob: Person) -> None:
 
 async def test_no_bridges(alice: Person) -> None:
     assert await alice.call("GET", "/thirdparty/protocols") == {}
-    for path in ("protocol/irc", "location/irc", "user/irc", "location", "user"):
+    for path in ("protocol/irc", "location/irc", "user/irc", "location?alias=%23a:b", "user?userid=%40a:b"):
         assert (await refused(alice.call("GET", f"/thirdparty/{path}"))).errcode == "M_NOT_FOUND"
+    for path in ("location", "user"):
+        assert (await refused(alice.call("GET", f"/thirdparty/{path}"))).errcode == "M_MISSING_PARAM"

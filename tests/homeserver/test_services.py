@@ -631,7 +631,7 @@ async def test_versions_and_flags_name_what_is_there(server: Server, alice: Pers
         "org.matrix.msc2285.stable", "org.matrix.msc3440.stable", "org.matrix.msc4222", "org.matrix.msc3814", "uk.half-shot.msc2666.query_mutual_rooms",
     ):  # fmt: skip
         assert flags[flag] is True, flag
-    for absent in ("org.matrix.msc4354", "org.matrix.msc3881", "org.matrix.msc4028"):
+    for absent in ("org.matrix.msc4354", "org.matrix.msc4028"):
         assert absent not in flags
     assert msgspec.json.encode(answer)
 

@@ -70,14 +70,11 @@ class SecondFactors:
     # ------------------------------------------------------------------------------------------------ one-time codes
 
     async def begin_totp(self, user_id: str, issuer: str) -> tuple[str, str]:
-        """A new secret that counts once it is confirmed: (base32, otpauth:// address)."""
+        """A secret that counts once it is confirmed, the same until then: (base32, otpauth:// address)."""
         secret = secrets.token_bytes(20)
         await self._database.execute(
-            """INSERT INTO totp_secrets (user_id, secret) VALUES ($1, $2)
-               ON CONFLICT (user_id) DO UPDATE SET secret = CASE WHEN totp_secrets.confirmed THEN totp_secrets.secret
-                                                                 ELSE excluded.secret END""",
-            user_id, secret,
-        )  # fmt: skip
+            "INSERT INTO totp_secrets (user_id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING", user_id, secret
+        )
         stored = await self._database.fetchval(
             "SELECT secret FROM totp_secrets WHERE user_id = $1 AND NOT confirmed", user_id
         )

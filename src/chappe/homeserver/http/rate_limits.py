@@ -17,7 +17,11 @@ class RateLimits:
         self._settings, self._now = dict(settings), now
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}  # tokens left, as of
 
-    def check(self, action: str, key: str, cost: float = 1.0) -> None:
+    def require(self, action: str, key: str) -> None:
+        """Takes nothing, but raises LimitExceeded where nothing is left: a right guess must be refused like a wrong one."""
+        self.check(action, key, 1.0, takes=False)
+
+    def check(self, action: str, key: str, cost: float = 1.0, takes: bool = True) -> None:
         """Takes from the bucket, or raises LimitExceeded with the time to wait."""
         setting = self._settings.get(action)
         if setting is None:
@@ -29,6 +33,8 @@ class RateLimits:
         if tokens < cost:
             wait = (cost - tokens) / rate if rate > 0 else 3600.0
             raise LimitExceeded(max(1, int(wait * 1000)))
+        if not takes:
+            return
         self._buckets[action, key] = (tokens - cost, now)
         if len(self._buckets) > PRUNE_AT:
             self._prune(now)

@@ -81,7 +81,7 @@ class Login:
         domain = self._domains.of_host(request.host)
         user_id = await self._accounts.identify(identifier, domain)
         login = str(identifier.get("user") or identifier.get("address") or "")
-        self._limits.check("failed_login", user_id, 0)
+        self._limits.require("failed_login", user_id)
         try:
             user, method = await self._check_password(user_id, local_login(login), body.password, domain)
         except Forbidden:

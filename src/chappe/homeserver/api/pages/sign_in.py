@@ -77,7 +77,7 @@ class SignInPages:
             user_id = await self._accounts.identify(identifier, visit.server_name)
         except BadRequest:
             user_id = "@:unknown"
-        self._limits.check("failed_login", user_id, 0)
+        self._limits.require("failed_login", user_id)
         try:
             user, method = await self._check_password(user_id, login, password, visit.server_name)
         except Forbidden:
@@ -134,7 +134,7 @@ class SignInPages:
         session = visit.session
         if session is None:
             return self._pages.redirect(visit, f"/login?{_query(visit)}")
-        self._limits.check("failed_login", f"{session.user_id} second", 0)
+        self._limits.require("failed_login", f"{session.user_id} second")
         factors, user_id, code = self._pages.factors, session.user_id, form.get("code", "")
         if "credential" in form:
             origin = visit.base_url

@@ -1,0 +1,80 @@
+"""A browser without JavaScript: cookies, forms, redirects; what the sign-in pages must work with."""
+
+from __future__ import annotations
+
+import html
+import re
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+from tests.support import Server
+
+
+class Browser:
+    """`page`: the last page's text; `url`: its address. `headers`: what it sends with each request."""
+
+    def __init__(self, server: Server, **headers: str) -> None:
+        self.server, self.cookies, self.headers = server, {}, {"Accept-Language": "en", **headers}
+        self.page, self.url, self.status, self.answer_headers = "", server.base, 0, {}  # type: ignore[var-annotated]
+
+    async def open(self, url: str, form: dict[str, Any] | None = None, follow: bool = True, **headers: str) -> Browser:
+        """Redirects within the server are followed; one that leads elsewhere is left in `url`."""
+        for _ in range(10):
+            self.url = urljoin(self.url, url)
+            if urlsplit(self.url).netloc != urlsplit(self.server.base).netloc:
+                return self
+            path = self.url.removeprefix(self.server.base)
+            given = {**self.headers, **headers, "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+            body = None
+            if form is not None:
+                given |= {
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "Origin": given.get("Origin", self.server.base),
+                }
+                body = urlencode(form).encode()
+            method = "GET" if form is None else "POST"
+            self.status, raw, answer = await self.server.raw(method, path, body, None, given)
+            self.page, self.answer_headers = raw.decode(), answer
+            for line in answer.getall("Set-Cookie", []):
+                for name, morsel in SimpleCookie(line).items():
+                    if morsel["max-age"] == "0":
+                        self.cookies.pop(name, None)
+                    else:
+                        self.cookies[name] = morsel.value
+            if self.status != 303 or not follow:
+                return self
+            url, form = answer["Location"], None
+        raise AssertionError(f"too many redirects: {self.url}")
+
+    async def submit(self, action: str | None = None, **fields: str) -> Browser:
+        """Sends the page's form (the one with this action) with what is filled in."""
+        forms = {}
+        for head, inside in re.findall(r"<form([^>]*)>(.*?)</form>", self.page, re.S):
+            target = html.unescape(re.search(r'action="([^"]*)"', head)[1])  # type: ignore[index]
+            forms.setdefault(target.split("?")[0], (target, inside))
+        assert action is None or action in forms, f"no such form: {self.page[-3000:]}"
+        target, inside = forms[action] if action else next(iter(forms.values()))
+        values = {}
+        for tag in re.findall(r"<input[^>]*>", inside):
+            name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+            if name and 'type="checkbox"' not in tag:
+                values[name[1]] = html.unescape(value[1]) if value else ""
+        button = re.search(r'<button name="(\w+)" value="(\w+)"', inside)
+        if button:
+            values[button[1]] = button[2]
+        return await self.open(target, {**values, **fields})
+
+    async def sign_in(self, login: str, password: str, url: str = "/login") -> Browser:
+        await self.open(url)
+        return await self.submit("/login", login=login, password=password)
+
+    @property
+    def heading(self) -> str:
+        return html.unescape(re.search(r"<h1>(.*?)</h1>", self.page)[1])  # type: ignore[index]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Of the address where it is."""
+        parts = urlsplit(self.url)
+        return {k: v[0] for k, v in parse_qs(parts.query or parts.fragment).items()}
