@@ -72,6 +72,11 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     location: str | None = None
     max_upload_mib: Positive = 100
+    s3_endpoint: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key: str | None = None
+    s3_secret_key: str | None = None
+    presigned: bool = False  # downloads straight from the object store, for clients that allow a redirect
 
 
 class Calls(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -188,6 +193,19 @@ class Push(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     quiet_hours: dict[str, QuietHours] = {}
 
 
+class Bots(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    enabled: bool = True
+    max_per_user: Positive = 10
+
+
+class IdentityService(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Terms that people accept before they look others up; none without `terms_url`."""
+
+    terms_url: str | None = None
+    terms_name: str = "Terms"
+    terms_version: str = "1"
+
+
 class Contact(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     role: str = "m.role.admin"
     matrix_id: str | None = None
@@ -229,6 +247,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     second_factor: SecondFactor = SecondFactor()
     application_services: list[str] = []
     push: Push = Push()
+    bots: Bots = Bots()
+    identity_service: IdentityService = IdentityService()
     support: Support = Support()
 
 
@@ -376,6 +396,12 @@ port = {port}
 [media]
 # location = "…"                     # a folder, or s3://bucket/prefix; default: media/ beside this file
 # max_upload_mib = 100
+# s3_endpoint = "https://s3.example.org"  # with location = "s3://…"; without it, Amazon's
+# s3_region = "us-east-1"
+# s3_access_key = "…"
+# s3_secret_key = "…"
+# presigned = false                  # clients that allow it download straight from the object store
+# To move what is stored: chappe media migrate s3://bucket/prefix; then change location and start again.
 
 [calls]
 # turn_uris = ["turn:turn.example.org:3478?transport=udp"]
@@ -412,6 +438,15 @@ port = {port}
 # logo_url = "https://…"
 # sender = "no-reply@example.org"
 # language = "fr"
+
+[bots]
+# enabled = true                     # people may make bots, and webhooks in rooms that they run
+# max_per_user = 10
+
+[identity_service]
+# terms_url = "https://…"            # to be accepted before looking people up by address
+# terms_name = "Terms"
+# terms_version = "1"
 
 [push]
 # contact = "mailto:admin@example.org" # told to browsers' push services

@@ -1,4 +1,4 @@
-"""The command line: `chappe serve`, `chappe admin …`, `chappe config check`."""
+"""The command line: `chappe serve`, `chappe admin …`, `chappe media …`, `chappe config check`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 
 import typer
 
-from chappe.cli import admin, serve
+from chappe.cli import admin, media, serve
 from chappe.config import ConfigError
+from chappe.homeserver.accounts.application_services import RegistrationError
 from chappe.homeserver.database.embedded import DataDirectoryInUse
 from chappe.homeserver.database.migrations import MigrationError
 from chappe.homeserver.matrix.errors import MatrixError
@@ -20,13 +21,14 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.add_typer(serve.config_app, name="config")
 app.add_typer(admin.app, name="admin")
+app.add_typer(media.app, name="media")
 
 
 def main() -> None:
     """Mistakes that a person can mend are told in a sentence, without a traceback."""
     try:
         app()
-    except (ConfigError, DataDirectoryInUse, MigrationError) as error:
+    except (ConfigError, DataDirectoryInUse, MigrationError, RegistrationError) as error:
         sys.exit(f"chappe: {error}")
     except MatrixError as error:
         sys.exit(f"chappe: {error.message}")

@@ -31,7 +31,7 @@ Name = Annotated[str, typer.Argument(help="A name such as alice, or a whole addr
 Password = Annotated[str | None, typer.Option(help="Asked for, or read from standard input, where it is not given.")]
 
 
-def _with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]]) -> T:
+def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]]) -> T:
     async def go() -> T:
         async with offline_node(data.resolve(), config) as node:
             return await act(node)
@@ -77,7 +77,7 @@ def user_add(
             await node.bind_threepid(user_id, "email", email, node.now_ms())
         print(f"Created {user_id}{' (administrator)' if admin else ''}.")
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @user_app.command("list")
@@ -97,7 +97,7 @@ def user_list(
             ]
             print(f"{user.user_id}\t{user.created:%Y-%m-%d}\t{' '.join(marks)}".rstrip())
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @user_app.command("deactivate")
@@ -114,7 +114,7 @@ def user_deactivate(
         await node.deactivate_account(user_id, erase)
         print(f"Deactivated {user_id}.")
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @user_app.command("password")
@@ -135,7 +135,7 @@ def user_password(
             await node.sessions.remove_all_devices(user_id)
         print(f"Changed the password of {user_id}.")
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @user_app.command("admin")
@@ -152,7 +152,7 @@ def user_admin(
         await node.accounts.change(user_id, is_admin=not revoke)
         print(f"{user_id} is {'no longer' if revoke else 'now'} an administrator.")
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @domain_app.command("add")
@@ -163,7 +163,7 @@ def domain_add(name: str, data: Data = Path("data"), config: ConfigFile = None) 
         added = await node.domains.add(name)
         print(f"{name} is hosted here{'' if added else ' already'}.")
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @domain_app.command("list")
@@ -173,7 +173,7 @@ def domain_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> None:
         print("\n".join(node.domains.names()))
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @token_app.command("add")
@@ -190,7 +190,7 @@ def token_add(
         expires = None if days is None else int(time.time() * 1000) + days * 86_400_000
         print(await node.accounts.add_registration_token(token, uses, expires))
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @token_app.command("list")
@@ -205,7 +205,7 @@ def token_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
             )
             print(f"{row['token']}\tused {row['used']} of {limit}\t{f'until {when:%Y-%m-%d}' if when else ''}".rstrip())
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @token_app.command("remove")
@@ -217,7 +217,7 @@ def token_remove(token: str, data: Data = Path("data"), config: ConfigFile = Non
             raise NotFound("There is no such token")
         print("Removed.")
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
 
 
 @app.command("notice")
@@ -230,7 +230,7 @@ def notice(
     async def act(node: Homeserver) -> None:
         await node.server_notices.send(await _existing(node, name), text)
 
-    _with_node(data, config, act)
+    with_node(data, config, act)
     typer.echo("Sent.")
 
 
@@ -246,5 +246,5 @@ def reports(data: Data = Path("data"), config: ConfigFile = None) -> None:
             lines.append(f"{when}  {row['reporter']} reports {what}: {row['reason'] or 'no reason given'}")
         return lines
 
-    for line in _with_node(data, config, act) or ["Nothing has been reported."]:
+    for line in with_node(data, config, act) or ["Nothing has been reported."]:
         typer.echo(line)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
 
-from chappe.config import Config, limits_of
+from chappe.config import Config, Media, limits_of
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.application_services import load_application_services
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
@@ -37,13 +39,18 @@ from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
+from chappe.homeserver.api.admin.media import AdminMedia
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
+from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
+from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
 from chappe.homeserver.api.client.account import Account
 from chappe.homeserver.api.client.account_data import AccountDataApi
 from chappe.homeserver.api.client.admin import Admin
 from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
+from chappe.homeserver.api.client.bots import BotsApi
 from chappe.homeserver.api.client.create_room import CreateRoom
 from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
 from chappe.homeserver.api.client.delayed_events import DelayedEventsApi
@@ -78,6 +85,7 @@ from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.client.voip import VoipApi
+from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
 from chappe.homeserver.api.media.content_repo import ContentRepo
 from chappe.homeserver.api.oauth.oauth import OAuthApi
 from chappe.homeserver.api.pages.account import AccountPages, AddressPages, SecondFactorPages
@@ -96,12 +104,17 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Route, Router, routes_of
 from chappe.homeserver.http.server import Listener
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.appservices import Appservices
+from chappe.homeserver.modules.bots.bots import Bots
+from chappe.homeserver.modules.bots.webhooks import Webhooks
 from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.key_backup import KeyBackup
 from chappe.homeserver.modules.media import ContentRepository
@@ -130,7 +143,7 @@ from chappe.homeserver.modules.url_previews import UrlPreviews
 from chappe.homeserver.modules.user_directory import UserDirectory
 from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.application_service import ServiceCalls
-from chappe.homeserver.outbound.blob_store import BlobStore
+from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import MailQueue
@@ -147,6 +160,7 @@ from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.senders.push.gather import PushGatherer
 from chappe.homeserver.senders.push.notification import Digest
 from chappe.homeserver.senders.push.notification import Notifications as PushNotifications
+from chappe.homeserver.senders.webhooks import WebhookSender
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.modules import SyncModules
@@ -162,6 +176,13 @@ SHUTDOWN_PATIENCE = 10
 def system_now_ms() -> int:
     """The wall clock, in milliseconds: the default of every `now_ms`."""
     return time.time_ns() // 1_000_000
+
+
+def open_blobs(media: Media, folder: str, location: str | None = None) -> BlobStore:
+    """Where the files are, as the configuration says; or at another place with the same access."""
+    options = s3_options(media.s3_endpoint, media.s3_region, media.s3_access_key, media.s3_secret_key)
+    place = location or media.location or folder
+    return BlobStore(place, options if place.startswith("s3://") else None)
 
 
 class Homeserver:
@@ -190,12 +211,14 @@ class Homeserver:
         ]
         await self.rooms.fill_summaries()
         await self.accounts.store.fill_directory()
+        await self.accounts.store.fill_lookup_hashes()
         if serve:
             self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
             self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
             self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
             await self._make_service_users()
             self._tasks.append(asyncio.create_task(self.appservice_sender.run(), name="application services"))
+            self._tasks.append(asyncio.create_task(self.webhook_sender.run(), name="webhooks"))
             self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
             self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
             await self._listen()
@@ -223,6 +246,7 @@ class Homeserver:
         self.domains = Domains(database)
         # accounts
         store = AccountStore(database)
+        store.pepper = hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24]
         self.writer.register(*ACCOUNT_FRAGMENTS)
         passwords = Passwords(config.passwords.memory_kib, config.passwords.passes, config.passwords.minimum_length)
         self.accounts = Accounts(database, store, self.writer, self.clock, self.domains, passwords, self.policy, now_ms)
@@ -251,7 +275,7 @@ class Homeserver:
         self.search_index = SearchIndex(database, self.clock)
         self.to_device = ToDevice(database, self.writer, self.clock)
         self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
-        blobs = BlobStore(config.media.location or str(self._data / "media"))
+        self.blobs = blobs = open_blobs(config.media, str(self._data / "media"))
         self.media = ContentRepository(
             database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
         )
@@ -274,6 +298,7 @@ class Homeserver:
         self._build_room_actions(database, profile_of)
         self._build_appservices(database)
         self._build_push(database)
+        self._build_webhooks(database)
         self._build_services(database)
         self._build_jobs(database)
         self._build_metrics(database)
@@ -297,6 +322,14 @@ class Homeserver:
     def _build_room_actions(self, database: Database, profile_of: ProfileOf) -> None:
         config, store = self.config, self.accounts.store
         self.rooms.may_be_invited = self.ignored_users.require_may_invite
+        self.administration = Administration(database, self.now_ms)
+        self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.now_ms)
+
+        async def may_join(user_id: str, room_id: str) -> None:
+            await self.administration.require_not_blocked(user_id, room_id)
+            await self.bots.require_in_scope(user_id, room_id)
+
+        self.membership.may_join = may_join
         self.third_party_invites = ThirdPartyInvites(
             database, store, self.rooms, self.membership, self.domains, config.public_url, self.mail
         )
@@ -358,6 +391,15 @@ class Homeserver:
             self.push_deliverer.wake,
         )
 
+    def _build_webhooks(self, database: Database) -> None:
+        async def store(user_id: UserId, content_type: str, name: str, raw: bytes) -> str:
+            return await self.media.store_file(user_id, content_type, name, raw)
+
+        self.webhooks = Webhooks(
+            database, self.bots, self.rooms, self.membership, store, self.push_fetcher.check, self.now_ms
+        )
+        self.webhook_sender = WebhookSender(database, self.clock, self.rooms, self.push_fetcher, self.now_ms)
+
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
         delays, previews = config.delayed_events, config.url_previews
@@ -404,8 +446,12 @@ class Homeserver:
             self.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
             self.config.url_previews.enabled, self.mail.is_on, self.vapid.public,
         )  # fmt: skip
+        rest = AdminRest(self.administration, self.accounts, self.server_notices, f"Chappe {version('chappe')}")
         parts = (
             versions,
+            rest,
+            *self._admin_parts(),
+            *self._identity_parts(),
             *self._account_parts(),
             *self._sign_in_parts(),
             *self._page_parts(),
@@ -415,6 +461,7 @@ class Homeserver:
         )
         routes = routes_of(*parts)
         versions.learn([route.endpoint for route in routes])
+        rest.learn([route.endpoint for route in routes])
         return routes
 
     def _account_parts(self) -> list[object]:
@@ -444,6 +491,32 @@ class Homeserver:
                 self.now_ms,
             ),
             OAuthApi(self.grants, self.public_url, config.registration), RendezvousApi(self.rendezvous, self.public_url),
+        ]  # fmt: skip
+
+    def _identity_parts(self) -> list[object]:
+        identity = IdentityServer(
+            self.database, self.accounts.store, self.domains, self.policy, self.config.identity_service, self.now_ms
+        )
+        return [
+            IdentityAccounts(identity, self.openid, self.domains, self.limits),
+            IdentityAddresses(
+                identity, self.threepids, self.accounts.store, self.bind_threepid, self.third_party_invites, self.domains,
+                self.public_url,
+            ),
+        ]  # fmt: skip
+
+    def _admin_parts(self) -> list[object]:
+        rooms, accounts = self.rooms, self.accounts
+        shut_down = ShutDownRoom(self.administration, rooms, self.membership, self.creation)
+        make_admin = MakeRoomAdmin(rooms, self.membership)
+        return [
+            AdminUsers(self.administration, accounts, self.sessions, self.second_factors, rooms, self.pushers),
+            AdminUserChanges(
+                self.administration, accounts, self.sessions, self.reset_password, self.deactivate_account,
+                self.set_profile_field, self.bind_threepid,
+            ),
+            AdminRooms(self.administration, rooms, self.aliases, shut_down, make_admin, self.join_room),
+            AdminMedia(self.media, rooms),
         ]  # fmt: skip
 
     def _page_parts(self) -> list[object]:
@@ -497,9 +570,10 @@ class Homeserver:
             PresenceApi(self.presence, rooms), AccountDataApi(self.account_data, self.push_rules),
             PushRulesApi(self.push_rules), NotificationsApi(notifications, self.relations),
             PushersApi(self.pushers),
+            BotsApi(self.bots, self.webhooks, self.deactivate_account, self.limits),
             ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)), DehydratedDevice(dehydrate),
             Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys), self.appservices),
-            ContentRepo(self.media, self.url_previews),
+            ContentRepo(self.media, self.url_previews, self.config.media.presigned),
         ]  # fmt: skip
 
     async def _listen(self) -> None:

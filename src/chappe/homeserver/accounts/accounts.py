@@ -34,7 +34,7 @@ class Accounts:
         passwords: Passwords, policy: Policy, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
-        self.passwords, self._policy, self._now_ms = passwords, policy, now_ms
+        self.passwords, self._policy, self.now_ms = passwords, policy, now_ms
         self.ask_for: Callable[[str], Awaitable[None]] | None = None  # a bridge may make the user that is looked for
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
@@ -221,7 +221,7 @@ class Accounts:
         result = await self._database.execute(
             """UPDATE registration_tokens SET used = used + 1 WHERE token = $1
                AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2)""",
-            token, self._now_ms(),
+            token, self.now_ms(),
         )  # fmt: skip
         return result.endswith(" 1")
 
@@ -229,7 +229,7 @@ class Accounts:
         return bool(await self._database.fetchval(
             """SELECT EXISTS (SELECT 1 FROM registration_tokens WHERE token = $1
                AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2))""",
-            token, self._now_ms(),
+            token, self.now_ms(),
         ))  # fmt: skip
 
     async def add_registration_token(self, token: str | None, uses: int | None, expires_ts: int | None) -> str:
@@ -247,6 +247,14 @@ class Accounts:
             "SELECT token, uses_allowed, used, expires_ts FROM registration_tokens ORDER BY token"
         )
         return [dict(row) for row in rows]
+
+    async def change_registration_token(self, token: str, uses: int | None, expires_ts: int | None) -> None:
+        await self._database.execute(
+            "UPDATE registration_tokens SET uses_allowed = $2, expires_ts = $3 WHERE token = $1",
+            token,
+            uses,
+            expires_ts,
+        )
 
     async def remove_registration_token(self, token: str) -> bool:
         result = await self._database.execute("DELETE FROM registration_tokens WHERE token = $1", token)

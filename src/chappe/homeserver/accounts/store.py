@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -113,6 +114,7 @@ def _user(row: Row | None) -> User | None:
 class AccountStore:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.pepper = ""  # of this installation, for looking addresses up by their hashes
 
     # ------------------------------------------------------------------------------------------------------ users
 
@@ -169,8 +171,22 @@ class AccountStore:
 
     async def add_threepid(self, user_id: str, medium: str, address: str, now_ms: int) -> None:
         await self._database.execute(
-            "INSERT INTO threepids VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING", medium, address, user_id, now_ms
-        )
+            """INSERT INTO threepids (medium, address, user_id, validated_at, added_at, lookup_hash)
+               VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT DO NOTHING""",
+            medium, address, user_id, now_ms, self._lookup_hash(medium, address),
+        )  # fmt: skip
+
+    def _lookup_hash(self, medium: str, address: str) -> bytes:
+        return hashlib.sha256(f"{address} {medium} {self.pepper}".encode()).digest()
+
+    async def fill_lookup_hashes(self) -> None:
+        """For addresses from before there was a lookup."""
+        rows = await self._database.fetch("SELECT medium, address FROM threepids WHERE lookup_hash IS NULL")
+        for row in rows:
+            await self._database.execute(
+                "UPDATE threepids SET lookup_hash = $3 WHERE medium = $1 AND address = $2",
+                row["medium"], row["address"], self._lookup_hash(row["medium"], row["address"]),
+            )  # fmt: skip
 
     async def threepids(self, user_id: str) -> Sequence[Row]:
         return await self._database.fetch(

@@ -40,7 +40,7 @@ class TokenRequest:
 
 class Threepids:
     def __init__(self, database: Database, store: AccountStore, mail: MailQueue, now_ms: Callable[[], int]) -> None:
-        self._database, self.store, self.mail, self._now_ms = database, store, mail, now_ms
+        self._database, self.store, self.mail, self.now_ms = database, store, mail, now_ms
 
     async def request_token(self, purpose: str, wanted: TokenRequest) -> str:
         """Sends a mail unless this attempt was made before. Returns the session's id (`sid`)."""
@@ -50,7 +50,7 @@ class Threepids:
             raise BadRequest("`client_secret` must have 1 to 255 of 0-9 a-z A-Z . = _ -", "M_INVALID_PARAM")
         self._check_link(wanted)
         owner = await self.store.user_by_threepid("email", address)
-        sid, token, now = secrets.token_urlsafe(16), secrets.token_urlsafe(24), self._now_ms()
+        sid, token, now = secrets.token_urlsafe(16), secrets.token_urlsafe(24), self.now_ms()
         kind = {RESET: "reset" if owner else "no_account", IDENTITY: "verify"}.get(
             purpose, "in_use" if owner else "verify"
         )
@@ -98,11 +98,11 @@ class Threepids:
         if not secrets.compare_digest(row["token_hash"], _hash(token)):
             raise BadRequest("This link is not right: please ask for a new one", "M_NO_VALID_SESSION")
         if row["validated_ts"] is None:
-            if row["expires_ts"] < self._now_ms():
+            if row["expires_ts"] < self.now_ms():
                 raise BadRequest("This link has expired: please ask for a new one", "M_SESSION_EXPIRED")
             await self._database.execute(
                 "UPDATE validation_sessions SET validated_ts = $2, expires_ts = $3 WHERE sid = $1 AND validated_ts IS NULL",
-                sid, self._now_ms(), self._now_ms() + VALID_FOR_MS,
+                sid, self.now_ms(), self.now_ms() + VALID_FOR_MS,
             )  # fmt: skip
         next_link: str | None = row["next_link"]
         return next_link
@@ -116,7 +116,7 @@ class Threepids:
                     WHERE sid = $1 AND client_secret = $2""",
                 sid.replace("\0", ""), client_secret.replace("\0", ""),
             )  # fmt: skip
-        if row is None or row["purpose"] not in purposes or row["expires_ts"] < self._now_ms():
+        if row is None or row["purpose"] not in purposes or row["expires_ts"] < self.now_ms():
             raise MatrixError(400, "M_NO_VALID_SESSION", "This proof of an address is unknown or has expired")
         if row["validated_ts"] is None:
             raise MatrixError(400, "M_SESSION_NOT_VALIDATED", "Please open the link in the mail first")
@@ -128,7 +128,7 @@ class Threepids:
         return result.endswith(" 1")
 
     async def prune(self) -> None:
-        await self._database.execute("DELETE FROM validation_sessions WHERE expires_ts < $1", self._now_ms() - 60_000)
+        await self._database.execute("DELETE FROM validation_sessions WHERE expires_ts < $1", self.now_ms() - 60_000)
 
 
 def _hash(token: str) -> bytes:

@@ -33,6 +33,7 @@ class Endpoint:
     api: str = "client"
     features: tuple[str, ...] = ()
     acts: bool = False  # suspended accounts may not do it
+    summary: str = ""  # for the description of the API
     when_locked: bool = False  # locked and expired accounts may do it
 
 
@@ -46,6 +47,7 @@ def endpoint(method: str, *paths: str, **options: Any) -> Callable[[Method], Met
     """Declares a method as the endpoint of one or more paths. `/v3/` paths are served under `/r0/` as well."""
 
     def declare(function: Method) -> Method:
+        options.setdefault("summary", _summary(function))
         declared = list(getattr(function, "__endpoints__", []))
         for path in paths:
             declared.append(Endpoint(method, path, **options))
@@ -55,6 +57,13 @@ def endpoint(method: str, *paths: str, **options: Any) -> Callable[[Method], Met
         return function
 
     return declare
+
+
+def _summary(function: Callable[..., Any]) -> str:
+    """The first line of what a handler says of itself, else its name in words."""
+    return ((function.__doc__ or "").strip().split("\n")[0]) or function.__qualname__.replace(".", ": ").replace(
+        "_", " "
+    )
 
 
 def routes_of(*objects: object) -> list[Route]:

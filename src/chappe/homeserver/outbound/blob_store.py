@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
@@ -19,16 +21,23 @@ class BlobExists(Exception):
 class BlobStore:
     """Streams both ways: no blob is held in memory."""
 
-    def __init__(self, location: str) -> None:
-        """`location`: a folder, or a URL such as `s3://bucket/prefix`."""
+    def __init__(self, location: str, options: Mapping[str, str] | None = None) -> None:
+        """`location`: a folder, or a URL such as `s3://bucket/prefix`. `options`: what obstore knows for it."""
         self._is_local = "://" not in location
-        self._store = from_url(location) if "://" in location else _folder(Path(location))
+        self._store: Any = _folder(Path(location)) if self._is_local else _remote(location, dict(options or {}))
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> None:
         await obstore.put_async(self._store, key, chunks, chunk_size=5 << 20, max_concurrency=2)
 
     async def move(self, source: str, target: str) -> None:
         """Raises BlobExists rather than overwrite."""
+        if not self._is_local:  # object stores copy without a condition: the database row is the lock
+            try:
+                await obstore.head_async(self._store, target)
+                raise BlobExists(target)
+            except FileNotFoundError:
+                await obstore.rename_async(self._store, source, target)
+                return
         try:
             await obstore.rename_async(self._store, source, target, overwrite=False)
         except AlreadyExistsError:
@@ -44,6 +53,28 @@ class BlobStore:
             async for chunk in result.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
 
+    async def signed_url(self, key: str, seconds: int) -> str | None:
+        """An address that gives the blob to whoever has it, for a while; None where the store has none."""
+        if self._is_local:
+            return None
+        return str(await obstore.sign_async(self._store, "GET", key, timedelta(seconds=seconds)))
+
+    async def copy_all(self, target: BlobStore) -> AsyncIterator[tuple[str, int]]:
+        """Copies every blob that the target does not have in the same size. Yields (key, bytes) of each that was copied."""
+        async for page in obstore.list(self._store):
+            for entry in page:
+                key, size = entry["path"], entry["size"]
+                if key.startswith("uploads/") or await target.size_of(key) == size:
+                    continue
+                await target.put(key, self.get(key, 0, size))
+                yield key, size
+
+    async def size_of(self, key: str) -> int | None:
+        try:
+            return int((await obstore.head_async(self._store, key))["size"])
+        except FileNotFoundError:
+            return None
+
     async def read(self, key: str) -> bytes | None:
         """A small blob, or None."""
         try:
@@ -55,12 +86,28 @@ class BlobStore:
     async def write(self, key: str, data: bytes) -> None:
         await obstore.put_async(self._store, key, data)
 
+    async def delete_below(self, prefix: str) -> None:
+        """Everything whose key begins like this."""
+        async for page in obstore.list(self._store, prefix):
+            await self.delete(*[entry["path"] for entry in page])
+
     async def delete(self, *keys: str) -> None:
         for key in keys:
             try:
                 await obstore.delete_async(self._store, key)
             except FileNotFoundError:
                 continue
+
+
+def s3_options(endpoint: str | None, region: str, key: str | None, secret: str | None) -> dict[str, str]:
+    """Of the settings, for obstore; what is not set comes from the environment, as Amazon's tools do it."""
+    values = {"aws_endpoint": endpoint, "aws_region": region, "aws_access_key_id": key, "aws_secret_access_key": secret}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _remote(location: str, options: dict[str, Any]) -> Any:
+    plain = str(options.get("aws_endpoint", "")).startswith("http://")
+    return from_url(location, config=options or None, client_options={"allow_http": plain})  # type: ignore[call-overload, unused-ignore]
 
 
 def _folder(path: Path) -> LocalStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -22,6 +23,7 @@ class MembershipChanges:
 
     def __init__(self, rooms: Rooms, domains: Domains, profile_of: ProfileOf) -> None:
         self._rooms, self._domains, self._profile_of = rooms, domains, profile_of
+        self.may_join: Callable[[str, str], Awaitable[None]] = _anybody_may  # raises for rooms that are blocked
 
     async def join(
         self, user_id: UserId, room_id: str, extra: dict[str, Any] | None = None, is_guest: bool = False
@@ -37,6 +39,7 @@ class MembershipChanges:
             return room_id
         if now is not None and now.membership == "invite" and now.content.get("is_direct") is True:
             content.setdefault("is_direct", True)
+        await self.may_join(user_id, room_id)
         await self._rooms.policy.may_join(user_id, room_id)
         if now is None or now.membership != "invite":
             await self._authorise_restricted_join(room, user_id, content)
@@ -163,6 +166,10 @@ class MembershipChanges:
         content = {**kept, **await self._profile_of(user_id)}
         if content != now.content:
             await self._rooms.submit(room, [Draft(MEMBER, user_id, content, user_id)])
+
+
+async def _anybody_may(_user_id: str, _room_id: str) -> None:
+    return None
 
 
 def _reason(reason: str | None) -> dict[str, str]:

@@ -54,7 +54,7 @@ class Membership:
     async def join_by_alias(self, request: Request) -> Answer:
         return await self._join(request, await self._room_or_alias(request))
 
-    @endpoint("POST", _ROOM + "/join", auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT)
+    @endpoint("POST", _ROOM + "/join", acts=True, auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT)
     async def join(self, request: Request) -> Answer:
         return await self._join(request, parse_room_id(request.params["roomId"]))
 
@@ -76,7 +76,7 @@ class Membership:
         reason = (await request.body_as(Reason, optional=True)).reason
         return {"room_id": await self._changes.knock(request.user_id, room_id, reason)}
 
-    @endpoint("POST", _ROOM + "/invite", limit="invite", body_limit=SMALL_LIMIT)
+    @endpoint("POST", _ROOM + "/invite", acts=True, limit="invite", body_limit=SMALL_LIMIT)
     async def invite(self, request: Request) -> Answer:
         room_id = parse_room_id(request.params["roomId"])
         body = await request.json_object()
@@ -101,19 +101,19 @@ class Membership:
         await self._changes.forget(request.user_id, parse_room_id(request.params["roomId"]))
         return {}
 
-    @endpoint("POST", _ROOM + "/kick", body_limit=SMALL_LIMIT)
+    @endpoint("POST", _ROOM + "/kick", acts=True, body_limit=SMALL_LIMIT)
     async def kick(self, request: Request) -> Answer:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
         await self._changes.kick(request.user_id, room_id, parse_user_id(body.user_id), body.reason)
         return {}
 
-    @endpoint("POST", _ROOM + "/ban", body_limit=SMALL_LIMIT)
+    @endpoint("POST", _ROOM + "/ban", acts=True, body_limit=SMALL_LIMIT)
     async def ban(self, request: Request) -> Answer:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
         await self._changes.ban(request.user_id, room_id, parse_user_id(body.user_id), body.reason)
         return {}
 
-    @endpoint("POST", _ROOM + "/unban", body_limit=SMALL_LIMIT)
+    @endpoint("POST", _ROOM + "/unban", acts=True, body_limit=SMALL_LIMIT)
     async def unban(self, request: Request) -> Answer:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
         await self._changes.unban(request.user_id, room_id, parse_user_id(body.user_id), body.reason)

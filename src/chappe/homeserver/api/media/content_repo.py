@@ -34,8 +34,8 @@ _V1, _V3 = "/_matrix/client/v1/media", "/_matrix/media/v3"
 
 
 class ContentRepo:
-    def __init__(self, repository: ContentRepository, previews: UrlPreviews) -> None:
-        self._repository, self._previews = repository, previews
+    def __init__(self, repository: ContentRepository, previews: UrlPreviews, presigned: bool) -> None:
+        self._repository, self._previews, self._presigned = repository, previews, presigned
 
     @endpoint(
         "GET",
@@ -132,6 +132,10 @@ class ContentRepo:
         etag = f'"{media.sha256.hex()}"'
         if request.header(b"if-none-match") == etag:
             return Response(304, b"", media.content_type)
+        if self._presigned and not legacy_only and request.query("allow_redirect") == "true":
+            # MSC3860; the object store serves it as octets, from a host that holds no session
+            if (url := await self._repository.signed_url(media)) is not None:
+                return Response(307, b"", headers=((b"location", url.encode()), (b"cache-control", b"no-store")))
         start, end = _range(request, media.size)
         headers = [
             (b"content-length", str(end - start).encode()), (b"accept-ranges", b"bytes"), (b"etag", etag.encode()),

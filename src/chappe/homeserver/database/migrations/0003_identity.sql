@@ -4,7 +4,7 @@ ALTER TABLE users
     ADD expires_ts bigint,            -- after this the account must be renewed
     ADD appservice text,              -- the application service whose user this is
     ADD kind text,                    -- "bot" for declared bots and webhooks
-    ADD owner text, ADD purpose text; -- of a bot: who answers for it, and what it is for
+    ADD owner text, ADD purpose text, ADD scope text[]; -- of a bot (scope: the rooms that it may join; none: any): who answers for it, and what it is for
 CREATE INDEX users_appservice ON users (appservice) WHERE appservice IS NOT NULL;
 ALTER TABLE devices ADD user_agent text, ADD dehydrated boolean NOT NULL DEFAULT false;
 ALTER TABLE registration_tokens ADD created_ts bigint, ADD pending int NOT NULL DEFAULT 0;
@@ -97,7 +97,8 @@ CREATE TABLE webhook_queue (
 -- The identity-service API.
 CREATE TABLE identity_tokens (token_hash bytea PRIMARY KEY, user_id text NOT NULL, created_ts bigint NOT NULL);
 CREATE TABLE identity_terms (user_id text, url text, agreed_ts bigint NOT NULL, PRIMARY KEY (user_id, url));
-CREATE TABLE identity_bindings (medium text, address text, user_id text NOT NULL, bound_ts bigint NOT NULL, PRIMARY KEY (medium, address));
+ALTER TABLE threepids ADD lookup_hash bytea;  -- of address, medium and this installation's pepper
+CREATE INDEX threepids_lookup ON threepids (lookup_hash);
 
 -- Moderation.
 ALTER TABLE media ADD quarantined_by text, ADD protected boolean NOT NULL DEFAULT false, ADD last_access_ts bigint;

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
@@ -84,6 +85,16 @@ class ContentRepository:
 
         return await self.upload(user_id, content_type, None, chunks())
 
+    async def store_file(self, user_id: UserId, content_type: str, name: str, raw: bytes) -> str:
+        """What the server was given in another way than by upload. Raises M_TOO_LARGE (413)."""
+        if len(raw) > self.max_upload:
+            raise MatrixError(413, "M_TOO_LARGE", "The file is too large")
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield raw
+
+        return await self.upload(user_id, content_type, name, chunks())
+
     async def upload_to(
         self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
         chunks: AsyncIterator[bytes],
@@ -147,6 +158,8 @@ class ContentRepository:
             row = await self._row(server_name, media_id)
             if row is None or (legacy_only and not row["legacy"]):
                 raise NotFound("There is no such file")
+            if row["quarantined_by"] is not None:
+                raise NotFound("This file has been withdrawn by an administrator")
             if row["size"] is not None:
                 break
             if (row["expires_ts"] or 0) < self._now_ms():
@@ -163,6 +176,10 @@ class ContentRepository:
         """The bytes [start, end)."""
         return self._blobs.get(media.key, start, end)
 
+    async def signed_url(self, media: Media) -> str | None:
+        """For a minute, if the store has such addresses."""
+        return await self._blobs.signed_url(media.key, 60)
+
     async def thumbnail(self, media: Media, wanted: ThumbnailSize) -> Thumbnail:
         """Made on first use. Raises M_TOO_LARGE (413), or M_UNKNOWN (400) for what is not a picture."""
         if media.size > THUMBNAIL_INPUT:
@@ -175,6 +192,63 @@ class ContentRepository:
             stored = await self._thumbnailer.make(original, size)
             await self._blobs.write(key, stored)
         return Thumbnail.of(stored)
+
+    # ----------------------------------------------------------------------------------------------- administering
+
+    async def of_user(self, user_id: str, start: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """(a page of somebody's files, the newest first; how many there are)."""
+        rows = await self._database.fetch(
+            """SELECT media_id, content_type AS media_type, size AS media_length, file_name AS upload_name, created_ts,
+                      last_access_ts, quarantined_by, protected AS safe_from_quarantine
+                 FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts DESC, media_id LIMIT $2 OFFSET $3""",
+            user_id, limit, start,
+        )  # fmt: skip
+        total = await self._database.fetchval(
+            "SELECT count(*) FROM media WHERE user_id = $1 AND size IS NOT NULL", user_id
+        )
+        return [dict(row) for row in rows], total
+
+    async def quarantine(self, files: Sequence[tuple[str, str]], by: str | None) -> int:
+        """Nobody gets these files any more (None: they do again). Returns how many; protected ones stay."""
+        rows = await self._database.fetch(
+            """UPDATE media m SET quarantined_by = $3 FROM unnest($1::text[], $2::text[]) f(s, i)
+                WHERE m.server_name = f.s AND m.media_id = f.i AND NOT m.protected RETURNING 1""",
+            [s for s, _ in files], [i for _, i in files], by,
+        )  # fmt: skip
+        return len(rows)
+
+    async def protect(self, server_name: str, media_id: str, wanted: bool) -> None:
+        await self._database.execute(
+            "UPDATE media SET protected = $3 WHERE server_name = $1 AND media_id = $2", server_name, media_id, wanted
+        )
+
+    async def delete(self, files: Sequence[tuple[str, str]]) -> list[str]:
+        """For good, with their thumbnails. Returns the ids of those that existed."""
+        deleted = []
+        for server_name, media_id in files:
+            row = await self._row(server_name, media_id)
+            if row is None:
+                continue
+            media = Media(server_name, media_id, row["content_type"], None, 0, b"", False)
+            await self._database.execute(
+                "DELETE FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id
+            )
+            await self._blobs.delete(media.key)
+            await self._blobs.delete_below(f"thumbnails/{server_name}/{media_id[:2]}/{media_id}/")
+            deleted.append(media_id)
+        return deleted
+
+    async def delete_older(self, before_ts: int, larger_than: int, with_avatars: bool) -> list[str]:
+        """Pictures of people and rooms stay, unless `with_avatars`."""
+        rows = await self._database.fetch(
+            """SELECT server_name, media_id FROM media WHERE size > $2 AND NOT protected
+                AND coalesce(last_access_ts, created_ts) < $1 AND ($3 OR NOT EXISTS (
+                    SELECT 1 FROM user_directory d WHERE d.avatar_url = 'mxc://' || server_name || '/' || media_id
+                    UNION SELECT 1 FROM room_summaries r WHERE r.avatar = 'mxc://' || server_name || '/' || media_id))
+                LIMIT 10000""",
+            before_ts, larger_than, with_avatars,
+        )  # fmt: skip
+        return await self.delete([(row["server_name"], row["media_id"]) for row in rows])
 
     async def prune(self) -> None:
         """Forgets reservations that were never used."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from typing import Any
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
@@ -50,6 +51,13 @@ class ThirdPartyInvites:
         if known is not None:
             await self._membership.invite(user_id, room_id, UserId(known), {})
             return
+        token, content = await self._keep(user_id, room_id, medium, address)
+        await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
+        if self._mail.is_on:
+            await self._write(user_id, room, address)
+
+    async def _keep(self, user_id: UserId, room_id: str, medium: str, address: str) -> tuple[str, dict[str, Any]]:
+        """(token, the content of the event that announces it)."""
         token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)
         key, shown = SigningKey(seed, "0"), masked(address)
         base = self._public_url or f"https://{domain_of(user_id)}"
@@ -58,13 +66,23 @@ class ThirdPartyInvites:
             "display_name": shown, "key_validity_url": url, "public_key": key.public,
             "public_keys": [{"key_validity_url": url, "public_key": key.public}],
         }  # fmt: skip
-        await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
         await self._database.execute(
             "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms(),
         )  # fmt: skip
+        return token, content
+
+    async def store(self, user_id: UserId, room_id: str, medium: str, address: str) -> dict[str, Any]:
+        """For a client, or a server, that announces the invitation itself. Raises M_THREEPID_IN_USE with the user id."""
+        address = _checked(medium, address)
+        room = await self._rooms.require_joined(user_id, room_id)
+        known = await self._accounts.user_by_threepid(medium, address)
+        if known is not None:
+            raise BadRequest("This address belongs to an account: invite it", "M_THREEPID_IN_USE", mxid=known)
+        token, content = await self._keep(user_id, room_id, medium, address)
         if self._mail.is_on:
             await self._write(user_id, room, address)
+        return {"token": token, "display_name": content["display_name"], "public_keys": content["public_keys"]}
 
     async def _write(self, user_id: str, room: LiveRoom, address: str) -> None:
         profile = await self._accounts.find_user(user_id)

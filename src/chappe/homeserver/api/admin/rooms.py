@@ -1,0 +1,319 @@
+"""Administering rooms, files, tokens, reports and notices; figures; the description of it all (OpenAPI)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import orjson
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.actions.join_room import JoinRoom
+from chappe.homeserver.actions.server_notices import ServerNotices
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
+from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import NO_AUTH, Answer, Endpoint, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
+from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
+from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.rooms import Rooms
+
+
+class Deletion(msgspec.Struct):
+    block: bool = False
+    purge: bool = True
+    force_purge: bool = False
+    new_room_user_id: str | None = None
+    room_name: str = "Content Violation Notification"
+    message: str = "Sharing illegal content on this server is not permitted and rooms in violation will be blocked."
+
+
+class Redaction(msgspec.Struct):
+    rooms: list[str] = []
+    reason: str | None = None
+    limit: int = 1000
+
+
+class AdminRooms:
+    def __init__(
+        self, administration: Administration, rooms: Rooms, aliases: Aliases, shut_down: ShutDownRoom,
+        make_admin: MakeRoomAdmin, join_room: JoinRoom,
+    ) -> None:  # fmt: skip
+        self._administration, self._rooms, self._aliases = administration, rooms, aliases
+        self._shut_down, self._make_admin, self._join_room = shut_down, make_admin, join_room
+        self._results: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    @endpoint("GET", V1 + "/rooms", **ADMIN)
+    async def list(self, request: Request) -> Answer:
+        start, limit, backwards = page_of(request)
+        order = request.query_choice("order_by", tuple(ROOM_ORDERS), "name")
+        flags = [{"true": True, "false": False}.get(request.query(n) or "") for n in ("public_rooms", "empty_rooms")]
+        term = request.query("search_term")
+        rooms, total = await self._administration.rooms(term, flags[0], flags[1], order, backwards, start, limit)
+        answer: dict[str, Any] = {"rooms": rooms, "offset": start, "total_rooms": total}
+        if start + len(rooms) < total:
+            answer["next_batch"] = start + len(rooms)
+        if start:
+            answer["prev_batch"] = max(0, start - limit)
+        return answer
+
+    @endpoint("GET", V1 + "/rooms/{roomId}", **ADMIN)
+    async def get(self, request: Request) -> Answer:
+        return await self._administration.room(request.params["roomId"])
+
+    @endpoint("GET", V1 + "/rooms/{roomId}/members", **ADMIN)
+    async def members(self, request: Request) -> Answer:
+        room = await self._rooms.require(parse_room_id(request.params["roomId"]))
+        return {"members": sorted(room.joined), "total": len(room.joined)}
+
+    @endpoint("GET", V1 + "/rooms/{roomId}/state", **ADMIN)
+    async def state(self, request: Request) -> Answer:
+        room = await self._rooms.require(parse_room_id(request.params["roomId"]))
+        events = await self._rooms.timeline.state_after(room, room.last_position)
+        wanted = request.query("type")
+        return {"state": [orjson.Fragment(e.for_joined()) for e in events.values() if wanted in (None, e.type)]}
+
+    @endpoint("GET", V1 + "/rooms/{roomId}/block", **ADMIN)
+    async def is_blocked(self, request: Request) -> Answer:
+        by = await self._administration.blocked_by(request.params["roomId"])
+        return {"block": by is not None} | ({"user_id": by} if by else {})
+
+    @endpoint("PUT", V1 + "/rooms/{roomId}/block", **ADMIN)
+    async def block(self, request: Request) -> Answer:
+        value = (await request.json_object()).get("block")
+        if type(value) is not bool:
+            raise BadRequest("`block` must be true or false")
+        await self._administration.block(parse_room_id(request.params["roomId"]), request.user_id, value)
+        return {"block": value}
+
+    @endpoint("POST", V1 + "/join/{roomIdOrAlias}", **ADMIN)
+    async def join(self, request: Request) -> Answer:
+        """Brings somebody into a room that they, or the administrator, may join or are invited to."""
+        body = await request.json_object()
+        user_id = parse_user_id(str(body.get("user_id", "")))
+        room_id = await self._aliases.room_id_of(request.params["roomIdOrAlias"])
+        return {"room_id": await self._join_room(user_id, parse_room_id(room_id), {}, False)}
+
+    @endpoint("POST", V1 + "/rooms/{roomId}/make_room_admin", **ADMIN)
+    async def make_admin(self, request: Request) -> Answer:
+        body = await request.json_object(optional=True)
+        room_id = parse_room_id(await self._aliases.room_id_of(request.params["roomId"]))
+        await self._make_admin(room_id, parse_user_id(str(body.get("user_id", request.user_id))))
+        return {}
+
+    @endpoint("DELETE", V1 + "/rooms/{roomId}", **ADMIN)
+    async def delete(self, request: Request) -> Answer:
+        return await self._delete(request)
+
+    @endpoint("DELETE", V2 + "/rooms/{roomId}", **ADMIN)
+    async def delete_later(self, request: Request) -> Answer:
+        """As deployed tools expect it, with an id to ask for the outcome; here it is done when the answer comes."""
+        result = await self._delete(request)
+        delete_id = f"{len(self._results) + 1:016x}"
+        self._results[delete_id] = (request.params["roomId"], result)
+        return {"delete_id": delete_id}
+
+    async def _delete(self, request: Request) -> dict[str, Any]:
+        body = await request.body_as(Deletion, optional=True)
+        user = parse_user_id(body.new_room_user_id) if body.new_room_user_id else None
+        room_id = parse_room_id(request.params["roomId"])
+        return await self._shut_down(request.user_id, room_id, body.block, user, body.room_name, body.message)
+
+    @endpoint("GET", V2 + "/rooms/{roomId}/delete_status", **ADMIN)
+    async def delete_statuses(self, request: Request) -> Answer:
+        room_id = request.params["roomId"]
+        found = [_status(key, room, result) for key, (room, result) in self._results.items() if room == room_id]
+        if not found:
+            raise NotFound("This room is not being deleted")
+        return {"results": found}
+
+    @endpoint("GET", V2 + "/rooms/delete_status/{deleteId}", **ADMIN)
+    async def delete_status(self, request: Request) -> Answer:
+        key = request.params["deleteId"]
+        if key not in self._results:
+            raise NotFound("There is no such deletion")
+        return _status(key, *self._results[key])
+
+    @endpoint("POST", V1 + "/user/{userId}/redact", **ADMIN)
+    async def redact(self, request: Request) -> Answer:
+        """What somebody said, in some rooms or in all, as if they had redacted it themselves."""
+        body = await request.body_as(Redaction, optional=True)
+        user_id = parse_user_id(request.params["userId"])
+        failed: dict[str, str] = {}
+        content = {"reason": body.reason} if body.reason else {}
+        for row in await self._administration.sent_by(user_id, body.rooms, max(1, min(body.limit, 10_000))):
+            try:
+                await self._rooms.redact(UserId(user_id), row["room_id"], row["event_id"], dict(content), None)
+            except MatrixError as error:
+                failed[row["event_id"]] = error.message
+        redact_id = f"redact{len(self._results) + 1:016x}"
+        self._results[redact_id] = (user_id, {"failed_redactions": failed})
+        return {"redact_id": redact_id}
+
+    @endpoint("GET", V1 + "/user/redact_status/{redactId}", **ADMIN)
+    async def redact_status(self, request: Request) -> Answer:
+        found = self._results.get(request.params["redactId"])
+        if found is None:
+            raise NotFound("There is no such redaction")
+        return {"status": "complete", **found[1]}
+
+
+def _status(key: str, room_id: str, result: dict[str, Any]) -> dict[str, Any]:
+    return {"delete_id": key, "room_id": room_id, "status": "complete", "shutdown_room": result}
+
+
+class NewToken(msgspec.Struct):
+    token: str | None = None
+    uses_allowed: int | None = None
+    expiry_time: int | None = None
+    length: int = 16
+
+
+class AdminRest:
+    def __init__(
+        self, administration: Administration, accounts: Accounts, notices: ServerNotices, version: str
+    ) -> None:
+        self._administration, self._accounts, self._notices, self._version = administration, accounts, notices, version
+        self._endpoints: list[Endpoint] = []
+
+    def learn(self, endpoints: list[Endpoint]) -> None:
+        self._endpoints = [e for e in endpoints if e.api == "admin" and "/admin/" in e.path]
+
+    @endpoint("GET", V1 + "/server_version", auth=NO_AUTH, api="admin")
+    async def version(self, request: Request) -> Answer:
+        return {"server_version": self._version}
+
+    # --------------------------------------------------------------------------------------------------- tokens
+
+    @endpoint("GET", V1 + "/registration_tokens", **ADMIN)
+    async def tokens(self, request: Request) -> Answer:
+        found = [_token(t) for t in await self._accounts.registration_tokens()]
+        if request.query("valid") is not None:
+            valid, now = request.query_bool("valid"), self._accounts.now_ms()
+            found = [t for t in found if _is_valid(t, now) is valid]
+        return {"registration_tokens": found}
+
+    @endpoint("POST", V1 + "/registration_tokens/new", **ADMIN)
+    async def new_token(self, request: Request) -> Answer:
+        body = await request.body_as(NewToken, optional=True)
+        if body.token is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", body.token):
+            raise BadRequest("A token has 1 to 64 of A-Z a-z 0-9 . _ ~ -", "M_INVALID_PARAM")
+        if (body.uses_allowed or 0) < 0 or not 1 <= body.length <= 64:
+            raise BadRequest("`uses_allowed` and `length` must be positive", "M_INVALID_PARAM")
+        if body.expiry_time is not None and body.expiry_time < self._accounts.now_ms():
+            raise BadRequest("`expiry_time` has passed", "M_INVALID_PARAM")
+        token = await self._accounts.add_registration_token(body.token, body.uses_allowed, body.expiry_time)
+        return await self._token(token)
+
+    @endpoint("GET", V1 + "/registration_tokens/{token}", **ADMIN)
+    async def token(self, request: Request) -> Answer:
+        return await self._token(request.params["token"])
+
+    async def _token(self, token: str) -> dict[str, Any]:
+        for row in await self._accounts.registration_tokens():
+            if row["token"] == token:
+                return _token(row)
+        raise NotFound("There is no such token")
+
+    @endpoint("PUT", V1 + "/registration_tokens/{token}", **ADMIN)
+    async def change_token(self, request: Request) -> Answer:
+        body, token = await request.json_object(), request.params["token"]
+        known = await self._token(token)
+        values = {name: body.get(name, known[name]) for name in ("uses_allowed", "expiry_time")}
+        if not all(v is None or type(v) is int for v in values.values()):
+            raise BadRequest("`uses_allowed` and `expiry_time` must be integers", "M_INVALID_PARAM")
+        await self._accounts.change_registration_token(token, values["uses_allowed"], values["expiry_time"])
+        return await self._token(token)
+
+    @endpoint("DELETE", V1 + "/registration_tokens/{token}", **ADMIN)
+    async def delete_token(self, request: Request) -> Answer:
+        if not await self._accounts.remove_registration_token(request.params["token"]):
+            raise NotFound("There is no such token")
+        return {}
+
+    # ------------------------------------------------------------------------------------------ reports, notices
+
+    @endpoint("GET", V1 + "/event_reports", **ADMIN)
+    async def reports(self, request: Request) -> Answer:
+        start = request.query_int("from", 0)
+        limit = request.query_int("limit", 100, 1, 1000)
+        backwards = request.query_choice("dir", ("f", "b"), "b") == "b"
+        term = {name: request.query(name) for name in ("user_id", "room_id")}
+        found, total = await self._administration.reports(term, backwards, start, limit)
+        answer: dict[str, Any] = {"event_reports": found, "total": total}
+        return answer | ({"next_token": start + len(found)} if start + len(found) < total else {})
+
+    @endpoint("GET", V1 + "/event_reports/{reportId}", **ADMIN)
+    async def report(self, request: Request) -> Answer:
+        return await self._administration.report(_number(request))
+
+    @endpoint("DELETE", V1 + "/event_reports/{reportId}", **ADMIN)
+    async def delete_report(self, request: Request) -> Answer:
+        await self._administration.delete_report(_number(request))
+        return {}
+
+    @endpoint("POST", V1 + "/send_server_notice", **ADMIN)
+    async def notice(self, request: Request) -> Answer:
+        body = await request.json_object()
+        content = body.get("content")
+        text = content.get("body") if type(content) is dict else None
+        if type(text) is not str:
+            raise BadRequest("`content.body` is missing", "M_MISSING_PARAM")
+        return {"event_id": await self._notices.send(parse_user_id(str(body.get("user_id", ""))), text)}
+
+    # --------------------------------------------------------------------------------------------------- the rest
+
+    @endpoint("GET", V1 + "/federation/destinations", **ADMIN)
+    async def destinations(self, request: Request) -> Answer:
+        """Other servers that this one talks to: none, until it federates."""
+        return {"destinations": [], "total": 0}
+
+    @endpoint("GET", "/_chappe/admin/v1/statistics", **ADMIN)
+    async def statistics(self, request: Request) -> Answer:
+        return await self._administration.statistics()
+
+    @endpoint("GET", "/_chappe/admin/v1/openapi.json", auth=NO_AUTH, api="admin")
+    async def openapi(self, request: Request) -> Answer:
+        paths: dict[str, Any] = {}
+        for e in self._endpoints:
+            names = re.findall(r"\{(\w+)\}", e.path)
+            parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+            operation: dict[str, Any] = {
+                "operationId": f"{e.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', e.path)}", "summary": e.summary,
+                "parameters": parameters,
+                "responses": {"200": {"description": "done"}, "default": {"$ref": "#/components/responses/error"}},
+            }  # fmt: skip
+            if e.auth != NO_AUTH:
+                operation["security"] = [{"administrator": []}]
+            if e.method in ("POST", "PUT"):
+                operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
+            paths.setdefault(e.path, {})[e.method.lower()] = operation
+        error = {"type": "object", "required": ["errcode", "error"],
+                 "properties": {"errcode": {"type": "string"}, "error": {"type": "string"}}}  # fmt: skip
+        return {
+            "openapi": "3.1.0", "info": {"title": "Chappe administration", "version": self._version}, "paths": paths,
+            "components": {
+                "securitySchemes": {"administrator": {"type": "http", "scheme": "bearer"}},
+                "responses": {"error": {"description": "refused", "content": {"application/json": {"schema": error}}}},
+            },
+        }  # fmt: skip
+
+
+def _number(request: Request) -> int:
+    text = request.params["reportId"]
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise BadRequest("A report's id is a number", "M_INVALID_PARAM")
+    return int(text)
+
+
+def _token(row: dict[str, Any]) -> dict[str, Any]:
+    return {"token": row["token"], "uses_allowed": row["uses_allowed"], "pending": 0, "completed": row["used"],
+            "expiry_time": row["expires_ts"]}  # fmt: skip
+
+
+def _is_valid(token: dict[str, Any], now: int) -> bool:
+    left = token["uses_allowed"] is None or token["completed"] < token["uses_allowed"]
+    return left and (token["expiry_time"] is None or token["expiry_time"] > now)

@@ -1,0 +1,278 @@
+"""Administering accounts, in the routes of `/_synapse/admin` that existing tools use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.http.request import Request, Response, convert
+from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_user_id
+from chappe.homeserver.modules.administration import USER_ORDERS, Administration
+from chappe.homeserver.modules.push.pushers import Pushers
+from chappe.homeserver.rooms.rooms import Rooms
+
+V1, V2 = "/_synapse/admin/v1", "/_synapse/admin/v2"
+ADMIN: dict[str, Any] = {"auth": ADMIN_AUTH, "api": "admin", "body_limit": SMALL_LIMIT}
+
+
+class Change(msgspec.Struct):
+    password: str | None = None
+    logout_devices: bool = True
+    displayname: str | msgspec.UnsetType | None = msgspec.UNSET
+    avatar_url: str | msgspec.UnsetType | None = msgspec.UNSET
+    admin: bool | None = None
+    deactivated: bool | None = None
+    locked: bool | None = None
+    suspended: bool | None = None
+    expiration_ts: int | msgspec.UnsetType | None = msgspec.UNSET
+    threepids: list[dict[str, str]] | None = None
+    external_ids: list[dict[str, str]] | None = None
+    user_type: str | msgspec.UnsetType | None = msgspec.UNSET
+    erase: bool = False
+
+
+class NewPassword(msgspec.Struct):
+    new_password: str
+    logout_devices: bool = True
+
+
+class Devices(msgspec.Struct):
+    devices: list[str]
+
+
+def page_of(request: Request) -> tuple[int, int, bool]:
+    """(from, limit, backwards)."""
+    return (
+        request.query_int("from", 0), request.query_int("limit", 100, 1, 1000), request.query_choice("dir", ("f", "b"), "f") == "b",
+    )  # fmt: skip
+
+
+class AdminUsers:
+    def __init__(
+        self, administration: Administration, accounts: Accounts, sessions: Sessions, factors: SecondFactors, rooms: Rooms,
+        pushers: Pushers,
+    ) -> None:  # fmt: skip
+        self._administration, self._accounts, self._sessions = administration, accounts, sessions
+        self._factors, self._rooms, self._pushers = factors, rooms, pushers
+
+    @endpoint("GET", V2 + "/users", "/_synapse/admin/v3/users", **ADMIN)
+    async def list(self, request: Request) -> Answer:
+        start, limit, backwards = page_of(request)
+        order = request.query_choice("order_by", tuple(USER_ORDERS), "name")
+        deactivated = request.query("deactivated")
+        filters = [
+            deactivated != "false" if request.raw_path.startswith(b"/_synapse/admin/v3") else deactivated == "true",
+            request.query("guests") != "false", {"true": True, "false": False}.get(request.query("admins") or ""),
+            request.query("server_name"), request.query("locked") != "false",
+        ]  # fmt: skip
+        term = request.query("name") or request.query("user_id")
+        users, total = await self._administration.users(term, filters, order, backwards, start, limit)
+        answer: dict[str, Any] = {"users": users, "total": total}
+        if start + len(users) < total:
+            answer["next_token"] = str(start + len(users))
+        return answer
+
+    @endpoint("GET", V2 + "/users/{userId}", **ADMIN)
+    async def get(self, request: Request) -> Answer:
+        return await self._administration.user(parse_user_id(request.params["userId"]))
+
+    @endpoint("GET", V1 + "/users/{userId}/admin", **ADMIN)
+    async def is_admin(self, request: Request) -> Answer:
+        return {"admin": (await self._administration.user(parse_user_id(request.params["userId"])))["admin"]}
+
+    @endpoint("GET", V1 + "/whois/{userId}", **ADMIN)
+    async def whois(self, request: Request) -> Answer:
+        user_id = await self._require(request)
+        devices = {}
+        for row in await self._accounts.store.devices(user_id):
+            connection = {"ip": row["last_seen_ip"], "last_seen": row["last_seen_ts"], "user_agent": None}
+            devices[row["device_id"]] = {"sessions": [{"connections": [connection]}]}
+        return {"user_id": user_id, "devices": devices}
+
+    @endpoint("GET", V1 + "/users/{userId}/joined_rooms", V1 + "/users/{userId}/memberships", **ADMIN)
+    async def rooms(self, request: Request) -> Answer:
+        user_id = await self._require(request)
+        memberships = (await self._rooms.memberships.of(user_id)).values()
+        if request.raw_path.endswith(b"/memberships"):
+            return {"memberships": {m.room_id: m.membership for m in memberships}}
+        joined = sorted(m.room_id for m in memberships if m.membership == "join")
+        return {"joined_rooms": joined, "total": len(joined)}
+
+    @endpoint("GET", V1 + "/users/{userId}/pushers", **ADMIN)
+    async def pushers(self, request: Request) -> Answer:
+        pushers = await self._pushers.list(await self._require(request))
+        return {"pushers": pushers, "total": len(pushers)}
+
+    @endpoint("GET", V2 + "/users/{userId}/devices", **ADMIN)
+    async def devices(self, request: Request) -> Answer:
+        user_id = await self._require(request)
+        rows = [{**dict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
+        return {"devices": rows, "total": len(rows)}
+
+    @endpoint("DELETE", V2 + "/users/{userId}/devices/{deviceId}", **ADMIN)
+    async def delete_device(self, request: Request) -> Answer:
+        await self._sessions.remove_devices(await self._require(request), [request.params["deviceId"]])
+        return {}
+
+    @endpoint("POST", V2 + "/users/{userId}/delete_devices", **ADMIN)
+    async def delete_devices(self, request: Request) -> Answer:
+        body = await request.body_as(Devices)
+        await self._sessions.remove_devices(await self._require(request), body.devices)
+        return {}
+
+    @endpoint("GET", V1 + "/auth_providers/{provider}/users/{externalId}", **ADMIN)
+    async def by_identity(self, request: Request) -> Answer:
+        return {
+            "user_id": await self._administration.user_by_link(request.params["provider"], request.params["externalId"])
+        }
+
+    @endpoint("GET", V1 + "/threepid/{medium}/users/{address}", **ADMIN)
+    async def by_address(self, request: Request) -> Answer:
+        found = await self._accounts.store.user_by_threepid(request.params["medium"], request.params["address"].lower())
+        if found is None:
+            raise NotFound("No account has this address")
+        return {"user_id": found}
+
+    @endpoint("GET", V1 + "/username_available", **ADMIN)
+    async def available(self, request: Request) -> Answer:
+        name = request.query("username")
+        if name is None:
+            raise BadRequest("`username` is missing", "M_MISSING_PARAM")
+        await self._accounts.require_available(self._accounts.user_id_for(name, domain_of(request.user_id)))
+        return {"available": True}
+
+    @endpoint("POST", "/_chappe/admin/v1/users/{userId}/reset_second_factor", **ADMIN)
+    async def reset_second_factor(self, request: Request) -> Answer:
+        """For somebody who lost their telephone and their recovery codes."""
+        await self._factors.reset(await self._require(request))
+        return {}
+
+    async def _require(self, request: Request) -> UserId:
+        user_id = parse_user_id(request.params["userId"])
+        if await self._accounts.store.find_user(user_id) is None:
+            raise NotFound("There is no such account")
+        return user_id
+
+
+class AdminUserChanges:
+    def __init__(
+        self, administration: Administration, accounts: Accounts, sessions: Sessions, reset_password: ResetPassword,
+        deactivate: DeactivateAccount, set_profile_field: SetProfileField, bind_threepid: BindThreepid,
+    ) -> None:  # fmt: skip
+        self._administration, self._accounts, self._sessions = administration, accounts, sessions
+        self._reset_password, self._deactivate = reset_password, deactivate
+        self._set_profile_field, self._bind_threepid = set_profile_field, bind_threepid
+
+    @endpoint("PUT", V2 + "/users/{userId}", **ADMIN)
+    async def put(self, request: Request) -> Answer:
+        """Creates an account or changes what is named. 201 for a new one."""
+        body = convert(await request.json_object(), Change)
+        user_id = parse_user_id(request.params["userId"])
+        user = await self._accounts.store.find_user(user_id)
+        is_new = user is None
+        if is_new:
+            localpart, server_name = user_id[1:].split(":", 1)
+            self._accounts.user_id_for(localpart, server_name)
+            name = body.displayname if type(body.displayname) is str else None
+            await self._accounts.register(user_id, body.password, is_admin=bool(body.admin), display_name=name)
+        await self._change(request.user_id, user_id, body, is_new)
+        return Response(201 if is_new else 200, orjson.dumps(await self._administration.user(user_id)))
+
+    async def _change(self, by: UserId, user_id: UserId, body: Change, is_new: bool) -> None:
+        if user_id == by and (body.admin is False or body.deactivated or body.locked or body.suspended):
+            raise Forbidden("You may not take your own rights away")
+        if body.deactivated:
+            await self._deactivate(user_id, body.erase)
+            return
+        if body.deactivated is False:
+            await self._accounts.change(user_id, deactivated=False)
+        if not is_new and body.password is not None:
+            await self._reset_password(user_id, body.password, None, body.logout_devices)
+        if not is_new and body.admin is not None:
+            await self._accounts.change(user_id, is_admin=body.admin)
+        expires = body.expiration_ts
+        if body.locked is not None or body.suspended is not None or expires is not msgspec.UNSET:
+            end = None if expires is msgspec.UNSET else expires or 0
+            await self._accounts.set_state(user_id, locked=body.locked, suspended=body.suspended, expires_ts=end)
+        for field, value in (("displayname", body.displayname), ("avatar_url", body.avatar_url)):
+            if value is not msgspec.UNSET:
+                await self._set_profile_field(user_id, field, value or None)
+        if body.user_type is not msgspec.UNSET:
+            await self._administration.set_kind(user_id, body.user_type)
+        if body.threepids is not None:
+            await self._set_addresses(user_id, body.threepids)
+        if body.external_ids is not None:
+            links = [(i.get("auth_provider", ""), i.get("external_id", "")) for i in body.external_ids]
+            await self._administration.set_links(user_id, links)
+
+    async def _set_addresses(self, user_id: UserId, wanted: list[dict[str, str]]) -> None:
+        addresses = {parse_email(t.get("address", "")) for t in wanted if t.get("medium") == "email"}
+        for address in addresses:
+            if await self._accounts.store.user_by_threepid("email", address) not in (None, user_id):
+                raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+        known = {r["address"] for r in await self._accounts.store.threepids(user_id)}
+        for address in known - addresses:
+            await self._accounts.store.remove_threepid(user_id, "email", address)
+        for address in addresses - known:
+            await self._bind_threepid(user_id, "email", address, self._accounts.now_ms())
+
+    @endpoint("PUT", V1 + "/users/{userId}/admin", **ADMIN)
+    async def set_admin(self, request: Request) -> Answer:
+        value = (await request.json_object()).get("admin")
+        if type(value) is not bool:
+            raise BadRequest("`admin` must be true or false")
+        user_id = await self._require(request)
+        if user_id == request.user_id and not value:
+            raise Forbidden("You may not take your own rights away")
+        await self._accounts.change(user_id, is_admin=value)
+        return {}
+
+    @endpoint("POST", V1 + "/deactivate/{userId}", **ADMIN)
+    async def deactivate(self, request: Request) -> Answer:
+        erase = (await request.json_object(optional=True)).get("erase", False)
+        user_id = await self._require(request)
+        await self._deactivate(user_id, erase is True)
+        return {"id_server_unbind_result": "success"}
+
+    @endpoint("PUT", V1 + "/suspend/{userId}", **ADMIN)
+    async def suspend(self, request: Request) -> Answer:
+        value = (await request.json_object()).get("suspend")
+        if type(value) is not bool:
+            raise BadRequest("`suspend` must be true or false")
+        user_id = await self._require(request)
+        await self._accounts.set_state(user_id, suspended=value)
+        return {f"user_{user_id}_suspended": value}
+
+    @endpoint("POST", V1 + "/reset_password/{userId}", **ADMIN)
+    async def reset_password(self, request: Request) -> Answer:
+        body = await request.body_as(NewPassword)
+        await self._reset_password(await self._require(request), body.new_password, None, body.logout_devices)
+        return {}
+
+    @endpoint("POST", V1 + "/users/{userId}/login", **ADMIN)
+    async def sign_in_as(self, request: Request) -> Answer:
+        """A session of somebody else's account, on a device that its owner sees and can end."""
+        await request.json_object(optional=True)
+        user_id = await self._require(request)
+        if user_id == request.user_id:
+            raise Forbidden("You are signed in already")
+        tokens = await self._sessions.sign_in(user_id, None, f"Administrator {request.user_id}", False)
+        return {"access_token": tokens.access_token}
+
+    async def _require(self, request: Request) -> UserId:
+        user_id = parse_user_id(request.params["userId"])
+        if await self._accounts.store.find_user(user_id) is None:
+            raise NotFound("There is no such account")
+        return user_id

@@ -1,0 +1,82 @@
+"""Bots and webhooks (`/_chappe/client/v1`, `/_chappe/hooks`): not in the specification."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.homeserver.modules.bots.bots import Bots
+from chappe.homeserver.modules.bots.webhooks import Post, Wanted, Webhooks
+
+_V1 = "/_chappe/client/v1"
+HOOK_LIMIT = 12 << 20
+
+
+class NewBot(msgspec.Struct):
+    name: str
+    purpose: str
+    rooms: list[str] | None = None
+    expires_ts: Annotated[int, Meta(ge=0)] | None = None
+    localpart: str | None = None
+
+
+class NewWebhook(msgspec.Struct):
+    direction: Literal["incoming", "outgoing"]
+    name: str
+    purpose: str
+    url: str | None = None
+    types: tuple[str, ...] = ("m.room.message",)
+    expires_ts: Annotated[int, Meta(ge=0)] | None = None
+
+
+class BotsApi:
+    def __init__(self, bots: Bots, webhooks: Webhooks, deactivate: DeactivateAccount, limits: RateLimits) -> None:
+        self._bots, self._webhooks, self._deactivate, self._limits = bots, webhooks, deactivate, limits
+
+    @endpoint("GET", _V1 + "/bots")
+    async def list(self, request: Request) -> Answer:
+        return {"bots": await self._bots.list(request.user_id)}
+
+    @endpoint("POST", _V1 + "/bots", acts=True, limit="account", body_limit=SMALL_LIMIT)
+    async def create(self, request: Request) -> Answer:
+        body = await request.body_as(NewBot)
+        return await self._bots.create(
+            request.user_id, body.name, body.purpose, body.rooms, body.expires_ts, body.localpart
+        )
+
+    @endpoint("DELETE", _V1 + "/bots/{userId}")
+    async def delete(self, request: Request) -> Answer:
+        await self._deactivate(await self._bots.require_own(request.user_id, request.params["userId"]), False)
+        return {}
+
+    @endpoint("GET", _V1 + "/rooms/{roomId}/webhooks")
+    async def hooks(self, request: Request) -> Answer:
+        return {"webhooks": await self._webhooks.list(request.user_id, parse_room_id(request.params["roomId"]))}
+
+    @endpoint("POST", _V1 + "/rooms/{roomId}/webhooks", acts=True, limit="account", body_limit=SMALL_LIMIT)
+    async def create_hook(self, request: Request) -> Answer:
+        body = await request.body_as(NewWebhook)
+        wanted = Wanted(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
+        return await self._webhooks.create(request.user_id, parse_room_id(request.params["roomId"]), wanted)
+
+    @endpoint("DELETE", _V1 + "/rooms/{roomId}/webhooks/{webhookId}")
+    async def delete_hook(self, request: Request) -> Answer:
+        room_id = parse_room_id(request.params["roomId"])
+        bot = await self._webhooks.delete(request.user_id, room_id, request.params["webhookId"])
+        if bot is not None:
+            await self._deactivate(bot, False)
+        return {}
+
+    @endpoint("POST", "/_chappe/hooks/{webhookId}/{secret}", auth=NO_AUTH, body_limit=HOOK_LIMIT)
+    async def post(self, request: Request) -> Answer:
+        hook = request.params["webhookId"]
+        self._limits.check("webhook", hook)
+        body = await request.body_as(Post)
+        return {"event_id": await self._webhooks.post(hook, request.params["secret"], body)}

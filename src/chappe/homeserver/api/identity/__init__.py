@@ -1,0 +1,1 @@
+"""The identity-service API (identity_service specification, v2), for the hosted domains."""

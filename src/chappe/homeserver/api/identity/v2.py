@@ -1,0 +1,253 @@
+"""Identity service, version 2 (v2_auth, v2_lookup, v2_associations, v2_email_associations, v2_terms, v2_pubkey, …)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.threepids import IDENTITY, Threepids, TokenRequest
+from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.http.public_url import PublicUrl
+from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id
+from chappe.homeserver.modules.identity_service import IdentityServer
+from chappe.homeserver.modules.openid import OpenId
+from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.outbound.domains import Domains
+
+_V2 = "/_matrix/identity/v2"
+_LOOKUP_LIMIT = 1 << 18
+
+
+class OpenIdToken(msgspec.Struct):
+    access_token: str
+    matrix_server_name: str
+
+
+class Lookup(msgspec.Struct):
+    addresses: list[str]
+    algorithm: str
+    pepper: str
+
+
+class EmailToken(msgspec.Struct):
+    client_secret: str
+    email: str
+    send_attempt: int
+    next_link: str | None = None
+
+
+class Submitted(msgspec.Struct):
+    sid: str
+    client_secret: str
+    token: str
+
+
+class Binding(msgspec.Struct):
+    sid: str
+    client_secret: str
+    mxid: str
+
+
+class Threepid(msgspec.Struct):
+    medium: str
+    address: str
+
+
+class Unbinding(msgspec.Struct):
+    mxid: str
+    threepid: Threepid
+
+
+class StoreInvite(msgspec.Struct):
+    medium: str
+    address: str
+    room_id: str
+    sender: str
+
+
+class SignRequest(msgspec.Struct):
+    mxid: str
+    token: str
+    private_key: str
+
+
+class Agreement(msgspec.Struct):
+    user_accepts: list[str]
+
+
+class IdentityAccounts:
+    def __init__(self, identity: IdentityServer, openid: OpenId, domains: Domains, limits: RateLimits) -> None:
+        self._identity, self._openid, self._domains, self._limits = identity, openid, domains, limits
+
+    @endpoint("GET", "/_matrix/identity/versions", auth=NO_AUTH)
+    async def versions(self, request: Request) -> Answer:
+        return {"versions": [f"v1.{n}" for n in range(1, 18)]}
+
+    @endpoint("GET", _V2, auth=NO_AUTH)
+    async def ping(self, request: Request) -> Answer:
+        return {}
+
+    @endpoint("POST", _V2 + "/account/register", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
+    async def register(self, request: Request) -> Answer:
+        body = await request.body_as(OpenIdToken)
+        if not self._domains.is_hosted(body.matrix_server_name):
+            raise MatrixError(401, "M_UNAUTHORIZED", "This identity service is for its own domains")
+        user_id = await self._openid.user_of(body.access_token)
+        if domain_of(user_id) != body.matrix_server_name:
+            raise MatrixError(401, "M_UNAUTHORIZED", "This token was given by another server")
+        token = await self._identity.register(user_id)
+        return {"token": token, "access_token": token}
+
+    @endpoint("GET", _V2 + "/account", auth=NO_AUTH)
+    async def account(self, request: Request) -> Answer:
+        return {"user_id": await asker(self._identity, request)}
+
+    @endpoint("POST", _V2 + "/account/logout", auth=NO_AUTH, body_limit=SMALL_LIMIT)
+    async def logout(self, request: Request) -> Answer:
+        await asker(self._identity, request, needs_terms=False)
+        await self._identity.forget(token_of(request))
+        return {}
+
+    @endpoint("GET", _V2 + "/terms", auth=NO_AUTH)
+    async def terms(self, request: Request) -> Answer:
+        return self._identity.terms()
+
+    @endpoint("POST", _V2 + "/terms", auth=NO_AUTH, body_limit=SMALL_LIMIT)
+    async def agree(self, request: Request) -> Answer:
+        user_id = await asker(self._identity, request, needs_terms=False)
+        await self._identity.agree(user_id, (await request.body_as(Agreement)).user_accepts)
+        return {}
+
+    @endpoint("GET", _V2 + "/hash_details", auth=NO_AUTH)
+    async def hash_details(self, request: Request) -> Answer:
+        await asker(self._identity, request)
+        return self._identity.details()
+
+    @endpoint("POST", _V2 + "/lookup", auth=NO_AUTH, body_limit=_LOOKUP_LIMIT)
+    async def lookup(self, request: Request) -> Answer:
+        user_id = await asker(self._identity, request)
+        self._limits.check("lookup", user_id)
+        body = await request.body_as(Lookup)
+        return {"mappings": await self._identity.lookup(user_id, body.addresses, body.algorithm, body.pepper)}
+
+    # -------------------------------------------------------------------------------------------------------- keys
+
+    @endpoint("GET", _V2 + "/pubkey/isvalid", auth=NO_AUTH)
+    async def is_valid(self, request: Request) -> Answer:
+        key = request.query("public_key")
+        if key is None:
+            raise BadRequest("`public_key` is missing", "M_MISSING_PARAMS")
+        return {"valid": self._identity.is_server_key(key)}
+
+    @endpoint("GET", _V2 + "/pubkey/{keyId}", auth=NO_AUTH)
+    async def public_key(self, request: Request) -> Answer:
+        found = self._identity.public_key(self._domains.of_host(request.host), request.params["keyId"])
+        if found is None:
+            raise NotFound("The public key was not found")
+        return {"public_key": found}
+
+
+class IdentityAddresses:
+    def __init__(
+        self, identity: IdentityServer, threepids: Threepids, accounts: AccountStore, bind_threepid: BindThreepid,
+        invites: ThirdPartyInvites, domains: Domains, public_url: PublicUrl,
+    ) -> None:  # fmt: skip
+        self._identity, self._threepids, self._accounts = identity, threepids, accounts
+        self._bind_threepid, self._invites = bind_threepid, invites
+        self._domains, self._public_url = domains, public_url
+
+    @endpoint("POST", _V2 + "/validate/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def request_token(self, request: Request) -> Answer:
+        await asker(self._identity, request)
+        body = await request.body_as(EmailToken)
+        wanted = TokenRequest(
+            parse_email(body.email), body.client_secret, body.send_attempt, body.next_link, self._domains.of_host(request.host),
+            self._public_url.of(request), request.header(b"accept-language"),
+        )  # fmt: skip
+        return {"sid": await self._threepids.request_token(IDENTITY, wanted)}
+
+    @endpoint("POST", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def submit(self, request: Request) -> Answer:
+        await asker(self._identity, request)
+        body = await request.body_as(Submitted)
+        await self._threepids.submit(body.sid, body.client_secret, body.token)
+        return {"success": True}
+
+    @endpoint("GET", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account")
+    async def submit_link(self, request: Request) -> Answer:
+        names = [request.query(n) for n in ("sid", "client_secret", "token")]
+        if None in names:
+            raise BadRequest("`sid`, `client_secret` and `token` are needed", "M_MISSING_PARAMS")
+        await self._threepids.submit(*map(str, names))
+        return {"success": True}
+
+    @endpoint(
+        "POST",
+        _V2 + "/validate/msisdn/requestToken",
+        _V2 + "/validate/msisdn/submitToken",
+        auth=NO_AUTH,
+        body_limit=SMALL_LIMIT,
+    )
+    @endpoint("GET", _V2 + "/validate/msisdn/submitToken", auth=NO_AUTH)
+    async def by_telephone(self, request: Request) -> Answer:
+        await asker(self._identity, request)
+        raise BadRequest("This service does not use telephone numbers", "M_INVALID_PARAM")
+
+    @endpoint("GET", _V2 + "/3pid/getValidated3pid", auth=NO_AUTH)
+    async def validated(self, request: Request) -> Answer:
+        await asker(self._identity, request)
+        sid, secret = request.query("sid"), request.query("client_secret")
+        address = await self._threepids.proven(sid, secret, (IDENTITY,))
+        return {"medium": "email", "address": address, "validated_at": self._threepids.now_ms()}
+
+    @endpoint("POST", _V2 + "/3pid/bind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def bind(self, request: Request) -> Answer:
+        user_id = await asker(self._identity, request)
+        body = await request.body_as(Binding)
+        if body.mxid != user_id:
+            raise Forbidden("An address can be bound to one's own account only", "M_UNAUTHORIZED")
+        address = await self._threepids.proven(body.sid, body.client_secret, (IDENTITY,))
+        if await self._accounts.user_by_threepid("email", address) not in (None, user_id):
+            raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+        await self._threepids.use(body.sid)
+        await self._bind_threepid(user_id, "email", address, self._threepids.now_ms())
+        return self._identity.association(domain_of(user_id), user_id, address)
+
+    @endpoint("POST", _V2 + "/3pid/unbind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def unbind(self, request: Request) -> Answer:
+        user_id = await asker(self._identity, request)
+        body = await request.body_as(Unbinding)
+        if body.mxid != user_id:
+            raise Forbidden("An address can be unbound from one's own account only")
+        await self._accounts.remove_threepid(user_id, body.threepid.medium, body.threepid.address.lower())
+        return {}
+
+    @endpoint("POST", _V2 + "/store-invite", auth=NO_AUTH, limit="invite", body_limit=SMALL_LIMIT)
+    async def store_invite(self, request: Request) -> Answer:
+        user_id = await asker(self._identity, request)
+        body = await request.body_as(StoreInvite)
+        if body.sender != user_id:
+            raise Forbidden("Invitations can be sent in one's own name only")
+        return await self._invites.store(user_id, parse_room_id(body.room_id), body.medium, body.address)
+
+    @endpoint("POST", _V2 + "/sign-ed25519", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
+    async def sign(self, request: Request) -> Answer:
+        await asker(self._identity, request)
+        body = await request.body_as(SignRequest)
+        server = self._domains.of_host(request.host)
+        return await self._identity.sign_invite(server, body.mxid, body.token, body.private_key)
+
+
+def token_of(request: Request) -> str:
+    scheme, _, token = (request.header(b"authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.query("access_token") or ""
+
+
+async def asker(identity: IdentityServer, request: Request, needs_terms: bool = True) -> UserId:
+    """Who asks. Raises M_UNAUTHORIZED, M_TERMS_NOT_SIGNED."""
+    return await identity.user_of(token_of(request), needs_terms)

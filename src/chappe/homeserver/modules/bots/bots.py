@@ -1,0 +1,98 @@
+"""Bots: made by their owner, bounded to rooms if wanted, gone with their end."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chappe.config import Bots as Settings
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+
+MARK = "org.chappe.bot"  # profile field and key in the content of messages: shown to members
+MAX_NAME, MAX_PURPOSE = 100, 500
+
+
+class Bots:
+    def __init__(
+        self, database: Database, accounts: Accounts, sessions: Sessions, settings: Settings, now_ms: Callable[[], int]
+    ) -> None:
+        self._database, self._accounts, self._sessions, self._settings = database, accounts, sessions, settings
+        self._now_ms = now_ms
+
+    async def create(
+        self,
+        owner: UserId,
+        name: str,
+        purpose: str,
+        rooms: Sequence[str] | None,
+        expires_ts: int | None,
+        localpart: str | None,
+    ) -> dict[str, Any]:
+        """The bot and its access token, which is shown this once. Raises M_FORBIDDEN, M_INVALID_PARAM."""
+        if not self._settings.enabled:
+            raise Forbidden("Bots are switched off on this server")
+        if await self._count(owner) >= self._settings.max_per_user:
+            raise Forbidden(f"At most {self._settings.max_per_user} bots")
+        user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts)
+        await self._database.execute(
+            "UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None
+        )
+        tokens = await self._sessions.sign_in(user_id, None, name, False)
+        return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
+
+    async def account(
+        self, owner: UserId, kind: str, name: str, purpose: str, localpart: str | None, expires_ts: int | None
+    ) -> UserId:
+        """An account marked as what it is, in its profile and in the database."""
+        if not 0 < len(name) <= MAX_NAME or not 0 < len(purpose) <= MAX_PURPOSE:
+            raise BadRequest(
+                f"`name` and `purpose` need 1 to {MAX_NAME} and {MAX_PURPOSE} characters", "M_INVALID_PARAM"
+            )
+        if expires_ts is not None and expires_ts <= self._now_ms():
+            raise BadRequest("`expires_ts` has passed", "M_INVALID_PARAM")
+        stem = localpart or f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:30] or kind}-{secrets.token_hex(3)}"
+        user_id = self._accounts.user_id_for(stem, domain_of(owner))
+        await self._accounts.register(user_id, None, display_name=name, kind="bot", owner=owner, purpose=purpose)
+        await self._accounts.set_profile_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
+        if expires_ts is not None:
+            await self._accounts.set_state(user_id, expires_ts=expires_ts)
+        return user_id
+
+    async def _count(self, owner: str) -> int:
+        return int(await self._database.fetchval(
+            "SELECT count(*) FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated", owner
+        ))  # fmt: skip
+
+    async def list(self, owner: str) -> list[dict[str, Any]]:
+        rows = await self._database.fetch(
+            "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY created", owner
+        )
+        return [await self._shown(row["user_id"]) for row in rows]
+
+    async def require_own(self, owner: str, user_id: str) -> UserId:
+        """Raises M_NOT_FOUND."""
+        user = await self._accounts.store.find_user(user_id)
+        if user is None or user.kind != "bot" or user.owner != owner or user.deactivated:
+            raise NotFound("You have no such bot")
+        return UserId(user_id)
+
+    async def _shown(self, user_id: str) -> dict[str, Any]:
+        row = await self._database.fetchrow(
+            "SELECT user_id, owner, purpose, scope, expires_ts FROM users WHERE user_id = $1", user_id
+        )
+        assert row is not None
+        name = (await self._accounts.profile(user_id)).get("displayname")
+        return {"user_id": user_id, "name": name, "owner": row["owner"], "purpose": row["purpose"], "rooms": row["scope"],
+                "expires_ts": row["expires_ts"]}  # fmt: skip
+
+    async def require_in_scope(self, user_id: str, room_id: str) -> None:
+        """Raises M_FORBIDDEN for a bot that joins a room outside its scope."""
+        scope = await self._database.fetchval("SELECT scope FROM users WHERE user_id = $1 AND kind = 'bot'", user_id)
+        if scope is not None and room_id not in scope:
+            raise Forbidden("This bot was made for other rooms")

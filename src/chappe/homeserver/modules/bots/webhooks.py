@@ -1,0 +1,226 @@
+"""Webhooks of a room: who may make them, what an incoming one may say, what an outgoing one is told."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import html
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.bots.bots import MARK, Bots
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
+
+IN, OUT = "incoming", "outgoing"
+PER_ROOM, MAX_TEXT, MAX_FILES, MAX_FIELDS = 20, 30_000, 5, 25
+TYPES = ("m.room.message", "m.reaction", "m.room.redaction", "m.room.member", "m.room.name", "m.room.topic")
+Store = Callable[[UserId, str, str, bytes], Awaitable[str]]  # who, content type, name, bytes → mxc
+
+
+class Field(msgspec.Struct):
+    name: str
+    value: str
+
+
+class Card(msgspec.Struct):
+    title: str
+    text: str = ""
+    url: str | None = None
+    fields: list[Field] = []
+
+
+class File(msgspec.Struct):
+    name: str
+    content: str
+    content_type: str = "application/octet-stream"
+
+
+class Post(msgspec.Struct):
+    """What an incoming webhook takes: at least one of these."""
+
+    text: str | None = None
+    markdown: str | None = None
+    card: Card | None = None
+    files: list[File] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    direction: str
+    name: str
+    purpose: str
+    url: str | None
+    types: Sequence[str]
+    expires_ts: int | None
+
+
+class Webhooks:
+    def __init__(
+        self, database: Database, bots: Bots, rooms: Rooms, membership: MembershipChanges, store: Store,
+        check_url: Callable[[str], object], now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._bots, self._rooms, self._membership = database, bots, rooms, membership
+        self._store, self._check_url, self._now_ms = store, check_url, now_ms
+
+    # ---------------------------------------------------------------------------------------------------- managing
+
+    async def create(self, owner: UserId, room_id: str, wanted: Wanted) -> dict[str, Any]:
+        """By those who may change the room's settings. The secret is shown this once."""
+        room = await self._require_moderator(owner, room_id)
+        if room.get(("m.room.encryption", "")) is not None:
+            raise Forbidden("Webhooks cannot take part in encrypted rooms")
+        if len(await self._of_room(room_id)) >= PER_ROOM:
+            raise Forbidden(f"At most {PER_ROOM} webhooks in a room")
+        if wanted.direction == OUT:
+            if wanted.url is None or (not wanted.url.startswith("https://") and "://127.0.0.1" not in wanted.url):
+                raise BadRequest("`url` must be an https:// address", "M_INVALID_PARAM")
+            self._check_url(wanted.url)
+            if not set(wanted.types) <= set(TYPES):
+                raise BadRequest(f"`types` may name {', '.join(TYPES)}", "M_INVALID_PARAM")
+        hook, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
+        bot = None
+        if wanted.direction == IN:
+            bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)
+            await self._membership.invite(owner, room_id, bot, {})
+            await self._membership.join(bot, room_id)
+        await self._database.execute(
+            """INSERT INTO webhooks (id, room_id, direction, owner, user_id, name, secret_hash, secret, url, types, expires_ts,
+                                     created_ts)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
+            hook, room_id, wanted.direction, owner, bot, wanted.name, hashlib.sha256(secret.encode()).digest(),
+            secret if wanted.direction == OUT else None, wanted.url, list(wanted.types), wanted.expires_ts, self._now_ms(),
+        )  # fmt: skip
+        shown = {"id": hook, "secret": secret, "user_id": bot}
+        return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
+
+    async def list(self, user_id: UserId, room_id: str) -> list[dict[str, Any]]:
+        """For members: what listens and speaks in their room is no secret, but for addresses."""
+        await self._rooms.require_joined(user_id, room_id)
+        names = ("id", "direction", "owner", "user_id", "name", "types", "expires_ts", "created_ts", "last_used_ts", "enabled",
+                 "last_error")  # fmt: skip
+        return [{name: row[name] for name in names} for row in await self._of_room(room_id)]
+
+    async def delete(self, user_id: UserId, room_id: str, hook: str) -> UserId | None:
+        """Returns the bot that must go with it. Raises M_NOT_FOUND."""
+        await self._require_moderator(user_id, room_id)
+        row = await self._database.fetchrow(
+            "DELETE FROM webhooks WHERE id = $1 AND room_id = $2 RETURNING user_id", hook, room_id
+        )
+        if row is None:
+            raise NotFound("There is no such webhook in this room")
+        return UserId(row["user_id"]) if row["user_id"] else None
+
+    async def _of_room(self, room_id: str) -> Sequence[Row]:
+        return await self._database.fetch("SELECT * FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id", room_id)
+
+    async def _require_moderator(self, user_id: UserId, room_id: str) -> Any:
+        room = await self._rooms.require_joined(user_id, room_id)
+        levels = room.power_levels()
+        if levels.of(user_id) < max(50, levels.required("m.room.power_levels", True)):
+            raise Forbidden("Only those who run this room may do this")
+        return room
+
+    # ---------------------------------------------------------------------------------------------------- incoming
+
+    async def post(self, hook: str, secret: str, post: Post) -> str:
+        """The event's id. Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
+        row = await self._database.fetchrow("SELECT * FROM webhooks WHERE id = $1 AND direction = 'incoming'", hook)
+        good = secrets.compare_digest(
+            row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest()
+        )
+        if row is None or not good or not row["enabled"]:
+            raise NotFound("There is no such webhook")
+        if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
+            raise MatrixError(410, "M_NOT_FOUND", "This webhook has ended")
+        event_id = await self._say(row, post)
+        await self._database.execute("UPDATE webhooks SET last_used_ts = $2 WHERE id = $1", hook, self._now_ms())
+        return event_id
+
+    async def _say(self, row: Row, post: Post) -> str:
+        room, bot = row["room_id"], UserId(row["user_id"])
+        mark = {MARK: {"kind": "webhook", "owner": row["owner"], "name": row["name"]}}
+        event_id = None
+        contents = _contents(post)
+        for file in post.files[:MAX_FILES]:
+            try:
+                raw = base64.b64decode(file.content, validate=True)
+            except (binascii.Error, ValueError):
+                raise BadRequest("`files[].content` must be base64", "M_INVALID_PARAM") from None
+            uri = await self._store(bot, file.content_type, file.name, raw)
+            kind = "m.image" if file.content_type.startswith("image/") else "m.file"
+            info = {"mimetype": file.content_type, "size": len(raw)}
+            contents.append({"msgtype": kind, "body": file.name, "filename": file.name, "url": uri, "info": info})
+        for content in contents:
+            event_id = await self._rooms.send(bot, room, "m.room.message", {**content, **mark}, None)
+        if event_id is None:
+            raise BadRequest("One of `text`, `markdown`, `card`, `files` is needed", "M_MISSING_PARAM")
+        return event_id
+
+
+def _contents(post: Post) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for text in (post.text, post.markdown, post.card.text if post.card else None):
+        if text is not None and len(text) > MAX_TEXT:
+            raise BadRequest(f"A text may have {MAX_TEXT} characters", "M_TOO_LARGE")
+    if post.text:
+        found.append({"msgtype": "m.text", "body": post.text})
+    if post.markdown:
+        found.append(_html(post.markdown, markdown(post.markdown)))
+    if post.card is not None:
+        found.append(_card(post.card))
+    return found
+
+
+def _html(body: str, formatted: str) -> dict[str, Any]:
+    return {"msgtype": "m.text", "body": body, "format": "org.matrix.custom.html", "formatted_body": formatted}
+
+
+def _card(card: Card) -> dict[str, Any]:
+    if len(card.fields) > MAX_FIELDS:
+        raise BadRequest(f"A card may have {MAX_FIELDS} fields", "M_INVALID_PARAM")
+    if card.url is not None and not re.match(r"https?://", card.url):
+        raise BadRequest("A card's `url` must be an http:// or https:// address", "M_INVALID_PARAM")
+    title = html.escape(card.title)
+    head = f'<a href="{html.escape(card.url)}">{title}</a>' if card.url else title
+    rows = "".join(f"<li><strong>{html.escape(f.name)}</strong> : {html.escape(f.value)}</li>" for f in card.fields)
+    formatted = (
+        f"<blockquote><strong>{head}</strong>{markdown(card.text)}{f'<ul>{rows}</ul>' if rows else ''}</blockquote>"
+    )
+    plain = "\n".join([card.title, *([card.text] if card.text else []), *(f"{f.name} : {f.value}" for f in card.fields),
+                       *([card.url] if card.url else [])])  # fmt: skip
+    return _html(plain, formatted)
+
+
+def markdown(text: str) -> str:
+    """A small, safe part of Markdown: emphasis, code, links, lists, lines. Everything else is text."""
+    blocks = []
+    for block in re.split(r"\n{2,}", text.strip()):
+        if block.startswith("```"):
+            blocks.append(f"<pre><code>{html.escape(block.strip('`').strip())}</code></pre>")
+            continue
+        lines = block.split("\n")
+        if all(re.match(r"[-*] ", line) for line in lines):
+            blocks.append("<ul>" + "".join(f"<li>{_inline(line[2:])}</li>" for line in lines) + "</ul>")
+        elif (heading := re.match(r"(#{1,6}) (.*)", block)) and len(lines) == 1:
+            blocks.append(f"<h{len(heading[1])}>{_inline(heading[2])}</h{len(heading[1])}>")
+        elif block:
+            blocks.append(f"<p>{'<br>'.join(map(_inline, lines))}</p>")
+    return "".join(blocks)
+
+
+def _inline(text: str) -> str:
+    text = html.escape(text)
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
+    text = re.sub(r"(?<![*\w])[*_]([^*_]+)[*_](?![*\w])", r"<em>\1</em>", text)
+    return re.sub(r"\[([^\]]+)\]\((https?://[^\s)]+)\)", r'<a href="\2">\1</a>', text)

@@ -1,0 +1,133 @@
+"""Outgoing webhooks: a room's messages to an address, signed, again and again until they are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable
+
+import orjson
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.outbound.fetcher import Fetcher
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+LOCK, COMMITS_AT_ONCE, AT_ONCE = 5, 100, 50
+FIRST_WAIT_MS, LONGEST_WAIT_MS, ATTEMPTS = 2_000, 3_600_000, 15
+LOOK_EVERY = 2.0
+
+
+def signature(secret: str, seconds: int, body: bytes) -> str:
+    """The `X-Chappe-Signature` header: a time and an HMAC-SHA256 of `time.body`, which receivers compare."""
+    digest = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={seconds},v1={digest}"
+
+
+class WebhookSender:
+    def __init__(
+        self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, now_ms: Callable[[], int]
+    ) -> None:
+        self._database, self._clock, self._rooms = database, clock, rooms
+        self._fetcher, self._now_ms = fetcher, now_ms
+        self._news = asyncio.Event()
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        if commit.rooms:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                while await self._gather():
+                    pass
+                await self._deliver()
+            except (TimeoutError, *DATABASE_LOST):
+                await asyncio.sleep(1)
+            except Exception:
+                log.exception("webhooks could not be served")
+                await asyncio.sleep(5)
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), LOOK_EVERY)
+            except TimeoutError:
+                continue
+
+    async def _gather(self) -> bool:
+        """From the log to the queue; its place and what it queued are committed together."""
+        async with self._database.transaction(background=True) as connection:
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+                return False
+            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'webhooks'")
+            commits = await connection.fetch(
+                "SELECT since, upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
+                at, COMMITS_AT_ONCE, self._clock.watermark,
+            )  # fmt: skip
+            if not commits:
+                return False
+            numbers = {number for commit in commits for number in commit["rooms"]}
+            hooks = await connection.fetch(
+                """SELECT w.*, r.room_nid FROM webhooks w JOIN rooms r USING (room_id) WHERE w.direction = 'outgoing' AND w.enabled
+                    AND r.room_nid = ANY($1::bigint[]) AND (w.expires_ts IS NULL OR w.expires_ts > $2)""",
+                list(numbers), self._now_ms(),
+            )  # fmt: skip
+            for hook in hooks:
+                for event_id, body in await self._bodies(hook, commits[0]["since"], commits[-1]["upto"]):
+                    await connection.execute(
+                        """INSERT INTO webhook_queue (webhook, event_id, body, due_ts) VALUES ($1, $2, $3, $4)
+                           ON CONFLICT DO NOTHING""",
+                        hook["id"], event_id, body, self._now_ms(),
+                    )  # fmt: skip
+            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'webhooks'", commits[-1]["upto"])
+        return len(commits) == COMMITS_AT_ONCE
+
+    async def _bodies(self, hook: Row, since: int, upto: int) -> list[tuple[str, bytes]]:
+        room = await self._rooms.live.by_number(hook["room_nid"])
+        types = hook["types"] or ["m.room.message"]
+        found = []
+        for event in await self._rooms.timeline.events_between(room, since, upto, 1000, backwards=False):
+            if event.type in types:
+                fields = {"webhook": hook["id"], "room_id": room.room_id, "event": orjson.Fragment(event.for_joined())}
+                found.append((event.event_id, orjson.dumps(fields)))
+        return found
+
+    async def _deliver(self) -> None:
+        now = self._now_ms()
+        rows = await self._database.fetch(
+            """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
+                 FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
+                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret""",
+            now, now + 60_000, AT_ONCE,
+        )  # fmt: skip
+        await asyncio.gather(*(self._send(row) for row in rows))
+
+    async def _send(self, row: Row) -> None:
+        seconds = self._now_ms() // 1000
+        headers = {
+            "Content-Type": "application/json", "X-Chappe-Delivery": str(row["id"]),
+            "X-Chappe-Signature": signature(row["secret"], seconds, row["body"]),
+        }  # fmt: skip
+        try:
+            status, _ = await self._fetcher.post(row["url"], row["body"], headers, 10)
+            error = None if 200 <= status < 300 else f"answered {status}"
+        except MatrixError as refusal:
+            error = refusal.message
+        await self._database.execute(
+            "UPDATE webhooks SET last_error = $2, last_used_ts = $3 WHERE id = $1",
+            row["webhook"],
+            error,
+            self._now_ms(),
+        )
+        if error is None or row["attempts"] >= ATTEMPTS:
+            await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
+            return
+        wait = min(FIRST_WAIT_MS << row["attempts"], LONGEST_WAIT_MS)
+        await self._database.execute(
+            "UPDATE webhook_queue SET due_ts = $2 WHERE id = $1", row["id"], self._now_ms() + wait
+        )

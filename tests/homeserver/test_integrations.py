@@ -1,0 +1,281 @@
+"""Bots and webhooks; the identity service; files in an S3."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import boto3
+import pytest
+from aiohttp import web
+from moto.server import ThreadedMotoServer
+
+from chappe.config import IdentityService, Media, Push
+from chappe.homeserver.app import open_blobs
+from chappe.homeserver.senders.webhooks import signature
+from tests.neighbours import Mailbox, link_in, until
+from tests.support import Person, Refused, Server, segment
+
+NewServer = Callable[..., Awaitable[Server]]
+CHAPPE = "/_chappe/client/v1"
+
+
+async def refused(work: Awaitable[Any]) -> Refused:
+    with pytest.raises(Refused) as found:
+        await work
+    return found.value
+
+
+# --------------------------------------------------------------------------------------------------- bots, webhooks
+
+
+async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Person) -> None:
+    room, other = await alice.create_room(preset="public_chat"), await alice.create_room(preset="public_chat")
+    made = await alice.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "Prévisions", "rooms": [room]})
+    bot = Person(server, made)
+    profile = await alice.call("GET", f"/profile/{segment(bot.id)}")
+    assert profile["org.chappe.bot"] == {
+        "kind": "bot",
+        "owner": alice.id,
+        "purpose": "Prévisions",
+    }  # members see what it is
+    await bot.join(room)
+    await bot.say(room, "Beau temps")
+    assert (await refused(bot.join(other))).errcode == "M_FORBIDDEN"
+    assert [b["user_id"] for b in (await alice.call("GET", f"{CHAPPE}/bots"))["bots"]] == [bot.id]
+    await server.node.accounts.set_state(bot.id, expires_ts=1)
+    assert (await refused(bot.say(room, "x"))).errcode == "ORG_MATRIX_EXPIRED_ACCOUNT"
+    mallory = await server.person()
+    assert (await refused(mallory.call("DELETE", f"{CHAPPE}/bots/{segment(bot.id)}"))).errcode == "M_NOT_FOUND"
+    await alice.call("DELETE", f"{CHAPPE}/bots/{segment(bot.id)}")
+    assert (await refused(bot.call("GET", "/account/whoami"))).status == 401
+    for bad in ({"name": "", "purpose": "x"}, {"name": "x"}, {"name": "x", "purpose": "x", "expires_ts": 1}):
+        assert (await refused(alice.call("POST", f"{CHAPPE}/bots", bad))).status == 400
+
+
+async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    path = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
+    wanted = {"direction": "incoming", "name": "CI", "purpose": "Résultats"}
+    assert (await refused(bob.call("POST", path, wanted))).errcode == "M_FORBIDDEN"
+    hook = await alice.call("POST", path, wanted)
+    posts = [
+        {"text": "<b>brut</b>"}, {"markdown": "**Échec** de [x](https://example.org) <script>alert(1)</script> [y](javascript:alert(1))"},
+        {"card": {"title": "Build <1>", "text": "rouge", "url": "https://ci.example.org/1", "fields": [{"name": "branche", "value": "main"}]}},
+        {"files": [{"name": "a.txt", "content": base64.b64encode(b"data").decode(), "content_type": "text/plain"}]},
+    ]  # fmt: skip
+    for body in posts:
+        status, raw, _ = await server.raw("POST", hook["path"], body)
+        assert status == 200, raw
+    events = [
+        e
+        for e in reversed((await bob.messages(room, limit=20))["chunk"])
+        if e["sender"] == hook["user_id"] and e["type"] == "m.room.message"
+    ]
+    text, mark, card, file = (e["content"] for e in events)
+    assert text["body"] == "<b>brut</b>" and "formatted_body" not in text
+    html = mark["formatted_body"]
+    assert (
+        '<strong>Échec</strong> de <a href="https://example.org">x</a>' in html
+        and "<script" not in html
+        and 'href="javascript' not in html
+    )
+    assert "Build &lt;1&gt;" in card["formatted_body"] and "branche : main" in card["body"]
+    assert file["msgtype"] == "m.file" and file["org.chappe.bot"]["owner"] == alice.id
+    for bad, status in (({}, 400), ({"text": 7}, 400), ({"files": [{"name": "x", "content": "%%"}]}, 400),
+                        ({"card": {"title": "x", "url": "javascript:x"}}, 400), ({"text": "x" * 40_000}, 400)):  # fmt: skip
+        assert (await server.raw("POST", hook["path"], bad))[0] == status
+    assert (await server.raw("POST", f"/_chappe/hooks/{hook['id']}/wrong", {"text": "x"}))[0] == 404
+    listed = (await bob.call("GET", path))["webhooks"]
+    assert listed[0]["owner"] == alice.id and "secret" not in json.dumps(listed)
+    await alice.call("DELETE", f"{path}/{hook['id']}")
+    assert (await server.raw("POST", hook["path"], {"text": "x"}))[0] == 404
+    encrypted = await alice.create_room(
+        initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
+    )
+    assert (
+        await refused(alice.call("POST", f"{CHAPPE}/rooms/{segment(encrypted)}/webhooks", wanted))
+    ).errcode == "M_FORBIDDEN"
+
+
+async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServer) -> None:
+    got: list[tuple[Any, bytes]] = []
+    answers = [500]
+
+    async def receive(request: web.Request) -> web.Response:
+        got.append((request.headers, await request.read()))
+        return web.Response(status=answers.pop() if answers else 200)
+
+    application = web.Application()
+    application.router.add_post("/hook", receive)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        server = await new_server(push=Push(allowed_private_hosts=["127.0.0.1"]))
+        alice = await server.person("alice")
+        room = await alice.create_room()
+        path = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
+        wanted = {
+            "direction": "outgoing",
+            "name": "Tickets",
+            "purpose": "x",
+            "url": f"http://127.0.0.1:{runner.addresses[0][1]}/hook",
+        }
+        for bad in ("http://example.org/x", "https://10.0.0.1/x", "https://[::1]/x", "file:///etc/passwd", None):
+            assert (await refused(alice.call("POST", path, {**wanted, "url": bad}))).status in (400, 403)
+        hook = await alice.call("POST", path, wanted)
+        event = await alice.say(room, "créer un ticket")
+        await until(lambda: len(got) == 1)
+        await server.node.database.execute("UPDATE webhook_queue SET due_ts = 0")
+        await until(lambda: len(got) == 2)
+        headers, body = got[1]
+        assert got[0][1] == body and got[0][0]["X-Chappe-Delivery"] == headers["X-Chappe-Delivery"]
+        assert json.loads(body)["event"]["event_id"] == event
+        seconds = int(headers["X-Chappe-Signature"].split(",")[0].removeprefix("t="))
+        assert headers["X-Chappe-Signature"] == signature(hook["secret"], seconds, body)
+    finally:
+        await runner.cleanup()
+
+
+# ------------------------------------------------------------------------------------------------- identity service
+
+
+async def test_the_identity_service(new_server: NewServer) -> None:
+    mailbox = Mailbox().start()
+    try:
+        terms = IdentityService(terms_url="https://example.org/terms")
+        server = await new_server(email=mailbox.settings(), identity_service=terms)
+        alice, bob = await server.person("alice"), await server.person("bob")
+        await server.node.bind_threepid(bob.id, "email", "bob@example.org", 1)  # type: ignore[arg-type]
+        base = "/_matrix/identity/v2"
+        assert (await alice.call("GET", "/_matrix/identity/versions"))["versions"] and await alice.call(
+            "GET", base
+        ) == {}
+        openid = await alice.call("POST", f"/user/{segment(alice.id)}/openid/request_token", {})
+        token = (await alice.call("POST", f"{base}/account/register", openid))["token"]
+        me = Person(server, {"user_id": alice.id, "device_id": "", "access_token": token})
+        assert (await refused(me.call("GET", f"{base}/hash_details"))).errcode == "M_TERMS_NOT_SIGNED"
+        url = (await me.call("GET", f"{base}/terms"))["policies"]["terms_of_service"]["fr"]["url"]
+        await me.call("POST", f"{base}/terms", {"user_accepts": [url]})
+        assert (await me.call("GET", f"{base}/account"))["user_id"] == alice.id
+        details = await me.call("GET", f"{base}/hash_details")
+
+        def digest(address: str) -> str:
+            raw = hashlib.sha256(f"{address} email {details['lookup_pepper']}".encode()).digest()
+            return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+        wanted = {
+            "addresses": [digest("bob@example.org"), digest("nobody@example.org")],
+            "algorithm": "sha256",
+            "pepper": details["lookup_pepper"],
+        }
+        assert (await me.call("POST", f"{base}/lookup", wanted))["mappings"] == {digest("bob@example.org"): bob.id}
+        assert (
+            await refused(me.call("POST", f"{base}/lookup", {**wanted, "pepper": "old"}))
+        ).errcode == "M_INVALID_PEPPER"
+        assert (
+            await refused(me.call("POST", f"{base}/lookup", {**wanted, "algorithm": "none"}))
+        ).errcode == "M_INVALID_PARAM"
+        assert (
+            await refused(me.call("POST", f"{base}/lookup", {**wanted, "addresses": ["x"] * 1001}))
+        ).errcode == "M_INVALID_PARAM"
+        assert (await refused(alice.call("POST", f"{base}/lookup", wanted))).status == 401  # another kind of token
+        body = {"client_secret": "s1", "email": "alice@example.org", "send_attempt": 1}
+        sid = (await me.call("POST", f"{base}/validate/email/requestToken", body))["sid"]
+        from urllib.parse import parse_qs, urlsplit
+
+        query = parse_qs(urlsplit(link_in(await mailbox.next("alice@example.org"))).query)
+        proof = {"sid": sid, "client_secret": "s1"}
+        assert (
+            await refused(me.call("GET", f"{base}/3pid/getValidated3pid", **proof))
+        ).errcode == "M_SESSION_NOT_VALIDATED"
+        await me.call("POST", f"{base}/validate/email/submitToken", {**proof, "token": query["token"][0]})
+        assert (await me.call("GET", f"{base}/3pid/getValidated3pid", **proof))["address"] == "alice@example.org"
+        assert (await refused(me.call("POST", f"{base}/3pid/bind", {**proof, "mxid": bob.id}))).status == 403
+        bound = await me.call("POST", f"{base}/3pid/bind", {**proof, "mxid": alice.id})
+        assert bound["mxid"] == alice.id and "localhost" in bound["signatures"]
+        room = await alice.create_room()
+        stored = await me.call(
+            "POST",
+            f"{base}/store-invite",
+            {"medium": "email", "address": "new@example.org", "room_id": room, "sender": alice.id},
+        )
+        assert stored["display_name"] == "n...@e..." and stored["public_keys"]
+        await mailbox.next("new@example.org")
+        key = base64.b64encode(b"k" * 32).decode().rstrip("=")
+        signed = await me.call(
+            "POST", f"{base}/sign-ed25519", {"mxid": alice.id, "token": stored["token"], "private_key": key}
+        )
+        assert signed["mxid"] == alice.id and signed["signatures"]
+        taken = {"medium": "email", "address": "bob@example.org", "room_id": room, "sender": alice.id}
+        assert (await refused(me.call("POST", f"{base}/store-invite", taken))).errcode == "M_THREEPID_IN_USE"
+        key_id = server.node.domains.signing_key("localhost").key_id
+        public = (await me.call("GET", f"{base}/pubkey/{segment(key_id)}"))["public_key"]
+        assert (await me.call("GET", f"{base}/pubkey/isvalid", public_key=public)) == {"valid": True}
+        assert (await refused(me.call("GET", f"{base}/pubkey/ed25519:no"))).errcode == "M_NOT_FOUND"
+        await me.call(
+            "POST",
+            f"{base}/3pid/unbind",
+            {"mxid": alice.id, "threepid": {"medium": "email", "address": "alice@example.org"}},
+        )
+        await me.call("POST", f"{base}/account/logout", {})
+        assert (await refused(me.call("GET", f"{base}/account"))).errcode == "M_UNAUTHORIZED"
+    finally:
+        mailbox.stop()
+
+
+# -------------------------------------------------------------------------------------------------------------- S3
+
+
+@pytest.fixture
+def s3() -> Any:
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+    ).create_bucket(Bucket="files")
+    yield url
+    server.stop()
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_files_move_to_an_s3_and_are_served_from_there(new_server: NewServer, s3: str, new_database: Any) -> None:
+    access: dict[str, Any] = {"s3_endpoint": s3, "s3_access_key": "k", "s3_secret_key": "s"}
+    url = await new_database()
+    before = await new_server(url, media=Media(**access))
+    alice = await before.person("alice")
+    old = json.loads(
+        (await before.raw("POST", "/_matrix/media/v3/upload?filename=a.txt", b"old" * 1000, alice.token))[1]
+    )["content_uri"]
+    target = open_blobs(before.config.media, "", "s3://files/chappe")
+    copied = [key async for key, _ in before.node.blobs.copy_all(target)]
+    assert len(copied) == 1 and [key async for key, _ in before.node.blobs.copy_all(target)] == []
+    await before.stop()
+    before.session = None
+    after = await new_server(url, media=Media(location="s3://files/chappe", presigned=True, **access))
+    alice.server = after
+    path = "/_matrix/client/v1/media/download/" + old.removeprefix("mxc://")
+    assert (await after.raw("GET", path, None, alice.token))[1] == b"old" * 1000
+    new = json.loads((await after.raw("POST", "/_matrix/media/v3/upload", b"new", alice.token))[1])["content_uri"]
+    status, _, headers = await after.raw(
+        "GET",
+        "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://") + "?allow_redirect=true",
+        None,
+        alice.token,
+    )
+    assert status == 307 and headers["Location"].startswith(s3)
+    assert after.session is not None
+    async with after.session.get(headers["Location"]) as answer:
+        assert await answer.read() == b"new"
+    await after.node.media.delete([("localhost", new.rsplit("/", 1)[1])])
+    assert (
+        await after.raw("GET", "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://"), None, alice.token)
+    )[0] == 404
