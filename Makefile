@@ -33,6 +33,7 @@ check: install-test ## format, lint, types, import contract
 	$(BIN)/lint-imports --no-cache
 
 test: check ## everything that CI runs
+	tests/install_components.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: install ## the load generator against a throw-away server (see docs/performance.md)

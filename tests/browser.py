@@ -1,4 +1,4 @@
-"""A browser without JavaScript: cookies, forms, redirects; what the sign-in pages must work with."""
+"""A browser without JavaScript (`roams`: it also visits other servers): cookies, forms, redirects; what the sign-in pages must work with."""
 
 from __future__ import annotations
 
@@ -14,38 +14,48 @@ from tests.support import Server
 class Browser:
     """`page`: the last page's text; `url`: its address. `headers`: what it sends with each request."""
 
-    def __init__(self, server: Server, **headers: str) -> None:
+    def __init__(self, server: Server, roams: bool = False, **headers: str) -> None:
         self.server, self.cookies, self.headers = server, {}, {"Accept-Language": "en", **headers}
+        self.roams, self._jars = roams, {}  # type: ignore[var-annotated]
         self.page, self.url, self.status, self.answer_headers = "", server.base, 0, {}  # type: ignore[var-annotated]
 
     async def open(self, url: str, form: dict[str, Any] | None = None, follow: bool = True, **headers: str) -> Browser:
         """Redirects within the server are followed; one that leads elsewhere is left in `url`."""
         for _ in range(10):
             self.url = urljoin(self.url, url)
-            if urlsplit(self.url).netloc != urlsplit(self.server.base).netloc:
+            home = urlsplit(self.server.base).netloc
+            host = urlsplit(self.url).netloc
+            if host != home and not self.roams:
                 return self
-            path = self.url.removeprefix(self.server.base)
+            self.cookies = self._jars.setdefault(host, self.cookies if host == home else {})
             given = {**self.headers, **headers, "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
             body = None
             if form is not None:
-                given |= {
-                    "Content-Type": "application/x-www-form-urlencoded",
-                    "Origin": given.get("Origin", self.server.base),
-                }
+                origin = given.get("Origin", f"{urlsplit(self.url).scheme}://{host}")
+                given |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}
                 body = urlencode(form).encode()
             method = "GET" if form is None else "POST"
-            self.status, raw, answer = await self.server.raw(method, path, body, None, given)
+            self.status, raw, answer = await self._fetch(method, body, given)
             self.page, self.answer_headers = raw.decode(), answer
             for line in answer.getall("Set-Cookie", []):
                 for name, morsel in SimpleCookie(line).items():
-                    if morsel["max-age"] == "0":
+                    if morsel["max-age"] == "0" or "1970" in morsel["expires"]:
                         self.cookies.pop(name, None)
                     else:
                         self.cookies[name] = morsel.value
-            if self.status != 303 or not follow:
+            if self.status not in (302, 303) or not follow:
                 return self
             url, form = answer["Location"], None
         raise AssertionError(f"too many redirects: {self.url}")
+
+    async def _fetch(self, method: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes, Any]:
+        if self.url.startswith(self.server.base):
+            return await self.server.raw(method, self.url.removeprefix(self.server.base), body, None, headers)
+        assert self.server.session is not None
+        async with self.server.session.request(
+            method, self.url, data=body, headers=headers, allow_redirects=False
+        ) as answer:
+            return answer.status, await answer.read(), answer.headers
 
     async def submit(self, action: str | None = None, **fields: str) -> Browser:
         """Sends the page's form (the one with this action) with what is filled in."""

