@@ -41,7 +41,9 @@ _MATCHERS = [
     (method, re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]*", re.escape(path))), name, path.count("{"))
     for name, (method, path) in operations().items()
 ]
-ANSWERED: set[str] = set()  # operations that a test of this session got an answer from: 2xx, or what REFUSED expects
+ANSWERED: set[str] = (
+    set()
+)  # operations that a test of this session got an answer from: 2xx, 3xx, or what REFUSED expects
 
 
 def record(method: str, target: str, status: int) -> None:
@@ -51,7 +53,7 @@ def record(method: str, target: str, status: int) -> None:
         return
     fewest = min(found)[0]  # fixed segments win over parameters, as in the router
     for count, name in found:
-        if count == fewest and (status < 300 or (name in REFUSED and status < 500)):
+        if count == fewest and (status < 400 or (name in REFUSED and status < 500)):
             ANSWERED.add(name)
 
 

@@ -353,7 +353,15 @@ class Homeserver:
         services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)
         self.appservices = Appservices(database, services, calls, self.accounts.store, self.rooms)
         self.appservice_sender = AppserviceSender(
-            database, self.clock, services, calls, self.rooms, self.aliases, self.typing, self.presence, self.now_ms
+            database.aside(),
+            self.clock,
+            services,
+            calls,
+            self.rooms,
+            self.aliases,
+            self.typing,
+            self.presence,
+            self.now_ms,
         )
         if services.services:
             self.aliases.require_may_use = services.require_alias_free
@@ -378,10 +386,10 @@ class Homeserver:
             database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
             now_ms,
         )  # fmt: skip
-        self.push_deliverer = PushDeliverer(database, self.push_fetcher, notifications, digest, now_ms)
+        self.push_deliverer = PushDeliverer(database.aside(), self.push_fetcher, notifications, digest, now_ms)
         quiet = QuietHours(self.clock, self.account_data.of_users, config.push.quiet_hours)
         self.push_gatherer = PushGatherer(
-            database,
+            database.aside(),
             self.clock,
             self.rooms,
             self.push_rules,
@@ -398,7 +406,7 @@ class Homeserver:
         self.webhooks = Webhooks(
             database, self.bots, self.rooms, self.membership, store, self.push_fetcher.check, self.now_ms
         )
-        self.webhook_sender = WebhookSender(database, self.clock, self.rooms, self.push_fetcher, self.now_ms)
+        self.webhook_sender = WebhookSender(database.aside(), self.clock, self.rooms, self.push_fetcher, self.now_ms)
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms

@@ -33,6 +33,10 @@ class Database:
         )
         return cls(url, pool)
 
+    def aside(self) -> Database:
+        """The same database for loops in the background, whose statements are no request's doing and counted apart."""
+        return Database(self.url, self._pool)
+
     async def close(self) -> None:
         try:
             await asyncio.wait_for(self._pool.close(), 5)

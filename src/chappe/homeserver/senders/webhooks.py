@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 log = logging.getLogger(__name__)
 LOCK, COMMITS_AT_ONCE, AT_ONCE = 5, 100, 50
 FIRST_WAIT_MS, LONGEST_WAIT_MS, ATTEMPTS = 2_000, 3_600_000, 15
-LOOK_EVERY = 2.0
+LOOK_EVERY, PAUSE = 2.0, 0.2  # seconds
 
 
 def signature(secret: str, seconds: int, body: bytes) -> str:
@@ -53,6 +53,7 @@ class WebhookSender:
             except Exception:
                 log.exception("webhooks could not be served")
                 await asyncio.sleep(5)
+            await asyncio.sleep(PAUSE)
             self._news.clear()
             try:
                 await asyncio.wait_for(self._news.wait(), LOOK_EVERY)
@@ -61,13 +62,19 @@ class WebhookSender:
 
     async def _gather(self) -> bool:
         """From the log to the queue; its place and what it queued are committed together."""
+        goal = self._clock.watermark
         async with self._database.transaction(background=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+                return False
+            if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"):
+                await connection.execute(
+                    "UPDATE progress SET position = greatest(position, $1) WHERE name = 'webhooks'", goal
+                )
                 return False
             at = await connection.fetchval("SELECT position FROM progress WHERE name = 'webhooks'")
             commits = await connection.fetch(
                 "SELECT since, upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                at, COMMITS_AT_ONCE, self._clock.watermark,
+                at, COMMITS_AT_ONCE, goal,
             )  # fmt: skip
             if not commits:
                 return False

@@ -51,14 +51,19 @@ def _server(settings: Ldap) -> ldap3.Server:
 def _connect(settings: Ldap, dn: str | None, password: str | None) -> ldap3.Connection | None:
     """A bound connection; None where name and password do not fit."""
     connection = ldap3.Connection(_server(settings), dn, password, receive_timeout=TIMEOUT, raise_exceptions=False)
-    if settings.start_tls:
-        connection.open()
-        if not connection.start_tls():
-            raise LDAPException("no TLS")
-    if not connection.bind():
-        connection.unbind()
-        return None
-    return connection
+    try:
+        if settings.start_tls:
+            connection.open()
+            if not connection.start_tls():
+                raise LDAPException("no TLS")
+        if connection.bind():
+            return connection
+    except LDAPException:
+        if connection.socket is not None:  # the library leaves it open
+            connection.socket.close()
+        raise
+    connection.unbind()
+    return None
 
 
 def _check(settings: Ldap, login: str, password: str) -> Proven | None:

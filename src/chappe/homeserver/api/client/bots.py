@@ -62,9 +62,11 @@ class BotsApi:
 
     @endpoint("POST", _V1 + "/rooms/{roomId}/webhooks", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def create_hook(self, request: Request) -> Answer:
+        room_id = parse_room_id(request.params["roomId"])
+        await self._webhooks.require_moderator(request.user_id, room_id)
         body = await request.body_as(NewWebhook)
         wanted = Wanted(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
-        return await self._webhooks.create(request.user_id, parse_room_id(request.params["roomId"]), wanted)
+        return await self._webhooks.create(request.user_id, room_id, wanted)
 
     @endpoint("DELETE", _V1 + "/rooms/{roomId}/webhooks/{webhookId}")
     async def delete_hook(self, request: Request) -> Answer:

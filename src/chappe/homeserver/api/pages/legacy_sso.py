@@ -30,9 +30,9 @@ class LegacySsoPages:
         query = urlencode({"next": next_path})
         if "idpId" in request.params:
             provider = self._providers.require(request.params["idpId"], visit.server_name)
-            return self._pages.redirect(visit, f"/login/oidc/{provider.id}?{query}")
+            return self._pages.redirect(visit, f"/login/oidc/{provider.id}?{query}", 302)
         action = request.query("action") or request.query("org.matrix.msc3824.action")
-        return self._pages.redirect(visit, f"{'/register' if action == 'register' else '/login'}?{query}")
+        return self._pages.redirect(visit, f"{'/register' if action == 'register' else '/login'}?{query}", 302)
 
     @endpoint("GET", _CONTINUE, auth=NO_AUTH)
     async def ask(self, request: Request) -> Answer:

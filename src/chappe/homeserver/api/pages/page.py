@@ -177,9 +177,9 @@ class Pages:
         headers = [(b"content-security-policy", policy.encode()), *_HEADERS, *self._set_cookies(visit)]
         return Response(status, body.encode(), "text/html; charset=utf-8", tuple(headers))
 
-    def redirect(self, visit: Visit, location: str) -> Response:
+    def redirect(self, visit: Visit, location: str, status: int = 303) -> Response:
         headers = [(b"location", location.encode("ascii", "ignore")), *_HEADERS, *self._set_cookies(visit)]
-        return Response(303, b"", "text/plain", tuple(headers))
+        return Response(status, b"", "text/plain", tuple(headers))
 
     def _set_cookies(self, visit: Visit) -> list[tuple[bytes, bytes]]:
         secure = "; Secure" if visit.base_url.startswith("https:") else ""

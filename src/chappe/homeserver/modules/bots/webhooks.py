@@ -18,6 +18,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.bots.bots import MARK, Bots
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
@@ -76,7 +77,7 @@ class Webhooks:
 
     async def create(self, owner: UserId, room_id: str, wanted: Wanted) -> dict[str, Any]:
         """By those who may change the room's settings. The secret is shown this once."""
-        room = await self._require_moderator(owner, room_id)
+        room = await self.require_moderator(owner, room_id)
         if room.get(("m.room.encryption", "")) is not None:
             raise Forbidden("Webhooks cannot take part in encrypted rooms")
         if len(await self._of_room(room_id)) >= PER_ROOM:
@@ -112,7 +113,7 @@ class Webhooks:
 
     async def delete(self, user_id: UserId, room_id: str, hook: str) -> UserId | None:
         """Returns the bot that must go with it. Raises M_NOT_FOUND."""
-        await self._require_moderator(user_id, room_id)
+        await self.require_moderator(user_id, room_id)
         row = await self._database.fetchrow(
             "DELETE FROM webhooks WHERE id = $1 AND room_id = $2 RETURNING user_id", hook, room_id
         )
@@ -123,7 +124,8 @@ class Webhooks:
     async def _of_room(self, room_id: str) -> Sequence[Row]:
         return await self._database.fetch("SELECT * FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id", room_id)
 
-    async def _require_moderator(self, user_id: UserId, room_id: str) -> Any:
+    async def require_moderator(self, user_id: UserId, room_id: str) -> LiveRoom:
+        """Raises M_FORBIDDEN for all but those who may change the room's rights."""
         room = await self._rooms.require_joined(user_id, room_id)
         levels = room.power_levels()
         if levels.of(user_id) < max(50, levels.required("m.room.power_levels", True)):

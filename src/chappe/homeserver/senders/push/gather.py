@@ -26,6 +26,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 log = logging.getLogger(__name__)
 LOCK = 3
 COMMITS_AT_ONCE, EVENTS_AT_ONCE = 100, 2000
+PAUSE, IDLE = 0.05, 0.5  # seconds between looks
 BADGE = ""  # in place of an event id: only the number of unread messages has changed
 SILENTLY = b'{"silent":true}'
 Queued = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, not before
@@ -57,7 +58,7 @@ class PushGatherer:
             try:
                 while await self.step():
                     pass
-                await asyncio.sleep(0.05)  # what comes together is looked at together
+                await asyncio.sleep(PAUSE if self._users else IDLE)  # what comes together is looked at together
             except (TimeoutError, *DATABASE_LOST):
                 await asyncio.sleep(1)
                 self._news.set()
@@ -68,6 +69,7 @@ class PushGatherer:
 
     async def step(self) -> bool:
         """Looks at the next commits. Returns whether there may be more."""
+        goal = self._clock.watermark  # before the set of pushers is read: a new pusher counts for what comes after it
         async with self._database.transaction(background=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
@@ -76,13 +78,18 @@ class PushGatherer:
             if version != self._version:
                 rows = await connection.fetch("SELECT DISTINCT user_id FROM pushers")
                 self._users, self._version = frozenset(r["user_id"] for r in rows), version
+            if not self._users:
+                await connection.execute(
+                    "UPDATE progress SET position = greatest(position, $1) WHERE name = 'push'", goal
+                )
+                return False
             commits = await connection.fetch(
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                at, COMMITS_AT_ONCE, self._clock.watermark,
+                at, COMMITS_AT_ONCE, goal,
             )  # fmt: skip
             if not commits:
                 return False
-            found = await self._look(commits) if self._users else []
+            found = await self._look(commits)
             if found:
                 await self._queue(connection, found)
             await connection.execute("UPDATE progress SET position = $1 WHERE name = 'push'", commits[-1]["upto"])
