@@ -4,6 +4,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { initAsync, QrCodeData, QrCodeIntent } from "@matrix-org/matrix-sdk-crypto-wasm";
+import { createClient } from "matrix-js-sdk";
+import { OAuth2 } from "matrix-js-sdk/lib/oauth/index.js";
+import { MSC4108RendezvousSession, MSC4108SecureChannel } from "matrix-js-sdk/lib/rendezvous/index.js";
 import { chromium } from "playwright-core";
 
 const [server, control, pictures] = process.argv.slice(2);
@@ -46,13 +50,14 @@ async function signIn(page, user, password) {
   await page.keyboard.press("Enter"); // no mouse is needed
 }
 
+const registration = {
+  client_name: "Client d'essai", client_uri: `${server}/`, redirect_uris: [`${server}/health`], application_type: "web",
+  grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+  response_types: ["code"], token_endpoint_auth_method: "none",
+};
+
 async function client() {
-  const body = {
-    client_name: "Client d'essai", client_uri: "http://localhost/", redirect_uris: [`${server}/health`], application_type: "web",
-    grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
-  };
-  body.client_uri = `${server}/`;
-  const answer = await fetch(`${server}/oauth2/registration`, { method: "POST", body: JSON.stringify(body) });
+  const answer = await fetch(`${server}/oauth2/registration`, { method: "POST", body: JSON.stringify(registration) });
   return (await answer.json()).client_id;
 }
 
@@ -143,17 +148,42 @@ await page.keyboard.press("Enter");
 await page.getByRole("heading", { name: "Mon compte" }).waitFor();
 console.log("signed in with a recovery code");
 
-// ------------------------------------------------------------- by a code for another device, as after a QR code is scanned
-const waiting = await post("/oauth2/device", { client_id: clientId, scope: "urn:matrix:client:api:* urn:matrix:client:device:TABLETAAAA" });
-await page.goto(waiting.verification_uri_complete);
+// ------------------------------------------------- by QR code: matrix-js-sdk at both ends of the rendezvous, then the grant
+await initAsync();
+const sdk = createClient({ baseUrl: server });
+const metadata = await sdk.getAuthMetadata();
+const oauth = new OAuth2(metadata, { clientId: await OAuth2.registerClient(metadata, registration), deviceId: "TABLETAAAA" });
+const shown = new MSC4108RendezvousSession({ client: sdk, fallbackRzServer: server });
+await shown.send(""); // opens it
+const here = new MSC4108SecureChannel(shown);
+const code = QrCodeData.fromBytes(await here.generateCode(QrCodeIntent.Login));
+const scanned = new MSC4108RendezvousSession({ url: code.rendezvousUrl });
+await scanned.receive();
+const there = new MSC4108SecureChannel(scanned, code.publicKey);
+await Promise.all([here.connect(), there.connect()]);
+assert(here.getCheckCode() === there.getCheckCode(), "the check codes differ");
+const waiting = await oauth.startDeviceAuthorizationGrant();
+await here.secureSend({ type: "m.login.protocol", device_authorization_grant: { verification_uri_complete: waiting.verification_uri_complete } });
+const told = await there.secureReceive();
+await page.goto(told.device_authorization_grant.verification_uri_complete);
 await look(page, "link a device");
 await page.getByRole("button", { name: "Autoriser" }).click();
 await page.getByText("l'appareil est connecté").waitFor();
-const tablet = await post("/oauth2/token", {
-  grant_type: "urn:ietf:params:oauth:grant-type:device_code", client_id: clientId, device_code: waiting.device_code,
-});
+const tablet = await oauth.waitForDeviceAuthorizationGrant(waiting);
 assert((await (await whoami(tablet.access_token)).json()).device_id === "TABLETAAAA", "no tablet");
-console.log("signed in a device by its code");
+const refreshed = await oauth.performRefreshTokenGrant(tablet.refresh_token);
+await oauth.revokeToken(refreshed.access_token, "access_token");
+assert((await whoami(refreshed.access_token)).status === 401, "the token still works");
+console.log("signed in a device by QR code");
+
+// --------------------------------------------------------- by a client's own code: matrix-js-sdk's authorisation code grant
+const own = new OAuth2(metadata, { clientId: oauth.context.clientId, deviceId: "WEBAAAAAAA" });
+await page.goto(await own.generateAuthorizationCodeGrantUrl("state", `${server}/health`, "query"));
+await page.getByRole("button", { name: "Autoriser" }).click();
+await page.waitForURL(/\/health\?/);
+const web = await own.completeAuthorizationCodeGrant(new URL(page.url()).searchParams.get("code"), `${server}/health`);
+assert((await (await whoami(web.access_token)).json()).device_id === "WEBAAAAAAA", "no web session");
+console.log("signed in with matrix-js-sdk");
 
 // ------------------------------------------------------------------------------------------------ forgotten password
 page = await visit({ javaScriptEnabled: true, colorScheme: "dark" });
@@ -201,3 +231,4 @@ console.log("signed in without JavaScript");
 await browser.close();
 console.log(`${checked.size} pages looked at`);
 console.log("PLAY THE END");
+process.exit(0); // the rendezvous sessions wait for their end
