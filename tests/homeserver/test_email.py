@@ -232,7 +232,7 @@ async def test_attempts_links_and_guesses(server: Server, mailbox: Mailbox) -> N
     for _ in range(10):
         assert (await (await Browser(server).open(wrong)).submit("/verify-email")).status == 400
     assert (await (await Browser(server).open(newer)).submit("/verify-email")).status == 400  # too many guesses
-    for bad in ("https://evil.example.org/", "javascript:alert(1)", "//evil.example.org"):
+    for bad in ("https://evil.example.org/", "javascript:alert(1)", "//evil.example.org", "http://["):
         status, answer = await ask(server, "/register/email/requestToken", request("b@example.org", next_link=bad))
         assert (status, answer["errcode"]) == (400, "M_INVALID_PARAM")
     good = request("c@example.org", next_link=f"{server.base}/account")

@@ -127,7 +127,15 @@ async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServ
             "purpose": "x",
             "url": f"http://127.0.0.1:{runner.addresses[0][1]}/hook",
         }
-        for bad in ("http://example.org/x", "https://10.0.0.1/x", "https://[::1]/x", "file:///etc/passwd", None):
+        for bad in (
+            "http://example.org/x",
+            "https://10.0.0.1/x",
+            "https://[::1]/x",
+            "file:///etc/passwd",
+            "https://[",
+            "http://127.0.0.1.example.org/x",
+            None,
+        ):
             assert (await refused(alice.call("POST", path, {**wanted, "url": bad}))).status in (400, 403)
         hook = await alice.call("POST", path, wanted)
         event = await alice.say(room, "créer un ticket")

@@ -157,7 +157,7 @@ async def test_an_address_that_is_not_the_clients_gets_nothing(server: Server, u
     ({"redirect_uris": ["http://client.example.org/x"]}, "invalid_redirect_uri"),
     ({"redirect_uris": ["https://client.example.org/#x"]}, "invalid_redirect_uri"), ({"redirect_uris": "x"}, "invalid_redirect_uri"),
     ({"redirect_uris": []}, "invalid_redirect_uri"), ({"client_uri": "http://client.example.org"}, "invalid_client_metadata"),
-    ({"client_uri": 7}, "invalid_client_metadata"), ({"logo_uri": "https://tracker.example.com/x.png"}, "invalid_client_metadata"),
+    ({"client_uri": 7}, "invalid_client_metadata"), ({"client_uri": "https://["}, "invalid_client_metadata"), ({"logo_uri": "https://tracker.example.com/x.png"}, "invalid_client_metadata"),
     ({"token_endpoint_auth_method": "client_secret_basic"}, "invalid_client_metadata"), ({"client_name": "x" * 9999}, "invalid_client_metadata"),
     ({"application_type": "native", "redirect_uris": ["com.evil:/x"]}, "invalid_redirect_uri"),
 ])  # fmt: skip
@@ -386,7 +386,7 @@ async def test_the_old_single_sign_on(server: Server, alice: Person) -> None:
     status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
     assert status == 200 and json.loads(raw)["user_id"] == alice.id
     assert (await server.raw("POST", "/_matrix/client/v3/login", body))[0] == 403  # once
-    for bad in ("javascript:alert(1)", "data:text/html,x", "", "https:///x"):
+    for bad in ("javascript:alert(1)", "data:text/html,x", "", "https:///x", "http://["):
         status, _, _ = await server.raw(
             "GET", f"/_matrix/client/v3/login/sso/redirect?{urlencode({'redirectUrl': bad})}"
         )
@@ -453,3 +453,36 @@ async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
     assert browser.heading == "Allow Element?" and "@zoe:localhost" in browser.page
     closed = await new_server(registration=Registration())
     assert (await Browser(closed).open("/register")).status == 403
+
+
+async def test_confirming_on_a_page_what_a_client_wants_to_do(server: Server, alice: Person, bob: Person) -> None:
+    """User-Interactive Authentication of an account with a second factor: `m.login.sso` and its page."""
+    other = await alice.another_device("OLDONE")
+    secret, _ = await server.node.second_factors.begin_totp(alice.id, "Chappe")
+    now = server.node.now_ms() // 30_000
+    assert await server.node.second_factors.confirm_totp(alice.id, totp(base64.b32decode(secret), now))
+    with pytest.raises(Refused) as refused:
+        await alice.call("DELETE", "/devices/OLDONE", {})
+    asked = refused.value.body
+    assert asked["flows"] == [{"stages": ["m.login.sso"]}]
+    session = asked["session"]
+    password = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "session": session}
+    with pytest.raises(Refused):
+        await alice.call("DELETE", "/devices/OLDONE", {"auth": password})  # the password alone does not do
+    page = f"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}"
+    stranger = await Browser(server).sign_in(bob.id, PASSWORD, page)
+    await stranger.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")
+    assert stranger.status == 403
+    browser = await Browser(server).sign_in(alice.id, PASSWORD, page)
+    await browser.submit("/login/second-factor", code=totp(base64.b32decode(secret), now + 1))
+    assert browser.heading == "Confirm the action"
+    with pytest.raises(Refused):
+        await alice.call("DELETE", "/devices/OLDONE", {"auth": {"session": session}})  # not yet
+    await browser.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")
+    assert "go back to the application" in browser.page
+    with pytest.raises(Refused):
+        await alice.call("DELETE", "/devices/OTHER", {"auth": {"session": session}})  # for this one action
+    await alice.call("DELETE", "/devices/OLDONE", {"auth": {"session": session}})
+    with pytest.raises(Refused):
+        await other.call("GET", "/account/whoami")
+    assert (await Browser(server).open("/_matrix/client/v3/auth/m.login.password/fallback/web?session=x")).status == 400

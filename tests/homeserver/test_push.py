@@ -294,6 +294,7 @@ def test_the_test_vector_of_rfc_8291() -> None:
         ({"data": {"url": "http://169.254.169.254/_matrix/push/v1/notify"}}, "M_FORBIDDEN"),
         ({"data": {"url": "file:///_matrix/push/v1/notify"}}, "M_INVALID_PARAM"),
         ({"data": {"url": "https://example.org/elsewhere"}}, "M_INVALID_PARAM"),
+        ({"data": {"url": "http://[/_matrix/push/v1/notify"}}, "M_INVALID_PARAM"),
         ({"data": {}}, "M_INVALID_PARAM"), ({"data": None}, "M_MISSING_PARAM"), ({"kind": "pigeon"}, "M_INVALID_PARAM"),
         ({"pushkey": "x" * 513}, "M_INVALID_PARAM"), ({"app_id": 7}, "M_MISSING_PARAM"), ({"append": "yes"}, "M_BAD_JSON"),
         ({"kind": "webpush", "data": {"endpoint": "https://example.org/x", "auth": "AAAA"}}, "M_INVALID_PARAM"),

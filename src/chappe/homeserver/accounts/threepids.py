@@ -18,6 +18,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.urls import split_url
 from chappe.homeserver.outbound.mail.queue import MailQueue
 
 REGISTER, ADD, RESET, IDENTITY = "register", "add", "reset", "identity"
@@ -82,7 +83,7 @@ class Threepids:
         """People are sent on to where they came from only, not to any address that somebody put in a request."""
         if wanted.next_link is None:
             return
-        link = urlsplit(wanted.next_link)
+        link = split_url(wanted.next_link)
         if (link.scheme, link.netloc) != urlsplit(wanted.base_url)[:2]:
             raise BadRequest("`next_link` must point to this server", "M_INVALID_PARAM")
 

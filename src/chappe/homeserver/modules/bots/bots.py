@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ class Bots:
             )
         if expires_ts is not None and expires_ts <= self._now_ms():
             raise BadRequest("`expires_ts` has passed", "M_INVALID_PARAM")
-        stem = localpart or f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:30] or kind}-{secrets.token_hex(3)}"
+        stem = localpart or f"{_slug(name) or kind}-{secrets.token_hex(3)}"
         user_id = self._accounts.user_id_for(stem, domain_of(owner))
         await self._accounts.register(user_id, None, display_name=name, kind="bot", owner=owner, purpose=purpose)
         await self._accounts.set_profile_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
@@ -96,3 +97,9 @@ class Bots:
         scope = await self._database.fetchval("SELECT scope FROM users WHERE user_id = $1 AND kind = 'bot'", user_id)
         if scope is not None and room_id not in scope:
             raise Forbidden("This bot was made for other rooms")
+
+
+def _slug(name: str) -> str:
+    """What of a name may stand in a user id."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:30]

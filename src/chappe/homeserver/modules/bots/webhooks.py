@@ -17,6 +17,7 @@ import msgspec
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.urls import split_url
 from chappe.homeserver.modules.bots.bots import MARK, Bots
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -83,7 +84,8 @@ class Webhooks:
         if len(await self._of_room(room_id)) >= PER_ROOM:
             raise Forbidden(f"At most {PER_ROOM} webhooks in a room")
         if wanted.direction == OUT:
-            if wanted.url is None or (not wanted.url.startswith("https://") and "://127.0.0.1" not in wanted.url):
+            link = split_url(wanted.url or "")
+            if wanted.url is None or (link.scheme != "https" and link.hostname != "127.0.0.1"):
                 raise BadRequest("`url` must be an https:// address", "M_INVALID_PARAM")
             self._check_url(wanted.url)
             if not set(wanted.types) <= set(TYPES):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -16,6 +15,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.urls import split_url
 
 HTTP, EMAIL, WEB = "http", "email", "webpush"
 AT_MOST = 50
@@ -85,7 +85,7 @@ class Pushers:
             raise BadRequest("`data` is too large", "M_INVALID_PARAM")
         if kind == HTTP:
             url = data.get("url")
-            if type(url) is not str or urlsplit(url).path != NOTIFY_PATH:
+            if type(url) is not str or split_url(url).path != NOTIFY_PATH:
                 raise BadRequest(f"`data.url` must be an address that ends in {NOTIFY_PATH}", "M_INVALID_PARAM")
             return data, self._host(url)
         if kind in _WEB_NAMES:
@@ -100,7 +100,7 @@ class Pushers:
 
     def _host(self, url: str) -> str:
         self.check_url(url)
-        return urlsplit(url).netloc.lower()
+        return split_url(url).netloc.lower()
 
 
 def _endpoint(pushkey: str, data: dict[str, Any]) -> str:
