@@ -1,16 +1,11 @@
-"""Wiring: every part of a node, made once, in order, with what it needs; and a node's life from start to stop."""
+"""Wiring: every part of a node, made once, in order, with what it needs."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import logging
 import time
-from importlib.metadata import version
 from pathlib import Path
-
-import asyncpg
 
 from chappe.config import Config, Media, limits_of
 from chappe.homeserver.accounts.accounts import Accounts
@@ -31,78 +26,18 @@ from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
-from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
-from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.join_room import JoinRoom
-from chappe.homeserver.actions.mark_read import MarkRead
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
-from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
-from chappe.homeserver.api.admin.media import AdminMedia
-from chappe.homeserver.api.admin.register import SharedSecretRegistration
-from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
-from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
-from chappe.homeserver.api.client.account import Account
-from chappe.homeserver.api.client.account_data import AccountDataApi
-from chappe.homeserver.api.client.admin import Admin
-from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
-from chappe.homeserver.api.client.bots import BotsApi
-from chappe.homeserver.api.client.create_room import CreateRoom
-from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
-from chappe.homeserver.api.client.delayed_events import DelayedEventsApi
-from chappe.homeserver.api.client.device_management import DeviceManagement
-from chappe.homeserver.api.client.directory import Directory
-from chappe.homeserver.api.client.identity_keys import IdentityKeys
-from chappe.homeserver.api.client.key_backup import KeyBackupApi
-from chappe.homeserver.api.client.keys import Keys
-from chappe.homeserver.api.client.list_public_rooms import ListPublicRooms
-from chappe.homeserver.api.client.login import Login
-from chappe.homeserver.api.client.membership import Membership
-from chappe.homeserver.api.client.notifications import NotificationsApi
-from chappe.homeserver.api.client.old_sync import OldSync
-from chappe.homeserver.api.client.openid import OpenIdApi
-from chappe.homeserver.api.client.presence import PresenceApi
-from chappe.homeserver.api.client.profile import Profile
-from chappe.homeserver.api.client.pushers import PushersApi
-from chappe.homeserver.api.client.pushrules import PushRulesApi
-from chappe.homeserver.api.client.receipts import ReceiptsApi
-from chappe.homeserver.api.client.registration import Registration
-from chappe.homeserver.api.client.relations import RelationsApi
-from chappe.homeserver.api.client.rendezvous import RendezvousApi
-from chappe.homeserver.api.client.report_content import ReportContent
-from chappe.homeserver.api.client.room_send import RoomSend
-from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
-from chappe.homeserver.api.client.rooms import RoomReads
-from chappe.homeserver.api.client.search import Search
-from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
-from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
-from chappe.homeserver.api.client.sync import Sync
-from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
-from chappe.homeserver.api.client.users import Users
-from chappe.homeserver.api.client.versions import Versions
-from chappe.homeserver.api.client.voip import VoipApi
-from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
-from chappe.homeserver.api.media.content_repo import ContentRepo
-from chappe.homeserver.api.oauth.oauth import OAuthApi
-from chappe.homeserver.api.pages.account import AccountPages, AddressPages, SecondFactorPages
-from chappe.homeserver.api.pages.consent import ConsentPages
-from chappe.homeserver.api.pages.legacy_sso import LegacySsoPages
-from chappe.homeserver.api.pages.page import Pages
-from chappe.homeserver.api.pages.register import MailLinkPages, RegisterPages
-from chappe.homeserver.api.pages.sign_in import BackChannelLogout, SignInPages
-from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
-from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.http.application import AccessLog, Application
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
-from chappe.homeserver.http.router import Route, Router, routes_of
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import AccountData
@@ -113,16 +48,12 @@ from chappe.homeserver.modules.bots.webhooks import Webhooks
 from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
-from chappe.homeserver.modules.filters import Filters
-from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
-from chappe.homeserver.modules.key_backup import KeyBackup
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.openid import OpenId
 from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
-from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.push.pushers import Pushers
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
@@ -130,17 +61,13 @@ from chappe.homeserver.modules.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.modules.reporting import Reports
-from chappe.homeserver.modules.room_directory import RoomDirectory
 from chappe.homeserver.modules.search.index import SearchIndex
-from chappe.homeserver.modules.search.search import MessageSearch
 from chappe.homeserver.modules.server_notices import NoticeRooms
-from chappe.homeserver.modules.spaces import Spaces
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.modules.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.modules.typing import Typing
 from chappe.homeserver.modules.url_previews import UrlPreviews
-from chappe.homeserver.modules.user_directory import UserDirectory
 from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
@@ -168,9 +95,7 @@ from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.telemetry import Metrics
 
-log = logging.getLogger(__name__)
 DAY_OF_POSITIONS = 2_000_000  # transaction ids and headers are kept for at least so many positions
-SHUTDOWN_PATIENCE = 10
 
 
 def system_now_ms() -> int:
@@ -185,8 +110,11 @@ def open_blobs(media: Media, folder: str, location: str | None = None) -> BlobSt
     return BlobStore(place, options if place.startswith("s3://") else None)
 
 
-class Homeserver:
-    """One node. `start` … `stop`; with `serve=False` it has no listeners (the command line, while a server runs)."""
+class Parts:
+    """What a node consists of. It has no life of its own: see `Homeserver`."""
+
+    _secret: bytes
+    _browser_secret: bytes
 
     def __init__(self, config: Config, data: Path, database_url: str, policy: Policy | None = None) -> None:
         self.config, self._data, self._database_url = config, data, database_url
@@ -196,42 +124,6 @@ class Homeserver:
         self.closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._database: Database | None = None
-
-    async def start(self, serve: bool = True) -> None:
-        await self._open_database()
-        self._build()
-        if not await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM domains)"):
-            await self.domains.add(self.config.server_name)
-        await self.domains.reload()
-        await self.clock.start()
-        self._tasks = [
-            asyncio.create_task(self.writer.run(), name="group writer"),
-            asyncio.create_task(self.clock.poll(), name="clock"),
-            asyncio.create_task(self.jobs.run(), name="jobs"),
-        ]
-        await self.rooms.fill_summaries()
-        await self.accounts.store.fill_directory()
-        await self.accounts.store.fill_lookup_hashes()
-        if serve:
-            self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
-            self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
-            self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
-            await self._make_service_users()
-            self._tasks.append(asyncio.create_task(self.appservice_sender.run(), name="application services"))
-            self._tasks.append(asyncio.create_task(self.webhook_sender.run(), name="webhooks"))
-            self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
-            self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
-            await self._listen()
-
-    async def _open_database(self) -> None:
-        connection = await asyncpg.connect(self._database_url, timeout=10)
-        try:
-            await migrate(connection)
-            self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")
-            self._browser_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'browser'")
-        finally:
-            await connection.close()
-        self._database = await Database.connect(self._database_url)
 
     @property
     def database(self) -> Database:
@@ -368,12 +260,6 @@ class Homeserver:
             self.aliases.ask_for = self.appservices.ask_for_alias
             self.accounts.ask_for = self.appservices.ask_for_user
 
-    async def _make_service_users(self) -> None:
-        """Each application service's own user exists from the start."""
-        for service in self.application_services.services.values():
-            if await self.accounts.store.find_user(service.sender) is None:
-                await self.accounts.register(service.sender, None, appservice=service.id)
-
     def _build_push(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
         self.vapid = Vapid(self._browser_secret, config.push.contact)
@@ -446,184 +332,3 @@ class Homeserver:
         self.metrics.gauge("chappe_position", "End of the log as this process knows it", lambda: self.clock.watermark)
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_sql_statements", "Statements outside the writer", lambda: database.statements)
-
-    def routes(self) -> list[Route]:
-        """Every endpoint of this node."""
-        delays = self.config.delayed_events
-        versions = Versions(
-            self.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
-            self.config.url_previews.enabled, self.mail.is_on, self.vapid.public,
-        )  # fmt: skip
-        rest = AdminRest(self.administration, self.accounts, self.server_notices, f"Chappe {version('chappe')}")
-        parts = (
-            versions,
-            rest,
-            *self._admin_parts(),
-            *self._identity_parts(),
-            *self._account_parts(),
-            *self._sign_in_parts(),
-            *self._page_parts(),
-            *self._room_parts(),
-            *self._finding_parts(),
-            *self._data_parts(),
-        )
-        routes = routes_of(*parts)
-        versions.learn([route.endpoint for route in routes])
-        rest.learn([route.endpoint for route in routes])
-        return routes
-
-    def _account_parts(self) -> list[object]:
-        config, store = self.config, self.accounts.store
-        return [
-            WellKnown(self.database, self.domains, self.metrics, self.public_url, config.support, self.voip),
-            SharedSecretRegistration(config.registration.shared_secret, self.accounts, self.sessions, self.domains),
-            Account(self.accounts, self.uia, self.deactivate_account, self.domains, self.reset_password),
-            Admin(self.accounts),
-            DeviceManagement(store, self.sessions, self.uia, self.keys), Profile(self.accounts, self.set_profile_field),
-            OpenIdApi(self.openid), IdentityKeys(self.third_party_invites),
-        ]  # fmt: skip
-
-    def _sign_in_parts(self) -> list[object]:
-        config = self.config
-        return [
-            Registration(
-                config.registration, self.accounts, self.sessions, self.uia, self.domains, self.threepids, self.bind_threepid,
-                self.now_ms,
-            ),
-            Login(
-                self.accounts, self.sessions, self.domains, self.limits, self.login_tokens, self.second_factors,
-                self.providers, self.uia, self.check_password,
-            ),
-            AdministrativeContact(
-                self.accounts.store, self.threepids, self.uia, self.bind_threepid, self.domains, self.public_url, self.limits,
-                self.now_ms,
-            ),
-            OAuthApi(self.grants, self.public_url, config.registration), RendezvousApi(self.rendezvous, self.public_url),
-        ]  # fmt: skip
-
-    def _identity_parts(self) -> list[object]:
-        identity = IdentityServer(
-            self.database, self.accounts.store, self.domains, self.policy, self.config.identity_service, self.now_ms
-        )
-        return [
-            IdentityAccounts(identity, self.openid, self.domains, self.limits),
-            IdentityAddresses(
-                identity, self.threepids, self.accounts.store, self.bind_threepid, self.third_party_invites, self.domains,
-                self.public_url,
-            ),
-        ]  # fmt: skip
-
-    def _admin_parts(self) -> list[object]:
-        rooms, accounts = self.rooms, self.accounts
-        shut_down = ShutDownRoom(self.administration, rooms, self.membership, self.creation)
-        make_admin = MakeRoomAdmin(rooms, self.membership)
-        return [
-            AdminUsers(self.administration, accounts, self.sessions, self.second_factors, rooms, self.pushers),
-            AdminUserChanges(
-                self.administration, accounts, self.sessions, self.reset_password, self.deactivate_account,
-                self.set_profile_field, self.bind_threepid,
-            ),
-            AdminRooms(self.administration, rooms, self.aliases, shut_down, make_admin, self.join_room),
-            AdminMedia(self.media, rooms),
-        ]  # fmt: skip
-
-    def _page_parts(self) -> list[object]:
-        config, limits = self.config, self.limits
-        pages = Pages(self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms)
-        return [
-            SignInPages(
-                pages, self.accounts, self.providers, self.check_password, self.sign_in_upstream, limits, config.registration
-            ),
-            BackChannelLogout(pages, self.providers, self.sessions, self.grants),
-            RegisterPages(pages, self.accounts, config.registration, self.threepids, self.bind_threepid, limits),
-            MailLinkPages(pages, self.accounts, self.threepids, self.reset_password, limits),
-            ConsentPages(pages, self.grants, limits), SecondFactorPages(pages),
-            AccountPages(
-                pages, self.accounts, self.sessions, self.set_profile_field, self.deactivate_account, self.reset_password,
-                self.uia,
-            ),
-            AddressPages(pages, self.accounts, self.threepids, self.bind_threepid, limits),
-            LegacySsoPages(pages, self.providers, self.login_tokens, self.uia),
-        ]  # fmt: skip
-
-    def _room_parts(self) -> list[object]:
-        rooms = self.rooms
-        evict_guests = EvictGuests(self.accounts.store, rooms, self.membership)
-        return [
-            CreateRoom(self.creation),
-            Membership(rooms, self.membership, self.aliases, self.join_room, self.third_party_invites),
-            RoomSend(rooms, self.relations, self.membership, evict_guests, self.delayed_events),
-            RoomUpgrades(self.upgrade_room, self.join_room), RoomReads(rooms, self.relations),
-            RelationsApi(rooms, self.relations, self.threads), Directory(self.aliases, rooms),
-            DelayedEventsApi(self.delayed_events, self.send_delayed_event, rooms), ReportContent(self.reports),
-            OldSync(rooms, self.relations, self.account_data),
-        ]  # fmt: skip
-
-    def _finding_parts(self) -> list[object]:
-        database, rooms = self.database, self.rooms
-        return [
-            ListPublicRooms(RoomDirectory(database, rooms, self.domains), self.domains, self.appservices),
-            SpaceHierarchy(Spaces(rooms), self.aliases), Users(UserDirectory(database, rooms), rooms),
-            Search(rooms, MessageSearch(database, rooms, self.search_index), self.relations), ThirdPartyLookup(self.appservices),
-            VoipApi(self.voip),
-        ]  # fmt: skip
-
-    def _data_parts(self) -> list[object]:
-        rooms, store = self.rooms, self.accounts.store
-        mark_read = MarkRead(rooms, self.receipts, self.account_data)
-        notifications = Notifications(rooms, self.push_rules, self.counts, self.ignored_users.of)
-        dehydrate = DehydrateDevice(self.database, store, self.sessions, self.keys, self.to_device)
-        return [
-            Sync(self.sync, Filters(self.database), self.presence), SlidingSyncApi(self.sliding_sync, self.presence),
-            PresenceApi(self.presence, rooms), AccountDataApi(self.account_data, self.push_rules),
-            PushRulesApi(self.push_rules), NotificationsApi(notifications, self.relations),
-            PushersApi(self.pushers),
-            BotsApi(self.bots, self.webhooks, self.deactivate_account, self.limits),
-            ReceiptsApi(rooms, mark_read, self.typing), KeyBackupApi(KeyBackup(self.database)), DehydratedDevice(dehydrate),
-            Keys(self.keys, self.to_device, self.uia, rooms, DeviceLists(rooms, self.keys), self.appservices),
-            ContentRepo(self.media, self.url_previews, self.config.media.presigned),
-        ]  # fmt: skip
-
-    async def _listen(self) -> None:
-        routes, access_log = self.routes(), AccessLog(self.config.access_log)
-        for listener in self.config.listeners:
-            router = Router(route for route in routes if route.endpoint.api in listener.apis)
-            application = Application(
-                router, self.sessions.authenticate, self.limits, self.metrics, access_log, self.closing
-            )
-            self.listeners.append(Listener(
-                application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
-                listener.behind_proxy,
-            ))  # fmt: skip
-        for bound in self.listeners:
-            await bound.start()
-
-    async def stop(self) -> None:
-        """Ends long polls, lets requests finish, writes what is queued, closes the database."""
-        self.closing.set()
-        if self._tasks:
-            self.notifier.waiters.wake_all()
-        await asyncio.gather(*(listener.stop() for listener in self.listeners))
-        if self._tasks:
-            self.typing.close()
-            await self.presence.close()
-            await self.fetcher.close()
-            await self.trusted_fetcher.close()
-            await self.push_fetcher.close()
-            self.keys.announce_claims()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
-            with contextlib.suppress(Exception):
-                await self.sessions.flush_seen()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            with contextlib.suppress(Exception):
-                await self.appservice_sender.release()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._tasks:
-            await self.writer.close()
-        if self._database is not None:
-            await self._database.close()

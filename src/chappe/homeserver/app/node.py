@@ -1,0 +1,114 @@
+"""A node's life: start, listening, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import asyncpg
+
+from chappe.homeserver.app.parts import Parts
+from chappe.homeserver.app.routes import routes_of_node
+from chappe.homeserver.database.migrations import migrate
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.application import AccessLog, Application
+from chappe.homeserver.http.router import Route, Router
+from chappe.homeserver.http.server import Listener
+
+log = logging.getLogger(__name__)
+SHUTDOWN_PATIENCE = 10
+
+
+class Homeserver(Parts):
+    """One node. `start` … `stop`; with `serve=False` it has no listeners (the command line, while a server runs)."""
+
+    def routes(self) -> list[Route]:
+        """Every endpoint of this node."""
+        return routes_of_node(self)
+
+    async def start(self, serve: bool = True) -> None:
+        await self._open_database()
+        self._build()
+        if not await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM domains)"):
+            await self.domains.add(self.config.server_name)
+        await self.domains.reload()
+        await self.clock.start()
+        self._tasks = [
+            asyncio.create_task(self.writer.run(), name="group writer"),
+            asyncio.create_task(self.clock.poll(), name="clock"),
+            asyncio.create_task(self.jobs.run(), name="jobs"),
+        ]
+        await self.rooms.fill_summaries()
+        await self.accounts.store.fill_directory()
+        await self.accounts.store.fill_lookup_hashes()
+        if serve:
+            self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
+            self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
+            self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
+            await self._make_service_users()
+            self._tasks.append(asyncio.create_task(self.appservice_sender.run(), name="application services"))
+            self._tasks.append(asyncio.create_task(self.webhook_sender.run(), name="webhooks"))
+            self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
+            self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
+            await self._listen()
+
+    async def _open_database(self) -> None:
+        connection = await asyncpg.connect(self._database_url, timeout=10)
+        try:
+            await migrate(connection)
+            self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")
+            self._browser_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'browser'")
+        finally:
+            await connection.close()
+        self._database = await Database.connect(self._database_url)
+
+    async def _make_service_users(self) -> None:
+        """Each application service's own user exists from the start."""
+        for service in self.application_services.services.values():
+            if await self.accounts.store.find_user(service.sender) is None:
+                await self.accounts.register(service.sender, None, appservice=service.id)
+
+    async def _listen(self) -> None:
+        routes, access_log = self.routes(), AccessLog(self.config.access_log)
+        for listener in self.config.listeners:
+            router = Router(route for route in routes if route.endpoint.api in listener.apis)
+            application = Application(
+                router, self.sessions.authenticate, self.limits, self.metrics, access_log, self.closing
+            )
+            self.listeners.append(Listener(
+                application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
+                listener.behind_proxy,
+            ))  # fmt: skip
+        for bound in self.listeners:
+            await bound.start()
+
+    async def stop(self) -> None:
+        """Ends long polls, lets requests finish, writes what is queued, closes the database."""
+        self.closing.set()
+        if self._tasks:
+            self.notifier.waiters.wake_all()
+        await asyncio.gather(*(listener.stop() for listener in self.listeners))
+        if self._tasks:
+            self.typing.close()
+            await self.presence.close()
+            await self.fetcher.close()
+            await self.trusted_fetcher.close()
+            await self.push_fetcher.close()
+            self.keys.announce_claims()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
+            with contextlib.suppress(Exception):
+                await self.sessions.flush_seen()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            with contextlib.suppress(Exception):
+                await self.appservice_sender.release()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self.writer.close()
+        if self._database is not None:
+            await self._database.close()

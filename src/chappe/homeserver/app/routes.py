@@ -1,0 +1,222 @@
+"""Every endpoint of a node: the objects that serve them, with the parts that they need."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
+from chappe.homeserver.actions.evict_guests import EvictGuests
+from chappe.homeserver.actions.mark_read import MarkRead
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
+from chappe.homeserver.api.admin.media import AdminMedia
+from chappe.homeserver.api.admin.register import SharedSecretRegistration
+from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
+from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
+from chappe.homeserver.api.client.account import Account
+from chappe.homeserver.api.client.account_data import AccountDataApi
+from chappe.homeserver.api.client.admin import Admin
+from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
+from chappe.homeserver.api.client.bots import BotsApi
+from chappe.homeserver.api.client.create_room import CreateRoom
+from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
+from chappe.homeserver.api.client.delayed_events import DelayedEventsApi
+from chappe.homeserver.api.client.device_management import DeviceManagement
+from chappe.homeserver.api.client.directory import Directory
+from chappe.homeserver.api.client.identity_keys import IdentityKeys
+from chappe.homeserver.api.client.key_backup import KeyBackupApi
+from chappe.homeserver.api.client.keys import Keys
+from chappe.homeserver.api.client.list_public_rooms import ListPublicRooms
+from chappe.homeserver.api.client.login import Login
+from chappe.homeserver.api.client.membership import Membership
+from chappe.homeserver.api.client.notifications import NotificationsApi
+from chappe.homeserver.api.client.old_sync import OldSync
+from chappe.homeserver.api.client.openid import OpenIdApi
+from chappe.homeserver.api.client.presence import PresenceApi
+from chappe.homeserver.api.client.profile import Profile
+from chappe.homeserver.api.client.pushers import PushersApi
+from chappe.homeserver.api.client.pushrules import PushRulesApi
+from chappe.homeserver.api.client.receipts import ReceiptsApi
+from chappe.homeserver.api.client.registration import Registration
+from chappe.homeserver.api.client.relations import RelationsApi
+from chappe.homeserver.api.client.rendezvous import RendezvousApi
+from chappe.homeserver.api.client.report_content import ReportContent
+from chappe.homeserver.api.client.room_send import RoomSend
+from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
+from chappe.homeserver.api.client.rooms import RoomReads
+from chappe.homeserver.api.client.search import Search
+from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
+from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
+from chappe.homeserver.api.client.sync import Sync
+from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
+from chappe.homeserver.api.client.users import Users
+from chappe.homeserver.api.client.versions import Versions
+from chappe.homeserver.api.client.voip import VoipApi
+from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
+from chappe.homeserver.api.media.content_repo import ContentRepo
+from chappe.homeserver.api.oauth.oauth import OAuthApi
+from chappe.homeserver.api.pages.account import AccountPages, AddressPages, SecondFactorPages
+from chappe.homeserver.api.pages.consent import ConsentPages
+from chappe.homeserver.api.pages.legacy_sso import LegacySsoPages
+from chappe.homeserver.api.pages.page import Pages
+from chappe.homeserver.api.pages.register import MailLinkPages, RegisterPages
+from chappe.homeserver.api.pages.sign_in import BackChannelLogout, SignInPages
+from chappe.homeserver.api.well_known.wellknown import WellKnown
+from chappe.homeserver.app.parts import Parts
+from chappe.homeserver.http.router import Route, routes_of
+from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.modules.identity_service import IdentityServer
+from chappe.homeserver.modules.key_backup import KeyBackup
+from chappe.homeserver.modules.push.notifications import Notifications
+from chappe.homeserver.modules.room_directory import RoomDirectory
+from chappe.homeserver.modules.search.search import MessageSearch
+from chappe.homeserver.modules.spaces import Spaces
+from chappe.homeserver.modules.user_directory import UserDirectory
+from chappe.homeserver.sync.device_lists import DeviceLists
+
+
+def routes_of_node(parts: Parts) -> list[Route]:
+    """Every endpoint of this node."""
+    delays = parts.config.delayed_events
+    versions = Versions(
+        parts.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
+        parts.config.url_previews.enabled, parts.mail.is_on, parts.vapid.public,
+    )  # fmt: skip
+    rest = AdminRest(parts.administration, parts.accounts, parts.server_notices, f"Chappe {version('chappe')}")
+    owners = (
+        versions,
+        rest,
+        *_admin_parts(parts),
+        *_identity_parts(parts),
+        *_account_parts(parts),
+        *_sign_in_parts(parts),
+        *_page_parts(parts),
+        *_room_parts(parts),
+        *_finding_parts(parts),
+        *_data_parts(parts),
+    )
+    routes = routes_of(*owners)
+    versions.learn([route.endpoint for route in routes])
+    rest.learn([route.endpoint for route in routes])
+    return routes
+
+
+def _account_parts(parts: Parts) -> list[object]:
+    config, store = parts.config, parts.accounts.store
+    return [
+        WellKnown(parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip),
+        SharedSecretRegistration(config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains),
+        Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
+        Admin(parts.accounts),
+        DeviceManagement(store, parts.sessions, parts.uia, parts.keys), Profile(parts.accounts, parts.set_profile_field),
+        OpenIdApi(parts.openid), IdentityKeys(parts.third_party_invites),
+    ]  # fmt: skip
+
+
+def _sign_in_parts(parts: Parts) -> list[object]:
+    config = parts.config
+    return [
+        Registration(
+            config.registration, parts.accounts, parts.sessions, parts.uia, parts.domains, parts.threepids, parts.bind_threepid,
+            parts.now_ms,
+        ),
+        Login(
+            parts.accounts, parts.sessions, parts.domains, parts.limits, parts.login_tokens, parts.second_factors,
+            parts.providers, parts.uia, parts.check_password,
+        ),
+        AdministrativeContact(
+            parts.accounts.store, parts.threepids, parts.uia, parts.bind_threepid, parts.domains, parts.public_url, parts.limits,
+            parts.now_ms,
+        ),
+        OAuthApi(parts.grants, parts.public_url, config.registration), RendezvousApi(parts.rendezvous, parts.public_url),
+    ]  # fmt: skip
+
+
+def _identity_parts(parts: Parts) -> list[object]:
+    identity = IdentityServer(
+        parts.database, parts.accounts.store, parts.domains, parts.policy, parts.config.identity_service, parts.now_ms
+    )
+    return [
+        IdentityAccounts(identity, parts.openid, parts.domains, parts.limits),
+        IdentityAddresses(
+            identity, parts.threepids, parts.accounts.store, parts.bind_threepid, parts.third_party_invites, parts.domains,
+            parts.public_url,
+        ),
+    ]  # fmt: skip
+
+
+def _admin_parts(parts: Parts) -> list[object]:
+    rooms, accounts = parts.rooms, parts.accounts
+    shut_down = ShutDownRoom(parts.administration, rooms, parts.membership, parts.creation)
+    make_admin = MakeRoomAdmin(rooms, parts.membership)
+    return [
+        AdminUsers(parts.administration, accounts, parts.sessions, parts.second_factors, rooms, parts.pushers),
+        AdminUserChanges(
+            parts.administration, accounts, parts.sessions, parts.reset_password, parts.deactivate_account,
+            parts.set_profile_field, parts.bind_threepid,
+        ),
+        AdminRooms(parts.administration, rooms, parts.aliases, shut_down, make_admin, parts.join_room),
+        AdminMedia(parts.media, rooms),
+    ]  # fmt: skip
+
+
+def _page_parts(parts: Parts) -> list[object]:
+    config, limits = parts.config, parts.limits
+    pages = Pages(
+        parts.browser_sessions, parts.second_factors, parts.domains, parts.mail, parts.public_url, parts.now_ms
+    )
+    return [
+        SignInPages(
+            pages, parts.accounts, parts.providers, parts.check_password, parts.sign_in_upstream, limits, config.registration
+        ),
+        BackChannelLogout(pages, parts.providers, parts.sessions, parts.grants),
+        RegisterPages(pages, parts.accounts, config.registration, parts.threepids, parts.bind_threepid, limits),
+        MailLinkPages(pages, parts.accounts, parts.threepids, parts.reset_password, limits),
+        ConsentPages(pages, parts.grants, limits), SecondFactorPages(pages),
+        AccountPages(
+            pages, parts.accounts, parts.sessions, parts.set_profile_field, parts.deactivate_account, parts.reset_password,
+            parts.uia,
+        ),
+        AddressPages(pages, parts.accounts, parts.threepids, parts.bind_threepid, limits),
+        LegacySsoPages(pages, parts.providers, parts.login_tokens, parts.uia),
+    ]  # fmt: skip
+
+
+def _room_parts(parts: Parts) -> list[object]:
+    rooms = parts.rooms
+    evict_guests = EvictGuests(parts.accounts.store, rooms, parts.membership)
+    return [
+        CreateRoom(parts.creation),
+        Membership(rooms, parts.membership, parts.aliases, parts.join_room, parts.third_party_invites),
+        RoomSend(rooms, parts.relations, parts.membership, evict_guests, parts.delayed_events),
+        RoomUpgrades(parts.upgrade_room, parts.join_room), RoomReads(rooms, parts.relations),
+        RelationsApi(rooms, parts.relations, parts.threads), Directory(parts.aliases, rooms),
+        DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms), ReportContent(parts.reports),
+        OldSync(rooms, parts.relations, parts.account_data),
+    ]  # fmt: skip
+
+
+def _finding_parts(parts: Parts) -> list[object]:
+    database, rooms = parts.database, parts.rooms
+    return [
+        ListPublicRooms(RoomDirectory(database, rooms, parts.domains), parts.domains, parts.appservices),
+        SpaceHierarchy(Spaces(rooms), parts.aliases), Users(UserDirectory(database, rooms), rooms),
+        Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations), ThirdPartyLookup(parts.appservices),
+        VoipApi(parts.voip),
+    ]  # fmt: skip
+
+
+def _data_parts(parts: Parts) -> list[object]:
+    rooms, store = parts.rooms, parts.accounts.store
+    mark_read = MarkRead(rooms, parts.receipts, parts.account_data)
+    notifications = Notifications(rooms, parts.push_rules, parts.counts, parts.ignored_users.of)
+    dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
+    return [
+        Sync(parts.sync, Filters(parts.database), parts.presence), SlidingSyncApi(parts.sliding_sync, parts.presence),
+        PresenceApi(parts.presence, rooms), AccountDataApi(parts.account_data, parts.push_rules),
+        PushRulesApi(parts.push_rules), NotificationsApi(notifications, parts.relations),
+        PushersApi(parts.pushers),
+        BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.limits),
+        ReceiptsApi(rooms, mark_read, parts.typing), KeyBackupApi(KeyBackup(parts.database)), DehydratedDevice(dehydrate),
+        Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices),
+        ContentRepo(parts.media, parts.url_previews, parts.config.media.presigned),
+    ]  # fmt: skip
