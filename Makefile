@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA ?= ./data
 PORT ?= 8008
 .DEFAULT_GOAL := help
-.PHONY: help install install-test run test check bench clean
+.PHONY: help install install-test web run test check bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,14 +23,26 @@ install: $(VENV)/.installed ## install Chappe into .venv
 
 install-test: $(VENV)/.installed-test ## the same with what the tests need
 
-run: install ## start a homeserver on an embedded PostgreSQL (DATA=folder PORT=8008)
+$(VENV)/.installed-web: $(VENV)/.installed web/package-lock.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[web]'
+	web/npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+src/chappe/webclient/index.html: $(VENV)/.installed-web $(shell find web -path web/node_modules -prune -o -type f -print)
+	web/npm run --silent build
+
+web: src/chappe/webclient/index.html ## build the web client
+
+run: install web ## start a homeserver on an embedded PostgreSQL (DATA=folder PORT=8008)
 	$(BIN)/chappe serve --data $(DATA) --port $(PORT)
 
-check: install-test ## format, lint, types, import contract
+check: install-test web ## format, lint, types, import contract
 	$(BIN)/ruff format --check --quiet src tests
 	$(BIN)/ruff check --quiet src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	web/npm run --silent check
+	web/npm run --silent test
 
 test: check ## everything that CI runs
 	tests/install_components.sh

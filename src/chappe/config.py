@@ -119,13 +119,21 @@ class Email(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How a hosted domain calls itself, in its pages and its mail."""
+    """How a hosted domain calls itself: in its pages, its mail and the web client.
+
+    `email_domains`: whose addresses are its people's. `links`: help, accessibility, privacy, status, terms.
+    `features`: what the web client offers, each `true` unless said otherwise.
+    """
 
     name: str = "Chappe"
-    colour: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")] = "#1c3f94"
+    colour: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")] = "#0d6478"
     logo_url: str | None = None
     sender: str | None = None
     language: Literal["fr", "en"] = "fr"
+    email_domains: list[str] = []
+    welcome: str | None = None
+    links: dict[str, str] = {}
+    features: dict[str, bool] = {}
 
 
 class IdentityProvider(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -242,6 +250,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     url_previews: UrlPreviews = UrlPreviews()
     email: Email = Email()
     brands: dict[str, Brand] = {}
+    organisations_elsewhere: dict[str, str] = {}  # domain of e-mail addresses -> address of that organisation's own Chappe
+    web_client: bool = True
     identity_providers: list[IdentityProvider] = []
     ldap: list[Ldap] = []
     second_factor: SecondFactor = SecondFactor()
@@ -432,12 +442,19 @@ port = {port}
 # link_minutes = 60                  # how long the links in mails are valid
 # digest_minutes = 10                # how long a message waits unread before its reader gets a mail
 
-# [brands."example.org"]             # of a hosted domain, in its pages and mails
+# [organisations_elsewhere]          # people whose addresses end so are sent to their own organisation's Chappe
+# "ville.example" = "https://messages.ville.example"
+
+# [brands."example.org"]             # of a hosted domain, in its pages, its mails and the web client
 # name = "Chappe"
-# colour = "#1c3f94"
+# colour = "#0d6478"
 # logo_url = "https://…"
 # sender = "no-reply@example.org"
 # language = "fr"
+# email_domains = ["example.org"]    # whose addresses are its people's; once one domain has some, others are refused
+# welcome = "…"                      # said beside the sign-in form
+# links = { help = "https://…", accessibility = "https://…", privacy = "https://…", status = "https://…" }
+# features = { forums = true, voice_messages = true, polls = true }
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

@@ -60,6 +60,7 @@ from chappe.homeserver.api.pages.legacy_sso import LegacySsoPages
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.api.pages.register import MailLinkPages, RegisterPages
 from chappe.homeserver.api.pages.sign_in import BackChannelLogout, SignInPages
+from chappe.homeserver.api.web.web_client import SignInMeans, WebClient
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
@@ -108,8 +109,18 @@ def _account_parts(parts: Parts) -> list[object]:
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
         Admin(parts.accounts),
         DeviceManagement(store, parts.sessions, parts.uia, parts.keys), Profile(parts.accounts, parts.set_profile_field),
-        OpenIdApi(parts.openid), IdentityKeys(parts.third_party_invites),
+        OpenIdApi(parts.openid), IdentityKeys(parts.third_party_invites), _web_client(parts),
     ]  # fmt: skip
+
+
+def _web_client(parts: Parts) -> WebClient:
+    registration = parts.config.registration
+
+    def provider_of(server_name: str) -> str | None:
+        return next((provider.name for provider in parts.providers.of(server_name)), None)
+
+    means = SignInMeans(registration.open or registration.by_token or registration.email_required, provider_of)
+    return WebClient(parts.config, parts.domains, parts.public_url, means)
 
 
 def _sign_in_parts(parts: Parts) -> list[object]:

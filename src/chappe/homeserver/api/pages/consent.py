@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from chappe.homeserver.accounts.browser_sessions import BrowserSession
 from chappe.homeserver.accounts.oauth.clients import CODE, Client
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.grants import Authorization, Grants, Scope, parse_scope
@@ -42,6 +43,8 @@ class ConsentPages:
             login = urlencode({"next": here(visit.request), "login_hint": hint})
             return self._pages.redirect(visit, f"/login?{login}")
         session = await self._pages.require(visit)
+        if redirect_uri == f"{visit.base_url}/":  # our own web client: nothing leaves for somebody else
+            return self._back(visit, redirect_uri, {"code": await self._code(wanted, session)})
         names = {"client": client.name, "host": client.host, "user": session.user_id}
         links = [(str(client.metadata[k]), visit.text(t)) for k, t in (("policy_uri", "policy"), ("tos_uri", "terms"))
                  if k in client.metadata]  # fmt: skip
@@ -65,8 +68,10 @@ class ConsentPages:
         wanted = _wanted(visit, client, redirect_uri)
         if form.get("decision") != "yes":
             return self._back_with_error(visit, redirect_uri, "access_denied", "The person refused")
-        code = await self._grants.authorized(wanted, session.user_id, session.id_hash)
-        return self._back(visit, redirect_uri, {"code": code})
+        return self._back(visit, redirect_uri, {"code": await self._code(wanted, session)})
+
+    async def _code(self, wanted: Authorization, session: BrowserSession) -> str:
+        return await self._grants.authorized(wanted, session.user_id, session.id_hash)
 
     async def _client(self, visit: Visit) -> tuple[Client, str]:
         """Until the address to go back to is known to be the client's own, errors stay on a page here."""

@@ -16,13 +16,6 @@ from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
 from chappe.telemetry import Metrics
 
-_PAGE = """<!doctype html><html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Chappe</title><style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:12vh auto;padding:0 1.5rem}
-code{background:#eef;padding:.1em .3em;border-radius:.2em}</style>
-<h1>Chappe</h1><p lang="fr">Ce serveur de messagerie fonctionne. Dans votre application Matrix, indiquez le serveur
-<code>%(url)s</code>.</p><p lang="en">This messaging server is running. In your Matrix client, enter the server
-<code>%(url)s</code>.</p></html>"""
-
 
 class WellKnown:
     def __init__(
@@ -56,13 +49,6 @@ class WellKnown:
         if not found:
             raise NotFound("No contact is configured")
         return found
-
-    @endpoint("GET", "/", auth=NO_AUTH)
-    async def page(self, request: Request) -> Answer:
-        safe = self._public_url.of(request).replace("&", "&amp;").replace("<", "&lt;")
-        page = _PAGE.replace("%(url)s", safe).encode()
-        security = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
-        return Response(200, page, "text/html; charset=utf-8", (security,))
 
     @endpoint("GET", "/health", auth=NO_AUTH, api="health")
     async def health(self, request: Request) -> Answer:

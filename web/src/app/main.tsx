@@ -1,0 +1,2 @@
+import { Matrix } from "../matrix/matrix";
+console.log(Matrix);

@@ -1,0 +1,111 @@
+/** An account that is signed in: the SDK behind one door. */
+
+import { ClientEvent, createClient, HttpApiEvent, IndexedDBStore, type MatrixClient, PendingEventOrdering, SyncState, TokenRefreshLogoutError } from "matrix-js-sdk";
+import { logger } from "matrix-js-sdk/lib/logger";
+import type { Configuration } from "./configuration";
+import { Conversation } from "./conversation";
+import { Encryption } from "./encryption";
+import { Media } from "./media";
+import { People } from "./people";
+import { Rooms } from "./rooms";
+import { refresh, revoke, type Session, SignInError } from "./session";
+import { Signal } from "./signal";
+
+export type Connection = "starting" | "online" | "offline";
+
+export class Matrix {
+  readonly changed = new Signal();
+  readonly people: People;
+  readonly rooms: Rooms;
+  readonly media: Media;
+  connection: Connection = "starting";
+
+  private constructor(
+    readonly client: MatrixClient,
+    readonly encryption: Encryption,
+    private readonly session: Session,
+    configuration: Configuration,
+  ) {
+    this.people = new People(client, configuration.organisations);
+    this.rooms = new Rooms(client, this.people);
+    this.media = new Media(client);
+    client.on(ClientEvent.Sync, (state) => {
+      const online = state === SyncState.Prepared || state === SyncState.Syncing;
+      const failing = state === SyncState.Error || state === SyncState.Reconnecting;
+      if (online || failing) this.setConnection(online ? "online" : "offline");
+    });
+    addEventListener("offline", () => this.setConnection("offline"));
+    addEventListener("online", () => client.retryImmediately());
+  }
+
+  /** Opens what this browser knows of the account and begins to follow the server. `ended`: the session is no more. */
+  static async start(session: Session, configuration: Configuration, ended: () => void): Promise<Matrix> {
+    logger.setLevel("warn" as never);
+    const store = new IndexedDBStore({ indexedDB, localStorage, dbName: `chappe-${session.userId}` });
+    let encryption: Encryption;
+    const client = createClient({
+      baseUrl: location.origin,
+      userId: session.userId,
+      deviceId: session.deviceId,
+      accessToken: session.accessToken,
+      refreshToken: session.refreshToken ?? undefined,
+      tokenRefreshFunction: async () => {
+        try {
+          return await refresh(session);
+        } catch (error) {
+          if (error instanceof SignInError && error.reason === "expired") throw new TokenRefreshLogoutError();
+          throw error;
+        }
+      },
+      store,
+      timelineSupport: true,
+      useAuthorizationHeader: true,
+      verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.qr_code.scan.v1", "m.reciprocate.v1"],
+      cryptoCallbacks: {
+        getSecretStorageKey: (...given) => encryption.callbacks.getSecretStorageKey(...(given as [never])),
+        cacheSecretStorageKey: (...given) => encryption.callbacks.cacheSecretStorageKey(...(given as [never, never, never])),
+      },
+    });
+    encryption = new Encryption(client);
+    const matrix = new Matrix(client, encryption, session, configuration);
+    client.on(HttpApiEvent.SessionLoggedOut, ended);
+    await store.startup();
+    await client.initRustCrypto({ cryptoDatabasePrefix: `chappe-crypto-${session.userId}` });
+    await client.startClient({
+      initialSyncLimit: 20, lazyLoadMembers: true, threadSupport: true, pendingEventOrdering: PendingEventOrdering.Detached, includeArchivedRooms: false,
+    });
+    return matrix;
+  }
+
+  get userId(): string {
+    return this.client.getSafeUserId();
+  }
+
+  conversation(id: string): Conversation {
+    return new Conversation(this.client, this.people, this.rooms, this.media, id);
+  }
+
+  accountData<T>(type: string): T | null {
+    return (this.client.getAccountData(type as never)?.getContent() as T | undefined) ?? null;
+  }
+
+  async setAccountData(type: string, content: object): Promise<void> {
+    await this.client.setAccountData(type as never, content as never);
+  }
+
+  async signOut(): Promise<void> {
+    this.client.stopClient();
+    await revoke(this.session);
+    await this.client.clearStores().catch(() => {});
+  }
+
+  stop(): void {
+    this.client.stopClient();
+  }
+
+  private setConnection(connection: Connection): void {
+    if (this.connection === connection) return;
+    this.connection = connection;
+    this.changed.fire();
+  }
+}

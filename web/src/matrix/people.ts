@@ -1,0 +1,71 @@
+/** People: their names, their organisations, finding them. */
+
+import type { MatrixClient, RoomMember } from "matrix-js-sdk";
+import type { Person } from "./types";
+
+const BRACKETED = /^(.+?)\s*\[([^\]]+)\]\s*$/;
+
+export class People {
+  constructor(
+    private readonly client: MatrixClient,
+    private readonly organisations: Record<string, string>,
+  ) {}
+
+  person(id: string, displayName: string | null | undefined, avatar: string | null | undefined): Person {
+    const bracketed = BRACKETED.exec(displayName ?? "");
+    const server = id.slice(id.indexOf(":") + 1);
+    return {
+      id,
+      name: bracketed?.[1] ?? displayName ?? id.slice(1).split(":")[0],
+      organisation: bracketed?.[2] ?? this.organisations[server] ?? null,
+      avatar: avatar ?? null,
+    };
+  }
+
+  of(member: RoomMember | null | undefined, id: string): Person {
+    if (member) return this.person(id, member.rawDisplayName, member.getMxcAvatarUrl());
+    const user = this.client.getUser(id);
+    return this.person(id, user?.displayName, user?.avatarUrl);
+  }
+
+  me(): Person {
+    const id = this.client.getSafeUserId();
+    const user = this.client.getUser(id);
+    return this.person(id, user?.rawDisplayName ?? user?.displayName, user?.avatarUrl);
+  }
+
+  /** People of the directory by name, address or identifier. */
+  async find(term: string): Promise<Person[]> {
+    const trimmed = term.trim();
+    if (!trimmed) return [];
+    const { results } = await this.client.searchUserDirectory({ term: trimmed, limit: 20 });
+    const people = results.map((each) => this.person(each.user_id, each.display_name, each.avatar_url));
+    if (/^@[^\s:]+:\S+$/.test(trimmed) && !people.some((each) => each.id === trimmed)) {
+      const profile = await this.client.getProfileInfo(trimmed).catch(() => null);
+      if (profile) people.unshift(this.person(trimmed, profile.displayname, profile.avatar_url));
+    }
+    return people.filter((each) => each.id !== this.client.getUserId());
+  }
+
+  async setName(name: string): Promise<void> {
+    await this.client.setDisplayName(name);
+  }
+
+  async setPicture(file: Blob | null): Promise<void> {
+    const url = file === null ? "" : (await this.client.uploadContent(file)).content_uri;
+    await this.client.setAvatarUrl(url);
+  }
+
+  isIgnored(id: string): boolean {
+    return this.client.isUserIgnored(id);
+  }
+
+  async setIgnored(id: string, ignored: boolean): Promise<void> {
+    const others = this.client.getIgnoredUsers().filter((each) => each !== id);
+    await this.client.setIgnoredUsers(ignored ? [...others, id] : others);
+  }
+
+  async report(id: string, reason: string): Promise<void> {
+    await this.client.http.authedRequest("POST" as never, `/users/${encodeURIComponent(id)}/report`, undefined, { reason });
+  }
+}

@@ -1,0 +1,164 @@
+/** Signing in by the OAuth 2.0 API of the specification, and the session that comes of it. Without the SDK: it loads fast. */
+
+import { forget, load, save } from "../platform/store";
+
+export interface Session {
+  userId: string;
+  deviceId: string;
+  accessToken: string;
+  refreshToken: string | null;
+  clientId: string;
+  tokenEndpoint: string;
+  revocationEndpoint: string;
+}
+
+interface Metadata {
+  authorization_endpoint: string;
+  token_endpoint: string;
+  registration_endpoint: string;
+  revocation_endpoint: string;
+  account_management_uri?: string;
+}
+
+interface Attempt {
+  state: string;
+  verifier: string;
+  clientId: string;
+  deviceId: string;
+}
+
+const SESSION = "session";
+const ATTEMPT = "chappe.signing-in";
+
+export class SignInError extends Error {
+  constructor(readonly reason: "refused" | "expired" | "offline" | "other") {
+    super(reason);
+  }
+}
+
+export const loadSession = (): Promise<Session | undefined> => load<Session>(SESSION);
+export const saveSession = (session: Session): Promise<void> => save(SESSION, session);
+export const forgetSession = (): Promise<void> => forget(SESSION);
+
+export async function metadata(): Promise<Metadata> {
+  const answer = await fetch("/_matrix/client/v1/auth_metadata");
+  if (!answer.ok) throw new SignInError("other");
+  return answer.json();
+}
+
+/** Where the browser must go for somebody to sign in (or, with `create`, to make an account). */
+export async function beginSignIn(address: string, name: string, language: string, create = false): Promise<string> {
+  const server = await metadata().catch(() => Promise.reject(new SignInError("offline")));
+  const clientId = await register(server, name);
+  const attempt: Attempt = { state: random(16), verifier: random(32), clientId, deviceId: deviceId() };
+  localStorage.setItem(ATTEMPT, JSON.stringify(attempt));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
+  const query = new URLSearchParams({
+    response_type: "code",
+    response_mode: "query",
+    client_id: clientId,
+    redirect_uri: home(),
+    scope: `urn:matrix:client:api:* urn:matrix:client:device:${attempt.deviceId}`,
+    state: attempt.state,
+    code_challenge: base64url(new Uint8Array(digest)),
+    code_challenge_method: "S256",
+    ui_locales: language,
+  });
+  if (address) query.set("login_hint", address);
+  if (create) query.set("prompt", "create");
+  return `${server.authorization_endpoint}?${query}`;
+}
+
+/** Whether the address that this page was opened with is the way back from signing in. */
+export const isWayBack = (query: URLSearchParams): boolean =>
+  query.has("state") && (query.has("code") || query.has("error"));
+
+export async function finishSignIn(query: URLSearchParams): Promise<Session> {
+  const attempt = JSON.parse(localStorage.getItem(ATTEMPT) ?? "null") as Attempt | null;
+  localStorage.removeItem(ATTEMPT);
+  if (attempt === null || attempt.state !== query.get("state")) throw new SignInError("expired");
+  if (query.has("error")) throw new SignInError(query.get("error") === "access_denied" ? "refused" : "other");
+  const server = await metadata();
+  const tokens = await ask(server.token_endpoint, {
+    grant_type: "authorization_code",
+    code: query.get("code")!,
+    redirect_uri: home(),
+    client_id: attempt.clientId,
+    code_verifier: attempt.verifier,
+  });
+  const who = await fetch("/_matrix/client/v3/account/whoami", {
+    headers: { Authorization: `Bearer ${tokens.access_token}` },
+  });
+  if (!who.ok) throw new SignInError("other");
+  const { user_id, device_id } = await who.json();
+  const session: Session = {
+    userId: user_id,
+    deviceId: device_id ?? attempt.deviceId,
+    accessToken: tokens.access_token,
+    refreshToken: tokens.refresh_token ?? null,
+    clientId: attempt.clientId,
+    tokenEndpoint: server.token_endpoint,
+    revocationEndpoint: server.revocation_endpoint,
+  };
+  await saveSession(session);
+  return session;
+}
+
+/** New tokens for old; the session is saved with them. Throws SignInError("expired") once the session has ended. */
+export async function refresh(session: Session): Promise<{ accessToken: string; refreshToken: string; expiry?: Date }> {
+  const tokens = await ask(session.tokenEndpoint, {
+    grant_type: "refresh_token",
+    refresh_token: session.refreshToken ?? "",
+    client_id: session.clientId,
+  });
+  session.accessToken = tokens.access_token;
+  session.refreshToken = tokens.refresh_token ?? session.refreshToken;
+  await saveSession(session);
+  const expiry = tokens.expires_in ? new Date(Date.now() + tokens.expires_in * 1000) : undefined;
+  return { accessToken: session.accessToken, refreshToken: session.refreshToken ?? "", expiry };
+}
+
+export async function revoke(session: Session): Promise<void> {
+  await ask(session.revocationEndpoint, { token: session.accessToken, client_id: session.clientId }).catch(() => {});
+}
+
+/** The page of the server where people manage their account: password, second factor, deactivation. */
+export const accountPage = (action?: string): string => `/account${action ? `?action=${encodeURIComponent(action)}` : ""}`;
+
+interface Tokens {
+  access_token: string;
+  refresh_token?: string;
+  expires_in?: number;
+}
+
+async function ask(url: string, form: Record<string, string>): Promise<Tokens> {
+  const answer = await fetch(url, { method: "POST", body: new URLSearchParams(form) });
+  if (answer.status === 400 || answer.status === 401) throw new SignInError("expired");
+  if (!answer.ok) throw new SignInError("other");
+  const text = await answer.text();
+  return text ? JSON.parse(text) : {};
+}
+
+async function register(server: Metadata, name: string): Promise<string> {
+  const answer = await fetch(server.registration_endpoint, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({
+      client_name: name,
+      client_uri: home(),
+      redirect_uris: [home()],
+      application_type: "web",
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      token_endpoint_auth_method: "none",
+    }),
+  });
+  if (!answer.ok) throw new SignInError("other");
+  return (await answer.json()).client_id;
+}
+
+const home = (): string => `${location.origin}/`;
+const random = (bytes: number): string => base64url(crypto.getRandomValues(new Uint8Array(bytes)));
+const deviceId = (): string => [...crypto.getRandomValues(new Uint8Array(10))].map((n) => "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[n % 32]).join("");
+const base64url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

@@ -1,0 +1,168 @@
+/** A part of a room's history, or of a thread, that grows at both ends. */
+
+import {
+  Direction,
+  type EventTimelineSet,
+  type MatrixClient,
+  type MatrixEvent,
+  MatrixEventEvent,
+  type Room,
+  RoomEvent,
+  ThreadEvent,
+  TimelineWindow,
+} from "matrix-js-sdk";
+import { Items } from "./items";
+import type { People } from "./people";
+import { Signal } from "./signal";
+import type { Item } from "./types";
+
+const AT_ONCE = 50;
+/** More than a screen needs, few enough that drawing them costs nothing. */
+const WINDOW = 1200;
+
+export class Timeline {
+  readonly changed = new Signal(16);
+  private window: TimelineWindow;
+  private readonly items: Items;
+  private readonly off: Array<() => void> = [];
+  /** Where the unread messages began when this was opened. */
+  readonly readUpTo: string | null;
+
+  constructor(
+    private readonly client: MatrixClient,
+    people: People,
+    private readonly room: Room,
+    private readonly threadId: string | null,
+  ) {
+    this.items = new Items(client, people, room);
+    this.readUpTo = room.getEventReadUpTo(client.getSafeUserId());
+    this.window = new TimelineWindow(client, this.set(), { windowLimit: WINDOW });
+    const on = (emitter: { on: (name: never, f: never) => unknown; off: (name: never, f: never) => unknown }, name: string, listener: (...given: never[]) => void): void => {
+      emitter.on(name as never, listener as never);
+      this.off.push(() => emitter.off(name as never, listener as never));
+    };
+    const mine = (event: MatrixEvent): void => {
+      if (event.getRoomId() === room.roomId) this.changed.fire();
+    };
+    on(client, RoomEvent.Timeline, (event: MatrixEvent, _room: Room, toStart: boolean) => {
+      if (event.getRoomId() === room.roomId && !toStart) this.follow();
+    });
+    on(client, MatrixEventEvent.Decrypted, mine);
+    on(client, MatrixEventEvent.Replaced, mine);
+    on(client, RoomEvent.Redaction, mine);
+    on(room, RoomEvent.LocalEchoUpdated, () => this.changed.fire());
+    on(room, RoomEvent.Receipt, () => this.changed.fire());
+    on(room, RoomEvent.TimelineReset, () => void this.open(null));
+    on(room, ThreadEvent.New, () => this.changed.fire());
+    on(room, ThreadEvent.Update, () => this.changed.fire());
+    on(room, ThreadEvent.NewReply, () => this.changed.fire());
+  }
+
+  /** Loads around an event, or the newest messages. */
+  async open(eventId: string | null): Promise<void> {
+    const thread = this.threadId ? this.room.getThread(this.threadId) : null;
+    if (thread && !thread.initialEventsFetched) await thread.fetchEditsWhereNeeded().catch(() => {});
+    this.window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
+    await this.window.load(eventId ?? undefined, AT_ONCE);
+    this.decrypt();
+    this.changed.fire();
+  }
+
+  /** Whether there was something older. */
+  async older(): Promise<boolean> {
+    const more = await this.window.paginate(Direction.Backward, AT_ONCE);
+    this.decrypt();
+    this.changed.fire();
+    return more;
+  }
+
+  async newer(): Promise<boolean> {
+    const more = await this.window.paginate(Direction.Forward, AT_ONCE);
+    this.decrypt();
+    this.changed.fire();
+    return more;
+  }
+
+  get hasOlder(): boolean {
+    return this.window.canPaginate(Direction.Backward);
+  }
+
+  get hasNewer(): boolean {
+    return this.window.canPaginate(Direction.Forward);
+  }
+
+  /** What there is to show, oldest first. */
+  list(): Item[] {
+    const events = this.window.getEvents();
+    const receipts = this.receipts(events);
+    const found: Item[] = [];
+    const keys = new Set<string>();
+    const all = this.hasNewer ? events : [...events, ...this.pending()];
+    for (const event of all) {
+      const item = this.items.of(event, this.threadId !== null, receipts.get(event.getId()!) ?? []);
+      if (item && !keys.has(item.key)) {
+        keys.add(item.key);
+        found.push(item);
+      }
+    }
+    return found;
+  }
+
+  /** The newest event of all, hidden ones too: what a receipt must name. */
+  newest(): string | null {
+    const events = this.set().getLiveTimeline().getEvents();
+    for (let index = events.length - 1; index >= 0; index--) {
+      const id = events[index].getId()!;
+      if (!id.startsWith("~")) return id;
+    }
+    return null;
+  }
+
+  close(): void {
+    for (const each of this.off) each();
+  }
+
+  private set(): EventTimelineSet {
+    const thread = this.threadId ? this.room.getThread(this.threadId) : null;
+    return thread?.timelineSet ?? this.room.getUnfilteredTimelineSet();
+  }
+
+  private pending(): MatrixEvent[] {
+    return this.room.getPendingEvents().filter((each) => {
+      const thread = each.threadRootId ?? null;
+      return this.threadId ? thread === this.threadId : thread === null || each.isRelation("m.annotation");
+    });
+  }
+
+  private follow(): void {
+    if (!this.hasNewerLoaded()) this.window.extend(Direction.Forward, AT_ONCE);
+    this.changed.fire();
+  }
+
+  private hasNewerLoaded(): boolean {
+    const events = this.window.getEvents();
+    return events.length > 0 && events.at(-1) === this.set().getLiveTimeline().getEvents().at(-1);
+  }
+
+  private decrypt(): void {
+    for (const event of this.window.getEvents()) void this.client.decryptEventIfNeeded(event);
+  }
+
+  /** Who has read up to which of these events. */
+  private receipts(events: MatrixEvent[]): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    if (this.threadId || this.room.getJoinedMemberCount() > 200) return found;
+    const me = this.client.getUserId();
+    let carried: string[] = [];
+    for (let index = events.length - 1; index >= 0; index--) {
+      const event = events[index];
+      const readers = this.room.getUsersReadUpTo(event).filter((user) => user !== me && user !== event.getSender());
+      carried = [...carried, ...readers.filter((user) => !carried.includes(user))];
+      if (carried.length && this.items.of(event, false, [])) {
+        found.set(event.getId()!, carried.filter((user) => user !== event.getSender()));
+        carried = [];
+      }
+    }
+    return found;
+  }
+}

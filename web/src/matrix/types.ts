@@ -1,0 +1,138 @@
+/** What the rest of the client knows of Matrix: plain values, no objects of the SDK. */
+
+export interface Person {
+  id: string;
+  name: string;
+  /** From "First Last [Organisation]", else of the person's server; null where nothing is known. */
+  organisation: string | null;
+  avatar: string | null;
+}
+
+export type RoomKind = "direct" | "private" | "guests" | "forum" | "space";
+
+export interface RoomSummary {
+  id: string;
+  name: string;
+  avatar: string | null;
+  kind: RoomKind;
+  membership: "join" | "invite" | "knock";
+  other: Person | null;
+  inviter: Person | null;
+  unread: number;
+  mentions: number;
+  isUnread: boolean;
+  muted: boolean;
+  favourite: boolean;
+  low: boolean;
+  spaces: string[];
+  ts: number;
+  last: { sender: string | null; mine: boolean; text: string; key: string | null } | null;
+  typing: string[];
+}
+
+export interface RoomDetails {
+  id: string;
+  name: string;
+  topic: string;
+  avatar: string | null;
+  kind: RoomKind;
+  encrypted: boolean;
+  members: number;
+  organisations: number;
+  other: Person | null;
+  joinRule: string;
+  historyVisibility: string;
+  version: string;
+  replacedBy: string | null;
+  alias: string | null;
+  myLevel: number;
+  may: { send: boolean; invite: boolean; kick: boolean; ban: boolean; redact: boolean; pin: boolean; settings: boolean; roles: boolean; upgrade: boolean };
+  pinned: string[];
+  notifications: "all" | "mentions" | "none";
+  guests: boolean;
+}
+
+export interface Member extends Person {
+  membership: "join" | "invite" | "ban" | "knock";
+  level: number;
+}
+
+export interface EncryptedFile {
+  url: string;
+  key: JsonWebKey;
+  iv: string;
+  hashes: Record<string, string>;
+  v: string;
+}
+
+export interface Attachment {
+  name: string;
+  mime: string;
+  size: number;
+  width: number | null;
+  height: number | null;
+  duration: number | null;
+  waveform: number[] | null;
+  caption: string | null;
+  source: string | EncryptedFile;
+  thumbnail: string | EncryptedFile | null;
+}
+
+export type LockedReason = "waiting" | "verify" | "no-backup" | "before-join" | "sender-device" | "withheld" | "identity-changed" | "broken";
+
+export interface PollAnswer {
+  id: string;
+  text: string;
+  votes: number;
+  mine: boolean;
+}
+
+export type Content =
+  | { type: "text"; body: string; html: string | null; emote: boolean; notice: boolean }
+  | { type: "image" | "video" | "audio" | "voice" | "file"; file: Attachment }
+  | { type: "poll"; question: string; answers: PollAnswer[]; voters: number; ended: boolean; disclosed: boolean; max: number }
+  | { type: "locked"; reason: LockedReason }
+  | { type: "deleted"; by: string | null; reason: string | null }
+  | { type: "event"; key: string; values: Record<string, string> }
+  | { type: "unsupported"; body: string };
+
+export interface Reaction {
+  key: string;
+  count: number;
+  mine: string | null;
+  people: string[];
+}
+
+export interface Quote {
+  eventId: string;
+  sender: string | null;
+  text: string | null;
+}
+
+export interface Item {
+  key: string;
+  eventId: string;
+  sender: Person;
+  mine: boolean;
+  ts: number;
+  state: "sent" | "sending" | "queued" | "failed";
+  content: Content;
+  edited: boolean;
+  mentionsMe: boolean;
+  reactions: Reaction[];
+  reply: Quote | null;
+  thread: { count: number; lastTs: number; people: Person[] } | null;
+  seenBy: Person[];
+  warning: "unverified-device" | "identity-changed" | "not-encrypted" | null;
+  link: string | null;
+}
+
+export interface Outgoing {
+  body: string;
+  html: string | null;
+  mentions: string[];
+  mentionsRoom: boolean;
+  emote?: boolean;
+  replyTo?: string;
+  edits?: string;
+}
