@@ -6,11 +6,12 @@ import {
   HistoryVisibility,
   JoinRule,
   KnownMembership,
+  Method,
   M_POLL_END,
   M_POLL_RESPONSE,
   M_POLL_START,
   type MatrixClient,
-  type MatrixEvent,
+  MatrixEvent,
   MsgType,
   PushRuleKind,
   PushRuleActionName,
@@ -22,6 +23,7 @@ import {
   RoomEvent,
   UpdateDelayedEventAction,
 } from "matrix-js-sdk";
+import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import type { Media } from "./media";
 import type { People } from "./people";
 import type { Rooms } from "./rooms";
@@ -141,16 +143,28 @@ export class Conversation {
     await this.client.sendMessage(this.id, threadId, this.contentOf(message, threadId) as never);
   }
 
-  /** Sends later, at a time in milliseconds. */
-  async schedule(message: Outgoing, threadId: string | null, at: number): Promise<void> {
-    await this.client._unstable_sendDelayedEvent(this.id, { delay: Math.max(at - Date.now(), 1000) }, threadId, EventType.RoomMessage, this.contentOf(message, threadId) as never);
+  /** Sends later, at a time in milliseconds. Returns the identifier to take it back by. */
+  async schedule(message: Outgoing, threadId: string | null, at: number): Promise<string> {
+    const delay = Math.max(at - Date.now(), 1000);
+    const content = this.contentOf(message, threadId);
+    if (!this.room.hasEncryptionStateEvent()) {
+      const sent = await this.client._unstable_sendDelayedEvent(this.id, { delay }, threadId, EventType.RoomMessage, content as never);
+      return (sent as { delay_id: string }).delay_id;
+    }
+    // the SDK would send it in the clear: it is encrypted here first
+    const event = new MatrixEvent({ type: EventType.RoomMessage, content, room_id: this.id, sender: this.client.getSafeUserId() });
+    await (this.client.getCrypto() as unknown as CryptoBackend).encryptEvent(event, this.room);
+    const path = `/rooms/${encodeURIComponent(this.id)}/send/m.room.encrypted/${encodeURIComponent(this.client.makeTxnId())}`;
+    const query = { "org.matrix.msc4140.delay": String(delay) };
+    const { delay_id } = await this.client.http.authedRequest<{ delay_id: string }>(Method.Put, path, query, event.getWireContent());
+    return delay_id;
   }
 
   /** What waits to be sent later. */
-  async scheduled(): Promise<Array<{ id: string; body: string; at: number }>> {
+  async scheduled(): Promise<Array<{ id: string; at: number }>> {
     const { scheduled } = await this.client._unstable_getDelayedEvents("scheduled" as never) as { scheduled?: Array<Record<string, never>> };
-    return (scheduled ?? []).filter((each) => each.room_id === this.id && each.type === EventType.RoomMessage)
-      .map((each) => ({ id: each.delay_id as string, body: String((each.content as { body?: string }).body ?? ""), at: Number(each.running_since) + Number(each.delay) }));
+    return (scheduled ?? []).filter((each) => each.room_id === this.id)
+      .map((each) => ({ id: each.delay_id as string, at: Number(each.running_since) + Number(each.delay) }));
   }
 
   async unschedule(id: string, now: boolean): Promise<void> {

@@ -1,17 +1,27 @@
 /** An account that is signed in: the SDK behind one door. */
 
-import { ClientEvent, createClient, HttpApiEvent, IndexedDBStore, type MatrixClient, PendingEventOrdering, SyncState, TokenRefreshLogoutError } from "matrix-js-sdk";
-import { logger } from "matrix-js-sdk/lib/logger";
+import { ClientEvent, createClient, HttpApiEvent, IndexedDBStore, type MatrixClient, PendingEventOrdering, SyncState } from "matrix-js-sdk";
+import type { Logger } from "matrix-js-sdk/lib/logger";
 import type { Configuration } from "./configuration";
 import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
 import { Media } from "./media";
 import { People } from "./people";
 import { Rooms } from "./rooms";
-import { refresh, revoke, type Session, SignInError } from "./session";
+import { revoke, saveSession, type Session } from "./session";
 import { Signal } from "./signal";
 
 export type Connection = "starting" | "online" | "offline";
+
+/** Only what goes wrong is worth a line in the console. */
+const QUIET: Logger = {
+  trace: () => {},
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: (...what) => console.error(...what),
+  getChild: () => QUIET,
+};
 
 export class Matrix {
   readonly changed = new Signal();
@@ -40,7 +50,6 @@ export class Matrix {
 
   /** Opens what this browser knows of the account and begins to follow the server. `ended`: the session is no more. */
   static async start(session: Session, configuration: Configuration, ended: () => void): Promise<Matrix> {
-    logger.setLevel("warn" as never);
     const store = new IndexedDBStore({ indexedDB, localStorage, dbName: `chappe-${session.userId}` });
     let encryption: Encryption;
     const client = createClient({
@@ -49,21 +58,20 @@ export class Matrix {
       deviceId: session.deviceId,
       accessToken: session.accessToken,
       refreshToken: session.refreshToken ?? undefined,
-      tokenRefreshFunction: async () => {
-        try {
-          return await refresh(session);
-        } catch (error) {
-          if (error instanceof SignInError && error.reason === "expired") throw new TokenRefreshLogoutError();
-          throw error;
-        }
+      oauthClientId: session.clientId,
+      onTokenRefresh: ({ accessToken, refreshToken }) => {
+        session.accessToken = accessToken;
+        session.refreshToken = refreshToken ?? session.refreshToken;
+        void saveSession(session);
       },
+      logger: QUIET,
       store,
       timelineSupport: true,
       useAuthorizationHeader: true,
       verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.qr_code.scan.v1", "m.reciprocate.v1"],
       cryptoCallbacks: {
-        getSecretStorageKey: (...given) => encryption.callbacks.getSecretStorageKey(...(given as [never])),
-        cacheSecretStorageKey: (...given) => encryption.callbacks.cacheSecretStorageKey(...(given as [never, never, never])),
+        getSecretStorageKey: (...given) => encryption.callbacks.getSecretStorageKey(...(given as unknown as [never])),
+        cacheSecretStorageKey: (...given) => encryption.callbacks.cacheSecretStorageKey(...(given as unknown as [never, never, never])),
       },
     });
     encryption = new Encryption(client);

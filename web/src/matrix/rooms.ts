@@ -76,7 +76,7 @@ export class Rooms {
       if (mentionsUser(event, client.getSafeUserId())) of(room.roomId);
     });
     client.on(RoomEvent.MyMembership, (room) => of(room.roomId));
-    client.on(RoomEvent.UnreadNotifications, () => of());
+    client.on(RoomEvent.UnreadNotifications as never, (() => of()) as never);
     client.on(RoomStateEvent.Events, (event) => of(event.getRoomId()));
     client.on(RoomMemberEvent.Typing, (_, member) => of(member.roomId));
     client.on("Event.decrypted" as never, ((event: MatrixEvent) => of(event.getRoomId())) as never);
@@ -261,7 +261,7 @@ export class Rooms {
   }
 
   async markUnread(roomId: string, unread: boolean): Promise<void> {
-    await this.client.setRoomAccountData(roomId, "m.marked_unread", { unread });
+    await this.client.setRoomAccountData(roomId, "m.marked_unread" as never, { unread } as never);
   }
 
   async addToSpace(spaceId: string, roomId: string): Promise<void> {

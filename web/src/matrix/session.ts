@@ -104,20 +104,6 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
   return session;
 }
 
-/** New tokens for old; the session is saved with them. Throws SignInError("expired") once the session has ended. */
-export async function refresh(session: Session): Promise<{ accessToken: string; refreshToken: string; expiry?: Date }> {
-  const tokens = await ask(session.tokenEndpoint, {
-    grant_type: "refresh_token",
-    refresh_token: session.refreshToken ?? "",
-    client_id: session.clientId,
-  });
-  session.accessToken = tokens.access_token;
-  session.refreshToken = tokens.refresh_token ?? session.refreshToken;
-  await saveSession(session);
-  const expiry = tokens.expires_in ? new Date(Date.now() + tokens.expires_in * 1000) : undefined;
-  return { accessToken: session.accessToken, refreshToken: session.refreshToken ?? "", expiry };
-}
-
 export async function revoke(session: Session): Promise<void> {
   await ask(session.revocationEndpoint, { token: session.accessToken, client_id: session.clientId }).catch(() => {});
 }
@@ -136,7 +122,7 @@ async function ask(url: string, form: Record<string, string>): Promise<Tokens> {
   if (answer.status === 400 || answer.status === 401) throw new SignInError("expired");
   if (!answer.ok) throw new SignInError("other");
   const text = await answer.text();
-  return text ? JSON.parse(text) : {};
+  return text ? JSON.parse(text) : { access_token: "" };
 }
 
 async function register(server: Metadata, name: string): Promise<string> {

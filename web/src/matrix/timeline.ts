@@ -60,8 +60,6 @@ export class Timeline {
 
   /** Loads around an event, or the newest messages. */
   async open(eventId: string | null): Promise<void> {
-    const thread = this.threadId ? this.room.getThread(this.threadId) : null;
-    if (thread && !thread.initialEventsFetched) await thread.fetchEditsWhereNeeded().catch(() => {});
     this.window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
     await this.window.load(eventId ?? undefined, AT_ONCE);
     this.decrypt();

@@ -1,0 +1,200 @@
+/** Finding messages, those of encrypted rooms too: an index of what this browser could read, kept here, encrypted.
+ *
+ * Documents are kept in blocks, each sealed with AES-GCM under a key that the browser holds and does not give out; they are read
+ * into memory at the first search. New messages are added as they are decrypted; history is walked in the background.
+ */
+
+import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, RoomEvent, type Room } from "matrix-js-sdk";
+import type { People } from "./people";
+
+export interface Found {
+  eventId: string;
+  roomId: string;
+  sender: string;
+  ts: number;
+  text: string;
+  isFile: boolean;
+}
+
+type Document = [eventId: string, roomId: string, sender: string, ts: number, text: string, isFile: 0 | 1];
+
+const BLOCK = 256;
+const WRITE_AFTER = 2000;
+const CRAWL_PAUSE = 1500;
+const PER_CRAWL = 100;
+
+export class MessageIndex {
+  private documents = new Map<string, Document>();
+  private dirty = new Set<number>();
+  private blocks: string[][] = [];
+  private key: CryptoKey | null = null;
+  private database: IDBDatabase | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private crawls = new Map<string, string | null>();
+  private running = false;
+
+  constructor(
+    private readonly client: MatrixClient,
+    private readonly people: People,
+  ) {}
+
+  get count(): number {
+    return this.documents.size;
+  }
+
+  /** Opens the index and begins to follow. */
+  async start(): Promise<void> {
+    this.database = await openDatabase(`chappe-search-${this.client.getUserId()}`);
+    this.key = (await this.get<CryptoKey>("key")) ?? null;
+    if (!this.key) {
+      this.key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+      await this.put("key", this.key);
+    }
+    this.crawls = new Map((await this.get<Array<[string, string | null]>>("crawls")) ?? []);
+    await this.read();
+    this.client.on(MatrixEventEvent.Decrypted, (event) => this.add(event));
+    this.client.on(RoomEvent.Timeline, (event) => this.add(event));
+    this.running = true;
+    void this.crawl();
+  }
+
+  stop(): void {
+    this.running = false;
+    void this.write();
+  }
+
+  /** Messages with all the words, newest first. */
+  async search(term: string, roomId: string | null, limit: number): Promise<Found[]> {
+    const words = plain(term).split(/\s+/).filter(Boolean);
+    if (!words.length) return [];
+    const found: Document[] = [];
+    for (const document of this.documents.values()) {
+      if (roomId && document[1] !== roomId) continue;
+      const text = plain(document[4]);
+      if (words.every((word) => text.includes(word))) found.push(document);
+    }
+    found.sort((a, b) => b[3] - a[3]);
+    return found.slice(0, limit).map(([eventId, room, sender, ts, text, isFile]) => ({
+      eventId, roomId: room, ts, text, isFile: isFile === 1,
+      sender: this.people.of(this.client.getRoom(room)?.getMember(sender), sender).name,
+    }));
+  }
+
+  private add(event: MatrixEvent): void {
+    const redacts = event.getType() === EventType.RoomRedaction ? event.getAssociatedId() : null;
+    if (redacts && this.documents.has(redacts)) return this.remove(redacts);
+    const edited = event.isRelation("m.replace") ? event.getRelation()?.event_id : null;
+    const id = edited ?? event.getId();
+    if (!id || id.startsWith("~") || event.getType() !== EventType.RoomMessage || event.isRedacted()) return;
+    const content = edited ? event.getContent()["m.new_content"] : event.getContent();
+    const body = content?.body;
+    if (typeof body !== "string" || !body) return;
+    const known = this.documents.get(id);
+    if (known && (!edited || known[4] === body)) return;
+    const isFile = content.msgtype !== "m.text" && content.msgtype !== "m.notice" && content.msgtype !== "m.emote";
+    const text = isFile && content.filename && content.filename !== body ? `${content.filename} ${body}` : body;
+    this.documents.set(id, [id, event.getRoomId()!, event.getSender()!, known?.[3] ?? event.getTs(), text.slice(0, 8000), isFile ? 1 : 0]);
+    this.place(id, known !== undefined);
+  }
+
+  private place(id: string, known: boolean): void {
+    if (known) {
+      const block = this.blocks.findIndex((each) => each.includes(id));
+      if (block >= 0) this.dirty.add(block);
+    } else {
+      if (!this.blocks.length || this.blocks.at(-1)!.length >= BLOCK) this.blocks.push([]);
+      this.blocks.at(-1)!.push(id);
+      this.dirty.add(this.blocks.length - 1);
+    }
+    this.timer ??= setTimeout(() => void this.write(), WRITE_AFTER);
+  }
+
+  private remove(id: string): void {
+    this.documents.delete(id);
+    const block = this.blocks.findIndex((each) => each.includes(id));
+    if (block < 0) return;
+    this.blocks[block] = this.blocks[block].filter((each) => each !== id);
+    this.dirty.add(block);
+    this.timer ??= setTimeout(() => void this.write(), WRITE_AFTER);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ the past
+
+  private async crawl(): Promise<void> {
+    while (this.running) {
+      const next = this.client.getRooms().find((room) => room.getMyMembership() === "join" && this.crawls.get(room.roomId) !== null);
+      if (!next) {
+        await pause(30_000);
+        continue;
+      }
+      await this.step(next).catch(() => pause(10_000));
+      await pause(CRAWL_PAUSE);
+    }
+  }
+
+  private async step(room: Room): Promise<void> {
+    const from = this.crawls.get(room.roomId) ?? null;
+    const answer = await this.client.createMessagesRequest(room.roomId, from, PER_CRAWL, "b" as never);
+    const events = answer.chunk.map((each) => new MatrixEvent(each));
+    for (const event of events) {
+      await this.client.decryptEventIfNeeded(event);
+      this.add(event);
+    }
+    this.crawls.set(room.roomId, answer.end && answer.chunk.length ? answer.end : null);
+    await this.put("crawls", [...this.crawls]);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- storage
+
+  private async read(): Promise<void> {
+    const count = (await this.get<number>("count")) ?? 0;
+    for (let index = 0; index < count; index++) {
+      const sealed = await this.get<{ iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer }>(`block ${index}`);
+      const documents = sealed ? await this.unseal(sealed).catch(() => [] as Document[]) : [];
+      for (const each of documents) this.documents.set(each[0], each);
+      this.blocks.push(documents.map((each) => each[0]));
+    }
+  }
+
+  private async write(): Promise<void> {
+    this.timer = null;
+    const dirty = [...this.dirty];
+    this.dirty.clear();
+    for (const index of dirty) {
+      const documents = this.blocks[index].map((id) => this.documents.get(id)!);
+      const iv = crypto.getRandomValues(new Uint8Array(12));
+      const bytes = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.key!, new TextEncoder().encode(JSON.stringify(documents)));
+      await this.put(`block ${index}`, { iv, bytes });
+    }
+    await this.put("count", this.blocks.length);
+  }
+
+  private async unseal(sealed: { iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer }): Promise<Document[]> {
+    const bytes = await crypto.subtle.decrypt({ name: "AES-GCM", iv: sealed.iv }, this.key!, sealed.bytes);
+    return JSON.parse(new TextDecoder().decode(bytes));
+  }
+
+  private get<T>(key: string): Promise<T | undefined> {
+    return settled(this.database!.transaction("values").objectStore("values").get(key)) as Promise<T | undefined>;
+  }
+
+  private put(key: string, value: unknown): Promise<unknown> {
+    return settled(this.database!.transaction("values", "readwrite").objectStore("values").put(value, key));
+  }
+}
+
+function openDatabase(name: string): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
+  request.onupgradeneeded = () => request.result.createObjectStore("values");
+  return settled(request);
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+const plain = (text: string): string => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

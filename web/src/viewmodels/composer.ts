@@ -1,0 +1,313 @@
+import type { Conversation, PreparedFile } from "../matrix/conversation";
+import { explain, type Explanation } from "../matrix/errors";
+import type { Item, Person, RoomDetails } from "../matrix/types";
+import type { Drafts } from "./drafts";
+import { COMMANDS, compose, matching, type Mention, readCommand, wanted, type Worry, worryAbout } from "./markdown";
+import { ViewModel } from "./view_model";
+
+/** A paste longer than this is offered as a file. */
+export const LARGE_PASTE = 4000;
+
+export type Suggestion =
+  | { kind: "person"; key: string; person: Person }
+  | { kind: "room"; key: string }
+  | { kind: "emoji"; key: string; emoji: string; name: string }
+  | { kind: "command"; key: string; name: string };
+
+export interface Upload {
+  id: number;
+  name: string;
+  size: number;
+  sent: number;
+  state: "sending" | "failed" | "too-large";
+}
+
+interface State {
+  text: string;
+  reply: Item | null;
+  editing: Item | null;
+  suggestions: Suggestion[];
+  chosen: number;
+  worry: Worry | null;
+  pasted: string | null;
+  uploads: Upload[];
+  problem: Explanation | null;
+  scheduled: Array<{ id: string; at: number }>;
+  /** Raised when the caret must go somewhere. */
+  caret: { at: number; turn: number };
+}
+
+interface Needs {
+  conversation: Conversation;
+  drafts: Drafts;
+  details: () => RoomDetails;
+  people: () => Promise<Person[]>;
+  emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
+  prepare: (file: File) => Promise<PreparedFile>;
+  fileLimit: () => Promise<number | null>;
+  lastOwn: () => Item | null;
+  sendTyping: () => boolean;
+  openPoll: () => void;
+  left: () => void;
+}
+
+let counter = 0;
+
+export class ComposerViewModel extends ViewModel<State> {
+  private mentions: Mention[] = [];
+  private typingSince = 0;
+  private asked = 0;
+  private readonly aborts = new Map<number, AbortController>();
+  private readonly files = new Map<number, { file: PreparedFile; caption: string }>();
+
+  constructor(
+    private readonly needs: Needs,
+    readonly threadId: string | null,
+  ) {
+    super({ text: needs.drafts.of(needs.conversation.id, threadId), reply: null, editing: null, suggestions: [], chosen: 0, worry: null, pasted: null, uploads: [], problem: null, scheduled: [], caret: { at: -1, turn: 0 } });
+    void this.lookScheduled();
+  }
+
+  readonly type = (text: string, caret: number): void => {
+    this.set({ text, problem: null, worry: null });
+    if (!this.now.editing) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, text);
+    this.tellTyping(text);
+    void this.suggest(text, caret);
+  };
+
+  private tellTyping(text: string): void {
+    if (!this.needs.sendTyping()) return;
+    const typing = text.trim() !== "" && !text.startsWith("/");
+    if (typing && Date.now() - this.typingSince < 15_000) return;
+    if (!typing && this.typingSince === 0) return;
+    this.typingSince = typing ? Date.now() : 0;
+    this.needs.conversation.setTyping(typing);
+  }
+
+  // ----------------------------------------------------------------------------------------------------- completion
+
+  private async suggest(text: string, caret: number): Promise<void> {
+    const turn = ++this.asked;
+    const word = wanted(text, caret);
+    const suggestions = word ? await this.suggestionsFor(word) : [];
+    if (turn === this.asked) this.set({ suggestions, chosen: 0 });
+  }
+
+  private async suggestionsFor(word: NonNullable<ReturnType<typeof wanted>>): Promise<Suggestion[]> {
+    if (word.kind === "command") return COMMANDS.filter((each) => each.startsWith(word.word)).map((name) => ({ kind: "command", key: name, name }));
+    if (word.kind === "emoji") return (await this.needs.emoji(word.word)).slice(0, 8).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
+    const people = matching(await this.needs.people(), word.word).map((person): Suggestion => ({ kind: "person", key: person.id, person }));
+    const whole: Suggestion[] = word.word && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase())) ? [{ kind: "room", key: "@room" }] : [];
+    return [...people, ...whole].slice(0, 8);
+  }
+
+  readonly move = (by: number): void => {
+    const { suggestions, chosen } = this.now;
+    if (suggestions.length) this.set({ chosen: (chosen + by + suggestions.length) % suggestions.length });
+  };
+
+  readonly hideSuggestions = (): void => this.set({ suggestions: [] });
+
+  readonly pick = (suggestion: Suggestion, caret: number): void => {
+    const word = wanted(this.now.text, caret);
+    const from = word?.from ?? caret;
+    let put = "";
+    if (suggestion.kind === "person") {
+      put = `@${suggestion.person.name} `;
+      this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
+    } else if (suggestion.kind === "room") put = "@salon ";
+    else put = suggestion.kind === "emoji" ? `${suggestion.emoji} ` : `/${suggestion.name} `;
+    this.put(this.now.text.slice(0, from) + put + this.now.text.slice(caret), from + put.length);
+  };
+
+  readonly insert = (text: string, from: number, to: number): void =>
+    this.put(this.now.text.slice(0, from) + text + this.now.text.slice(to), from + text.length);
+
+  /** Puts signs around what is selected, or takes them away. */
+  readonly wrap = (mark: string, from: number, to: number): void => {
+    const { text } = this.now;
+    const inside = text.slice(from, to);
+    const already = text.slice(from - mark.length, from) === mark && text.slice(to, to + mark.length) === mark;
+    if (already) this.put(text.slice(0, from - mark.length) + inside + text.slice(to + mark.length), to - mark.length);
+    else this.put(text.slice(0, from) + mark + inside + mark + text.slice(to), inside ? to + 2 * mark.length : from + mark.length);
+  };
+
+  readonly prefix = (mark: string, from: number, to: number): void => {
+    const { text } = this.now;
+    const start = text.lastIndexOf("\n", from - 1) + 1;
+    const lines = text.slice(start, to).split("\n").map((each) => mark + each).join("\n");
+    this.put(text.slice(0, start) + lines + text.slice(to), start + lines.length);
+  };
+
+  private put(text: string, caret: number): void {
+    this.set({ text, suggestions: [], caret: { at: caret, turn: this.now.caret.turn + 1 } });
+    if (!this.now.editing) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, text);
+  }
+
+  // ---------------------------------------------------------------------------------------------------- reply and edit
+
+  readonly reply = (item: Item): void => this.set({ reply: item, editing: null, caret: { at: this.now.text.length, turn: this.now.caret.turn + 1 } });
+
+  readonly edit = (item: Item): void => {
+    if (item.content.type !== "text") return;
+    const { body } = item.content;
+    this.set({ editing: item, reply: null, text: body, caret: { at: body.length, turn: this.now.caret.turn + 1 } });
+  };
+
+  readonly editLast = (): boolean => {
+    const last = this.now.text === "" ? this.needs.lastOwn() : null;
+    if (last) this.edit(last);
+    return last !== null;
+  };
+
+  /** The innermost thing that can be left. Returns whether there was one. */
+  readonly escape = (): boolean => {
+    if (this.now.suggestions.length) this.hideSuggestions();
+    else if (this.now.worry) this.set({ worry: null });
+    else if (this.now.editing) this.set({ editing: null, text: this.needs.drafts.of(this.needs.conversation.id, this.threadId) });
+    else if (this.now.reply) this.set({ reply: null });
+    else return false;
+    return true;
+  };
+
+  // ---------------------------------------------------------------------------------------------------------- sending
+
+  /** `sure`: the warning about secrets was read. `at`: later, in milliseconds. */
+  readonly send = async (sure = false, at: number | null = null): Promise<void> => {
+    const { text, reply, editing } = this.now;
+    const command = readCommand(text);
+    if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
+    const message = compose(text.startsWith("//") ? text.slice(1) : text, this.mentions, { id: this.needs.conversation.id });
+    if (!message) return;
+    const worry = this.isOpen() ? worryAbout(text) : null;
+    if (worry && !sure) return this.set({ worry });
+    if (reply) message.replyTo = reply.eventId;
+    if (editing) message.edits = editing.eventId;
+    if (reply && !reply.mine && !message.mentions.includes(reply.sender.id)) message.mentions.push(reply.sender.id);
+    this.clear();
+    try {
+      if (at !== null) {
+        await this.needs.conversation.schedule(message, this.threadId, at);
+        await this.lookScheduled();
+      } else await this.needs.conversation.send(message, this.threadId);
+    } catch (error) {
+      if (at !== null) this.set({ text, problem: explain(error) }); // a message that was not sent at once stays in the timeline, with "retry"
+    }
+  };
+
+  /** Rooms that others may enter later: forums and rooms open to guests. */
+  private isOpen(): boolean {
+    const { kind } = this.needs.details();
+    return kind === "forum" || kind === "guests";
+  }
+
+  private clear(): void {
+    const had = this.now.editing !== null;
+    this.mentions = [];
+    this.typingSince = 0;
+    this.needs.conversation.setTyping(false);
+    const text = had ? this.needs.drafts.of(this.needs.conversation.id, this.threadId) : "";
+    this.set({ text, reply: null, editing: null, suggestions: [], worry: null, problem: null });
+    if (!had) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, "");
+  }
+
+  private async run(name: string, rest: string): Promise<void> {
+    const { conversation } = this.needs;
+    const [first, ...others] = rest.split(/\s+/);
+    const reason = others.join(" ");
+    const person = this.mentions.find((each) => rest.startsWith(`@${each.name}`))?.id ?? first;
+    const commands: Record<string, () => Promise<unknown> | void> = {
+      invite: () => conversation.invite(person),
+      kick: () => conversation.kick(person, reason),
+      ban: () => conversation.ban(person, reason),
+      topic: () => conversation.setTopic(rest),
+      name: () => conversation.setName(rest),
+      poll: () => this.needs.openPoll(),
+      leave: () => this.needs.left(),
+    };
+    if (!commands[name]) return this.set({ problem: { key: "composer.unknownCommand", values: { name } } });
+    try {
+      await commands[name]();
+      this.clear();
+    } catch (error) {
+      this.set({ problem: explain(error) });
+    }
+  }
+
+  readonly lookScheduled = async (): Promise<void> => {
+    const scheduled = await this.needs.conversation.scheduled().catch(() => []);
+    this.set({ scheduled });
+  };
+
+  readonly unschedule = async (id: string, now: boolean): Promise<void> => {
+    await this.needs.conversation.unschedule(id, now).catch((error) => this.set({ problem: explain(error) }));
+    await this.lookScheduled();
+  };
+
+  // ------------------------------------------------------------------------------------------------------------ files
+
+  /** Returns whether the text was kept aside, to be offered as a file. */
+  readonly paste = (text: string): boolean => {
+    if (text.length < LARGE_PASTE) return false;
+    this.set({ pasted: text });
+    return true;
+  };
+
+  readonly pasteAs = (as: "file" | "text", name: string): void => {
+    const { pasted } = this.now;
+    this.set({ pasted: null });
+    if (pasted === null) return;
+    if (as === "file") void this.attach([new File([pasted], name, { type: "text/plain" })]);
+    else this.put(this.now.text + pasted, this.now.text.length + pasted.length);
+  };
+
+  readonly attach = async (files: File[], caption = ""): Promise<void> => {
+    const limit = await this.needs.fileLimit();
+    for (const file of files) {
+      const id = ++counter;
+      const upload: Upload = { id, name: file.name, size: file.size, sent: 0, state: limit && file.size > limit ? "too-large" : "sending" };
+      this.set({ uploads: [...this.now.uploads, upload] });
+      if (upload.state === "too-large") continue;
+      this.files.set(id, { file: await this.needs.prepare(file), caption });
+      await this.upload(id);
+    }
+  };
+
+  readonly attachPrepared = async (file: PreparedFile): Promise<void> => {
+    const id = ++counter;
+    this.files.set(id, { file, caption: "" });
+    this.set({ uploads: [...this.now.uploads, { id, name: file.name, size: file.blob.size, sent: 0, state: "sending" }] });
+    await this.upload(id);
+  };
+
+  private async upload(id: number): Promise<void> {
+    const { file, caption } = this.files.get(id)!;
+    const abort = new AbortController();
+    this.aborts.set(id, abort);
+    this.change(id, { state: "sending", sent: 0 });
+    try {
+      await this.needs.conversation.sendFile(file, caption, this.threadId, (sent) => this.change(id, { sent }), abort.signal);
+      this.forget(id);
+    } catch {
+      if (abort.signal.aborted) this.forget(id);
+      else this.change(id, { state: "failed" });
+    }
+  }
+
+  readonly retryUpload = (id: number): void => void this.upload(id);
+
+  readonly cancelUpload = (id: number): void => {
+    this.aborts.get(id)?.abort();
+    this.forget(id);
+  };
+
+  private change(id: number, change: Partial<Upload>): void {
+    this.set({ uploads: this.now.uploads.map((each) => (each.id === id ? { ...each, ...change } : each)) });
+  }
+
+  private forget(id: number): void {
+    this.files.delete(id);
+    this.aborts.delete(id);
+    this.set({ uploads: this.now.uploads.filter((each) => each.id !== id) });
+  }
+}

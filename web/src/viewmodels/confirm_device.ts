@@ -1,0 +1,63 @@
+/** A device that cannot read older messages yet: another device confirms it, or the recovery code does. */
+
+import type { CodeProblem, Verification } from "../matrix/encryption";
+import type { Matrix } from "../matrix/matrix";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+interface State extends Doing {
+  step: "choose" | "code" | "reset";
+  hasCode: boolean;
+  otherDevices: boolean;
+  typed: string;
+  codeProblem: CodeProblem | null;
+  codeCreated: number | null;
+  verification: Verification | null;
+}
+
+export class ConfirmDeviceViewModel extends ActingViewModel<State> {
+  constructor(
+    private readonly matrix: Matrix,
+    private readonly done: () => void,
+    private readonly startReset: () => void,
+  ) {
+    super({ ...IDLE, step: "choose", hasCode: true, otherDevices: true, typed: "", codeProblem: null, codeCreated: matrix.encryption.codeCreated(), verification: null });
+    void this.look();
+    this.owns(matrix.encryption.changed.listen(() => {
+      if (matrix.encryption.state === "ready" || matrix.encryption.state === "no-code") this.done();
+    }));
+  }
+
+  private async look(): Promise<void> {
+    const devices = await this.matrix.encryption.devices().catch(() => []);
+    const hasCode = (await this.matrix.client.secretStorage.getDefaultKeyId()) !== null;
+    this.set({ otherDevices: devices.some((each) => !each.current && each.confirmed), hasCode, codeCreated: this.matrix.encryption.codeCreated() });
+  }
+
+  readonly toCode = (): void => this.set({ step: "code", typed: "", codeProblem: null });
+
+  readonly toReset = (): void => this.set({ step: "reset" });
+
+  readonly back = (): void => this.set({ step: "choose", problem: null });
+
+  readonly type = (typed: string): void => this.set({ typed, codeProblem: null });
+
+  readonly enterCode = (): Promise<boolean> =>
+    this.act(async () => {
+      const codeProblem = await this.matrix.encryption.recover(this.now.typed);
+      this.set({ codeProblem });
+      if (codeProblem === null) this.done();
+    });
+
+  readonly useOtherDevice = (): Promise<boolean> =>
+    this.act(async () => {
+      const verification = await this.matrix.encryption.verifyThisDevice();
+      verification.changed.listen(() => {
+        if (verification.phase === "done") void this.matrix.encryption.refresh().then(() => this.done());
+        if (verification.phase === "cancelled") this.set({ verification: null });
+        else this.set({ verification });
+      });
+      this.set({ verification });
+    });
+
+  readonly reset = (): void => this.startReset();
+}

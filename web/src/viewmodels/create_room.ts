@@ -1,0 +1,118 @@
+/** Making a room: what kind it is, who is in it. */
+
+import type { Matrix } from "../matrix/matrix";
+import type { Person } from "../matrix/types";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+export type Kind = "direct" | "private" | "guests" | "forum" | "space";
+
+export interface Chosen {
+  key: string;
+  person: Person | null;
+  email: string | null;
+}
+
+interface State extends Doing {
+  kind: Kind;
+  name: string;
+  topic: string;
+  typed: string;
+  found: Person[];
+  searching: boolean;
+  chosen: Chosen[];
+  nameMissing: boolean;
+  peopleMissing: boolean;
+  failed: string[];
+}
+
+const EMAIL = /[^\s<>,;"']+@[^\s<>,;"']+\.[^\s<>,;"'.]+/g;
+
+/** Addresses in a pasted list: one per line, commas, semicolons, "Name <address>". */
+export const addressesIn = (text: string): string[] => [...new Set((text.match(EMAIL) ?? []).map((each) => each.toLowerCase()))];
+
+/** Choosing people: typed names are looked up, pasted addresses are taken as they are. */
+export class CreateRoomViewModel extends ActingViewModel<State> {
+  private turn = 0;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly matrix: Matrix,
+    private readonly made: (roomId: string) => void,
+    kind: Kind = "private",
+  ) {
+    super({ ...IDLE, kind, name: "", topic: "", typed: "", found: [], searching: false, chosen: [], nameMissing: false, peopleMissing: false, failed: [] });
+  }
+
+  readonly setKind = (kind: Kind): void => this.set({ kind, chosen: kind === "direct" ? this.now.chosen.slice(0, 1) : this.now.chosen, problem: null });
+  readonly setName = (name: string): void => this.set({ name, nameMissing: false });
+  readonly setTopic = (topic: string): void => this.set({ topic });
+
+  readonly type = (typed: string): void => {
+    this.set({ typed, peopleMissing: false });
+    if (this.timer) clearTimeout(this.timer);
+    const addresses = addressesIn(typed);
+    if (addresses.length > 1 || (addresses.length === 1 && /[\s,;]$/.test(typed))) return this.take(addresses);
+    if (typed.trim().length < 2) return this.set({ found: [], searching: false });
+    this.set({ searching: true });
+    this.timer = setTimeout(() => void this.look(typed), 200);
+  };
+
+  private take(addresses: string[]): void {
+    const fresh = addresses.filter((each) => !this.now.chosen.some((chosen) => chosen.email === each)).map((email) => ({ key: email, person: null, email }));
+    const chosen = [...this.now.chosen, ...fresh];
+    this.set({ chosen: this.now.kind === "direct" ? chosen.slice(0, 1) : chosen, typed: "", found: [], searching: false });
+  }
+
+  private async look(typed: string): Promise<void> {
+    const turn = ++this.turn;
+    const found = await this.matrix.people.find(typed).catch(() => []);
+    if (turn !== this.turn) return;
+    this.set({ found: found.filter((each) => !this.now.chosen.some((chosen) => chosen.person?.id === each.id)), searching: false });
+  }
+
+  readonly pick = (person: Person): void => {
+    const chosen = { key: person.id, person, email: null };
+    this.set({ chosen: this.now.kind === "direct" ? [chosen] : [...this.now.chosen, chosen], typed: "", found: [] });
+  };
+
+  /** Enter in the field: the first person found, or the address as typed. */
+  readonly pickTyped = (): void => {
+    const [address] = addressesIn(this.now.typed);
+    if (this.now.found[0]) this.pick(this.now.found[0]);
+    else if (address) this.take([address]);
+  };
+
+  readonly remove = (key: string): void => this.set({ chosen: this.now.chosen.filter((each) => each.key !== key) });
+
+  readonly create = (): Promise<boolean> => {
+    const { kind, name, topic, chosen } = this.now;
+    if (kind === "direct" && !chosen.length) {
+      this.set({ peopleMissing: true });
+      return Promise.resolve(false);
+    }
+    if (kind !== "direct" && !name.trim()) {
+      this.set({ nameMissing: true });
+      return Promise.resolve(false);
+    }
+    return this.act(async () => {
+      const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
+      if (kind === "direct") {
+        if (people[0]) return this.made(await this.matrix.rooms.direct(people[0]));
+        const id = await this.matrix.rooms.create({ kind: "private", name: chosen[0].email!, topic: "", invite: [] });
+        await this.inviteAddresses(id, [chosen[0].email!]);
+        return this.made(id);
+      }
+      const id = await this.matrix.rooms.create({ kind, name: name.trim(), topic: topic.trim(), invite: people });
+      await this.inviteAddresses(id, chosen.flatMap((each) => (each.email ? [each.email] : [])));
+      return this.made(id);
+    });
+  };
+
+  private async inviteAddresses(roomId: string, addresses: string[]): Promise<void> {
+    const conversation = this.matrix.conversation(roomId);
+    const failed: string[] = [];
+    for (const address of addresses) await conversation.inviteByEmail(address).catch(() => failed.push(address));
+    conversation.close();
+    this.set({ failed });
+  }
+}

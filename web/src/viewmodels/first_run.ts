@@ -1,0 +1,70 @@
+/** The one path of a first sign-in: a picture, then the recovery code. */
+
+import type { Matrix } from "../matrix/matrix";
+import type { Person } from "../matrix/types";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+interface State extends Doing {
+  step: "picture" | "code" | "check";
+  me: Person;
+  code: string | null;
+  kept: boolean;
+  typed: string;
+  mismatch: boolean;
+}
+
+type Generated = Awaited<ReturnType<Matrix["encryption"]["newCode"]>>;
+
+export class FirstRunViewModel extends ActingViewModel<State> {
+  private generated: Generated | null = null;
+
+  /** `done`: what comes after. `onlyCode`: a code is made or replaced, nothing else. */
+  constructor(
+    private readonly matrix: Matrix,
+    private readonly done: () => void,
+    onlyCode = false,
+    private readonly reset = false,
+  ) {
+    super({ ...IDLE, step: onlyCode ? "code" : "picture", me: matrix.people.me(), code: null, kept: false, typed: "", mismatch: false });
+    if (onlyCode) void this.toCode();
+  }
+
+  readonly setName = (name: string): Promise<boolean> =>
+    this.act(async () => {
+      await this.matrix.people.setName(name.trim());
+      this.set({ me: { ...this.now.me, name: name.trim() } });
+    });
+
+  readonly setPicture = (file: Blob): Promise<boolean> =>
+    this.act(async () => {
+      await this.matrix.people.setPicture(file);
+      const profile = await this.matrix.client.getProfileInfo(this.matrix.userId);
+      this.set({ me: { ...this.now.me, avatar: profile.avatar_url ?? null } });
+    });
+
+  readonly toCode = async (): Promise<void> => {
+    this.set({ step: "code" });
+    this.generated ??= await this.matrix.encryption.newCode();
+    this.set({ code: this.generated.encodedPrivateKey ?? null });
+  };
+
+  readonly setKept = (kept: boolean): void => this.set({ kept });
+
+  readonly type = (typed: string): void => this.set({ typed, mismatch: false });
+
+  readonly toCheck = (): void => this.set({ step: "check", typed: "", mismatch: false });
+
+  readonly back = (): void => this.set({ step: "code" });
+
+  /** The code must be typed back: what was not kept is found out now, not in a year. */
+  readonly finish = async (): Promise<void> => {
+    const bare = (text: string): string => text.replace(/[\s\-–—.]/g, "");
+    if (bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
+    const stored = await this.act(() => (this.reset ? this.matrix.encryption.reset(this.generated!) : this.matrix.encryption.storeCode(this.generated!)));
+    if (stored) this.done();
+  };
+
+  readonly later = async (): Promise<void> => {
+    if (await this.act(() => this.matrix.encryption.withoutCode())) this.done();
+  };
+}

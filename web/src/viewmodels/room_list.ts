@@ -1,0 +1,80 @@
+import type { Matrix } from "../matrix/matrix";
+import type { RoomSummary } from "../matrix/types";
+import { ViewModel } from "./view_model";
+
+export type Filter = "all" | "unread" | "mentions" | "direct";
+
+export interface Section {
+  name: "invites" | "favourites" | "recent" | "low";
+  rooms: RoomSummary[];
+}
+
+interface State {
+  filter: Filter;
+  space: string | null;
+  spaces: RoomSummary[];
+  sections: Section[];
+  closed: ReadonlySet<Section["name"]>;
+  unread: number;
+  mentions: number;
+  total: number;
+  drafts: Readonly<Record<string, string>>;
+}
+
+export class RoomListViewModel extends ViewModel<State> {
+  constructor(
+    private readonly matrix: Matrix,
+    private readonly drafts: { all: () => Record<string, string>; listen: (listener: () => void) => () => void },
+  ) {
+    super({ filter: "all", space: null, spaces: [], sections: [], closed: new Set(["low"]), unread: 0, mentions: 0, total: 0, drafts: {} });
+    this.owns(matrix.rooms.changed.listen(() => this.look()));
+    this.owns(drafts.listen(() => this.look()));
+    this.look();
+  }
+
+  readonly setFilter = (filter: Filter): void => {
+    this.set({ filter });
+    this.look();
+  };
+
+  readonly setSpace = (space: string | null): void => {
+    this.set({ space });
+    this.look();
+  };
+
+  readonly toggle = (name: Section["name"]): void => {
+    const closed = new Set(this.now.closed);
+    if (!closed.delete(name)) closed.add(name);
+    this.set({ closed });
+  };
+
+  private look(): void {
+    const all = this.matrix.rooms.list();
+    const rooms = all.filter((each) => each.kind !== "space" || each.membership === "invite");
+    const shown = rooms.filter((each) => this.passes(each));
+    const sections: Section[] = [
+      { name: "invites", rooms: shown.filter((each) => each.membership === "invite") },
+      { name: "favourites", rooms: shown.filter((each) => each.membership !== "invite" && each.favourite) },
+      { name: "recent", rooms: shown.filter((each) => each.membership !== "invite" && !each.favourite && !each.low) },
+      { name: "low", rooms: shown.filter((each) => each.membership !== "invite" && !each.favourite && each.low) },
+    ];
+    this.set({
+      sections: sections.filter((each) => each.rooms.length),
+      spaces: all.filter((each) => each.kind === "space" && each.membership === "join"),
+      unread: rooms.filter((each) => each.isUnread).length,
+      mentions: rooms.reduce((sum, each) => sum + each.mentions, 0),
+      total: rooms.length,
+      drafts: this.drafts.all(),
+    });
+  }
+
+  private passes(room: RoomSummary): boolean {
+    if (this.now.space && !room.spaces.includes(this.now.space)) return false;
+    switch (this.now.filter) {
+      case "unread": return room.isUnread;
+      case "mentions": return room.mentions > 0;
+      case "direct": return room.kind === "direct";
+      default: return true;
+    }
+  }
+}

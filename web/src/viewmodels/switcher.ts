@@ -1,0 +1,72 @@
+/** Going anywhere: rooms, people, messages, by one field (Ctrl+K). */
+
+import type { Matrix } from "../matrix/matrix";
+import type { Found, MessageIndex } from "../matrix/message_index";
+import type { Person, RoomSummary } from "../matrix/types";
+import { plainly } from "./markdown";
+import { ViewModel } from "./view_model";
+
+export type Result =
+  | { kind: "room"; key: string; room: RoomSummary }
+  | { kind: "person"; key: string; person: Person }
+  | { kind: "message"; key: string; found: Found; room: string }
+  | { kind: "file"; key: string; found: Found; room: string };
+
+interface State {
+  typed: string;
+  results: Result[];
+  searching: boolean;
+  indexed: number;
+}
+
+export class SwitcherViewModel extends ViewModel<State> {
+  private turn = 0;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly matrix: Matrix,
+    private readonly index: MessageIndex,
+    private readonly open: { room: (id: string, event?: string) => void },
+  ) {
+    super({ typed: "", results: [], searching: false, indexed: index.count });
+    this.set({ results: this.rooms("") });
+  }
+
+  readonly type = (typed: string): void => {
+    if (this.timer) clearTimeout(this.timer);
+    const rooms = this.rooms(typed);
+    this.set({ typed, results: rooms, searching: typed.trim().length >= 2 });
+    if (typed.trim().length >= 2) this.timer = setTimeout(() => void this.look(typed.trim(), rooms), 150);
+  };
+
+  private rooms(typed: string): Result[] {
+    const words = plainly(typed).split(/\s+/).filter(Boolean);
+    return this.matrix.rooms.list()
+      .filter((each) => each.membership === "join" && words.every((word) => plainly(`${each.name} ${each.other?.organisation ?? ""}`).includes(word)))
+      .slice(0, typed ? 8 : 12)
+      .map((room) => ({ kind: "room", key: room.id, room }));
+  }
+
+  private async look(typed: string, rooms: Result[]): Promise<void> {
+    const turn = ++this.turn;
+    const [people, found] = await Promise.all([this.matrix.people.find(typed).catch(() => []), this.index.search(typed, null, 20).catch(() => [])]);
+    if (turn !== this.turn) return;
+    const known = new Set(rooms.flatMap((each) => (each.kind === "room" && each.room.other ? [each.room.other.id] : [])));
+    const names = new Map(this.matrix.rooms.list().map((each) => [each.id, each.name]));
+    this.set({
+      searching: false,
+      indexed: this.index.count,
+      results: [
+        ...rooms,
+        ...people.filter((each) => !known.has(each.id)).slice(0, 6).map((person): Result => ({ kind: "person", key: person.id, person })),
+        ...found.map((each): Result => ({ kind: each.isFile ? "file" : "message", key: each.eventId, found: each, room: names.get(each.roomId) ?? "" })),
+      ],
+    });
+  }
+
+  readonly go = async (result: Result): Promise<void> => {
+    if (result.kind === "room") this.open.room(result.room.id);
+    else if (result.kind === "person") this.open.room(await this.matrix.rooms.direct(result.person.id));
+    else this.open.room(result.found.roomId, result.found.eventId);
+  };
+}

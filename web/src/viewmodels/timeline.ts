@@ -1,0 +1,173 @@
+/** A room's messages as rows: days, the line of unread ones, messages grouped by author within five minutes. */
+
+import type { Conversation } from "../matrix/conversation";
+import type { Timeline } from "../matrix/timeline";
+import type { Item } from "../matrix/types";
+import { ViewModel } from "./view_model";
+
+export type Row =
+  | { type: "day"; key: string; ts: number }
+  | { type: "unread"; key: string; count: number }
+  | { type: "item"; key: string; item: Item; continues: boolean };
+
+interface State {
+  rows: Row[];
+  loading: boolean;
+  older: boolean;
+  newer: boolean;
+  loadingOlder: boolean;
+  failed: boolean;
+  /** What to bring into view: set when something was jumped to. */
+  target: { key: string; at: number } | null;
+  /** How many rows were put before the others by the last change. */
+  prepended: boolean;
+  highlighted: string | null;
+  announcement: Item | null;
+  unreadBelow: number;
+}
+
+const TOGETHER = 5 * 60_000;
+
+export class TimelineViewModel extends ViewModel<State> {
+  private readonly timeline: Timeline;
+  private readUpTo: string | null;
+  private atBottom = true;
+  private lastSeen = "";
+
+  constructor(
+    private readonly conversation: Conversation,
+    readonly threadId: string | null,
+    private readonly privateReceipts: () => boolean,
+    event: string | null = null,
+  ) {
+    super({ rows: [], loading: true, older: false, newer: false, loadingOlder: false, failed: false, target: null, prepended: false, highlighted: event, announcement: null, unreadBelow: 0 });
+    this.timeline = conversation.timeline(threadId);
+    this.readUpTo = threadId ? null : this.timeline.readUpTo;
+    this.owns(this.timeline.changed.listen(() => this.look()));
+    this.owns(() => this.timeline.close());
+    void this.open(event);
+  }
+
+  private async open(event: string | null): Promise<void> {
+    this.set({ loading: true, failed: false });
+    try {
+      await this.timeline.open(event);
+      this.look();
+      this.set({ loading: false, target: event ? this.targetOf(event) : null, highlighted: event });
+      if (!event) void this.read();
+    } catch {
+      if (event) return this.open(null);
+      this.set({ loading: false, failed: true });
+    }
+  }
+
+  readonly retryOpening = (): void => void this.open(null);
+
+  readonly jump = async (event: string): Promise<void> => {
+    const target = this.targetOf(event);
+    if (target) this.set({ target, highlighted: event });
+    else await this.open(event);
+  };
+
+  readonly jumpToDay = async (day: Date): Promise<void> => {
+    const event = await this.conversation.eventAt(day.getTime());
+    if (event) await this.jump(event);
+  };
+
+  readonly jumpToUnread = async (): Promise<void> => {
+    if (this.readUpTo) await this.jump(this.readUpTo);
+  };
+
+  readonly jumpToNewest = async (): Promise<void> => {
+    if (this.now.newer) await this.open(null);
+    this.atBottom = true;
+    this.set({ target: null, highlighted: null, unreadBelow: 0 });
+    void this.read();
+  };
+
+  readonly older = async (): Promise<void> => {
+    if (this.now.loadingOlder || !this.now.older) return;
+    this.set({ loadingOlder: true });
+    await this.timeline.older().catch(() => false);
+    this.look(true);
+    this.set({ loadingOlder: false });
+  };
+
+  readonly newer = async (): Promise<void> => {
+    if (this.now.loadingOlder || !this.now.newer) return;
+    this.set({ loadingOlder: true });
+    await this.timeline.newer().catch(() => false);
+    this.look();
+    this.set({ loadingOlder: false });
+  };
+
+  readonly scrolled = (atBottom: boolean): void => {
+    this.atBottom = atBottom && !this.now.newer;
+    if (this.atBottom && this.now.unreadBelow) this.set({ unreadBelow: 0 });
+    if (this.atBottom) void this.read();
+  };
+
+  get items(): Item[] {
+    return this.now.rows.flatMap((row) => (row.type === "item" ? [row.item] : []));
+  }
+
+  /** What somebody sent last and may still edit: for "arrow up". */
+  lastOwn(): Item | null {
+    return this.items.findLast((each) => each.mine && each.state === "sent" && each.content.type === "text") ?? null;
+  }
+
+  private readonly read = async (): Promise<void> => {
+    if (!this.visible || !this.atBottom) return;
+    const newest = this.timeline.newest();
+    if (!newest || newest === this.lastSeen) return;
+    this.lastSeen = newest;
+    await this.conversation.markRead(newest, this.privateReceipts()).catch(() => {
+      this.lastSeen = "";
+    });
+  };
+
+  private visible = true;
+
+  readonly setVisible = (visible: boolean): void => {
+    this.visible = visible;
+    if (visible) void this.read();
+  };
+
+  private look(prepended = false): void {
+    const items = this.timeline.list();
+    const rows: Row[] = [];
+    let previous: Item | null = null;
+    let unreadAt = -1;
+    const readIndex = this.readUpTo ? items.findIndex((each) => each.eventId === this.readUpTo) : -1;
+    if (readIndex >= 0) unreadAt = items.findIndex((each, index) => index > readIndex && !each.mine);
+    items.forEach((item, index) => {
+      const newDay: boolean = previous === null || dayOf(previous.ts) !== dayOf(item.ts);
+      if (newDay) rows.push({ type: "day", key: `day ${dayOf(item.ts)}`, ts: item.ts });
+      const unread = index === unreadAt && unreadAt > 0;
+      if (unread) rows.push({ type: "unread", key: "unread", count: items.slice(index).filter((each) => !each.mine && each.content.type !== "event").length });
+      rows.push({ type: "item", key: item.key, item, continues: !newDay && !unread && continues(previous, item) });
+      previous = item;
+    });
+    const newest = items.at(-1) ?? null;
+    const before = this.items.at(-1) ?? null;
+    const fresh = newest && before && newest.key !== before.key && !newest.mine && newest.content.type !== "event" && !prepended;
+    this.set({
+      rows, prepended, older: this.timeline.hasOlder, newer: this.timeline.hasNewer,
+      announcement: fresh ? newest : this.now.announcement,
+      unreadBelow: fresh && !this.atBottom ? this.now.unreadBelow + 1 : this.now.unreadBelow,
+    });
+    if (this.atBottom) void this.read();
+  }
+
+  private targetOf(event: string): State["target"] {
+    const row = this.now.rows.find((each) => each.type === "item" && each.item.eventId === event);
+    return row ? { key: row.key, at: Date.now() } : null;
+  }
+}
+
+function continues(previous: Item | null, item: Item): boolean {
+  if (!previous || previous.content.type === "event" || item.content.type === "event") return false;
+  return previous.sender.id === item.sender.id && item.ts - previous.ts < TOGETHER && !item.reply && previous.seenBy.length === 0;
+}
+
+const dayOf = (ts: number): string => new Date(ts).toDateString();
