@@ -1,0 +1,29 @@
+/** The words of the interface, in the language that was chosen. Only that language is loaded. */
+
+import i18next from "i18next";
+import { initReactI18next } from "react-i18next";
+
+export type Language = "fr" | "en";
+
+const loaders = { fr: () => import("./fr"), en: () => import("./en") };
+
+/** The language of the browser, where it is one of ours. */
+export const browserLanguage = (): Language => (navigator.languages.some((each) => each.startsWith("fr")) || !navigator.languages.some((each) => each.startsWith("en")) ? "fr" : "en");
+
+export async function startText(language: Language): Promise<void> {
+  const { TEXTS } = await loaders[language]();
+  await i18next.use(initReactI18next).init({
+    lng: language, resources: { [language]: { translation: TEXTS } }, keySeparator: false, nsSeparator: false, interpolation: { escapeValue: false }, returnNull: false,
+  });
+  document.documentElement.lang = language;
+}
+
+export async function changeLanguage(language: Language): Promise<void> {
+  if (!i18next.hasResourceBundle(language, "translation")) {
+    i18next.addResourceBundle(language, "translation", (await loaders[language]()).TEXTS);
+  }
+  await i18next.changeLanguage(language);
+  document.documentElement.lang = language;
+}
+
+export const text = (key: string, values?: Record<string, string | number>): string => i18next.t(key, values ?? {});

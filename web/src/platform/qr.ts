@@ -1,0 +1,43 @@
+/** QR codes of bytes: drawn, and read from the camera. Both libraries are only loaded where they are needed. */
+
+export async function drawQr(canvas: HTMLCanvasElement, bytes: Uint8ClampedArray): Promise<void> {
+  const { toCanvas } = await import("qrcode");
+  await toCanvas(canvas, [{ data: bytes, mode: "byte" } as never], { width: 240, margin: 4, color: { dark: "#000000", light: "#ffffff" } });
+}
+
+/** Looks until a code is seen. Returns what stops it. */
+export function scanQr(video: HTMLVideoElement, seen: (code: Uint8ClampedArray) => void, refused: () => void): () => void {
+  let stream: MediaStream | null = null;
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    for (const track of stream?.getTracks() ?? []) track.stop();
+  };
+  void (async () => {
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      if (stopped) return stop();
+      video.srcObject = stream;
+      await video.play();
+      const { default: jsQR } = await import("jsqr");
+      const canvas = document.createElement("canvas");
+      const context = canvas.getContext("2d", { willReadFrequently: true })!;
+      while (!stopped) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        if (!video.videoWidth) continue;
+        canvas.width = video.videoWidth;
+        canvas.height = video.videoHeight;
+        context.drawImage(video, 0, 0);
+        const image = context.getImageData(0, 0, canvas.width, canvas.height);
+        const found = jsQR(image.data, image.width, image.height);
+        if (found?.binaryData.length) {
+          stop();
+          seen(new Uint8ClampedArray(found.binaryData));
+        }
+      }
+    } catch {
+      refused();
+    }
+  })();
+  return stop;
+}

@@ -1,0 +1,60 @@
+import type { Matrix } from "../matrix/matrix";
+import type { PublicRoom } from "../matrix/rooms";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+interface State extends Doing {
+  term: string;
+  rooms: PublicRoom[];
+  next: string | null;
+  total: number;
+  loading: boolean;
+  order: "members" | "name";
+}
+
+export class ForumsViewModel extends ActingViewModel<State> {
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private turn = 0;
+
+  constructor(
+    private readonly matrix: Matrix,
+    private readonly open: (id: string) => void,
+  ) {
+    super({ ...IDLE, term: "", rooms: [], next: null, total: 0, loading: true, order: "members" });
+    void this.look();
+  }
+
+  readonly type = (term: string): void => {
+    this.set({ term });
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.look(), 250);
+  };
+
+  readonly setOrder = (order: State["order"]): void => this.set({ order, rooms: sorted(this.now.rooms, order) });
+
+  readonly retry = (): void => void this.look();
+
+  private async look(): Promise<void> {
+    const turn = ++this.turn;
+    this.set({ loading: true });
+    await this.act(async () => {
+      const found = await this.matrix.rooms.forums(this.now.term.trim());
+      if (turn === this.turn) this.set({ ...found, rooms: sorted(found.rooms, this.now.order) });
+    });
+    this.set({ loading: false });
+  }
+
+  readonly more = (): Promise<boolean> =>
+    this.act(async () => {
+      const found = await this.matrix.rooms.forums(this.now.term.trim(), this.now.next ?? undefined);
+      this.set({ rooms: sorted([...this.now.rooms, ...found.rooms], this.now.order), next: found.next });
+    });
+
+  readonly enter = (room: PublicRoom): Promise<boolean> =>
+    this.act(async () => {
+      if (room.knock && !room.joined) await this.matrix.rooms.knock(room.id, "");
+      else this.open(room.joined ? room.id : await this.matrix.rooms.join(room.alias ?? room.id));
+    });
+}
+
+const sorted = (rooms: PublicRoom[], order: State["order"]): PublicRoom[] =>
+  [...rooms].sort((a, b) => (order === "name" ? a.name.localeCompare(b.name) : b.members - a.members));

@@ -1,0 +1,67 @@
+import type { Matrix } from "../matrix/matrix";
+import type { Member, RoomDetails } from "../matrix/types";
+import { addressesIn } from "./create_room";
+import { plainly } from "./markdown";
+import type { RoomViewModel } from "./room";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+interface State extends Doing {
+  members: Member[];
+  loading: boolean;
+  filter: string;
+  shown: Member[];
+  invited: number;
+  failed: string[];
+}
+
+export class MembersViewModel extends ActingViewModel<State> {
+  constructor(private readonly room: RoomViewModel) {
+    super({ ...IDLE, members: [], loading: true, filter: "", shown: [], invited: 0, failed: [] });
+    this.owns(room.conversation.changed.listen(() => void this.look()));
+    void this.look();
+  }
+
+  private async look(): Promise<void> {
+    const members = await this.room.conversation.members().catch(() => []);
+    this.set({ members, loading: false, shown: filtered(members, this.now.filter) });
+  }
+
+  readonly setFilter = (filter: string): void => this.set({ filter, shown: filtered(this.now.members, filter) });
+
+  /** People by identifier, and by address: many at once, as they were pasted. */
+  readonly invite = (people: string[], pasted: string): Promise<boolean> =>
+    this.act(async () => {
+      const failed: string[] = [];
+      let invited = 0;
+      for (const id of people) await this.room.conversation.invite(id).then(() => invited++, () => failed.push(id));
+      for (const address of addressesIn(pasted)) await this.room.conversation.inviteByEmail(address).then(() => invited++, () => failed.push(address));
+      this.set({ invited, failed });
+      await this.look();
+    });
+
+  readonly kick = (id: string, reason: string): Promise<boolean> => this.act(() => this.room.conversation.kick(id, reason));
+  readonly ban = (id: string, reason: string): Promise<boolean> => this.act(() => this.room.conversation.ban(id, reason));
+  readonly unban = (id: string): Promise<boolean> => this.act(() => this.room.conversation.unban(id));
+  readonly setLevel = (id: string, level: number): Promise<boolean> => this.act(() => this.room.conversation.setLevel(id, level));
+}
+
+export type Role = "owner" | "admin" | "moderator" | "member" | "custom";
+
+export function roleOf(level: number): Role {
+  if (level > 100) return "owner";
+  if (level === 100) return "admin";
+  if (level === 50) return "moderator";
+  return level === 0 ? "member" : "custom";
+}
+
+/** Whether somebody may act on another: a higher level than theirs is needed. */
+export const mayActOn = (details: RoomDetails, member: Member, me: string): boolean => member.id === me || details.myLevel > member.level;
+
+export async function mayPerson(matrix: Matrix, id: string): Promise<"verified" | "changed" | "unknown"> {
+  return matrix.encryption.trustOf(id).catch(() => "unknown" as const);
+}
+
+const filtered = (members: Member[], filter: string): Member[] => {
+  const asked = plainly(filter.trim());
+  return asked ? members.filter((each) => plainly(`${each.name} ${each.organisation ?? ""} ${each.id}`).includes(asked)) : members;
+};

@@ -1,0 +1,71 @@
+import { useTranslation } from "react-i18next";
+import { accountPage } from "../matrix/session";
+import type { ConfirmDeviceViewModel } from "../viewmodels/confirm_device";
+import { date } from "./format";
+import { Icon } from "./ui/icon";
+import { Field, Problem } from "./ui/parts";
+import { useApp, useSnapshot } from "./use";
+import { VerificationBody } from "./verification";
+
+export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const { configuration } = useSnapshot(app);
+  const { step, verification } = useSnapshot(model);
+  return (
+    <div className="centred">
+      <main className="first small">
+        <div className="row spread"><div className="row g2 strong"><Icon name="logo" size={28} />{configuration?.brand.name}</div></div>
+        <div className="mt6">
+          {verification ? <><h1>{t("confirm.other")}</h1><VerificationBody verification={verification} /><button type="button" className="btn quiet mt4" onClick={() => void verification.cancel()}>{t("cancel")}</button></> : step === "choose" ? <Choose model={model} /> : step === "code" ? <Code model={model} /> : <Reset model={model} />}
+        </div>
+      </main>
+    </div>
+  );
+}
+
+function Choose({ model }: { model: ConfirmDeviceViewModel }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const { hasCode, otherDevices, busy, problem } = useSnapshot(model);
+  return (
+    <>
+      <h1>{t("confirm.title")}</h1>
+      <p className="lead">{t("confirm.lead")}</p>
+      <ul className="was">
+        {otherDevices && <li><button type="button" className="wa" disabled={busy} onClick={() => void model.useOtherDevice()}><span className="ci"><Icon name="mobile" size={24} /></span><span className="grow"><b>{t("confirm.byDevice")}</b><span className="muted">{t("confirm.byDeviceText")}</span></span><Icon name="right" /></button></li>}
+        {hasCode && <li><button type="button" className="wa" disabled={busy} onClick={model.toCode}><span className="ci"><Icon name="key" size={24} /></span><span className="grow"><b>{t("confirm.byCode")}</b><span className="muted">{t("confirm.byCodeText")}</span></span><Icon name="right" /></button></li>}
+      </ul>
+      <Problem problem={problem} />
+      <div className="row g3 mt6 wrap"><button type="button" className="btn quiet" onClick={app.confirmLater}>{t("later")}</button><button type="button" className="link" onClick={model.toReset}>{t("confirm.neither")}</button></div>
+    </>
+  );
+}
+
+function Code({ model }: { model: ConfirmDeviceViewModel }) {
+  const { t } = useTranslation();
+  const { typed, codeProblem, codeCreated, busy, problem } = useSnapshot(model);
+  const error = codeProblem === "old" ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" }) : codeProblem ? t(`recovery.problem.${codeProblem}`) : null;
+  return (
+    <form onSubmit={(event) => { event.preventDefault(); void model.enterCode(); }}>
+      <h1>{t("confirm.codeTitle")}</h1>
+      <p className="lead">{t("confirm.codeLead")}</p>
+      <Field label={t("recovery.label2")} value={typed} onText={model.type} autoComplete="off" spellCheck={false} autoCapitalize="none" error={error} hint={t("recovery.typeHint")} />
+      <Problem problem={problem} />
+      <div className="row g2 mt6 wrap"><button type="submit" className="btn main big" disabled={busy || !typed.trim()}>{busy ? t("confirm.opening") : t("confirm.open")}</button><button type="button" className="btn quiet big" onClick={model.back}>{t("back")}</button></div>
+    </form>
+  );
+}
+
+function Reset({ model }: { model: ConfirmDeviceViewModel }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <h1>{t("reset.title")}</h1>
+      <p className="lead">{t("reset.lead")}</p>
+      <ul className="bullets"><li>{t("reset.lose")}</li><li>{t("reset.others")}</li><li>{t("reset.keep")}</li></ul>
+      <ol className="bullets numbered mt4"><li><a className="link" href={accountPage("org.matrix.cross_signing_reset")} target="_blank" rel="noreferrer">{t("reset.allow")}</a></li><li>{t("reset.thenHere")}</li></ol>
+      <div className="row g2 mt6 wrap"><button type="button" className="btn dangerfill big" onClick={model.reset}>{t("reset.go")}</button><button type="button" className="btn quiet big" onClick={model.back}>{t("back")}</button></div>
+    </>
+  );
+}

@@ -1,0 +1,105 @@
+import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+import type { RoomDetails } from "../matrix/types";
+import type { RoomViewModel } from "../viewmodels/room";
+import type { Row, TimelineViewModel } from "../viewmodels/timeline";
+import { day } from "./format";
+import { MessageRow } from "./message";
+import { textFor } from "./content";
+import { Icon } from "./ui/icon";
+import { Empty, Skeleton } from "./ui/parts";
+import { useSnapshot } from "./use";
+
+interface Props {
+  room: RoomViewModel;
+  timeline: TimelineViewModel;
+  details: RoomDetails;
+}
+
+/** Only what is on the screen is drawn; what is older is fetched when it comes near. */
+export function Timeline({ room, timeline, details }: Props) {
+  const { t } = useTranslation();
+  const { rows, loading, failed, target, prepended, highlighted, announcement, newer, unreadBelow, loadingOlder } = useSnapshot(timeline);
+  const scroller = useRef<HTMLElement>(null);
+  const handle = useRef<VirtualizerHandle>(null);
+  const bottom = useRef(true);
+  const [awayFromEnd, setAway] = useState(false);
+
+  useLayoutEffect(() => {
+    if (target) {
+      const index = rows.findIndex((each) => each.key === target.key);
+      if (index >= 0) handle.current?.scrollToIndex(index, { align: "center" });
+      bottom.current = false;
+    }
+  }, [target]);
+
+  useLayoutEffect(() => {
+    if (bottom.current && rows.length && !target) handle.current?.scrollToIndex(rows.length - 1, { align: "end" });
+  }, [rows, target]);
+
+  // what is measured after it was drawn (pictures, fonts, a phone's keyboard) must not push the end away
+  useEffect(() => {
+    const box = scroller.current;
+    if (!box) return;
+    const observer = new ResizeObserver(() => {
+      if (bottom.current) box.scrollTop = box.scrollHeight;
+    });
+    observer.observe(box);
+    if (box.firstElementChild) observer.observe(box.firstElementChild);
+    return () => observer.disconnect();
+  }, [loading]);
+
+  useEffect(() => {
+    const look = (): void => timeline.setVisible(document.visibilityState === "visible");
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [timeline]);
+
+  const onScroll = useCallback((offset: number) => {
+    const box = scroller.current;
+    if (!box) return;
+    const fromEnd = box.scrollHeight - offset - box.clientHeight;
+    bottom.current = fromEnd < 60 && !timeline.snapshot().newer;
+    setAway(fromEnd > 600 || timeline.snapshot().newer);
+    timeline.scrolled(bottom.current);
+    if (offset < 800) void timeline.older();
+    if (fromEnd < 800) void timeline.newer();
+  }, [timeline]);
+
+  // a screen that is not filled asks for more by itself
+  useEffect(() => {
+    const box = scroller.current;
+    if (!loading && box && box.scrollHeight <= box.clientHeight + 400) void timeline.older();
+  }, [loading, rows.length]);
+
+  const toEnd = async (): Promise<void> => {
+    await timeline.jumpToNewest();
+    bottom.current = true;
+    handle.current?.scrollToIndex(timeline.snapshot().rows.length - 1, { align: "end" });
+  };
+
+  if (loading && !rows.length) return <section className="tl" aria-busy="true" aria-label={t("timeline.label")}><Skeleton rows={7} /></section>;
+  if (failed) return <section className="tl middle"><Empty icon="warn" title={t("timeline.failed")}><button type="button" className="btn" onClick={timeline.retryOpening}>{t("retry")}</button></Empty></section>;
+  return (
+    <div className="tlbox">
+      <section className="tl" aria-label={t("timeline.label")} ref={scroller} tabIndex={0} data-testid="timeline">
+        <div className="tlfill" />
+        {rows.length === 0 && <Empty icon="chat" title={t("timeline.empty")} text={t("timeline.emptyText")} />}
+        <Virtualizer ref={handle} scrollRef={scroller} shift={prepended} onScroll={onScroll} as="ol" item="li" bufferSize={600}>
+          {rows.map((row) => <RowView key={row.key} row={row} room={room} timeline={timeline} details={details} highlighted={row.type === "item" && row.item.eventId === highlighted} />)}
+        </Virtualizer>
+        {loadingOlder && <span className="sr" role="status">{t("timeline.loading")}</span>}
+      </section>
+      {(awayFromEnd || newer) && <button type="button" className="toend" onClick={() => void toEnd()}><Icon name="down" size={18} />{unreadBelow > 0 ? t("timeline.newBelow", { count: unreadBelow }) : t("timeline.toEnd")}</button>}
+      <div className="sr" aria-live="polite" data-testid="announcement">{announcement && `${announcement.sender.name} : ${textFor(announcement, t)}`}</div>
+    </div>
+  );
+}
+
+const RowView = memo(function RowView({ row, room, timeline, details, highlighted }: Props & { row: Row; highlighted: boolean }) {
+  const { t } = useTranslation();
+  if (row.type === "day") return <div className="day"><span>{day(row.ts)}</span></div>;
+  if (row.type === "unread") return <div className="newline"><span>{t("timeline.unread", { count: row.count })}</span></div>;
+  return <MessageRow item={row.item} continues={row.continues} room={room} timeline={timeline} details={details} highlighted={highlighted} />;
+});

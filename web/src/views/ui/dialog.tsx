@@ -1,0 +1,35 @@
+import { useTranslation } from "react-i18next";
+import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components/Modal";
+import { Icon } from "./icon";
+
+interface Props {
+  title: string;
+  hint?: string;
+  wide?: boolean;
+  alert?: boolean;
+  onClose: () => void;
+  children: React.ReactNode;
+  foot?: React.ReactNode;
+}
+
+/** A window over the others: it holds the focus, Escape closes it, the focus goes back where it was. */
+export function Dialog({ title, hint, wide, alert, onClose, children, foot }: Props) {
+  const { t } = useTranslation();
+  return (
+    <ModalOverlay className="scrim" isOpen isDismissable onOpenChange={(open) => !open && onClose()}>
+      <Modal className="dialogbox" style={{ maxWidth: wide ? "52rem" : "36rem" }}>
+        <AriaDialog className="dialog" role={alert ? "alertdialog" : "dialog"}>
+          <div className="dhead">
+            <div className="grow">
+              <Heading slot="title" level={2}>{title}</Heading>
+              {hint && <p className="muted mt1">{hint}</p>}
+            </div>
+            <button type="button" className="ib" aria-label={t("close")} onClick={onClose}><Icon name="x" /></button>
+          </div>
+          <div className="dbody">{children}</div>
+          {foot && <div className="dfoot">{foot}</div>}
+        </AriaDialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}

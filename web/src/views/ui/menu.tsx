@@ -1,0 +1,33 @@
+import { Menu as AriaMenu, MenuItem, MenuTrigger } from "react-aria-components/Menu";
+import { Button } from "react-aria-components/Button";
+import { Popover } from "react-aria-components/Popover";
+import type { IconName } from "../icons";
+import { Icon } from "./icon";
+
+export interface Choice {
+  name: string;
+  icon?: IconName;
+  danger?: boolean;
+  chosen?: boolean;
+  run: () => void;
+}
+
+/** A button that opens a list of actions; arrows, letters and Escape work as everywhere. */
+export function Menu({ label, icon, choices, className = "ib", children }: { label: string; icon?: IconName; choices: Choice[]; className?: string; children?: React.ReactNode }) {
+  return (
+    <MenuTrigger>
+      <Button className={className} aria-label={label}>{children ?? <Icon name={icon ?? "more"} />}</Button>
+      <Popover className="popover" placement="bottom end">
+        <AriaMenu className="menu" onAction={(key) => choices[Number(key)].run()}>
+          {choices.map((each, index) => (
+            <MenuItem key={each.name} id={String(index)} className={each.danger ? "menuitem danger" : "menuitem"} textValue={each.name}>
+              {each.icon && <Icon name={each.icon} size={18} />}
+              <span className="grow">{each.name}</span>
+              {each.chosen && <Icon name="check" size={16} />}
+            </MenuItem>
+          ))}
+        </AriaMenu>
+      </Popover>
+    </MenuTrigger>
+  );
+}

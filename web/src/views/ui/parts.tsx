@@ -1,0 +1,80 @@
+import { useId } from "react";
+import { useTranslation } from "react-i18next";
+import type { Explanation } from "../../matrix/errors";
+import type { IconName } from "../icons";
+import { Icon } from "./icon";
+
+/** What went wrong, said at once. */
+export function Problem({ problem, onRetry }: { problem: Explanation | null; onRetry?: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <div role="alert">
+      {problem && (
+        <p className="note danger mt2"><Icon name="warn" size={18} /><span className="grow">{t(problem.key, problem.values)}</span>
+          {onRetry && <button type="button" className="link" onClick={onRetry}>{t("retry")}</button>}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface FieldProps extends Omit<React.InputHTMLAttributes<HTMLInputElement>, "onChange"> {
+  label: string;
+  hint?: string;
+  error?: string | null;
+  icon?: IconName;
+  onText: (text: string) => void;
+  after?: React.ReactNode;
+}
+
+export function Field({ label, hint, error, icon, onText, after, ...input }: FieldProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <div className="input">
+        {icon && <Icon name={icon} size={18} />}
+        <input id={id} {...input} onChange={(event) => onText(event.target.value)} aria-invalid={error ? true : undefined} aria-describedby={error || hint ? `${id}-hint` : undefined} />
+        {after}
+      </div>
+      {(error || hint) && <p className={error ? "hint bad" : "hint"} id={`${id}-hint`} role={error ? "alert" : undefined}>{error ?? hint}</p>}
+    </div>
+  );
+}
+
+export function Switch({ label, hint, on, onChange, disabled }: { label: string; hint?: string; on: boolean; onChange: (on: boolean) => void; disabled?: boolean }) {
+  const id = useId();
+  return (
+    <div className="setting">
+      <div className="grow"><span id={id} className="strong">{label}</span>{hint && <p className="t13 muted" id={`${id}-hint`}>{hint}</p>}</div>
+      <button type="button" role="switch" className="switch" aria-checked={on} aria-labelledby={id} aria-describedby={hint ? `${id}-hint` : undefined} disabled={disabled} onClick={() => onChange(!on)} />
+    </div>
+  );
+}
+
+export function Segmented<T extends string>({ label, value, options, onChange }: { label: string; value: T; options: Array<[T, string]>; onChange: (value: T) => void }) {
+  const name = useId();
+  return (
+    <fieldset className="setting wrap">
+      <legend className="sr">{label}</legend>
+      <span className="strong grow" aria-hidden="true">{label}</span>
+      <span className="seg">
+        {options.map(([each, text]) => (
+          <label key={each}><input type="radio" name={name} checked={value === each} onChange={() => onChange(each)} />{text}</label>
+        ))}
+      </span>
+    </fieldset>
+  );
+}
+
+export function Empty({ icon, title, text, children }: { icon: IconName; title: string; text?: string; children?: React.ReactNode }) {
+  return (
+    <div className="empty"><span className="ci"><Icon name={icon} size={24} /></span><h2>{title}</h2>{text && <p className="muted">{text}</p>}{children}</div>
+  );
+}
+
+export const Skeleton = ({ rows = 6 }: { rows?: number }) => (
+  <div className="skeleton" aria-hidden="true">
+    {Array.from({ length: rows }, (_, index) => <div key={index} className="bone"><span className="av" /><span><i style={{ width: `${40 + ((index * 17) % 40)}%` }} /><i style={{ width: `${60 + ((index * 23) % 35)}%` }} /></span></div>)}
+  </div>
+);
