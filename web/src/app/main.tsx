@@ -1,2 +1,60 @@
-import { Matrix } from "../matrix/matrix";
-console.log(Matrix);
+import { createRoot } from "react-dom/client";
+import "../styles/tokens.css";
+import "../styles/base.css";
+import "../styles/client.css";
+import { I18nProvider } from "react-aria-components/I18nProvider";
+import { useTranslation } from "react-i18next";
+import { browserLanguage, changeLanguage, startText } from "../i18n/text";
+import { AppViewModel } from "../viewmodels/app";
+import { type Choices, Preferences } from "../viewmodels/preferences";
+import { App } from "../views/app";
+import { thisPage } from "./page";
+
+const preferences = new Preferences(localStorage, browserLanguage());
+
+function show(choices: Choices): void {
+  const { dataset, style } = document.documentElement;
+  const put = (name: string, value: string | null): void => {
+    if (value === null) delete dataset[name];
+    else dataset[name] = value;
+  };
+  put("theme", choices.theme === "system" ? null : choices.theme);
+  put("contrast", choices.contrast === "more" ? "more" : null);
+  put("density", choices.density === "compact" ? "compact" : null);
+  put("motion", choices.motion === "reduce" ? "reduce" : null);
+  style.fontSize = choices.textSize === 100 ? "" : `${choices.textSize}%`;
+}
+
+function Root({ model }: { model: AppViewModel }) {
+  const { i18n } = useTranslation();
+  return <I18nProvider locale={i18n.language === "en" ? "en-GB" : "fr-FR"}><App model={model} /></I18nProvider>;
+}
+
+async function begin(): Promise<void> {
+  show(preferences.snapshot());
+  await startText(preferences.snapshot().language);
+  let { language } = preferences.snapshot();
+  preferences.subscribe(() => {
+    const choices = preferences.snapshot();
+    show(choices);
+    if (choices.language !== language) void changeLanguage((language = choices.language));
+  });
+  const model = new AppViewModel(thisPage(), preferences);
+  model.subscribe(() => {
+    const brand = model.snapshot().configuration?.brand;
+    if (!brand) return;
+    document.documentElement.style.setProperty("--brand", brand.colour);
+    if (!document.title.includes(brand.name)) document.title = brand.name;
+  });
+  addEventListener("pagehide", () => void model.drafts.write());
+  createRoot(document.getElementById("root")!).render(<Root model={model} />);
+  if ("serviceWorker" in navigator) {
+    navigator.serviceWorker.register("/sw.js").catch(() => {});
+    navigator.serviceWorker.addEventListener("message", (event) => {
+      if (event.data?.room) model.openRoom(event.data.room);
+    });
+  }
+  await model.start();
+}
+
+void begin();

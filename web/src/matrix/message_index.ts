@@ -73,10 +73,20 @@ export class MessageIndex {
       const text = plain(document[4]);
       if (words.every((word) => text.includes(word))) found.push(document);
     }
+    return this.shown(found, limit);
+  }
+
+  /** Files whose name has all the words (all files for none), newest first. */
+  async files(term: string, limit: number): Promise<Found[]> {
+    const words = plain(term).split(/\s+/).filter(Boolean);
+    const found = [...this.documents.values()].filter((each) => each[5] === 1 && words.every((word) => plain(each[4]).includes(word)));
+    return this.shown(found, limit);
+  }
+
+  private shown(found: Document[], limit: number): Found[] {
     found.sort((a, b) => b[3] - a[3]);
-    return found.slice(0, limit).map(([eventId, room, sender, ts, text, isFile]) => ({
-      eventId, roomId: room, ts, text, isFile: isFile === 1,
-      sender: this.people.of(this.client.getRoom(room)?.getMember(sender), sender).name,
+    return found.slice(0, limit).map(([eventId, roomId, sender, ts, text, isFile]) => ({
+      eventId, roomId, ts, text, isFile: isFile === 1, sender: this.people.of(this.client.getRoom(roomId)?.getMember(sender), sender).name,
     }));
   }
 

@@ -1,0 +1,72 @@
+/** The browser as view models need it: its address, its notifications, what was shared with the client. */
+
+import { text } from "../i18n/text";
+import type { Page } from "../viewmodels/app";
+
+const SHARED = "shared-with-chappe";
+
+export function thisPage(): Page {
+  const query = new URLSearchParams(location.search);
+  return {
+    query,
+    hash: () => location.hash,
+    setHash: (hash, replace = false) => {
+      if (replace || hash === location.hash) history.replaceState(null, "", `/${hash}`);
+      else history.pushState(null, "", `/${hash}`);
+    },
+    onHash: (listener) => {
+      addEventListener("popstate", listener);
+      addEventListener("hashchange", listener);
+    },
+    leave: (url) => location.assign(url),
+    takeShared,
+    isVisible: () => document.visibilityState === "visible" && document.hasFocus(),
+    notify: (title, body, tag, icon, clicked) => {
+      const notification = new Notification(title, { body, tag, icon: icon ?? "/icons/icon-192.png" });
+      notification.onclick = () => {
+        window.focus();
+        notification.close();
+        clicked();
+      };
+    },
+    mayNotify: () => (!("Notification" in window) || Notification.permission === "denied" ? "no" : Notification.permission === "granted" ? "yes" : "ask"),
+    askNotify: async () => "Notification" in window && (await Notification.requestPermission()) === "granted",
+    play: chime,
+    setBadge: (count) => {
+      document.title = count ? `(${count}) ${document.title.replace(/^\(\d+\) /, "")}` : document.title.replace(/^\(\d+\) /, "");
+      if (count) void navigator.setAppBadge?.(count).catch(() => {});
+      else void navigator.clearAppBadge?.().catch(() => {});
+    },
+    text,
+  };
+}
+
+/** Two soft notes, made here: no file to fetch. */
+function chime(): void {
+  const context = new AudioContext();
+  for (const [index, frequency] of [659, 880].entries()) {
+    const tone = context.createOscillator();
+    const volume = context.createGain();
+    const at = context.currentTime + index * 0.12;
+    tone.frequency.value = frequency;
+    volume.gain.setValueAtTime(0.0001, at);
+    volume.gain.exponentialRampToValueAtTime(0.12, at + 0.02);
+    volume.gain.exponentialRampToValueAtTime(0.0001, at + 0.3);
+    tone.connect(volume).connect(context.destination);
+    tone.start(at);
+    tone.stop(at + 0.32);
+  }
+  setTimeout(() => void context.close(), 800);
+}
+
+/** What the service worker kept of a share. */
+async function takeShared(): Promise<{ text: string; files: File[] } | null> {
+  if (!location.search.includes("shared") || !("caches" in window)) return null;
+  const cache = await caches.open(SHARED);
+  const kept = await cache.match("/shared");
+  if (!kept) return null;
+  const { text: said, files: names } = (await kept.json()) as { text: string; files: Array<{ name: string; type: string }> };
+  const files = await Promise.all(names.map(async (each, index) => new File([await (await cache.match(`/shared/${index}`))!.blob()], each.name, { type: each.type })));
+  await caches.delete(SHARED);
+  return { text: said, files };
+}

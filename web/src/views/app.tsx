@@ -1,0 +1,117 @@
+import { lazy, Suspense, useEffect } from "react";
+import { useTranslation } from "react-i18next";
+import type { AppViewModel } from "../viewmodels/app";
+import { Rail } from "./frame";
+import { RoomList } from "./room_list";
+import { Room } from "./room";
+import { SignIn } from "./sign_in";
+import { Icon } from "./ui/icon";
+import { Empty, Skeleton } from "./ui/parts";
+import { AppContext, useApp, useMedia, useSnapshot } from "./use";
+import { Welcome } from "./welcome";
+
+const FirstRun = lazy(() => import("./first_run").then((each) => ({ default: each.FirstRun })));
+const ConfirmDevice = lazy(() => import("./confirm_device").then((each) => ({ default: each.ConfirmDevice })));
+const CreateRoom = lazy(() => import("./create_room").then((each) => ({ default: each.CreateRoom })));
+const Switcher = lazy(() => import("./switcher").then((each) => ({ default: each.Switcher })));
+const VerificationDialog = lazy(() => import("./verification").then((each) => ({ default: each.VerificationDialog })));
+const Forums = lazy(() => import("./forums").then((each) => ({ default: each.Forums })));
+const FilesPage = lazy(() => import("./files").then((each) => ({ default: each.FilesPage })));
+const Settings = lazy(() => import("./settings/settings").then((each) => ({ default: each.Settings })));
+const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
+
+export function App({ model }: { model: AppViewModel }) {
+  return <AppContext.Provider value={model}><Stage /></AppContext.Provider>;
+}
+
+function Stage() {
+  const { t } = useTranslation();
+  const app = useApp();
+  const { stage, configuration } = useSnapshot(app);
+  switch (stage) {
+    case "loading":
+    case "starting": return <Starting />;
+    case "unreachable": return <main className="centred"><Empty icon="warn" title={t("unreachable")} text={t("unreachable.text")}><button type="button" className="btn main" onClick={() => void app.start()}>{t("retry")}</button></Empty></main>;
+    case "other-tab": return <main className="centred"><Empty icon="laptop" title={t("otherTab")} text={t("otherTab.text")}><button type="button" className="btn main" onClick={app.useHere}>{t("otherTab.here")}</button></Empty></main>;
+    case "sign-in": return <SignIn model={app.signIn!} configuration={configuration!} />;
+    case "first-run": return <Suspense fallback={<Starting />}><FirstRun model={app.firstRun!} /></Suspense>;
+    case "confirm": return <Suspense fallback={<Starting />}><ConfirmDevice model={app.confirm!} /></Suspense>;
+    default: return <Main />;
+  }
+}
+
+const Starting = () => {
+  const { t } = useTranslation();
+  return <main className="centred"><div className="starting"><span className="logo"><Icon name="logo" size={32} /></span><p role="status">{t("starting")}</p></div></main>;
+};
+
+function Main() {
+  const { t } = useTranslation();
+  const app = useApp();
+  const { route, dialog, notice, shared } = useSnapshot(app);
+  const phone = useMedia("(max-width: 767px)");
+  useKeys();
+  const panel = route.screen === "room" ? route.panel : null;
+  const listed = route.screen === "home" || route.screen === "room";
+  const showList = listed && (!phone || route.screen === "home");
+  const showRest = !phone || route.screen !== "home";
+  return (
+    <>
+      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>("main")?.focus(); }}>{t("skip")}</a>
+      <div className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" ? "" : " nolist"}${phone ? " phone" : ""}`}>
+        {!phone && <Rail />}
+        {showList && <RoomList />}
+        {showRest && (
+          <Suspense fallback={<main className="panel" aria-busy="true"><Skeleton /></main>}>
+            {route.screen === "home" && <Welcome />}
+            {route.screen === "room" && app.room && <Room key={app.room.id} model={app.room} panel={panel} />}
+            {route.screen === "forums" && <Forums />}
+            {route.screen === "files" && <FilesPage />}
+            {route.screen === "settings" && <Settings page={route.page} />}
+          </Suspense>
+        )}
+        {phone && route.screen !== "room" && <Rail phone />}
+      </div>
+      <Suspense>
+        {dialog === "create" && <CreateRoom model={app.create!} />}
+        {dialog === "switcher" && <Switcher model={app.switcher!} />}
+        {dialog === "verification" && <VerificationDialog verification={app.verification!} />}
+        {shared && <SharedDialog shared={shared} />}
+      </Suspense>
+      <div className="toast" role="status" aria-live="polite">{notice && <p key={notice.turn}>{t(notice.key, notice.values ?? {})}</p>}</div>
+    </>
+  );
+}
+
+/** Keys that work everywhere. */
+function useKeys(): void {
+  const app = useApp();
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const control = event.ctrlKey || event.metaKey;
+      if (control && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        app.openSwitcher();
+      } else if (event.altKey && event.key.toLowerCase() === "n") {
+        event.preventDefault();
+        app.openCreate();
+      } else if (event.key === "F6") {
+        event.preventDefault();
+        nextRegion(event.shiftKey ? -1 : 1);
+      } else if (event.key === "Escape" && !event.defaultPrevented) {
+        const { route } = app.snapshot();
+        if (route.screen === "room" && route.panel && !document.querySelector(".scrim, .popover")) app.openPanel(null);
+      }
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, [app]);
+}
+
+function nextRegion(by: number): void {
+  const regions = [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((each) => each.offsetParent !== null);
+  const at = regions.findLastIndex((each) => each.contains(document.activeElement));
+  const next = regions[(at + by + regions.length) % regions.length];
+  const inside = next?.querySelector<HTMLElement>('textarea, a[aria-current="page"], .tl, a[href], button, input');
+  (inside ?? next)?.focus();
+}

@@ -1,0 +1,47 @@
+import { useTranslation } from "react-i18next";
+import { Account } from "../../matrix/account";
+import type { SettingsPage } from "../../viewmodels/route";
+import { SettingsViewModel } from "../../viewmodels/settings";
+import type { IconName } from "../icons";
+import { Icon } from "../ui/icon";
+import { Problem } from "../ui/parts";
+import { useApp, useMedia, useOwned, useSnapshot } from "../use";
+import { Devices } from "./devices";
+import { Appearance, Help, Notifications, Privacy, Profile } from "./pages";
+
+const PAGES: Array<[SettingsPage, IconName]> = [["profile", "user"], ["notifications", "bell"], ["appearance", "palette"], ["devices", "laptop"], ["privacy", "eye"], ["help", "help"]];
+
+export function Settings({ page }: { page: SettingsPage | null }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const phone = useMedia("(max-width: 767px)");
+  const model = useOwned(() => new SettingsViewModel(app.matrix!, new Account(app.matrix!.client, app.matrix!.people)), "settings");
+  const { problem, done } = useSnapshot(model);
+  const shown = page ?? (phone ? null : "profile");
+  return (
+    <>
+      {(!phone || !shown) && (
+        <section className="list" aria-label={t("rail.settings")} data-region tabIndex={-1}>
+          <div className="listhead"><h1>{t("rail.settings")}</h1></div>
+          <ul className="menu side-menu">{PAGES.map(([each, icon]) => <li key={each}><a href={`#/settings/${each}`} aria-current={shown === each ? "page" : undefined}><Icon name={icon} />{t(`settings.${each}`)}</a></li>)}</ul>
+        </section>
+      )}
+      {shown && (
+        <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`settings.${shown}`)}>
+          <div className="page">
+            {phone && <a className="btn quiet" href="#/settings"><Icon name="left" size={18} />{t("rail.settings")}</a>}
+            <h1>{t(`settings.${shown}`)}</h1>
+            <Problem problem={problem} />
+            <p role="status" className={done ? "note info mt2" : "sr"}>{done ? t(done) : ""}</p>
+            {shown === "profile" && <Profile model={model} />}
+            {shown === "notifications" && <Notifications model={model} />}
+            {shown === "appearance" && <Appearance />}
+            {shown === "devices" && <Devices model={model} />}
+            {shown === "privacy" && <Privacy model={model} />}
+            {shown === "help" && <Help model={model} />}
+          </div>
+        </main>
+      )}
+    </>
+  );
+}
