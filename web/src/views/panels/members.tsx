@@ -25,8 +25,8 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
       {loading && <Skeleton rows={5} />}
       {!loading && !shown.length && <p className="muted pad">{t("members.none")}</p>}
       {groups.map(([membership, people]) => people.length > 0 && (
-        <section key={membership} aria-label={t(`members.${membership}`)}>
-          <h3 className="sect">{t(`members.${membership}`)} · {people.length}</h3>
+        <section key={membership} aria-label={t(`members.group.${membership}`)}>
+          <h3 className="sect">{t(`members.group.${membership}`)} · {people.length}</h3>
           <ul>{people.slice(0, 500).map((each) => <li key={each.id}><MemberRow member={each} model={model} room={room} details={details} /></li>)}</ul>
           {people.length > 500 && <p className="hint">{t("members.more", { count: people.length - 500 })}</p>}
         </section>
