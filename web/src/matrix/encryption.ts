@@ -50,6 +50,7 @@ export class Verification {
   /** The other device has scanned: does it say so too? */
   scanned: (() => void) | null = null;
   private watched: Verifier | null = null;
+  private drawing = false;
 
   constructor(private readonly request: VerificationRequest) {
     request.on(VerificationRequestEvent.Change, () => this.moved());
@@ -95,7 +96,8 @@ export class Verification {
   }
 
   private moved(): void {
-    if (this.phase === "ready" && !this.qr) {
+    if (this.phase === "ready" && !this.drawing) {
+      this.drawing = true; // a second code would cancel the first
       this.request.generateQRCode().then((code) => {
         this.qr = code ?? null;
         this.changed.fire();

@@ -1,11 +1,16 @@
 /** People: their names, their organisations, finding them. */
 
 import type { MatrixClient, RoomMember } from "matrix-js-sdk";
+import { Signal } from "./signal";
 import type { Person } from "./types";
 
+const OWN = "chappe.me";
 const BRACKETED = /^(.+?)\s*\[([^\]]+)\]\s*$/;
 
 export class People {
+  readonly changed = new Signal();
+  private own: { name: string | null; avatar: string | null } = { name: null, avatar: null };
+
   constructor(
     private readonly client: MatrixClient,
     private readonly organisations: Record<string, string>,
@@ -29,9 +34,20 @@ export class People {
   }
 
   me(): Person {
-    const id = this.client.getSafeUserId();
-    const user = this.client.getUser(id);
-    return this.person(id, user?.rawDisplayName ?? user?.displayName, user?.avatarUrl);
+    return this.person(this.client.getSafeUserId(), this.own.name, this.own.avatar);
+  }
+
+  /** Reads one's own profile: what is kept here at once, then what the server has. */
+  async loadMe(): Promise<void> {
+    this.own = JSON.parse(localStorage.getItem(OWN) ?? "null") ?? this.own;
+    const profile = await this.client.getProfileInfo(this.client.getSafeUserId()).catch(() => null);
+    if (profile) this.setOwn({ name: profile.displayname ?? null, avatar: profile.avatar_url ?? null });
+  }
+
+  private setOwn(change: Partial<typeof this.own>): void {
+    this.own = { ...this.own, ...change };
+    localStorage.setItem(OWN, JSON.stringify(this.own));
+    this.changed.fire();
   }
 
   /** People of the directory by name, address or identifier. */
@@ -49,11 +65,13 @@ export class People {
 
   async setName(name: string): Promise<void> {
     await this.client.setDisplayName(name);
+    this.setOwn({ name });
   }
 
   async setPicture(file: Blob | null): Promise<void> {
     const url = file === null ? "" : (await this.client.uploadContent(file)).content_uri;
     await this.client.setAvatarUrl(url);
+    this.setOwn({ avatar: url || null });
   }
 
   isIgnored(id: string): boolean {

@@ -126,7 +126,9 @@ export class AppViewModel extends ViewModel<AppState> {
       this.set({ connection: matrix.connection, me: matrix.people.me() });
       if (this.now.stage === "starting" && matrix.connection !== "starting") void this.synced(matrix);
     }));
+    this.owns(matrix.people.changed.listen(() => this.set({ me: matrix.people.me() })));
     this.owns(matrix.encryption.changed.listen(() => this.encryptionMoved(matrix)));
+    void matrix.people.loadMe();
     this.index = new MessageIndex(matrix.client, matrix.people);
     this.list = new RoomListViewModel(matrix, this.drafts);
     this.notifier = new Notifier(matrix, this.preferences, this.page, this.list, () => (this.now.route.screen === "room" ? this.now.route.id : null), (id) => this.go({ screen: "room", id, event: null, panel: null }));
@@ -141,7 +143,7 @@ export class AppViewModel extends ViewModel<AppState> {
     this.syncing = true;
     const known = matrix.rooms.list().length > 0;
     if (known) this.main(); // what this browser has kept is shown at once; the checks go on behind it
-    await matrix.encryption.refresh();
+    await Promise.all([matrix.encryption.refresh(), matrix.people.loadMe()]);
     void this.index?.start();
     if (matrix.encryption.state === "new") {
       this.firstRun = new FirstRunViewModel(matrix, () => this.main());

@@ -32,14 +32,13 @@ export class FirstRunViewModel extends ActingViewModel<State> {
   readonly setName = (name: string): Promise<boolean> =>
     this.act(async () => {
       await this.matrix.people.setName(name.trim());
-      this.set({ me: { ...this.now.me, name: name.trim() } });
+      this.set({ me: this.matrix.people.me() });
     });
 
   readonly setPicture = (file: Blob): Promise<boolean> =>
     this.act(async () => {
       await this.matrix.people.setPicture(file);
-      const profile = await this.matrix.client.getProfileInfo(this.matrix.userId);
-      this.set({ me: { ...this.now.me, avatar: profile.avatar_url ?? null } });
+      this.set({ me: this.matrix.people.me() });
     });
 
   readonly toCode = async (): Promise<void> => {

@@ -70,11 +70,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
 
   readonly setName = (name: string): Promise<boolean> => this.change(() => this.matrix.people.setName(name.trim()), "settings.saved");
   readonly setPicture = (file: Blob | null): Promise<boolean> =>
-    this.change(async () => {
-      await this.matrix.people.setPicture(file);
-      const { avatar_url } = await this.matrix.client.getProfileInfo(this.matrix.userId);
-      this.set({ me: { ...this.now.me, avatar: avatar_url ?? null } });
-    }, "settings.saved");
+    this.change(() => this.matrix.people.setPicture(file), "settings.saved");
   readonly renameDevice = async (id: string, name: string): Promise<boolean> => {
     const well = await this.change(() => this.matrix.encryption.renameDevice(id, name), "settings.saved");
     await this.lookDevices();

@@ -57,8 +57,8 @@ function Main() {
   const showRest = !phone || route.screen !== "home";
   return (
     <>
-      <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>("main")?.focus(); }}>{t("skip")}</a>
-      <div className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" ? "" : " nolist"}${phone ? " phone" : ""}`}>
+      <a className="skip" href="#content" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>("main")?.focus(); }}>{t("skip")}</a>
+      <div id="content" className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" ? "" : " nolist"}${phone ? " phone" : ""}`}>
         {!phone && <Rail />}
         {showList && <RoomList />}
         {showRest && (

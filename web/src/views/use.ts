@@ -36,6 +36,13 @@ export function useMedia(query: string): boolean {
   );
 }
 
+/** A number that rises each time something changes. */
+export function useTurn(signal: { listen: (listener: () => void) => () => void }): number {
+  const [turn, setTurn] = useState(0);
+  useEffect(() => signal.listen(() => setTurn((each) => each + 1)), [signal]);
+  return turn;
+}
+
 /** The result of something that takes a while: undefined while it does, null when it failed. */
 export function useLater<T>(make: () => Promise<T>, key: string): T | null | undefined {
   const [value, setValue] = useState<{ key: string; value: T | null }>();

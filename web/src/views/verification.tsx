@@ -4,18 +4,12 @@ import type { Verification } from "../matrix/encryption";
 import { drawQr, scanQr } from "../platform/qr";
 import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
-import { useApp } from "./use";
-
-function useVerification(verification: Verification): number {
-  const [turn, setTurn] = useState(0);
-  useEffect(() => verification.changed.listen(() => setTurn((each) => each + 1)), [verification]);
-  return turn;
-}
+import { useApp, useTurn } from "./use";
 
 export function VerificationDialog({ verification }: { verification: Verification }) {
   const { t } = useTranslation();
   const app = useApp();
-  useVerification(verification);
+  useTurn(verification.changed);
   const done = verification.phase === "done";
   const title = verification.comparison && !done ? t("verify.compare") : verification.self ? t("verify.device") : t("verify.person", { name: app.matrix?.people.of(null, verification.otherId).name });
   return (
@@ -28,7 +22,7 @@ export function VerificationDialog({ verification }: { verification: Verificatio
 /** Each step of a verification, in plain words. */
 export function VerificationBody({ verification, onDone }: { verification: Verification; onDone?: () => void }) {
   const { t } = useTranslation();
-  useVerification(verification);
+  useTurn(verification.changed);
   const { phase, comparison, scanned } = verification;
   if (phase === "done") return <Ended icon="check" text={verification.self ? t("verify.doneDevice") : t("verify.donePerson")} onClose={onDone} />;
   if (phase === "cancelled") return <Ended icon="warn" text={t("verify.cancelled")} onClose={onDone} />;

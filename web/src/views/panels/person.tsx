@@ -7,7 +7,7 @@ import { Avatar } from "../ui/avatar";
 import { Dialog } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Problem } from "../ui/parts";
-import { useApp, useLater, useOwned, useSnapshot } from "../use";
+import { useApp, useLater, useOwned, useSnapshot, useTurn } from "../use";
 
 export function PersonCard({ id, room, details }: { id: string; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
@@ -19,7 +19,8 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
   const [ignored, setIgnored] = useState(matrix.people.isIgnored(id));
   const member = members.find((each) => each.id === id);
   const person = member ?? matrix.people.of(null, id);
-  const trust = useLater(() => matrix.encryption.trustOf(id), id);
+  const turn = useTurn(matrix.encryption.changed);
+  const trust = useLater(() => matrix.encryption.trustOf(id), `${id} ${turn}`);
   const me = id === matrix.userId;
   const shared = matrix.rooms.list().filter((each) => each.kind !== "direct" && matrix.client.getRoom(each.id)?.getMember(id)?.membership === "join");
   const verify = async (): Promise<void> => app.openVerification(await matrix.encryption.verifyPerson(id, await matrix.rooms.direct(id)));

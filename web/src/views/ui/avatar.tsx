@@ -32,7 +32,7 @@ export function initials(name: string): string {
 }
 
 export function hue(id: string): number {
-  let sum = 0;
-  for (const each of id) sum = (sum * 31 + each.codePointAt(0)!) >>> 0;
-  return sum % 8;
+  let sum = 2166136261;
+  for (const each of id) sum = Math.imul(sum ^ each.codePointAt(0)!, 16777619) >>> 0;
+  return (sum >>> 13) % 8;
 }

@@ -1,0 +1,143 @@
+// The stage of the web client's plays: a real Chromium, people who use it as people do, and what is looked at on every screen.
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../clients/js/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+export const [server, control, pictures] = process.argv.slice(2);
+export const checked = new Set();
+const faults = [];
+
+export const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+  ],
+});
+
+export function assert(condition, what) {
+  if (!condition) throw new Error(what);
+}
+
+/** A new browser with one open page; what goes wrong in its scripts fails the play. */
+export async function visit(options = {}) {
+  const context = await browser.newContext({ locale: "fr-FR", bypassCSP: false, viewport: { width: 1440, height: 900 }, permissions: ["clipboard-read", "clipboard-write", "notifications"], ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("pageerror", (error) => faults.push(error.stack ?? String(error)));
+  page.on("console", (message) => process.env.VERBOSE && console.log(message.type(), message.text().slice(0, 400)));
+  return page;
+}
+
+/** Registers somebody and takes them through the first sign-in. Returns the page and the recovery code. */
+export async function arrive(name, options = {}) {
+  const page = await visit(options);
+  page.user = name.split(" ")[0].toLowerCase();
+  page.password = `correct horse ${page.user}`;
+  await page.goto(server);
+  await page.getByRole("button", { name: "Créer mon compte" }).click();
+  await page.locator("#username").fill(page.user);
+  await page.locator("#password").fill(page.password);
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Votre nom").fill(name);
+  await page.getByRole("button", { name: "Continuer" }).click();
+  const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
+  await page.getByLabel(/J’ai rangé ce code/).check();
+  await page.getByRole("button", { name: "Continuer" }).click();
+  await page.getByLabel("Code de récupération").fill(code.replaceAll(" ", "").replace(/(.{5})/g, "$1  "));
+  await page.getByRole("button", { name: "Terminer" }).click();
+  await page.getByRole("heading", { name: /^Bienvenue, / }).waitFor();
+  page.code = code;
+  return page;
+}
+
+/** Signs in on another device, up to where the device must be confirmed. */
+export async function signInAgain(user, password, options = {}) {
+  const page = await visit(options);
+  await page.goto(server);
+  await page.getByLabel("Adresse e-mail professionnelle").fill(user);
+  await page.getByRole("button", { name: "Continuer" }).click();
+  await page.locator("#password").fill(password);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Confirmez cet appareil" }).waitFor();
+  return page;
+}
+
+export async function createRoom(page, name, kind = "Privée", people = []) {
+  await page.getByRole("button", { name: "Nouvelle discussion" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("radio", { name: new RegExp(`^${kind}`) }).check();
+  if (kind !== "Message direct") await dialog.getByLabel("Nom de la discussion").fill(name);
+  for (const person of people) {
+    await dialog.getByLabel(kind === "Message direct" ? "À qui ?" : "Membres").fill(person);
+    await dialog.getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
+  }
+  await dialog.getByRole("button", { name: kind === "Message direct" ? "Écrire" : kind === "Forum" ? "Créer un forum" : kind === "Espace" ? "Créer l’espace" : "Créer la discussion", exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+}
+
+export async function say(page, text, where = page) {
+  await where.getByTestId("composer").fill(text);
+  await where.getByTestId("composer").press("Enter");
+}
+
+export const messages = (page) => page.getByTestId("timeline").first();
+
+export async function sees(page, text) {
+  await messages(page).getByText(text, { exact: false }).first().waitFor();
+}
+
+/** The message with a text, with its actions in reach. */
+export async function message(page, text) {
+  const found = messages(page).getByRole("article").filter({ hasText: text }).last();
+  await found.hover();
+  return found;
+}
+
+export async function act(page, text, action) {
+  const found = await message(page, text);
+  await found.getByRole("button", { name: "Plus d’actions" }).click();
+  await page.getByRole("menuitem", { name: action }).click();
+}
+
+/** No fault of accessibility, nothing wider than the screen; a picture where one is wanted. */
+export async function look(page, name) {
+  checked.add(name);
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  if (pictures) {
+    mkdirSync(pictures, { recursive: true });
+    await page.screenshot({ path: `${pictures}/${name}.png` });
+  }
+  assert(!violations.length, `${name}: ${violations.map((v) => `${v.id} (${v.help}): ${v.nodes.slice(0, 3).map((n) => n.html).join(" | ")}`).join("; ")}`);
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert(wider <= 0, `${name}: ${wider} px wider than the screen`);
+}
+
+export async function ask(what, value) {
+  const answer = await fetch(`${control}/${what}/${encodeURIComponent(value)}`);
+  assert(answer.ok, `${what} ${value}: ${answer.status}`);
+  return answer.text();
+}
+
+/** Runs a play; a failure leaves a picture of every page. */
+export async function play(acts) {
+  for (const [name, act] of Object.entries(acts)) {
+    try {
+      await act();
+      assert(!faults.length, `errors in the page: ${faults.join("\n")}`);
+      console.log(`ok ${name}`);
+    } catch (error) {
+      let index = 0;
+      for (const context of browser.contexts()) for (const page of context.pages()) await page.screenshot({ path: `${pictures ?? "/tmp"}/failed-${index++}.png` }).catch(() => {});
+      console.log(`FAILED ${name}: ${error.stack}\n${faults.join("\n")}`);
+      await browser.close();
+      process.exit(1);
+    }
+  }
+  await browser.close();
+  console.log("PLAY THE END");
+}
