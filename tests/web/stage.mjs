@@ -9,6 +9,7 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 export const [server, control, pictures] = process.argv.slice(2);
 export const checked = new Set();
 const faults = [];
+const seen = []; // faults of accessibility, told together at the end
 
 export const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
@@ -112,9 +113,9 @@ export async function look(page, name) {
     mkdirSync(pictures, { recursive: true });
     await page.screenshot({ path: `${pictures}/${name}.png` });
   }
-  assert(!violations.length, `${name}: ${violations.map((v) => `${v.id} (${v.help}): ${v.nodes.slice(0, 3).map((n) => n.html).join(" | ")}`).join("; ")}`);
+  if (violations.length) seen.push(`${name}: ${violations.map((v) => `${v.id} (${v.help}): ${v.nodes.slice(0, 3).map((n) => n.html).join(" | ")}`).join("; ")}`);
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert(wider <= 0, `${name}: ${wider} px wider than the screen`);
+  if (wider > 0) seen.push(`${name}: ${wider} px wider than the screen`);
 }
 
 export async function ask(what, value) {
@@ -133,11 +134,15 @@ export async function play(acts) {
     } catch (error) {
       let index = 0;
       for (const context of browser.contexts()) for (const page of context.pages()) await page.screenshot({ path: `${pictures ?? "/tmp"}/failed-${index++}.png` }).catch(() => {});
-      console.log(`FAILED ${name}: ${error.stack}\n${faults.join("\n")}`);
+      console.log(`FAILED ${name}: ${error.stack}\n${[...faults, ...seen].join("\n")}`);
       await browser.close();
       process.exit(1);
     }
   }
   await browser.close();
+  if (seen.length) {
+    console.log(`FAILED screens:\n${seen.join("\n")}`);
+    process.exit(1);
+  }
   console.log("PLAY THE END");
 }

@@ -226,6 +226,7 @@ export const TEXTS: Record<string, string> = {
   "identity.check": "Check",
   "identity.accept": "I accept it",
   "timeline.label": "Messages",
+  "timeline.thread": "Messages of the thread",
   "timeline.empty": "Nothing here yet",
   "timeline.emptyText": "Write the first message.",
   "timeline.failed": "The messages could not be loaded",

@@ -226,6 +226,7 @@ export const TEXTS: Record<string, string> = {
   "identity.check": "Vérifier",
   "identity.accept": "J’accepte",
   "timeline.label": "Messages",
+  "timeline.thread": "Messages du fil",
   "timeline.empty": "Rien encore ici",
   "timeline.emptyText": "Écrivez le premier message.",
   "timeline.failed": "Les messages n’ont pas pu être chargés",

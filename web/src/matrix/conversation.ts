@@ -297,7 +297,7 @@ export class Conversation {
     const first = mapper(original);
     await this.client.decryptEventIfNeeded(first);
     const edits = events.map((each) => ({ ts: each.getTs(), body: String(each.getContent()["m.new_content"]?.body ?? "") }));
-    return [...edits, { ts: first.getTs(), body: String(first.getContent().body ?? "") }].sort((a, b) => b.ts - a.ts);
+    return [...edits, { ts: first.getTs(), body: String(first.getOriginalContent().body ?? "") }].sort((a, b) => b.ts - a.ts);
   }
 
   /** The event nearest to a day, for jumping there. */

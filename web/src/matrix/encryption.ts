@@ -145,12 +145,7 @@ export class Encryption {
       if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) look();
     });
     client.on(CryptoEvent.VerificationRequestReceived, (request) => {
-      this.incoming = new Verification(request);
-      const { incoming } = this;
-      incoming.changed.listen(() => {
-        if (incoming.phase === "done" || incoming.phase === "cancelled") look();
-        this.changed.fire();
-      });
+      this.incoming = this.followed(new Verification(request));
       this.changed.fire();
     });
   }
@@ -195,7 +190,10 @@ export class Encryption {
   /** Sets up everything that a first sign-in needs, under a new code. */
   async storeCode(code: GeneratedSecretStorageKey): Promise<void> {
     this.storageKey = { id: null, key: code.privateKey };
-    await this.crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: async (request) => void (await request(null)) });
+    const { privateKeysCachedLocally: held } = await this.crypto.getCrossSigningStatus();
+    if (!held.masterKey || !held.selfSigningKey || !held.userSigningKey) {
+      await this.crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: async (request) => void (await request(null)) });
+    }
     const backup = await this.crypto.getKeyBackupInfo();
     await this.crypto.bootstrapSecretStorage({
       createSecretStorageKey: async () => code, setupNewSecretStorage: true, setupNewKeyBackup: backup === null,
@@ -266,16 +264,25 @@ export class Encryption {
 
   // --------------------------------------------------------------------------------------------------------- verification
 
+  /** Once it is done, what is known of the other is asked for anew. */
+  private followed(verification: Verification): Verification {
+    verification.changed.listen(() => {
+      this.changed.fire();
+      if (verification.phase === "done") void this.crypto.userHasCrossSigningKeys(verification.otherId, true).then(() => this.refresh());
+    });
+    return verification;
+  }
+
   async verifyThisDevice(): Promise<Verification> {
-    return new Verification(await this.crypto.requestOwnUserVerification());
+    return this.followed(new Verification(await this.crypto.requestOwnUserVerification()));
   }
 
   async verifyDevice(deviceId: string): Promise<Verification> {
-    return new Verification(await this.crypto.requestDeviceVerification(this.client.getSafeUserId(), deviceId));
+    return this.followed(new Verification(await this.crypto.requestDeviceVerification(this.client.getSafeUserId(), deviceId)));
   }
 
   async verifyPerson(userId: string, roomId: string): Promise<Verification> {
-    return new Verification(await this.crypto.requestVerificationDM(userId, roomId));
+    return this.followed(new Verification(await this.crypto.requestVerificationDM(userId, roomId)));
   }
 
   async trustOf(userId: string): Promise<"verified" | "changed" | "unknown"> {
@@ -299,7 +306,8 @@ export class Encryption {
       id: each.device_id,
       name: each.display_name || each.device_id,
       lastSeen: each.last_seen_ts ?? null,
-      confirmed: (await this.crypto.getDeviceVerificationStatus(me, each.device_id))?.crossSigningVerified ?? false,
+      // a device that is not confirmed itself trusts no other, but sees which ones the account has signed
+      confirmed: (await this.crypto.getDeviceVerificationStatus(me, each.device_id))?.signedByOwner ?? false,
       current: each.device_id === this.client.getDeviceId(),
       canEncrypt: keys?.has(each.device_id) ?? false,
     })));

@@ -139,7 +139,7 @@ export class TimelineViewModel extends ViewModel<State> {
     let previous: Item | null = null;
     let unreadAt = -1;
     const readIndex = this.readUpTo ? items.findIndex((each) => each.eventId === this.readUpTo) : -1;
-    if (readIndex >= 0) unreadAt = items.findIndex((each, index) => index > readIndex && !each.mine);
+    if (readIndex >= 0) unreadAt = items.findIndex((each, index) => index > readIndex && !each.mine && each.content.type !== "event");
     items.forEach((item, index) => {
       const newDay: boolean = previous === null || dayOf(previous.ts) !== dayOf(item.ts);
       if (newDay) rows.push({ type: "day", key: `day ${dayOf(item.ts)}`, ts: item.ts });

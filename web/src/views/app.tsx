@@ -31,8 +31,8 @@ function Stage() {
   switch (stage) {
     case "loading":
     case "starting": return <Starting />;
-    case "unreachable": return <main className="centred"><Empty icon="warn" title={t("unreachable")} text={t("unreachable.text")}><button type="button" className="btn main" onClick={() => void app.start()}>{t("retry")}</button></Empty></main>;
-    case "other-tab": return <main className="centred"><Empty icon="laptop" title={t("otherTab")} text={t("otherTab.text")}><button type="button" className="btn main" onClick={app.useHere}>{t("otherTab.here")}</button></Empty></main>;
+    case "unreachable": return <main className="centred"><Empty whole icon="warn" title={t("unreachable")} text={t("unreachable.text")}><button type="button" className="btn main" onClick={() => void app.start()}>{t("retry")}</button></Empty></main>;
+    case "other-tab": return <main className="centred"><Empty whole icon="laptop" title={t("otherTab")} text={t("otherTab.text")}><button type="button" className="btn main" onClick={app.useHere}>{t("otherTab.here")}</button></Empty></main>;
     case "sign-in": return <SignIn model={app.signIn!} configuration={configuration!} />;
     case "first-run": return <Suspense fallback={<Starting />}><FirstRun model={app.firstRun!} /></Suspense>;
     case "confirm": return <Suspense fallback={<Starting />}><ConfirmDevice model={app.confirm!} /></Suspense>;
@@ -42,7 +42,7 @@ function Stage() {
 
 const Starting = () => {
   const { t } = useTranslation();
-  return <main className="centred"><div className="starting"><span className="logo"><Icon name="logo" size={32} /></span><p role="status">{t("starting")}</p></div></main>;
+  return <main className="centred"><div className="starting"><span className="logo"><Icon name="logo" size={32} /></span><h1 className="plain" role="status">{t("starting")}</h1></div></main>;
 };
 
 function Main() {

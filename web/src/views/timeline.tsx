@@ -79,11 +79,11 @@ export function Timeline({ room, timeline, details }: Props) {
     handle.current?.scrollToIndex(timeline.snapshot().rows.length - 1, { align: "end" });
   };
 
-  if (loading && !rows.length) return <section className="tl" aria-busy="true" aria-label={t("timeline.label")}><Skeleton rows={7} /></section>;
+  if (loading && !rows.length) return <section className="tl" aria-busy="true" aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}><Skeleton rows={7} /></section>;
   if (failed) return <section className="tl middle"><Empty icon="warn" title={t("timeline.failed")}><button type="button" className="btn" onClick={timeline.retryOpening}>{t("retry")}</button></Empty></section>;
   return (
     <div className="tlbox">
-      <section className="tl" aria-label={t("timeline.label")} ref={scroller} tabIndex={0} data-testid="timeline">
+      <section className="tl" aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")} ref={scroller} tabIndex={0} data-testid="timeline">
         <div className="tlfill" />
         {rows.length === 0 && <Empty icon="chat" title={t("timeline.empty")} text={t("timeline.emptyText")} />}
         <Virtualizer ref={handle} scrollRef={scroller} shift={prepended} onScroll={onScroll} as="ol" item="li" bufferSize={600}>

@@ -67,9 +67,10 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
   );
 }
 
-export function Empty({ icon, title, text, children }: { icon: IconName; title: string; text?: string; children?: React.ReactNode }) {
+/** `whole`: it is all that the screen shows. */
+export function Empty({ icon, title, text, children, whole = false }: { icon: IconName; title: string; text?: string; children?: React.ReactNode; whole?: boolean }) {
   return (
-    <div className="empty"><span className="ci"><Icon name={icon} size={24} /></span><h2>{title}</h2>{text && <p className="muted">{text}</p>}{children}</div>
+    <div className="empty"><span className="ci"><Icon name={icon} size={24} /></span>{whole ? <h1>{title}</h1> : <h2>{title}</h2>}{text && <p className="muted">{text}</p>}{children}</div>
   );
 }
 

@@ -1,0 +1,280 @@
+// A room from its making to its end: what is said in it, by whom, how it is found again.
+import { act, arrive, assert, createRoom, look, message, messages, play, say, sees, server } from "./stage.mjs";
+
+const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
+const ROOM = "Cellule de crise";
+let claire;
+let mehdi;
+
+const open = async (page, name) => page.getByRole("link", { name: new RegExp(name) }).first().click();
+const panel = (page) => page.getByRole("complementary");
+const tool = (page, name) => page.locator("main header").getByRole("button", { name }).first().click();
+
+await play({
+  async "a private room is made by its kind, with a person in it"() {
+    claire = await arrive("Claire Vasseur [Préfecture du Rhône]");
+    mehdi = await arrive("Mehdi Benali [SDIS du Rhône]");
+    await claire.getByRole("button", { name: "Nouvelle discussion" }).first().click();
+    await look(claire, "create");
+    await claire.getByRole("button", { name: "Créer la discussion" }).click();
+    await claire.getByText("Donnez un nom").waitFor();
+    await claire.keyboard.press("Escape");
+    await createRoom(claire, ROOM, "Privée", ["Mehdi"]);
+    await mehdi.getByText("Claire Vasseur vous invite").waitFor();
+    await look(mehdi, "invited");
+    await mehdi.getByRole("button", { name: `Rejoindre ${ROOM}` }).click();
+    await sees(claire, "Mehdi Benali a rejoint");
+  },
+  async "markdown becomes rich text, and nothing that harms"() {
+    await say(claire, "Le point est à **19 h**, voir `plan.md`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> cité\n\n- un\n- deux\n\n```js\nlet x = 1;\n```");
+    for (const tag of ["strong", "code", "table", "blockquote", "li", "pre"]) await messages(mehdi).locator(`.rich ${tag}`).first().waitFor();
+    await say(claire, '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script> texte');
+    await sees(mehdi, "texte");
+    assert(!(await mehdi.evaluate(() => window.hurt)), "a script of a message ran");
+  },
+  async "a reply, an edit with its versions, a reaction"() {
+    await say(claire, "Les deux ponts sont fermes");
+    await sees(mehdi, "Les deux ponts");
+    await (await message(mehdi, "Les deux ponts")).getByRole("button", { name: "Répondre", exact: true }).click();
+    await say(mehdi, "Bien reçu");
+    await messages(claire).getByRole("button", { name: /Réponse à.*Claire Vasseur/ }).waitFor();
+    await claire.getByTestId("composer").fill("");
+    await claire.getByTestId("composer").press("ArrowUp");
+    assert((await claire.getByTestId("composer").inputValue()) === "Les deux ponts sont fermes", "arrow up edits the last message");
+    await say(claire, "Les deux ponts sont fermés");
+    await messages(mehdi).getByRole("button", { name: "modifié" }).first().click();
+    await mehdi.getByRole("dialog").getByText("Les deux ponts sont fermes").waitFor();
+    await mehdi.keyboard.press("Escape");
+    await (await message(mehdi, "Les deux ponts sont fermés")).getByRole("button", { name: "Réagir" }).click();
+    await mehdi.getByRole("button", { name: "👍" }).click();
+    const reaction = messages(claire).getByRole("button", { name: /👍 : 1/ });
+    await reaction.click();
+    await messages(mehdi).getByRole("button", { name: /👍 : 2/ }).waitFor();
+    await messages(claire).getByRole("button", { name: /👍 : 2/ }).click();
+    await reaction.waitFor();
+    await look(claire, "room");
+  },
+  async "a thread beside the conversation"() {
+    await (await message(mehdi, "Les deux ponts sont fermés")).getByRole("button", { name: "Répondre dans un fil" }).click();
+    await say(mehdi, "Dans le fil", panel(mehdi));
+    await panel(mehdi).getByText("Dans le fil").waitFor();
+    await messages(claire).getByRole("button", { name: /1 réponse/ }).click();
+    await panel(claire).getByText("Dans le fil").waitFor();
+    await say(claire, "Réponse du fil", panel(claire));
+    await panel(mehdi).getByText("Réponse du fil").waitFor();
+    assert((await messages(mehdi).getByText("Réponse du fil").count()) === 0, "a reply of a thread shows in the room");
+    await look(claire, "thread");
+    await claire.keyboard.press("Escape");
+    await panel(claire).waitFor({ state: "detached" });
+  },
+  async "a poll is voted and ended"() {
+    await claire.getByRole("button", { name: /^Joindre/ }).click();
+    await claire.getByRole("menuitem", { name: "Sondage" }).click();
+    await claire.getByLabel("Question").fill("Quelle heure ?");
+    await claire.getByLabel("Réponse 1").fill("11 h 30");
+    await claire.getByLabel("Réponse 2").fill("14 h");
+    await look(claire, "poll");
+    await claire.getByRole("button", { name: "Envoyer le sondage" }).click();
+    await messages(mehdi).getByRole("button", { name: /14 h/ }).click();
+    await messages(claire).getByRole("button", { name: /14 h.*1 voix/ }).waitFor();
+    await act(claire, "Quelle heure ?", "Terminer le sondage");
+    await messages(mehdi).getByText("Sondage terminé").waitFor();
+  },
+  async "pictures, voice messages and long pastes"() {
+    await claire.getByTestId("file").first().setInputFiles({ name: "carte.png", mimeType: "image/png", buffer: PICTURE });
+    await messages(mehdi).getByRole("img", { name: /carte.png/ }).waitFor();
+    await messages(mehdi).getByRole("button", { name: /Ouvrir l’image/ }).click();
+    await mehdi.getByRole("dialog").getByRole("img").waitFor();
+    await mehdi.keyboard.press("Escape");
+    await claire.getByRole("button", { name: "Message vocal" }).click();
+    await claire.waitForTimeout(1500);
+    await claire.getByRole("button", { name: "Envoyer le message vocal" }).click();
+    const listen = messages(mehdi).getByRole("button", { name: /^Écouter/ });
+    await listen.waitFor();
+    await claire.getByTestId("composer").focus();
+    await claire.evaluate(() => navigator.clipboard.writeText("ligne de journal\n".repeat(400)));
+    await claire.keyboard.press("Control+V");
+    await claire.getByRole("button", { name: "Envoyer en fichier" }).click();
+    await sees(mehdi, "texte.txt");
+  },
+  async "mentions, emoji and commands are completed"() {
+    await mehdi.keyboard.press("Escape");
+    await mehdi.getByRole("link", { name: "Forums" }).click();
+    const box = claire.getByTestId("composer");
+    await box.pressSequentially("Bonjour @meh");
+    await claire.getByRole("option", { name: /Mehdi Benali/ }).waitFor();
+    await look(claire, "mention");
+    await box.press("Enter");
+    await box.pressSequentially("où es-tu ? :pouce");
+    await claire.getByRole("option", { name: /pouce levé/ }).waitFor();
+    await box.press("Tab");
+    await box.press("Enter");
+    await sees(claire, "où es-tu ?");
+    await messages(claire).getByText("@Mehdi Benali").waitFor();
+    await mehdi.getByRole("link", { name: "Discussions" }).click();
+    await mehdi.getByRole("link", { name: new RegExp(`${ROOM}.*@ 1`) }).waitFor();
+    await look(mehdi, "list-mention");
+    await mehdi.getByRole("button", { name: "Mentions", exact: true }).click();
+    await open(mehdi, ROOM);
+    await mehdi.getByRole("button", { name: "Tout", exact: true }).click();
+    await sees(mehdi, "où es-tu ?");
+    await box.pressSequentially("/");
+    await claire.getByRole("option", { name: "/topic" }).waitFor();
+    await box.pressSequentially("topic Crue de la Saône");
+    await box.press("Enter");
+    await sees(mehdi, "Claire Vasseur a changé le sujet : Crue de la Saône");
+    await say(claire, "/nimporte");
+    await claire.getByText("La commande /nimporte n’existe pas").waitFor();
+    await box.fill("");
+  },
+  async "reading is told, typing is told"() {
+    await say(claire, "Lis-moi");
+    await messages(claire).getByText("Vu par Mehdi Benali").first().waitFor();
+    await mehdi.getByTestId("composer").pressSequentially("Je tape");
+    await claire.getByRole("status").filter({ hasText: "écrit…" }).first().waitFor();
+    await mehdi.getByTestId("composer").fill("");
+  },
+  async "pins, forwarding, deleting with a reason, reporting"() {
+    await act(claire, "Lis-moi", "Épingler");
+    await tool(claire, "1 message épinglé");
+    await panel(claire).getByText("Lis-moi").waitFor();
+    await look(claire, "pins");
+    await createRoom(claire, "Autre salle");
+    await open(claire, ROOM);
+    await act(claire, "Lis-moi", "Transférer");
+    await claire.getByRole("checkbox", { name: /Autre salle/ }).check();
+    await claire.getByRole("button", { name: "Transférer", exact: true }).click();
+    await open(claire, "Autre salle");
+    await sees(claire, "Lis-moi");
+    await open(claire, ROOM);
+    await say(claire, "À retirer");
+    await act(claire, "À retirer", "Supprimer");
+    await claire.getByLabel("Raison").fill("erreur");
+    await look(claire, "delete");
+    await claire.getByRole("button", { name: "Supprimer", exact: true }).click();
+    await sees(mehdi, "Message supprimé (erreur)");
+    await act(mehdi, "Lis-moi", "Signaler");
+    await mehdi.getByLabel("Que se passe-t-il ?").fill("essai");
+    await mehdi.getByRole("button", { name: "Signaler" }).click();
+    await mehdi.getByRole("dialog").waitFor({ state: "detached" });
+  },
+  async "messages are found again, encrypted ones too"() {
+    await claire.keyboard.press("Control+k");
+    const box = claire.getByRole("combobox");
+    await box.fill("ponts");
+    await claire.getByRole("option", { name: /Les deux ponts sont fermés/ }).waitFor();
+    await look(claire, "switcher");
+    await box.press("Enter");
+    await sees(claire, "Les deux ponts");
+    await tool(claire, "Rechercher dans la discussion");
+    await panel(claire).getByLabel("Rechercher dans la discussion").fill("recu");
+    await panel(claire).getByRole("button", { name: /Bien reçu/ }).click();
+    await look(claire, "search");
+    await panel(claire).getByRole("button", { name: "Premier message" }).click();
+    await claire.getByRole("complementary").getByRole("button", { name: "Fermer" }).click();
+    await claire.getByRole("link", { name: "Fichiers" }).click();
+    await claire.getByRole("button", { name: /carte.png/ }).waitFor();
+    await look(claire, "files");
+    await claire.getByRole("button", { name: /carte.png/ }).click();
+    await messages(claire).getByRole("img", { name: /carte.png/ }).waitFor();
+  },
+  async "a message that is scheduled waits, and can leave now"() {
+    await claire.getByTestId("composer").fill("Plus tard");
+    await claire.getByRole("button", { name: /^Joindre/ }).click();
+    await claire.getByRole("menuitem", { name: "Envoyer plus tard" }).click();
+    await look(claire, "schedule");
+    await claire.getByRole("dialog").locator(".wa").first().click();
+    await claire.getByText(/Un message partira/).waitFor();
+    assert((await messages(mehdi).getByText("Plus tard").count()) === 0, "it left at once");
+    await claire.getByRole("button", { name: "Envoyer maintenant" }).click();
+    await sees(mehdi, "Plus tard");
+  },
+  async "a draft survives a reload"() {
+    await claire.getByTestId("composer").fill("Brouillon important");
+    await claire.waitForTimeout(600);
+    await claire.reload();
+    await claire.getByTestId("composer").waitFor();
+    assert((await claire.getByTestId("composer").inputValue()) === "Brouillon important", "the draft is gone");
+    await open(claire, "Autre salle");
+    await claire.getByText("Brouillon :").waitFor();
+    await open(claire, ROOM);
+    await claire.getByTestId("composer").fill("");
+  },
+  async "members have roles, can be removed, banned, and asked back"() {
+    await tool(claire, "Membres");
+    await look(claire, "members");
+    await panel(claire).getByRole("button", { name: /Mehdi Benali/ }).click();
+    await panel(claire).getByLabel("Rôle").selectOption("50");
+    await panel(claire).getByRole("definition").filter({ hasText: "Modérateur" }).waitFor();
+    await panel(claire).getByRole("button", { name: "Exclure de la discussion" }).click();
+    await claire.getByRole("alertdialog").getByRole("button", { name: "Exclure de la discussion" }).click();
+    await sees(claire, "Claire Vasseur a exclu Mehdi Benali");
+    await mehdi.getByText("Vous n’êtes pas dans cette discussion").waitFor();
+    await look(mehdi, "not-here");
+    await panel(claire).getByRole("button", { name: "Membres" }).click();
+    await panel(claire).getByRole("button", { name: "Lever l’exclusion Mehdi Benali" }).click();
+    await panel(claire).getByRole("button", { name: "Inviter" }).click();
+    await claire.getByRole("dialog").getByLabel("Membres").fill("Mehdi");
+    await claire.getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
+    await look(claire, "invite");
+    await claire.getByRole("button", { name: "Inviter 1 personne" }).click();
+    await mehdi.getByRole("button", { name: `Rejoindre ${ROOM}` }).click();
+    await sees(mehdi, "Plus tard");
+  },
+  async "the room's settings: name, notifications, favourite, knocking, guests"() {
+    await tool(claire, "Détails");
+    await panel(claire).getByRole("button", { name: "Modifier" }).click();
+    await panel(claire).getByLabel("Nom de la discussion").fill("Cellule de crise – Saône");
+    await panel(claire).getByRole("button", { name: "Enregistrer" }).click();
+    await claire.getByRole("heading", { level: 1, name: "Cellule de crise – Saône" }).waitFor();
+    await panel(claire).getByRole("button", { name: "Ajouter aux favoris" }).click();
+    await claire.getByRole("heading", { name: "Favoris" }).waitFor();
+    await panel(claire).getByText("Rien", { exact: true }).click();
+    await claire.getByText("en sourdine").waitFor();
+    await panel(claire).getByText("Tout", { exact: true }).click();
+    await panel(claire).getByRole("switch", { name: "On peut demander à entrer" }).click();
+    await panel(claire).getByRole("switch", { name: "On peut demander à entrer", checked: true }).waitFor();
+    await look(claire, "details");
+    await panel(claire).getByRole("button", { name: "Ouvrir aux invités externes" }).click();
+    await claire.getByRole("alertdialog").getByRole("button", { name: "Ouvrir" }).click();
+    await claire.locator("main header").getByText("Ouvert aux invités").first().waitFor();
+    await say(claire, "mot de passe : soleil2026");
+    await claire.getByText("semble contenir un mot de passe").waitFor();
+    await look(claire, "worry");
+    await claire.getByRole("button", { name: "Modifier", exact: true }).last().click();
+    await say(claire, "DIFFUSION RESTREINTE : plan");
+    await claire.getByText("porte une mention de protection").waitFor();
+    await claire.getByRole("button", { name: "Envoyer quand même" }).click();
+    await sees(mehdi, "DIFFUSION RESTREINTE");
+  },
+  async "somebody asks to come in and is let in; another leaves"() {
+    const id = await claire.evaluate(() => decodeURIComponent(location.hash.split("/")[2].split("?")[0]));
+    await mehdi.goto(`${server}/#/room/${encodeURIComponent(id)}?panel=details`);
+    await panel(mehdi).getByRole("button", { name: "Quitter la discussion" }).click();
+    await mehdi.getByRole("alertdialog").getByRole("button", { name: "Quitter" }).click();
+    await mehdi.getByRole("heading", { name: /^Bienvenue/ }).waitFor();
+    await mehdi.goto(`${server}/#/room/${encodeURIComponent(id)}`);
+    await mehdi.getByRole("button", { name: "Demander à entrer" }).click();
+    await mehdi.getByText("Vous avez demandé à entrer").waitFor();
+    await look(mehdi, "knocked");
+    await claire.getByRole("button", { name: /membre/ }).first().click();
+    await panel(claire).getByRole("button", { name: "Accepter Mehdi Benali" }).click();
+    await mehdi.getByRole("button", { name: "Rejoindre" }).first().click();
+    await sees(mehdi, "DIFFUSION RESTREINTE");
+  },
+  async "a forum is made, found and joined"() {
+    await claire.keyboard.press("Escape");
+    await claire.getByRole("link", { name: "Forums" }).click();
+    await createRoom(claire, "Outils numériques", "Forum");
+    await say(claire, "Bienvenue sur le forum, voir https://example.org");
+    await mehdi.getByRole("link", { name: "Forums" }).click();
+    await mehdi.getByLabel("Chercher un forum").fill("outils");
+    await look(mehdi, "forums");
+    await mehdi.getByRole("button", { name: "Rejoindre Outils numériques" }).click();
+    await sees(mehdi, "Bienvenue sur le forum");
+  },
+  async "a space keeps rooms together"() {
+    await createRoom(claire, "Préfecture", "Espace");
+    await claire.getByRole("button", { name: "Choisir un espace" }).waitFor();
+  },
+});
