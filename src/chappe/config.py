@@ -250,7 +250,9 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     url_previews: UrlPreviews = UrlPreviews()
     email: Email = Email()
     brands: dict[str, Brand] = {}
-    organisations_elsewhere: dict[str, str] = {}  # domain of e-mail addresses -> address of that organisation's own Chappe
+    organisations_elsewhere: dict[
+        str, str
+    ] = {}  # domain of e-mail addresses -> address of that organisation's own Chappe
     web_client: bool = True
     identity_providers: list[IdentityProvider] = []
     ldap: list[Ldap] = []

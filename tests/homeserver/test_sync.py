@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
+import orjson
 import pytest
 
 from tests.support import Person, Refused, Server, bodies, joined, segment
@@ -135,6 +136,22 @@ async def test_lazy_loading_sends_each_member_once(server: Server, alice: Person
     assert len(first["summary"]["m.heroes"]) == 5 and set(first["summary"]["m.heroes"]) <= members
     await bob.say(room, "again")
     assert joined(await alice.sync(filter=lazy), room)["state"]["events"] == []
+
+
+async def test_who_asks_again_from_an_old_token_is_sent_its_members_again(alice: Person, bob: Person) -> None:
+    """A browser that is reloaded resumes from the last token that it had saved: of rooms made since it knows nothing."""
+    lazy = {"room": {"state": {"lazy_load_members": True}, "timeline": {"limit": 3}}}
+    saved = (await alice.sync(filter=lazy))["next_batch"]
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    for n in range(5):
+        await bob.say(room, str(n))
+    for _ in range(2):
+        for state in ({}, {"use_state_after": "true"}):
+            answer = await alice.call("GET", "/sync", since=saved, filter=orjson.dumps(lazy).decode(), **state)
+            section = joined(answer, room)
+            events = section["state_after" if state else "state"]["events"]
+            assert {alice.id, bob.id} <= {e["state_key"] for e in events if e["type"] == "m.room.member"}
 
 
 async def test_state_after(alice: Person, bob: Person) -> None:

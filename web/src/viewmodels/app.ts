@@ -131,6 +131,7 @@ export class AppViewModel extends ViewModel<AppState> {
     void matrix.people.loadMe();
     this.index = new MessageIndex(matrix.client, matrix.people);
     this.list = new RoomListViewModel(matrix, this.drafts);
+    (globalThis as never as Record<string, unknown>).app = this;
     this.notifier = new Notifier(matrix, this.preferences, this.page, this.list, () => (this.now.route.screen === "room" ? this.now.route.id : null), (id) => this.go({ screen: "room", id, event: null, panel: null }));
     this.set({ connection: matrix.connection, me: matrix.people.me() });
     if (matrix.connection !== "starting") void this.synced(matrix);

@@ -163,7 +163,7 @@ class SyncEngine:
         rooms = [room for _, room in joined]
         counts = await self._modules.counts.of(context.user_id, rooms)
         ephemeral = await self._ephemeral(context, joined)
-        sent = self._lazy.of(context.user_id, context.requester.device_id, context.since is None)
+        sent = self._lazy.of(context.user_id, context.requester.device_id, context.after)
         sections = []
         for membership, room in joined:
             extras = Extras(

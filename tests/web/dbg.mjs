@@ -1,0 +1,13 @@
+import { arrive, createRoom, say, play } from "./stage.mjs";
+const page = await arrive("Zoe Test");
+const other = await arrive("Yan Test");
+await createRoom(page, "Salle A", "Privée", ["Yan"]);
+await createRoom(page, "Salle B");
+for (let i = 0; i < 30; i++) await say(page, "un " + i);
+await page.waitForTimeout(1500);
+page.on("response", async (r) => { if (r.url().includes("/sync")) { const t = await r.text().catch((e) => String(e)); console.log("<", r.url().slice(21), r.status(), t.length, t.slice(0, 3000)); } });
+page.on("console", (m) => console.log("C", m.text().slice(0, 300)));
+await page.reload();
+await page.waitForTimeout(6000);
+console.log(await page.evaluate(() => window.app.matrix.client.getRooms().map((r) => [r.roomId, r.getMyMembership(), r.name])), await page.evaluate(() => window.app.matrix.rooms.list().length), await page.evaluate(() => JSON.stringify(window.app.list.snapshot().sections)));
+process.exit(0);
