@@ -138,6 +138,21 @@ async def test_lazy_loading_sends_each_member_once(server: Server, alice: Person
     assert joined(await alice.sync(filter=lazy), room)["state"]["events"] == []
 
 
+@pytest.mark.parametrize("how", ["kick", "ban", "leave", "decline"])
+async def test_state_after_tells_of_the_end_of_a_membership(alice: Person, bob: Person, how: str) -> None:
+    room = await alice.create_room(preset="public_chat", invite=[bob.id])
+    if how != "decline":
+        await bob.join(room)
+    await bob.sync(use_state_after="true")
+    if how in ("kick", "ban"):
+        await alice.call("POST", f"/rooms/{segment(room)}/{how}", {"user_id": bob.id})
+    else:
+        await bob.leave(room)
+    left = (await bob.sync(use_state_after="true"))["rooms"]["leave"][room]
+    membership = [e["content"]["membership"] for e in left["state_after"]["events"] if e.get("state_key") == bob.id]
+    assert membership == ["ban" if how == "ban" else "leave"]
+
+
 async def test_who_asks_again_from_an_old_token_is_sent_its_members_again(alice: Person, bob: Person) -> None:
     """A browser that is reloaded resumes from the last token that it had saved: of rooms made since it knows nothing."""
     lazy = {"room": {"state": {"lazy_load_members": True}, "timeline": {"limit": 3}}}

@@ -256,8 +256,13 @@ class RoomSections:
         if membership.was_joined and (newly or context.full_state):
             after = await self._rooms.timeline.state_after(room, upto)
             state = (after if context.state_after else rewind(after, timeline.all)).values()
-        elif membership.was_joined and timeline.limited:
-            state = await self._changes(room, context.after, timeline.start)
+        else:
+            changed: dict[StateKey, RoomEvent] = {}
+            if membership.was_joined and timeline.limited:
+                changed.update((e.key, e) for e in await self._changes(room, context.after, timeline.start))
+            if context.state_after:  # the timeline changes no state then: the leave itself must be told here
+                changed.update((e.key, e) for e in timeline.all if e.state_key is not None)
+            state = changed.values()
         if not is_open(context.filter.room.state):
             f = context.filter.room.state
             state = [e for e in state if passes_event(f, room.room_id, e.type, e.sender, e.get_content)]
