@@ -264,7 +264,6 @@ await play({
   },
   async "a forum is made, found and joined"() {
     await claire.keyboard.press("Escape");
-    await claire.getByRole("link", { name: "Forums" }).click();
     await createRoom(claire, "Outils numériques", "Forum");
     await say(claire, "Bienvenue sur le forum, voir https://example.org");
     await mehdi.getByRole("link", { name: "Forums" }).click();
@@ -275,6 +274,9 @@ await play({
   },
   async "a space keeps rooms together"() {
     await createRoom(claire, "Préfecture", "Espace");
-    await claire.getByRole("button", { name: "Choisir un espace" }).waitFor();
+    await claire.getByRole("link", { name: "Discussions" }).click();
+    await claire.getByRole("button", { name: "Choisir un espace" }).click();
+    await claire.getByRole("menuitem", { name: "Préfecture" }).click();
+    await claire.getByRole("heading", { level: 1, name: "Préfecture" }).waitFor();
   },
 });

@@ -50,7 +50,7 @@ export async function arrive(name, options = {}) {
   await page.getByRole("button", { name: "Continuer" }).click();
   await page.getByLabel("Code de récupération").fill(code.replaceAll(" ", "").replace(/(.{5})/g, "$1  "));
   await page.getByRole("button", { name: "Terminer" }).click();
-  await page.getByRole("heading", { name: /^Bienvenue, / }).waitFor();
+  await page.getByRole("heading", { name: /^(Bienvenue, .*|Discussions)$/ }).first().waitFor();
   page.code = code;
   return page;
 }
@@ -107,6 +107,7 @@ export async function act(page, text, action) {
 /** No fault of accessibility, nothing wider than the screen; a picture where one is wanted. */
 export async function look(page, name) {
   checked.add(name);
+  await page.locator("h1, [role=dialog]").first().waitFor();
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
   if (pictures) {

@@ -20,6 +20,7 @@ export class Notices {
   constructor(
     private readonly client: MatrixClient,
     private readonly people: People,
+    private readonly isDirect: (roomId: string) => boolean,
   ) {}
 
   listen(tell: (notice: Notice) => void): () => void {
@@ -31,7 +32,7 @@ export class Notices {
       if (!actions?.notify) return;
       this.told.add(id);
       const sender = this.people.of(event.sender, event.getSender()!);
-      const direct = room.getInvitedAndJoinedMemberCount() <= 2;
+      const direct = this.isDirect(room.roomId);
       tell({ roomId: room.roomId, room: direct ? sender.name : room.name, sender: sender.name, text: textOf(event), sound: Boolean(actions.tweaks?.sound) });
     };
     const onTimeline = (event: MatrixEvent, room: Room | undefined, toStart: boolean | undefined, _removed: boolean, data: { liveEvent?: boolean }): void => {

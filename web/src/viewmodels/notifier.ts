@@ -26,7 +26,7 @@ export class Notifier {
     openRoom: () => string | null,
     go: (roomId: string) => void,
   ) {
-    const notices = new Notices(matrix.client, matrix.people);
+    const notices = new Notices(matrix.client, matrix.people, (id) => matrix.rooms.directs().has(id));
     this.off.push(
       notices.listen((notice) => {
         if (surroundings.isVisible() && openRoom() === notice.roomId) return;

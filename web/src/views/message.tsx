@@ -166,6 +166,7 @@ function HistoryDialog({ item, room, onClose }: { item: Item; room: RoomViewMode
 /** On a phone: swipe right to reply, press long for the actions. */
 function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewModel) {
   const from = useRef<{ x: number; y: number; timer: ReturnType<typeof setTimeout> } | null>(null);
+  const held = useRef(false);
   const end = (): void => {
     if (from.current) clearTimeout(from.current.timer);
     from.current = null;
@@ -174,7 +175,9 @@ function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewMod
     onTouchStart: (event: React.TouchEvent<HTMLElement>) => {
       const { clientX: x, clientY: y } = event.touches[0];
       const target = event.currentTarget;
+      held.current = false;
       from.current = { x, y, timer: setTimeout(() => {
+        held.current = true;
         for (const each of document.querySelectorAll(".msg.held")) each.classList.remove("held");
         target.classList.add("held");
         navigator.vibrate?.(10);
@@ -196,6 +199,10 @@ function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewMod
         (timeline.threadId ? room.thread(timeline.threadId).composer : room.composer)?.reply(item);
       }
     },
-    onTouchEnd: end,
+    onTouchEnd: (event: React.TouchEvent<HTMLElement>) => {
+      end();
+      if (held.current) event.preventDefault(); // no click on what happened to be under the finger
+      held.current = false;
+    },
   };
 }

@@ -22,9 +22,10 @@ export function RoomList() {
   const { route } = useSnapshot(app);
   const open = route.screen === "room" ? route.id : null;
   const rooms = useRef<HTMLDivElement>(null);
+  const Region = phone ? "main" : "section"; // on a phone the list is the screen
   const shown = spaces.find((each) => each.id === space);
   return (
-    <section className="list" aria-label={t("list.label")} data-region tabIndex={-1}>
+    <Region className="list" aria-label={t("list.label")} data-region tabIndex={-1}>
       <div className="listhead">
         <h1>{shown?.name ?? t("rail.rooms")}</h1>
         {spaces.length > 0 && <Menu label={t("list.spaces")} icon="sliders" choices={[{ name: t("list.allRooms"), chosen: !space, run: () => list.setSpace(null) }, ...spaces.map((each) => ({ name: each.name, chosen: each.id === space, run: () => list.setSpace(each.id) }))]} />}
@@ -46,7 +47,7 @@ export function RoomList() {
         ))}
       </div>
       {phone && <button type="button" className="fab" aria-label={t("list.new")} onClick={() => app.openCreate()}><Icon name="edit" size={24} /></button>}
-    </section>
+    </Region>
   );
 }
 

@@ -17,14 +17,15 @@ export function Settings({ page }: { page: SettingsPage | null }) {
   const phone = useMedia("(max-width: 767px)");
   const model = useOwned(() => new SettingsViewModel(app.matrix!, new Account(app.matrix!.client, app.matrix!.people)), "settings");
   const { problem, done } = useSnapshot(model);
+  const Region = phone ? "main" : "section";
   const shown = page ?? (phone ? null : "profile");
   return (
     <>
       {(!phone || !shown) && (
-        <section className="list" aria-label={t("rail.settings")} data-region tabIndex={-1}>
+        <Region className="list" aria-label={t("rail.settings")} data-region tabIndex={-1}>
           <div className="listhead"><h1>{t("rail.settings")}</h1></div>
           <ul className="menu side-menu">{PAGES.map(([each, icon]) => <li key={each}><a href={`#/settings/${each}`} aria-current={shown === each ? "page" : undefined}><Icon name={icon} />{t(`settings.${each}`)}</a></li>)}</ul>
-        </section>
+        </Region>
       )}
       {shown && (
         <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`settings.${shown}`)}>

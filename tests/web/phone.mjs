@@ -1,0 +1,92 @@
+// The client on a phone: one column at 360 px, fingers instead of a mouse.
+import { arrive, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
+
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+let karim;
+let sophie;
+
+async function touch(page, target, moves, held = 0) {
+  const box = await target.boundingBox();
+  const at = { x: box.x + 60, y: box.y + box.height / 2 };
+  const session = await page.context().newCDPSession(page);
+  await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [at] });
+  for (const [dx, dy] of moves) await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: [{ x: at.x + dx, y: at.y + dy }] });
+  await page.waitForTimeout(held);
+  await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+}
+
+await play({
+  async "signing in, the first steps and the list at 360 px"() {
+    sophie = await arrive("Sophie Lambert [Préfecture du Rhône]");
+    const page = await visit(PHONE);
+    await page.goto(server);
+    await page.getByLabel("Adresse e-mail professionnelle").fill("karim.haddad@hopital-sud.example");
+    await page.getByText("Votre mot de passe vous sera demandé").waitFor();
+    await look(page, "phone-sign-in");
+    await page.context().close();
+    karim = await arrive("Karim Haddad [Hôpital Sud]", PHONE);
+    await look(karim, "phone-empty");
+  },
+  async "a room is made and written in"() {
+    await karim.getByRole("button", { name: "Nouvelle discussion" }).last().click();
+    await look(karim, "phone-create");
+    await karim.keyboard.press("Escape");
+    await createRoom(karim, "Permanence", "Privée", ["Sophie"]);
+    await say(karim, "Planning à jour");
+    await sophie.getByRole("button", { name: "Rejoindre Permanence" }).click();
+    await say(sophie, "Merci Karim");
+    await sees(karim, "Merci Karim");
+    await look(karim, "phone-room");
+  },
+  async "a long press shows the actions, a swipe replies"() {
+    const received = messages(karim).getByRole("article").filter({ hasText: "Merci Karim" }).last();
+    await touch(karim, received, [], 700);
+    await received.getByRole("button", { name: "Réagir" }).click();
+    await karim.getByRole("button", { name: "👍" }).click();
+    await messages(sophie).getByRole("button", { name: /👍 : 1/ }).waitFor();
+    await look(karim, "phone-actions");
+    await touch(karim, received, [[30, 0], [60, 2], [110, 4]]);
+    await karim.getByText("Réponse à", { exact: false }).first().waitFor();
+    await say(karim, "À demain");
+    await messages(sophie).getByRole("button", { name: /Réponse à.*Sophie Lambert/ }).waitFor();
+  },
+  async "panels cover the conversation, the arrow goes back"() {
+    await karim.locator("main header").getByRole("button", { name: "Plus d’actions" }).click();
+    await karim.getByRole("menuitem", { name: "Membres" }).click();
+    await look(karim, "phone-members");
+    await karim.getByRole("complementary").getByRole("button", { name: "Fermer" }).click();
+    await karim.getByRole("link", { name: "Retour aux discussions" }).click();
+    await karim.getByRole("heading", { level: 1, name: "Discussions" }).waitFor();
+    await look(karim, "phone-list");
+    await karim.getByRole("link", { name: "Réglages" }).click();
+    await look(karim, "phone-settings");
+    await karim.getByRole("link", { name: "Appareils et récupération" }).click();
+    await karim.getByText("Appareils confirmés").waitFor();
+    await look(karim, "phone-devices");
+    await karim.getByRole("link", { name: "Forums" }).click();
+    await look(karim, "phone-forums");
+  },
+  async "it can be installed, and takes what others share"() {
+    const manifest = await karim.evaluate(async () => (await fetch(document.querySelector("link[rel=manifest]").href)).json());
+    assert(manifest.display === "standalone" && manifest.icons.length >= 2 && manifest.share_target.method === "POST", "the manifest");
+    await karim.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated");
+    await karim.reload();
+    await karim.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await karim.evaluate(() => {
+      const form = document.createElement("form");
+      form.method = "POST";
+      form.action = "/share";
+      form.enctype = "multipart/form-data";
+      form.innerHTML = '<input name="text" value="Partagé depuis ailleurs">';
+      document.body.append(form);
+      form.submit();
+    });
+    await karim.getByRole("dialog", { name: "Partager" }).getByRole("button", { name: /Permanence/ }).click();
+    await karim.getByTestId("composer").waitFor();
+    assert((await karim.getByTestId("composer").inputValue()).includes("Partagé depuis ailleurs"), "what was shared is lost");
+  },
+  async "twice as large, nothing is lost"() {
+    await sophie.setViewportSize({ width: 720, height: 450 }); // 1440 × 900 at 200 %
+    await look(sophie, "zoom-200");
+  },
+});
