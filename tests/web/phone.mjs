@@ -54,7 +54,7 @@ await play({
     await karim.locator("main header").getByRole("button", { name: "Plus d’actions" }).click();
     await karim.getByRole("menuitem", { name: "Membres" }).click();
     await look(karim, "phone-members");
-    await karim.getByRole("complementary").getByRole("button", { name: "Fermer" }).click();
+    await karim.getByRole("main").getByRole("button", { name: "Fermer" }).click();
     await karim.getByRole("link", { name: "Retour aux discussions" }).click();
     await karim.getByRole("heading", { level: 1, name: "Discussions" }).waitFor();
     await look(karim, "phone-list");

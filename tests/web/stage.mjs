@@ -107,7 +107,7 @@ export async function act(page, text, action) {
 /** No fault of accessibility, nothing wider than the screen; a picture where one is wanted. */
 export async function look(page, name) {
   checked.add(name);
-  await page.locator("h1, [role=dialog]").first().waitFor();
+  await page.locator("h1:visible, [role=dialog]:visible").first().waitFor();
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
   if (pictures) {

@@ -28,7 +28,11 @@ function show(choices: Choices): void {
 
 function Root({ model }: { model: AppViewModel }) {
   const { i18n } = useTranslation();
-  return <I18nProvider locale={i18n.language === "en" ? "en-GB" : "fr-FR"}><App model={model} /></I18nProvider>;
+  return (
+    <I18nProvider locale={i18n.language === "en" ? "en-GB" : "fr-FR"}>
+      <App model={model} />
+    </I18nProvider>
+  );
 }
 
 async function begin(): Promise<void> {
@@ -38,7 +42,9 @@ async function begin(): Promise<void> {
   preferences.subscribe(() => {
     const choices = preferences.snapshot();
     show(choices);
-    if (choices.language !== language) void changeLanguage((language = choices.language));
+    if (choices.language === language) return;
+    language = choices.language;
+    void changeLanguage(language);
   });
   const model = new AppViewModel(thisPage(), preferences);
   model.subscribe(() => {

@@ -29,11 +29,18 @@ export function thisPage(): Page {
         clicked();
       };
     },
-    mayNotify: () => (!("Notification" in window) || Notification.permission === "denied" ? "no" : Notification.permission === "granted" ? "yes" : "ask"),
+    mayNotify: () =>
+      !("Notification" in window) || Notification.permission === "denied"
+        ? "no"
+        : Notification.permission === "granted"
+          ? "yes"
+          : "ask",
     askNotify: async () => "Notification" in window && (await Notification.requestPermission()) === "granted",
     play: chime,
     setBadge: (count) => {
-      document.title = count ? `(${count}) ${document.title.replace(/^\(\d+\) /, "")}` : document.title.replace(/^\(\d+\) /, "");
+      document.title = count
+        ? `(${count}) ${document.title.replace(/^\(\d+\) /, "")}`
+        : document.title.replace(/^\(\d+\) /, "");
       if (count) void navigator.setAppBadge?.(count).catch(() => {});
       else void navigator.clearAppBadge?.().catch(() => {});
     },
@@ -66,7 +73,11 @@ async function takeShared(): Promise<{ text: string; files: File[] } | null> {
   const kept = await cache.match("/shared");
   if (!kept) return null;
   const { text: said, files: names } = (await kept.json()) as { text: string; files: Array<{ name: string; type: string }> };
-  const files = await Promise.all(names.map(async (each, index) => new File([await (await cache.match(`/shared/${index}`))!.blob()], each.name, { type: each.type })));
+  const files = await Promise.all(
+    names.map(
+      async (each, index) => new File([await (await cache.match(`/shared/${index}`))!.blob()], each.name, { type: each.type }),
+    ),
+  );
   await caches.delete(SHARED);
   return { text: said, files };
 }

@@ -8,12 +8,20 @@ export type Language = "fr" | "en";
 const loaders = { fr: () => import("./fr"), en: () => import("./en") };
 
 /** The language of the browser, where it is one of ours. */
-export const browserLanguage = (): Language => (navigator.languages.some((each) => each.startsWith("fr")) || !navigator.languages.some((each) => each.startsWith("en")) ? "fr" : "en");
+export const browserLanguage = (): Language =>
+  navigator.languages.some((each) => each.startsWith("fr")) || !navigator.languages.some((each) => each.startsWith("en"))
+    ? "fr"
+    : "en";
 
 export async function startText(language: Language): Promise<void> {
   const { TEXTS } = await loaders[language]();
   await i18next.use(initReactI18next).init({
-    lng: language, resources: { [language]: { translation: TEXTS } }, keySeparator: false, nsSeparator: false, interpolation: { escapeValue: false }, returnNull: false,
+    lng: language,
+    resources: { [language]: { translation: TEXTS } },
+    keySeparator: false,
+    nsSeparator: false,
+    interpolation: { escapeValue: false },
+    returnNull: false,
   });
   document.documentElement.lang = language;
 }

@@ -40,7 +40,8 @@ export class Account {
 
   async addKeyword(word: string): Promise<void> {
     await this.client.addPushRule("global", PushRuleKind.ContentSpecific, word, {
-      pattern: word, actions: ["notify", { set_tweak: "sound", value: "default" }, { set_tweak: "highlight" }] as never,
+      pattern: word,
+      actions: ["notify", { set_tweak: "sound", value: "default" }, { set_tweak: "highlight" }] as never,
     });
     await this.reload();
   }
@@ -83,8 +84,14 @@ export class Account {
     const subscription = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     const { keys } = subscription.toJSON();
     await this.client.setPusher({
-      kind: "webpush", app_id: APP, pushkey: keys!.p256dh, lang: language, app_display_name: "Chappe", device_display_name: navigator.userAgent.slice(0, 60),
-      data: { url: subscription.endpoint, auth: keys!.auth, format: "event_id_only" }, append: true,
+      kind: "webpush",
+      app_id: APP,
+      pushkey: keys!.p256dh,
+      lang: language,
+      app_display_name: "Chappe",
+      device_display_name: navigator.userAgent.slice(0, 60),
+      data: { url: subscription.endpoint, auth: keys!.auth, format: "event_id_only" },
+      append: true,
     } as never);
   }
 
@@ -111,15 +118,42 @@ export class Account {
         for (const raw of answer.chunk) {
           const event = new MatrixEvent(raw);
           await this.client.decryptEventIfNeeded(event);
-          if (!event.isState()) messages.push({ sender: event.getSender(), date: new Date(event.getTs()).toISOString(), type: event.getType(), content: event.getContent() });
+          if (!event.isState())
+            messages.push({
+              sender: event.getSender(),
+              date: new Date(event.getTs()).toISOString(),
+              type: event.getType(),
+              content: event.getContent(),
+            });
         }
         from = answer.chunk.length ? (answer.end ?? null) : null;
       } while (from);
-      copies.push({ id: room.roomId, name: room.name, members: room.getJoinedMembers().map((each) => each.userId), messages: messages.reverse() });
+      copies.push({
+        id: room.roomId,
+        name: room.name,
+        members: room.getJoinedMembers().map((each) => each.userId),
+        messages: messages.reverse(),
+      });
     }
     progress(rooms.length, rooms.length);
     const profile = await this.client.getProfileInfo(this.client.getSafeUserId());
-    const accountData = [...(this.client.store.accountData?.entries() ?? [])].filter(([type]) => !type.startsWith("m.secret_storage") && !type.startsWith("m.cross_signing") && !type.startsWith("m.megolm_backup")).map(([type, event]) => ({ type, content: event.getContent() }));
-    return JSON.stringify({ exported: new Date().toISOString(), account: this.client.getUserId(), profile, emails: await this.emails().catch(() => []), account_data: accountData, rooms: copies }, null, 2);
+    const accountData = [...(this.client.store.accountData?.entries() ?? [])]
+      .filter(
+        ([type]) =>
+          !type.startsWith("m.secret_storage") && !type.startsWith("m.cross_signing") && !type.startsWith("m.megolm_backup"),
+      )
+      .map(([type, event]) => ({ type, content: event.getContent() }));
+    return JSON.stringify(
+      {
+        exported: new Date().toISOString(),
+        account: this.client.getUserId(),
+        profile,
+        emails: await this.emails().catch(() => []),
+        account_data: accountData,
+        rooms: copies,
+      },
+      null,
+      2,
+    );
   }
 }

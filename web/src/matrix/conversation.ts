@@ -1,26 +1,26 @@
 /** What is done in one room. */
 
 import {
-  EventType,
   EventStatus,
-  HistoryVisibility,
+  EventType,
+  type HistoryVisibility,
   JoinRule,
   KnownMembership,
-  Method,
   M_POLL_END,
   M_POLL_RESPONSE,
   M_POLL_START,
   type MatrixClient,
   MatrixEvent,
+  Method,
   MsgType,
-  PushRuleKind,
   PushRuleActionName,
+  PushRuleKind,
   ReceiptType,
   RelationType,
   type Room,
+  RoomEvent,
   RoomMemberEvent,
   RoomStateEvent,
-  RoomEvent,
   UpdateDelayedEventAction,
 } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
@@ -97,7 +97,9 @@ export class Conversation {
     const may = (type: EventType): boolean => state.maySendStateEvent(type, user);
     const levels = state.getStateEvents(EventType.RoomPowerLevels, "")?.getContent() ?? {};
     const level = me?.powerLevel ?? 0;
-    const organisations = new Set(room.getJoinedMembers().map((each) => this.people.of(each, each.userId).organisation ?? each.userId.split(":")[1]));
+    const organisations = new Set(
+      room.getJoinedMembers().map((each) => this.people.of(each, each.userId).organisation ?? each.userId.split(":")[1]),
+    );
     return {
       id: this.id,
       name: other && room.getInvitedAndJoinedMemberCount() <= 2 ? other.name : room.name,
@@ -132,7 +134,8 @@ export class Conversation {
   }
 
   typing(): string[] {
-    return this.room.currentState.getMembers()
+    return this.room.currentState
+      .getMembers()
       .filter((each) => each.typing && each.userId !== this.client.getUserId())
       .map((each) => this.people.of(each, each.userId).name);
   }
@@ -148,22 +151,41 @@ export class Conversation {
     const delay = Math.max(at - Date.now(), 1000);
     const content = this.contentOf(message, threadId);
     if (!this.room.hasEncryptionStateEvent()) {
-      const sent = await this.client._unstable_sendDelayedEvent(this.id, { delay }, threadId, EventType.RoomMessage, content as never);
+      const sent = await this.client._unstable_sendDelayedEvent(
+        this.id,
+        { delay },
+        threadId,
+        EventType.RoomMessage,
+        content as never,
+      );
       return (sent as { delay_id: string }).delay_id;
     }
     // the SDK would send it in the clear: it is encrypted here first
-    const event = new MatrixEvent({ type: EventType.RoomMessage, content, room_id: this.id, sender: this.client.getSafeUserId() });
+    const event = new MatrixEvent({
+      type: EventType.RoomMessage,
+      content,
+      room_id: this.id,
+      sender: this.client.getSafeUserId(),
+    });
     await (this.client.getCrypto() as unknown as CryptoBackend).encryptEvent(event, this.room);
     const path = `/rooms/${encodeURIComponent(this.id)}/send/m.room.encrypted/${encodeURIComponent(this.client.makeTxnId())}`;
     const query = { "org.matrix.msc4140.delay": String(delay) };
-    const { delay_id } = await this.client.http.authedRequest<{ delay_id: string }>(Method.Put, path, query, event.getWireContent());
+    const { delay_id } = await this.client.http.authedRequest<{ delay_id: string }>(
+      Method.Put,
+      path,
+      query,
+      event.getWireContent(),
+    );
     return delay_id;
   }
 
   /** What waits to be sent later. */
   async scheduled(): Promise<Array<{ id: string; at: number }>> {
-    const { scheduled } = await this.client._unstable_getDelayedEvents("scheduled" as never) as { scheduled?: Array<Record<string, never>> };
-    return (scheduled ?? []).filter((each) => each.room_id === this.id)
+    const { scheduled } = (await this.client._unstable_getDelayedEvents("scheduled" as never)) as {
+      scheduled?: Array<Record<string, never>>;
+    };
+    return (scheduled ?? [])
+      .filter((each) => each.room_id === this.id)
       .map((each) => ({ id: each.delay_id as string, at: Number(each.running_since) + Number(each.delay) }));
   }
 
@@ -176,11 +198,17 @@ export class Conversation {
       msgtype: message.emote ? MsgType.Emote : MsgType.Text,
       body: message.body,
       ...(message.html ? { format: "org.matrix.custom.html", formatted_body: message.html } : {}),
-      "m.mentions": { ...(message.mentions.length ? { user_ids: message.mentions } : {}), ...(message.mentionsRoom ? { room: true } : {}) },
+      "m.mentions": {
+        ...(message.mentions.length ? { user_ids: message.mentions } : {}),
+        ...(message.mentionsRoom ? { room: true } : {}),
+      },
     };
     if (message.edits) {
       return {
-        ...content, body: `* ${message.body}`, ...(message.html ? { formatted_body: `* ${message.html}` } : {}), "m.new_content": content,
+        ...content,
+        body: `* ${message.body}`,
+        ...(message.html ? { formatted_body: `* ${message.html}` } : {}),
+        "m.new_content": content,
         "m.relates_to": { rel_type: RelationType.Replace, event_id: message.edits },
       };
     }
@@ -191,12 +219,23 @@ export class Conversation {
   private relation(replyTo: string | undefined, threadId: string | null): Record<string, unknown> | null {
     if (threadId) {
       const last = this.room.getThread(threadId)?.replyToEvent?.getId() ?? threadId;
-      return { rel_type: RelationType.Thread, event_id: threadId, is_falling_back: !replyTo, "m.in_reply_to": { event_id: replyTo ?? last } };
+      return {
+        rel_type: RelationType.Thread,
+        event_id: threadId,
+        is_falling_back: !replyTo,
+        "m.in_reply_to": { event_id: replyTo ?? last },
+      };
     }
     return replyTo ? { "m.in_reply_to": { event_id: replyTo } } : null;
   }
 
-  async sendFile(file: PreparedFile, caption: string, threadId: string | null, progress: (sent: number, of: number) => void, signal: AbortSignal): Promise<void> {
+  async sendFile(
+    file: PreparedFile,
+    caption: string,
+    threadId: string | null,
+    progress: (sent: number, of: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const encrypted = this.room.hasEncryptionStateEvent();
     const info: Record<string, unknown> = { mimetype: file.blob.type || "application/octet-stream", size: file.blob.size };
     if (file.width) Object.assign(info, { w: file.width, h: file.height });
@@ -204,12 +243,28 @@ export class Conversation {
     if (file.thumbnail) {
       const sealed = await this.media.upload(file.thumbnail.blob, encrypted, undefined, signal);
       Object.assign(info, placed(sealed, "thumbnail_url", "thumbnail_file"));
-      info.thumbnail_info = { mimetype: file.thumbnail.blob.type, size: file.thumbnail.blob.size, w: file.thumbnail.width, h: file.thumbnail.height };
+      info.thumbnail_info = {
+        mimetype: file.thumbnail.blob.type,
+        size: file.thumbnail.blob.size,
+        w: file.thumbnail.width,
+        h: file.thumbnail.height,
+      };
     }
     const source = await this.media.upload(file.blob, encrypted, progress, signal);
-    const types = { image: MsgType.Image, video: MsgType.Video, audio: MsgType.Audio, voice: MsgType.Audio, file: MsgType.File };
+    const types = {
+      image: MsgType.Image,
+      video: MsgType.Video,
+      audio: MsgType.Audio,
+      voice: MsgType.Audio,
+      file: MsgType.File,
+    };
     const content: Record<string, unknown> = {
-      msgtype: types[file.kind], body: caption || file.name, filename: file.name, info, ...placed(source, "url", "file"), "m.mentions": {},
+      msgtype: types[file.kind],
+      body: caption || file.name,
+      filename: file.name,
+      info,
+      ...placed(source, "url", "file"),
+      "m.mentions": {},
     };
     if (file.kind === "voice") {
       content["org.matrix.msc3245.voice"] = {};
@@ -231,7 +286,9 @@ export class Conversation {
   }
 
   async react(eventId: string, key: string): Promise<void> {
-    await this.client.sendEvent(this.id, EventType.Reaction, { "m.relates_to": { rel_type: RelationType.Annotation, event_id: eventId, key } });
+    await this.client.sendEvent(this.id, EventType.Reaction, {
+      "m.relates_to": { rel_type: RelationType.Annotation, event_id: eventId, key },
+    });
   }
 
   async redact(eventId: string, reason: string): Promise<void> {
@@ -240,25 +297,43 @@ export class Conversation {
 
   async startPoll(question: string, answers: string[], disclosed: boolean, threadId: string | null): Promise<void> {
     const text = (body: string): Record<string, string> => ({ "org.matrix.msc1767.text": body });
-    await this.client.sendEvent(this.id, threadId, M_POLL_START.name as never, {
-      [M_POLL_START.name]: {
-        question: text(question), kind: `org.matrix.msc3381.poll.${disclosed ? "disclosed" : "undisclosed"}`, max_selections: 1,
-        answers: answers.map((each, index) => ({ id: `${index + 1}`, ...text(each) })),
-      },
-      "org.matrix.msc1767.text": `${question}\n${answers.map((each, index) => `${index + 1}. ${each}`).join("\n")}`,
-    } as never);
+    await this.client.sendEvent(
+      this.id,
+      threadId,
+      M_POLL_START.name as never,
+      {
+        [M_POLL_START.name]: {
+          question: text(question),
+          kind: `org.matrix.msc3381.poll.${disclosed ? "disclosed" : "undisclosed"}`,
+          max_selections: 1,
+          answers: answers.map((each, index) => ({ id: `${index + 1}`, ...text(each) })),
+        },
+        "org.matrix.msc1767.text": `${question}\n${answers.map((each, index) => `${index + 1}. ${each}`).join("\n")}`,
+      } as never,
+    );
   }
 
   async vote(eventId: string, answers: string[]): Promise<void> {
-    await this.client.sendEvent(this.id, M_POLL_RESPONSE.name as never, {
-      [M_POLL_RESPONSE.name]: { answers }, "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId },
-    } as never);
+    await this.client.sendEvent(
+      this.id,
+      M_POLL_RESPONSE.name as never,
+      {
+        [M_POLL_RESPONSE.name]: { answers },
+        "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId },
+      } as never,
+    );
   }
 
   async endPoll(eventId: string, text: string): Promise<void> {
-    await this.client.sendEvent(this.id, M_POLL_END.name as never, {
-      [M_POLL_END.name]: {}, "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId }, "org.matrix.msc1767.text": text,
-    } as never);
+    await this.client.sendEvent(
+      this.id,
+      M_POLL_END.name as never,
+      {
+        [M_POLL_END.name]: {},
+        "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId },
+        "org.matrix.msc1767.text": text,
+      } as never,
+    );
   }
 
   /** Tries what was not sent again, in order. */
@@ -302,7 +377,9 @@ export class Conversation {
 
   /** The event nearest to a day, for jumping there. */
   async eventAt(ts: number): Promise<string | null> {
-    const found = await this.client.timestampToEvent(this.id, ts, "f" as never).catch(() => this.client.timestampToEvent(this.id, ts, "b" as never).catch(() => null));
+    const found = await this.client
+      .timestampToEvent(this.id, ts, "f" as never)
+      .catch(() => this.client.timestampToEvent(this.id, ts, "b" as never).catch(() => null));
     return found?.event_id ?? null;
   }
 
@@ -317,14 +394,27 @@ export class Conversation {
     await this.client.decryptEventIfNeeded(event);
     const sender = event.getSender()!;
     const body = event.getContent().body;
-    return { sender: this.people.of(this.room.getMember(sender), sender).name, ts: event.getTs(), text: typeof body === "string" ? body : "" };
+    return {
+      sender: this.people.of(this.room.getMember(sender), sender).name,
+      ts: event.getTs(),
+      text: typeof body === "string" ? body : "",
+    };
   }
 
   /** Files and media of the loaded history, newest first; `more` loads further back. */
-  async files(timeline: Timeline): Promise<Array<{ eventId: string; sender: string; ts: number; kind: Content["type"]; file: Attachment }>> {
+  async files(
+    timeline: Timeline,
+  ): Promise<Array<{ eventId: string; sender: string; ts: number; kind: Content["type"]; file: Attachment }>> {
     const found = [];
     for (const item of timeline.list()) {
-      if ("file" in item.content) found.push({ eventId: item.eventId, sender: item.sender.name, ts: item.ts, kind: item.content.type, file: item.content.file });
+      if ("file" in item.content)
+        found.push({
+          eventId: item.eventId,
+          sender: item.sender.name,
+          ts: item.ts,
+          kind: item.content.type,
+          file: item.content.file,
+        });
     }
     return found.reverse();
   }
@@ -333,9 +423,14 @@ export class Conversation {
 
   async members(): Promise<Member[]> {
     await this.room.loadMembersIfNeeded();
-    return this.room.currentState.getMembers()
+    return this.room.currentState
+      .getMembers()
       .filter((each) => each.membership && each.membership !== KnownMembership.Leave)
-      .map((each) => ({ ...this.people.of(each, each.userId), membership: each.membership as Member["membership"], level: Math.min(each.powerLevel, 1000) }))
+      .map((each) => ({
+        ...this.people.of(each, each.userId),
+        membership: each.membership as Member["membership"],
+        level: Math.min(each.powerLevel, 1000),
+      }))
       .sort((a, b) => b.level - a.level || a.name.localeCompare(b.name));
   }
 
@@ -383,7 +478,9 @@ export class Conversation {
   }
 
   async setHistory(visibility: string): Promise<void> {
-    await this.client.sendStateEvent(this.id, EventType.RoomHistoryVisibility, { history_visibility: visibility as HistoryVisibility });
+    await this.client.sendStateEvent(this.id, EventType.RoomHistoryVisibility, {
+      history_visibility: visibility as HistoryVisibility,
+    });
   }
 
   async setKnocking(open: boolean): Promise<void> {
@@ -413,7 +510,8 @@ export class Conversation {
     await remove(PushRuleKind.RoomSpecific);
     if (wanted === "none") {
       await client.addPushRule("global", PushRuleKind.Override, this.id, {
-        actions: [], conditions: [{ kind: "event_match" as never, key: "room_id", pattern: this.id } as never],
+        actions: [],
+        conditions: [{ kind: "event_match" as never, key: "room_id", pattern: this.id } as never],
       });
     } else if (wanted === "mentions") {
       await client.addPushRule("global", PushRuleKind.RoomSpecific, this.id, { actions: [] });

@@ -6,11 +6,11 @@ import {
   decodeRecoveryKey,
   type GeneratedSecretStorageKey,
   type ShowSasCallbacks,
-  type VerificationRequest,
   VerificationPhase,
+  type VerificationRequest,
   VerificationRequestEvent,
-  VerifierEvent,
   type Verifier,
+  VerifierEvent,
 } from "matrix-js-sdk/lib/crypto-api";
 import { Signal } from "./signal";
 
@@ -59,11 +59,16 @@ export class Verification {
 
   get phase(): "requested" | "ready" | "started" | "done" | "cancelled" {
     switch (this.request.phase) {
-      case VerificationPhase.Ready: return "ready";
-      case VerificationPhase.Started: return "started";
-      case VerificationPhase.Done: return "done";
-      case VerificationPhase.Cancelled: return "cancelled";
-      default: return "requested";
+      case VerificationPhase.Ready:
+        return "ready";
+      case VerificationPhase.Started:
+        return "started";
+      case VerificationPhase.Done:
+        return "done";
+      case VerificationPhase.Cancelled:
+        return "cancelled";
+      default:
+        return "requested";
     }
   }
 
@@ -98,10 +103,13 @@ export class Verification {
   private moved(): void {
     if (this.phase === "ready" && !this.drawing) {
       this.drawing = true; // a second code would cancel the first
-      this.request.generateQRCode().then((code) => {
-        this.qr = code ?? null;
-        this.changed.fire();
-      }).catch(() => {});
+      this.request
+        .generateQRCode()
+        .then((code) => {
+          this.qr = code ?? null;
+          this.changed.fire();
+        })
+        .catch(() => {});
     }
     const { verifier } = this.request;
     if (verifier) this.watch(verifier);
@@ -156,7 +164,11 @@ export class Encryption {
 
   /** Given to the SDK, which asks for the key when it must read or write secrets. */
   readonly callbacks = {
-    getSecretStorageKey: async ({ keys }: { keys: Record<string, unknown> }): Promise<[string, Uint8Array<ArrayBuffer>] | null> => {
+    getSecretStorageKey: async ({
+      keys,
+    }: {
+      keys: Record<string, unknown>;
+    }): Promise<[string, Uint8Array<ArrayBuffer>] | null> => {
       const id = this.storageKey?.id ?? Object.keys(keys)[0];
       return this.storageKey && id in keys ? [id, this.storageKey.key] : null;
     },
@@ -196,7 +208,9 @@ export class Encryption {
     }
     const backup = await this.crypto.getKeyBackupInfo();
     await this.crypto.bootstrapSecretStorage({
-      createSecretStorageKey: async () => code, setupNewSecretStorage: true, setupNewKeyBackup: backup === null,
+      createSecretStorageKey: async () => code,
+      setupNewSecretStorage: true,
+      setupNewKeyBackup: backup === null,
     });
     await this.crypto.checkKeyBackupAndEnable();
     await this.client.setAccountData("org.chappe.recovery" as never, { created_ts: Date.now() } as never);
@@ -212,7 +226,9 @@ export class Encryption {
 
   /** When the code in use was made; null if unknown. */
   codeCreated(): number | null {
-    const content = this.client.getAccountData("org.chappe.recovery" as never)?.getContent() as { created_ts?: number } | undefined;
+    const content = this.client.getAccountData("org.chappe.recovery" as never)?.getContent() as
+      | { created_ts?: number }
+      | undefined;
     return content?.created_ts ?? null;
   }
 
@@ -229,7 +245,13 @@ export class Encryption {
     for (const [type, event] of this.client.store.accountData ?? []) {
       const id = type.startsWith("m.secret_storage.key.") ? type.slice("m.secret_storage.key.".length) : null;
       const content = event.getContent();
-      if (id && id !== currentId && content.algorithm && (await this.client.secretStorage.checkKey(key, content as never).catch(() => false))) return true;
+      if (
+        id &&
+        id !== currentId &&
+        content.algorithm &&
+        (await this.client.secretStorage.checkKey(key, content as never).catch(() => false))
+      )
+        return true;
     }
     return false;
   }
@@ -268,7 +290,8 @@ export class Encryption {
   private followed(verification: Verification): Verification {
     verification.changed.listen(() => {
       this.changed.fire();
-      if (verification.phase === "done") void this.crypto.userHasCrossSigningKeys(verification.otherId, true).then(() => this.refresh());
+      if (verification.phase === "done")
+        void this.crypto.userHasCrossSigningKeys(verification.otherId, true).then(() => this.refresh());
     });
     return verification;
   }
@@ -302,15 +325,17 @@ export class Encryption {
     const me = this.client.getSafeUserId();
     const { devices } = await this.client.getDevices();
     const keys = (await this.crypto.getUserDeviceInfo([me], true)).get(me);
-    const found = await Promise.all(devices.map(async (each) => ({
-      id: each.device_id,
-      name: each.display_name || each.device_id,
-      lastSeen: each.last_seen_ts ?? null,
-      // a device that is not confirmed itself trusts no other, but sees which ones the account has signed
-      confirmed: (await this.crypto.getDeviceVerificationStatus(me, each.device_id))?.signedByOwner ?? false,
-      current: each.device_id === this.client.getDeviceId(),
-      canEncrypt: keys?.has(each.device_id) ?? false,
-    })));
+    const found = await Promise.all(
+      devices.map(async (each) => ({
+        id: each.device_id,
+        name: each.display_name || each.device_id,
+        lastSeen: each.last_seen_ts ?? null,
+        // a device that is not confirmed itself trusts no other, but sees which ones the account has signed
+        confirmed: (await this.crypto.getDeviceVerificationStatus(me, each.device_id))?.signedByOwner ?? false,
+        current: each.device_id === this.client.getDeviceId(),
+        canEncrypt: keys?.has(each.device_id) ?? false,
+      })),
+    );
     return found.sort((a, b) => Number(b.current) - Number(a.current) || (b.lastSeen ?? 0) - (a.lastSeen ?? 0));
   }
 

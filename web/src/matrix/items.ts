@@ -3,11 +3,11 @@
 import {
   EventStatus,
   EventType,
-  type MatrixClient,
-  type MatrixEvent,
   M_POLL_END,
   M_POLL_RESPONSE,
   M_POLL_START,
+  type MatrixClient,
+  type MatrixEvent,
   MsgType,
   RelationType,
   type Room,
@@ -17,9 +17,18 @@ import type { People } from "./people";
 import type { Attachment, Content, EncryptedFile, Item, LockedReason, PollAnswer, Quote, Reaction } from "./types";
 
 const SHOWN_STATE = new Set<string>([
-  EventType.RoomName, EventType.RoomTopic, EventType.RoomAvatar, EventType.RoomEncryption, EventType.RoomMember,
-  EventType.RoomTombstone, EventType.RoomJoinRules, EventType.RoomPowerLevels, EventType.RoomPinnedEvents, EventType.RoomCreate,
-  EventType.RoomHistoryVisibility, "im.vector.room.access_rules",
+  EventType.RoomName,
+  EventType.RoomTopic,
+  EventType.RoomAvatar,
+  EventType.RoomEncryption,
+  EventType.RoomMember,
+  EventType.RoomTombstone,
+  EventType.RoomJoinRules,
+  EventType.RoomPowerLevels,
+  EventType.RoomPinnedEvents,
+  EventType.RoomCreate,
+  EventType.RoomHistoryVisibility,
+  "im.vector.room.access_rules",
 ]);
 const FAILURES: Partial<Record<DecryptionFailureCode, LockedReason>> = {
   [DecryptionFailureCode.MEGOLM_UNKNOWN_INBOUND_SESSION_ID]: "waiting",
@@ -80,7 +89,11 @@ export class Items {
     if (event.isRedacted()) {
       if (event.isState() || type === EventType.Reaction) return null;
       const because = event.getUnsigned().redacted_because as { sender?: string; content?: { reason?: string } } | undefined;
-      return { type: "deleted", by: because?.sender ? this.nameOf(because.sender) : null, reason: because?.content?.reason ?? null };
+      return {
+        type: "deleted",
+        by: because?.sender ? this.nameOf(because.sender) : null,
+        reason: because?.content?.reason ?? null,
+      };
     }
     if (event.isRelation(RelationType.Replace)) return null;
     if (event.isDecryptionFailure()) return { type: "locked", reason: FAILURES[event.decryptionFailureReason!] ?? "broken" };
@@ -91,7 +104,8 @@ export class Items {
     if (type === EventType.RoomMessage) return message(event);
     if (type === EventType.Sticker) return { type: "image", file: attachment(event.getContent()) };
     if (M_POLL_START.matches(type)) return this.poll(event);
-    if (type === EventType.CallInvite) return { type: "event", key: "event.call", values: { who: this.nameOf(event.getSender()!) } };
+    if (type === EventType.CallInvite)
+      return { type: "event", key: "event.call", values: { who: this.nameOf(event.getSender()!) } };
     return null;
   }
 
@@ -99,31 +113,56 @@ export class Items {
     const who = this.nameOf(event.getSender()!);
     const content = event.getContent();
     const before = event.getPrevContent();
-    const says = (key: string, values: Record<string, string> = {}): Content => ({ type: "event", key: `event.${key}`, values: { who, ...values } });
+    const says = (key: string, values: Record<string, string> = {}): Content => ({
+      type: "event",
+      key: `event.${key}`,
+      values: { who, ...values },
+    });
     switch (event.getType()) {
-      case EventType.RoomCreate: return says("created");
-      case EventType.RoomName: return says("named", { name: String(content.name ?? "") });
-      case EventType.RoomTopic: return content.topic ? says("topic", { topic: String(content.topic) }) : null;
-      case EventType.RoomAvatar: return says("picture");
-      case EventType.RoomEncryption: return says("encrypted");
-      case EventType.RoomTombstone: return says("moved");
-      case EventType.RoomPinnedEvents: return says((content.pinned?.length ?? 0) > (before.pinned?.length ?? 0) ? "pinned" : "unpinned");
-      case EventType.RoomPowerLevels: return Object.keys(before).length ? says("roles") : null;
-      case EventType.RoomJoinRules: return Object.keys(before).length ? says(content.join_rule === "public" ? "opened" : "closed") : null;
-      case "im.vector.room.access_rules": return Object.keys(before).length && content.rule === "unrestricted" ? says("guests") : null;
-      case EventType.RoomMember: return this.membership(event, who, says);
-      default: return null;
+      case EventType.RoomCreate:
+        return says("created");
+      case EventType.RoomName:
+        return says("named", { name: String(content.name ?? "") });
+      case EventType.RoomTopic:
+        return content.topic ? says("topic", { topic: String(content.topic) }) : null;
+      case EventType.RoomAvatar:
+        return says("picture");
+      case EventType.RoomEncryption:
+        return says("encrypted");
+      case EventType.RoomTombstone:
+        return says("moved");
+      case EventType.RoomPinnedEvents:
+        return says((content.pinned?.length ?? 0) > (before.pinned?.length ?? 0) ? "pinned" : "unpinned");
+      case EventType.RoomPowerLevels:
+        return Object.keys(before).length ? says("roles") : null;
+      case EventType.RoomJoinRules:
+        return Object.keys(before).length ? says(content.join_rule === "public" ? "opened" : "closed") : null;
+      case "im.vector.room.access_rules":
+        return Object.keys(before).length && content.rule === "unrestricted" ? says("guests") : null;
+      case EventType.RoomMember:
+        return this.membership(event, who, says);
+      default:
+        return null;
     }
   }
 
-  private membership(event: MatrixEvent, who: string, says: (key: string, values?: Record<string, string>) => Content): Content | null {
+  private membership(
+    event: MatrixEvent,
+    who: string,
+    says: (key: string, values?: Record<string, string>) => Content,
+  ): Content | null {
     const { membership, reason } = event.getContent();
     const before = event.getPrevContent().membership;
     const target = event.getStateKey()!;
     const own = target === event.getSender();
-    const whom = this.people.person(target, event.getContent().displayname ?? event.getPrevContent().displayname ?? this.room.getMember(target)?.rawDisplayName, null).name;
+    const whom = this.people.person(
+      target,
+      event.getContent().displayname ?? event.getPrevContent().displayname ?? this.room.getMember(target)?.rawDisplayName,
+      null,
+    ).name;
     const values = { whom, reason: reason ? String(reason) : "" };
-    if (membership === "join") return before === "join" ? null : { type: "event", key: "event.joined", values: { who: whom || who } };
+    if (membership === "join")
+      return before === "join" ? null : { type: "event", key: "event.joined", values: { who: whom || who } };
     if (membership === "invite") return says("invited", values);
     if (membership === "ban") return says("banned", values);
     if (membership === "knock") return says("knocked", values);
@@ -133,14 +172,24 @@ export class Items {
   }
 
   private poll(event: MatrixEvent): Content {
-    const start = M_POLL_START.findIn<Record<string, never>>(event.getContent()) as unknown as {
-      question?: Record<string, unknown>; answers?: Array<Record<string, unknown>>; kind?: string; max_selections?: number;
-    } | undefined;
-    const text = (part: Record<string, unknown> | undefined): string => String(part?.["org.matrix.msc1767.text"] ?? part?.["m.text"] ?? part?.body ?? "");
+    const start = M_POLL_START.findIn<Record<string, never>>(event.getContent()) as unknown as
+      | {
+          question?: Record<string, unknown>;
+          answers?: Array<Record<string, unknown>>;
+          kind?: string;
+          max_selections?: number;
+        }
+      | undefined;
+    const text = (part: Record<string, unknown> | undefined): string =>
+      String(part?.["org.matrix.msc1767.text"] ?? part?.["m.text"] ?? part?.body ?? "");
     const id = event.getId()!;
     const end = this.relations(id, RelationType.Reference, M_POLL_END)
-      .filter((each) => each.getSender() === event.getSender() || (this.room.currentState.maySendRedactionForEvent(event, each.getSender()!)))
-      .map((each) => each.getTs()).sort()[0];
+      .filter(
+        (each) =>
+          each.getSender() === event.getSender() || this.room.currentState.maySendRedactionForEvent(event, each.getSender()!),
+      )
+      .map((each) => each.getTs())
+      .sort()[0];
     const latest = new Map<string, MatrixEvent>();
     for (const response of this.relations(id, RelationType.Reference, M_POLL_RESPONSE)) {
       if (end !== undefined && response.getTs() > end) continue;
@@ -148,7 +197,9 @@ export class Items {
       if (!before || before.getTs() <= response.getTs()) latest.set(response.getSender()!, response);
     }
     const max = start?.max_selections ?? 1;
-    const answers: PollAnswer[] = (start?.answers ?? []).slice(0, 20).map((each) => ({ id: String(each.id ?? each["m.id"]), text: text(each), votes: 0, mine: false }));
+    const answers: PollAnswer[] = (start?.answers ?? [])
+      .slice(0, 20)
+      .map((each) => ({ id: String(each.id ?? each["m.id"]), text: text(each), votes: 0, mine: false }));
     let voters = 0;
     for (const [user, response] of latest) {
       const chosen = (M_POLL_RESPONSE.findIn<{ answers?: string[] }>(response.getContent())?.answers ?? []).slice(0, max);
@@ -159,12 +210,22 @@ export class Items {
         if (user === this.client.getUserId()) answer.mine = true;
       }
     }
-    return { type: "poll", question: text(start?.question), answers, voters, ended: end !== undefined, disclosed: !String(start?.kind).endsWith("undisclosed"), max };
+    return {
+      type: "poll",
+      question: text(start?.question),
+      answers,
+      voters,
+      ended: end !== undefined,
+      disclosed: !String(start?.kind).endsWith("undisclosed"),
+      max,
+    };
   }
 
   private relations(id: string, relation: RelationType, type: { name: string; altName?: string | null }): MatrixEvent[] {
     const names = [type.name, type.altName].filter((each): each is string => Boolean(each));
-    return names.flatMap((name) => this.room.relations.getChildEventsForEvent(id, relation, name)?.getRelations() ?? []).filter((each) => !each.isRedacted());
+    return names
+      .flatMap((name) => this.room.relations.getChildEventsForEvent(id, relation, name)?.getRelations() ?? [])
+      .filter((each) => !each.isRedacted());
   }
 
   private reactions(id: string): Reaction[] {
@@ -197,7 +258,11 @@ export class Items {
       const sender = each.getSender()!;
       if (each.getId() !== thread.id) people.set(sender, this.people.of(this.room.getMember(sender), sender));
     }
-    return { count: thread.length, lastTs: thread.replyToEvent?.getTs() ?? event.getTs(), people: [...people.values()].slice(-3) };
+    return {
+      count: thread.length,
+      lastTs: thread.replyToEvent?.getTs() ?? event.getTs(),
+      people: [...people.values()].slice(-3),
+    };
   }
 
   private nameOf(id: string): string {
@@ -235,17 +300,26 @@ function message(event: MatrixEvent): Content | null {
     case MsgType.Notice:
     case MsgType.Emote: {
       const body = withoutFallback(String(content.body ?? ""));
-      const html = content.format === "org.matrix.custom.html" && typeof content.formatted_body === "string"
-        ? content.formatted_body.replace(/^<mx-reply>[\s\S]*?<\/mx-reply>/, "") : null;
+      const html =
+        content.format === "org.matrix.custom.html" && typeof content.formatted_body === "string"
+          ? content.formatted_body.replace(/^<mx-reply>[\s\S]*?<\/mx-reply>/, "")
+          : null;
       return { type: "text", body, html, emote: content.msgtype === MsgType.Emote, notice: content.msgtype === MsgType.Notice };
     }
-    case MsgType.Image: return { type: "image", file: attachment(content) };
-    case MsgType.Video: return { type: "video", file: attachment(content) };
-    case MsgType.Audio: return { type: content["org.matrix.msc3245.voice"] ? "voice" : "audio", file: attachment(content) };
-    case MsgType.File: return { type: "file", file: attachment(content) };
-    case "m.key.verification.request": return null;
-    case MsgType.Location: return { type: "text", body: `${content.body ?? ""} ${content.geo_uri ?? ""}`, html: null, emote: false, notice: false };
-    default: return typeof content.body === "string" ? { type: "unsupported", body: content.body } : null;
+    case MsgType.Image:
+      return { type: "image", file: attachment(content) };
+    case MsgType.Video:
+      return { type: "video", file: attachment(content) };
+    case MsgType.Audio:
+      return { type: content["org.matrix.msc3245.voice"] ? "voice" : "audio", file: attachment(content) };
+    case MsgType.File:
+      return { type: "file", file: attachment(content) };
+    case "m.key.verification.request":
+      return null;
+    case MsgType.Location:
+      return { type: "text", body: `${content.body ?? ""} ${content.geo_uri ?? ""}`, html: null, emote: false, notice: false };
+    default:
+      return typeof content.body === "string" ? { type: "unsupported", body: content.body } : null;
   }
 }
 
@@ -253,7 +327,8 @@ function message(event: MatrixEvent): Content | null {
 function attachment(content: any): Attachment {
   const info = content.info ?? {};
   const number = (value: unknown): number | null => (typeof value === "number" && value > 0 ? value : null);
-  const source = (url: unknown, file: unknown): string | EncryptedFile | null => (file ? (file as EncryptedFile) : typeof url === "string" ? url : null);
+  const source = (url: unknown, file: unknown): string | EncryptedFile | null =>
+    file ? (file as EncryptedFile) : typeof url === "string" ? url : null;
   const name = String(content.filename ?? content.body ?? "");
   const wave = content["org.matrix.msc1767.audio"]?.waveform;
   return {

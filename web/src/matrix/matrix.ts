@@ -1,6 +1,14 @@
 /** An account that is signed in: the SDK behind one door. */
 
-import { ClientEvent, createClient, HttpApiEvent, IndexedDBStore, type MatrixClient, PendingEventOrdering, SyncState } from "matrix-js-sdk";
+import {
+  ClientEvent,
+  createClient,
+  HttpApiEvent,
+  IndexedDBStore,
+  type MatrixClient,
+  PendingEventOrdering,
+  SyncState,
+} from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger";
 import type { Configuration } from "./configuration";
 import { Conversation } from "./conversation";
@@ -8,7 +16,7 @@ import { Encryption } from "./encryption";
 import { Media } from "./media";
 import { People } from "./people";
 import { Rooms } from "./rooms";
-import { revoke, saveSession, type Session } from "./session";
+import { revoke, type Session, saveSession } from "./session";
 import { Signal } from "./signal";
 
 export type Connection = "starting" | "online" | "offline";
@@ -71,7 +79,8 @@ export class Matrix {
       verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.qr_code.scan.v1", "m.reciprocate.v1"],
       cryptoCallbacks: {
         getSecretStorageKey: (...given) => encryption.callbacks.getSecretStorageKey(...(given as unknown as [never])),
-        cacheSecretStorageKey: (...given) => encryption.callbacks.cacheSecretStorageKey(...(given as unknown as [never, never, never])),
+        cacheSecretStorageKey: (...given) =>
+          encryption.callbacks.cacheSecretStorageKey(...(given as unknown as [never, never, never])),
       },
     });
     encryption = new Encryption(client);
@@ -80,7 +89,11 @@ export class Matrix {
     await store.startup();
     await client.initRustCrypto({ cryptoDatabasePrefix: `chappe-crypto-${session.userId}` });
     await client.startClient({
-      initialSyncLimit: 20, lazyLoadMembers: true, threadSupport: true, pendingEventOrdering: PendingEventOrdering.Detached, includeArchivedRooms: false,
+      initialSyncLimit: 20,
+      lazyLoadMembers: true,
+      threadSupport: true,
+      pendingEventOrdering: PendingEventOrdering.Detached,
+      includeArchivedRooms: false,
     });
     return matrix;
   }

@@ -5,7 +5,8 @@ import type { Attachment, EncryptedFile } from "./types";
 
 const KEPT = 400;
 /** What may be shown in the page itself; everything else is only ever downloaded. */
-const SHOWN = /^(image\/(png|jpe?g|gif|webp|avif|bmp)|video\/(mp4|webm|ogg|quicktime)|audio\/(mpeg|mp4|ogg|wav|webm|aac|flac|x-m4a|x-wav))$/;
+const SHOWN =
+  /^(image\/(png|jpe?g|gif|webp|avif|bmp)|video\/(mp4|webm|ogg|quicktime)|audio\/(mpeg|mp4|ogg|wav|webm|aac|flac|x-m4a|x-wav))$/;
 
 export class Media {
   private readonly urls = new Map<string, Promise<string>>();
@@ -29,7 +30,15 @@ export class Media {
 
   async read(source: string | EncryptedFile, mime: string): Promise<Blob> {
     const type = SHOWN.test(mime) ? mime : "application/octet-stream";
-    const http = this.client.mxcUrlToHttp(typeof source === "string" ? source : source.url, undefined, undefined, undefined, false, true, true);
+    const http = this.client.mxcUrlToHttp(
+      typeof source === "string" ? source : source.url,
+      undefined,
+      undefined,
+      undefined,
+      false,
+      true,
+      true,
+    );
     const bytes = await this.fetch(http);
     if (typeof source === "string") return new Blob([bytes], { type });
     return new Blob([await decrypt(await bytes.arrayBuffer(), source)], { type });
@@ -66,7 +75,11 @@ export class Media {
     if (typeof title !== "string" || !title) return null;
     const text = found?.["og:description"];
     const image = found?.["og:image"];
-    return { title, text: typeof text === "string" ? text : "", image: typeof image === "string" && image.startsWith("mxc:") ? image : null };
+    return {
+      title,
+      text: typeof text === "string" ? text : "",
+      image: typeof image === "string" && image.startsWith("mxc:") ? image : null,
+    };
   }
 
   private kept(key: string, make: () => Promise<string>): Promise<string> {

@@ -4,7 +4,7 @@
  * into memory at the first search. New messages are added as they are decrypted; history is walked in the background.
  */
 
-import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, RoomEvent, type Room } from "matrix-js-sdk";
+import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
 import type { People } from "./people";
 
 export interface Found {
@@ -79,14 +79,21 @@ export class MessageIndex {
   /** Files whose name has all the words (all files for none), newest first. */
   async files(term: string, limit: number): Promise<Found[]> {
     const words = plain(term).split(/\s+/).filter(Boolean);
-    const found = [...this.documents.values()].filter((each) => each[5] === 1 && words.every((word) => plain(each[4]).includes(word)));
+    const found = [...this.documents.values()].filter(
+      (each) => each[5] === 1 && words.every((word) => plain(each[4]).includes(word)),
+    );
     return this.shown(found, limit);
   }
 
   private shown(found: Document[], limit: number): Found[] {
     found.sort((a, b) => b[3] - a[3]);
     return found.slice(0, limit).map(([eventId, roomId, sender, ts, text, isFile]) => ({
-      eventId, roomId, ts, text, isFile: isFile === 1, sender: this.people.of(this.client.getRoom(roomId)?.getMember(sender), sender).name,
+      eventId,
+      roomId,
+      ts,
+      text,
+      isFile: isFile === 1,
+      sender: this.people.of(this.client.getRoom(roomId)?.getMember(sender), sender).name,
     }));
   }
 
@@ -103,7 +110,14 @@ export class MessageIndex {
     if (known && (!edited || known[4] === body)) return;
     const isFile = content.msgtype !== "m.text" && content.msgtype !== "m.notice" && content.msgtype !== "m.emote";
     const text = isFile && content.filename && content.filename !== body ? `${content.filename} ${body}` : body;
-    this.documents.set(id, [id, event.getRoomId()!, event.getSender()!, known?.[3] ?? event.getTs(), text.slice(0, 8000), isFile ? 1 : 0]);
+    this.documents.set(id, [
+      id,
+      event.getRoomId()!,
+      event.getSender()!,
+      known?.[3] ?? event.getTs(),
+      text.slice(0, 8000),
+      isFile ? 1 : 0,
+    ]);
     this.place(id, known !== undefined);
   }
 
@@ -132,7 +146,9 @@ export class MessageIndex {
 
   private async crawl(): Promise<void> {
     while (this.running) {
-      const next = this.client.getRooms().find((room) => room.getMyMembership() === "join" && this.crawls.get(room.roomId) !== null);
+      const next = this.client
+        .getRooms()
+        .find((room) => room.getMyMembership() === "join" && this.crawls.get(room.roomId) !== null);
       if (!next) {
         await pause(30_000);
         continue;
@@ -173,7 +189,11 @@ export class MessageIndex {
     for (const index of dirty) {
       const documents = this.blocks[index].map((id) => this.documents.get(id)!);
       const iv = crypto.getRandomValues(new Uint8Array(12));
-      const bytes = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, this.key!, new TextEncoder().encode(JSON.stringify(documents)));
+      const bytes = await crypto.subtle.encrypt(
+        { name: "AES-GCM", iv },
+        this.key!,
+        new TextEncoder().encode(JSON.stringify(documents)),
+      );
       await this.put(`block ${index}`, { iv, bytes });
     }
     await this.put("count", this.blocks.length);

@@ -26,16 +26,35 @@ export class Notices {
   listen(tell: (notice: Notice) => void): () => void {
     const look = (event: MatrixEvent, room: Room | null): void => {
       const id = event.getId();
-      if (!room || !id || this.told.has(id) || event.getSender() === this.client.getUserId() || Date.now() - event.getTs() > FRESH) return;
+      if (
+        !room ||
+        !id ||
+        this.told.has(id) ||
+        event.getSender() === this.client.getUserId() ||
+        Date.now() - event.getTs() > FRESH
+      )
+        return;
       if (event.isBeingDecrypted() || event.shouldAttemptDecryption()) return;
       const actions = this.client.getPushActionsForEvent(event);
       if (!actions?.notify) return;
       this.told.add(id);
       const sender = this.people.of(event.sender, event.getSender()!);
       const direct = this.isDirect(room.roomId);
-      tell({ roomId: room.roomId, room: direct ? sender.name : room.name, sender: sender.name, text: textOf(event), sound: Boolean(actions.tweaks?.sound) });
+      tell({
+        roomId: room.roomId,
+        room: direct ? sender.name : room.name,
+        sender: sender.name,
+        text: textOf(event),
+        sound: Boolean(actions.tweaks?.sound),
+      });
     };
-    const onTimeline = (event: MatrixEvent, room: Room | undefined, toStart: boolean | undefined, _removed: boolean, data: { liveEvent?: boolean }): void => {
+    const onTimeline = (
+      event: MatrixEvent,
+      room: Room | undefined,
+      toStart: boolean | undefined,
+      _removed: boolean,
+      data: { liveEvent?: boolean },
+    ): void => {
       if (!toStart && data.liveEvent) look(event, room ?? null);
     };
     const onDecrypted = (event: MatrixEvent): void => {

@@ -4,20 +4,20 @@ import {
   ClientEvent,
   EventType,
   HistoryVisibility,
+  type ICreateRoomOpts,
   JoinRule,
   KnownMembership,
   type MatrixClient,
   type MatrixEvent,
   NotificationCountType,
   Preset,
-  Visibility,
   PushRuleActionName,
   type Room,
   RoomEvent,
   RoomMemberEvent,
   RoomStateEvent,
   RoomType,
-  type ICreateRoomOpts,
+  Visibility,
 } from "matrix-js-sdk";
 import { textOf } from "./items";
 import type { People } from "./people";
@@ -109,7 +109,8 @@ export class Rooms {
 
   private summary(room: Room): RoomSummary | null {
     const membership = room.getMyMembership();
-    if (membership !== KnownMembership.Join && membership !== KnownMembership.Invite && membership !== KnownMembership.Knock) return null;
+    if (membership !== KnownMembership.Join && membership !== KnownMembership.Invite && membership !== KnownMembership.Knock)
+      return null;
     if (room.currentState.getStateEvents(EventType.RoomTombstone, "") && this.isSuccessorJoined(room)) return null;
     const kind = this.kindOf(room);
     const otherId = kind === "direct" ? (room.guessDMUserId() ?? null) : null;
@@ -138,7 +139,10 @@ export class Rooms {
       spaces: this.spacesOf(room.roomId),
       ts: last?.ts ?? Math.max(room.getLastActiveTimestamp(), 0),
       last: last?.line ?? null,
-      typing: room.currentState.getMembers().filter((each) => each.typing && each.userId !== me).map((each) => this.people.of(each, each.userId).name),
+      typing: room.currentState
+        .getMembers()
+        .filter((each) => each.typing && each.userId !== me)
+        .map((each) => this.people.of(each, each.userId).name),
     };
   }
 
@@ -148,7 +152,13 @@ export class Rooms {
       const event = events[index];
       const type = event.getType();
       if (event.isRelation("m.replace") || event.isRelation("m.annotation")) continue;
-      if (type !== EventType.RoomMessage && type !== EventType.RoomMessageEncrypted && type !== EventType.Sticker && !type.endsWith("poll.start")) continue;
+      if (
+        type !== EventType.RoomMessage &&
+        type !== EventType.RoomMessageEncrypted &&
+        type !== EventType.Sticker &&
+        !type.endsWith("poll.start")
+      )
+        continue;
       const sender = event.getSender()!;
       const mine = sender === this.client.getUserId();
       const name = mine ? null : this.people.of(room.getMember(sender), sender).name.split(" ")[0];
@@ -165,7 +175,8 @@ export class Rooms {
   }
 
   private spacesOf(roomId: string): string[] {
-    return this.client.getRooms()
+    return this.client
+      .getRooms()
       .filter((each) => each.isSpaceRoom() && each.currentState.getStateEvents(EventType.SpaceChild, roomId)?.getContent().via)
       .map((each) => each.roomId);
   }
@@ -193,7 +204,11 @@ export class Rooms {
     const { EventType: type } = { EventType };
     for (const [roomId, user] of this.directs()) {
       const room = this.client.getRoom(roomId);
-      if (user === userId && room && (room.getMyMembership() === KnownMembership.Join || room.getMyMembership() === KnownMembership.Invite)) {
+      if (
+        user === userId &&
+        room &&
+        (room.getMyMembership() === KnownMembership.Join || room.getMyMembership() === KnownMembership.Invite)
+      ) {
         if (room.getMyMembership() === KnownMembership.Invite) await this.join(roomId);
         return roomId;
       }
@@ -224,7 +239,12 @@ export class Rooms {
       options.power_level_content_override = { events_default: 100 };
     } else {
       options.preset = Preset.PrivateChat;
-      options.initial_state = [encryption(), accessRule(wanted.kind === "guests" ? "unrestricted" : "restricted"), guestAccess(), historyVisibility(HistoryVisibility.Invited)];
+      options.initial_state = [
+        encryption(),
+        accessRule(wanted.kind === "guests" ? "unrestricted" : "restricted"),
+        guestAccess(),
+        historyVisibility(HistoryVisibility.Invited),
+      ];
     }
     const { room_id } = await this.client.createRoom(options);
     await this.known(room_id);
@@ -271,17 +291,23 @@ export class Rooms {
 
   /** The directory of forums. */
   async forums(term: string, since?: string): Promise<{ rooms: PublicRoom[]; next: string | null; total: number }> {
-    const answer = await this.client.publicRooms({ limit: 30, since, filter: term ? { generic_search_term: term } : undefined });
-    const rooms = answer.chunk.filter((each) => each.room_type !== RoomType.Space).map((each) => ({
-      id: each.room_id,
-      name: each.name ?? each.canonical_alias ?? each.room_id,
-      topic: each.topic ?? "",
-      avatar: each.avatar_url ?? null,
-      members: each.num_joined_members,
-      alias: each.canonical_alias ?? null,
-      joined: this.client.getRoom(each.room_id)?.getMyMembership() === KnownMembership.Join,
-      knock: each.join_rule === JoinRule.Knock,
-    }));
+    const answer = await this.client.publicRooms({
+      limit: 30,
+      since,
+      filter: term ? { generic_search_term: term } : undefined,
+    });
+    const rooms = answer.chunk
+      .filter((each) => each.room_type !== RoomType.Space)
+      .map((each) => ({
+        id: each.room_id,
+        name: each.name ?? each.canonical_alias ?? each.room_id,
+        topic: each.topic ?? "",
+        avatar: each.avatar_url ?? null,
+        members: each.num_joined_members,
+        alias: each.canonical_alias ?? null,
+        joined: this.client.getRoom(each.room_id)?.getMyMembership() === KnownMembership.Join,
+        knock: each.join_rule === JoinRule.Knock,
+      }));
     return { rooms, next: answer.next_batch ?? null, total: answer.total_room_count_estimate ?? rooms.length };
   }
 
@@ -308,20 +334,32 @@ function lineKey(event: MatrixEvent): string | null {
   if (event.isDecryptionFailure() || event.getType() === EventType.RoomMessageEncrypted) return "line.locked";
   const content = event.getContent();
   switch (content.msgtype) {
-    case "m.image": return "line.image";
-    case "m.video": return "line.video";
-    case "m.audio": return content["org.matrix.msc3245.voice"] ? "line.voice" : "line.audio";
-    case "m.file": return null;
-    case "m.key.verification.request": return "line.verification";
-    default: return null;
+    case "m.image":
+      return "line.image";
+    case "m.video":
+      return "line.video";
+    case "m.audio":
+      return content["org.matrix.msc3245.voice"] ? "line.voice" : "line.audio";
+    case "m.file":
+      return null;
+    case "m.key.verification.request":
+      return "line.verification";
+    default:
+      return null;
   }
 }
 
 function mentionsUser(receipt: MatrixEvent, userId: string): boolean {
-  return Object.values(receipt.getContent()).some((kinds) => Object.values(kinds as Record<string, object>).some((users) => userId in users));
+  return Object.values(receipt.getContent()).some((kinds) =>
+    Object.values(kinds as Record<string, object>).some((users) => userId in users),
+  );
 }
 
 const encryption = () => ({ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } });
 const accessRule = (rule: string) => ({ type: ACCESS_RULES, state_key: "", content: { rule } });
 const guestAccess = () => ({ type: "m.room.guest_access", state_key: "", content: { guest_access: "forbidden" } });
-const historyVisibility = (visibility: string) => ({ type: "m.room.history_visibility", state_key: "", content: { history_visibility: visibility } });
+const historyVisibility = (visibility: string) => ({
+  type: "m.room.history_visibility",
+  state_key: "",
+  content: { history_visibility: visibility },
+});

@@ -70,8 +70,7 @@ export async function beginSignIn(address: string, name: string, language: strin
 }
 
 /** Whether the address that this page was opened with is the way back from signing in. */
-export const isWayBack = (query: URLSearchParams): boolean =>
-  query.has("state") && (query.has("code") || query.has("error"));
+export const isWayBack = (query: URLSearchParams): boolean => query.has("state") && (query.has("code") || query.has("error"));
 
 export async function finishSignIn(query: URLSearchParams): Promise<Session> {
   const attempt = JSON.parse(localStorage.getItem(ATTEMPT) ?? "null") as Attempt | null;
@@ -145,6 +144,10 @@ async function register(server: Metadata, name: string): Promise<string> {
 
 const home = (): string => `${location.origin}/`;
 const random = (bytes: number): string => base64url(crypto.getRandomValues(new Uint8Array(bytes)));
-const deviceId = (): string => [...crypto.getRandomValues(new Uint8Array(10))].map((n) => "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[n % 32]).join("");
+const deviceId = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(10))].map((n) => "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[n % 32]).join("");
 const base64url = (bytes: Uint8Array): string =>
-  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");

@@ -37,7 +37,11 @@ export class Timeline {
     this.items = new Items(client, people, room);
     this.readUpTo = room.getEventReadUpTo(client.getSafeUserId());
     this.window = new TimelineWindow(client, this.set(), { windowLimit: WINDOW });
-    const on = (emitter: { on: (name: never, f: never) => unknown; off: (name: never, f: never) => unknown }, name: string, listener: (...given: never[]) => void): void => {
+    const on = (
+      emitter: { on: (name: never, f: never) => unknown; off: (name: never, f: never) => unknown },
+      name: string,
+      listener: (...given: never[]) => void,
+    ): void => {
       emitter.on(name as never, listener as never);
       this.off.push(() => emitter.off(name as never, listener as never));
     };
@@ -157,7 +161,10 @@ export class Timeline {
       const readers = this.room.getUsersReadUpTo(event).filter((user) => user !== me && user !== event.getSender());
       carried = [...carried, ...readers.filter((user) => !carried.includes(user))];
       if (carried.length && this.items.of(event, false, [])) {
-        found.set(event.getId()!, carried.filter((user) => user !== event.getSender()));
+        found.set(
+          event.getId()!,
+          carried.filter((user) => user !== event.getSender()),
+        );
         carried = [];
       }
     }

@@ -46,7 +46,17 @@ export interface RoomDetails {
   replacedBy: string | null;
   alias: string | null;
   myLevel: number;
-  may: { send: boolean; invite: boolean; kick: boolean; ban: boolean; redact: boolean; pin: boolean; settings: boolean; roles: boolean; upgrade: boolean };
+  may: {
+    send: boolean;
+    invite: boolean;
+    kick: boolean;
+    ban: boolean;
+    redact: boolean;
+    pin: boolean;
+    settings: boolean;
+    roles: boolean;
+    upgrade: boolean;
+  };
   pinned: string[];
   notifications: "all" | "mentions" | "none";
   guests: boolean;
@@ -78,7 +88,15 @@ export interface Attachment {
   thumbnail: string | EncryptedFile | null;
 }
 
-export type LockedReason = "waiting" | "verify" | "no-backup" | "before-join" | "sender-device" | "withheld" | "identity-changed" | "broken";
+export type LockedReason =
+  | "waiting"
+  | "verify"
+  | "no-backup"
+  | "before-join"
+  | "sender-device"
+  | "withheld"
+  | "identity-changed"
+  | "broken";
 
 export interface PollAnswer {
   id: string;

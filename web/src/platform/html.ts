@@ -3,8 +3,42 @@
 import DOMPurify from "dompurify";
 
 const TAGS = [
-  "del", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "p", "a", "ul", "ol", "sup", "sub", "li", "b", "i", "u", "strong", "em", "s", "code",
-  "hr", "br", "div", "table", "thead", "tbody", "tr", "th", "td", "caption", "pre", "span", "details", "summary",
+  "del",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "blockquote",
+  "p",
+  "a",
+  "ul",
+  "ol",
+  "sup",
+  "sub",
+  "li",
+  "b",
+  "i",
+  "u",
+  "strong",
+  "em",
+  "s",
+  "code",
+  "hr",
+  "br",
+  "div",
+  "table",
+  "thead",
+  "tbody",
+  "tr",
+  "th",
+  "td",
+  "caption",
+  "pre",
+  "span",
+  "details",
+  "summary",
 ];
 const DEPTH = 100;
 
@@ -20,7 +54,10 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
 /** `pills`: what a link to a person or a room becomes. */
 export function harmless(html: string, me: string): string {
   const clean = purifier.sanitize(html, {
-    ALLOWED_TAGS: TAGS, ALLOWED_ATTR: ["href", "start", "class"], ALLOWED_URI_REGEXP: /^(?:https?|mailto|matrix):/i, RETURN_DOM_FRAGMENT: true,
+    ALLOWED_TAGS: TAGS,
+    ALLOWED_ATTR: ["href", "start", "class"],
+    ALLOWED_URI_REGEXP: /^(?:https?|mailto|matrix):/i,
+    RETURN_DOM_FRAGMENT: true,
   });
   flatten(clean);
   for (const link of clean.querySelectorAll("a")) {
@@ -66,5 +103,8 @@ const LINK = /(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]])/g;
 
 /** Plain text in pieces: words and links. */
 export function pieces(text: string): Array<{ text: string; link: boolean }> {
-  return text.split(LINK).filter(Boolean).map((each) => ({ text: each, link: /^https?:\/\//.test(each) }));
+  return text
+    .split(LINK)
+    .filter(Boolean)
+    .map((each) => ({ text: each, link: /^https?:\/\//.test(each) }));
 }

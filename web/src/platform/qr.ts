@@ -2,7 +2,11 @@
 
 export async function drawQr(canvas: HTMLCanvasElement, bytes: Uint8ClampedArray): Promise<void> {
   const { toCanvas } = await import("qrcode");
-  await toCanvas(canvas, [{ data: bytes, mode: "byte" } as never], { width: 240, margin: 4, color: { dark: "#000000", light: "#ffffff" } });
+  await toCanvas(canvas, [{ data: bytes, mode: "byte" } as never], {
+    width: 240,
+    margin: 4,
+    color: { dark: "#000000", light: "#ffffff" },
+  });
 }
 
 /** Looks until a code is seen. Returns what stops it. */

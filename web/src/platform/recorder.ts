@@ -16,7 +16,10 @@ export class Recorder {
 
   async start(): Promise<void> {
     this.stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    this.media = new MediaRecorder(this.stream, { mimeType: TYPES.find((each) => MediaRecorder.isTypeSupported(each)), audioBitsPerSecond: 24_000 });
+    this.media = new MediaRecorder(this.stream, {
+      mimeType: TYPES.find((each) => MediaRecorder.isTypeSupported(each)),
+      audioBitsPerSecond: 24_000,
+    });
     this.media.ondataavailable = (event) => this.parts.push(event.data);
     this.context = new AudioContext();
     const analyser = this.context.createAnalyser();
@@ -53,5 +56,14 @@ export class Recorder {
 
 function thinned(values: number[], count: number): number[] {
   if (values.length <= count) return values.map((each) => Math.min(1024, Math.round(each)));
-  return Array.from({ length: count }, (_, index) => Math.min(1024, Math.round(Math.max(...values.slice(Math.floor((index * values.length) / count), Math.floor(((index + 1) * values.length) / count))))));
+  return Array.from({ length: count }, (_, index) =>
+    Math.min(
+      1024,
+      Math.round(
+        Math.max(
+          ...values.slice(Math.floor((index * values.length) / count), Math.floor(((index + 1) * values.length) / count)),
+        ),
+      ),
+    ),
+  );
 }

@@ -2,16 +2,29 @@
 /** Keeps the client usable without a network, shows what is pushed, takes what other applications share. */
 
 export {};
+
 declare const self: ServiceWorkerGlobalScope;
 
 const SHELL = "shell-1";
 const SHARED = "shared-with-chappe";
 
-self.addEventListener("install", (event) => event.waitUntil(caches.open(SHELL).then((cache) => cache.add("/")).then(() => self.skipWaiting())));
+self.addEventListener("install", (event) =>
+  event.waitUntil(
+    caches
+      .open(SHELL)
+      .then((cache) => cache.add("/"))
+      .then(() => self.skipWaiting()),
+  ),
+);
 
 self.addEventListener("activate", (event) =>
   event.waitUntil(
-    caches.keys().then((names) => Promise.all(names.filter((each) => each !== SHELL && each !== SHARED).map((each) => caches.delete(each)))).then(() => self.clients.claim()),
+    caches
+      .keys()
+      .then((names) =>
+        Promise.all(names.filter((each) => each !== SHELL && each !== SHARED).map((each) => caches.delete(each))),
+      )
+      .then(() => self.clients.claim()),
   ),
 );
 
@@ -21,7 +34,8 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method === "POST" && url.pathname === "/share") return event.respondWith(share(event.request));
   if (event.request.method !== "GET") return;
   if (url.pathname === "/") event.respondWith(freshOrKept(event.request));
-  else if (url.pathname.startsWith("/assets/") || url.pathname.startsWith("/icons/")) event.respondWith(keptOrFresh(event.request));
+  else if (url.pathname.startsWith("/assets/") || url.pathname.startsWith("/icons/"))
+    event.respondWith(keptOrFresh(event.request));
 });
 
 /** The page itself: the newest one, or without a network the last one. */
@@ -50,7 +64,10 @@ async function keptOrFresh(request: Request): Promise<Response> {
 
 async function share(request: Request): Promise<Response> {
   const form = await request.formData();
-  const text = ["title", "text", "url"].map((each) => form.get(each)).filter((each) => typeof each === "string" && each).join("\n");
+  const text = ["title", "text", "url"]
+    .map((each) => form.get(each))
+    .filter((each) => typeof each === "string" && each)
+    .join("\n");
   const files = form.getAll("files").filter((each): each is File => typeof each !== "string");
   const cache = await caches.open(SHARED);
   await cache.put("/shared", Response.json({ text, files: files.map((each) => ({ name: each.name, type: each.type })) }));
@@ -82,7 +99,11 @@ async function show(pushed: Pushed): Promise<void> {
   if (windows.some((each) => (each as WindowClient).visibilityState === "visible")) return;
   const french = navigator.language.startsWith("fr");
   await self.registration.showNotification(pushed.sender_display_name ?? "Chappe", {
-    body: french ? "Nouveau message" : "New message", tag: pushed.room_id, icon: "/icons/icon-192.png", badge: "/icons/icon-192.png", data: { room: pushed.room_id },
+    body: french ? "Nouveau message" : "New message",
+    tag: pushed.room_id,
+    icon: "/icons/icon-192.png",
+    badge: "/icons/icon-192.png",
+    data: { room: pushed.room_id },
   });
 }
 

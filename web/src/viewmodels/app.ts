@@ -2,7 +2,7 @@
 
 import { type Configuration, loadConfiguration } from "../matrix/configuration";
 import type { Verification } from "../matrix/encryption";
-import { Matrix, type Connection } from "../matrix/matrix";
+import { type Connection, Matrix } from "../matrix/matrix";
 import { MessageIndex } from "../matrix/message_index";
 import { finishSignIn, forgetSession, isWayBack, loadSession, type Session, SignInError } from "../matrix/session";
 import type { Person } from "../matrix/types";
@@ -16,7 +16,7 @@ import { Notifier, type Surroundings } from "./notifier";
 import type { Preferences } from "./preferences";
 import { RoomViewModel } from "./room";
 import { RoomListViewModel } from "./room_list";
-import { type Panel, readRoute, type Route, writeRoute } from "./route";
+import { type Panel, type Route, readRoute, writeRoute } from "./route";
 import { type SignInProblem, SignInViewModel } from "./sign_in";
 import { SwitcherViewModel } from "./switcher";
 import { ViewModel } from "./view_model";
@@ -65,7 +65,17 @@ export class AppViewModel extends ViewModel<AppState> {
     private readonly page: Page,
     readonly preferences: Preferences,
   ) {
-    super({ stage: "loading", configuration: null, route: readRoute(page.hash()), connection: "starting", encryption: "starting", me: null, dialog: null, notice: null, shared: null });
+    super({
+      stage: "loading",
+      configuration: null,
+      route: readRoute(page.hash()),
+      connection: "starting",
+      encryption: "starting",
+      me: null,
+      dialog: null,
+      notice: null,
+      shared: null,
+    });
     page.onHash(() => this.routed());
   }
 
@@ -95,7 +105,13 @@ export class AppViewModel extends ViewModel<AppState> {
   }
 
   private askSignIn(problem: SignInProblem, address = ""): void {
-    this.signIn = new SignInViewModel(this.now.configuration!, () => this.preferences.snapshot().language, this.page.leave, problem, address);
+    this.signIn = new SignInViewModel(
+      this.now.configuration!,
+      () => this.preferences.snapshot().language,
+      this.page.leave,
+      problem,
+      address,
+    );
     this.set({ stage: "sign-in" });
   }
 
@@ -122,17 +138,26 @@ export class AppViewModel extends ViewModel<AppState> {
   };
 
   private follow(matrix: Matrix): void {
-    this.owns(matrix.changed.listen(() => {
-      this.set({ connection: matrix.connection, me: matrix.people.me() });
-      if (this.now.stage === "starting" && matrix.connection !== "starting") void this.synced(matrix);
-    }));
+    this.owns(
+      matrix.changed.listen(() => {
+        this.set({ connection: matrix.connection, me: matrix.people.me() });
+        if (this.now.stage === "starting" && matrix.connection !== "starting") void this.synced(matrix);
+      }),
+    );
     this.owns(matrix.people.changed.listen(() => this.set({ me: matrix.people.me() })));
     this.owns(matrix.encryption.changed.listen(() => this.encryptionMoved(matrix)));
     void matrix.people.loadMe();
     this.index = new MessageIndex(matrix.client, matrix.people);
     this.list = new RoomListViewModel(matrix, this.drafts);
     (globalThis as never as Record<string, unknown>).app = this;
-    this.notifier = new Notifier(matrix, this.preferences, this.page, this.list, () => (this.now.route.screen === "room" ? this.now.route.id : null), (id) => this.go({ screen: "room", id, event: null, panel: null }));
+    this.notifier = new Notifier(
+      matrix,
+      this.preferences,
+      this.page,
+      this.list,
+      () => (this.now.route.screen === "room" ? this.now.route.id : null),
+      (id) => this.go({ screen: "room", id, event: null, panel: null }),
+    );
     this.set({ connection: matrix.connection, me: matrix.people.me() });
     if (matrix.connection !== "starting") void this.synced(matrix);
   }
@@ -192,7 +217,14 @@ export class AppViewModel extends ViewModel<AppState> {
     if (this.matrix && this.now.stage === "main" && route.screen === "room") {
       if (this.room?.id !== route.id) {
         this.room?.close();
-        this.room = new RoomViewModel(this.matrix, route.id, this.drafts, this.preferences, { home: () => this.go({ screen: "home" }), room: (id) => this.openRoom(id) }, route.event);
+        this.room = new RoomViewModel(
+          this.matrix,
+          route.id,
+          this.drafts,
+          this.preferences,
+          { home: () => this.go({ screen: "home" }), room: (id) => this.openRoom(id) },
+          route.event,
+        );
       } else if (route.event) void this.room.timeline?.jump(route.event);
     } else if (this.room && route.screen !== "room") {
       this.room.close();
@@ -219,7 +251,8 @@ export class AppViewModel extends ViewModel<AppState> {
   };
 
   readonly closeDialog = (): void => {
-    if (this.now.dialog === "verification" && this.verification && this.verification.phase !== "done") void this.verification.cancel();
+    if (this.now.dialog === "verification" && this.verification && this.verification.phase !== "done")
+      void this.verification.cancel();
     this.set({ dialog: null });
   };
 
@@ -228,14 +261,19 @@ export class AppViewModel extends ViewModel<AppState> {
     this.openRoom(await this.matrix!.rooms.direct(userId));
   };
 
-  readonly say = (key: string, values?: Record<string, string>): void => this.set({ notice: { key, values, turn: (this.now.notice?.turn ?? 0) + 1 } });
+  readonly say = (key: string, values?: Record<string, string>): void =>
+    this.set({ notice: { key, values, turn: (this.now.notice?.turn ?? 0) + 1 } });
 
   readonly dropShared = (): void => this.set({ shared: null });
 
   // ------------------------------------------------------------------------------------------------------- encryption
 
   readonly askConfirm = (): void => {
-    this.confirm = new ConfirmDeviceViewModel(this.matrix!, () => this.main(), () => this.startReset());
+    this.confirm = new ConfirmDeviceViewModel(
+      this.matrix!,
+      () => this.main(),
+      () => this.startReset(),
+    );
     this.set({ stage: "confirm" });
   };
 

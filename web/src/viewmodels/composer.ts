@@ -1,8 +1,8 @@
 import type { Conversation, PreparedFile } from "../matrix/conversation";
-import { explain, type Explanation } from "../matrix/errors";
+import { type Explanation, explain } from "../matrix/errors";
 import type { Item, Person, RoomDetails } from "../matrix/types";
 import type { Drafts } from "./drafts";
-import { COMMANDS, compose, matching, type Mention, readCommand, wanted, type Worry, worryAbout } from "./markdown";
+import { COMMANDS, compose, type Mention, matching, readCommand, type Worry, wanted, worryAbout } from "./markdown";
 import { ViewModel } from "./view_model";
 
 /** A paste longer than this is offered as a file. */
@@ -64,7 +64,19 @@ export class ComposerViewModel extends ViewModel<State> {
     private readonly needs: Needs,
     readonly threadId: string | null,
   ) {
-    super({ text: needs.drafts.of(needs.conversation.id, threadId), reply: null, editing: null, suggestions: [], chosen: 0, worry: null, pasted: null, uploads: [], problem: null, scheduled: [], caret: { at: -1, turn: 0 } });
+    super({
+      text: needs.drafts.of(needs.conversation.id, threadId),
+      reply: null,
+      editing: null,
+      suggestions: [],
+      chosen: 0,
+      worry: null,
+      pasted: null,
+      uploads: [],
+      problem: null,
+      scheduled: [],
+      caret: { at: -1, turn: 0 },
+    });
     void this.lookScheduled();
   }
 
@@ -94,10 +106,17 @@ export class ComposerViewModel extends ViewModel<State> {
   }
 
   private async suggestionsFor(word: NonNullable<ReturnType<typeof wanted>>): Promise<Suggestion[]> {
-    if (word.kind === "command") return COMMANDS.filter((each) => each.startsWith(word.word)).map((name) => ({ kind: "command", key: name, name }));
-    if (word.kind === "emoji") return (await this.needs.emoji(word.word)).slice(0, 8).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
-    const people = matching(await this.needs.people(), word.word).map((person): Suggestion => ({ kind: "person", key: person.id, person }));
-    const whole: Suggestion[] = word.word && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase())) ? [{ kind: "room", key: "@room" }] : [];
+    if (word.kind === "command")
+      return COMMANDS.filter((each) => each.startsWith(word.word)).map((name) => ({ kind: "command", key: name, name }));
+    if (word.kind === "emoji")
+      return (await this.needs.emoji(word.word)).slice(0, 8).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
+    const people = matching(await this.needs.people(), word.word).map(
+      (person): Suggestion => ({ kind: "person", key: person.id, person }),
+    );
+    const whole: Suggestion[] =
+      word.word && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase()))
+        ? [{ kind: "room", key: "@room" }]
+        : [];
     return [...people, ...whole].slice(0, 8);
   }
 
@@ -129,13 +148,18 @@ export class ComposerViewModel extends ViewModel<State> {
     const inside = text.slice(from, to);
     const already = text.slice(from - mark.length, from) === mark && text.slice(to, to + mark.length) === mark;
     if (already) this.put(text.slice(0, from - mark.length) + inside + text.slice(to + mark.length), to - mark.length);
-    else this.put(text.slice(0, from) + mark + inside + mark + text.slice(to), inside ? to + 2 * mark.length : from + mark.length);
+    else
+      this.put(text.slice(0, from) + mark + inside + mark + text.slice(to), inside ? to + 2 * mark.length : from + mark.length);
   };
 
   readonly prefix = (mark: string, from: number, to: number): void => {
     const { text } = this.now;
     const start = text.lastIndexOf("\n", from - 1) + 1;
-    const lines = text.slice(start, to).split("\n").map((each) => mark + each).join("\n");
+    const lines = text
+      .slice(start, to)
+      .split("\n")
+      .map((each) => mark + each)
+      .join("\n");
     this.put(text.slice(0, start) + lines + text.slice(to), start + lines.length);
   };
 
@@ -146,7 +170,8 @@ export class ComposerViewModel extends ViewModel<State> {
 
   // ---------------------------------------------------------------------------------------------------- reply and edit
 
-  readonly reply = (item: Item): void => this.set({ reply: item, editing: null, caret: { at: this.now.text.length, turn: this.now.caret.turn + 1 } });
+  readonly reply = (item: Item): void =>
+    this.set({ reply: item, editing: null, caret: { at: this.now.text.length, turn: this.now.caret.turn + 1 } });
 
   readonly edit = (item: Item): void => {
     if (item.content.type !== "text") return;
@@ -164,7 +189,8 @@ export class ComposerViewModel extends ViewModel<State> {
   readonly escape = (): boolean => {
     if (this.now.suggestions.length) this.hideSuggestions();
     else if (this.now.worry) this.set({ worry: null });
-    else if (this.now.editing) this.set({ editing: null, text: this.needs.drafts.of(this.needs.conversation.id, this.threadId) });
+    else if (this.now.editing)
+      this.set({ editing: null, text: this.needs.drafts.of(this.needs.conversation.id, this.threadId) });
     else if (this.now.reply) this.set({ reply: null });
     else return false;
     return true;
@@ -216,7 +242,7 @@ export class ComposerViewModel extends ViewModel<State> {
     const [first, ...others] = rest.split(/\s+/);
     const reason = others.join(" ");
     const person = this.mentions.find((each) => rest.startsWith(`@${each.name}`))?.id ?? first;
-    const commands: Record<string, () => Promise<unknown> | void> = {
+    const commands: Record<string, () => unknown> = {
       invite: () => conversation.invite(person),
       kick: () => conversation.kick(person, reason),
       ban: () => conversation.ban(person, reason),
@@ -265,7 +291,13 @@ export class ComposerViewModel extends ViewModel<State> {
     const limit = await this.needs.fileLimit();
     for (const file of files) {
       const id = ++counter;
-      const upload: Upload = { id, name: file.name, size: file.size, sent: 0, state: limit && file.size > limit ? "too-large" : "sending" };
+      const upload: Upload = {
+        id,
+        name: file.name,
+        size: file.size,
+        sent: 0,
+        state: limit && file.size > limit ? "too-large" : "sending",
+      };
       this.set({ uploads: [...this.now.uploads, upload] });
       if (upload.state === "too-large") continue;
       this.files.set(id, { file: await this.needs.prepare(file), caption });

@@ -20,17 +20,32 @@ export class ConfirmDeviceViewModel extends ActingViewModel<State> {
     private readonly done: () => void,
     private readonly startReset: () => void,
   ) {
-    super({ ...IDLE, step: "choose", hasCode: true, otherDevices: true, typed: "", codeProblem: null, codeCreated: matrix.encryption.codeCreated(), verification: null });
+    super({
+      ...IDLE,
+      step: "choose",
+      hasCode: true,
+      otherDevices: true,
+      typed: "",
+      codeProblem: null,
+      codeCreated: matrix.encryption.codeCreated(),
+      verification: null,
+    });
     void this.look();
-    this.owns(matrix.encryption.changed.listen(() => {
-      if (matrix.encryption.state === "ready" || matrix.encryption.state === "no-code") this.done();
-    }));
+    this.owns(
+      matrix.encryption.changed.listen(() => {
+        if (matrix.encryption.state === "ready" || matrix.encryption.state === "no-code") this.done();
+      }),
+    );
   }
 
   private async look(): Promise<void> {
     const devices = await this.matrix.encryption.devices().catch(() => []);
     const hasCode = (await this.matrix.client.secretStorage.getDefaultKeyId()) !== null;
-    this.set({ otherDevices: devices.some((each) => !each.current && each.confirmed), hasCode, codeCreated: this.matrix.encryption.codeCreated() });
+    this.set({
+      otherDevices: devices.some((each) => !each.current && each.confirmed),
+      hasCode,
+      codeCreated: this.matrix.encryption.codeCreated(),
+    });
   }
 
   readonly toCode = (): void => this.set({ step: "code", typed: "", codeProblem: null });

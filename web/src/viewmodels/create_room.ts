@@ -28,7 +28,9 @@ interface State extends Doing {
 const EMAIL = /[^\s<>,;"']+@[^\s<>,;"']+\.[^\s<>,;"'.]+/g;
 
 /** Addresses in a pasted list: one per line, commas, semicolons, "Name <address>". */
-export const addressesIn = (text: string): string[] => [...new Set((text.match(EMAIL) ?? []).map((each) => each.toLowerCase()))];
+export const addressesIn = (text: string): string[] => [
+  ...new Set((text.match(EMAIL) ?? []).map((each) => each.toLowerCase())),
+];
 
 /** Choosing people: typed names are looked up, pasted addresses are taken as they are. */
 export class CreateRoomViewModel extends ActingViewModel<State> {
@@ -40,10 +42,23 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
     private readonly made: (roomId: string) => void,
     kind: Kind = "private",
   ) {
-    super({ ...IDLE, kind, name: "", topic: "", typed: "", found: [], searching: false, chosen: [], nameMissing: false, peopleMissing: false, failed: [] });
+    super({
+      ...IDLE,
+      kind,
+      name: "",
+      topic: "",
+      typed: "",
+      found: [],
+      searching: false,
+      chosen: [],
+      nameMissing: false,
+      peopleMissing: false,
+      failed: [],
+    });
   }
 
-  readonly setKind = (kind: Kind): void => this.set({ kind, chosen: kind === "direct" ? this.now.chosen.slice(0, 1) : this.now.chosen, problem: null });
+  readonly setKind = (kind: Kind): void =>
+    this.set({ kind, chosen: kind === "direct" ? this.now.chosen.slice(0, 1) : this.now.chosen, problem: null });
   readonly setName = (name: string): void => this.set({ name, nameMissing: false });
   readonly setTopic = (topic: string): void => this.set({ topic });
 
@@ -58,7 +73,9 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
   };
 
   private take(addresses: string[]): void {
-    const fresh = addresses.filter((each) => !this.now.chosen.some((chosen) => chosen.email === each)).map((email) => ({ key: email, person: null, email }));
+    const fresh = addresses
+      .filter((each) => !this.now.chosen.some((chosen) => chosen.email === each))
+      .map((email) => ({ key: email, person: null, email }));
     const chosen = [...this.now.chosen, ...fresh];
     this.set({ chosen: this.now.kind === "direct" ? chosen.slice(0, 1) : chosen, typed: "", found: [], searching: false });
   }
@@ -67,7 +84,10 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
     const turn = ++this.turn;
     const found = await this.matrix.people.find(typed).catch(() => []);
     if (turn !== this.turn) return;
-    this.set({ found: found.filter((each) => !this.now.chosen.some((chosen) => chosen.person?.id === each.id)), searching: false });
+    this.set({
+      found: found.filter((each) => !this.now.chosen.some((chosen) => chosen.person?.id === each.id)),
+      searching: false,
+    });
   }
 
   readonly pick = (person: Person): void => {
@@ -103,7 +123,10 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
         return this.made(id);
       }
       const id = await this.matrix.rooms.create({ kind, name: name.trim(), topic: topic.trim(), invite: people });
-      await this.inviteAddresses(id, chosen.flatMap((each) => (each.email ? [each.email] : [])));
+      await this.inviteAddresses(
+        id,
+        chosen.flatMap((each) => (each.email ? [each.email] : [])),
+      );
       return this.made(id);
     });
   };

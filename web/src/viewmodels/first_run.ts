@@ -25,7 +25,15 @@ export class FirstRunViewModel extends ActingViewModel<State> {
     onlyCode = false,
     private readonly reset = false,
   ) {
-    super({ ...IDLE, step: onlyCode ? "code" : "picture", me: matrix.people.me(), code: null, kept: false, typed: "", mismatch: false });
+    super({
+      ...IDLE,
+      step: onlyCode ? "code" : "picture",
+      me: matrix.people.me(),
+      code: null,
+      kept: false,
+      typed: "",
+      mismatch: false,
+    });
     if (onlyCode) void this.toCode();
   }
 
@@ -59,7 +67,9 @@ export class FirstRunViewModel extends ActingViewModel<State> {
   readonly finish = async (): Promise<void> => {
     const bare = (text: string): string => text.replace(/[\s\-–—.]/g, "");
     if (bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
-    const stored = await this.act(() => (this.reset ? this.matrix.encryption.reset(this.generated!) : this.matrix.encryption.storeCode(this.generated!)));
+    const stored = await this.act(() =>
+      this.reset ? this.matrix.encryption.reset(this.generated!) : this.matrix.encryption.storeCode(this.generated!),
+    );
     if (stored) this.done();
   };
 

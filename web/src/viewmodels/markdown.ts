@@ -5,7 +5,12 @@ import type { Outgoing, Person } from "../matrix/types";
 
 const marked = new Marked({ gfm: true, breaks: true, async: false });
 // what people write is text: HTML that they type is shown as they typed it
-marked.use({ renderer: { html: ({ text }) => escaped(text), image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>` } });
+marked.use({
+  renderer: {
+    html: ({ text }) => escaped(text),
+    image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
+  },
+});
 
 export interface Mention {
   id: string;
@@ -19,10 +24,19 @@ export function compose(typed: string, mentioned: Mention[], room: { id: string 
   if (!text) return null;
   const present = mentioned.filter((each) => text.includes(`@${each.name}`));
   const mentionsRoom = /(^|\s)@(salon|room)\b/i.test(text);
-  const linked = present.reduce((whole, each) => whole.replaceAll(`@${each.name}`, `[@${each.name}](https://matrix.to/#/${encodeURIComponent(each.id)})`), text);
+  const linked = present.reduce(
+    (whole, each) => whole.replaceAll(`@${each.name}`, `[@${each.name}](https://matrix.to/#/${encodeURIComponent(each.id)})`),
+    text,
+  );
   const html = command?.name === "plain" ? null : (marked.parse(linked) as string).trim();
   const plain = html !== null && html.replace(/^<p>([\s\S]*)<\/p>$/, "$1") === escaped(text).replaceAll("\n", "<br>");
-  return { body: text, html: plain || html === null ? null : withoutParagraph(html), mentions: [...new Set(present.map((each) => each.id))], mentionsRoom: mentionsRoom && room.id !== "", emote: command?.name === "me" };
+  return {
+    body: text,
+    html: plain || html === null ? null : withoutParagraph(html),
+    mentions: [...new Set(present.map((each) => each.id))],
+    mentionsRoom: mentionsRoom && room.id !== "",
+    emote: command?.name === "me",
+  };
 }
 
 export interface Command {
@@ -50,7 +64,8 @@ const SECRETS = [
   /\b(?:FR\d{2}(?:\s?\d{4}){2}\s?\d{2}[0-9A-Z]{2}(?:\s?[0-9A-Z]{4}){2}\s?[0-9A-Z]\d{2})\b/,
   /\b[12]\s?\d{2}\s?(?:0[1-9]|1[0-2])\s?(?:\d{2}|2[AB])\s?\d{3}\s?\d{3}(?:\s?\d{2})?\b/,
 ];
-const MARKINGS = /\b(?:diffusion\s+restreinte|confidentiel[\s-]d[ée]fense|secret[\s-]d[ée]fense|tr[èe]s\s+secret|secret\s+m[ée]dical|restricted|confidential|EU\s+(?:restricted|confidential|secret))\b/i;
+const MARKINGS =
+  /\b(?:diffusion\s+restreinte|confidentiel[\s-]d[ée]fense|secret[\s-]d[ée]fense|tr[èe]s\s+secret|secret\s+m[ée]dical|restricted|confidential|EU\s+(?:restricted|confidential|secret))\b/i;
 
 /** What looks as if it should not leave: a password, a key, a number of social security or of an account, a marking. */
 export function worryAbout(text: string): Worry | null {
@@ -59,7 +74,10 @@ export function worryAbout(text: string): Worry | null {
 }
 
 /** The word before the caret that wants completing. */
-export function wanted(text: string, caret: number): { kind: "person" | "emoji" | "command"; word: string; from: number } | null {
+export function wanted(
+  text: string,
+  caret: number,
+): { kind: "person" | "emoji" | "command"; word: string; from: number } | null {
   const before = text.slice(0, caret);
   const match = /(?:^|\s)([@:/])([^\s@:/]{0,40}(?: [^\s@:/]{1,20})?)$/u.exec(before);
   if (!match) return null;
@@ -71,12 +89,23 @@ export function wanted(text: string, caret: number): { kind: "person" | "emoji" 
 
 export function matching(people: Person[], word: string): Person[] {
   const asked = plainly(word);
-  const starts = people.filter((each) => plainly(each.name).split(/[\s-]/).some((part) => part.startsWith(asked)) || plainly(each.name).startsWith(asked));
+  const starts = people.filter(
+    (each) =>
+      plainly(each.name)
+        .split(/[\s-]/)
+        .some((part) => part.startsWith(asked)) || plainly(each.name).startsWith(asked),
+  );
   return starts.slice(0, 8);
 }
 
 /** Without accents and case, for finding. */
 export const plainly = (text: string): string => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-const withoutParagraph = (html: string): string => /^<p>(?:(?!<p>)[\s\S])*<\/p>$/.test(html) ? html.slice(3, -4) : html;
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;").replaceAll("'", "&#39;");
+const withoutParagraph = (html: string): string => (/^<p>(?:(?!<p>)[\s\S])*<\/p>$/.test(html) ? html.slice(3, -4) : html);
+const escaped = (text: string): string =>
+  text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");

@@ -33,8 +33,16 @@ export class MembersViewModel extends ActingViewModel<State> {
     this.act(async () => {
       const failed: string[] = [];
       let invited = 0;
-      for (const id of people) await this.room.conversation.invite(id).then(() => invited++, () => failed.push(id));
-      for (const address of addressesIn(pasted)) await this.room.conversation.inviteByEmail(address).then(() => invited++, () => failed.push(address));
+      for (const id of people)
+        await this.room.conversation.invite(id).then(
+          () => invited++,
+          () => failed.push(id),
+        );
+      for (const address of addressesIn(pasted))
+        await this.room.conversation.inviteByEmail(address).then(
+          () => invited++,
+          () => failed.push(address),
+        );
       this.set({ invited, failed });
       await this.look();
     });
@@ -42,7 +50,8 @@ export class MembersViewModel extends ActingViewModel<State> {
   readonly kick = (id: string, reason: string): Promise<boolean> => this.act(() => this.room.conversation.kick(id, reason));
   readonly ban = (id: string, reason: string): Promise<boolean> => this.act(() => this.room.conversation.ban(id, reason));
   readonly unban = (id: string): Promise<boolean> => this.act(() => this.room.conversation.unban(id));
-  readonly setLevel = (id: string, level: number): Promise<boolean> => this.act(() => this.room.conversation.setLevel(id, level));
+  readonly setLevel = (id: string, level: number): Promise<boolean> =>
+    this.act(() => this.room.conversation.setLevel(id, level));
 }
 
 export type Role = "owner" | "admin" | "moderator" | "member" | "custom";
@@ -55,7 +64,8 @@ export function roleOf(level: number): Role {
 }
 
 /** Whether somebody may act on another: a higher level than theirs is needed. */
-export const mayActOn = (details: RoomDetails, member: Member, me: string): boolean => member.id === me || details.myLevel > member.level;
+export const mayActOn = (details: RoomDetails, member: Member, me: string): boolean =>
+  member.id === me || details.myLevel > member.level;
 
 export async function mayPerson(matrix: Matrix, id: string): Promise<"verified" | "changed" | "unknown"> {
   return matrix.encryption.trustOf(id).catch(() => "unknown" as const);
@@ -63,5 +73,7 @@ export async function mayPerson(matrix: Matrix, id: string): Promise<"verified" 
 
 const filtered = (members: Member[], filter: string): Member[] => {
   const asked = plainly(filter.trim());
-  return asked ? members.filter((each) => plainly(`${each.name} ${each.organisation ?? ""} ${each.id}`).includes(asked)) : members;
+  return asked
+    ? members.filter((each) => plainly(`${each.name} ${each.organisation ?? ""} ${each.id}`).includes(asked))
+    : members;
 };

@@ -34,7 +34,13 @@ export class Notifier {
         if (notice.sound && sounds) surroundings.play();
         if (!desktopNotifications || surroundings.mayNotify() !== "yes") return;
         const body = notice.text ?? surroundings.text("notification.message");
-        surroundings.notify(notice.room === notice.sender ? notice.sender : `${notice.sender} – ${notice.room}`, body, notice.roomId, null, () => go(notice.roomId));
+        surroundings.notify(
+          notice.room === notice.sender ? notice.sender : `${notice.sender} – ${notice.room}`,
+          body,
+          notice.roomId,
+          null,
+          () => go(notice.roomId),
+        );
       }),
     );
     let shown = -1;

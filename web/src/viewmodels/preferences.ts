@@ -20,8 +20,18 @@ export interface Choices {
 const KEY = "chappe.appearance";
 
 export const DEFAULTS: Choices = {
-  theme: "system", contrast: "system", density: "comfortable", textSize: 100, motion: "system", language: "fr",
-  sendTyping: true, privateReceipts: false, linkPreviews: true, enterSends: true, sounds: true, desktopNotifications: false,
+  theme: "system",
+  contrast: "system",
+  density: "comfortable",
+  textSize: 100,
+  motion: "system",
+  language: "fr",
+  sendTyping: true,
+  privateReceipts: false,
+  linkPreviews: true,
+  enterSends: true,
+  sounds: true,
+  desktopNotifications: false,
 };
 
 export class Preferences extends ViewModel<Choices> {

@@ -1,11 +1,11 @@
 /** One room on the screen: its head, its timeline, its composer, its panel. */
 
 import type { Conversation } from "../matrix/conversation";
-import { explain, type Explanation } from "../matrix/errors";
+import { type Explanation, explain } from "../matrix/errors";
 import type { Matrix } from "../matrix/matrix";
 import type { Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
-import { prepare } from "../platform/files";
 import { findEmoji } from "../platform/emoji";
+import { prepare } from "../platform/files";
 import { ComposerViewModel } from "./composer";
 import type { Drafts } from "./drafts";
 import type { Preferences } from "./preferences";
@@ -37,7 +37,16 @@ export class RoomViewModel extends ViewModel<State> {
     private readonly go: { home: () => void; room: (id: string) => void },
     event: string | null,
   ) {
-    super({ details: null, membership: "none", summary: null, typing: [], problem: null, changedIdentity: null, poll: false, busy: false });
+    super({
+      details: null,
+      membership: "none",
+      summary: null,
+      typing: [],
+      problem: null,
+      changedIdentity: null,
+      poll: false,
+      busy: false,
+    });
     this.conversation = matrix.conversation(id);
     this.owns(() => this.conversation.close());
     this.owns(this.conversation.changed.listen(() => this.look()));
@@ -74,7 +83,8 @@ export class RoomViewModel extends ViewModel<State> {
         conversation: this.conversation,
         drafts: this.drafts,
         details: () => this.now.details!,
-        people: async () => (await this.conversation.members()).filter((each) => each.membership === "join" && each.id !== this.matrix.userId),
+        people: async () =>
+          (await this.conversation.members()).filter((each) => each.membership === "join" && each.id !== this.matrix.userId),
         emoji: findEmoji,
         prepare,
         fileLimit: () => this.matrix.media.limit(),
@@ -90,7 +100,12 @@ export class RoomViewModel extends ViewModel<State> {
   private look(): void {
     const summary = this.matrix.rooms.list().find((each) => each.id === this.id) ?? null;
     if (!this.conversation.exists || !summary) return this.set({ membership: "none", summary: null, details: null });
-    this.set({ summary, membership: summary.membership, details: this.conversation.details(), typing: this.conversation.typing() });
+    this.set({
+      summary,
+      membership: summary.membership,
+      details: this.conversation.details(),
+      typing: this.conversation.typing(),
+    });
     this.begin(null);
   }
 
@@ -136,15 +151,19 @@ export class RoomViewModel extends ViewModel<State> {
     const mine = item.reactions.find((each) => each.key === key)?.mine;
     return this.try(() => (mine ? this.conversation.redact(mine, "") : this.conversation.react(item.eventId, key)));
   };
-  readonly redact = (item: Item, reason: string): Promise<boolean> => this.try(() => this.conversation.redact(item.eventId, reason));
+  readonly redact = (item: Item, reason: string): Promise<boolean> =>
+    this.try(() => this.conversation.redact(item.eventId, reason));
   readonly pin = (item: Item, pinned: boolean): Promise<boolean> => this.try(() => this.conversation.pin(item.eventId, pinned));
-  readonly vote = (item: Item, answer: string): Promise<boolean> => this.try(() => this.conversation.vote(item.eventId, [answer]));
-  readonly endPoll = (item: Item, text: string): Promise<boolean> => this.try(() => this.conversation.endPoll(item.eventId, text));
+  readonly vote = (item: Item, answer: string): Promise<boolean> =>
+    this.try(() => this.conversation.vote(item.eventId, [answer]));
+  readonly endPoll = (item: Item, text: string): Promise<boolean> =>
+    this.try(() => this.conversation.endPoll(item.eventId, text));
   readonly startPoll = (question: string, answers: string[], disclosed: boolean, thread: string | null): Promise<boolean> =>
     this.try(() => this.conversation.startPoll(question, answers, disclosed, thread));
   readonly retry = (item: Item): void => void this.conversation.retry(item.key);
   readonly discard = (item: Item): void => this.conversation.discard(item.key);
-  readonly report = (item: Item, reason: string): Promise<boolean> => this.try(() => this.conversation.report(item.eventId, reason));
+  readonly report = (item: Item, reason: string): Promise<boolean> =>
+    this.try(() => this.conversation.report(item.eventId, reason));
   readonly forward = (item: Item, to: string[]): Promise<boolean> =>
     this.try(async () => {
       for (const id of to) {
@@ -152,8 +171,11 @@ export class RoomViewModel extends ViewModel<State> {
         await target.forward(this.conversation, item.eventId).finally(() => target.close());
       }
     });
-  readonly setFavourite = (favourite: boolean): Promise<boolean> => this.try(() => this.matrix.rooms.setFavourite(this.id, favourite));
-  readonly upgrade = (version: string): Promise<boolean> => this.try(async () => this.go.room(await this.conversation.upgrade(version)));
+  readonly setFavourite = (favourite: boolean): Promise<boolean> =>
+    this.try(() => this.matrix.rooms.setFavourite(this.id, favourite));
+  readonly upgrade = (version: string): Promise<boolean> =>
+    this.try(async () => this.go.room(await this.conversation.upgrade(version)));
   readonly goTo = (id: string): void => this.go.room(id);
-  readonly run = (action: (conversation: Conversation) => Promise<unknown>): Promise<boolean> => this.try(() => action(this.conversation));
+  readonly run = (action: (conversation: Conversation) => Promise<unknown>): Promise<boolean> =>
+    this.try(() => action(this.conversation));
 }

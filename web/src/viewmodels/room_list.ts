@@ -26,7 +26,17 @@ export class RoomListViewModel extends ViewModel<State> {
     private readonly matrix: Matrix,
     private readonly drafts: { all: () => Record<string, string>; listen: (listener: () => void) => () => void },
   ) {
-    super({ filter: "all", space: null, spaces: [], sections: [], closed: new Set(["low"]), unread: 0, mentions: 0, total: 0, drafts: {} });
+    super({
+      filter: "all",
+      space: null,
+      spaces: [],
+      sections: [],
+      closed: new Set(["low"]),
+      unread: 0,
+      mentions: 0,
+      total: 0,
+      drafts: {},
+    });
     this.owns(matrix.rooms.changed.listen(() => this.look()));
     this.owns(drafts.listen(() => this.look()));
     this.look();
@@ -71,10 +81,14 @@ export class RoomListViewModel extends ViewModel<State> {
   private passes(room: RoomSummary): boolean {
     if (this.now.space && !room.spaces.includes(this.now.space)) return false;
     switch (this.now.filter) {
-      case "unread": return room.isUnread;
-      case "mentions": return room.mentions > 0;
-      case "direct": return room.kind === "direct";
-      default: return true;
+      case "unread":
+        return room.isUnread;
+      case "mentions":
+        return room.mentions > 0;
+      case "direct":
+        return room.kind === "direct";
+      default:
+        return true;
     }
   }
 }

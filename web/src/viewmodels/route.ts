@@ -1,6 +1,9 @@
 /** Where somebody is, as the part of the address after #. */
 
-export type Panel = { name: "thread"; id: string } | { name: "person"; id: string } | { name: "members" | "pins" | "files" | "details" | "search" };
+export type Panel =
+  | { name: "thread"; id: string }
+  | { name: "person"; id: string }
+  | { name: "members" | "pins" | "files" | "details" | "search" };
 
 export type SettingsPage = "profile" | "notifications" | "appearance" | "devices" | "privacy" | "help";
 
@@ -16,7 +19,8 @@ const PAGES: SettingsPage[] = ["profile", "notifications", "appearance", "device
 export function readRoute(hash: string): Route {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
   const [screen, ...rest] = path.split("/").map(decodeURIComponent);
-  if (screen === "room" && rest[0]) return { screen: "room", id: rest[0], event: rest[1] ?? null, panel: readPanel(new URLSearchParams(query)) };
+  if (screen === "room" && rest[0])
+    return { screen: "room", id: rest[0], event: rest[1] ?? null, panel: readPanel(new URLSearchParams(query)) };
   if (screen === "forums" || screen === "files") return { screen };
   if (screen === "settings") return { screen: "settings", page: PAGES.find((each) => each === rest[0]) ?? null };
   return { screen: "home" };
@@ -24,14 +28,19 @@ export function readRoute(hash: string): Route {
 
 export function writeRoute(route: Route): string {
   switch (route.screen) {
-    case "home": return "#/";
+    case "home":
+      return "#/";
     case "room": {
       const event = route.event ? `/${encodeURIComponent(route.event)}` : "";
-      const panel = route.panel ? `?${new URLSearchParams({ panel: route.panel.name, ...("id" in route.panel ? { id: route.panel.id } : {}) })}` : "";
+      const panel = route.panel
+        ? `?${new URLSearchParams({ panel: route.panel.name, ...("id" in route.panel ? { id: route.panel.id } : {}) })}`
+        : "";
       return `#/room/${encodeURIComponent(route.id)}${event}${panel}`;
     }
-    case "settings": return `#/settings${route.page ? `/${route.page}` : ""}`;
-    default: return `#/${route.screen}`;
+    case "settings":
+      return `#/settings${route.page ? `/${route.page}` : ""}`;
+    default:
+      return `#/${route.screen}`;
   }
 }
 

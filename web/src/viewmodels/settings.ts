@@ -1,8 +1,8 @@
 /** What people set: their profile, their devices, what is told to them, what is kept of them. */
 
+import type { Account, Keyword, PushTarget } from "../matrix/account";
 import type { Device } from "../matrix/encryption";
 import type { Matrix } from "../matrix/matrix";
-import type { Account, Keyword, PushTarget } from "../matrix/account";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -36,7 +36,20 @@ export class SettingsViewModel extends ActingViewModel<State> {
     private readonly matrix: Matrix,
     private readonly account: Account,
   ) {
-    super({ ...IDLE, me: matrix.people.me(), devices: null, keywords: [], everything: true, quiet: null, push: null, emails: [], ignored: [], backup: null, codeCreated: null, done: null });
+    super({
+      ...IDLE,
+      me: matrix.people.me(),
+      devices: null,
+      keywords: [],
+      everything: true,
+      quiet: null,
+      push: null,
+      emails: [],
+      ignored: [],
+      backup: null,
+      codeCreated: null,
+      done: null,
+    });
     this.owns(matrix.encryption.changed.listen(() => void this.lookDevices()));
     this.look();
     void this.lookDevices();
@@ -45,18 +58,28 @@ export class SettingsViewModel extends ActingViewModel<State> {
 
   private look(): void {
     this.set({
-      me: this.matrix.people.me(), keywords: this.account.keywords(), everything: this.account.tellsEverything(),
-      quiet: this.matrix.accountData<QuietHours>(QUIET), ignored: this.account.ignored(), codeCreated: this.matrix.encryption.codeCreated(),
+      me: this.matrix.people.me(),
+      keywords: this.account.keywords(),
+      everything: this.account.tellsEverything(),
+      quiet: this.matrix.accountData<QuietHours>(QUIET),
+      ignored: this.account.ignored(),
+      codeCreated: this.matrix.encryption.codeCreated(),
     });
   }
 
   private async lookDevices(): Promise<void> {
-    const [devices, backup] = await Promise.all([this.matrix.encryption.devices().catch(() => []), this.matrix.encryption.backup().catch(() => null)]);
+    const [devices, backup] = await Promise.all([
+      this.matrix.encryption.devices().catch(() => []),
+      this.matrix.encryption.backup().catch(() => null),
+    ]);
     this.set({ devices, backup });
   }
 
   private async lookAccount(): Promise<void> {
-    const [emails, push] = await Promise.all([this.account.emails().catch(() => []), this.account.pushTarget().catch(() => null)]);
+    const [emails, push] = await Promise.all([
+      this.account.emails().catch(() => []),
+      this.account.pushTarget().catch(() => null),
+    ]);
     this.set({ emails, push });
   }
 
@@ -68,7 +91,8 @@ export class SettingsViewModel extends ActingViewModel<State> {
     return well;
   }
 
-  readonly setName = (name: string): Promise<boolean> => this.change(() => this.matrix.people.setName(name.trim()), "settings.saved");
+  readonly setName = (name: string): Promise<boolean> =>
+    this.change(() => this.matrix.people.setName(name.trim()), "settings.saved");
   readonly setPicture = (file: Blob | null): Promise<boolean> =>
     this.change(() => this.matrix.people.setPicture(file), "settings.saved");
   readonly renameDevice = async (id: string, name: string): Promise<boolean> => {
@@ -76,17 +100,23 @@ export class SettingsViewModel extends ActingViewModel<State> {
     await this.lookDevices();
     return well;
   };
-  readonly addKeyword = (word: string): Promise<boolean> => this.change(() => this.account.addKeyword(word.trim()), "settings.saved");
-  readonly removeKeyword = (id: string): Promise<boolean> => this.change(() => this.account.removeKeyword(id), "settings.saved");
-  readonly setEverything = (everything: boolean): Promise<boolean> => this.change(() => this.account.setTellsEverything(everything), "settings.saved");
-  readonly setQuiet = (quiet: QuietHours): Promise<boolean> => this.change(() => this.matrix.setAccountData(QUIET, quiet), "settings.saved");
+  readonly addKeyword = (word: string): Promise<boolean> =>
+    this.change(() => this.account.addKeyword(word.trim()), "settings.saved");
+  readonly removeKeyword = (id: string): Promise<boolean> =>
+    this.change(() => this.account.removeKeyword(id), "settings.saved");
+  readonly setEverything = (everything: boolean): Promise<boolean> =>
+    this.change(() => this.account.setTellsEverything(everything), "settings.saved");
+  readonly setQuiet = (quiet: QuietHours): Promise<boolean> =>
+    this.change(() => this.matrix.setAccountData(QUIET, quiet), "settings.saved");
   readonly setPush = (on: boolean, language: string): Promise<boolean> =>
     this.change(async () => {
       if (on) await this.account.subscribe(language);
       else await this.account.unsubscribe();
       this.set({ push: await this.account.pushTarget() });
     }, "settings.saved");
-  readonly setIgnored = (id: string, ignored: boolean): Promise<boolean> => this.change(() => this.matrix.people.setIgnored(id, ignored), "settings.saved");
-  readonly checkCode = async (typed: string): Promise<"right" | "wrong" | "old" | "malformed"> => (await this.matrix.encryption.checkCode(typed)) ?? "right";
+  readonly setIgnored = (id: string, ignored: boolean): Promise<boolean> =>
+    this.change(() => this.matrix.people.setIgnored(id, ignored), "settings.saved");
+  readonly checkCode = async (typed: string): Promise<"right" | "wrong" | "old" | "malformed"> =>
+    (await this.matrix.encryption.checkCode(typed)) ?? "right";
   readonly exportData = (progress: (room: number, of: number) => void): Promise<string> => this.account.export(progress);
 }

@@ -59,7 +59,8 @@ export class SignInViewModel extends ViewModel<State> {
     const isAddress = /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(address);
     const organisation = this.now.organisation ?? (isAddress ? await this.look(address) : null);
     if (organisation?.where === "unknown") return this.set({ organisation });
-    if (organisation?.where === "elsewhere") return this.leave(`${organisation.url.replace(/\/$/, "")}/?address=${encodeURIComponent(address)}`);
+    if (organisation?.where === "elsewhere")
+      return this.leave(`${organisation.url.replace(/\/$/, "")}/?address=${encodeURIComponent(address)}`);
     this.set({ leaving: true, problem: null });
     try {
       this.leave(await beginSignIn(address, this.configuration.brand.name, this.language(), create));

@@ -41,15 +41,23 @@ export class SwitcherViewModel extends ViewModel<State> {
 
   private rooms(typed: string): Result[] {
     const words = plainly(typed).split(/\s+/).filter(Boolean);
-    return this.matrix.rooms.list()
-      .filter((each) => each.membership === "join" && words.every((word) => plainly(`${each.name} ${each.other?.organisation ?? ""}`).includes(word)))
+    return this.matrix.rooms
+      .list()
+      .filter(
+        (each) =>
+          each.membership === "join" &&
+          words.every((word) => plainly(`${each.name} ${each.other?.organisation ?? ""}`).includes(word)),
+      )
       .slice(0, typed ? 8 : 12)
       .map((room) => ({ kind: "room", key: room.id, room }));
   }
 
   private async look(typed: string, rooms: Result[]): Promise<void> {
     const turn = ++this.turn;
-    const [people, found] = await Promise.all([this.matrix.people.find(typed).catch(() => []), this.index.search(typed, null, 20).catch(() => [])]);
+    const [people, found] = await Promise.all([
+      this.matrix.people.find(typed).catch(() => []),
+      this.index.search(typed, null, 20).catch(() => []),
+    ]);
     if (turn !== this.turn) return;
     const known = new Set(rooms.flatMap((each) => (each.kind === "room" && each.room.other ? [each.room.other.id] : [])));
     const names = new Map(this.matrix.rooms.list().map((each) => [each.id, each.name]));
@@ -58,8 +66,18 @@ export class SwitcherViewModel extends ViewModel<State> {
       indexed: this.index.count,
       results: [
         ...rooms,
-        ...people.filter((each) => !known.has(each.id)).slice(0, 6).map((person): Result => ({ kind: "person", key: person.id, person })),
-        ...found.map((each): Result => ({ kind: each.isFile ? "file" : "message", key: each.eventId, found: each, room: names.get(each.roomId) ?? "" })),
+        ...people
+          .filter((each) => !known.has(each.id))
+          .slice(0, 6)
+          .map((person): Result => ({ kind: "person", key: person.id, person })),
+        ...found.map(
+          (each): Result => ({
+            kind: each.isFile ? "file" : "message",
+            key: each.eventId,
+            found: each,
+            room: names.get(each.roomId) ?? "",
+          }),
+        ),
       ],
     });
   }

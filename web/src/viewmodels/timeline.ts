@@ -40,7 +40,19 @@ export class TimelineViewModel extends ViewModel<State> {
     private readonly privateReceipts: () => boolean,
     event: string | null = null,
   ) {
-    super({ rows: [], loading: true, older: false, newer: false, loadingOlder: false, failed: false, target: null, prepended: false, highlighted: event, announcement: null, unreadBelow: 0 });
+    super({
+      rows: [],
+      loading: true,
+      older: false,
+      newer: false,
+      loadingOlder: false,
+      failed: false,
+      target: null,
+      prepended: false,
+      highlighted: event,
+      announcement: null,
+      unreadBelow: 0,
+    });
     this.timeline = conversation.timeline(threadId);
     this.readUpTo = threadId ? null : this.timeline.readUpTo;
     this.owns(this.timeline.changed.listen(() => this.look()));
@@ -139,20 +151,30 @@ export class TimelineViewModel extends ViewModel<State> {
     let previous: Item | null = null;
     let unreadAt = -1;
     const readIndex = this.readUpTo ? items.findIndex((each) => each.eventId === this.readUpTo) : -1;
-    if (readIndex >= 0) unreadAt = items.findIndex((each, index) => index > readIndex && !each.mine && each.content.type !== "event");
+    if (readIndex >= 0)
+      unreadAt = items.findIndex((each, index) => index > readIndex && !each.mine && each.content.type !== "event");
     items.forEach((item, index) => {
       const newDay: boolean = previous === null || dayOf(previous.ts) !== dayOf(item.ts);
       if (newDay) rows.push({ type: "day", key: `day ${dayOf(item.ts)}`, ts: item.ts });
       const unread = index === unreadAt && unreadAt > 0;
-      if (unread) rows.push({ type: "unread", key: "unread", count: items.slice(index).filter((each) => !each.mine && each.content.type !== "event").length });
+      if (unread)
+        rows.push({
+          type: "unread",
+          key: "unread",
+          count: items.slice(index).filter((each) => !each.mine && each.content.type !== "event").length,
+        });
       rows.push({ type: "item", key: item.key, item, continues: !newDay && !unread && continues(previous, item) });
       previous = item;
     });
     const newest = items.at(-1) ?? null;
     const before = this.items.at(-1) ?? null;
-    const fresh = newest && before && newest.key !== before.key && !newest.mine && newest.content.type !== "event" && !prepended;
+    const fresh =
+      newest && before && newest.key !== before.key && !newest.mine && newest.content.type !== "event" && !prepended;
     this.set({
-      rows, prepended, older: this.timeline.hasOlder, newer: this.timeline.hasNewer,
+      rows,
+      prepended,
+      older: this.timeline.hasOlder,
+      newer: this.timeline.hasNewer,
       announcement: fresh ? newest : this.now.announcement,
       unreadBelow: fresh && !this.atBottom ? this.now.unreadBelow + 1 : this.now.unreadBelow,
     });
@@ -167,7 +189,9 @@ export class TimelineViewModel extends ViewModel<State> {
 
 function continues(previous: Item | null, item: Item): boolean {
   if (!previous || previous.content.type === "event" || item.content.type === "event") return false;
-  return previous.sender.id === item.sender.id && item.ts - previous.ts < TOGETHER && !item.reply && previous.seenBy.length === 0;
+  return (
+    previous.sender.id === item.sender.id && item.ts - previous.ts < TOGETHER && !item.reply && previous.seenBy.length === 0
+  );
 }
 
 const dayOf = (ts: number): string => new Date(ts).toDateString();

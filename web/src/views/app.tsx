@@ -2,8 +2,8 @@ import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { AppViewModel } from "../viewmodels/app";
 import { Rail } from "./frame";
-import { RoomList } from "./room_list";
 import { Room } from "./room";
+import { RoomList } from "./room_list";
 import { SignIn } from "./sign_in";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
@@ -21,7 +21,11 @@ const Settings = lazy(() => import("./settings/settings").then((each) => ({ defa
 const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
 
 export function App({ model }: { model: AppViewModel }) {
-  return <AppContext.Provider value={model}><Stage /></AppContext.Provider>;
+  return (
+    <AppContext.Provider value={model}>
+      <Stage />
+    </AppContext.Provider>
+  );
 }
 
 function Stage() {
@@ -30,19 +34,61 @@ function Stage() {
   const { stage, configuration } = useSnapshot(app);
   switch (stage) {
     case "loading":
-    case "starting": return <Starting />;
-    case "unreachable": return <main className="centred"><Empty whole icon="warn" title={t("unreachable")} text={t("unreachable.text")}><button type="button" className="btn main" onClick={() => void app.start()}>{t("retry")}</button></Empty></main>;
-    case "other-tab": return <main className="centred"><Empty whole icon="laptop" title={t("otherTab")} text={t("otherTab.text")}><button type="button" className="btn main" onClick={app.useHere}>{t("otherTab.here")}</button></Empty></main>;
-    case "sign-in": return <SignIn model={app.signIn!} configuration={configuration!} />;
-    case "first-run": return <Suspense fallback={<Starting />}><FirstRun model={app.firstRun!} /></Suspense>;
-    case "confirm": return <Suspense fallback={<Starting />}><ConfirmDevice model={app.confirm!} /></Suspense>;
-    default: return <Main />;
+    case "starting":
+      return <Starting />;
+    case "unreachable":
+      return (
+        <main className="centred">
+          <Empty whole icon="warn" title={t("unreachable")} text={t("unreachable.text")}>
+            <button type="button" className="btn main" onClick={() => void app.start()}>
+              {t("retry")}
+            </button>
+          </Empty>
+        </main>
+      );
+    case "other-tab":
+      return (
+        <main className="centred">
+          <Empty whole icon="laptop" title={t("otherTab")} text={t("otherTab.text")}>
+            <button type="button" className="btn main" onClick={app.useHere}>
+              {t("otherTab.here")}
+            </button>
+          </Empty>
+        </main>
+      );
+    case "sign-in":
+      return <SignIn model={app.signIn!} configuration={configuration!} />;
+    case "first-run":
+      return (
+        <Suspense fallback={<Starting />}>
+          <FirstRun model={app.firstRun!} />
+        </Suspense>
+      );
+    case "confirm":
+      return (
+        <Suspense fallback={<Starting />}>
+          <ConfirmDevice model={app.confirm!} />
+        </Suspense>
+      );
+    default:
+      return <Main />;
   }
 }
 
 const Starting = () => {
   const { t } = useTranslation();
-  return <main className="centred"><div className="starting"><span className="logo"><Icon name="logo" size={32} /></span><h1 className="plain" role="status">{t("starting")}</h1></div></main>;
+  return (
+    <main className="centred">
+      <div className="starting">
+        <span className="logo">
+          <Icon name="logo" size={32} />
+        </span>
+        <h1 className="plain" role="status">
+          {t("starting")}
+        </h1>
+      </div>
+    </main>
+  );
 };
 
 function Main() {
@@ -57,12 +103,30 @@ function Main() {
   const showRest = !phone || route.screen !== "home";
   return (
     <>
-      <a className="skip" href="#content" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>("main")?.focus(); }}>{t("skip")}</a>
-      <div id="content" className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" ? "" : " nolist"}${phone ? " phone" : ""}`}>
+      <a
+        className="skip"
+        href="#content"
+        onClick={(event) => {
+          event.preventDefault();
+          document.querySelector<HTMLElement>("main")?.focus();
+        }}
+      >
+        {t("skip")}
+      </a>
+      <div
+        id="content"
+        className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" ? "" : " nolist"}${phone ? " phone" : ""}`}
+      >
         {!phone && <Rail />}
         {showList && <RoomList />}
         {showRest && (
-          <Suspense fallback={<main className="panel" aria-busy="true"><Skeleton /></main>}>
+          <Suspense
+            fallback={
+              <main className="panel" aria-busy="true">
+                <Skeleton />
+              </main>
+            }
+          >
             {route.screen === "home" && <Welcome />}
             {route.screen === "room" && app.room && <Room key={app.room.id} model={app.room} panel={panel} />}
             {route.screen === "forums" && <Forums />}
@@ -78,7 +142,9 @@ function Main() {
         {dialog === "verification" && <VerificationDialog verification={app.verification!} />}
         {shared && <SharedDialog shared={shared} />}
       </Suspense>
-      <div className="toast" role="status" aria-live="polite">{notice && <p key={notice.turn}>{t(notice.key, notice.values ?? {})}</p>}</div>
+      <div className="toast" role="status" aria-live="polite">
+        {notice && <p key={notice.turn}>{t(notice.key, notice.values ?? {})}</p>}
+      </div>
     </>
   );
 }

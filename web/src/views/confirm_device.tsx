@@ -15,9 +15,28 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
   return (
     <div className="centred">
       <main className="first small">
-        <div className="row spread"><div className="row g2 strong"><Icon name="logo" size={28} />{configuration?.brand.name}</div></div>
+        <div className="row spread">
+          <div className="row g2 strong">
+            <Icon name="logo" size={28} />
+            {configuration?.brand.name}
+          </div>
+        </div>
         <div className="mt6">
-          {verification ? <><h1>{t("confirm.other")}</h1><VerificationBody verification={verification} /><button type="button" className="btn quiet mt4" onClick={() => void verification.cancel()}>{t("cancel")}</button></> : step === "choose" ? <Choose model={model} /> : step === "code" ? <Code model={model} /> : <Reset model={model} />}
+          {verification ? (
+            <>
+              <h1>{t("confirm.other")}</h1>
+              <VerificationBody verification={verification} />
+              <button type="button" className="btn quiet mt4" onClick={() => void verification.cancel()}>
+                {t("cancel")}
+              </button>
+            </>
+          ) : step === "choose" ? (
+            <Choose model={model} />
+          ) : step === "code" ? (
+            <Code model={model} />
+          ) : (
+            <Reset model={model} />
+          )}
         </div>
       </main>
     </div>
@@ -33,11 +52,44 @@ function Choose({ model }: { model: ConfirmDeviceViewModel }) {
       <h1>{t("confirm.title")}</h1>
       <p className="lead">{t("confirm.lead")}</p>
       <ul className="was">
-        {otherDevices && <li><button type="button" className="wa" disabled={busy} onClick={() => void model.useOtherDevice()}><span className="ci"><Icon name="mobile" size={24} /></span><span className="grow"><b>{t("confirm.byDevice")}</b><span className="muted">{t("confirm.byDeviceText")}</span></span><Icon name="right" /></button></li>}
-        {hasCode && <li><button type="button" className="wa" disabled={busy} onClick={model.toCode}><span className="ci"><Icon name="key" size={24} /></span><span className="grow"><b>{t("confirm.byCode")}</b><span className="muted">{t("confirm.byCodeText")}</span></span><Icon name="right" /></button></li>}
+        {otherDevices && (
+          <li>
+            <button type="button" className="wa" disabled={busy} onClick={() => void model.useOtherDevice()}>
+              <span className="ci">
+                <Icon name="mobile" size={24} />
+              </span>
+              <span className="grow">
+                <b>{t("confirm.byDevice")}</b>
+                <span className="muted">{t("confirm.byDeviceText")}</span>
+              </span>
+              <Icon name="right" />
+            </button>
+          </li>
+        )}
+        {hasCode && (
+          <li>
+            <button type="button" className="wa" disabled={busy} onClick={model.toCode}>
+              <span className="ci">
+                <Icon name="key" size={24} />
+              </span>
+              <span className="grow">
+                <b>{t("confirm.byCode")}</b>
+                <span className="muted">{t("confirm.byCodeText")}</span>
+              </span>
+              <Icon name="right" />
+            </button>
+          </li>
+        )}
       </ul>
       <Problem problem={problem} />
-      <div className="row g3 mt6 wrap"><button type="button" className="btn quiet" onClick={app.confirmLater}>{t("later")}</button><button type="button" className="link" onClick={model.toReset}>{t("confirm.neither")}</button></div>
+      <div className="row g3 mt6 wrap">
+        <button type="button" className="btn quiet" onClick={app.confirmLater}>
+          {t("later")}
+        </button>
+        <button type="button" className="link" onClick={model.toReset}>
+          {t("confirm.neither")}
+        </button>
+      </div>
     </>
   );
 }
@@ -45,14 +97,40 @@ function Choose({ model }: { model: ConfirmDeviceViewModel }) {
 function Code({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
   const { typed, codeProblem, codeCreated, busy, problem } = useSnapshot(model);
-  const error = codeProblem === "old" ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" }) : codeProblem ? t(`recovery.problem.${codeProblem}`) : null;
+  const error =
+    codeProblem === "old"
+      ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" })
+      : codeProblem
+        ? t(`recovery.problem.${codeProblem}`)
+        : null;
   return (
-    <form onSubmit={(event) => { event.preventDefault(); void model.enterCode(); }}>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void model.enterCode();
+      }}
+    >
       <h1>{t("confirm.codeTitle")}</h1>
       <p className="lead">{t("confirm.codeLead")}</p>
-      <Field label={t("recovery.label2")} value={typed} onText={model.type} autoComplete="off" spellCheck={false} autoCapitalize="none" error={error} hint={t("recovery.typeHint")} />
+      <Field
+        label={t("recovery.label2")}
+        value={typed}
+        onText={model.type}
+        autoComplete="off"
+        spellCheck={false}
+        autoCapitalize="none"
+        error={error}
+        hint={t("recovery.typeHint")}
+      />
       <Problem problem={problem} />
-      <div className="row g2 mt6 wrap"><button type="submit" className="btn main big" disabled={busy || !typed.trim()}>{busy ? t("confirm.opening") : t("confirm.open")}</button><button type="button" className="btn quiet big" onClick={model.back}>{t("back")}</button></div>
+      <div className="row g2 mt6 wrap">
+        <button type="submit" className="btn main big" disabled={busy || !typed.trim()}>
+          {busy ? t("confirm.opening") : t("confirm.open")}
+        </button>
+        <button type="button" className="btn quiet big" onClick={model.back}>
+          {t("back")}
+        </button>
+      </div>
     </form>
   );
 }
@@ -63,9 +141,27 @@ function Reset({ model }: { model: ConfirmDeviceViewModel }) {
     <>
       <h1>{t("reset.title")}</h1>
       <p className="lead">{t("reset.lead")}</p>
-      <ul className="bullets"><li>{t("reset.lose")}</li><li>{t("reset.others")}</li><li>{t("reset.keep")}</li></ul>
-      <ol className="bullets numbered mt4"><li><a className="link" href={accountPage("org.matrix.cross_signing_reset")} target="_blank" rel="noreferrer">{t("reset.allow")}</a></li><li>{t("reset.thenHere")}</li></ol>
-      <div className="row g2 mt6 wrap"><button type="button" className="btn dangerfill big" onClick={model.reset}>{t("reset.go")}</button><button type="button" className="btn quiet big" onClick={model.back}>{t("back")}</button></div>
+      <ul className="bullets">
+        <li>{t("reset.lose")}</li>
+        <li>{t("reset.others")}</li>
+        <li>{t("reset.keep")}</li>
+      </ul>
+      <ol className="bullets numbered mt4">
+        <li>
+          <a className="link" href={accountPage("org.matrix.cross_signing_reset")} target="_blank" rel="noreferrer">
+            {t("reset.allow")}
+          </a>
+        </li>
+        <li>{t("reset.thenHere")}</li>
+      </ol>
+      <div className="row g2 mt6 wrap">
+        <button type="button" className="btn dangerfill big" onClick={model.reset}>
+          {t("reset.go")}
+        </button>
+        <button type="button" className="btn quiet big" onClick={model.back}>
+          {t("back")}
+        </button>
+      </div>
     </>
   );
 }

@@ -1,31 +1,62 @@
+import type { TFunction } from "i18next";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { TFunction } from "i18next";
 import type { Attachment, Item, LockedReason, RoomDetails } from "../matrix/types";
 import { keep } from "../platform/files";
 import { harmless, pieces } from "../platform/html";
 import type { RoomViewModel } from "../viewmodels/room";
 import { length, size } from "./format";
 import type { IconName } from "./icons";
-import { Icon } from "./ui/icon";
 import { ImageDialog } from "./image_dialog";
+import { Icon } from "./ui/icon";
 import { useApp, useLater, useSnapshot } from "./use";
 
 export function Contents({ item, room, details }: { item: Item; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
   const { content } = item;
   switch (content.type) {
-    case "text": return <Text item={item} details={details} />;
-    case "image": return <><Image file={content.file} sender={item.sender.name} /><Caption file={content.file} /></>;
-    case "video": return <><Video file={content.file} /><Caption file={content.file} /></>;
-    case "audio": return <Sound file={content.file} />;
-    case "voice": return <Voice file={content.file} />;
-    case "file": return <><FileCard file={content.file} /><Caption file={content.file} /></>;
-    case "poll": return <Poll item={item} room={room} />;
-    case "locked": return <Locked reason={content.reason} sender={item.sender.name} />;
-    case "deleted": return <p className="txt faint italic">{content.by && content.by !== item.sender.name ? t("message.deletedBy", { name: content.by }) : t("message.deleted")}{content.reason ? ` (${content.reason})` : ""}</p>;
-    case "unsupported": return <p className="txt">{content.body}</p>;
-    default: return null;
+    case "text":
+      return <Text item={item} details={details} />;
+    case "image":
+      return (
+        <>
+          <Image file={content.file} sender={item.sender.name} />
+          <Caption file={content.file} />
+        </>
+      );
+    case "video":
+      return (
+        <>
+          <Video file={content.file} />
+          <Caption file={content.file} />
+        </>
+      );
+    case "audio":
+      return <Sound file={content.file} />;
+    case "voice":
+      return <Voice file={content.file} />;
+    case "file":
+      return (
+        <>
+          <FileCard file={content.file} />
+          <Caption file={content.file} />
+        </>
+      );
+    case "poll":
+      return <Poll item={item} room={room} />;
+    case "locked":
+      return <Locked reason={content.reason} sender={item.sender.name} />;
+    case "deleted":
+      return (
+        <p className="txt faint italic">
+          {content.by && content.by !== item.sender.name ? t("message.deletedBy", { name: content.by }) : t("message.deleted")}
+          {content.reason ? ` (${content.reason})` : ""}
+        </p>
+      );
+    case "unsupported":
+      return <p className="txt">{content.body}</p>;
+    default:
+      return null;
   }
 }
 
@@ -34,7 +65,8 @@ export function textFor(item: Item, t: TFunction): string {
   const { content } = item;
   if (content.type === "text" || content.type === "unsupported") return content.body;
   if (content.type === "poll") return content.question;
-  if ("file" in content) return content.file.caption ?? (content.type === "file" ? content.file.name : t(`line.${content.type}`));
+  if ("file" in content)
+    return content.file.caption ?? (content.type === "file" ? content.file.name : t(`line.${content.type}`));
   if (content.type === "locked") return t("line.locked");
   return content.type === "event" ? t(content.key, content.values) : t("line.deleted");
 }
@@ -55,11 +87,25 @@ function Text({ item, details }: { item: Item; details: RoomDetails }) {
     <>
       {html !== null ? (
         // biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the sender and the list of members
-        <div className={`${className} rich`} onClick={open}
+        <div
+          className={`${className} rich`}
+          onClick={open}
           // biome-ignore lint/security/noDangerouslySetInnerHtml: made harmless above
-          dangerouslySetInnerHTML={{ __html: (content.emote ? `<em>${item.sender.name}</em> ` : "") + html }} />
+          dangerouslySetInnerHTML={{ __html: (content.emote ? `<em>${item.sender.name}</em> ` : "") + html }}
+        />
       ) : (
-        <p className={className}>{content.emote && <em>{item.sender.name} </em>}{pieces(content.body).map((each, index) => (each.link ? <a key={index} href={each.text} target="_blank" rel="noreferrer">{each.text}</a> : each.text))}</p>
+        <p className={className}>
+          {content.emote && <em>{item.sender.name} </em>}
+          {pieces(content.body).map((each, index) =>
+            each.link ? (
+              <a key={index} href={each.text} target="_blank" rel="noreferrer">
+                {each.text}
+              </a>
+            ) : (
+              each.text
+            ),
+          )}
+        </p>
       )}
       {item.link && linkPreviews && !details.encrypted && <Preview link={item.link} ts={item.ts} />}
     </>
@@ -71,7 +117,15 @@ function Preview({ link, ts }: { link: string; ts: number }) {
   const app = useApp();
   const found = useLater(() => app.matrix!.media.preview(link, ts), link);
   if (!found) return null;
-  return <a className="card preview" href={link} target="_blank" rel="noreferrer">{found.image && <Thumb mxc={found.image} />}<span className="grow min0"><b className="cut">{found.title}</b><span className="t13 muted clamp">{found.text}</span></span></a>;
+  return (
+    <a className="card preview" href={link} target="_blank" rel="noreferrer">
+      {found.image && <Thumb mxc={found.image} />}
+      <span className="grow min0">
+        <b className="cut">{found.title}</b>
+        <span className="t13 muted clamp">{found.text}</span>
+      </span>
+    </a>
+  );
 }
 
 function Thumb({ mxc }: { mxc: string }) {
@@ -93,7 +147,19 @@ function Image({ file, sender }: { file: Attachment; sender: string }) {
   if (url === null) return <FileCard file={file} broken />;
   return (
     <>
-      <button type="button" className="pic" style={{ width, aspectRatio: `${width} / ${height}` }} onClick={() => setOpen(true)}><span className="sr">{t("file.open")} </span>{url ? <img src={url} alt={label} width={width} height={height} /> : <span className="shimmer" role="img" aria-label={label} />}</button>
+      <button
+        type="button"
+        className="pic"
+        style={{ width, aspectRatio: `${width} / ${height}` }}
+        onClick={() => setOpen(true)}
+      >
+        <span className="sr">{t("file.open")} </span>
+        {url ? (
+          <img src={url} alt={label} width={width} height={height} />
+        ) : (
+          <span className="shimmer" role="img" aria-label={label} />
+        )}
+      </button>
       {open && <ImageDialog file={file} label={label} onClose={() => setOpen(false)} />}
     </>
   );
@@ -109,19 +175,47 @@ function Video({ file }: { file: Attachment }) {
   const app = useApp();
   const [wanted, setWanted] = useState(false);
   const key = typeof file.source === "string" ? file.source : file.source.url;
-  const poster = useLater(() => (file.thumbnail ? app.matrix!.media.url({ ...file, mime: "image/webp" }, true) : Promise.resolve("")), `poster ${key}`);
+  const poster = useLater(
+    () => (file.thumbnail ? app.matrix!.media.url({ ...file, mime: "image/webp" }, true) : Promise.resolve("")),
+    `poster ${key}`,
+  );
   const url = useLater(() => (wanted ? app.matrix!.media.url(file) : Promise.resolve("")), `${key} ${wanted}`);
   const { width, height } = fitted(file.width ?? 400, file.height ?? 225, 400, 300);
   if (wanted && url === null) return <FileCard file={file} broken />;
-  if (url) return <video className="pic" src={url} controls autoPlay width={width} height={height} aria-label={file.name}><track kind="captions" /></video>;
-  return <button type="button" className="pic video" style={{ width, height }} onClick={() => setWanted(true)} aria-label={t("file.play", { name: file.name })}>{poster && <img src={poster} alt="" width={width} height={height} />}<span className="playmark"><Icon name="play" size={28} /></span></button>;
+  if (url)
+    return (
+      <video className="pic" src={url} controls autoPlay width={width} height={height} aria-label={file.name}>
+        <track kind="captions" />
+      </video>
+    );
+  return (
+    <button
+      type="button"
+      className="pic video"
+      style={{ width, height }}
+      onClick={() => setWanted(true)}
+      aria-label={t("file.play", { name: file.name })}
+    >
+      {poster && <img src={poster} alt="" width={width} height={height} />}
+      <span className="playmark">
+        <Icon name="play" size={28} />
+      </span>
+    </button>
+  );
 }
 
 function Sound({ file }: { file: Attachment }) {
   const app = useApp();
   const url = useLater(() => app.matrix!.media.url(file), typeof file.source === "string" ? file.source : file.source.url);
   if (!url) return <FileCard file={file} broken={url === null} />;
-  return <div><FileCard file={file} /><audio src={url} controls aria-label={file.name} className="mt1"><track kind="captions" /></audio></div>;
+  return (
+    <div>
+      <FileCard file={file} />
+      <audio src={url} controls aria-label={file.name} className="mt1">
+        <track kind="captions" />
+      </audio>
+    </div>
+  );
 }
 
 function Voice({ file }: { file: Attachment }) {
@@ -146,11 +240,50 @@ function Voice({ file }: { file: Attachment }) {
   };
   return (
     <div className="card voice">
-      <button type="button" className="send round" aria-label={playing ? t("voice.pause") : t("voice.play", { length: length(duration) })} onClick={() => void toggle()}><Icon name={playing ? "pause" : "play"} /></button>
-      <span className="wave" aria-hidden="true">{wave.map((each, index) => <i key={index} className={index / wave.length < at / (duration || 1) ? "on" : ""} style={{ height: `${20 + each * 80}%` }} />)}</span>
-      <span className="num t13 muted">{length(at)} / {length(duration)}</span>
-      <button type="button" className="t12 strong muted" aria-label={t("voice.speed", { speed })} onClick={() => setSpeed(speed === 1 ? 1.5 : speed === 1.5 ? 2 : 1)}>×{speed}</button>
-      {url && <audio ref={audio} src={url} autoPlay onPlay={() => setPlaying(true)} onPause={() => setPlaying(false)} onEnded={() => { setPlaying(false); setAt(0); }} onTimeUpdate={(event) => setAt(event.currentTarget.currentTime * 1000)}><track kind="captions" /></audio>}
+      <button
+        type="button"
+        className="send round"
+        aria-label={playing ? t("voice.pause") : t("voice.play", { length: length(duration) })}
+        onClick={() => void toggle()}
+      >
+        <Icon name={playing ? "pause" : "play"} />
+      </button>
+      <span className="wave" aria-hidden="true">
+        {wave.map((each, index) => (
+          <i
+            key={index}
+            className={index / wave.length < at / (duration || 1) ? "on" : ""}
+            style={{ height: `${20 + each * 80}%` }}
+          />
+        ))}
+      </span>
+      <span className="num t13 muted">
+        {length(at)} / {length(duration)}
+      </span>
+      <button
+        type="button"
+        className="t12 strong muted"
+        aria-label={t("voice.speed", { speed })}
+        onClick={() => setSpeed(speed === 1 ? 1.5 : speed === 1.5 ? 2 : 1)}
+      >
+        ×{speed}
+      </button>
+      {url && (
+        <audio
+          ref={audio}
+          src={url}
+          autoPlay
+          onPlay={() => setPlaying(true)}
+          onPause={() => setPlaying(false)}
+          onEnded={() => {
+            setPlaying(false);
+            setAt(0);
+          }}
+          onTimeUpdate={(event) => setAt(event.currentTarget.currentTime * 1000)}
+        >
+          <track kind="captions" />
+        </audio>
+      )}
     </div>
   );
 }
@@ -163,7 +296,13 @@ function bars(waveform: number[], count: number): number[] {
 
 export function iconOf(mime: string, name: string): IconName {
   if (/sheet|excel|csv/.test(mime) || /\.(xlsx?|ods|csv)$/i.test(name)) return "sheet";
-  return mime.startsWith("image/") ? "image" : mime.startsWith("audio/") ? "speaker" : mime.startsWith("video/") ? "video" : "doc";
+  return mime.startsWith("image/")
+    ? "image"
+    : mime.startsWith("audio/")
+      ? "speaker"
+      : mime.startsWith("video/")
+        ? "video"
+        : "doc";
 }
 
 export function FileCard({ file, broken = false }: { file: Attachment; broken?: boolean }) {
@@ -181,9 +320,30 @@ export function FileCard({ file, broken = false }: { file: Attachment; broken?: 
   };
   return (
     <div className="card">
-      <span className="ficon"><Icon name={iconOf(file.mime, file.name)} size={22} /></span>
-      <div className="grow min0"><p className="strong cut">{file.name}</p><p className="row g2 t12 muted"><span className="num">{size(file.size)}</span>{state === "failed" && <span className="scan bad" role="alert"><Icon name="warn" size={14} />{t("file.failed")}</span>}</p></div>
-      <button type="button" className="ib s" aria-label={t("file.download", { name: file.name })} disabled={state === "busy"} onClick={() => void save()}><Icon name={state === "busy" ? "spin" : "download"} /></button>
+      <span className="ficon">
+        <Icon name={iconOf(file.mime, file.name)} size={22} />
+      </span>
+      <div className="grow min0">
+        <p className="strong cut">{file.name}</p>
+        <p className="row g2 t12 muted">
+          <span className="num">{size(file.size)}</span>
+          {state === "failed" && (
+            <span className="scan bad" role="alert">
+              <Icon name="warn" size={14} />
+              {t("file.failed")}
+            </span>
+          )}
+        </p>
+      </div>
+      <button
+        type="button"
+        className="ib s"
+        aria-label={t("file.download", { name: file.name })}
+        disabled={state === "busy"}
+        onClick={() => void save()}
+      >
+        <Icon name={state === "busy" ? "spin" : "download"} />
+      </button>
     </div>
   );
 }
@@ -194,12 +354,28 @@ function Poll({ item, room }: { item: Item; room: RoomViewModel }) {
   const shown = content.disclosed || content.ended;
   return (
     <div className="poll" role="group" aria-label={t("poll.label", { question: content.question })}>
-      <p className="row g2 t12 muted"><Icon name="poll" size={14} />{t(content.ended ? "poll.final" : shown ? "poll.open" : "poll.hidden")}</p>
+      <p className="row g2 t12 muted">
+        <Icon name="poll" size={14} />
+        {t(content.ended ? "poll.final" : shown ? "poll.open" : "poll.hidden")}
+      </p>
       <p className="strong pollq">{content.question}</p>
       {content.answers.map((each) => (
-        <button type="button" key={each.id} className={each.mine ? "opt mine" : "opt"} aria-pressed={each.mine} disabled={content.ended || item.state !== "sent"} onClick={() => void room.vote(item, each.id)}>
-          <span className="ring" /><span>{each.text}</span>{shown && <span className="num muted t13">{t("poll.votes", { count: each.votes })}</span>}
-          {shown && <span className="bar"><i style={{ width: `${content.voters ? Math.round((each.votes / content.voters) * 100) : 0}%` }} /></span>}
+        <button
+          type="button"
+          key={each.id}
+          className={each.mine ? "opt mine" : "opt"}
+          aria-pressed={each.mine}
+          disabled={content.ended || item.state !== "sent"}
+          onClick={() => void room.vote(item, each.id)}
+        >
+          <span className="ring" />
+          <span>{each.text}</span>
+          {shown && <span className="num muted t13">{t("poll.votes", { count: each.votes })}</span>}
+          {shown && (
+            <span className="bar">
+              <i style={{ width: `${content.voters ? Math.round((each.votes / content.voters) * 100) : 0}%` }} />
+            </span>
+          )}
         </button>
       ))}
     </div>
@@ -213,13 +389,21 @@ function Locked({ reason, sender }: { reason: LockedReason; sender: string }) {
   const { t } = useTranslation();
   const app = useApp();
   const { encryption } = useSnapshot(app);
-  const actual: LockedReason = encryption === "unconfirmed" && (reason === "waiting" || reason === "no-backup") ? "verify" : reason;
+  const actual: LockedReason =
+    encryption === "unconfirmed" && (reason === "waiting" || reason === "no-backup") ? "verify" : reason;
   const remedy = encryption === "unconfirmed" ? REMEDIES[actual] : undefined;
   return (
     <div className={actual === "verify" || actual === "identity-changed" ? "state warn" : "state"}>
       <Icon name={actual === "verify" ? "key" : "lock"} size={18} />
-      <div className="grow"><b>{t(`locked.${actual}`)}</b>{t(`locked.${actual}.text`, { name: sender })}</div>
-      {remedy && <button type="button" className="btn small" onClick={app.askConfirm}>{t(remedy)}</button>}
+      <div className="grow">
+        <b>{t(`locked.${actual}`)}</b>
+        {t(`locked.${actual}.text`, { name: sender })}
+      </div>
+      {remedy && (
+        <button type="button" className="btn small" onClick={app.askConfirm}>
+          {t(remedy)}
+        </button>
+      )}
     </div>
   );
 }

@@ -7,7 +7,13 @@ import { Icon } from "./ui/icon";
 import { Field, Problem } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 
-const KINDS: Array<[Kind, IconName]> = [["direct", "user"], ["private", "users"], ["guests", "guest"], ["forum", "forum"], ["space", "folder"]];
+const KINDS: Array<[Kind, IconName]> = [
+  ["direct", "user"],
+  ["private", "users"],
+  ["guests", "guest"],
+  ["forum", "forum"],
+  ["space", "folder"],
+];
 
 /** What kind of room, not what settings: they follow from it. */
 export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
@@ -17,17 +23,92 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
   const { kind, name, topic, nameMissing, busy, problem } = useSnapshot(model);
   const kinds = KINDS.filter(([each]) => each !== "forum" || configuration?.features.forums !== false);
   return (
-    <Dialog wide title={t("create.title")} onClose={app.closeDialog} foot={<><button type="button" className="btn quiet" onClick={app.closeDialog}>{t("cancel")}</button><button type="submit" form="create" className="btn main" disabled={busy}>{busy ? t("create.making") : t(kind === "direct" ? "create.write" : kind === "forum" ? "create.makeForum" : kind === "space" ? "create.makeSpace" : "create.make")}</button></>}>
-      <form id="create" className="cols" onSubmit={(event) => { event.preventDefault(); void model.create(); }}>
-        <fieldset><legend className="label">{t("create.who")}</legend>
-          <div className="stackv">{kinds.map(([each, icon]) => <label key={each} className="choice"><span className="ci"><Icon name={icon} /></span><span><b>{t(`create.${each}`)}</b><small>{t(`create.${each}Text`)}</small></span><input type="radio" name="kind" checked={kind === each} onChange={() => model.setKind(each)} /></label>)}</div>
+    <Dialog
+      wide
+      title={t("create.title")}
+      onClose={app.closeDialog}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={app.closeDialog}>
+            {t("cancel")}
+          </button>
+          <button type="submit" form="create" className="btn main" disabled={busy}>
+            {busy
+              ? t("create.making")
+              : t(
+                  kind === "direct"
+                    ? "create.write"
+                    : kind === "forum"
+                      ? "create.makeForum"
+                      : kind === "space"
+                        ? "create.makeSpace"
+                        : "create.make",
+                )}
+          </button>
+        </>
+      }
+    >
+      <form
+        id="create"
+        className="cols"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void model.create();
+        }}
+      >
+        <fieldset>
+          <legend className="label">{t("create.who")}</legend>
+          <div className="stackv">
+            {kinds.map(([each, icon]) => (
+              <label key={each} className="choice">
+                <span className="ci">
+                  <Icon name={icon} />
+                </span>
+                <span>
+                  <b>{t(`create.${each}`)}</b>
+                  <small>{t(`create.${each}Text`)}</small>
+                </span>
+                <input type="radio" name="kind" checked={kind === each} onChange={() => model.setKind(each)} />
+              </label>
+            ))}
+          </div>
         </fieldset>
         <div className="stackv">
-          {kind !== "direct" && <Field label={t("create.name")} value={name} onText={model.setName} error={nameMissing ? t("create.nameMissing") : null} maxLength={255} autoFocus />}
-          {(kind === "forum" || kind === "space") && <Field label={t("create.topic")} value={topic} onText={model.setTopic} maxLength={1000} />}
-          <PeopleField model={model} label={t(kind === "direct" ? "create.person" : "create.people")} autoFocus={kind === "direct"} />
-          {kind === "guests" && <p className="note warn"><Icon name="guest" size={18} /><span>{t("create.guestsWarning")}</span></p>}
-          <section className="sum" aria-label={t("create.summary")}><h3 className="t13 strong">{t("create.summary")}</h3><ul>{[1, 2, 3].map((each) => <li key={each}><Icon name={each === 1 ? "lock" : each === 2 ? "users" : "clock"} size={18} />{t(`create.${kind}.sum${each}`)}</li>)}</ul></section>
+          {kind !== "direct" && (
+            <Field
+              label={t("create.name")}
+              value={name}
+              onText={model.setName}
+              error={nameMissing ? t("create.nameMissing") : null}
+              maxLength={255}
+              autoFocus
+            />
+          )}
+          {(kind === "forum" || kind === "space") && (
+            <Field label={t("create.topic")} value={topic} onText={model.setTopic} maxLength={1000} />
+          )}
+          <PeopleField
+            model={model}
+            label={t(kind === "direct" ? "create.person" : "create.people")}
+            autoFocus={kind === "direct"}
+          />
+          {kind === "guests" && (
+            <p className="note warn">
+              <Icon name="guest" size={18} />
+              <span>{t("create.guestsWarning")}</span>
+            </p>
+          )}
+          <section className="sum" aria-label={t("create.summary")}>
+            <h3 className="t13 strong">{t("create.summary")}</h3>
+            <ul>
+              {[1, 2, 3].map((each) => (
+                <li key={each}>
+                  <Icon name={each === 1 ? "lock" : each === 2 ? "users" : "clock"} size={18} />
+                  {t(`create.${kind}.sum${each}`)}
+                </li>
+              ))}
+            </ul>
+          </section>
           <Problem problem={problem} />
         </div>
       </form>

@@ -11,9 +11,26 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
   const shown = (all ?? []).filter(([, french, english]) => plain(`${french} ${english}`).includes(plain(asked)));
   return (
     <div className="picker">
-      <input className="input" aria-label={t("emoji.search")} placeholder={t("emoji.search")} value={asked} onChange={(event) => setAsked(event.target.value)} onKeyDown={(event) => event.key === "Enter" && shown[0] && onPick(shown[0][0])} />
+      <input
+        className="input"
+        aria-label={t("emoji.search")}
+        placeholder={t("emoji.search")}
+        value={asked}
+        onChange={(event) => setAsked(event.target.value)}
+        onKeyDown={(event) => event.key === "Enter" && shown[0] && onPick(shown[0][0])}
+      />
       <div className="grid" role="group" aria-label={t("composer.emoji")}>
-        {shown.map(([emoji, french, english]) => <button type="button" key={emoji} title={(i18n.language === "fr" ? french : english).split(",")[0]} aria-label={(i18n.language === "fr" ? french : english).split(",")[0]} onClick={() => onPick(emoji)}>{emoji}</button>)}
+        {shown.map(([emoji, french, english]) => (
+          <button
+            type="button"
+            key={emoji}
+            title={(i18n.language === "fr" ? french : english).split(",")[0]}
+            aria-label={(i18n.language === "fr" ? french : english).split(",")[0]}
+            onClick={() => onPick(emoji)}
+          >
+            {emoji}
+          </button>
+        ))}
         {all && !shown.length && <p className="muted">{t("emoji.none")}</p>}
       </div>
     </div>

@@ -21,10 +21,36 @@ export function FilesPage() {
     <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.files")}>
       <div className="page wide">
         <h1>{t("rail.files")}</h1>
-        <div className="input mt4 forumseek"><Icon name="search" size={18} /><input aria-label={t("files.search")} placeholder={t("files.search")} value={term} onChange={(event) => setTerm(event.target.value)} /></div>
-        <p className="hint" role="status">{t("files.count", { count: found.length })}</p>
+        <div className="input mt4 forumseek">
+          <Icon name="search" size={18} />
+          <input
+            aria-label={t("files.search")}
+            placeholder={t("files.search")}
+            value={term}
+            onChange={(event) => setTerm(event.target.value)}
+          />
+        </div>
+        <p className="hint" role="status">
+          {t("files.count", { count: found.length })}
+        </p>
         {!found.length && <Empty icon="folder" title={t("files.none")} text={t("files.noneText")} />}
-        <ul className="hits mt3">{found.map((each) => <li key={each.eventId}><button type="button" className="row g3" onClick={() => app.openRoom(each.roomId, each.eventId)}><span className="ficon"><Icon name="doc" /></span><span className="grow min0"><b className="cut block">{each.text}</b><span className="t13 muted">{each.sender} · {names.get(each.roomId)} · {full(each.ts)}</span></span></button></li>)}</ul>
+        <ul className="hits mt3">
+          {found.map((each) => (
+            <li key={each.eventId}>
+              <button type="button" className="row g3" onClick={() => app.openRoom(each.roomId, each.eventId)}>
+                <span className="ficon">
+                  <Icon name="doc" />
+                </span>
+                <span className="grow min0">
+                  <b className="cut block">{each.text}</b>
+                  <span className="t13 muted">
+                    {each.sender} · {names.get(each.roomId)} · {full(each.ts)}
+                  </span>
+                </span>
+              </button>
+            </li>
+          ))}
+        </ul>
       </div>
     </main>
   );

@@ -16,8 +16,25 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
   return (
     <div className="centred">
       <main className="first">
-        <div className="row spread"><div className="row g2 strong"><Icon name="logo" size={28} />{configuration?.brand.name}</div><span className="t13 muted">{t("firstRun.step", { number })}</span></div>
-        <div className="steps" role="progressbar" aria-label={t("firstRun.progress")} aria-valuemin={1} aria-valuemax={3} aria-valuenow={number}>{[1, 2, 3].map((each) => <i key={each} className={each <= number ? "on" : ""} />)}</div>
+        <div className="row spread">
+          <div className="row g2 strong">
+            <Icon name="logo" size={28} />
+            {configuration?.brand.name}
+          </div>
+          <span className="t13 muted">{t("firstRun.step", { number })}</span>
+        </div>
+        <div
+          className="steps"
+          role="progressbar"
+          aria-label={t("firstRun.progress")}
+          aria-valuemin={1}
+          aria-valuemax={3}
+          aria-valuenow={number}
+        >
+          {[1, 2, 3].map((each) => (
+            <i key={each} className={each <= number ? "on" : ""} />
+          ))}
+        </div>
         {step === "picture" && <PictureStep model={model} />}
         {step === "code" && <CodeStep model={model} />}
         {step === "check" && <CheckStep model={model} />}
@@ -36,17 +53,40 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
     await model.toCode();
   };
   return (
-    <form onSubmit={(event) => { event.preventDefault(); void go(); }}>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void go();
+      }}
+    >
       <h1>{t("firstRun.who")}</h1>
       <p className="lead">{t("firstRun.whoLead")}</p>
       <div className="row g4 wrap">
         <Avatar id={me.id} name={name || me.name} picture={me.avatar} size={88} />
-        <div className="row g2 wrap"><button type="button" className="btn" onClick={() => file.current?.click()} disabled={busy}><Icon name="camera" size={18} />{t("firstRun.choosePicture")}</button></div>
-        <input ref={file} type="file" accept="image/*" hidden aria-label={t("firstRun.choosePicture")} onChange={(event) => event.target.files?.[0] && void model.setPicture(event.target.files[0])} />
+        <div className="row g2 wrap">
+          <button type="button" className="btn" onClick={() => file.current?.click()} disabled={busy}>
+            <Icon name="camera" size={18} />
+            {t("firstRun.choosePicture")}
+          </button>
+        </div>
+        <input
+          ref={file}
+          type="file"
+          accept="image/*"
+          hidden
+          aria-label={t("firstRun.choosePicture")}
+          onChange={(event) => event.target.files?.[0] && void model.setPicture(event.target.files[0])}
+        />
       </div>
-      <div className="mt6 narrow"><Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" hint={t("firstRun.nameHint")} /></div>
+      <div className="mt6 narrow">
+        <Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" hint={t("firstRun.nameHint")} />
+      </div>
       <Problem problem={problem} />
-      <div className="row g2 mt6"><button type="submit" className="btn main big" disabled={busy}>{t("continue")}</button></div>
+      <div className="row g2 mt6">
+        <button type="submit" className="btn main big" disabled={busy}>
+          {t("continue")}
+        </button>
+      </div>
     </form>
   );
 }
@@ -68,15 +108,44 @@ function CodeStep({ model }: { model: FirstRunViewModel }) {
       <div>
         <h1>{t("recovery.title")}</h1>
         <p className="lead">{t("recovery.lead")}</p>
-        {code ? <div className="code" role="group" aria-label={t("recovery.label")} data-testid="code">{code.split(" ").map((each, index) => <span key={index}>{each}</span>)}</div> : <p className="code" role="status">{t("recovery.making")}</p>}
+        {code ? (
+          <div className="code" role="group" aria-label={t("recovery.label")} data-testid="code">
+            {code.split(" ").map((each, index) => (
+              <span key={index}>{each}</span>
+            ))}
+          </div>
+        ) : (
+          <p className="code" role="status">
+            {t("recovery.making")}
+          </p>
+        )}
         <div className="row g2 mt4 wrap noprint">
-          <button type="button" className="btn" onClick={() => keepText(text, `${t("recovery.fileName")}.txt`)}><Icon name="download" size={18} />{t("recovery.download")}</button>
-          <button type="button" className="btn" onClick={() => print()}><Icon name="print" size={18} />{t("recovery.print")}</button>
-          <button type="button" className="btn" onClick={() => void copy()}><Icon name={copied ? "check" : "copy"} size={18} />{copied ? t("recovery.copied") : t("recovery.copy")}</button>
+          <button type="button" className="btn" onClick={() => keepText(text, `${t("recovery.fileName")}.txt`)}>
+            <Icon name="download" size={18} />
+            {t("recovery.download")}
+          </button>
+          <button type="button" className="btn" onClick={() => print()}>
+            <Icon name="print" size={18} />
+            {t("recovery.print")}
+          </button>
+          <button type="button" className="btn" onClick={() => void copy()}>
+            <Icon name={copied ? "check" : "copy"} size={18} />
+            {copied ? t("recovery.copied") : t("recovery.copy")}
+          </button>
         </div>
-        <label className="ack"><input type="checkbox" className="box" checked={kept} onChange={(event) => model.setKept(event.target.checked)} />{t("recovery.kept")}</label>
+        <label className="ack">
+          <input type="checkbox" className="box" checked={kept} onChange={(event) => model.setKept(event.target.checked)} />
+          {t("recovery.kept")}
+        </label>
         <Problem problem={problem} />
-        <div className="row g2 mt4 wrap noprint"><button type="button" className="btn main big" disabled={!kept || busy || !code} onClick={model.toCheck}>{t("continue")}</button><button type="button" className="btn quiet big" disabled={busy} onClick={() => void model.later()}>{t("recovery.later")}</button></div>
+        <div className="row g2 mt4 wrap noprint">
+          <button type="button" className="btn main big" disabled={!kept || busy || !code} onClick={model.toCheck}>
+            {t("continue")}
+          </button>
+          <button type="button" className="btn quiet big" disabled={busy} onClick={() => void model.later()}>
+            {t("recovery.later")}
+          </button>
+        </div>
       </div>
       <Advice />
     </div>
@@ -89,11 +158,38 @@ function Advice() {
     <aside aria-label={t("recovery.advice")} className="noprint">
       <h2>{t("recovery.where")}</h2>
       <ul>
-        <li><span className="okc"><Icon name="check" size={16} /></span><div><b>{t("recovery.manager")}</b>{t("recovery.managerText")}</div></li>
-        <li><span className="okc"><Icon name="check" size={16} /></span><div><b>{t("recovery.paper")}</b>{t("recovery.paperText")}</div></li>
-        <li><span className="noc"><Icon name="x" size={16} /></span><div><b>{t("recovery.mail")}</b>{t("recovery.mailText")}</div></li>
+        <li>
+          <span className="okc">
+            <Icon name="check" size={16} />
+          </span>
+          <div>
+            <b>{t("recovery.manager")}</b>
+            {t("recovery.managerText")}
+          </div>
+        </li>
+        <li>
+          <span className="okc">
+            <Icon name="check" size={16} />
+          </span>
+          <div>
+            <b>{t("recovery.paper")}</b>
+            {t("recovery.paperText")}
+          </div>
+        </li>
+        <li>
+          <span className="noc">
+            <Icon name="x" size={16} />
+          </span>
+          <div>
+            <b>{t("recovery.mail")}</b>
+            {t("recovery.mailText")}
+          </div>
+        </li>
       </ul>
-      <div className="note"><Icon name="info" size={18} /><span>{t("recovery.oneAtATime")}</span></div>
+      <div className="note">
+        <Icon name="info" size={18} />
+        <span>{t("recovery.oneAtATime")}</span>
+      </div>
     </aside>
   );
 }
@@ -102,12 +198,34 @@ function CheckStep({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
   const { typed, mismatch, busy, problem } = useSnapshot(model);
   return (
-    <form className="narrow" onSubmit={(event) => { event.preventDefault(); void model.finish(); }}>
+    <form
+      className="narrow"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void model.finish();
+      }}
+    >
       <h1>{t("recovery.checkTitle")}</h1>
       <p className="lead">{t("recovery.checkLead")}</p>
-      <Field label={t("recovery.label2")} value={typed} onText={model.type} autoComplete="off" spellCheck={false} autoCapitalize="none" error={mismatch ? t("recovery.mismatch") : null} hint={t("recovery.typeHint")} />
+      <Field
+        label={t("recovery.label2")}
+        value={typed}
+        onText={model.type}
+        autoComplete="off"
+        spellCheck={false}
+        autoCapitalize="none"
+        error={mismatch ? t("recovery.mismatch") : null}
+        hint={t("recovery.typeHint")}
+      />
       <Problem problem={problem} />
-      <div className="row g2 mt6 wrap"><button type="submit" className="btn main big" disabled={busy}>{busy ? t("recovery.storing") : t("recovery.finish")}</button><button type="button" className="btn quiet big" onClick={model.back}>{t("recovery.seeAgain")}</button></div>
+      <div className="row g2 mt6 wrap">
+        <button type="submit" className="btn main big" disabled={busy}>
+          {busy ? t("recovery.storing") : t("recovery.finish")}
+        </button>
+        <button type="button" className="btn quiet big" onClick={model.back}>
+          {t("recovery.seeAgain")}
+        </button>
+      </div>
     </form>
   );
 }

@@ -4,13 +4,17 @@ import i18next from "i18next";
 
 const language = (): string => i18next.language || "fr";
 
-export const time = (ts: number): string => new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(ts);
+export const time = (ts: number): string =>
+  new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(ts);
 
-export const full = (ts: number): string => new Intl.DateTimeFormat(language(), { dateStyle: "full", timeStyle: "short" }).format(ts);
+export const full = (ts: number): string =>
+  new Intl.DateTimeFormat(language(), { dateStyle: "full", timeStyle: "short" }).format(ts);
 
-export const date = (ts: number): string => new Intl.DateTimeFormat(language(), { day: "numeric", month: "long", year: "numeric" }).format(ts);
+export const date = (ts: number): string =>
+  new Intl.DateTimeFormat(language(), { day: "numeric", month: "long", year: "numeric" }).format(ts);
 
-const days = (ts: number): number => Math.round((new Date().setHours(0, 0, 0, 0) - new Date(ts).setHours(0, 0, 0, 0)) / 86_400_000);
+const days = (ts: number): number =>
+  Math.round((new Date().setHours(0, 0, 0, 0) - new Date(ts).setHours(0, 0, 0, 0)) / 86_400_000);
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -19,7 +23,14 @@ export function day(ts: number): string {
   const ago = days(ts);
   if (ago < 2 && ago >= 0) return capital(new Intl.RelativeTimeFormat(language(), { numeric: "auto" }).format(-ago, "day"));
   const sameYear = new Date(ts).getFullYear() === new Date().getFullYear();
-  return capital(new Intl.DateTimeFormat(language(), { weekday: "long", day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }) }).format(ts));
+  return capital(
+    new Intl.DateTimeFormat(language(), {
+      weekday: "long",
+      day: "numeric",
+      month: "long",
+      ...(sameYear ? {} : { year: "numeric" }),
+    }).format(ts),
+  );
 }
 
 /** For lists: the time today, then the day, then the date. */
@@ -29,7 +40,11 @@ export function short(ts: number): string {
   if (ago <= 0) return time(ts);
   if (ago === 1) return day(ts);
   if (ago < 7) return capital(new Intl.DateTimeFormat(language(), { weekday: "short" }).format(ts));
-  return new Intl.DateTimeFormat(language(), { day: "numeric", month: "short", ...(ago > 300 ? { year: "2-digit" } : {}) }).format(ts);
+  return new Intl.DateTimeFormat(language(), {
+    day: "numeric",
+    month: "short",
+    ...(ago > 300 ? { year: "2-digit" } : {}),
+  }).format(ts);
 }
 
 /** "il y a 12 minutes". */
@@ -50,7 +65,12 @@ export function size(bytes: number): string {
     value /= 1000;
     index++;
   }
-  return new Intl.NumberFormat(language(), { style: "unit", unit: units[index], unitDisplay: "short", maximumFractionDigits: value < 10 && index > 0 ? 1 : 0 }).format(value);
+  return new Intl.NumberFormat(language(), {
+    style: "unit",
+    unit: units[index],
+    unitDisplay: "short",
+    maximumFractionDigits: value < 10 && index > 0 ? 1 : 0,
+  }).format(value);
 }
 
 export function length(ms: number): string {

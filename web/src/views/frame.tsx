@@ -23,17 +23,49 @@ export function Rail({ phone = false }: { phone?: boolean }) {
   const current = (each: Route): boolean => each.screen === route.screen || (each.screen === "home" && route.screen === "room");
   const links = places.map((each) => (
     <a key={each.name} className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>
-      <span className="pill"><Icon name={each.icon} size={22} /></span><span className="navname">{t(each.name)}</span>
-      {each.route.screen === "home" && mentions > 0 && <span className="count">{mentions > 99 ? "99+" : mentions}<span className="sr"> {t("mentions")}</span></span>}
+      <span className="pill">
+        <Icon name={each.icon} size={22} />
+      </span>
+      <span className="navname">{t(each.name)}</span>
+      {each.route.screen === "home" && mentions > 0 && (
+        <span className="count">
+          {mentions > 99 ? "99+" : mentions}
+          <span className="sr"> {t("mentions")}</span>
+        </span>
+      )}
     </a>
   ));
-  if (phone) return <nav className="tabs" aria-label={t("rail.label")} data-region>{links}<a className="nav" href="#/settings" aria-current={route.screen === "settings" ? "page" : undefined}><span className="pill"><Icon name="sliders" size={22} /></span><span className="navname">{t("rail.settings")}</span></a></nav>;
+  if (phone)
+    return (
+      <nav className="tabs" aria-label={t("rail.label")} data-region>
+        {links}
+        <a className="nav" href="#/settings" aria-current={route.screen === "settings" ? "page" : undefined}>
+          <span className="pill">
+            <Icon name="sliders" size={22} />
+          </span>
+          <span className="navname">{t("rail.settings")}</span>
+        </a>
+      </nav>
+    );
   return (
     <nav className="rail" aria-label={t("rail.label")} data-region tabIndex={-1}>
-      <a className="logo" href="#/" aria-label={configuration?.brand.name ?? "Chappe"}>{configuration?.brand.logoUrl ? <img src={configuration.brand.logoUrl} alt="" width="28" height="28" /> : <Icon name="logo" size={28} />}</a>
+      <a className="logo" href="#/" aria-label={configuration?.brand.name ?? "Chappe"}>
+        {configuration?.brand.logoUrl ? (
+          <img src={configuration.brand.logoUrl} alt="" width="28" height="28" />
+        ) : (
+          <Icon name="logo" size={28} />
+        )}
+      </a>
       {links}
       <div className="sp" />
-      {configuration?.brand.links.help && <a className="nav" href={configuration.brand.links.help} target="_blank" rel="noreferrer"><span className="pill"><Icon name="help" size={22} /></span><span className="navname">{t("link.help")}</span></a>}
+      {configuration?.brand.links.help && (
+        <a className="nav" href={configuration.brand.links.help} target="_blank" rel="noreferrer">
+          <span className="pill">
+            <Icon name="help" size={22} />
+          </span>
+          <span className="navname">{t("link.help")}</span>
+        </a>
+      )}
       <AccountMenu />
     </nav>
   );
@@ -46,14 +78,22 @@ export function AccountMenu({ size = 40 }: { size?: number }) {
   if (!me) return null;
   return (
     <Menu
-      label={t("account.menu", { name: me.name })} className="nav account"
+      label={t("account.menu", { name: me.name })}
+      className="nav account"
       choices={[
         { name: t("settings.profile"), icon: "user", run: () => app.go({ screen: "settings", page: "profile" }) },
         { name: t("settings.devices"), icon: "laptop", run: () => app.go({ screen: "settings", page: "devices" }) },
         { name: t("rail.settings"), icon: "sliders", run: () => app.go({ screen: "settings", page: null }) },
-        { name: t("account.signOut"), icon: "logout", danger: true, run: () => app.go({ screen: "settings", page: "devices" }) },
+        {
+          name: t("account.signOut"),
+          icon: "logout",
+          danger: true,
+          run: () => app.go({ screen: "settings", page: "devices" }),
+        },
       ]}
-    ><Avatar id={me.id} name={me.name} picture={me.avatar} size={size} /></Menu>
+    >
+      <Avatar id={me.id} name={me.name} picture={me.avatar} size={size} />
+    </Menu>
   );
 }
 
@@ -64,9 +104,31 @@ export function Banner() {
   const { connection, encryption } = useSnapshot(app);
   return (
     <div role="status">
-      {connection === "offline" ? <p className="banner warn"><Icon name="warn" size={18} /><span className="grow">{t("offline")}</span><button type="button" className="link" onClick={() => app.matrix?.client.retryImmediately()}>{t("retry")}</button></p>
-        : encryption === "unconfirmed" ? <p className="banner warn"><Icon name="key" size={18} /><span className="grow">{t("banner.unconfirmed")}</span><button type="button" className="link" onClick={app.askConfirm}>{t("banner.confirm")}</button></p>
-          : encryption === "no-code" ? <p className="banner info"><Icon name="key" size={18} /><span className="grow">{t("banner.noCode")}</span><button type="button" className="link" onClick={app.replaceCode}>{t("banner.makeCode")}</button></p> : null}
+      {connection === "offline" ? (
+        <p className="banner warn">
+          <Icon name="warn" size={18} />
+          <span className="grow">{t("offline")}</span>
+          <button type="button" className="link" onClick={() => app.matrix?.client.retryImmediately()}>
+            {t("retry")}
+          </button>
+        </p>
+      ) : encryption === "unconfirmed" ? (
+        <p className="banner warn">
+          <Icon name="key" size={18} />
+          <span className="grow">{t("banner.unconfirmed")}</span>
+          <button type="button" className="link" onClick={app.askConfirm}>
+            {t("banner.confirm")}
+          </button>
+        </p>
+      ) : encryption === "no-code" ? (
+        <p className="banner info">
+          <Icon name="key" size={18} />
+          <span className="grow">{t("banner.noCode")}</span>
+          <button type="button" className="link" onClick={app.replaceCode}>
+            {t("banner.makeCode")}
+          </button>
+        </p>
+      ) : null}
     </div>
   );
 }

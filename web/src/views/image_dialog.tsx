@@ -1,5 +1,5 @@
-import { useTranslation } from "react-i18next";
 import { Dialog as AriaDialog, Modal, ModalOverlay } from "react-aria-components/Modal";
+import { useTranslation } from "react-i18next";
 import type { Attachment } from "../matrix/types";
 import { keep } from "../platform/files";
 import { Icon } from "./ui/icon";
@@ -14,7 +14,22 @@ export function ImageDialog({ file, label, onClose }: { file: Attachment; label:
     <ModalOverlay className="scrim dark" isOpen isDismissable onOpenChange={(open) => !open && onClose()}>
       <Modal className="lightbox">
         <AriaDialog aria-label={label}>
-          <div className="row g2 lighttools"><span className="grow cut">{file.name}</span>{url && <button type="button" className="ib" aria-label={t("file.download", { name: file.name })} onClick={() => keep(url, file.name)}><Icon name="download" /></button>}<button type="button" className="ib" aria-label={t("close")} onClick={onClose}><Icon name="x" /></button></div>
+          <div className="row g2 lighttools">
+            <span className="grow cut">{file.name}</span>
+            {url && (
+              <button
+                type="button"
+                className="ib"
+                aria-label={t("file.download", { name: file.name })}
+                onClick={() => keep(url, file.name)}
+              >
+                <Icon name="download" />
+              </button>
+            )}
+            <button type="button" className="ib" aria-label={t("close")} onClick={onClose}>
+              <Icon name="x" />
+            </button>
+          </div>
           {url ? <img src={url} alt={label} /> : <p role="status">{url === null ? t("file.failed") : t("loading")}</p>}
         </AriaDialog>
       </Modal>

@@ -1,8 +1,8 @@
 import { lazy, Suspense, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Button } from "react-aria-components/Button";
 import { Dialog as AriaDialog, DialogTrigger } from "react-aria-components/Dialog";
 import { Popover } from "react-aria-components/Popover";
+import { useTranslation } from "react-i18next";
 import type { Item, RoomDetails } from "../matrix/types";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
@@ -32,32 +32,93 @@ export function MessageRow({ item, continues, room, timeline, details, highlight
   const app = useApp();
   const [asking, setAsking] = useState<"delete" | "history" | "forward" | "report" | null>(null);
   const press = useLongPress(item, timeline, room);
-  if (item.content.type === "event") return <p className="eventline">{t(item.content.key, item.content.values)} · {time(item.ts)}</p>;
+  if (item.content.type === "event")
+    return (
+      <p className="eventline">
+        {t(item.content.key, item.content.values)} · {time(item.ts)}
+      </p>
+    );
   const name = item.mine ? t("you") : item.sender.name;
   const live = item.state === "sent" && item.content.type !== "deleted";
   return (
-    <article className={`msg${continues ? " cont" : ""}${item.mine ? " me" : ""}${highlighted ? " lit" : ""}${item.mentionsMe ? " mention" : ""}`} aria-label={`${name}, ${time(item.ts)}`} data-event={item.eventId} {...press}>
+    <article
+      className={`msg${continues ? " cont" : ""}${item.mine ? " me" : ""}${highlighted ? " lit" : ""}${item.mentionsMe ? " mention" : ""}`}
+      aria-label={`${name}, ${time(item.ts)}`}
+      data-event={item.eventId}
+      {...press}
+    >
       {continues ? <span /> : <Avatar id={item.sender.id} name={item.sender.name} picture={item.sender.avatar} />}
       <div className="min0">
         {!continues && (
-          <p className="who">{item.mine ? <b>{name}</b> : <button type="button" className="whobtn" onClick={() => app.openPanel({ name: "person", id: item.sender.id })}><b>{name}</b></button>}
+          <p className="who">
+            {item.mine ? (
+              <b>{name}</b>
+            ) : (
+              <button type="button" className="whobtn" onClick={() => app.openPanel({ name: "person", id: item.sender.id })}>
+                <b>{name}</b>
+              </button>
+            )}
             {!item.mine && item.sender.organisation && <span className="org">{item.sender.organisation}</span>}
-            <time dateTime={new Date(item.ts).toISOString()} title={full(item.ts)}>{time(item.ts)}</time>
-            {item.edited && <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>{t("message.edited")}</button>}
+            <time dateTime={new Date(item.ts).toISOString()} title={full(item.ts)}>
+              {time(item.ts)}
+            </time>
+            {item.edited && (
+              <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>
+                {t("message.edited")}
+              </button>
+            )}
           </p>
         )}
-        {item.reply && <button type="button" className="quote" onClick={() => void timeline.jump(item.reply!.eventId)}><span className="sr">{t("message.replyTo")} </span>{item.reply.sender ? <><b>{item.reply.sender}</b><span>{item.reply.text ?? t("message.quoted")}</span></> : <span>{t("message.quotedFar")}</span>}</button>}
+        {item.reply && (
+          <button type="button" className="quote" onClick={() => void timeline.jump(item.reply!.eventId)}>
+            <span className="sr">{t("message.replyTo")} </span>
+            {item.reply.sender ? (
+              <>
+                <b>{item.reply.sender}</b>
+                <span>{item.reply.text ?? t("message.quoted")}</span>
+              </>
+            ) : (
+              <span>{t("message.quotedFar")}</span>
+            )}
+          </button>
+        )}
         <Contents item={item} room={room} details={details} />
-        {continues && item.edited && <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>{t("message.edited")}</button>}
+        {continues && item.edited && (
+          <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>
+            {t("message.edited")}
+          </button>
+        )}
         <Sending item={item} room={room} />
         {item.reactions.length > 0 && (
           <div className="reacts">
-            {item.reactions.map((each) => <button type="button" key={each.key} className="react" aria-pressed={each.mine !== null} title={each.people.join(", ")} aria-label={t("message.reaction", { key: each.key, count: each.count, people: each.people.join(", ") })} onClick={() => void room.react(item, each.key)}><span className="e" aria-hidden="true">{each.key}</span>{each.count}</button>)}
+            {item.reactions.map((each) => (
+              <button
+                type="button"
+                key={each.key}
+                className="react"
+                aria-pressed={each.mine !== null}
+                title={each.people.join(", ")}
+                aria-label={t("message.reaction", { key: each.key, count: each.count, people: each.people.join(", ") })}
+                onClick={() => void room.react(item, each.key)}
+              >
+                <span className="e" aria-hidden="true">
+                  {each.key}
+                </span>
+                {each.count}
+              </button>
+            ))}
           </div>
         )}
         {item.thread && !timeline.threadId && (
           <button type="button" className="thr" onClick={() => app.openPanel({ name: "thread", id: item.eventId })}>
-            <span className="stack">{item.thread.people.map((each) => <Avatar key={each.id} id={each.id} name={each.name} picture={each.avatar} size={22} />)}</span>{t("message.replies", { count: item.thread.count })}<span className="faint">{t("message.lastReply", { time: time(item.thread.lastTs) })}</span><Icon name="right" size={14} />
+            <span className="stack">
+              {item.thread.people.map((each) => (
+                <Avatar key={each.id} id={each.id} name={each.name} picture={each.avatar} size={22} />
+              ))}
+            </span>
+            {t("message.replies", { count: item.thread.count })}
+            <span className="faint">{t("message.lastReply", { time: time(item.thread.lastTs) })}</span>
+            <Icon name="right" size={14} />
           </button>
         )}
         {item.seenBy.length > 0 && <SeenBy item={item} />}
@@ -66,12 +127,22 @@ export function MessageRow({ item, continues, room, timeline, details, highlight
       {asking === "delete" && <DeleteDialog item={item} room={room} onClose={() => setAsking(null)} />}
       {asking === "report" && <ReportDialog item={item} room={room} onClose={() => setAsking(null)} />}
       {asking === "history" && <HistoryDialog item={item} room={room} onClose={() => setAsking(null)} />}
-      {asking === "forward" && <Suspense><ForwardDialog item={item} room={room} onClose={() => setAsking(null)} /></Suspense>}
+      {asking === "forward" && (
+        <Suspense>
+          <ForwardDialog item={item} room={room} onClose={() => setAsking(null)} />
+        </Suspense>
+      )}
     </article>
   );
 }
 
-function Actions({ item, room, timeline, details, ask }: Omit<Props, "continues" | "highlighted"> & { ask: (what: "delete" | "history" | "forward" | "report") => void }) {
+function Actions({
+  item,
+  room,
+  timeline,
+  details,
+  ask,
+}: Omit<Props, "continues" | "highlighted"> & { ask: (what: "delete" | "history" | "forward" | "report") => void }) {
   const { t } = useTranslation();
   const app = useApp();
   const composer = timeline.threadId ? room.thread(timeline.threadId).composer : room.composer!;
@@ -79,21 +150,44 @@ function Actions({ item, room, timeline, details, ask }: Omit<Props, "continues"
   const isText = item.content.type === "text";
   const readable = item.content.type !== "locked";
   const choices: Choice[] = [
-    ...(isText ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }] : []),
+    ...(isText
+      ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }]
+      : []),
     ...(item.mine && isText ? [{ name: t("message.edit"), icon: "edit" as const, run: () => composer.edit(item) }] : []),
-    ...(readable && item.content.type !== "poll" ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }] : []),
-    ...(details.may.pin ? [{ name: t(pinned ? "message.unpin" : "message.pin"), icon: "pin" as const, run: () => void room.pin(item, !pinned) }] : []),
+    ...(readable && item.content.type !== "poll"
+      ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]
+      : []),
+    ...(details.may.pin
+      ? [{ name: t(pinned ? "message.unpin" : "message.pin"), icon: "pin" as const, run: () => void room.pin(item, !pinned) }]
+      : []),
     ...(item.edited ? [{ name: t("message.history"), icon: "clock" as const, run: () => ask("history") }] : []),
     { name: t("message.markUnread"), icon: "bell", run: () => void app.matrix!.rooms.markUnread(room.id, true) },
-    ...(item.mine && item.content.type === "poll" && !item.content.ended ? [{ name: t("poll.end"), icon: "stop" as const, run: () => void room.endPoll(item, t("poll.ended")) }] : []),
+    ...(item.mine && item.content.type === "poll" && !item.content.ended
+      ? [{ name: t("poll.end"), icon: "stop" as const, run: () => void room.endPoll(item, t("poll.ended")) }]
+      : []),
     ...(!item.mine ? [{ name: t("message.report"), icon: "flag" as const, run: () => ask("report") }] : []),
-    ...(item.mine || details.may.redact ? [{ name: t("message.delete"), icon: "trash" as const, danger: true, run: () => ask("delete") }] : []),
+    ...(item.mine || details.may.redact
+      ? [{ name: t("message.delete"), icon: "trash" as const, danger: true, run: () => ask("delete") }]
+      : []),
   ];
   return (
     <div className="hovbar" role="toolbar" aria-label={t("message.actions")}>
       {readable && details.may.send && <ReactButton item={item} room={room} />}
-      {readable && details.may.send && <button type="button" className="ib s" aria-label={t("message.reply")} onClick={() => composer.reply(item)}><Icon name="reply" /></button>}
-      {readable && !timeline.threadId && <button type="button" className="ib s" aria-label={t("message.thread")} onClick={() => app.openPanel({ name: "thread", id: item.eventId })}><Icon name="thread" /></button>}
+      {readable && details.may.send && (
+        <button type="button" className="ib s" aria-label={t("message.reply")} onClick={() => composer.reply(item)}>
+          <Icon name="reply" />
+        </button>
+      )}
+      {readable && !timeline.threadId && (
+        <button
+          type="button"
+          className="ib s"
+          aria-label={t("message.thread")}
+          onClick={() => app.openPanel({ name: "thread", id: item.eventId })}
+        >
+          <Icon name="thread" />
+        </button>
+      )}
       <Menu label={t("message.more")} className="ib s" choices={choices} />
     </div>
   );
@@ -104,13 +198,36 @@ function ReactButton({ item, room }: { item: Item; room: RoomViewModel }) {
   const [all, setAll] = useState(false);
   return (
     <DialogTrigger onOpenChange={(open) => !open && setAll(false)}>
-      <Button className="ib s" aria-label={t("message.react")}><Icon name="smile" /></Button>
+      <Button className="ib s" aria-label={t("message.react")}>
+        <Icon name="smile" />
+      </Button>
       <Popover className="popover" placement="top end">
-        <AriaDialog aria-label={t("message.react")}>{({ close }) => {
-          const choose = (emoji: string): void => { void room.react(item, emoji); close(); };
-          if (all) return <Suspense><EmojiPicker onPick={choose} /></Suspense>;
-          return <div className="quick">{QUICK.map((each) => <button type="button" key={each} className="ib" aria-label={each} onClick={() => choose(each)}><span className="e">{each}</span></button>)}<button type="button" className="ib" aria-label={t("message.otherReaction")} onClick={() => setAll(true)}><Icon name="plus" /></button></div>;
-        }}</AriaDialog>
+        <AriaDialog aria-label={t("message.react")}>
+          {({ close }) => {
+            const choose = (emoji: string): void => {
+              void room.react(item, emoji);
+              close();
+            };
+            if (all)
+              return (
+                <Suspense>
+                  <EmojiPicker onPick={choose} />
+                </Suspense>
+              );
+            return (
+              <div className="quick">
+                {QUICK.map((each) => (
+                  <button type="button" key={each} className="ib" aria-label={each} onClick={() => choose(each)}>
+                    <span className="e">{each}</span>
+                  </button>
+                ))}
+                <button type="button" className="ib" aria-label={t("message.otherReaction")} onClick={() => setAll(true)}>
+                  <Icon name="plus" />
+                </button>
+              </div>
+            );
+          }}
+        </AriaDialog>
       </Popover>
     </DialogTrigger>
   );
@@ -119,22 +236,76 @@ function ReactButton({ item, room }: { item: Item; room: RoomViewModel }) {
 function Sending({ item, room }: { item: Item; room: RoomViewModel }) {
   const { t } = useTranslation();
   if (item.state === "sent") return null;
-  if (item.state !== "failed") return <p className="row g1 t12 faint"><Icon name="clock" size={13} />{t(item.state === "queued" ? "message.queued" : "message.sending")}</p>;
-  return <p className="row g2 t12 bad" role="alert"><Icon name="warn" size={14} />{t("message.failed")}<button type="button" className="link t12 bad" onClick={() => room.retry(item)}>{t("retry")}</button><button type="button" className="link t12 bad" onClick={() => room.discard(item)}>{t("delete")}</button></p>;
+  if (item.state !== "failed")
+    return (
+      <p className="row g1 t12 faint">
+        <Icon name="clock" size={13} />
+        {t(item.state === "queued" ? "message.queued" : "message.sending")}
+      </p>
+    );
+  return (
+    <p className="row g2 t12 bad" role="alert">
+      <Icon name="warn" size={14} />
+      {t("message.failed")}
+      <button type="button" className="link t12 bad" onClick={() => room.retry(item)}>
+        {t("retry")}
+      </button>
+      <button type="button" className="link t12 bad" onClick={() => room.discard(item)}>
+        {t("delete")}
+      </button>
+    </p>
+  );
 }
 
 function SeenBy({ item }: { item: Item }) {
   const { t } = useTranslation();
   const names = item.seenBy.map((each) => each.name).join(", ");
-  return <div className="seen" title={names}><span className="sr">{t("message.seenBy", { names })}</span><span className="stack" aria-hidden="true">{item.seenBy.slice(0, 3).map((each) => <Avatar key={each.id} id={each.id} name={each.name} picture={each.avatar} size={18} />)}</span>{item.seenBy.length > 3 && <span aria-hidden="true">+ {item.seenBy.length - 3}</span>}</div>;
+  return (
+    <div className="seen" title={names}>
+      <span className="sr">{t("message.seenBy", { names })}</span>
+      <span className="stack" aria-hidden="true">
+        {item.seenBy.slice(0, 3).map((each) => (
+          <Avatar key={each.id} id={each.id} name={each.name} picture={each.avatar} size={18} />
+        ))}
+      </span>
+      {item.seenBy.length > 3 && <span aria-hidden="true">+ {item.seenBy.length - 3}</span>}
+    </div>
+  );
 }
 
 function DeleteDialog({ item, room, onClose }: { item: Item; room: RoomViewModel; onClose: () => void }) {
   const { t } = useTranslation();
   const [reason, setReason] = useState("");
   return (
-    <Dialog alert title={t("message.deleteTitle")} hint={t("message.deleteHint")} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn dangerfill" onClick={() => { void room.redact(item, reason.trim()); onClose(); }}>{t("delete")}</button></>}>
-      <div className="field"><label htmlFor="reason">{t("message.reason")}</label><div className="input"><input id="reason" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={200} /></div></div>
+    <Dialog
+      alert
+      title={t("message.deleteTitle")}
+      hint={t("message.deleteHint")}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button
+            type="button"
+            className="btn dangerfill"
+            onClick={() => {
+              void room.redact(item, reason.trim());
+              onClose();
+            }}
+          >
+            {t("delete")}
+          </button>
+        </>
+      }
+    >
+      <div className="field">
+        <label htmlFor="reason">{t("message.reason")}</label>
+        <div className="input">
+          <input id="reason" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={200} />
+        </div>
+      </div>
     </Dialog>
   );
 }
@@ -146,8 +317,27 @@ function ReportDialog({ item, room, onClose }: { item: Item; room: RoomViewModel
     if (await room.report(item, reason.trim())) onClose();
   };
   return (
-    <Dialog title={t("message.reportTitle")} hint={t("message.reportHint")} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn main" disabled={!reason.trim()} onClick={() => void send()}>{t("message.reportSend")}</button></>}>
-      <div className="field"><label htmlFor="reason">{t("message.reportReason")}</label><div className="input"><input id="reason" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={500} /></div></div>
+    <Dialog
+      title={t("message.reportTitle")}
+      hint={t("message.reportHint")}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button type="button" className="btn main" disabled={!reason.trim()} onClick={() => void send()}>
+            {t("message.reportSend")}
+          </button>
+        </>
+      }
+    >
+      <div className="field">
+        <label htmlFor="reason">{t("message.reportReason")}</label>
+        <div className="input">
+          <input id="reason" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={500} />
+        </div>
+      </div>
     </Dialog>
   );
 }
@@ -160,7 +350,22 @@ function HistoryDialog({ item, room, onClose }: { item: Item; room: RoomViewMode
     asked.current = true;
     void room.conversation.history(item.eventId).then(setVersions, () => setVersions([]));
   }
-  return <Dialog title={t("message.history")} onClose={onClose}>{versions === null ? <p role="status">{t("loading")}</p> : <ol className="versions">{versions.map((each) => <li key={each.ts}><time className="t12 faint">{full(each.ts)}</time><p>{each.body}</p></li>)}</ol>}</Dialog>;
+  return (
+    <Dialog title={t("message.history")} onClose={onClose}>
+      {versions === null ? (
+        <p role="status">{t("loading")}</p>
+      ) : (
+        <ol className="versions">
+          {versions.map((each) => (
+            <li key={each.ts}>
+              <time className="t12 faint">{full(each.ts)}</time>
+              <p>{each.body}</p>
+            </li>
+          ))}
+        </ol>
+      )}
+    </Dialog>
+  );
 }
 
 /** On a phone: swipe right to reply, press long for the actions. */
@@ -176,18 +381,22 @@ function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewMod
       const { clientX: x, clientY: y } = event.touches[0];
       const target = event.currentTarget;
       held.current = false;
-      from.current = { x, y, timer: setTimeout(() => {
-        held.current = true;
-        for (const each of document.querySelectorAll(".msg.held")) each.classList.remove("held");
-        target.classList.add("held");
-        navigator.vibrate?.(10);
-        const away = (later: Event): void => {
-          if (target.contains(later.target as Node)) return;
-          target.classList.remove("held");
-          document.removeEventListener("touchstart", away);
-        };
-        document.addEventListener("touchstart", away);
-      }, 450) };
+      from.current = {
+        x,
+        y,
+        timer: setTimeout(() => {
+          held.current = true;
+          for (const each of document.querySelectorAll(".msg.held")) each.classList.remove("held");
+          target.classList.add("held");
+          navigator.vibrate?.(10);
+          const away = (later: Event): void => {
+            if (target.contains(later.target as Node)) return;
+            target.classList.remove("held");
+            document.removeEventListener("touchstart", away);
+          };
+          document.addEventListener("touchstart", away);
+        }, 450),
+      };
     },
     onTouchMove: (event: React.TouchEvent<HTMLElement>) => {
       if (!from.current) return;

@@ -6,7 +6,15 @@ import { Icon } from "./ui/icon";
 import { useSnapshot } from "./use";
 
 /** Choosing people: names are looked up while they are typed, addresses may be pasted by the hundred. */
-export function PeopleField({ model, label, autoFocus = false }: { model: CreateRoomViewModel; label: string; autoFocus?: boolean }) {
+export function PeopleField({
+  model,
+  label,
+  autoFocus = false,
+}: {
+  model: CreateRoomViewModel;
+  label: string;
+  autoFocus?: boolean;
+}) {
   const { t } = useTranslation();
   const { typed, found, searching, chosen, peopleMissing, kind } = useSnapshot(model);
   const id = useId();
@@ -14,21 +22,72 @@ export function PeopleField({ model, label, autoFocus = false }: { model: Create
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <div className="input toks">
-        {chosen.map((each) => <span key={each.key} className="tok">{each.person ? <Avatar id={each.person.id} name={each.person.name} picture={each.person.avatar} size={22} /> : <Icon name="mail" size={16} />}<span>{each.person?.name ?? each.email}</span>{each.person?.organisation && <span className="faint">{each.person.organisation}</span>}<button type="button" aria-label={t("create.removePerson", { name: each.person?.name ?? each.email })} onClick={() => model.remove(each.key)}><Icon name="x" size={14} /></button></span>)}
+        {chosen.map((each) => (
+          <span key={each.key} className="tok">
+            {each.person ? (
+              <Avatar id={each.person.id} name={each.person.name} picture={each.person.avatar} size={22} />
+            ) : (
+              <Icon name="mail" size={16} />
+            )}
+            <span>{each.person?.name ?? each.email}</span>
+            {each.person?.organisation && <span className="faint">{each.person.organisation}</span>}
+            <button
+              type="button"
+              aria-label={t("create.removePerson", { name: each.person?.name ?? each.email })}
+              onClick={() => model.remove(each.key)}
+            >
+              <Icon name="x" size={14} />
+            </button>
+          </span>
+        ))}
         {!(kind === "direct" && chosen.length) && (
           <input
-            id={id} value={typed} placeholder={t("create.peopleHint")} autoComplete="off" onChange={(event) => model.type(event.target.value)} autoFocus={autoFocus} aria-invalid={peopleMissing || undefined} aria-describedby={`${id}-hint`}
-            onPaste={(event) => { const text = event.clipboardData.getData("text/plain"); if (/\n|[,;].*@/.test(text)) { event.preventDefault(); model.type(`${text}\n`); } }}
-            onKeyDown={(event) => { if (event.key === "Enter") { event.preventDefault(); model.pickTyped(); } else if (event.key === "Backspace" && !typed && chosen.length) model.remove(chosen.at(-1)!.key); }}
+            id={id}
+            value={typed}
+            placeholder={t("create.peopleHint")}
+            autoComplete="off"
+            onChange={(event) => model.type(event.target.value)}
+            autoFocus={autoFocus}
+            aria-invalid={peopleMissing || undefined}
+            aria-describedby={`${id}-hint`}
+            onPaste={(event) => {
+              const text = event.clipboardData.getData("text/plain");
+              if (/\n|[,;].*@/.test(text)) {
+                event.preventDefault();
+                model.type(`${text}\n`);
+              }
+            }}
+            onKeyDown={(event) => {
+              if (event.key === "Enter") {
+                event.preventDefault();
+                model.pickTyped();
+              } else if (event.key === "Backspace" && !typed && chosen.length) model.remove(chosen.at(-1)!.key);
+            }}
           />
         )}
       </div>
-      <p className={peopleMissing ? "hint bad" : "hint"} id={`${id}-hint`} role={peopleMissing ? "alert" : undefined}>{peopleMissing ? t("create.peopleMissing") : kind === "direct" ? t("create.directHint") : t("create.pasteHint")}</p>
+      <p className={peopleMissing ? "hint bad" : "hint"} id={`${id}-hint`} role={peopleMissing ? "alert" : undefined}>
+        {peopleMissing ? t("create.peopleMissing") : kind === "direct" ? t("create.directHint") : t("create.pasteHint")}
+      </p>
       <div role="status">
         {searching && <p className="hint">{t("create.searching")}</p>}
         {!searching && typed.trim().length >= 2 && !found.length && <p className="hint">{t("create.nobody")}</p>}
       </div>
-      {found.length > 0 && <ul className="foundpeople" aria-label={t("create.found")}>{found.map((each) => <li key={each.id}><button type="button" className="personrow" onClick={() => model.pick(each)}><Avatar id={each.id} name={each.name} picture={each.avatar} size={32} /><span className="min0"><span className="strong cut block">{each.name}</span><span className="t13 muted cut block">{each.organisation ?? each.id}</span></span></button></li>)}</ul>}
+      {found.length > 0 && (
+        <ul className="foundpeople" aria-label={t("create.found")}>
+          {found.map((each) => (
+            <li key={each.id}>
+              <button type="button" className="personrow" onClick={() => model.pick(each)}>
+                <Avatar id={each.id} name={each.name} picture={each.avatar} size={32} />
+                <span className="min0">
+                  <span className="strong cut block">{each.name}</span>
+                  <span className="t13 muted cut block">{each.organisation ?? each.id}</span>
+                </span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
     </div>
   );
 }

@@ -17,11 +17,54 @@ export function PollDialog({ room, thread, onClose }: { room: RoomViewModel; thr
     if (await room.startPoll(question.trim(), given, open, thread)) onClose();
   };
   return (
-    <Dialog title={t("poll.new")} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn main" disabled={busy || !question.trim() || given.length < 2} onClick={() => void send()}>{t("poll.create")}</button></>}>
+    <Dialog
+      title={t("poll.new")}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button
+            type="button"
+            className="btn main"
+            disabled={busy || !question.trim() || given.length < 2}
+            onClick={() => void send()}
+          >
+            {t("poll.create")}
+          </button>
+        </>
+      }
+    >
       <div className="stackv">
         <Field label={t("poll.question")} value={question} onText={setQuestion} maxLength={340} />
-        {answers.map((each, index) => <Field key={index} label={t("poll.answer", { number: index + 1 })} value={each} maxLength={340} onText={(text) => setAnswers(answers.map((other, at) => (at === index ? text : other)))} after={answers.length > 2 ? <button type="button" className="ib s" aria-label={t("poll.remove", { number: index + 1 })} onClick={() => setAnswers(answers.filter((_, at) => at !== index))}><Icon name="x" size={16} /></button> : undefined} />)}
-        {answers.length < 20 && <button type="button" className="btn quiet" onClick={() => setAnswers([...answers, ""])}><Icon name="plus" size={18} />{t("poll.add")}</button>}
+        {answers.map((each, index) => (
+          <Field
+            key={index}
+            label={t("poll.answer", { number: index + 1 })}
+            value={each}
+            maxLength={340}
+            onText={(text) => setAnswers(answers.map((other, at) => (at === index ? text : other)))}
+            after={
+              answers.length > 2 ? (
+                <button
+                  type="button"
+                  className="ib s"
+                  aria-label={t("poll.remove", { number: index + 1 })}
+                  onClick={() => setAnswers(answers.filter((_, at) => at !== index))}
+                >
+                  <Icon name="x" size={16} />
+                </button>
+              ) : undefined
+            }
+          />
+        ))}
+        {answers.length < 20 && (
+          <button type="button" className="btn quiet" onClick={() => setAnswers([...answers, ""])}>
+            <Icon name="plus" size={18} />
+            {t("poll.add")}
+          </button>
+        )}
         <Switch label={t("poll.visible")} hint={t("poll.visibleHint")} on={open} onChange={setOpen} />
         <Problem problem={problem} />
       </div>

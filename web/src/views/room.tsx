@@ -1,8 +1,8 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../matrix/types";
-import type { Panel } from "../viewmodels/route";
 import type { RoomViewModel } from "../viewmodels/room";
+import type { Panel } from "../viewmodels/route";
 import { Composer } from "./composer";
 import { Banner } from "./frame";
 import { Timeline } from "./timeline";
@@ -26,15 +26,62 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
       <main className="panel" data-region tabIndex={-1} aria-label={details.name}>
         <Head details={details} panel={panel} />
         <Banner />
-        {changedIdentity && <p className="banner warn" role="status"><Icon name="warn" size={18} /><span className="grow">{t("identity.changed", { name: changedIdentity.name })}</span><button type="button" className="link" onClick={() => app.openPanel({ name: "person", id: changedIdentity.id })}>{t("identity.check")}</button><button type="button" className="link" onClick={() => void model.acceptIdentity()}>{t("identity.accept")}</button></p>}
-        {details.replacedBy && <p className="banner info"><Icon name="info" size={18} /><span className="grow">{t("room.moved")}</span><button type="button" className="link" onClick={() => void app.matrix!.rooms.join(details.replacedBy!).then((id) => app.openRoom(id))}>{t("room.goOn")}</button></p>}
+        {changedIdentity && (
+          <p className="banner warn" role="status">
+            <Icon name="warn" size={18} />
+            <span className="grow">{t("identity.changed", { name: changedIdentity.name })}</span>
+            <button type="button" className="link" onClick={() => app.openPanel({ name: "person", id: changedIdentity.id })}>
+              {t("identity.check")}
+            </button>
+            <button type="button" className="link" onClick={() => void model.acceptIdentity()}>
+              {t("identity.accept")}
+            </button>
+          </p>
+        )}
+        {details.replacedBy && (
+          <p className="banner info">
+            <Icon name="info" size={18} />
+            <span className="grow">{t("room.moved")}</span>
+            <button
+              type="button"
+              className="link"
+              onClick={() => void app.matrix!.rooms.join(details.replacedBy!).then((id) => app.openRoom(id))}
+            >
+              {t("room.goOn")}
+            </button>
+          </p>
+        )}
         <Timeline room={model} timeline={model.timeline} details={details} />
-        <p className="typingline" role="status" aria-live="polite">{typing.length > 0 && <><span className="typing">{typing.slice(0, 3).join(", ")}</span> {t("room.typing", { count: typing.length })}</>}</p>
+        <p className="typingline" role="status" aria-live="polite">
+          {typing.length > 0 && (
+            <>
+              <span className="typing">{typing.slice(0, 3).join(", ")}</span> {t("room.typing", { count: typing.length })}
+            </>
+          )}
+        </p>
         <Problem problem={problem} onRetry={undefined} />
-        {details.may.send && !details.replacedBy ? <Composer model={model.composer} room={model} details={details} /> : <p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>}
+        {details.may.send && !details.replacedBy ? (
+          <Composer model={model.composer} room={model} details={details} />
+        ) : (
+          <p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>
+        )}
       </main>
-      {panel && <Suspense fallback={<aside className="panel side"><Skeleton /></aside>}><SidePanel key={`${panel.name} ${"id" in panel ? panel.id : ""}`} room={model} details={details} panel={panel} /></Suspense>}
-      {poll && <Suspense><PollDialog room={model} thread={null} onClose={() => model.openPoll(false)} /></Suspense>}
+      {panel && (
+        <Suspense
+          fallback={
+            <aside className="panel side">
+              <Skeleton />
+            </aside>
+          }
+        >
+          <SidePanel key={`${panel.name} ${"id" in panel ? panel.id : ""}`} room={model} details={details} panel={panel} />
+        </Suspense>
+      )}
+      {poll && (
+        <Suspense>
+          <PollDialog room={model} thread={null} onClose={() => model.openPoll(false)} />
+        </Suspense>
+      )}
     </>
   );
 }
@@ -43,20 +90,62 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
   const { t } = useTranslation();
   const app = useApp();
   const phone = useMedia("(max-width: 767px)");
-  const toggle = (name: "members" | "pins" | "details" | "search" | "files"): void => app.openPanel(panel?.name === name ? null : { name });
+  const toggle = (name: "members" | "pins" | "details" | "search" | "files"): void =>
+    app.openPanel(panel?.name === name ? null : { name });
   const tool = (name: "search" | "pins" | "members" | "details", icon: "search" | "pin" | "users" | "info", label: string) => (
-    <button type="button" className={panel?.name === name ? "ib on" : "ib"} aria-label={label} aria-expanded={panel?.name === name} onClick={() => toggle(name)}><Icon name={icon} /></button>
+    <button
+      type="button"
+      className={panel?.name === name ? "ib on" : "ib"}
+      aria-label={label}
+      aria-expanded={panel?.name === name}
+      onClick={() => toggle(name)}
+    >
+      <Icon name={icon} />
+    </button>
   );
   return (
     <header className="head">
-      {phone && <a className="ib" href="#/" aria-label={t("room.back")}><Icon name="left" /></a>}
-      <Avatar id={details.other?.id ?? details.id} name={details.name} picture={details.avatar} size={40} square={details.kind !== "direct"} />
+      {phone && (
+        <a className="ib" href="#/" aria-label={t("room.back")}>
+          <Icon name="left" />
+        </a>
+      )}
+      <Avatar
+        id={details.other?.id ?? details.id}
+        name={details.name}
+        picture={details.avatar}
+        size={40}
+        square={details.kind !== "direct"}
+      />
       <div className="grow">
         <h1 className="cut">{details.name}</h1>
         <p className="sub">
-          {details.kind === "direct" && details.other ? <button type="button" className="underlined" onClick={() => app.openPanel({ name: "person", id: details.other!.id })}>{details.other.organisation ?? t("room.seeCard")}</button> : <button type="button" className="underlined" onClick={() => toggle("members")}>{t("room.members", { count: details.members })}{details.organisations > 1 ? `, ${t("room.organisations", { count: details.organisations })}` : ""}</button>}
-          {details.guests && <span className="tag guest"><Icon name="guest" size={13} />{t("room.guests")}</span>}
-          {details.kind === "forum" && <span className="tag"><Icon name="globe" size={13} />{t("kind.forum")}</span>}
+          {details.kind === "direct" && details.other ? (
+            <button
+              type="button"
+              className="underlined"
+              onClick={() => app.openPanel({ name: "person", id: details.other!.id })}
+            >
+              {details.other.organisation ?? t("room.seeCard")}
+            </button>
+          ) : (
+            <button type="button" className="underlined" onClick={() => toggle("members")}>
+              {t("room.members", { count: details.members })}
+              {details.organisations > 1 ? `, ${t("room.organisations", { count: details.organisations })}` : ""}
+            </button>
+          )}
+          {details.guests && (
+            <span className="tag guest">
+              <Icon name="guest" size={13} />
+              {t("room.guests")}
+            </span>
+          )}
+          {details.kind === "forum" && (
+            <span className="tag">
+              <Icon name="globe" size={13} />
+              {t("kind.forum")}
+            </span>
+          )}
           {!details.encrypted && details.kind !== "forum" && <span className="tag warn">{t("room.notEncrypted")}</span>}
         </p>
       </div>
@@ -65,10 +154,18 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
         {!phone && details.pinned.length > 0 && tool("pins", "pin", t("room.pins", { count: details.pinned.length }))}
         {!phone && tool("members", "users", t("panel.members"))}
         {!phone && tool("details", "info", t("panel.details"))}
-        {phone && <Menu label={t("more")} choices={[
-          { name: t("room.search"), icon: "search", run: () => toggle("search") }, { name: t("panel.members"), icon: "users", run: () => toggle("members") },
-          { name: t("panel.pins"), icon: "pin", run: () => toggle("pins") }, { name: t("panel.files"), icon: "folder", run: () => toggle("files") }, { name: t("panel.details"), icon: "info", run: () => toggle("details") },
-        ]} />}
+        {phone && (
+          <Menu
+            label={t("more")}
+            choices={[
+              { name: t("room.search"), icon: "search", run: () => toggle("search") },
+              { name: t("panel.members"), icon: "users", run: () => toggle("members") },
+              { name: t("panel.pins"), icon: "pin", run: () => toggle("pins") },
+              { name: t("panel.files"), icon: "folder", run: () => toggle("files") },
+              { name: t("panel.details"), icon: "info", run: () => toggle("details") },
+            ]}
+          />
+        )}
       </div>
     </header>
   );
@@ -83,11 +180,24 @@ function Asked({ model }: { model: RoomViewModel }) {
       <div className="empty">
         <Avatar id={summary.id} name={summary.name} picture={summary.avatar} size={72} square={summary.kind !== "direct"} />
         <h1>{summary.name}</h1>
-        {membership === "knock" ? <p className="muted">{t("room.knocked")}</p> : <p className="muted">{t("list.invites", { name: summary.inviter?.name ?? "" })}{summary.inviter?.organisation ? ` (${summary.inviter.organisation})` : ""}</p>}
+        {membership === "knock" ? (
+          <p className="muted">{t("room.knocked")}</p>
+        ) : (
+          <p className="muted">
+            {t("list.invites", { name: summary.inviter?.name ?? "" })}
+            {summary.inviter?.organisation ? ` (${summary.inviter.organisation})` : ""}
+          </p>
+        )}
         <Problem problem={problem} />
         <div className="row g3">
-          {membership === "invite" && <button type="button" className="btn main big" disabled={busy} onClick={() => void model.join()}>{t("join")}</button>}
-          <button type="button" className="btn big" disabled={busy} onClick={() => void model.decline()}>{t(membership === "knock" ? "room.stopAsking" : "decline")}</button>
+          {membership === "invite" && (
+            <button type="button" className="btn main big" disabled={busy} onClick={() => void model.join()}>
+              {t("join")}
+            </button>
+          )}
+          <button type="button" className="btn big" disabled={busy} onClick={() => void model.decline()}>
+            {t(membership === "knock" ? "room.stopAsking" : "decline")}
+          </button>
         </div>
       </div>
     </main>
@@ -103,12 +213,24 @@ function NotHere({ model }: { model: RoomViewModel }) {
     const timer = setTimeout(() => setPatient(false), 1500);
     return () => clearTimeout(timer);
   }, []);
-  if (patient) return <main className="panel" data-region tabIndex={-1} aria-busy="true"><Skeleton rows={8} /></main>;
+  if (patient)
+    return (
+      <main className="panel" data-region tabIndex={-1} aria-busy="true">
+        <Skeleton rows={8} />
+      </main>
+    );
   return (
     <main className="panel middle" data-region tabIndex={-1}>
       <Empty icon="lock" title={t("room.notHere")} text={t("room.notHereText")}>
         <Problem problem={problem} />
-        <div className="row g3"><button type="button" className="btn main" disabled={busy} onClick={() => void model.join()}>{t("room.tryJoin")}</button><button type="button" className="btn" disabled={busy} onClick={() => void model.knock("")}>{t("room.askToJoin")}</button></div>
+        <div className="row g3">
+          <button type="button" className="btn main" disabled={busy} onClick={() => void model.join()}>
+            {t("room.tryJoin")}
+          </button>
+          <button type="button" className="btn" disabled={busy} onClick={() => void model.knock("")}>
+            {t("room.askToJoin")}
+          </button>
+        </div>
       </Empty>
     </main>
   );

@@ -6,7 +6,15 @@ import { Dialog } from "./ui/dialog";
 /** The server keeps a message for a day at most. */
 const MOST = 24 * 3_600_000;
 
-export function ScheduleDialog({ empty, onChoose, onClose }: { empty: boolean; onChoose: (at: number) => void; onClose: () => void }) {
+export function ScheduleDialog({
+  empty,
+  onChoose,
+  onClose,
+}: {
+  empty: boolean;
+  onChoose: (at: number) => void;
+  onClose: () => void;
+}) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
   const hour = 3_600_000;
@@ -14,11 +22,54 @@ export function ScheduleDialog({ empty, onChoose, onClose }: { empty: boolean; o
   const choices = [Date.now() + hour, ...(tomorrow - Date.now() < MOST ? [tomorrow] : []), Date.now() + 12 * hour];
   const chosen = typed ? new Date(typed).getTime() : Number.NaN;
   const wrong = typed !== "" && !(chosen > Date.now() && chosen - Date.now() <= MOST);
-  if (empty) return <Dialog title={t("schedule.title")} onClose={onClose}><p>{t("schedule.empty")}</p></Dialog>;
+  if (empty)
+    return (
+      <Dialog title={t("schedule.title")} onClose={onClose}>
+        <p>{t("schedule.empty")}</p>
+      </Dialog>
+    );
   return (
-    <Dialog title={t("schedule.title")} hint={t("schedule.hint")} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn main" disabled={!typed || wrong} onClick={() => onChoose(chosen)}>{t("schedule.do")}</button></>}>
-      <ul className="was">{choices.map((each) => <li key={each}><button type="button" className="wa" onClick={() => onChoose(each)}>{full(each)}</button></li>)}</ul>
-      <div className="field mt4"><label htmlFor="when">{t("schedule.when")}</label><div className="input"><input id="when" type="datetime-local" value={typed} onChange={(event) => setTyped(event.target.value)} aria-invalid={wrong} /></div>{wrong && <p className="hint bad" role="alert">{t("schedule.wrong")}</p>}</div>
+    <Dialog
+      title={t("schedule.title")}
+      hint={t("schedule.hint")}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button type="button" className="btn main" disabled={!typed || wrong} onClick={() => onChoose(chosen)}>
+            {t("schedule.do")}
+          </button>
+        </>
+      }
+    >
+      <ul className="was">
+        {choices.map((each) => (
+          <li key={each}>
+            <button type="button" className="wa" onClick={() => onChoose(each)}>
+              {full(each)}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <div className="field mt4">
+        <label htmlFor="when">{t("schedule.when")}</label>
+        <div className="input">
+          <input
+            id="when"
+            type="datetime-local"
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+            aria-invalid={wrong}
+          />
+        </div>
+        {wrong && (
+          <p className="hint bad" role="alert">
+            {t("schedule.wrong")}
+          </p>
+        )}
+      </div>
     </Dialog>
   );
 }

@@ -11,7 +11,10 @@ export function SharedDialog({ shared }: { shared: { text: string; files: File[]
   const { t } = useTranslation();
   const app = useApp();
   const [asked, setAsked] = useState("");
-  const rooms = app.matrix!.rooms.list().filter((each) => each.membership === "join" && each.kind !== "space" && plainly(each.name).includes(plainly(asked))).slice(0, 30);
+  const rooms = app
+    .matrix!.rooms.list()
+    .filter((each) => each.membership === "join" && each.kind !== "space" && plainly(each.name).includes(plainly(asked)))
+    .slice(0, 30);
   const choose = (id: string): void => {
     app.dropShared();
     app.openRoom(id);
@@ -21,9 +24,22 @@ export function SharedDialog({ shared }: { shared: { text: string; files: File[]
     if (shared.files.length) void composer.attach(shared.files);
   };
   return (
-    <Dialog title={t("share.title")} hint={shared.files.length ? t("share.files", { count: shared.files.length }) : shared.text.slice(0, 100)} onClose={app.dropShared}>
+    <Dialog
+      title={t("share.title")}
+      hint={shared.files.length ? t("share.files", { count: shared.files.length }) : shared.text.slice(0, 100)}
+      onClose={app.dropShared}
+    >
       <Field label={t("forward.to")} icon="search" value={asked} onText={setAsked} />
-      <ul className="pickrooms mt2">{rooms.map((each) => <li key={each.id}><button type="button" className="row g3" onClick={() => choose(each.id)}><Avatar id={each.id} name={each.name} picture={each.avatar} size={28} square={each.kind !== "direct"} /><span className="cut">{each.name}</span></button></li>)}</ul>
+      <ul className="pickrooms mt2">
+        {rooms.map((each) => (
+          <li key={each.id}>
+            <button type="button" className="row g3" onClick={() => choose(each.id)}>
+              <Avatar id={each.id} name={each.name} picture={each.avatar} size={28} square={each.kind !== "direct"} />
+              <span className="cut">{each.name}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
     </Dialog>
   );
 }

@@ -4,9 +4,9 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { RoomDetails } from "../matrix/types";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { Row, TimelineViewModel } from "../viewmodels/timeline";
+import { textFor } from "./content";
 import { day } from "./format";
 import { MessageRow } from "./message";
-import { textFor } from "./content";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
 import { useSnapshot } from "./use";
@@ -20,7 +20,8 @@ interface Props {
 /** Only what is on the screen is drawn; what is older is fetched when it comes near. */
 export function Timeline({ room, timeline, details }: Props) {
   const { t } = useTranslation();
-  const { rows, loading, failed, target, prepended, highlighted, announcement, newer, unreadBelow, loadingOlder } = useSnapshot(timeline);
+  const { rows, loading, failed, target, prepended, highlighted, announcement, newer, unreadBelow, loadingOlder } =
+    useSnapshot(timeline);
   const scroller = useRef<HTMLElement>(null);
   const handle = useRef<VirtualizerHandle>(null);
   const bottom = useRef(true);
@@ -56,16 +57,19 @@ export function Timeline({ room, timeline, details }: Props) {
     return () => document.removeEventListener("visibilitychange", look);
   }, [timeline]);
 
-  const onScroll = useCallback((offset: number) => {
-    const box = scroller.current;
-    if (!box) return;
-    const fromEnd = box.scrollHeight - offset - box.clientHeight;
-    bottom.current = fromEnd < 60 && !timeline.snapshot().newer;
-    setAway(fromEnd > 600 || timeline.snapshot().newer);
-    timeline.scrolled(bottom.current);
-    if (offset < 800) void timeline.older();
-    if (fromEnd < 800) void timeline.newer();
-  }, [timeline]);
+  const onScroll = useCallback(
+    (offset: number) => {
+      const box = scroller.current;
+      if (!box) return;
+      const fromEnd = box.scrollHeight - offset - box.clientHeight;
+      bottom.current = fromEnd < 60 && !timeline.snapshot().newer;
+      setAway(fromEnd > 600 || timeline.snapshot().newer);
+      timeline.scrolled(bottom.current);
+      if (offset < 800) void timeline.older();
+      if (fromEnd < 800) void timeline.newer();
+    },
+    [timeline],
+  );
 
   // a screen that is not filled asks for more by itself
   useEffect(() => {
@@ -79,27 +83,92 @@ export function Timeline({ room, timeline, details }: Props) {
     handle.current?.scrollToIndex(timeline.snapshot().rows.length - 1, { align: "end" });
   };
 
-  if (loading && !rows.length) return <section className="tl" aria-busy="true" aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}><Skeleton rows={7} /></section>;
-  if (failed) return <section className="tl middle"><Empty icon="warn" title={t("timeline.failed")}><button type="button" className="btn" onClick={timeline.retryOpening}>{t("retry")}</button></Empty></section>;
+  if (loading && !rows.length)
+    return (
+      <section className="tl" aria-busy="true" aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}>
+        <Skeleton rows={7} />
+      </section>
+    );
+  if (failed)
+    return (
+      <section className="tl middle">
+        <Empty icon="warn" title={t("timeline.failed")}>
+          <button type="button" className="btn" onClick={timeline.retryOpening}>
+            {t("retry")}
+          </button>
+        </Empty>
+      </section>
+    );
   return (
     <div className="tlbox">
-      <section className="tl" aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")} ref={scroller} tabIndex={0} data-testid="timeline">
+      <section
+        className="tl"
+        aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}
+        ref={scroller}
+        tabIndex={0}
+        data-testid="timeline"
+      >
         <div className="tlfill" />
         {rows.length === 0 && <Empty icon="chat" title={t("timeline.empty")} text={t("timeline.emptyText")} />}
         <Virtualizer ref={handle} scrollRef={scroller} shift={prepended} onScroll={onScroll} as="ol" item="li" bufferSize={600}>
-          {rows.map((row) => <RowView key={row.key} row={row} room={room} timeline={timeline} details={details} highlighted={row.type === "item" && row.item.eventId === highlighted} />)}
+          {rows.map((row) => (
+            <RowView
+              key={row.key}
+              row={row}
+              room={room}
+              timeline={timeline}
+              details={details}
+              highlighted={row.type === "item" && row.item.eventId === highlighted}
+            />
+          ))}
         </Virtualizer>
-        {loadingOlder && <span className="sr" role="status">{t("timeline.loading")}</span>}
+        {loadingOlder && (
+          <span className="sr" role="status">
+            {t("timeline.loading")}
+          </span>
+        )}
       </section>
-      {(awayFromEnd || newer) && <button type="button" className="toend" onClick={() => void toEnd()}><Icon name="down" size={18} />{unreadBelow > 0 ? t("timeline.newBelow", { count: unreadBelow }) : t("timeline.toEnd")}</button>}
-      <div className="sr" aria-live="polite" data-testid="announcement">{announcement && `${announcement.sender.name} : ${textFor(announcement, t)}`}</div>
+      {(awayFromEnd || newer) && (
+        <button type="button" className="toend" onClick={() => void toEnd()}>
+          <Icon name="down" size={18} />
+          {unreadBelow > 0 ? t("timeline.newBelow", { count: unreadBelow }) : t("timeline.toEnd")}
+        </button>
+      )}
+      <div className="sr" aria-live="polite" data-testid="announcement">
+        {announcement && `${announcement.sender.name} : ${textFor(announcement, t)}`}
+      </div>
     </div>
   );
 }
 
-const RowView = memo(function RowView({ row, room, timeline, details, highlighted }: Props & { row: Row; highlighted: boolean }) {
+const RowView = memo(function RowView({
+  row,
+  room,
+  timeline,
+  details,
+  highlighted,
+}: Props & { row: Row; highlighted: boolean }) {
   const { t } = useTranslation();
-  if (row.type === "day") return <div className="day"><span>{day(row.ts)}</span></div>;
-  if (row.type === "unread") return <div className="newline"><span>{t("timeline.unread", { count: row.count })}</span></div>;
-  return <MessageRow item={row.item} continues={row.continues} room={room} timeline={timeline} details={details} highlighted={highlighted} />;
+  if (row.type === "day")
+    return (
+      <div className="day">
+        <span>{day(row.ts)}</span>
+      </div>
+    );
+  if (row.type === "unread")
+    return (
+      <div className="newline">
+        <span>{t("timeline.unread", { count: row.count })}</span>
+      </div>
+    );
+  return (
+    <MessageRow
+      item={row.item}
+      continues={row.continues}
+      room={room}
+      timeline={timeline}
+      details={details}
+      highlighted={highlighted}
+    />
+  );
 });

@@ -48,7 +48,10 @@ export function useLater<T>(make: () => Promise<T>, key: string): T | null | und
   const [value, setValue] = useState<{ key: string; value: T | null }>();
   useEffect(() => {
     let gone = false;
-    make().then((found) => !gone && setValue({ key, value: found }), () => !gone && setValue({ key, value: null }));
+    make().then(
+      (found) => !gone && setValue({ key, value: found }),
+      () => !gone && setValue({ key, value: null }),
+    );
     return () => {
       gone = true;
     };

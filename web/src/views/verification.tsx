@@ -11,9 +11,18 @@ export function VerificationDialog({ verification }: { verification: Verificatio
   const app = useApp();
   useTurn(verification.changed);
   const done = verification.phase === "done";
-  const title = verification.comparison && !done ? t("verify.compare") : verification.self ? t("verify.device") : t("verify.person", { name: app.matrix?.people.of(null, verification.otherId).name });
+  const title =
+    verification.comparison && !done
+      ? t("verify.compare")
+      : verification.self
+        ? t("verify.device")
+        : t("verify.person", { name: app.matrix?.people.of(null, verification.otherId).name });
   return (
-    <Dialog title={title} hint={done ? undefined : verification.self ? t("verify.deviceHint") : t("verify.personHint")} onClose={app.closeDialog}>
+    <Dialog
+      title={title}
+      hint={done ? undefined : verification.self ? t("verify.deviceHint") : t("verify.personHint")}
+      onClose={app.closeDialog}
+    >
       <VerificationBody verification={verification} onDone={app.closeDialog} />
     </Dialog>
   );
@@ -24,18 +33,60 @@ export function VerificationBody({ verification, onDone }: { verification: Verif
   const { t } = useTranslation();
   useTurn(verification.changed);
   const { phase, comparison, scanned } = verification;
-  if (phase === "done") return <Ended icon="check" text={verification.self ? t("verify.doneDevice") : t("verify.donePerson")} onClose={onDone} />;
+  if (phase === "done")
+    return <Ended icon="check" text={verification.self ? t("verify.doneDevice") : t("verify.donePerson")} onClose={onDone} />;
   if (phase === "cancelled") return <Ended icon="warn" text={t("verify.cancelled")} onClose={onDone} />;
-  if (scanned) return <div className="center"><p className="lead">{t("verify.scanned")}</p><div className="row g3 centred-row"><button type="button" className="btn big" onClick={() => void verification.cancel()}>{t("no")}</button><button type="button" className="btn main big" onClick={scanned}>{t("verify.scannedYes")}</button></div></div>;
+  if (scanned)
+    return (
+      <div className="center">
+        <p className="lead">{t("verify.scanned")}</p>
+        <div className="row g3 centred-row">
+          <button type="button" className="btn big" onClick={() => void verification.cancel()}>
+            {t("no")}
+          </button>
+          <button type="button" className="btn main big" onClick={scanned}>
+            {t("verify.scannedYes")}
+          </button>
+        </div>
+      </div>
+    );
   if (comparison) return <Emoji verification={verification} />;
   if (phase === "ready") return <Ready verification={verification} />;
-  if (phase === "requested" && !verification.mine) return <div className="row g3 centred-row"><button type="button" className="btn big" onClick={() => void verification.cancel().then(onDone)}>{t("verify.notMe")}</button><button type="button" className="btn main big" onClick={() => void verification.accept()}>{t("verify.accept")}</button></div>;
-  return <p className="lead center" role="status">{phase === "started" ? t("verify.preparing") : t("verify.waiting")}</p>;
+  if (phase === "requested" && !verification.mine)
+    return (
+      <div className="row g3 centred-row">
+        <button type="button" className="btn big" onClick={() => void verification.cancel().then(onDone)}>
+          {t("verify.notMe")}
+        </button>
+        <button type="button" className="btn main big" onClick={() => void verification.accept()}>
+          {t("verify.accept")}
+        </button>
+      </div>
+    );
+  return (
+    <p className="lead center" role="status">
+      {phase === "started" ? t("verify.preparing") : t("verify.waiting")}
+    </p>
+  );
 }
 
 function Ended({ icon, text, onClose }: { icon: "check" | "warn"; text: string; onClose?: () => void }) {
   const { t } = useTranslation();
-  return <div className="empty"><span className="ci"><Icon name={icon} size={24} /></span><p role="status" className="strong">{text}</p>{onClose && <button type="button" className="btn main" onClick={onClose}>{t("close")}</button>}</div>;
+  return (
+    <div className="empty">
+      <span className="ci">
+        <Icon name={icon} size={24} />
+      </span>
+      <p role="status" className="strong">
+        {text}
+      </p>
+      {onClose && (
+        <button type="button" className="btn main" onClick={onClose}>
+          {t("close")}
+        </button>
+      )}
+    </div>
+  );
 }
 
 function Ready({ verification }: { verification: Verification }) {
@@ -49,10 +100,20 @@ function Ready({ verification }: { verification: Verification }) {
   if (scanning) return <Scanner verification={verification} stop={() => setScanning(false)} />;
   return (
     <div className="center">
-      {code && <><p className="lead">{t("verify.showQr")}</p><canvas ref={canvas} role="img" aria-label={t("verify.qr")} className="qr" /></>}
+      {code && (
+        <>
+          <p className="lead">{t("verify.showQr")}</p>
+          <canvas ref={canvas} role="img" aria-label={t("verify.qr")} className="qr" />
+        </>
+      )}
       <div className="row g3 centred-row wrap mt4">
-        <button type="button" className="btn big" onClick={() => setScanning(true)}><Icon name="qr" />{t("verify.scan")}</button>
-        <button type="button" className="btn main big" onClick={() => void verification.compareEmoji()}>{t("verify.byEmoji")}</button>
+        <button type="button" className="btn big" onClick={() => setScanning(true)}>
+          <Icon name="qr" />
+          {t("verify.scan")}
+        </button>
+        <button type="button" className="btn main big" onClick={() => void verification.compareEmoji()}>
+          {t("verify.byEmoji")}
+        </button>
       </div>
     </div>
   );
@@ -62,12 +123,26 @@ function Scanner({ verification, stop }: { verification: Verification; stop: () 
   const { t } = useTranslation();
   const video = useRef<HTMLVideoElement>(null);
   const [refused, setRefused] = useState(false);
-  useEffect(() => scanQr(video.current!, (code) => void verification.scan(code).catch(stop), () => setRefused(true)), [verification, stop]);
+  useEffect(
+    () =>
+      scanQr(
+        video.current!,
+        (code) => void verification.scan(code).catch(stop),
+        () => setRefused(true),
+      ),
+    [verification, stop],
+  );
   return (
     <div className="center">
-      <p className="lead" role="status">{refused ? t("verify.noCamera") : t("verify.pointCamera")}</p>
+      <p className="lead" role="status">
+        {refused ? t("verify.noCamera") : t("verify.pointCamera")}
+      </p>
       <video ref={video} className="camera" muted playsInline aria-label={t("verify.camera")} />
-      <p className="mt4"><button type="button" className="btn" onClick={stop}>{t("back")}</button></p>
+      <p className="mt4">
+        <button type="button" className="btn" onClick={stop}>
+          {t("back")}
+        </button>
+      </p>
     </div>
   );
 }
@@ -80,12 +155,37 @@ function Emoji({ verification }: { verification: Verification }) {
   useEffect(() => first.current?.focus(), []);
   return (
     <>
-      <p ref={first} tabIndex={-1} className="muted center mb4">{t("verify.same")}</p>
-      <ol className="emo" aria-label={t("verify.pictures")}>{emoji.map(([picture, name], index) => <li key={index}><span aria-hidden="true">{picture}</span>{t(`sas.${name}`, { defaultValue: name })}</li>)}</ol>
-      {said ? <p className="center lead" role="status">{t("verify.waitingOther")}</p> : (
+      <p ref={first} tabIndex={-1} className="muted center mb4">
+        {t("verify.same")}
+      </p>
+      <ol className="emo" aria-label={t("verify.pictures")}>
+        {emoji.map(([picture, name], index) => (
+          <li key={index}>
+            <span aria-hidden="true">{picture}</span>
+            {t(`sas.${name}`, { defaultValue: name })}
+          </li>
+        ))}
+      </ol>
+      {said ? (
+        <p className="center lead" role="status">
+          {t("verify.waitingOther")}
+        </p>
+      ) : (
         <div className="row g3 centred-row wrap">
-          <button type="button" className="btn big" onClick={() => mismatch()}>{t("verify.different")}</button>
-          <button type="button" className="btn main big" onClick={() => { setSaid(true); void confirm(); }}><Icon name="check" />{t("verify.match")}</button>
+          <button type="button" className="btn big" onClick={() => mismatch()}>
+            {t("verify.different")}
+          </button>
+          <button
+            type="button"
+            className="btn main big"
+            onClick={() => {
+              setSaid(true);
+              void confirm();
+            }}
+          >
+            <Icon name="check" />
+            {t("verify.match")}
+          </button>
         </div>
       )}
     </>

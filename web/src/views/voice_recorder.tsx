@@ -18,9 +18,28 @@ export function VoiceRecorder({ onDone }: { onDone: (file: PreparedFile | null) 
   }, []);
   return (
     <div className="recorder" role="group" aria-label={t("composer.voice")}>
-      <button type="button" className="ib s" aria-label={t("voice.discard")} onClick={() => onDone(null)}><Icon name="trash" /></button>
-      {refused ? <span className="grow bad" role="alert">{t("voice.refused")}</span> : <span className="grow row g2" role="timer" aria-label={t("voice.recording")}><span className="recdot" />{length(ms)}</span>}
-      <button type="button" className="send" aria-label={t("voice.send")} disabled={refused || ms < 500} onClick={() => void recorder.current!.finish(t("voice.name")).then(onDone)}><Icon name="send" size={19} /></button>
+      <button type="button" className="ib s" aria-label={t("voice.discard")} onClick={() => onDone(null)}>
+        <Icon name="trash" />
+      </button>
+      {refused ? (
+        <span className="grow bad" role="alert">
+          {t("voice.refused")}
+        </span>
+      ) : (
+        <span className="grow row g2" role="timer" aria-label={t("voice.recording")}>
+          <span className="recdot" />
+          {length(ms)}
+        </span>
+      )}
+      <button
+        type="button"
+        className="send"
+        aria-label={t("voice.send")}
+        disabled={refused || ms < 500}
+        onClick={() => void recorder.current!.finish(t("voice.name")).then(onDone)}
+      >
+        <Icon name="send" size={19} />
+      </button>
     </div>
   );
 }

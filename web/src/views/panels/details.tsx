@@ -16,31 +16,154 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
   const [asking, setAsking] = useState<"leave" | "guests" | "upgrade" | null>(null);
   return (
     <div className="panelbody">
-      <div className="cardhead"><Avatar id={details.id} name={details.name} picture={details.avatar} size={80} square={details.kind !== "direct"} /><h3>{details.name}</h3>{details.topic && <p className="muted anywhere">{details.topic}</p>}</div>
+      <div className="cardhead">
+        <Avatar id={details.id} name={details.name} picture={details.avatar} size={80} square={details.kind !== "direct"} />
+        <h3>{details.name}</h3>
+        {details.topic && <p className="muted anywhere">{details.topic}</p>}
+      </div>
       <Problem problem={problem} />
-      {details.may.settings && !editing && details.kind !== "direct" && <p className="center mt2"><button type="button" className="btn small" onClick={() => setEditing(true)}><Icon name="edit" size={16} />{t("details.edit")}</button></p>}
+      {details.may.settings && !editing && details.kind !== "direct" && (
+        <p className="center mt2">
+          <button type="button" className="btn small" onClick={() => setEditing(true)}>
+            <Icon name="edit" size={16} />
+            {t("details.edit")}
+          </button>
+        </p>
+      )}
       {editing && <Edit room={room} details={details} onDone={() => setEditing(false)} />}
       <ul className="actions mt4">
-        <li><button type="button" onClick={() => app.openPanel({ name: "members" })}><Icon name="users" />{t("room.members", { count: details.members })}<Icon name="right" size={16} /></button></li>
-        <li><button type="button" onClick={() => app.openPanel({ name: "files" })}><Icon name="folder" />{t("panel.files")}<Icon name="right" size={16} /></button></li>
-        <li><button type="button" onClick={() => app.openPanel({ name: "pins" })}><Icon name="pin" />{t("panel.pins")}<span className="num muted">{details.pinned.length}</span></button></li>
-        <li><button type="button" onClick={() => void room.setFavourite(!summary?.favourite)}><Icon name="star" />{t(summary?.favourite ? "details.unfavourite" : "details.favourite")}</button></li>
+        <li>
+          <button type="button" onClick={() => app.openPanel({ name: "members" })}>
+            <Icon name="users" />
+            {t("room.members", { count: details.members })}
+            <Icon name="right" size={16} />
+          </button>
+        </li>
+        <li>
+          <button type="button" onClick={() => app.openPanel({ name: "files" })}>
+            <Icon name="folder" />
+            {t("panel.files")}
+            <Icon name="right" size={16} />
+          </button>
+        </li>
+        <li>
+          <button type="button" onClick={() => app.openPanel({ name: "pins" })}>
+            <Icon name="pin" />
+            {t("panel.pins")}
+            <span className="num muted">{details.pinned.length}</span>
+          </button>
+        </li>
+        <li>
+          <button type="button" onClick={() => void room.setFavourite(!summary?.favourite)}>
+            <Icon name="star" />
+            {t(summary?.favourite ? "details.unfavourite" : "details.favourite")}
+          </button>
+        </li>
       </ul>
-      <Segmented label={t("details.notifications")} value={details.notifications} onChange={(each) => void room.run((conversation) => conversation.setNotifications(each))} options={[["all", t("details.all")], ["mentions", t("details.mentions")], ["none", t("details.none")]]} />
+      <Segmented
+        label={t("details.notifications")}
+        value={details.notifications}
+        onChange={(each) => void room.run((conversation) => conversation.setNotifications(each))}
+        options={[
+          ["all", t("details.all")],
+          ["mentions", t("details.mentions")],
+          ["none", t("details.none")],
+        ]}
+      />
       {details.may.settings && details.kind !== "direct" && (
         <>
-          {details.kind !== "forum" && <Switch label={t("details.knock")} hint={t("details.knockHint")} on={details.joinRule === "knock"} disabled={busy} onChange={(on) => void room.run((each) => each.setKnocking(on))} />}
-          <label className="setting wrap"><span className="strong grow">{t("details.history")}</span><select value={details.historyVisibility} onChange={(event) => void room.run((each) => each.setHistory(event.target.value))}>{["joined", "invited", "shared"].map((each) => <option key={each} value={each}>{t(`history.${each}`)}</option>)}</select></label>
+          {details.kind !== "forum" && (
+            <Switch
+              label={t("details.knock")}
+              hint={t("details.knockHint")}
+              on={details.joinRule === "knock"}
+              disabled={busy}
+              onChange={(on) => void room.run((each) => each.setKnocking(on))}
+            />
+          )}
+          <label className="setting wrap">
+            <span className="strong grow">{t("details.history")}</span>
+            <select
+              value={details.historyVisibility}
+              onChange={(event) => void room.run((each) => each.setHistory(event.target.value))}
+            >
+              {["joined", "invited", "shared"].map((each) => (
+                <option key={each} value={each}>
+                  {t(`history.${each}`)}
+                </option>
+              ))}
+            </select>
+          </label>
         </>
       )}
-      <dl className="facts mt4"><dt>{t("details.kind")}</dt><dd>{t(`kind.${details.kind}`)}</dd><dt>{t("details.encryption")}</dt><dd>{t(details.encrypted ? "details.encrypted" : "details.clear")}</dd>{details.alias && <><dt>{t("details.address")}</dt><dd className="anywhere">{details.alias}</dd></>}<dt>{t("details.version")}</dt><dd>{details.version}</dd></dl>
+      <dl className="facts mt4">
+        <dt>{t("details.kind")}</dt>
+        <dd>{t(`kind.${details.kind}`)}</dd>
+        <dt>{t("details.encryption")}</dt>
+        <dd>{t(details.encrypted ? "details.encrypted" : "details.clear")}</dd>
+        {details.alias && (
+          <>
+            <dt>{t("details.address")}</dt>
+            <dd className="anywhere">{details.alias}</dd>
+          </>
+        )}
+        <dt>{t("details.version")}</dt>
+        <dd>{details.version}</dd>
+      </dl>
       <ul className="actions mt4">
-        {details.may.settings && details.kind === "private" && <li><button type="button" onClick={() => setAsking("guests")}><Icon name="guest" />{t("details.openToGuests")}</button></li>}
-        {details.may.upgrade && details.version !== "12" && <li><button type="button" onClick={() => setAsking("upgrade")}><Icon name="archive" />{t("details.upgrade")}</button></li>}
-        <li><button type="button" className="bad" onClick={() => setAsking("leave")}><Icon name="logout" />{t("details.leave")}</button></li>
+        {details.may.settings && details.kind === "private" && (
+          <li>
+            <button type="button" onClick={() => setAsking("guests")}>
+              <Icon name="guest" />
+              {t("details.openToGuests")}
+            </button>
+          </li>
+        )}
+        {details.may.upgrade && details.version !== "12" && (
+          <li>
+            <button type="button" onClick={() => setAsking("upgrade")}>
+              <Icon name="archive" />
+              {t("details.upgrade")}
+            </button>
+          </li>
+        )}
+        <li>
+          <button type="button" className="bad" onClick={() => setAsking("leave")}>
+            <Icon name="logout" />
+            {t("details.leave")}
+          </button>
+        </li>
       </ul>
       {asking && (
-        <Dialog alert title={t(`details.${asking}Title`)} hint={t(`details.${asking}Hint`)} onClose={() => setAsking(null)} foot={<><button type="button" className="btn quiet" onClick={() => setAsking(null)}>{t("cancel")}</button><button type="button" className={asking === "leave" ? "btn dangerfill" : "btn main"} disabled={busy} onClick={() => { const what = asking; setAsking(null); void (what === "leave" ? room.leave() : what === "guests" ? room.run((each) => each.openToGuests()) : room.upgrade("12")); }}>{t(`details.${asking}Do`)}</button></>}>
+        <Dialog
+          alert
+          title={t(`details.${asking}Title`)}
+          hint={t(`details.${asking}Hint`)}
+          onClose={() => setAsking(null)}
+          foot={
+            <>
+              <button type="button" className="btn quiet" onClick={() => setAsking(null)}>
+                {t("cancel")}
+              </button>
+              <button
+                type="button"
+                className={asking === "leave" ? "btn dangerfill" : "btn main"}
+                disabled={busy}
+                onClick={() => {
+                  const what = asking;
+                  setAsking(null);
+                  void (what === "leave"
+                    ? room.leave()
+                    : what === "guests"
+                      ? room.run((each) => each.openToGuests())
+                      : room.upgrade("12"));
+                }}
+              >
+                {t(`details.${asking}Do`)}
+              </button>
+            </>
+          }
+        >
           {asking === "leave" && details.members === 1 && <p className="note warn">{t("details.lastOne")}</p>}
         </Dialog>
       )}
@@ -60,12 +183,35 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
     if (named && described) onDone();
   };
   return (
-    <form className="stackv mt3" onSubmit={(event) => { event.preventDefault(); void save(); }}>
+    <form
+      className="stackv mt3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save();
+      }}
+    >
       <Field label={t("create.name")} value={name} onText={setName} required maxLength={255} />
       <Field label={t("create.topic")} value={topic} onText={setTopic} maxLength={1000} />
-      <button type="button" className="btn" disabled={busy} onClick={() => file.current?.click()}><Icon name="camera" size={18} />{t("details.picture")}</button>
-      <input ref={file} type="file" accept="image/*" hidden aria-label={t("details.picture")} onChange={(event) => event.target.files?.[0] && void room.run((each) => each.setPicture(event.target.files![0]))} />
-      <div className="row g2"><button type="submit" className="btn main" disabled={busy || !name.trim()}>{t("save")}</button><button type="button" className="btn quiet" onClick={onDone}>{t("cancel")}</button></div>
+      <button type="button" className="btn" disabled={busy} onClick={() => file.current?.click()}>
+        <Icon name="camera" size={18} />
+        {t("details.picture")}
+      </button>
+      <input
+        ref={file}
+        type="file"
+        accept="image/*"
+        hidden
+        aria-label={t("details.picture")}
+        onChange={(event) => event.target.files?.[0] && void room.run((each) => each.setPicture(event.target.files![0]))}
+      />
+      <div className="row g2">
+        <button type="submit" className="btn main" disabled={busy || !name.trim()}>
+          {t("save")}
+        </button>
+        <button type="button" className="btn quiet" onClick={onDone}>
+          {t("cancel")}
+        </button>
+      </div>
     </form>
   );
 }

@@ -21,11 +21,54 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
   }, [term, room.id, app.index]);
   return (
     <div className="panelbody">
-      <div className="input"><Icon name="search" size={18} /><input aria-label={t("room.search")} placeholder={t("search.placeholder")} value={term} onChange={(event) => setTerm(event.target.value)} autoFocus /></div>
-      <div className="field mt3"><label htmlFor="jump">{t("search.day")}</label><div className="input"><Icon name="cal" size={18} /><input id="jump" type="date" max={new Date().toISOString().slice(0, 10)} onChange={(event) => event.target.valueAsDate && void room.timeline!.jumpToDay(new Date(`${event.target.value}T00:00`))} /></div></div>
-      <div className="row g2 mt3 wrap"><button type="button" className="btn small" onClick={() => void room.timeline!.jumpToDay(new Date(0))}>{t("search.first")}</button><button type="button" className="btn small" onClick={() => void room.timeline!.jumpToUnread()}>{t("search.unread")}</button></div>
-      <p className="hint" role="status">{term.trim() ? t("search.count", { count: found.length }) : t("search.local")}</p>
-      <ul className="hits">{found.map((each) => <li key={each.eventId}><button type="button" onClick={() => void room.timeline!.jump(each.eventId)}><span className="row g2 spread"><b>{each.sender}</b><time className="t12 faint">{day(each.ts)}</time></span><Marked text={each.text} term={term} /></button></li>)}</ul>
+      <div className="input">
+        <Icon name="search" size={18} />
+        <input
+          aria-label={t("room.search")}
+          placeholder={t("search.placeholder")}
+          value={term}
+          onChange={(event) => setTerm(event.target.value)}
+          autoFocus
+        />
+      </div>
+      <div className="field mt3">
+        <label htmlFor="jump">{t("search.day")}</label>
+        <div className="input">
+          <Icon name="cal" size={18} />
+          <input
+            id="jump"
+            type="date"
+            max={new Date().toISOString().slice(0, 10)}
+            onChange={(event) =>
+              event.target.valueAsDate && void room.timeline!.jumpToDay(new Date(`${event.target.value}T00:00`))
+            }
+          />
+        </div>
+      </div>
+      <div className="row g2 mt3 wrap">
+        <button type="button" className="btn small" onClick={() => void room.timeline!.jumpToDay(new Date(0))}>
+          {t("search.first")}
+        </button>
+        <button type="button" className="btn small" onClick={() => void room.timeline!.jumpToUnread()}>
+          {t("search.unread")}
+        </button>
+      </div>
+      <p className="hint" role="status">
+        {term.trim() ? t("search.count", { count: found.length }) : t("search.local")}
+      </p>
+      <ul className="hits">
+        {found.map((each) => (
+          <li key={each.eventId}>
+            <button type="button" onClick={() => void room.timeline!.jump(each.eventId)}>
+              <span className="row g2 spread">
+                <b>{each.sender}</b>
+                <time className="t12 faint">{day(each.ts)}</time>
+              </span>
+              <Marked text={each.text} term={term} />
+            </button>
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }
@@ -37,15 +80,68 @@ export function Marked({ text, term }: { text: string; term: string }) {
   const at = word ? plain(text).indexOf(plain(word)) : -1;
   if (at < 0) return <span className="clamp">{text.slice(0, 200)}</span>;
   const from = Math.max(0, at - 60);
-  return <span className="clamp">{from > 0 && "…"}{text.slice(from, at)}<mark>{text.slice(at, at + word.length)}</mark>{text.slice(at + word.length, at + 160)}</span>;
+  return (
+    <span className="clamp">
+      {from > 0 && "…"}
+      {text.slice(from, at)}
+      <mark>{text.slice(at, at + word.length)}</mark>
+      {text.slice(at + word.length, at + 160)}
+    </span>
+  );
 }
 
 export function Pins({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
-  const pins = useLater(() => Promise.all(details.pinned.slice(-50).reverse().map(async (id) => ({ id, event: await room.conversation.event(id) }))), details.pinned.join(" "));
-  if (!details.pinned.length) return <div className="panelbody"><Empty icon="pin" title={t("pins.none")} text={t("pins.how")} /></div>;
-  if (!pins) return <div className="panelbody"><Skeleton rows={3} /></div>;
-  return <div className="panelbody"><ul className="hits">{pins.map(({ id, event }) => <li key={id}><button type="button" onClick={() => void room.timeline!.jump(id)}>{event ? <><span className="row g2 spread"><b>{event.sender}</b><time className="t12 faint">{full(event.ts)}</time></span><span className="clamp">{event.text}</span></> : <span className="muted">{t("pins.gone")}</span>}</button>{details.may.pin && <button type="button" className="link t13" onClick={() => void room.run((each) => each.pin(id, false))}>{t("message.unpin")}</button>}</li>)}</ul></div>;
+  const pins = useLater(
+    () =>
+      Promise.all(
+        details.pinned
+          .slice(-50)
+          .reverse()
+          .map(async (id) => ({ id, event: await room.conversation.event(id) })),
+      ),
+    details.pinned.join(" "),
+  );
+  if (!details.pinned.length)
+    return (
+      <div className="panelbody">
+        <Empty icon="pin" title={t("pins.none")} text={t("pins.how")} />
+      </div>
+    );
+  if (!pins)
+    return (
+      <div className="panelbody">
+        <Skeleton rows={3} />
+      </div>
+    );
+  return (
+    <div className="panelbody">
+      <ul className="hits">
+        {pins.map(({ id, event }) => (
+          <li key={id}>
+            <button type="button" onClick={() => void room.timeline!.jump(id)}>
+              {event ? (
+                <>
+                  <span className="row g2 spread">
+                    <b>{event.sender}</b>
+                    <time className="t12 faint">{full(event.ts)}</time>
+                  </span>
+                  <span className="clamp">{event.text}</span>
+                </>
+              ) : (
+                <span className="muted">{t("pins.gone")}</span>
+              )}
+            </button>
+            {details.may.pin && (
+              <button type="button" className="link t13" onClick={() => void room.run((each) => each.pin(id, false))}>
+                {t("message.unpin")}
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
 }
 
 interface FileItem {
@@ -78,8 +174,21 @@ export function Files({ room }: { room: RoomViewModel }) {
     <div className="panelbody">
       {files === null && <Skeleton rows={4} />}
       {files?.length === 0 && <Empty icon="folder" title={t("files.none")} text={t("files.noneText")} />}
-      <ul className="filelist">{files?.map((each) => <li key={each.eventId}><p className="t12 muted">{each.sender} · {full(each.ts)}</p><FileCard file={each.file} /></li>)}</ul>
-      {files !== null && more && <button type="button" className="btn quiet" onClick={() => void older()}>{t("files.more")}</button>}
+      <ul className="filelist">
+        {files?.map((each) => (
+          <li key={each.eventId}>
+            <p className="t12 muted">
+              {each.sender} · {full(each.ts)}
+            </p>
+            <FileCard file={each.file} />
+          </li>
+        ))}
+      </ul>
+      {files !== null && more && (
+        <button type="button" className="btn quiet" onClick={() => void older()}>
+          {t("files.more")}
+        </button>
+      )}
     </div>
   );
 }

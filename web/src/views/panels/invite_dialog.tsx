@@ -18,7 +18,10 @@ export function InviteDialog({ model, present, onClose }: { model: MembersViewMo
   const here = new Set(present.filter((each) => each.membership === "join").map((each) => each.id));
   const fresh = chosen.filter((each) => !each.person || !here.has(each.person.id));
   const send = async (): Promise<void> => {
-    const well = await model.invite(fresh.flatMap((each) => (each.person ? [each.person.id] : [])), fresh.flatMap((each) => (each.email ? [each.email] : [])).join("\n"));
+    const well = await model.invite(
+      fresh.flatMap((each) => (each.person ? [each.person.id] : [])),
+      fresh.flatMap((each) => (each.email ? [each.email] : [])).join("\n"),
+    );
     setSent(true);
     if (well && !model.snapshot().failed.length) {
       app.say("invite.done");
@@ -26,9 +29,27 @@ export function InviteDialog({ model, present, onClose }: { model: MembersViewMo
     }
   };
   return (
-    <Dialog title={t("invite.title")} hint={t("invite.hint")} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn main" disabled={busy || !fresh.length} onClick={() => void send()}>{t("invite.do", { count: fresh.length })}</button></>}>
+    <Dialog
+      title={t("invite.title")}
+      hint={t("invite.hint")}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button type="button" className="btn main" disabled={busy || !fresh.length} onClick={() => void send()}>
+            {t("invite.do", { count: fresh.length })}
+          </button>
+        </>
+      }
+    >
       <PeopleField model={picking} label={t("create.people")} />
-      {sent && failed.length > 0 && <p className="note danger mt3" role="alert">{t("invite.some", { count: invited })} {t("invite.failed", { people: failed.join(", ") })}</p>}
+      {sent && failed.length > 0 && (
+        <p className="note danger mt3" role="alert">
+          {t("invite.some", { count: invited })} {t("invite.failed", { people: failed.join(", ") })}
+        </p>
+      )}
       <Problem problem={problem} />
     </Dialog>
   );

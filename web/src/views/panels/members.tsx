@@ -14,40 +14,97 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
   const model = useOwned(() => new MembersViewModel(room), room.id);
   const { shown, loading, filter, problem, members } = useSnapshot(model);
   const [inviting, setInviting] = useState(false);
-  const groups: Array<[Member["membership"], Member[]]> = (["knock", "join", "invite", "ban"] as const).map((each) => [each, shown.filter((member) => member.membership === each)]);
+  const groups: Array<[Member["membership"], Member[]]> = (["knock", "join", "invite", "ban"] as const).map((each) => [
+    each,
+    shown.filter((member) => member.membership === each),
+  ]);
   return (
     <div className="panelbody">
       <div className="row g2">
-        <div className="input grow"><Icon name="search" size={18} /><input aria-label={t("members.filter")} placeholder={t("members.filter")} value={filter} onChange={(event) => model.setFilter(event.target.value)} /></div>
-        {details.may.invite && <button type="button" className="btn main" onClick={() => setInviting(true)}><Icon name="userplus" size={18} />{t("members.invite")}</button>}
+        <div className="input grow">
+          <Icon name="search" size={18} />
+          <input
+            aria-label={t("members.filter")}
+            placeholder={t("members.filter")}
+            value={filter}
+            onChange={(event) => model.setFilter(event.target.value)}
+          />
+        </div>
+        {details.may.invite && (
+          <button type="button" className="btn main" onClick={() => setInviting(true)}>
+            <Icon name="userplus" size={18} />
+            {t("members.invite")}
+          </button>
+        )}
       </div>
       <Problem problem={problem} />
       {loading && <Skeleton rows={5} />}
       {!loading && !shown.length && <p className="muted pad">{t("members.none")}</p>}
-      {groups.map(([membership, people]) => people.length > 0 && (
-        <section key={membership} aria-label={t(`members.group.${membership}`)}>
-          <h3 className="sect">{t(`members.group.${membership}`)} · {people.length}</h3>
-          <ul>{people.slice(0, 500).map((each) => <li key={each.id}><MemberRow member={each} model={model} room={room} details={details} /></li>)}</ul>
-          {people.length > 500 && <p className="hint">{t("members.more", { count: people.length - 500 })}</p>}
-        </section>
-      ))}
+      {groups.map(
+        ([membership, people]) =>
+          people.length > 0 && (
+            <section key={membership} aria-label={t(`members.group.${membership}`)}>
+              <h3 className="sect">
+                {t(`members.group.${membership}`)} · {people.length}
+              </h3>
+              <ul>
+                {people.slice(0, 500).map((each) => (
+                  <li key={each.id}>
+                    <MemberRow member={each} model={model} room={room} details={details} />
+                  </li>
+                ))}
+              </ul>
+              {people.length > 500 && <p className="hint">{t("members.more", { count: people.length - 500 })}</p>}
+            </section>
+          ),
+      )}
       {inviting && <InviteDialog model={model} present={members} onClose={() => setInviting(false)} />}
     </div>
   );
 }
 
-function MemberRow({ member, model, room, details }: { member: Member; model: MembersViewModel; room: RoomViewModel; details: RoomDetails }) {
+function MemberRow({
+  member,
+  model,
+  room,
+  details,
+}: {
+  member: Member;
+  model: MembersViewModel;
+  room: RoomViewModel;
+  details: RoomDetails;
+}) {
   const { t } = useTranslation();
   const app = useApp();
   const role = roleOf(member.level);
   return (
     <div className="personrow">
       <button type="button" className="row g3 grow min0" onClick={() => app.openPanel({ name: "person", id: member.id })}>
-        <Avatar id={member.id} name={member.name} picture={member.avatar} /><span className="min0"><span className="cut strong block">{member.name}</span><span className="t13 muted cut block">{member.organisation ?? member.id}</span></span>
+        <Avatar id={member.id} name={member.name} picture={member.avatar} />
+        <span className="min0">
+          <span className="cut strong block">{member.name}</span>
+          <span className="t13 muted cut block">{member.organisation ?? member.id}</span>
+        </span>
       </button>
       {member.membership === "join" && role !== "member" && <span className="tag">{t(`role.${role}`)}</span>}
-      {member.membership === "knock" && details.may.invite && <><button type="button" className="btn small main" onClick={() => void room.run((each) => each.invite(member.id))}>{t("accept")}<span className="sr"> {member.name}</span></button><button type="button" className="btn small" onClick={() => void model.kick(member.id, "")}>{t("decline")}<span className="sr"> {member.name}</span></button></>}
-      {member.membership === "ban" && details.may.ban && <button type="button" className="btn small" onClick={() => void model.unban(member.id)}>{t("members.unban")}<span className="sr"> {member.name}</span></button>}
+      {member.membership === "knock" && details.may.invite && (
+        <>
+          <button type="button" className="btn small main" onClick={() => void room.run((each) => each.invite(member.id))}>
+            {t("accept")}
+            <span className="sr"> {member.name}</span>
+          </button>
+          <button type="button" className="btn small" onClick={() => void model.kick(member.id, "")}>
+            {t("decline")}
+            <span className="sr"> {member.name}</span>
+          </button>
+        </>
+      )}
+      {member.membership === "ban" && details.may.ban && (
+        <button type="button" className="btn small" onClick={() => void model.unban(member.id)}>
+          {t("members.unban")}
+          <span className="sr"> {member.name}</span>
+        </button>
+      )}
     </div>
   );
 }

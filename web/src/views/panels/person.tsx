@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
-import { mayActOn, MembersViewModel, roleOf } from "../../viewmodels/members";
+import { MembersViewModel, mayActOn, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
 import { Dialog } from "../ui/dialog";
@@ -22,35 +22,158 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
   const turn = useTurn(matrix.encryption.changed);
   const trust = useLater(() => matrix.encryption.trustOf(id), `${id} ${turn}`);
   const me = id === matrix.userId;
-  const shared = matrix.rooms.list().filter((each) => each.kind !== "direct" && matrix.client.getRoom(each.id)?.getMember(id)?.membership === "join");
-  const verify = async (): Promise<void> => app.openVerification(await matrix.encryption.verifyPerson(id, await matrix.rooms.direct(id)));
+  const shared = matrix.rooms
+    .list()
+    .filter((each) => each.kind !== "direct" && matrix.client.getRoom(each.id)?.getMember(id)?.membership === "join");
+  const verify = async (): Promise<void> =>
+    app.openVerification(await matrix.encryption.verifyPerson(id, await matrix.rooms.direct(id)));
   const acts = member && !me && mayActOn(details, member, matrix.userId);
   return (
     <div className="panelbody">
-      <div className="cardhead"><Avatar id={id} name={person.name} picture={person.avatar} size={88} /><h3>{person.name}</h3><p className="muted">{person.organisation ?? id.split(":")[1]}</p>
-        {trust === "verified" && <span className="tag ok"><Icon name="check" size={13} />{t("person.verified")}</span>}
-        {trust === "changed" && <span className="tag warn"><Icon name="warn" size={13} />{t("person.changed")}</span>}
+      <div className="cardhead">
+        <Avatar id={id} name={person.name} picture={person.avatar} size={88} />
+        <h3>{person.name}</h3>
+        <p className="muted">{person.organisation ?? id.split(":")[1]}</p>
+        {trust === "verified" && (
+          <span className="tag ok">
+            <Icon name="check" size={13} />
+            {t("person.verified")}
+          </span>
+        )}
+        {trust === "changed" && (
+          <span className="tag warn">
+            <Icon name="warn" size={13} />
+            {t("person.changed")}
+          </span>
+        )}
       </div>
-      {!me && <div className="row g2 mt4"><button type="button" className="btn grow" onClick={() => void app.write(id)}><Icon name="chat" size={18} />{t("person.write")}</button></div>}
-      <dl className="facts mt6"><dt>{t("person.id")}</dt><dd className="anywhere">{id}</dd>{member && <><dt>{t("person.role")}</dt><dd>{t(`role.${roleOf(member.level)}`)}</dd></>}<dt>{t("person.shared")}</dt><dd>{t("person.sharedRooms", { count: shared.length })}</dd></dl>
+      {!me && (
+        <div className="row g2 mt4">
+          <button type="button" className="btn grow" onClick={() => void app.write(id)}>
+            <Icon name="chat" size={18} />
+            {t("person.write")}
+          </button>
+        </div>
+      )}
+      <dl className="facts mt6">
+        <dt>{t("person.id")}</dt>
+        <dd className="anywhere">{id}</dd>
+        {member && (
+          <>
+            <dt>{t("person.role")}</dt>
+            <dd>{t(`role.${roleOf(member.level)}`)}</dd>
+          </>
+        )}
+        <dt>{t("person.shared")}</dt>
+        <dd>{t("person.sharedRooms", { count: shared.length })}</dd>
+      </dl>
       <Problem problem={problem} />
       <ul className="actions mt4">
-        {!me && trust !== "verified" && <li><button type="button" onClick={() => void verify()}><Icon name="shieldok" />{t("person.verify")}<Icon name="right" size={16} /></button></li>}
-        {member && details.may.roles && (me || acts) && <li><label><Icon name="admin" />{t("person.role")}<select value={[0, 50, 100].includes(member.level) ? member.level : "custom"} onChange={(event) => void model.setLevel(id, Number(event.target.value))}>{[0, 50, 100].map((each) => <option key={each} value={each}>{t(`role.${roleOf(each)}`)}</option>)}{![0, 50, 100].includes(member.level) && <option value="custom" disabled>{t(`role.${roleOf(member.level)}`)}</option>}</select></label></li>}
-        {!me && <li><button type="button" onClick={() => { setIgnored(!ignored); void matrix.people.setIgnored(id, !ignored); }}><Icon name="muted" />{t(ignored ? "person.unignore" : "person.ignore")}</button></li>}
-        {acts && details.may.kick && member.membership !== "ban" && <li><button type="button" className="bad" onClick={() => setAsking("kick")}><Icon name="x" />{t(member.membership === "invite" ? "person.uninvite" : "person.kick")}</button></li>}
-        {acts && details.may.ban && member.membership !== "ban" && <li><button type="button" className="bad" onClick={() => setAsking("ban")}><Icon name="flag" />{t("person.ban")}</button></li>}
+        {!me && trust !== "verified" && (
+          <li>
+            <button type="button" onClick={() => void verify()}>
+              <Icon name="shieldok" />
+              {t("person.verify")}
+              <Icon name="right" size={16} />
+            </button>
+          </li>
+        )}
+        {member && details.may.roles && (me || acts) && (
+          <li>
+            <label>
+              <Icon name="admin" />
+              {t("person.role")}
+              <select
+                value={[0, 50, 100].includes(member.level) ? member.level : "custom"}
+                onChange={(event) => void model.setLevel(id, Number(event.target.value))}
+              >
+                {[0, 50, 100].map((each) => (
+                  <option key={each} value={each}>
+                    {t(`role.${roleOf(each)}`)}
+                  </option>
+                ))}
+                {![0, 50, 100].includes(member.level) && (
+                  <option value="custom" disabled>
+                    {t(`role.${roleOf(member.level)}`)}
+                  </option>
+                )}
+              </select>
+            </label>
+          </li>
+        )}
+        {!me && (
+          <li>
+            <button
+              type="button"
+              onClick={() => {
+                setIgnored(!ignored);
+                void matrix.people.setIgnored(id, !ignored);
+              }}
+            >
+              <Icon name="muted" />
+              {t(ignored ? "person.unignore" : "person.ignore")}
+            </button>
+          </li>
+        )}
+        {acts && details.may.kick && member.membership !== "ban" && (
+          <li>
+            <button type="button" className="bad" onClick={() => setAsking("kick")}>
+              <Icon name="x" />
+              {t(member.membership === "invite" ? "person.uninvite" : "person.kick")}
+            </button>
+          </li>
+        )}
+        {acts && details.may.ban && member.membership !== "ban" && (
+          <li>
+            <button type="button" className="bad" onClick={() => setAsking("ban")}>
+              <Icon name="flag" />
+              {t("person.ban")}
+            </button>
+          </li>
+        )}
       </ul>
-      {asking && <Remove what={asking} name={person.name} onClose={() => setAsking(null)} run={(reason) => (asking === "kick" ? model.kick(id, reason) : model.ban(id, reason))} />}
+      {asking && (
+        <Remove
+          what={asking}
+          name={person.name}
+          onClose={() => setAsking(null)}
+          run={(reason) => (asking === "kick" ? model.kick(id, reason) : model.ban(id, reason))}
+        />
+      )}
     </div>
   );
 }
 
-function Remove({ what, name, run, onClose }: { what: "kick" | "ban"; name: string; run: (reason: string) => Promise<boolean>; onClose: () => void }) {
+function Remove({
+  what,
+  name,
+  run,
+  onClose,
+}: {
+  what: "kick" | "ban";
+  name: string;
+  run: (reason: string) => Promise<boolean>;
+  onClose: () => void;
+}) {
   const { t } = useTranslation();
   const [reason, setReason] = useState("");
   return (
-    <Dialog alert title={t(`person.${what}Title`, { name })} hint={t(`person.${what}Hint`)} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn dangerfill" onClick={() => void run(reason.trim()).then(onClose)}>{t(`person.${what}`)}</button></>}>
+    <Dialog
+      alert
+      title={t(`person.${what}Title`, { name })}
+      hint={t(`person.${what}Hint`)}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button type="button" className="btn dangerfill" onClick={() => void run(reason.trim()).then(onClose)}>
+            {t(`person.${what}`)}
+          </button>
+        </>
+      }
+    >
       <Field label={t("message.reason")} value={reason} onText={setReason} />
     </Dialog>
   );

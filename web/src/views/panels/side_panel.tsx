@@ -1,11 +1,11 @@
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
-import type { Panel } from "../../viewmodels/route";
 import type { RoomViewModel } from "../../viewmodels/room";
+import type { Panel } from "../../viewmodels/route";
 import { Composer } from "../composer";
 import { Timeline } from "../timeline";
 import { Icon } from "../ui/icon";
-import { useApp } from "../use";
+import { useApp, useMedia } from "../use";
 import { Details } from "./details";
 import { Files, Pins, SearchInRoom } from "./found";
 import { Members } from "./members";
@@ -20,28 +20,51 @@ interface Props {
 export function SidePanel({ room, details, panel }: Props) {
   const { t } = useTranslation();
   const app = useApp();
+  const covers = useMedia("(max-width: 1023px)");
+  const [Region, Title] = covers ? (["main", "h1"] as const) : (["aside", "h2"] as const); // where it covers the conversation it is the page
   const title = t(`panel.${panel.name}`);
   return (
-    <aside className="panel side" aria-label={title} data-region tabIndex={-1}>
+    <Region className="panel side" aria-label={title} data-region tabIndex={-1}>
       <header className="head">
-        {panel.name === "person" && <button type="button" className="ib" aria-label={t("panel.members")} onClick={() => app.openPanel({ name: "members" })}><Icon name="left" /></button>}
-        <div className="grow"><h2>{title}</h2><p className="sub cut">{details.name}</p></div>
-        <button type="button" className="ib" aria-label={t("close")} onClick={() => app.openPanel(null)}><Icon name="x" /></button>
+        {panel.name === "person" && (
+          <button
+            type="button"
+            className="ib"
+            aria-label={t("panel.members")}
+            onClick={() => app.openPanel({ name: "members" })}
+          >
+            <Icon name="left" />
+          </button>
+        )}
+        <div className="grow">
+          <Title>{title}</Title>
+          <p className="sub cut">{details.name}</p>
+        </div>
+        <button type="button" className="ib" aria-label={t("close")} onClick={() => app.openPanel(null)}>
+          <Icon name="x" />
+        </button>
       </header>
       <Body room={room} details={details} panel={panel} />
-    </aside>
+    </Region>
   );
 }
 
 function Body({ room, details, panel }: Props) {
   switch (panel.name) {
-    case "thread": return <Thread id={panel.id} room={room} details={details} />;
-    case "members": return <Members room={room} details={details} />;
-    case "person": return <PersonCard id={panel.id} room={room} details={details} />;
-    case "pins": return <Pins room={room} details={details} />;
-    case "files": return <Files room={room} />;
-    case "search": return <SearchInRoom room={room} />;
-    default: return <Details room={room} details={details} />;
+    case "thread":
+      return <Thread id={panel.id} room={room} details={details} />;
+    case "members":
+      return <Members room={room} details={details} />;
+    case "person":
+      return <PersonCard id={panel.id} room={room} details={details} />;
+    case "pins":
+      return <Pins room={room} details={details} />;
+    case "files":
+      return <Files room={room} />;
+    case "search":
+      return <SearchInRoom room={room} />;
+    default:
+      return <Details room={room} details={details} />;
   }
 }
 

@@ -22,26 +22,144 @@ export function Devices({ model }: { model: SettingsViewModel }) {
   const open = (devices ?? []).filter((each) => !each.confirmed && !each.current && each.canEncrypt);
   const confirmed = (devices ?? []).filter((each) => each.confirmed || each.current);
   const others = (devices ?? []).filter((each) => !each.confirmed && !each.current && !each.canEncrypt);
-  const remove = (id: string): string => accountPage("org.matrix.device_delete") + `&device_id=${encodeURIComponent(id)}`;
+  const remove = (id: string): string => `${accountPage("org.matrix.device_delete")}&device_id=${encodeURIComponent(id)}`;
   return (
     <>
       <p className="muted lead">{t("devices.lead")}</p>
       {devices === null && <Skeleton rows={3} />}
       {open.map((each) => (
-        <section key={each.id} className="ask" aria-label={each.name}><span className="ficon"><Icon name="mobile" /></span><div className="grow"><h2>{t("devices.new")}</h2><p className="t13">{each.name}{each.lastSeen ? `, ${ago(each.lastSeen)}` : ""}. {t("devices.newText")}</p></div><a className="btn danger" href={remove(each.id)} target="_blank" rel="noreferrer">{t("devices.notMe")}</a><button type="button" className="btn main" disabled={encryption !== "ready" && encryption !== "no-code"} onClick={() => void app.matrix!.encryption.verifyDevice(each.id).then(app.openVerification)}>{t("devices.confirm")}</button></section>
+        <section key={each.id} className="ask" aria-label={each.name}>
+          <span className="ficon">
+            <Icon name="mobile" />
+          </span>
+          <div className="grow">
+            <h2>{t("devices.new")}</h2>
+            <p className="t13">
+              {each.name}
+              {each.lastSeen ? `, ${ago(each.lastSeen)}` : ""}. {t("devices.newText")}
+            </p>
+          </div>
+          <a className="btn danger" href={remove(each.id)} target="_blank" rel="noreferrer">
+            {t("devices.notMe")}
+          </a>
+          <button
+            type="button"
+            className="btn main"
+            disabled={encryption !== "ready" && encryption !== "no-code"}
+            onClick={() => void app.matrix!.encryption.verifyDevice(each.id).then(app.openVerification)}
+          >
+            {t("devices.confirm")}
+          </button>
+        </section>
       ))}
       <h2 className="h">{t("devices.confirmed")}</h2>
-      <ul className="devl">{confirmed.map((each) => <DeviceRow key={each.id} device={each} remove={remove(each.id)} onRename={() => setRenaming(each)} />)}</ul>
-      {others.length > 0 && <><h2 className="h">{t("devices.others")}</h2><ul className="devl">{others.map((each) => <DeviceRow key={each.id} device={each} remove={remove(each.id)} onRename={() => setRenaming(each)} />)}</ul></>}
+      <ul className="devl">
+        {confirmed.map((each) => (
+          <DeviceRow key={each.id} device={each} remove={remove(each.id)} onRename={() => setRenaming(each)} />
+        ))}
+      </ul>
+      {others.length > 0 && (
+        <>
+          <h2 className="h">{t("devices.others")}</h2>
+          <ul className="devl">
+            {others.map((each) => (
+              <DeviceRow key={each.id} device={each} remove={remove(each.id)} onRename={() => setRenaming(each)} />
+            ))}
+          </ul>
+        </>
+      )}
       <h2 className="h">{t("devices.recovery")}</h2>
       <ul className="devl">
-        <li className="dev"><span className="ficon"><Icon name="key" /></span><div className="grow"><p className="row g2 wrap"><b>{t("devices.code")}</b>{encryption === "ready" ? <span className="tag ok"><Icon name="check" size={13} />{t("devices.active")}</span> : <span className="tag warn">{t("devices.noCode")}</span>}</p><p className="t13 muted">{codeCreated ? t("devices.codeMade", { date: date(codeCreated) }) : t("devices.codeText")}</p></div><div className="row g2 wrap">{encryption === "ready" && <button type="button" className="btn small" onClick={() => setChecking(true)}>{t("devices.check")}</button>}<button type="button" className="btn small" onClick={encryption === "unconfirmed" ? app.askConfirm : app.replaceCode}>{t(encryption === "ready" ? "devices.replace" : encryption === "unconfirmed" ? "banner.confirm" : "banner.makeCode")}</button></div></li>
-        <li className="dev"><span className="ficon"><Icon name="folder" /></span><div className="grow"><p className="row g2"><b>{t("devices.backup")}</b></p><p className="t13 muted">{backup?.enabled ? t("devices.backupOn", { count: backup.count ?? 0 }) : t("devices.backupOff")}</p></div></li>
+        <li className="dev">
+          <span className="ficon">
+            <Icon name="key" />
+          </span>
+          <div className="grow">
+            <p className="row g2 wrap">
+              <b>{t("devices.code")}</b>
+              {encryption === "ready" ? (
+                <span className="tag ok">
+                  <Icon name="check" size={13} />
+                  {t("devices.active")}
+                </span>
+              ) : (
+                <span className="tag warn">{t("devices.noCode")}</span>
+              )}
+            </p>
+            <p className="t13 muted">
+              {codeCreated ? t("devices.codeMade", { date: date(codeCreated) }) : t("devices.codeText")}
+            </p>
+          </div>
+          <div className="row g2 wrap">
+            {encryption === "ready" && (
+              <button type="button" className="btn small" onClick={() => setChecking(true)}>
+                {t("devices.check")}
+              </button>
+            )}
+            <button
+              type="button"
+              className="btn small"
+              onClick={encryption === "unconfirmed" ? app.askConfirm : app.replaceCode}
+            >
+              {t(
+                encryption === "ready"
+                  ? "devices.replace"
+                  : encryption === "unconfirmed"
+                    ? "banner.confirm"
+                    : "banner.makeCode",
+              )}
+            </button>
+          </div>
+        </li>
+        <li className="dev">
+          <span className="ficon">
+            <Icon name="folder" />
+          </span>
+          <div className="grow">
+            <p className="row g2">
+              <b>{t("devices.backup")}</b>
+            </p>
+            <p className="t13 muted">
+              {backup?.enabled ? t("devices.backupOn", { count: backup.count ?? 0 }) : t("devices.backupOff")}
+            </p>
+          </div>
+        </li>
       </ul>
-      <div className="row g4 mt6 wrap"><button type="button" className="btn danger" onClick={() => setLeaving(true)}><Icon name="logout" size={18} />{t("account.signOut")}</button><a className="link" href={accountPage("org.matrix.devices_list")} target="_blank" rel="noreferrer">{t("devices.sessions")}</a></div>
+      <div className="row g4 mt6 wrap">
+        <button type="button" className="btn danger" onClick={() => setLeaving(true)}>
+          <Icon name="logout" size={18} />
+          {t("account.signOut")}
+        </button>
+        <a className="link" href={accountPage("org.matrix.devices_list")} target="_blank" rel="noreferrer">
+          {t("devices.sessions")}
+        </a>
+      </div>
       {renaming && <Rename device={renaming} model={model} onClose={() => setRenaming(null)} />}
       {checking && <CheckCode model={model} onClose={() => setChecking(false)} />}
-      {leaving && <Dialog alert title={t("signOut.title")} hint={t(encryption === "ready" ? "signOut.safe" : "signOut.unsafe")} onClose={() => setLeaving(false)} foot={<><button type="button" className="btn quiet" onClick={() => setLeaving(false)}>{t("cancel")}</button><button type="button" className="btn dangerfill" onClick={() => void app.signOut()}>{t("account.signOut")}</button></>}>{encryption !== "ready" && <button type="button" className="btn main" onClick={app.replaceCode}>{t("banner.makeCode")}</button>}</Dialog>}
+      {leaving && (
+        <Dialog
+          alert
+          title={t("signOut.title")}
+          hint={t(encryption === "ready" ? "signOut.safe" : "signOut.unsafe")}
+          onClose={() => setLeaving(false)}
+          foot={
+            <>
+              <button type="button" className="btn quiet" onClick={() => setLeaving(false)}>
+                {t("cancel")}
+              </button>
+              <button type="button" className="btn dangerfill" onClick={() => void app.signOut()}>
+                {t("account.signOut")}
+              </button>
+            </>
+          }
+        >
+          {encryption !== "ready" && (
+            <button type="button" className="btn main" onClick={app.replaceCode}>
+              {t("banner.makeCode")}
+            </button>
+          )}
+        </Dialog>
+      )}
     </>
   );
 }
@@ -50,9 +168,41 @@ function DeviceRow({ device, remove, onRename }: { device: Device; remove: strin
   const { t } = useTranslation();
   const rare = device.lastSeen !== null && Date.now() - device.lastSeen > RARE;
   return (
-    <li className="dev"><span className="ficon"><Icon name={/mobile|android|iphone|x ios/i.test(device.name) ? "mobile" : "laptop"} /></span>
-      <div className="grow min0"><p className="row g2 wrap"><b className="cut">{device.name}</b>{device.current && <span className="tag ok"><Icon name="check" size={13} />{t("devices.current")}</span>}{rare && <span className="tag warn">{t("devices.rare")}</span>}</p><p className="t13 muted">{device.current ? t("devices.thisOne") : device.lastSeen ? t("devices.seen", { when: ago(device.lastSeen) }) : t("devices.neverSeen")}</p></div>
-      <div className="row g2"><button type="button" className="btn small" onClick={onRename}>{t("rename")}<span className="sr"> {device.name}</span></button>{!device.current && <a className="btn small" href={remove} target="_blank" rel="noreferrer">{t("devices.remove")}<span className="sr"> {device.name}</span></a>}</div>
+    <li className="dev">
+      <span className="ficon">
+        <Icon name={/mobile|android|iphone|x ios/i.test(device.name) ? "mobile" : "laptop"} />
+      </span>
+      <div className="grow min0">
+        <p className="row g2 wrap">
+          <b className="cut">{device.name}</b>
+          {device.current && (
+            <span className="tag ok">
+              <Icon name="check" size={13} />
+              {t("devices.current")}
+            </span>
+          )}
+          {rare && <span className="tag warn">{t("devices.rare")}</span>}
+        </p>
+        <p className="t13 muted">
+          {device.current
+            ? t("devices.thisOne")
+            : device.lastSeen
+              ? t("devices.seen", { when: ago(device.lastSeen) })
+              : t("devices.neverSeen")}
+        </p>
+      </div>
+      <div className="row g2">
+        <button type="button" className="btn small" onClick={onRename}>
+          {t("rename")}
+          <span className="sr"> {device.name}</span>
+        </button>
+        {!device.current && (
+          <a className="btn small" href={remove} target="_blank" rel="noreferrer">
+            {t("devices.remove")}
+            <span className="sr"> {device.name}</span>
+          </a>
+        )}
+      </div>
     </li>
   );
 }
@@ -60,7 +210,29 @@ function DeviceRow({ device, remove, onRename }: { device: Device; remove: strin
 function Rename({ device, model, onClose }: { device: Device; model: SettingsViewModel; onClose: () => void }) {
   const { t } = useTranslation();
   const [name, setName] = useState(device.name);
-  return <Dialog title={t("devices.renameTitle")} onClose={onClose} foot={<><button type="button" className="btn quiet" onClick={onClose}>{t("cancel")}</button><button type="button" className="btn main" disabled={!name.trim()} onClick={() => void model.renameDevice(device.id, name.trim()).then(onClose)}>{t("save")}</button></>}><Field label={t("devices.name")} value={name} onText={setName} maxLength={100} hint={t("devices.nameHint")} /></Dialog>;
+  return (
+    <Dialog
+      title={t("devices.renameTitle")}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          <button
+            type="button"
+            className="btn main"
+            disabled={!name.trim()}
+            onClick={() => void model.renameDevice(device.id, name.trim()).then(onClose)}
+          >
+            {t("save")}
+          </button>
+        </>
+      }
+    >
+      <Field label={t("devices.name")} value={name} onText={setName} maxLength={100} hint={t("devices.nameHint")} />
+    </Dialog>
+  );
 }
 
 function CheckCode({ model, onClose }: { model: SettingsViewModel; onClose: () => void }) {
@@ -68,10 +240,53 @@ function CheckCode({ model, onClose }: { model: SettingsViewModel; onClose: () =
   const { codeCreated } = useSnapshot(model);
   const [typed, setTyped] = useState("");
   const [result, setResult] = useState<"right" | "wrong" | "old" | "malformed" | null>(null);
-  const error = result === "old" ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" }) : result && result !== "right" ? t(`recovery.problem.${result}`) : null;
+  const error =
+    result === "old"
+      ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" })
+      : result && result !== "right"
+        ? t(`recovery.problem.${result}`)
+        : null;
   return (
-    <Dialog title={t("devices.check")} hint={t("devices.checkHint")} onClose={onClose} foot={result === "right" ? <button type="button" className="btn main" onClick={onClose}>{t("close")}</button> : <button type="button" className="btn main" disabled={!typed.trim()} onClick={() => void model.checkCode(typed).then(setResult)}>{t("devices.check")}</button>}>
-      {result === "right" ? <p className="note info" role="status"><Icon name="check" size={18} />{t("recovery.right")}</p> : <Field label={t("recovery.label2")} value={typed} onText={(text) => { setTyped(text); setResult(null); }} autoComplete="off" spellCheck={false} error={error} hint={t("recovery.typeHint")} />}
+    <Dialog
+      title={t("devices.check")}
+      hint={t("devices.checkHint")}
+      onClose={onClose}
+      foot={
+        result === "right" ? (
+          <button type="button" className="btn main" onClick={onClose}>
+            {t("close")}
+          </button>
+        ) : (
+          <button
+            type="button"
+            className="btn main"
+            disabled={!typed.trim()}
+            onClick={() => void model.checkCode(typed).then(setResult)}
+          >
+            {t("devices.check")}
+          </button>
+        )
+      }
+    >
+      {result === "right" ? (
+        <p className="note info" role="status">
+          <Icon name="check" size={18} />
+          {t("recovery.right")}
+        </p>
+      ) : (
+        <Field
+          label={t("recovery.label2")}
+          value={typed}
+          onText={(text) => {
+            setTyped(text);
+            setResult(null);
+          }}
+          autoComplete="off"
+          spellCheck={false}
+          error={error}
+          hint={t("recovery.typeHint")}
+        />
+      )}
     </Dialog>
   );
 }

@@ -14,20 +14,78 @@ export function Profile({ model }: { model: SettingsViewModel }) {
   const [name, setName] = useState(me.name);
   const file = useRef<HTMLInputElement>(null);
   return (
-    <form className="stackv narrow mt4" onSubmit={(event) => { event.preventDefault(); void model.setName(name); }}>
-      <div className="row g4 wrap"><Avatar id={me.id} name={me.name} picture={me.avatar} size={88} /><div className="row g2 wrap"><button type="button" className="btn" disabled={busy} onClick={() => file.current?.click()}><Icon name="camera" size={18} />{t("firstRun.choosePicture")}</button>{me.avatar && <button type="button" className="btn quiet" disabled={busy} onClick={() => void model.setPicture(null)}>{t("profile.noPicture")}</button>}</div></div>
-      <input ref={file} type="file" accept="image/*" hidden aria-label={t("firstRun.choosePicture")} onChange={(event) => event.target.files?.[0] && void model.setPicture(event.target.files[0])} />
+    <form
+      className="stackv narrow mt4"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void model.setName(name);
+      }}
+    >
+      <div className="row g4 wrap">
+        <Avatar id={me.id} name={me.name} picture={me.avatar} size={88} />
+        <div className="row g2 wrap">
+          <button type="button" className="btn" disabled={busy} onClick={() => file.current?.click()}>
+            <Icon name="camera" size={18} />
+            {t("firstRun.choosePicture")}
+          </button>
+          {me.avatar && (
+            <button type="button" className="btn quiet" disabled={busy} onClick={() => void model.setPicture(null)}>
+              {t("profile.noPicture")}
+            </button>
+          )}
+        </div>
+      </div>
+      <input
+        ref={file}
+        type="file"
+        accept="image/*"
+        hidden
+        aria-label={t("firstRun.choosePicture")}
+        onChange={(event) => event.target.files?.[0] && void model.setPicture(event.target.files[0])}
+      />
       <Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" maxLength={256} />
-      <div><button type="submit" className="btn main" disabled={busy || !name.trim() || name.trim() === me.name}>{t("save")}</button></div>
-      <dl className="facts mt4">{me.organisation && <><dt>{t("profile.organisation")}</dt><dd>{me.organisation}</dd></>}<dt>{t("person.id")}</dt><dd className="anywhere">{me.id}</dd>{emails.map((each) => <FragmentRow key={each} label={t("profile.email")} text={each} />)}</dl>
-      <p><a className="link" href={accountPage()} target="_blank" rel="noreferrer">{t("profile.account")}</a></p>
+      <div>
+        <button type="submit" className="btn main" disabled={busy || !name.trim() || name.trim() === me.name}>
+          {t("save")}
+        </button>
+      </div>
+      <dl className="facts mt4">
+        {me.organisation && (
+          <>
+            <dt>{t("profile.organisation")}</dt>
+            <dd>{me.organisation}</dd>
+          </>
+        )}
+        <dt>{t("person.id")}</dt>
+        <dd className="anywhere">{me.id}</dd>
+        {emails.map((each) => (
+          <FragmentRow key={each} label={t("profile.email")} text={each} />
+        ))}
+      </dl>
+      <p>
+        <a className="link" href={accountPage()} target="_blank" rel="noreferrer">
+          {t("profile.account")}
+        </a>
+      </p>
     </form>
   );
 }
 
-const FragmentRow = ({ label, text }: { label: string; text: string }) => <><dt>{label}</dt><dd className="anywhere">{text}</dd></>;
+const FragmentRow = ({ label, text }: { label: string; text: string }) => (
+  <>
+    <dt>{label}</dt>
+    <dd className="anywhere">{text}</dd>
+  </>
+);
 
-const NIGHT: QuietHours = { enabled: true, start: "19:30", end: "08:00", timezone: "Europe/Paris", days: [0, 1, 2, 3, 4, 5, 6], allow_highlights: true };
+const NIGHT: QuietHours = {
+  enabled: true,
+  start: "19:30",
+  end: "08:00",
+  timezone: "Europe/Paris",
+  days: [0, 1, 2, 3, 4, 5, 6],
+  allow_highlights: true,
+};
 
 export function Notifications({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
@@ -36,25 +94,102 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
   const { desktopNotifications, sounds, language } = useSnapshot(app.preferences);
   const [word, setWord] = useState("");
   const hours = quiet ?? { ...NIGHT, enabled: false };
-  const setHours = (change: Partial<QuietHours>): void => void model.setQuiet({ ...hours, ...change, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+  const setHours = (change: Partial<QuietHours>): void =>
+    void model.setQuiet({ ...hours, ...change, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
   const blocked = app.notifier?.may === "no";
   return (
     <div className="stackv mt4">
-      <Switch label={t("notify.desktop")} hint={t(blocked ? "notify.blocked" : "notify.desktopHint")} disabled={blocked} on={desktopNotifications} onChange={(on) => void (on ? app.notifier?.turnOn() : app.notifier?.turnOff())} />
-      <Switch label={t("notify.push")} hint={t(push && !push.supported ? "notify.pushUnsupported" : "notify.pushHint")} disabled={busy || !push?.supported} on={push?.on ?? false} onChange={(on) => void model.setPush(on, language)} />
+      <Switch
+        label={t("notify.desktop")}
+        hint={t(blocked ? "notify.blocked" : "notify.desktopHint")}
+        disabled={blocked}
+        on={desktopNotifications}
+        onChange={(on) => void (on ? app.notifier?.turnOn() : app.notifier?.turnOff())}
+      />
+      <Switch
+        label={t("notify.push")}
+        hint={t(push && !push.supported ? "notify.pushUnsupported" : "notify.pushHint")}
+        disabled={busy || !push?.supported}
+        on={push?.on ?? false}
+        onChange={(on) => void model.setPush(on, language)}
+      />
       <Switch label={t("notify.sounds")} on={sounds} onChange={(on) => app.preferences.choose({ sounds: on })} />
-      <Switch label={t("notify.everything")} hint={t("notify.everythingHint")} on={everything} disabled={busy} onChange={(on) => void model.setEverything(on)} />
+      <Switch
+        label={t("notify.everything")}
+        hint={t("notify.everythingHint")}
+        on={everything}
+        disabled={busy}
+        onChange={(on) => void model.setEverything(on)}
+      />
       <h2 className="h">{t("notify.keywords")}</h2>
       <p className="muted">{t("notify.keywordsHint")}</p>
-      <form className="row g2 wrap" onSubmit={(event) => { event.preventDefault(); if (word.trim()) void model.addKeyword(word).then((well) => well && setWord("")); }}><div className="input grow"><input aria-label={t("notify.keyword")} placeholder={t("notify.keyword")} value={word} onChange={(event) => setWord(event.target.value)} maxLength={60} /></div><button type="submit" className="btn" disabled={busy || !word.trim()}>{t("add")}</button></form>
-      <ul className="row g2 wrap">{keywords.map((each) => <li key={each.id} className="tok">{each.word}<button type="button" aria-label={t("notify.removeKeyword", { word: each.word })} onClick={() => void model.removeKeyword(each.id)}><Icon name="x" size={14} /></button></li>)}</ul>
+      <form
+        className="row g2 wrap"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (word.trim()) void model.addKeyword(word).then((well) => well && setWord(""));
+        }}
+      >
+        <div className="input grow">
+          <input
+            aria-label={t("notify.keyword")}
+            placeholder={t("notify.keyword")}
+            value={word}
+            onChange={(event) => setWord(event.target.value)}
+            maxLength={60}
+          />
+        </div>
+        <button type="submit" className="btn" disabled={busy || !word.trim()}>
+          {t("add")}
+        </button>
+      </form>
+      <ul className="row g2 wrap">
+        {keywords.map((each) => (
+          <li key={each.id} className="tok">
+            {each.word}
+            <button
+              type="button"
+              aria-label={t("notify.removeKeyword", { word: each.word })}
+              onClick={() => void model.removeKeyword(each.id)}
+            >
+              <Icon name="x" size={14} />
+            </button>
+          </li>
+        ))}
+      </ul>
       <h2 className="h">{t("quiet.title")}</h2>
-      <Switch label={t("quiet.on")} hint={t("quiet.hint")} on={hours.enabled} disabled={busy} onChange={(enabled) => setHours({ enabled })} />
+      <Switch
+        label={t("quiet.on")}
+        hint={t("quiet.hint")}
+        on={hours.enabled}
+        disabled={busy}
+        onChange={(enabled) => setHours({ enabled })}
+      />
       {hours.enabled && (
         <div className="row g4 wrap">
-          <label className="row g2">{t("quiet.from")}<input type="time" className="input auto" value={hours.start} onChange={(event) => event.target.value && setHours({ start: event.target.value })} /></label>
-          <label className="row g2">{t("quiet.to")}<input type="time" className="input auto" value={hours.end} onChange={(event) => event.target.value && setHours({ end: event.target.value })} /></label>
-          <Switch label={t("quiet.mentions")} on={hours.allow_highlights} onChange={(allow_highlights) => setHours({ allow_highlights })} />
+          <label className="row g2">
+            {t("quiet.from")}
+            <input
+              type="time"
+              className="input auto"
+              value={hours.start}
+              onChange={(event) => event.target.value && setHours({ start: event.target.value })}
+            />
+          </label>
+          <label className="row g2">
+            {t("quiet.to")}
+            <input
+              type="time"
+              className="input auto"
+              value={hours.end}
+              onChange={(event) => event.target.value && setHours({ end: event.target.value })}
+            />
+          </label>
+          <Switch
+            label={t("quiet.mentions")}
+            on={hours.allow_highlights}
+            onChange={(allow_highlights) => setHours({ allow_highlights })}
+          />
         </div>
       )}
     </div>
@@ -68,13 +203,69 @@ export function Appearance() {
   const { choose } = app.preferences;
   return (
     <div className="stackv mt4">
-      <Segmented label={t("appearance.language")} value={language} options={[["fr", "Français"], ["en", "English"]]} onChange={(each) => choose({ language: each })} />
-      <Segmented label={t("appearance.theme")} value={theme} options={[["system", t("appearance.system")], ["light", t("appearance.light")], ["dark", t("appearance.dark")]]} onChange={(each) => choose({ theme: each })} />
-      <Segmented label={t("appearance.contrast")} value={contrast} options={[["system", t("appearance.system")], ["more", t("appearance.more")]]} onChange={(each) => choose({ contrast: each })} />
-      <Segmented label={t("appearance.density")} value={density} options={[["comfortable", t("appearance.comfortable")], ["compact", t("appearance.compact")]]} onChange={(each) => choose({ density: each })} />
-      <Segmented label={t("appearance.size")} value={String(textSize)} options={[["90", t("appearance.small")], ["100", t("appearance.normal")], ["115", t("appearance.large")], ["130", t("appearance.larger")]]} onChange={(each) => choose({ textSize: Number(each) })} />
-      <Segmented label={t("appearance.motion")} value={motion} options={[["system", t("appearance.system")], ["reduce", t("appearance.reduce")]]} onChange={(each) => choose({ motion: each })} />
-      <Switch label={t("appearance.enter")} hint={t("appearance.enterHint")} on={enterSends} onChange={(each) => choose({ enterSends: each })} />
+      <Segmented
+        label={t("appearance.language")}
+        value={language}
+        options={[
+          ["fr", "Français"],
+          ["en", "English"],
+        ]}
+        onChange={(each) => choose({ language: each })}
+      />
+      <Segmented
+        label={t("appearance.theme")}
+        value={theme}
+        options={[
+          ["system", t("appearance.system")],
+          ["light", t("appearance.light")],
+          ["dark", t("appearance.dark")],
+        ]}
+        onChange={(each) => choose({ theme: each })}
+      />
+      <Segmented
+        label={t("appearance.contrast")}
+        value={contrast}
+        options={[
+          ["system", t("appearance.system")],
+          ["more", t("appearance.more")],
+        ]}
+        onChange={(each) => choose({ contrast: each })}
+      />
+      <Segmented
+        label={t("appearance.density")}
+        value={density}
+        options={[
+          ["comfortable", t("appearance.comfortable")],
+          ["compact", t("appearance.compact")],
+        ]}
+        onChange={(each) => choose({ density: each })}
+      />
+      <Segmented
+        label={t("appearance.size")}
+        value={String(textSize)}
+        options={[
+          ["90", t("appearance.small")],
+          ["100", t("appearance.normal")],
+          ["115", t("appearance.large")],
+          ["130", t("appearance.larger")],
+        ]}
+        onChange={(each) => choose({ textSize: Number(each) })}
+      />
+      <Segmented
+        label={t("appearance.motion")}
+        value={motion}
+        options={[
+          ["system", t("appearance.system")],
+          ["reduce", t("appearance.reduce")],
+        ]}
+        onChange={(each) => choose({ motion: each })}
+      />
+      <Switch
+        label={t("appearance.enter")}
+        hint={t("appearance.enterHint")}
+        on={enterSends}
+        onChange={(each) => choose({ enterSends: each })}
+      />
     </div>
   );
 }
@@ -93,22 +284,68 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
   };
   return (
     <div className="stackv mt4">
-      <Switch label={t("privacy.receipts")} hint={t("privacy.receiptsHint")} on={!privateReceipts} onChange={(on) => app.preferences.choose({ privateReceipts: !on })} />
+      <Switch
+        label={t("privacy.receipts")}
+        hint={t("privacy.receiptsHint")}
+        on={!privateReceipts}
+        onChange={(on) => app.preferences.choose({ privateReceipts: !on })}
+      />
       <Switch label={t("privacy.typing")} on={sendTyping} onChange={(on) => app.preferences.choose({ sendTyping: on })} />
-      <Switch label={t("privacy.previews")} hint={t("privacy.previewsHint")} on={linkPreviews} onChange={(on) => app.preferences.choose({ linkPreviews: on })} />
+      <Switch
+        label={t("privacy.previews")}
+        hint={t("privacy.previewsHint")}
+        on={linkPreviews}
+        onChange={(on) => app.preferences.choose({ linkPreviews: on })}
+      />
       <h2 className="h">{t("privacy.ignored")}</h2>
       {ignored.length === 0 && <p className="muted">{t("privacy.nobody")}</p>}
-      <ul className="devl">{ignored.map((each) => <li key={each.id} className="dev"><Avatar id={each.id} name={each.name} picture={each.avatar} /><span className="grow anywhere">{each.name} <span className="muted">{each.id}</span></span><button type="button" className="btn small" onClick={() => void model.setIgnored(each.id, false)}>{t("person.unignore")}</button></li>)}</ul>
+      <ul className="devl">
+        {ignored.map((each) => (
+          <li key={each.id} className="dev">
+            <Avatar id={each.id} name={each.name} picture={each.avatar} />
+            <span className="grow anywhere">
+              {each.name} <span className="muted">{each.id}</span>
+            </span>
+            <button type="button" className="btn small" onClick={() => void model.setIgnored(each.id, false)}>
+              {t("person.unignore")}
+            </button>
+          </li>
+        ))}
+      </ul>
       <h2 className="h">{t("export.title")}</h2>
       <p className="muted">{t("export.text")}</p>
-      <div className="row g3 wrap"><button type="button" className="btn" disabled={progress !== null && progress !== t("export.done") && progress !== t("export.failed")} onClick={() => void copy()}><Icon name="download" size={18} />{t("export.do")}</button><span role="status">{progress}</span></div>
+      <div className="row g3 wrap">
+        <button
+          type="button"
+          className="btn"
+          disabled={progress !== null && progress !== t("export.done") && progress !== t("export.failed")}
+          onClick={() => void copy()}
+        >
+          <Icon name="download" size={18} />
+          {t("export.do")}
+        </button>
+        <span role="status">{progress}</span>
+      </div>
       <h2 className="h">{t("privacy.account")}</h2>
-      <p><a className="link" href={accountPage("org.matrix.account_deactivate")} target="_blank" rel="noreferrer">{t("privacy.close")}</a></p>
+      <p>
+        <a className="link" href={accountPage("org.matrix.account_deactivate")} target="_blank" rel="noreferrer">
+          {t("privacy.close")}
+        </a>
+      </p>
     </div>
   );
 }
 
-const KEYS: Array<[string, string]> = [["Ctrl K", "keys.switcher"], ["Alt N", "keys.new"], ["F6", "keys.region"], ["↑", "keys.edit"], ["Échap", "keys.escape"], ["Ctrl B", "format.bold"], ["Ctrl I", "format.italic"], ["Ctrl E", "format.code"]];
+const KEYS: Array<[string, string]> = [
+  ["Ctrl K", "keys.switcher"],
+  ["Alt N", "keys.new"],
+  ["F6", "keys.region"],
+  ["↑", "keys.edit"],
+  ["Échap", "keys.escape"],
+  ["Ctrl B", "format.bold"],
+  ["Ctrl I", "format.italic"],
+  ["Ctrl E", "format.code"],
+];
 
 export function Help({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
@@ -119,12 +356,38 @@ export function Help({ model }: { model: SettingsViewModel }) {
   return (
     <div className="stackv mt4">
       <h2 className="h">{t("help.keys")}</h2>
-      <dl className="facts">{KEYS.map(([key, text]) => <FragmentRow key={key} label={key} text={t(text)} />)}</dl>
-      {Object.keys(configuration?.brand.links ?? {}).length > 0 && <><h2 className="h">{t("help.links")}</h2><ul className="bullets">{Object.entries(configuration!.brand.links).map(([name, url]) => <li key={name}><a className="link" href={url} target="_blank" rel="noreferrer">{t(`link.${name}`)}</a></li>)}</ul></>}
+      <dl className="facts">
+        {KEYS.map(([key, text]) => (
+          <FragmentRow key={key} label={key} text={t(text)} />
+        ))}
+      </dl>
+      {Object.keys(configuration?.brand.links ?? {}).length > 0 && (
+        <>
+          <h2 className="h">{t("help.links")}</h2>
+          <ul className="bullets">
+            {Object.entries(configuration!.brand.links).map(([name, url]) => (
+              <li key={name}>
+                <a className="link" href={url} target="_blank" rel="noreferrer">
+                  {t(`link.${name}`)}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       <h2 className="h">{t("help.diagnosis")}</h2>
       <p className="muted">{t("help.diagnosisText")}</p>
       <pre className="code-sample">{about}</pre>
-      <div><button type="button" className="btn" onClick={() => void navigator.clipboard.writeText(about).then(() => app.say("help.copied"))}><Icon name="copy" size={18} />{t("help.copy")}</button></div>
+      <div>
+        <button
+          type="button"
+          className="btn"
+          onClick={() => void navigator.clipboard.writeText(about).then(() => app.say("help.copied"))}
+        >
+          <Icon name="copy" size={18} />
+          {t("help.copy")}
+        </button>
+      </div>
     </div>
   );
 }

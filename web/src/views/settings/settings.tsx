@@ -9,13 +9,23 @@ import { useApp, useMedia, useOwned, useSnapshot } from "../use";
 import { Devices } from "./devices";
 import { Appearance, Help, Notifications, Privacy, Profile } from "./pages";
 
-const PAGES: Array<[SettingsPage, IconName]> = [["profile", "user"], ["notifications", "bell"], ["appearance", "palette"], ["devices", "laptop"], ["privacy", "eye"], ["help", "help"]];
+const PAGES: Array<[SettingsPage, IconName]> = [
+  ["profile", "user"],
+  ["notifications", "bell"],
+  ["appearance", "palette"],
+  ["devices", "laptop"],
+  ["privacy", "eye"],
+  ["help", "help"],
+];
 
 export function Settings({ page }: { page: SettingsPage | null }) {
   const { t } = useTranslation();
   const app = useApp();
   const phone = useMedia("(max-width: 767px)");
-  const model = useOwned(() => new SettingsViewModel(app.matrix!, new Account(app.matrix!.client, app.matrix!.people)), "settings");
+  const model = useOwned(
+    () => new SettingsViewModel(app.matrix!, new Account(app.matrix!.client, app.matrix!.people)),
+    "settings",
+  );
   const { problem, done } = useSnapshot(model);
   const Region = phone ? "main" : "section";
   const shown = page ?? (phone ? null : "profile");
@@ -23,17 +33,35 @@ export function Settings({ page }: { page: SettingsPage | null }) {
     <>
       {(!phone || !shown) && (
         <Region className="list" aria-label={t("rail.settings")} data-region tabIndex={-1}>
-          <div className="listhead"><h1>{t("rail.settings")}</h1></div>
-          <ul className="menu side-menu">{PAGES.map(([each, icon]) => <li key={each}><a href={`#/settings/${each}`} aria-current={shown === each ? "page" : undefined}><Icon name={icon} />{t(`settings.${each}`)}</a></li>)}</ul>
+          <div className="listhead">
+            <h1>{t("rail.settings")}</h1>
+          </div>
+          <ul className="menu side-menu">
+            {PAGES.map(([each, icon]) => (
+              <li key={each}>
+                <a href={`#/settings/${each}`} aria-current={shown === each ? "page" : undefined}>
+                  <Icon name={icon} />
+                  {t(`settings.${each}`)}
+                </a>
+              </li>
+            ))}
+          </ul>
         </Region>
       )}
       {shown && (
         <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`settings.${shown}`)}>
           <div className="page">
-            {phone && <a className="btn quiet" href="#/settings"><Icon name="left" size={18} />{t("rail.settings")}</a>}
+            {phone && (
+              <a className="btn quiet" href="#/settings">
+                <Icon name="left" size={18} />
+                {t("rail.settings")}
+              </a>
+            )}
             <h1>{t(`settings.${shown}`)}</h1>
             <Problem problem={problem} />
-            <p role="status" className={done ? "note info mt2" : "sr"}>{done ? t(done) : ""}</p>
+            <p role="status" className={done ? "note info mt2" : "sr"}>
+              {done ? t(done) : ""}
+            </p>
             {shown === "profile" && <Profile model={model} />}
             {shown === "notifications" && <Notifications model={model} />}
             {shown === "appearance" && <Appearance />}

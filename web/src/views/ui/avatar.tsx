@@ -12,7 +12,11 @@ interface Props {
 /** A person is round, a room is square. The name is beside it: the picture says nothing more. */
 export function Avatar({ id, name, picture, size = 36, square = false, corner }: Props) {
   return (
-    <span className={square ? "av sq" : "av"} style={{ "--z": `${size / 16}rem`, "--h": `var(--hue-${hue(id)})` } as React.CSSProperties} aria-hidden="true">
+    <span
+      className={square ? "av sq" : "av"}
+      style={{ "--z": `${size / 16}rem`, "--h": `var(--hue-${hue(id)})` } as React.CSSProperties}
+      aria-hidden="true"
+    >
       {picture ? <Picture mxc={picture} size={size} name={name} /> : initials(name)}
       {corner && <i className="corner">{corner}</i>}
     </span>
@@ -22,13 +26,21 @@ export function Avatar({ id, name, picture, size = 36, square = false, corner }:
 function Picture({ mxc, size, name }: { mxc: string; size: number; name: string }) {
   const app = useApp();
   const url = useLater(() => app.matrix!.media.picture(mxc, size > 48 ? 192 : 96), mxc);
-  return url ? <img className="avp" src={url} alt="" /> : <>{initials(name)}</>;
+  return url ? <img className="avp" src={url} alt="" /> : initials(name);
 }
 
 export function initials(name: string): string {
-  const words = name.replace(/[[(].*$/, "").split(/[\s–—-]+/).filter((each) => /^[\p{L}\p{N}]/u.test(each));
+  const words = name
+    .replace(/[[(].*$/, "")
+    .split(/[\s–—-]+/)
+    .filter((each) => /^[\p{L}\p{N}]/u.test(each));
   const chosen = words.length > 1 ? [words[0], words[1]] : words;
-  return chosen.map((each) => [...each][0]).join("").toUpperCase() || "?";
+  return (
+    chosen
+      .map((each) => [...each][0])
+      .join("")
+      .toUpperCase() || "?"
+  );
 }
 
 export function hue(id: string): number {

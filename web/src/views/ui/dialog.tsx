@@ -1,5 +1,5 @@
-import { useTranslation } from "react-i18next";
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components/Modal";
+import { useTranslation } from "react-i18next";
 import { Icon } from "./icon";
 
 interface Props {
@@ -21,10 +21,14 @@ export function Dialog({ title, hint, wide, alert, onClose, children, foot }: Pr
         <AriaDialog className="dialog" role={alert ? "alertdialog" : "dialog"}>
           <div className="dhead">
             <div className="grow">
-              <Heading slot="title" level={2}>{title}</Heading>
+              <Heading slot="title" level={2}>
+                {title}
+              </Heading>
               {hint && <p className="muted mt1">{hint}</p>}
             </div>
-            <button type="button" className="ib" aria-label={t("close")} onClick={onClose}><Icon name="x" /></button>
+            <button type="button" className="ib" aria-label={t("close")} onClick={onClose}>
+              <Icon name="x" />
+            </button>
           </div>
           <div className="dbody">{children}</div>
           {foot && <div className="dfoot">{foot}</div>}

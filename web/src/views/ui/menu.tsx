@@ -1,5 +1,5 @@
-import { Menu as AriaMenu, MenuItem, MenuTrigger } from "react-aria-components/Menu";
 import { Button } from "react-aria-components/Button";
+import { Menu as AriaMenu, MenuItem, MenuTrigger } from "react-aria-components/Menu";
 import { Popover } from "react-aria-components/Popover";
 import type { IconName } from "../icons";
 import { Icon } from "./icon";
@@ -13,14 +13,33 @@ export interface Choice {
 }
 
 /** A button that opens a list of actions; arrows, letters and Escape work as everywhere. */
-export function Menu({ label, icon, choices, className = "ib", children }: { label: string; icon?: IconName; choices: Choice[]; className?: string; children?: React.ReactNode }) {
+export function Menu({
+  label,
+  icon,
+  choices,
+  className = "ib",
+  children,
+}: {
+  label: string;
+  icon?: IconName;
+  choices: Choice[];
+  className?: string;
+  children?: React.ReactNode;
+}) {
   return (
     <MenuTrigger>
-      <Button className={className} aria-label={label}>{children ?? <Icon name={icon ?? "more"} />}</Button>
+      <Button className={className} aria-label={label}>
+        {children ?? <Icon name={icon ?? "more"} />}
+      </Button>
       <Popover className="popover" placement="bottom end">
         <AriaMenu className="menu" onAction={(key) => choices[Number(key)].run()}>
           {choices.map((each, index) => (
-            <MenuItem key={each.name} id={String(index)} className={each.danger ? "menuitem danger" : "menuitem"} textValue={each.name}>
+            <MenuItem
+              key={each.name}
+              id={String(index)}
+              className={each.danger ? "menuitem danger" : "menuitem"}
+              textValue={each.name}
+            >
               {each.icon && <Icon name={each.icon} size={18} />}
               <span className="grow">{each.name}</span>
               {each.chosen && <Icon name="check" size={16} />}

@@ -10,8 +10,14 @@ export function Problem({ problem, onRetry }: { problem: Explanation | null; onR
   return (
     <div role="alert">
       {problem && (
-        <p className="note danger mt2"><Icon name="warn" size={18} /><span className="grow">{t(problem.key, problem.values)}</span>
-          {onRetry && <button type="button" className="link" onClick={onRetry}>{t("retry")}</button>}
+        <p className="note danger mt2">
+          <Icon name="warn" size={18} />
+          <span className="grow">{t(problem.key, problem.values)}</span>
+          {onRetry && (
+            <button type="button" className="link" onClick={onRetry}>
+              {t("retry")}
+            </button>
+          )}
         </p>
       )}
     </div>
@@ -34,33 +40,88 @@ export function Field({ label, hint, error, icon, onText, after, ...input }: Fie
       <label htmlFor={id}>{label}</label>
       <div className="input">
         {icon && <Icon name={icon} size={18} />}
-        <input id={id} {...input} onChange={(event) => onText(event.target.value)} aria-invalid={error ? true : undefined} aria-describedby={error || hint ? `${id}-hint` : undefined} />
+        <input
+          id={id}
+          {...input}
+          onChange={(event) => onText(event.target.value)}
+          aria-invalid={error ? true : undefined}
+          aria-describedby={error || hint ? `${id}-hint` : undefined}
+        />
         {after}
       </div>
-      {(error || hint) && <p className={error ? "hint bad" : "hint"} id={`${id}-hint`} role={error ? "alert" : undefined}>{error ?? hint}</p>}
+      {(error || hint) && (
+        <p className={error ? "hint bad" : "hint"} id={`${id}-hint`} role={error ? "alert" : undefined}>
+          {error ?? hint}
+        </p>
+      )}
     </div>
   );
 }
 
-export function Switch({ label, hint, on, onChange, disabled }: { label: string; hint?: string; on: boolean; onChange: (on: boolean) => void; disabled?: boolean }) {
+export function Switch({
+  label,
+  hint,
+  on,
+  onChange,
+  disabled,
+}: {
+  label: string;
+  hint?: string;
+  on: boolean;
+  onChange: (on: boolean) => void;
+  disabled?: boolean;
+}) {
   const id = useId();
   return (
     <div className="setting">
-      <div className="grow"><span id={id} className="strong">{label}</span>{hint && <p className="t13 muted" id={`${id}-hint`}>{hint}</p>}</div>
-      <button type="button" role="switch" className="switch" aria-checked={on} aria-labelledby={id} aria-describedby={hint ? `${id}-hint` : undefined} disabled={disabled} onClick={() => onChange(!on)} />
+      <div className="grow">
+        <span id={id} className="strong">
+          {label}
+        </span>
+        {hint && (
+          <p className="t13 muted" id={`${id}-hint`}>
+            {hint}
+          </p>
+        )}
+      </div>
+      <button
+        type="button"
+        role="switch"
+        className="switch"
+        aria-checked={on}
+        aria-labelledby={id}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+        disabled={disabled}
+        onClick={() => onChange(!on)}
+      />
     </div>
   );
 }
 
-export function Segmented<T extends string>({ label, value, options, onChange }: { label: string; value: T; options: Array<[T, string]>; onChange: (value: T) => void }) {
+export function Segmented<T extends string>({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: T;
+  options: Array<[T, string]>;
+  onChange: (value: T) => void;
+}) {
   const name = useId();
   return (
     <fieldset className="setting wrap">
       <legend className="sr">{label}</legend>
-      <span className="strong grow" aria-hidden="true">{label}</span>
+      <span className="strong grow" aria-hidden="true">
+        {label}
+      </span>
       <span className="seg">
         {options.map(([each, text]) => (
-          <label key={each}><input type="radio" name={name} checked={value === each} onChange={() => onChange(each)} />{text}</label>
+          <label key={each}>
+            <input type="radio" name={name} checked={value === each} onChange={() => onChange(each)} />
+            {text}
+          </label>
         ))}
       </span>
     </fieldset>
@@ -68,14 +129,41 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
 }
 
 /** `whole`: it is all that the screen shows. */
-export function Empty({ icon, title, text, children, whole = false }: { icon: IconName; title: string; text?: string; children?: React.ReactNode; whole?: boolean }) {
+export function Empty({
+  icon,
+  title,
+  text,
+  children,
+  whole = false,
+}: {
+  icon: IconName;
+  title: string;
+  text?: string;
+  children?: React.ReactNode;
+  whole?: boolean;
+}) {
   return (
-    <div className="empty"><span className="ci"><Icon name={icon} size={24} /></span>{whole ? <h1>{title}</h1> : <h2>{title}</h2>}{text && <p className="muted">{text}</p>}{children}</div>
+    <div className="empty">
+      <span className="ci">
+        <Icon name={icon} size={24} />
+      </span>
+      {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
+      {text && <p className="muted">{text}</p>}
+      {children}
+    </div>
   );
 }
 
 export const Skeleton = ({ rows = 6 }: { rows?: number }) => (
   <div className="skeleton" aria-hidden="true">
-    {Array.from({ length: rows }, (_, index) => <div key={index} className="bone"><span className="av" /><span><i style={{ width: `${40 + ((index * 17) % 40)}%` }} /><i style={{ width: `${60 + ((index * 23) % 35)}%` }} /></span></div>)}
+    {Array.from({ length: rows }, (_, index) => (
+      <div key={index} className="bone">
+        <span className="av" />
+        <span>
+          <i style={{ width: `${40 + ((index * 17) % 40)}%` }} />
+          <i style={{ width: `${60 + ((index * 23) % 35)}%` }} />
+        </span>
+      </div>
+    ))}
   </div>
 );

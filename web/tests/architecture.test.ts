@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { TEXTS as EN } from "../src/i18n/en";
+import { TEXTS as FR } from "../src/i18n/fr";
+
+const SOURCE = new URL("../src", import.meta.url).pathname;
+
+function files(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return statSync(path).isDirectory() ? files(path) : /\.tsx?$/.test(name) ? [path] : [];
+  });
+}
+
+const all = files(SOURCE).map((path) => ({ path: path.slice(SOURCE.length + 1), text: readFileSync(path, "utf8") }));
+
+/** What each layer may import (DESIGN section 4). */
+const LAYERS: Record<string, string[]> = {
+  app: ["i18n", "viewmodels", "views", "platform", "styles"],
+  views: ["viewmodels", "matrix", "platform", "views"],
+  viewmodels: ["matrix", "platform", "viewmodels"],
+  matrix: ["platform", "matrix"],
+  platform: ["platform", "matrix"],
+  i18n: ["i18n"],
+};
+
+test("who imports whom", () => {
+  const wrong = all.flatMap(({ path, text }) => {
+    const layer = path.split("/")[0];
+    return [...text.matchAll(/from "(\.\.?\/[^"]+)"/g)].flatMap(([, target]) => {
+      const other = join(path, "..", target).split("/")[0];
+      return other === layer || LAYERS[layer]?.includes(other) ? [] : [`${path} imports ${other}`];
+    });
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("only the adapter knows the SDK", () => {
+  expect(all.filter(({ path, text }) => !path.startsWith("matrix/") && /from "matrix-js-sdk/.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+test("views know types of the adapter, and only view models have logic", () => {
+  const known = new Set(["../matrix/session", "../../matrix/session", "../../matrix/account"]);
+  const wrong = all.flatMap(({ path, text }) =>
+    path.startsWith("views/")
+      ? [...text.matchAll(/import (?!type)[^;]*? from "((?:\.\.\/)+matrix\/[^"]+)"/g)].filter(([, target]) => !known.has(target)).map(([, target]) => `${path}: ${target}`)
+      : [],
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("view models do not touch the page", () => {
+  const wrong = all.filter(({ path, text }) => path.startsWith("viewmodels/") && /\b(document|window)\./.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""))).map(({ path }) => path);
+  expect(wrong).toEqual([]);
+});
+
+test("files stay small", () => {
+  const large = all.filter(({ path, text }) => !path.startsWith("i18n/") && text.split("\n").length > 600).map(({ path }) => path);
+  expect(large).toEqual([]);
+});
+
+const bare = (key: string): string => key.replace(/_(one|other|many)$/, "");
+
+test("both languages say the same things, with the same values", () => {
+  expect(Object.keys(EN).sort()).toEqual(Object.keys(FR).sort());
+  const values = (text: string): string[] => [...text.matchAll(/{{(\w+)}}/g)].map(([, name]) => name).sort();
+  for (const key of Object.keys(FR)) expect([key, values(EN[key])]).toEqual([key, values(FR[key])]);
+});
+
+test("every word that a view asks for exists, and none is left over", () => {
+  const texts = all.filter(({ path }) => !path.startsWith("i18n/")).map(({ text }) => text).join("\n");
+  const asked = new Set([...texts.matchAll(/\bt\(\s*"([^"]+)"/g)].map(([, key]) => key));
+  const known = new Set(Object.keys(FR).map(bare));
+  expect([...asked].filter((key) => !known.has(key))).toEqual([]);
+  const made = [...texts.matchAll(/`([a-zA-Z]+\.(?:[a-zA-Z]+\.)?)\$\{/g)].map(([, start]) => start);
+  const ends = [...texts.matchAll(/\$\{[^}]+\}(Title|Hint|Do|Text)`/g)].length > 0;
+  const unused = [...known].filter((key) => !texts.includes(`"${key}"`) && !made.some((start) => key.startsWith(start)) && !(ends && /(Title|Hint|Do|Text)$/.test(key)));
+  expect(unused).toEqual([]);
+});

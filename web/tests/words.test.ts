@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { addressesIn } from "../src/viewmodels/create_room";
+import { compose, readCommand, wanted, worryAbout } from "../src/viewmodels/markdown";
+import { readRoute, writeRoute } from "../src/viewmodels/route";
+
+test.each([
+  ["bonjour", "bonjour", null],
+  ["**19 h**", "**19 h**", "<strong>19 h</strong>"],
+  ["<b>x</b>", "<b>x</b>", null],
+  ["a\nb", "a\nb", null],
+  ["![x](https://e.org/p.png)", "![x](https://e.org/p.png)", '<a href="https://e.org/p.png">x</a>'],
+  ["/me arrive", "arrive", null],
+  ["/plain **x**", "**x**", null],
+])("%s is sent as text and, where it needs it, as HTML", (typed, body, html) => {
+  expect(compose(typed, [])).toMatchObject({ body, html });
+});
+
+test("nothing is sent for nothing", () => {
+  expect(compose("  \n ", [])).toBeNull();
+});
+
+test("a mention becomes a link and is named", () => {
+  const sent = compose("Bonjour @Claire Vasseur", [{ id: "@claire:e.org", name: "Claire Vasseur" }, { id: "@x:e.org", name: "Gone" }])!;
+  expect(sent.mentions).toEqual(["@claire:e.org"]);
+  expect(sent.html).toContain('<a href="https://matrix.to/#/%40claire%3Ae.org">@Claire Vasseur</a>');
+});
+
+test.each([
+  ["/topic Crue", { name: "topic", rest: "Crue" }],
+  ["/leave", { name: "leave", rest: "" }],
+  ["//chemin", null],
+  ["a /topic", null],
+])("%s as a command", (typed, command) => {
+  expect(readCommand(typed)).toEqual(command);
+});
+
+test.each([
+  ["mot de passe : soleil2026", "secret"],
+  ["-----BEGIN PRIVATE KEY-----", "secret"],
+  ["mon numéro : 1 85 05 78 006 084 36", "secret"],
+  ["FR76 3000 6000 0112 3456 7890 189", "secret"],
+  ["DIFFUSION RESTREINTE", "marking"],
+  ["secret médical", "marking"],
+  ["rendez-vous à 14 h", null],
+  ["le mot de passe est à changer", null],
+])("%s worries: %s", (text, worry) => {
+  expect(worryAbout(text)).toBe(worry);
+});
+
+test.each([
+  ["Bonjour @cla", { kind: "person", word: "cla", from: 8 }],
+  ["@", { kind: "person", word: "", from: 0 }],
+  ["a@b", null],
+  [":po", { kind: "emoji", word: "po", from: 0 }],
+  [":p", null],
+  ["/to", { kind: "command", word: "to", from: 0 }],
+  ["a /to", null],
+])("after %s is offered", (text, expected) => {
+  expect(wanted(text, text.length)).toEqual(expected);
+});
+
+test("addresses in a pasted list, however it is written", () => {
+  const pasted = "Claire <claire@a.fr>; bob@b.fr,\nBOB@b.fr\n<c.d@e.gouv.fr>\nrien";
+  expect(addressesIn(pasted)).toEqual(["claire@a.fr", "bob@b.fr", "c.d@e.gouv.fr"]);
+});
+
+test.each(["#/", "#/forums", "#/files", "#/settings", "#/settings/devices", "#/room/!a%3Ab", "#/room/!a%3Ab/%24event?panel=thread&id=%24root", "#/room/!a?panel=members"])(
+  "%s is read and written back",
+  (hash) => {
+    expect(writeRoute(readRoute(hash))).toBe(hash);
+  },
+);
+
+test.each(["", "#/nowhere", "#/room", "#/settings/none?x=1"])("%s leads somewhere", (hash) => {
+  expect(["home", "settings"]).toContain(readRoute(hash).screen);
+});
