@@ -455,8 +455,10 @@ port = {port}
 # language = "fr"
 # email_domains = ["example.org"]    # whose addresses are its people's; once one domain has some, others are refused
 # welcome = "…"                      # said beside the sign-in form
-# links = { help = "https://…", accessibility = "https://…", privacy = "https://…", status = "https://…" }
-# features = { forums = true, voice_messages = true, polls = true }
+# [brands."example.org".links]       # shown in the web client; also accessibility, privacy, status, terms
+# help = "https://…"
+# [brands."example.org".features]    # what the web client offers; also voice_messages, polls
+# forums = true
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

@@ -77,7 +77,7 @@ await play({
     await sophie.getByRole("button", { name: "Ignorer cette personne" }).click();
     await sophie.getByRole("button", { name: "Ne plus ignorer" }).waitFor();
     await sophie.goto(`${server}/#/settings/privacy`);
-    await sophie.getByText("@nadia:localhost").waitFor();
+    await sophie.getByText(/@nadia:/).waitFor();
     await sophie.getByRole("button", { name: "Ne plus ignorer" }).click();
     await sophie.getByText("Personne", { exact: true }).waitFor();
     assert((await messages(nadia).getByText(/Vu par Sophie/).count()) === 0, "a private receipt was told");
@@ -87,7 +87,7 @@ await play({
     const parts = [];
     for await (const each of await download.createReadStream()) parts.push(each);
     const copy = JSON.parse(Buffer.concat(parts).toString());
-    assert(copy.account === "@sophie:localhost" && copy.rooms.some((room) => room.messages.some((each) => each.content.body === "La Saône monte")), "the copy lacks a message");
+    assert(copy.account.startsWith("@sophie:") && copy.rooms.some((room) => room.messages.some((each) => each.content.body === "La Saône monte")), "the copy lacks a message");
     assert(!JSON.stringify(copy.account_data).includes("m.cross_signing"), "the copy holds secrets");
   },
   async "help: keys, a diagnosis without messages"() {

@@ -37,26 +37,37 @@ test("who imports whom", () => {
 });
 
 test("only the adapter knows the SDK", () => {
-  expect(all.filter(({ path, text }) => !path.startsWith("matrix/") && /from "matrix-js-sdk/.test(text)).map(({ path }) => path)).toEqual([]);
+  expect(
+    all.filter(({ path, text }) => !path.startsWith("matrix/") && /from "matrix-js-sdk/.test(text)).map(({ path }) => path),
+  ).toEqual([]);
 });
 
 test("views know types of the adapter, and only view models have logic", () => {
   const known = new Set(["../matrix/session", "../../matrix/session", "../../matrix/account"]);
   const wrong = all.flatMap(({ path, text }) =>
     path.startsWith("views/")
-      ? [...text.matchAll(/import (?!type)[^;]*? from "((?:\.\.\/)+matrix\/[^"]+)"/g)].filter(([, target]) => !known.has(target)).map(([, target]) => `${path}: ${target}`)
+      ? [...text.matchAll(/import (?!type)[^;]*? from "((?:\.\.\/)+matrix\/[^"]+)"/g)]
+          .filter(([, target]) => !known.has(target))
+          .map(([, target]) => `${path}: ${target}`)
       : [],
   );
   expect(wrong).toEqual([]);
 });
 
 test("view models do not touch the page", () => {
-  const wrong = all.filter(({ path, text }) => path.startsWith("viewmodels/") && /\b(document|window)\./.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""))).map(({ path }) => path);
+  const wrong = all
+    .filter(
+      ({ path, text }) =>
+        path.startsWith("viewmodels/") && /\b(document|window)\./.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")),
+    )
+    .map(({ path }) => path);
   expect(wrong).toEqual([]);
 });
 
 test("files stay small", () => {
-  const large = all.filter(({ path, text }) => !path.startsWith("i18n/") && text.split("\n").length > 600).map(({ path }) => path);
+  const large = all
+    .filter(({ path, text }) => !path.startsWith("i18n/") && text.split("\n").length > 600)
+    .map(({ path }) => path);
   expect(large).toEqual([]);
 });
 
@@ -69,12 +80,20 @@ test("both languages say the same things, with the same values", () => {
 });
 
 test("every word that a view asks for exists, and none is left over", () => {
-  const texts = all.filter(({ path }) => !path.startsWith("i18n/")).map(({ text }) => text).join("\n");
+  const texts = all
+    .filter(({ path }) => !path.startsWith("i18n/"))
+    .map(({ text }) => text)
+    .join("\n");
   const asked = new Set([...texts.matchAll(/\bt\(\s*"([^"]+)"/g)].map(([, key]) => key));
   const known = new Set(Object.keys(FR).map(bare));
   expect([...asked].filter((key) => !known.has(key))).toEqual([]);
   const made = [...texts.matchAll(/`([a-zA-Z]+\.(?:[a-zA-Z]+\.)?)\$\{/g)].map(([, start]) => start);
   const ends = [...texts.matchAll(/\$\{[^}]+\}(Title|Hint|Do|Text)`/g)].length > 0;
-  const unused = [...known].filter((key) => !texts.includes(`"${key}"`) && !made.some((start) => key.startsWith(start)) && !(ends && /(Title|Hint|Do|Text)$/.test(key)));
+  const unused = [...known].filter(
+    (key) =>
+      !texts.includes(`"${key}"`) &&
+      !made.some((start) => key.startsWith(start)) &&
+      !(ends && /(Title|Hint|Do|Text)$/.test(key)),
+  );
   expect(unused).toEqual([]);
 });

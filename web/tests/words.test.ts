@@ -20,7 +20,10 @@ test("nothing is sent for nothing", () => {
 });
 
 test("a mention becomes a link and is named", () => {
-  const sent = compose("Bonjour @Claire Vasseur", [{ id: "@claire:e.org", name: "Claire Vasseur" }, { id: "@x:e.org", name: "Gone" }])!;
+  const sent = compose("Bonjour @Claire Vasseur", [
+    { id: "@claire:e.org", name: "Claire Vasseur" },
+    { id: "@x:e.org", name: "Gone" },
+  ])!;
   expect(sent.mentions).toEqual(["@claire:e.org"]);
   expect(sent.html).toContain('<a href="https://matrix.to/#/%40claire%3Ae.org">@Claire Vasseur</a>');
 });
@@ -64,12 +67,18 @@ test("addresses in a pasted list, however it is written", () => {
   expect(addressesIn(pasted)).toEqual(["claire@a.fr", "bob@b.fr", "c.d@e.gouv.fr"]);
 });
 
-test.each(["#/", "#/forums", "#/files", "#/settings", "#/settings/devices", "#/room/!a%3Ab", "#/room/!a%3Ab/%24event?panel=thread&id=%24root", "#/room/!a?panel=members"])(
-  "%s is read and written back",
-  (hash) => {
-    expect(writeRoute(readRoute(hash))).toBe(hash);
-  },
-);
+test.each([
+  "#/",
+  "#/forums",
+  "#/files",
+  "#/settings",
+  "#/settings/devices",
+  "#/room/!a%3Ab",
+  "#/room/!a%3Ab/%24event?panel=thread&id=%24root",
+  "#/room/!a?panel=members",
+])("%s is read and written back", (hash) => {
+  expect(writeRoute(readRoute(hash))).toBe(hash);
+});
 
 test.each(["", "#/nowhere", "#/room", "#/settings/none?x=1"])("%s leads somewhere", (hash) => {
   expect(["home", "settings"]).toContain(readRoute(hash).screen);

@@ -177,11 +177,12 @@ export class Encryption {
     },
   };
 
-  async refresh(): Promise<void> {
+  /** `ask`: the server first. Never because something was heard: asking makes it be heard again. */
+  async refresh(ask = false): Promise<void> {
     const crypto = this.client.getCrypto();
     if (!crypto) return;
     const me = this.client.getSafeUserId();
-    const hasKeys = await crypto.userHasCrossSigningKeys(me, true).catch(() => false);
+    const hasKeys = await crypto.userHasCrossSigningKeys(me, ask).catch(() => false);
     if (!hasKeys) this.state = "new";
     else {
       const own = await crypto.getDeviceVerificationStatus(me, this.client.getDeviceId()!);
@@ -324,7 +325,7 @@ export class Encryption {
   async devices(): Promise<Device[]> {
     const me = this.client.getSafeUserId();
     const { devices } = await this.client.getDevices();
-    const keys = (await this.crypto.getUserDeviceInfo([me], true)).get(me);
+    const keys = (await this.crypto.getUserDeviceInfo([me])).get(me);
     const found = await Promise.all(
       devices.map(async (each) => ({
         id: each.device_id,

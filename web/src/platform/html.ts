@@ -108,3 +108,7 @@ export function pieces(text: string): Array<{ text: string; link: boolean }> {
     .filter(Boolean)
     .map((each) => ({ text: each, link: /^https?:\/\//.test(each) }));
 }
+
+/** Text as HTML. */
+export const escaped = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

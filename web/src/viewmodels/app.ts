@@ -149,7 +149,6 @@ export class AppViewModel extends ViewModel<AppState> {
     void matrix.people.loadMe();
     this.index = new MessageIndex(matrix.client, matrix.people);
     this.list = new RoomListViewModel(matrix, this.drafts);
-    (globalThis as never as Record<string, unknown>).app = this;
     this.notifier = new Notifier(
       matrix,
       this.preferences,
@@ -169,7 +168,7 @@ export class AppViewModel extends ViewModel<AppState> {
     this.syncing = true;
     const known = matrix.rooms.list().length > 0;
     if (known) this.main(); // what this browser has kept is shown at once; the checks go on behind it
-    await Promise.all([matrix.encryption.refresh(), matrix.people.loadMe()]);
+    await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe()]);
     void this.index?.start();
     if (matrix.encryption.state === "new") {
       this.firstRun = new FirstRunViewModel(matrix, () => this.main());

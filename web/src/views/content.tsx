@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Attachment, Item, LockedReason, RoomDetails } from "../matrix/types";
 import { keep } from "../platform/files";
-import { harmless, pieces } from "../platform/html";
+import { escaped, harmless, pieces } from "../platform/html";
 import type { RoomViewModel } from "../viewmodels/room";
 import { length, size } from "./format";
 import type { IconName } from "./icons";
@@ -76,7 +76,8 @@ function Text({ item, details }: { item: Item; details: RoomDetails }) {
   const { linkPreviews } = useSnapshot(app.preferences);
   const content = item.content as Extract<Item["content"], { type: "text" }>;
   const me = app.matrix!.userId;
-  const html = useMemo(() => (content.html ? harmless(content.html, me) : null), [content.html, me]);
+  const said = content.emote && content.html ? `<em>${escaped(item.sender.name)}</em> ${content.html}` : content.html;
+  const html = useMemo(() => (said ? harmless(said, me) : null), [said, me]);
   const big = /^\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\u200d|\ufe0f|\s){0,8}$/u.test(content.body);
   const className = `txt${big ? " bigmoji" : ""}${content.notice ? " muted" : ""}`;
   const open = (event: React.MouseEvent | React.KeyboardEvent): void => {
@@ -86,12 +87,12 @@ function Text({ item, details }: { item: Item; details: RoomDetails }) {
   return (
     <>
       {html !== null ? (
-        // biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the sender and the list of members
+        // biome-ignore lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the sender and the list of members
         <div
           className={`${className} rich`}
           onClick={open}
-          // biome-ignore lint/security/noDangerouslySetInnerHtml: made harmless above
-          dangerouslySetInnerHTML={{ __html: (content.emote ? `<em>${item.sender.name}</em> ` : "") + html }}
+          // made harmless above
+          dangerouslySetInnerHTML={{ __html: html }}
         />
       ) : (
         <p className={className}>

@@ -21,7 +21,7 @@ export function SidePanel({ room, details, panel }: Props) {
   const { t } = useTranslation();
   const app = useApp();
   const covers = useMedia("(max-width: 1023px)");
-  const [Region, Title] = covers ? (["main", "h1"] as const) : (["aside", "h2"] as const); // where it covers the conversation it is the page
+  const Region = covers ? "main" : "aside"; // where it covers the conversation it is the page
   const title = t(`panel.${panel.name}`);
   return (
     <Region className="panel side" aria-label={title} data-region tabIndex={-1}>
@@ -37,7 +37,8 @@ export function SidePanel({ room, details, panel }: Props) {
           </button>
         )}
         <div className="grow">
-          <Title>{title}</Title>
+          {covers && <h1 className="sr">{details.name}</h1>}
+          <h2>{title}</h2>
           <p className="sub cut">{details.name}</p>
         </div>
         <button type="button" className="ib" aria-label={t("close")} onClick={() => app.openPanel(null)}>

@@ -14,7 +14,7 @@ export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
       strokeLinejoin="round"
       aria-hidden="true"
       focusable="false"
-      // biome-ignore lint/security/noDangerouslySetInnerHtml: our own drawings
+      // our own drawings
       dangerouslySetInnerHTML={{ __html: ICONS[name] }}
     />
   );
