@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,10 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("play", ["two_people", "rooms", "settings", "phone"])
-async def test_a_play(server: Server, play: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_play(new_server: Callable[..., Awaitable[Server]], play: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert CHROMIUM is not None
     monkeypatch.setenv("CHROMIUM", CHROMIUM)
+    server = await new_server()
     await install_js()
     output = await run_js(str(NODE_HOME / "bin" / "node"), f"{play}.mjs", server.base, cwd=HERE)
     assert "PLAY THE END" in output

@@ -287,14 +287,25 @@ export class Encryption {
 
   // --------------------------------------------------------------------------------------------------------- verification
 
-  /** Once it is done, what is known of the other is asked for anew. */
   private followed(verification: Verification): Verification {
+    let ended = false;
     verification.changed.listen(() => {
       this.changed.fire();
-      if (verification.phase === "done")
-        void this.crypto.userHasCrossSigningKeys(verification.otherId, true).then(() => this.refresh());
+      if (verification.phase !== "done" || ended) return;
+      ended = true;
+      void this.learn(verification.otherId);
     });
     return verification;
+  }
+
+  /** The signature that ends a verification is on its way to the server: the new trust is known once it has arrived there. */
+  private async learn(userId: string): Promise<void> {
+    for (let turn = 0; turn < 8; turn++) {
+      await this.crypto.userHasCrossSigningKeys(userId, true).catch(() => false);
+      await this.refresh();
+      if ((await this.trustOf(userId).catch(() => "unknown")) === "verified") return;
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
   }
 
   async verifyThisDevice(): Promise<Verification> {
