@@ -84,7 +84,11 @@ export class Verification {
     return this.request.otherUserId;
   }
 
+  /** Whether it was taken up on this device; several devices are asked at once. */
+  accepted = false;
+
   async accept(): Promise<void> {
+    this.accepted = true;
     await this.request.accept();
   }
 

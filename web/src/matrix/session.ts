@@ -100,7 +100,28 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
     revocationEndpoint: server.revocation_endpoint,
   };
   await saveSession(session);
+  await nameDevice(session);
   return session;
+}
+
+/** Devices are told apart by browser and system; people may give them better names. */
+async function nameDevice(session: Session): Promise<void> {
+  const agent = navigator.userAgent;
+  const browser = /Edg\//.test(agent)
+    ? "Edge"
+    : /Firefox\//.test(agent)
+      ? "Firefox"
+      : /Chrome\//.test(agent)
+        ? "Chrome"
+        : /Safari\//.test(agent)
+          ? "Safari"
+          : "Chappe";
+  const system = ["Android", "iPhone", "iPad", "Windows", "Mac", "Linux"].find((each) => agent.includes(each));
+  await fetch(`/_matrix/client/v3/devices/${encodeURIComponent(session.deviceId)}`, {
+    method: "PUT",
+    headers: { Authorization: `Bearer ${session.accessToken}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ display_name: system ? `${browser} (${system})` : browser }),
+  }).catch(() => {});
 }
 
 export async function revoke(session: Session): Promise<void> {

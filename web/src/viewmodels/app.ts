@@ -193,6 +193,10 @@ export class AppViewModel extends ViewModel<AppState> {
       this.verification = incoming;
       this.set({ dialog: "verification" });
     }
+    // another device of the same person has answered, or the request was withdrawn
+    const elsewhere =
+      incoming !== null && incoming === this.verification && !incoming.accepted && incoming.phase !== "requested";
+    if (elsewhere && this.now.dialog === "verification") this.set({ dialog: null });
     this.set({ encryption: matrix.encryption.state });
   }
 

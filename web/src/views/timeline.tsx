@@ -20,7 +20,7 @@ interface Props {
 /** Only what is on the screen is drawn; what is older is fetched when it comes near. */
 export function Timeline({ room, timeline, details }: Props) {
   const { t } = useTranslation();
-  const { rows, loading, failed, target, prepended, highlighted, announcement, newer, unreadBelow, loadingOlder } =
+  const { rows, loading, failed, older, target, prepended, highlighted, announcement, newer, unreadBelow, loadingOlder } =
     useSnapshot(timeline);
   const scroller = useRef<HTMLElement>(null);
   const handle = useRef<VirtualizerHandle>(null);
@@ -74,8 +74,8 @@ export function Timeline({ room, timeline, details }: Props) {
   // a screen that is not filled asks for more by itself
   useEffect(() => {
     const box = scroller.current;
-    if (!loading && box && box.scrollHeight <= box.clientHeight + 400) void timeline.older();
-  }, [loading, rows.length]);
+    if (!loading && !loadingOlder && older && box && box.scrollHeight <= box.clientHeight + 400) void timeline.older();
+  }, [loading, loadingOlder, older, rows.length]);
 
   const toEnd = async (): Promise<void> => {
     await timeline.jumpToNewest();
