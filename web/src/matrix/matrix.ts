@@ -33,6 +33,7 @@ const QUIET: Logger = {
 
 export class Matrix {
   readonly changed = new Signal();
+  readonly accountDataChanged = new Signal();
   readonly people: People;
   readonly rooms: Rooms;
   readonly media: Media;
@@ -52,6 +53,7 @@ export class Matrix {
       const failing = state === SyncState.Error || state === SyncState.Reconnecting;
       if (online || failing) this.setConnection(online ? "online" : "offline");
     });
+    client.on(ClientEvent.AccountData, () => this.accountDataChanged.fire());
     addEventListener("offline", () => this.setConnection("offline"));
     addEventListener("online", () => client.retryImmediately());
   }

@@ -24,6 +24,7 @@ import type { People } from "./people";
 import { Signal } from "./signal";
 import type { RoomKind, RoomSummary } from "./types";
 
+const ENTERED = new Set<string>([KnownMembership.Join, KnownMembership.Invite, KnownMembership.Knock]);
 const ACCESS_RULES = "im.vector.room.access_rules";
 
 export interface NewRoom {
@@ -272,6 +273,8 @@ export class Rooms {
 
   async leave(roomId: string): Promise<void> {
     await this.client.leave(roomId);
+    // forgotten only once the sync has told of it: else it would bring back a room without its past
+    await this.until(() => !ENTERED.has(this.client.getRoom(roomId)?.getMyMembership() ?? ""));
     await this.client.forget(roomId).catch(() => {});
   }
 
@@ -313,18 +316,23 @@ export class Rooms {
 
   /** Waits until the sync has brought a room. */
   private known(roomId: string): Promise<void> {
-    const here = (): boolean => this.client.getRoom(roomId)?.getMyMembership() === KnownMembership.Join;
-    if (here()) return Promise.resolve();
+    return this.until(() => this.client.getRoom(roomId)?.getMyMembership() === KnownMembership.Join);
+  }
+
+  private until(so: () => boolean): Promise<void> {
+    if (so()) return Promise.resolve();
     return new Promise((resolve) => {
-      const look = (): void => {
-        if (!here()) return;
+      const end = (): void => {
         this.client.off(ClientEvent.Room, look);
         this.client.off(RoomEvent.MyMembership, look);
         resolve();
       };
+      const look = (): void => {
+        if (so()) end();
+      };
       this.client.on(ClientEvent.Room, look);
       this.client.on(RoomEvent.MyMembership, look);
-      setTimeout(resolve, 10_000);
+      setTimeout(end, 10_000);
     });
   }
 }

@@ -51,6 +51,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
       done: null,
     });
     this.owns(matrix.encryption.changed.listen(() => void this.lookDevices()));
+    this.owns(matrix.accountDataChanged.listen(() => this.look()));
     this.look();
     void this.lookDevices();
     void this.lookAccount();
