@@ -1,10 +1,11 @@
 #!/bin/sh
-# Real components that tests use and PyPI does not carry: Chromium and an LDAP server, from Debian's packages.
+# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it) and an LDAP server, from Debian's packages.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v slapd >/dev/null 2>&1 || [ -x /usr/sbin/slapd ] || missing="$missing slapd"
+[ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || missing="$missing fonts-noto-color-emoji"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "not installed:$missing (needs root and apt-get); the tests that use them are skipped"

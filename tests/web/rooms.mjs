@@ -57,11 +57,11 @@ await play({
   async "a thread beside the conversation"() {
     await (await message(mehdi, "Les deux ponts sont fermés")).getByRole("button", { name: "Répondre dans un fil" }).click();
     await say(mehdi, "Dans le fil", panel(mehdi));
-    await panel(mehdi).getByText("Dans le fil").waitFor();
+    await panel(mehdi).getByText("Dans le fil").first().waitFor();
     await messages(claire).getByRole("button", { name: /1 réponse/ }).click();
-    await panel(claire).getByText("Dans le fil").waitFor();
+    await panel(claire).getByText("Dans le fil").first().waitFor();
     await say(claire, "Réponse du fil", panel(claire));
-    await panel(mehdi).getByText("Réponse du fil").waitFor();
+    await panel(mehdi).getByText("Réponse du fil").first().waitFor();
     assert((await messages(mehdi).getByText("Réponse du fil").count()) === 0, "a reply of a thread shows in the room");
     await look(claire, "thread");
     await claire.keyboard.press("Escape");
