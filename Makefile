@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA ?= ./data
 PORT ?= 8008
 .DEFAULT_GOAL := help
-.PHONY: help install install-test web run test check bench clean
+.PHONY: help install install-test web run test check bench gallery clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -51,5 +51,9 @@ test: check ## everything that CI runs
 bench: install ## the load generator against a throw-away server (see docs/performance.md)
 	$(BIN)/python bench/run.py
 
+gallery: install-test web ## the pictures in docs/gallery
+	tests/install_components.sh
+	$(BIN)/python -m tests.web.make_gallery
+
 clean: ## remove .venv and caches (not the data)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules src/chappe/webclient .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ CHROMIUM = shutil.which("chromium")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("web"),  # one browser after the other: two cores are few
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (tests/install_components.sh)"),
     pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason="needs the built web client (make web)"),
 ]
