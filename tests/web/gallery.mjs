@@ -50,7 +50,7 @@ await play({
       const article = messages(page).getByRole("article").filter({ hasText: "Cote à" }).last();
       await article.hover();
       await article.getByRole("button", { name: "Réagir" }).click();
-      await page.getByRole("button", { name: "👍" }).click();
+      await page.getByRole("button", { name: "👍", exact: true }).click();
     }
     await createRoom(sophie, "Permanence du week-end", "Privée", ["Nadia"]);
     await say(sophie, "Planning à jour, bon courage !");
@@ -71,12 +71,14 @@ await play({
     await sophie.keyboard.press("Alt+n");
     await sophie.getByRole("dialog").waitFor();
     await picture(sophie, "create-room");
-    await sophie.keyboard.press("Escape");
+    await sophie.getByRole("dialog").getByRole("button", { name: "Annuler" }).click();
+    await sophie.getByRole("dialog").waitFor({ state: "detached" });
     await sophie.keyboard.press("Control+k");
-    await sophie.keyboard.type("ponts");
-    await sophie.getByRole("option", { name: /Les deux ponts/ }).waitFor();
+    await sophie.getByRole("combobox").fill("ponts");
+    await sophie.getByRole("option", { name: /ponts/ }).first().waitFor();
     await picture(sophie, "switcher");
     await sophie.keyboard.press("Escape");
+    await sophie.getByRole("dialog").waitFor({ state: "detached" });
   },
   async pages() {
     for (const [name, hash] of [["list", "#/"], ["forums", "#/forums"], ["files", "#/files"], ["devices", "#/settings/devices"], ["appearance", "#/settings/appearance"]]) {

@@ -42,7 +42,7 @@ await play({
     const received = messages(karim).getByRole("article").filter({ hasText: "Merci Karim" }).last();
     await touch(karim, received, [], 700);
     await received.getByRole("button", { name: "Réagir" }).click();
-    await karim.getByRole("button", { name: "👍" }).click();
+    await karim.getByRole("button", { name: "👍", exact: true }).click();
     await messages(sophie).getByRole("button", { name: /👍 : 1/ }).waitFor();
     await look(karim, "phone-actions");
     await touch(karim, received, [[30, 0], [60, 2], [110, 4]]);

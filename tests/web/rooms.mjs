@@ -46,7 +46,7 @@ await play({
     await mehdi.getByRole("dialog").getByText("Les deux ponts sont fermes").waitFor();
     await mehdi.keyboard.press("Escape");
     await (await message(mehdi, "Les deux ponts sont fermés")).getByRole("button", { name: "Réagir" }).click();
-    await mehdi.getByRole("button", { name: "👍" }).click();
+    await mehdi.getByRole("button", { name: "👍", exact: true }).click();
     const reaction = messages(claire).getByRole("button", { name: /👍 : 1/ });
     await reaction.click();
     await messages(mehdi).getByRole("button", { name: /👍 : 2/ }).waitFor();

@@ -138,5 +138,8 @@ await play({
     await second.getByRole("heading", { name: "Se connecter" }).waitFor();
     const kept = await second.evaluate(async () => (await indexedDB.databases()).map((each) => each.name));
     assert(!kept.some((each) => /crypto|chappe-@|search/.test(each)), `kept: ${kept}`);
+    await second.getByLabel("Adresse e-mail professionnelle").fill("sophie");
+    await second.getByRole("button", { name: "Continuer" }).click();
+    await second.locator("#password").waitFor(); // nobody else comes in
   },
 });

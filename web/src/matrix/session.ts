@@ -124,8 +124,17 @@ async function nameDevice(session: Session): Promise<void> {
   }).catch(() => {});
 }
 
+/** Ends the session, and that of the sign-in pages: on a shared computer the next person is asked for a password. */
 export async function revoke(session: Session): Promise<void> {
+  await endPages().catch(() => {});
   await ask(session.revocationEndpoint, { token: session.accessToken, client_id: session.clientId }).catch(() => {});
+}
+
+/** The pages take only forms that they made themselves: one of them gives its token. */
+async function endPages(): Promise<void> {
+  const page = await (await fetch("/account")).text();
+  const token = /name="form_token" value="([^"]+)"/.exec(page)?.[1];
+  if (token) await fetch("/logout", { method: "POST", body: new URLSearchParams({ form_token: token }) });
 }
 
 /** The page of the server where people manage their account: password, second factor, deactivation. */
