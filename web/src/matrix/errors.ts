@@ -1,7 +1,5 @@
 /** Why something was refused, as the name of a sentence that people understand. */
 
-import { ConnectionError, HTTPError, MatrixError } from "matrix-js-sdk";
-
 export interface Explanation {
   key: string;
   values: Record<string, string | number>;
@@ -22,15 +20,24 @@ const KNOWN = new Set([
   "M_BAD_STATE",
 ]);
 
+/** The SDK's errors by their shape: this file is loaded before the SDK is. */
+interface Refusal {
+  name?: string;
+  errcode?: string;
+  httpStatus?: number;
+  data?: { error?: string; retry_after_ms?: number };
+  getRetryAfterMs?: () => number | null;
+}
+
 export function explain(error: unknown): Explanation {
-  if (error instanceof MatrixError) {
-    const wait = error.errcode === "M_LIMIT_EXCEEDED" ? Math.ceil((error.getRetryAfterMs() ?? 5000) / 1000) : 0;
-    if (KNOWN.has(error.errcode ?? ""))
-      return { key: `error.${error.errcode}`, values: { seconds: wait, message: error.data.error ?? "" } };
-    return { key: "error.server", values: { message: error.data.error ?? String(error.httpStatus ?? "") } };
+  const { name, errcode, httpStatus, data, getRetryAfterMs } = (error ?? {}) as Refusal;
+  const message = data?.error ?? "";
+  if (errcode && KNOWN.has(errcode)) {
+    const wait = errcode === "M_LIMIT_EXCEEDED" ? (getRetryAfterMs?.call(error) ?? data?.retry_after_ms ?? 5000) : 0;
+    return { key: `error.${errcode}`, values: { seconds: Math.ceil(wait / 1000), message } };
   }
-  if (error instanceof ConnectionError || (error instanceof TypeError && /fetch|network/i.test(error.message)))
+  if (name === "ConnectionError" || (error instanceof TypeError && /fetch|network/i.test(error.message)))
     return { key: "error.offline", values: {} };
-  if (error instanceof HTTPError) return { key: "error.server", values: { message: String(error.httpStatus ?? "") } };
+  if (errcode || httpStatus) return { key: "error.server", values: { message: message || String(httpStatus ?? "") } };
   return { key: "error.unknown", values: { message: error instanceof Error ? error.message : "" } };
 }

@@ -14,6 +14,8 @@ import type { Configuration } from "./configuration";
 import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
 import { Media } from "./media";
+import { MessageIndex } from "./message_index";
+import { Notices } from "./notices";
 import { People } from "./people";
 import { Rooms } from "./rooms";
 import { revoke, type Session, saveSession } from "./session";
@@ -102,6 +104,15 @@ export class Matrix {
 
   get userId(): string {
     return this.client.getSafeUserId();
+  }
+
+  /** Messages to be told, as they come. */
+  notices(): Notices {
+    return new Notices(this.client, this.people, (id) => this.rooms.directs().has(id));
+  }
+
+  messageIndex(): MessageIndex {
+    return new MessageIndex(this.client, this.people);
   }
 
   conversation(id: string): Conversation {

@@ -2,8 +2,8 @@
 
 import { type Configuration, loadConfiguration } from "../matrix/configuration";
 import type { Verification } from "../matrix/encryption";
-import { type Connection, Matrix } from "../matrix/matrix";
-import { MessageIndex } from "../matrix/message_index";
+import type { Connection, Matrix } from "../matrix/matrix";
+import type { MessageIndex } from "../matrix/message_index";
 import { finishSignIn, forgetSession, isWayBack, loadSession, type Session, SignInError } from "../matrix/session";
 import type { Person } from "../matrix/types";
 import { holdSession } from "../platform/one_tab";
@@ -125,7 +125,8 @@ export class AppViewModel extends ViewModel<AppState> {
     this.set({ stage: "starting" });
     await this.drafts.open();
     try {
-      this.matrix = await Matrix.start(session, configuration, () => void this.ended());
+      const { Matrix: Account } = await import("../matrix/matrix"); // the SDK: nobody who only signs in waits for it
+      this.matrix = await Account.start(session, configuration, () => void this.ended());
     } catch (error) {
       console.error(error);
       return this.set({ stage: "unreachable" });
@@ -147,7 +148,7 @@ export class AppViewModel extends ViewModel<AppState> {
     this.owns(matrix.people.changed.listen(() => this.set({ me: matrix.people.me() })));
     this.owns(matrix.encryption.changed.listen(() => this.encryptionMoved(matrix)));
     void matrix.people.loadMe();
-    this.index = new MessageIndex(matrix.client, matrix.people);
+    this.index = matrix.messageIndex();
     this.list = new RoomListViewModel(matrix, this.drafts);
     this.notifier = new Notifier(
       matrix,

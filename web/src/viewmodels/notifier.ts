@@ -1,7 +1,6 @@
 /** Telling people that something has come: a notification of the desktop, a sound, a number on the icon. */
 
 import type { Matrix } from "../matrix/matrix";
-import { Notices } from "../matrix/notices";
 import type { Preferences } from "./preferences";
 import type { RoomListViewModel } from "./room_list";
 
@@ -26,7 +25,7 @@ export class Notifier {
     openRoom: () => string | null,
     go: (roomId: string) => void,
   ) {
-    const notices = new Notices(matrix.client, matrix.people, (id) => matrix.rooms.directs().has(id));
+    const notices = matrix.notices();
     this.off.push(
       notices.listen((notice) => {
         if (surroundings.isVisible() && openRoom() === notice.roomId) return;

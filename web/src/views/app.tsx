@@ -2,7 +2,6 @@ import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { AppViewModel } from "../viewmodels/app";
 import { Rail } from "./frame";
-import { Room } from "./room";
 import { RoomList } from "./room_list";
 import { SignIn } from "./sign_in";
 import { Icon } from "./ui/icon";
@@ -10,6 +9,8 @@ import { Empty, Skeleton } from "./ui/parts";
 import { AppContext, useApp, useMedia, useSnapshot } from "./use";
 import { Welcome } from "./welcome";
 
+const loadRoom = () => import("./room").then((each) => ({ default: each.Room }));
+const Room = lazy(loadRoom);
 const FirstRun = lazy(() => import("./first_run").then((each) => ({ default: each.FirstRun })));
 const ConfirmDevice = lazy(() => import("./confirm_device").then((each) => ({ default: each.ConfirmDevice })));
 const CreateRoom = lazy(() => import("./create_room").then((each) => ({ default: each.CreateRoom })));
@@ -97,6 +98,7 @@ function Main() {
   const { route, dialog, notice, shared } = useSnapshot(app);
   const phone = useMedia("(max-width: 767px)");
   useKeys();
+  useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
   const listed = route.screen === "home" || route.screen === "room";
   const showList = listed && (!phone || route.screen === "home");

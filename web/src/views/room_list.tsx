@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../matrix/types";
 import type { Filter } from "../viewmodels/room_list";
@@ -18,7 +18,7 @@ export function RoomList() {
   const app = useApp();
   const list = app.list!;
   const phone = useMedia("(max-width: 767px)");
-  const { filter, sections, closed, unread, spaces, space, total } = useSnapshot(list);
+  const { drafts, filter, sections, closed, unread, spaces, space, total } = useSnapshot(list);
   const { route } = useSnapshot(app);
   const open = route.screen === "room" ? route.id : null;
   const rooms = useRef<HTMLDivElement>(null);
@@ -80,7 +80,7 @@ export function RoomList() {
                     {room.membership === "invite" ? (
                       <Invitation room={room} />
                     ) : (
-                      <RoomLine room={room} open={room.id === open} />
+                      <RoomLine room={room} open={room.id === open} draft={drafts[room.id]} />
                     )}
                   </li>
                 ))}
@@ -110,11 +110,17 @@ function rove(event: React.KeyboardEvent, box: HTMLElement): void {
   all[next].focus();
 }
 
-function RoomLine({ room, open }: { room: RoomSummary; open: boolean }) {
+/** Drawn again only when something of its own changes: a list may have hundreds. */
+const RoomLine = memo(function RoomLine({
+  room,
+  open,
+  draft,
+}: {
+  room: RoomSummary;
+  open: boolean;
+  draft: string | undefined;
+}) {
   const { t } = useTranslation();
-  const app = useApp();
-  const { drafts } = useSnapshot(app.list!);
-  const draft = drafts[room.id];
   const corner =
     room.kind === "forum" ? (
       <Icon name="globe" size={13} />
@@ -178,7 +184,7 @@ function RoomLine({ room, open }: { room: RoomSummary; open: boolean }) {
       </span>
     </a>
   );
-}
+});
 
 function LastLine({ room }: { room: RoomSummary }) {
   const { t } = useTranslation();
