@@ -29,8 +29,10 @@ await play({
   },
   async "a room is made and written in"() {
     await karim.getByRole("button", { name: "Nouvelle discussion" }).last().click();
+    await karim.getByRole("dialog").getByRole("radio").first().waitFor();
     await look(karim, "phone-create");
     await karim.keyboard.press("Escape");
+    await karim.getByRole("dialog").waitFor({ state: "detached" });
     await createRoom(karim, "Permanence", "Privée", ["Sophie"]);
     await say(karim, "Planning à jour");
     await sophie.getByRole("button", { name: "Rejoindre Permanence" }).click();

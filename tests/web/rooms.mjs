@@ -19,6 +19,7 @@ await play({
     await claire.getByRole("button", { name: "Créer la discussion" }).click();
     await claire.getByText("Donnez un nom").waitFor();
     await claire.keyboard.press("Escape");
+    await claire.getByRole("dialog").waitFor({ state: "detached" });
     await createRoom(claire, ROOM, "Privée", ["Mehdi"]);
     await mehdi.getByText("Claire Vasseur vous invite").waitFor();
     await look(mehdi, "invited");
