@@ -109,7 +109,12 @@ export async function look(page, name) {
   checked.add(name);
   await page.locator("h1:visible, [role=dialog]:visible").first().waitFor();
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  // an open dialog hides the page from assistive technology, as it must: the page's own landmarks are not asked for then
+  const { violations } = await page.evaluate(() => {
+    const enabled = !document.querySelector(".scrim");
+    const rules = { "landmark-one-main": { enabled }, "page-has-heading-one": { enabled }, region: { enabled } };
+    return window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules });
+  });
   if (pictures) {
     mkdirSync(pictures, { recursive: true });
     await page.screenshot({ path: `${pictures}/${name}.png` });
