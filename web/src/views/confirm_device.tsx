@@ -1,9 +1,9 @@
 import { useTranslation } from "react-i18next";
 import { accountPage } from "../matrix/session";
 import type { ConfirmDeviceViewModel } from "../viewmodels/confirm_device";
-import { date } from "./format";
+import { RecoveryCodeField, useCodeProblem } from "./recovery_code_field";
 import { Icon } from "./ui/icon";
-import { Field, Problem } from "./ui/parts";
+import { Problem } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 import { VerificationBody } from "./verification";
 
@@ -97,12 +97,7 @@ function Choose({ model }: { model: ConfirmDeviceViewModel }) {
 function Code({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
   const { typed, codeProblem, codeCreated, busy, problem } = useSnapshot(model);
-  const error =
-    codeProblem === "old"
-      ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" })
-      : codeProblem
-        ? t(`recovery.problem.${codeProblem}`)
-        : null;
+  const error = useCodeProblem(codeProblem, codeCreated);
   return (
     <form
       onSubmit={(event) => {
@@ -112,16 +107,7 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
     >
       <h1>{t("confirm.codeTitle")}</h1>
       <p className="lead">{t("confirm.codeLead")}</p>
-      <Field
-        label={t("recovery.label2")}
-        value={typed}
-        onText={model.type}
-        autoComplete="off"
-        spellCheck={false}
-        autoCapitalize="none"
-        error={error}
-        hint={t("recovery.typeHint")}
-      />
+      <RecoveryCodeField typed={typed} onType={model.type} error={error} />
       <Problem problem={problem} />
       <div className="row g2 mt6 wrap">
         <button type="submit" className="btn main big" disabled={busy || !typed.trim()}>

@@ -1,10 +1,11 @@
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { keepText } from "../platform/files";
 import type { FirstRunViewModel } from "../viewmodels/first_run";
+import { RecoveryCodeField } from "./recovery_code_field";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { Field, Problem } from "./ui/parts";
+import { Field, PictureButton, Problem } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 
 export function FirstRun({ model }: { model: FirstRunViewModel }) {
@@ -47,7 +48,6 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
   const { me, busy, problem } = useSnapshot(model);
   const [name, setName] = useState(me.name);
-  const file = useRef<HTMLInputElement>(null);
   const go = async (): Promise<void> => {
     if (name.trim() && name.trim() !== me.name && !(await model.setName(name))) return;
     await model.toCode();
@@ -64,19 +64,8 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
       <div className="row g4 wrap">
         <Avatar id={me.id} name={name || me.name} picture={me.avatar} size={88} />
         <div className="row g2 wrap">
-          <button type="button" className="btn" onClick={() => file.current?.click()} disabled={busy}>
-            <Icon name="camera" size={18} />
-            {t("firstRun.choosePicture")}
-          </button>
+          <PictureButton label={t("firstRun.choosePicture")} disabled={busy} onPick={(each) => void model.setPicture(each)} />
         </div>
-        <input
-          ref={file}
-          type="file"
-          accept="image/*"
-          hidden
-          aria-label={t("firstRun.choosePicture")}
-          onChange={(event) => event.target.files?.[0] && void model.setPicture(event.target.files[0])}
-        />
       </div>
       <div className="mt6 narrow">
         <Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" hint={t("firstRun.nameHint")} />
@@ -207,16 +196,7 @@ function CheckStep({ model }: { model: FirstRunViewModel }) {
     >
       <h1>{t("recovery.checkTitle")}</h1>
       <p className="lead">{t("recovery.checkLead")}</p>
-      <Field
-        label={t("recovery.label2")}
-        value={typed}
-        onText={model.type}
-        autoComplete="off"
-        spellCheck={false}
-        autoCapitalize="none"
-        error={mismatch ? t("recovery.mismatch") : null}
-        hint={t("recovery.typeHint")}
-      />
+      <RecoveryCodeField typed={typed} onType={model.type} error={mismatch ? t("recovery.mismatch") : null} />
       <Problem problem={problem} />
       <div className="row g2 mt6 wrap">
         <button type="submit" className="btn main big" disabled={busy}>

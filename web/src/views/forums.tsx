@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import { ForumsViewModel } from "../viewmodels/forums";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { Empty, Problem, Skeleton } from "./ui/parts";
+import { Empty, Problem, SearchBox, Skeleton } from "./ui/parts";
 import { useApp, useOwned, useSnapshot } from "./use";
 
 export function Forums() {
@@ -21,15 +21,7 @@ export function Forums() {
           </button>
         </div>
         <div className="row g3 wrap mt4">
-          <div className="input grow forumseek">
-            <Icon name="search" size={18} />
-            <input
-              aria-label={t("forums.search")}
-              placeholder={t("forums.search")}
-              value={term}
-              onChange={(event) => model.type(event.target.value)}
-            />
-          </div>
+          <SearchBox label={t("forums.search")} value={term} onText={model.type} className="forumseek" />
           <label className="row g2">
             {t("forums.order")}
             <select value={order} onChange={(event) => model.setOrder(event.target.value as "members" | "name")}>

@@ -4,7 +4,7 @@ import type { Item } from "../matrix/types";
 import { plainly } from "../viewmodels/markdown";
 import type { RoomViewModel } from "../viewmodels/room";
 import { Avatar } from "./ui/avatar";
-import { Dialog } from "./ui/dialog";
+import { Dialog, DialogActions } from "./ui/dialog";
 import { Field, Problem } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 
@@ -29,14 +29,12 @@ export function ForwardDialog({ item, room, onClose }: { item: Item; room: RoomV
       hint={t("forward.hint")}
       onClose={onClose}
       foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="button" className="btn main" disabled={busy || !chosen.length} onClick={() => void send()}>
-            {t("forward.do", { count: chosen.length })}
-          </button>
-        </>
+        <DialogActions
+          go={t("forward.do", { count: chosen.length })}
+          disabled={busy || !chosen.length}
+          onGo={() => void send()}
+          onCancel={onClose}
+        />
       }
     >
       <Field label={t("forward.to")} icon="search" value={asked} onText={setAsked} />

@@ -9,12 +9,12 @@ import type { TimelineViewModel } from "../viewmodels/timeline";
 import { Contents, textFor } from "./content";
 import { full, time } from "./format";
 import { Avatar } from "./ui/avatar";
-import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { type Choice, Menu } from "./ui/menu";
 import { useApp } from "./use";
 
 const EmojiPicker = lazy(() => import("./emoji_picker").then((each) => ({ default: each.EmojiPicker })));
+const MessageDialog = lazy(() => import("./message_dialogs").then((each) => ({ default: each.MessageDialog })));
 const ForwardDialog = lazy(() => import("./forward_dialog").then((each) => ({ default: each.ForwardDialog })));
 const QUICK = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 
@@ -124,12 +124,13 @@ export function MessageRow({ item, continues, room, timeline, details, highlight
         {item.seenBy.length > 0 && <SeenBy item={item} />}
       </div>
       {live && <Actions item={item} room={room} timeline={timeline} details={details} ask={setAsking} />}
-      {asking === "delete" && <DeleteDialog item={item} room={room} onClose={() => setAsking(null)} />}
-      {asking === "report" && <ReportDialog item={item} room={room} onClose={() => setAsking(null)} />}
-      {asking === "history" && <HistoryDialog item={item} room={room} onClose={() => setAsking(null)} />}
-      {asking === "forward" && (
+      {asking && (
         <Suspense>
-          <ForwardDialog item={item} room={room} onClose={() => setAsking(null)} />
+          {asking === "forward" ? (
+            <ForwardDialog item={item} room={room} onClose={() => setAsking(null)} />
+          ) : (
+            <MessageDialog asking={asking} item={item} room={room} onClose={() => setAsking(null)} />
+          )}
         </Suspense>
       )}
     </article>
@@ -270,101 +271,6 @@ function SeenBy({ item }: { item: Item }) {
       </span>
       {item.seenBy.length > 3 && <span aria-hidden="true">+ {item.seenBy.length - 3}</span>}
     </div>
-  );
-}
-
-function DeleteDialog({ item, room, onClose }: { item: Item; room: RoomViewModel; onClose: () => void }) {
-  const { t } = useTranslation();
-  const [reason, setReason] = useState("");
-  return (
-    <Dialog
-      alert
-      title={t("message.deleteTitle")}
-      hint={t("message.deleteHint")}
-      onClose={onClose}
-      foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button
-            type="button"
-            className="btn dangerfill"
-            onClick={() => {
-              void room.redact(item, reason.trim());
-              onClose();
-            }}
-          >
-            {t("delete")}
-          </button>
-        </>
-      }
-    >
-      <div className="field">
-        <label htmlFor="reason">{t("message.reason")}</label>
-        <div className="input">
-          <input id="reason" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={200} />
-        </div>
-      </div>
-    </Dialog>
-  );
-}
-
-function ReportDialog({ item, room, onClose }: { item: Item; room: RoomViewModel; onClose: () => void }) {
-  const { t } = useTranslation();
-  const [reason, setReason] = useState("");
-  const send = async (): Promise<void> => {
-    if (await room.report(item, reason.trim())) onClose();
-  };
-  return (
-    <Dialog
-      title={t("message.reportTitle")}
-      hint={t("message.reportHint")}
-      onClose={onClose}
-      foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="button" className="btn main" disabled={!reason.trim()} onClick={() => void send()}>
-            {t("message.reportSend")}
-          </button>
-        </>
-      }
-    >
-      <div className="field">
-        <label htmlFor="reason">{t("message.reportReason")}</label>
-        <div className="input">
-          <input id="reason" value={reason} onChange={(event) => setReason(event.target.value)} maxLength={500} />
-        </div>
-      </div>
-    </Dialog>
-  );
-}
-
-function HistoryDialog({ item, room, onClose }: { item: Item; room: RoomViewModel; onClose: () => void }) {
-  const { t } = useTranslation();
-  const [versions, setVersions] = useState<Array<{ ts: number; body: string }> | null>(null);
-  const asked = useRef(false);
-  if (!asked.current) {
-    asked.current = true;
-    void room.conversation.history(item.eventId).then(setVersions, () => setVersions([]));
-  }
-  return (
-    <Dialog title={t("message.history")} onClose={onClose}>
-      {versions === null ? (
-        <p role="status">{t("loading")}</p>
-      ) : (
-        <ol className="versions">
-          {versions.map((each) => (
-            <li key={each.ts}>
-              <time className="t12 faint">{full(each.ts)}</time>
-              <p>{each.body}</p>
-            </li>
-          ))}
-        </ol>
-      )}
-    </Dialog>
   );
 }
 

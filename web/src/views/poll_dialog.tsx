@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomViewModel } from "../viewmodels/room";
-import { Dialog } from "./ui/dialog";
+import { Dialog, DialogActions } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { Field, Problem, Switch } from "./ui/parts";
 import { useSnapshot } from "./use";
@@ -21,19 +21,12 @@ export function PollDialog({ room, thread, onClose }: { room: RoomViewModel; thr
       title={t("poll.new")}
       onClose={onClose}
       foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button
-            type="button"
-            className="btn main"
-            disabled={busy || !question.trim() || given.length < 2}
-            onClick={() => void send()}
-          >
-            {t("poll.create")}
-          </button>
-        </>
+        <DialogActions
+          go={t("poll.create")}
+          disabled={busy || !question.trim() || given.length < 2}
+          onGo={() => void send()}
+          onCancel={onClose}
+        />
       }
     >
       <div className="stackv">

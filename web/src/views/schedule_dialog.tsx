@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { full } from "./format";
-import { Dialog } from "./ui/dialog";
+import { Dialog, DialogActions } from "./ui/dialog";
 
 /** The server keeps a message for a day at most. */
 const MOST = 24 * 3_600_000;
@@ -33,16 +33,7 @@ export function ScheduleDialog({
       title={t("schedule.title")}
       hint={t("schedule.hint")}
       onClose={onClose}
-      foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="button" className="btn main" disabled={!typed || wrong} onClick={() => onChoose(chosen)}>
-            {t("schedule.do")}
-          </button>
-        </>
-      }
+      foot={<DialogActions go={t("schedule.do")} disabled={!typed || wrong} onGo={() => onChoose(chosen)} onCancel={onClose} />}
     >
       <ul className="was">
         {choices.map((each) => (

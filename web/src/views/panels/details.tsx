@@ -1,11 +1,11 @@
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
-import { Dialog } from "../ui/dialog";
+import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
-import { Field, Problem, Segmented, Switch } from "../ui/parts";
+import { Field, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
 import { useApp, useSnapshot } from "../use";
 
 export function Details({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
@@ -141,27 +141,21 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
           hint={t(`details.${asking}Hint`)}
           onClose={() => setAsking(null)}
           foot={
-            <>
-              <button type="button" className="btn quiet" onClick={() => setAsking(null)}>
-                {t("cancel")}
-              </button>
-              <button
-                type="button"
-                className={asking === "leave" ? "btn dangerfill" : "btn main"}
-                disabled={busy}
-                onClick={() => {
-                  const what = asking;
-                  setAsking(null);
-                  void (what === "leave"
-                    ? room.leave()
-                    : what === "guests"
-                      ? room.run((each) => each.openToGuests())
-                      : room.upgrade("12"));
-                }}
-              >
-                {t(`details.${asking}Do`)}
-              </button>
-            </>
+            <DialogActions
+              go={t(`details.${asking}Do`)}
+              danger={asking === "leave"}
+              disabled={busy}
+              onGo={() => {
+                const what = asking;
+                setAsking(null);
+                void (what === "leave"
+                  ? room.leave()
+                  : what === "guests"
+                    ? room.run((each) => each.openToGuests())
+                    : room.upgrade("12"));
+              }}
+              onCancel={() => setAsking(null)}
+            />
           }
         >
           {asking === "leave" && details.members === 1 && <p className="note warn">{t("details.lastOne")}</p>}
@@ -176,7 +170,6 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
   const { busy } = useSnapshot(room);
   const [name, setName] = useState(details.name);
   const [topic, setTopic] = useState(details.topic);
-  const file = useRef<HTMLInputElement>(null);
   const save = async (): Promise<void> => {
     const named = name.trim() === details.name || (await room.run((each) => each.setName(name.trim())));
     const described = topic.trim() === details.topic || (await room.run((each) => each.setTopic(topic.trim())));
@@ -192,17 +185,10 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
     >
       <Field label={t("create.name")} value={name} onText={setName} required maxLength={255} />
       <Field label={t("create.topic")} value={topic} onText={setTopic} maxLength={1000} />
-      <button type="button" className="btn" disabled={busy} onClick={() => file.current?.click()}>
-        <Icon name="camera" size={18} />
-        {t("details.picture")}
-      </button>
-      <input
-        ref={file}
-        type="file"
-        accept="image/*"
-        hidden
-        aria-label={t("details.picture")}
-        onChange={(event) => event.target.files?.[0] && void room.run((each) => each.setPicture(event.target.files![0]))}
+      <PictureButton
+        label={t("details.picture")}
+        disabled={busy}
+        onPick={(picture) => void room.run((each) => each.setPicture(picture))}
       />
       <div className="row g2">
         <button type="submit" className="btn main" disabled={busy || !name.trim()}>

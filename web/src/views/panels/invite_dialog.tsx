@@ -4,7 +4,7 @@ import type { Member } from "../../matrix/types";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import type { MembersViewModel } from "../../viewmodels/members";
 import { PeopleField } from "../people_field";
-import { Dialog } from "../ui/dialog";
+import { Dialog, DialogActions } from "../ui/dialog";
 import { Problem } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
 
@@ -34,14 +34,12 @@ export function InviteDialog({ model, present, onClose }: { model: MembersViewMo
       hint={t("invite.hint")}
       onClose={onClose}
       foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="button" className="btn main" disabled={busy || !fresh.length} onClick={() => void send()}>
-            {t("invite.do", { count: fresh.length })}
-          </button>
-        </>
+        <DialogActions
+          go={t("invite.do", { count: fresh.length })}
+          disabled={busy || !fresh.length}
+          onGo={() => void send()}
+          onCancel={onClose}
+        />
       }
     >
       <PeopleField model={picking} label={t("create.people")} />

@@ -5,7 +5,7 @@ import { MembersViewModel, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
-import { Problem, Skeleton } from "../ui/parts";
+import { Problem, SearchBox, Skeleton } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
 import { InviteDialog } from "./invite_dialog";
 
@@ -21,15 +21,7 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
   return (
     <div className="panelbody">
       <div className="row g2">
-        <div className="input grow">
-          <Icon name="search" size={18} />
-          <input
-            aria-label={t("members.filter")}
-            placeholder={t("members.filter")}
-            value={filter}
-            onChange={(event) => model.setFilter(event.target.value)}
-          />
-        </div>
+        <SearchBox label={t("members.filter")} value={filter} onText={model.setFilter} />
         {details.may.invite && (
           <button type="button" className="btn main" onClick={() => setInviting(true)}>
             <Icon name="userplus" size={18} />

@@ -4,7 +4,7 @@ import type { RoomDetails } from "../../matrix/types";
 import { MembersViewModel, mayActOn, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
-import { Dialog } from "../ui/dialog";
+import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Problem } from "../ui/parts";
 import { useApp, useLater, useOwned, useSnapshot, useTurn } from "../use";
@@ -164,14 +164,7 @@ function Remove({
       hint={t(`person.${what}Hint`)}
       onClose={onClose}
       foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button type="button" className="btn dangerfill" onClick={() => void run(reason.trim()).then(onClose)}>
-            {t(`person.${what}`)}
-          </button>
-        </>
+        <DialogActions go={t(`person.${what}`)} danger onGo={() => void run(reason.trim()).then(onClose)} onCancel={onClose} />
       }
     >
       <Field label={t("message.reason")} value={reason} onText={setReason} />

@@ -4,12 +4,17 @@ import type { Device } from "../../matrix/encryption";
 import { accountPage } from "../../matrix/session";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { ago, date } from "../format";
-import { Dialog } from "../ui/dialog";
+import { RecoveryCodeField, useCodeProblem } from "../recovery_code_field";
+import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Skeleton } from "../ui/parts";
 import { useApp, useSnapshot } from "../use";
 
 const RARE = 60 * 86_400_000;
+
+/** Where the server asks for the password before it removes a device. */
+const removal = (device: Device): string =>
+  `${accountPage("org.matrix.device_delete")}&device_id=${encodeURIComponent(device.id)}`;
 
 export function Devices({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
@@ -22,7 +27,6 @@ export function Devices({ model }: { model: SettingsViewModel }) {
   const open = (devices ?? []).filter((each) => !each.confirmed && !each.current && each.canEncrypt);
   const confirmed = (devices ?? []).filter((each) => each.confirmed || each.current);
   const others = (devices ?? []).filter((each) => !each.confirmed && !each.current && !each.canEncrypt);
-  const remove = (id: string): string => `${accountPage("org.matrix.device_delete")}&device_id=${encodeURIComponent(id)}`;
   return (
     <>
       <p className="muted lead">{t("devices.lead")}</p>
@@ -39,7 +43,7 @@ export function Devices({ model }: { model: SettingsViewModel }) {
               {each.lastSeen ? `, ${ago(each.lastSeen)}` : ""}. {t("devices.newText")}
             </p>
           </div>
-          <a className="btn danger" href={remove(each.id)} target="_blank" rel="noreferrer">
+          <a className="btn danger" href={removal(each)} target="_blank" rel="noreferrer">
             {t("devices.notMe")}
           </a>
           <button
@@ -53,19 +57,11 @@ export function Devices({ model }: { model: SettingsViewModel }) {
         </section>
       ))}
       <h2 className="h">{t("devices.confirmed")}</h2>
-      <ul className="devl">
-        {confirmed.map((each) => (
-          <DeviceRow key={each.id} device={each} remove={remove(each.id)} onRename={() => setRenaming(each)} />
-        ))}
-      </ul>
+      <DeviceList devices={confirmed} onRename={setRenaming} />
       {others.length > 0 && (
         <>
           <h2 className="h">{t("devices.others")}</h2>
-          <ul className="devl">
-            {others.map((each) => (
-              <DeviceRow key={each.id} device={each} remove={remove(each.id)} onRename={() => setRenaming(each)} />
-            ))}
-          </ul>
+          <DeviceList devices={others} onRename={setRenaming} />
         </>
       )}
       <h2 className="h">{t("devices.recovery")}</h2>
@@ -143,14 +139,12 @@ export function Devices({ model }: { model: SettingsViewModel }) {
           hint={t(encryption === "ready" ? "signOut.safe" : "signOut.unsafe")}
           onClose={() => setLeaving(false)}
           foot={
-            <>
-              <button type="button" className="btn quiet" onClick={() => setLeaving(false)}>
-                {t("cancel")}
-              </button>
-              <button type="button" className="btn dangerfill" onClick={() => void app.signOut()}>
-                {t("account.signOut")}
-              </button>
-            </>
+            <DialogActions
+              go={t("account.signOut")}
+              danger
+              onGo={() => void app.signOut()}
+              onCancel={() => setLeaving(false)}
+            />
           }
         >
           {encryption !== "ready" && (
@@ -164,7 +158,17 @@ export function Devices({ model }: { model: SettingsViewModel }) {
   );
 }
 
-function DeviceRow({ device, remove, onRename }: { device: Device; remove: string; onRename: () => void }) {
+function DeviceList({ devices, onRename }: { devices: Device[]; onRename: (device: Device) => void }) {
+  return (
+    <ul className="devl">
+      {devices.map((each) => (
+        <DeviceRow key={each.id} device={each} onRename={() => onRename(each)} />
+      ))}
+    </ul>
+  );
+}
+
+function DeviceRow({ device, onRename }: { device: Device; onRename: () => void }) {
   const { t } = useTranslation();
   const rare = device.lastSeen !== null && Date.now() - device.lastSeen > RARE;
   return (
@@ -197,7 +201,7 @@ function DeviceRow({ device, remove, onRename }: { device: Device; remove: strin
           <span className="sr"> {device.name}</span>
         </button>
         {!device.current && (
-          <a className="btn small" href={remove} target="_blank" rel="noreferrer">
+          <a className="btn small" href={removal(device)} target="_blank" rel="noreferrer">
             {t("devices.remove")}
             <span className="sr"> {device.name}</span>
           </a>
@@ -215,19 +219,12 @@ function Rename({ device, model, onClose }: { device: Device; model: SettingsVie
       title={t("devices.renameTitle")}
       onClose={onClose}
       foot={
-        <>
-          <button type="button" className="btn quiet" onClick={onClose}>
-            {t("cancel")}
-          </button>
-          <button
-            type="button"
-            className="btn main"
-            disabled={!name.trim()}
-            onClick={() => void model.renameDevice(device.id, name.trim()).then(onClose)}
-          >
-            {t("save")}
-          </button>
-        </>
+        <DialogActions
+          go={t("save")}
+          disabled={!name.trim()}
+          onGo={() => void model.renameDevice(device.id, name.trim()).then(onClose)}
+          onCancel={onClose}
+        />
       }
     >
       <Field label={t("devices.name")} value={name} onText={setName} maxLength={100} hint={t("devices.nameHint")} />
@@ -240,12 +237,7 @@ function CheckCode({ model, onClose }: { model: SettingsViewModel; onClose: () =
   const { codeCreated } = useSnapshot(model);
   const [typed, setTyped] = useState("");
   const [result, setResult] = useState<"right" | "wrong" | "old" | "malformed" | null>(null);
-  const error =
-    result === "old"
-      ? t("recovery.old", { date: codeCreated ? date(codeCreated) : "" })
-      : result && result !== "right"
-        ? t(`recovery.problem.${result}`)
-        : null;
+  const error = useCodeProblem(result === "right" ? null : result, codeCreated);
   return (
     <Dialog
       title={t("devices.check")}
@@ -274,17 +266,13 @@ function CheckCode({ model, onClose }: { model: SettingsViewModel; onClose: () =
           {t("recovery.right")}
         </p>
       ) : (
-        <Field
-          label={t("recovery.label2")}
-          value={typed}
-          onText={(text) => {
+        <RecoveryCodeField
+          typed={typed}
+          onType={(text) => {
             setTyped(text);
             setResult(null);
           }}
-          autoComplete="off"
-          spellCheck={false}
           error={error}
-          hint={t("recovery.typeHint")}
         />
       )}
     </Dialog>

@@ -1,18 +1,17 @@
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { accountPage } from "../../matrix/session";
 import { keepText } from "../../platform/files";
 import type { QuietHours, SettingsViewModel } from "../../viewmodels/settings";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
-import { Field, Segmented, Switch } from "../ui/parts";
+import { Field, PictureButton, Segmented, Switch } from "../ui/parts";
 import { useApp, useSnapshot } from "../use";
 
 export function Profile({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
   const { me, emails, busy } = useSnapshot(model);
   const [name, setName] = useState(me.name);
-  const file = useRef<HTMLInputElement>(null);
   return (
     <form
       className="stackv narrow mt4"
@@ -24,10 +23,7 @@ export function Profile({ model }: { model: SettingsViewModel }) {
       <div className="row g4 wrap">
         <Avatar id={me.id} name={me.name} picture={me.avatar} size={88} />
         <div className="row g2 wrap">
-          <button type="button" className="btn" disabled={busy} onClick={() => file.current?.click()}>
-            <Icon name="camera" size={18} />
-            {t("firstRun.choosePicture")}
-          </button>
+          <PictureButton label={t("firstRun.choosePicture")} disabled={busy} onPick={(each) => void model.setPicture(each)} />
           {me.avatar && (
             <button type="button" className="btn quiet" disabled={busy} onClick={() => void model.setPicture(null)}>
               {t("profile.noPicture")}
@@ -35,14 +31,6 @@ export function Profile({ model }: { model: SettingsViewModel }) {
           )}
         </div>
       </div>
-      <input
-        ref={file}
-        type="file"
-        accept="image/*"
-        hidden
-        aria-label={t("firstRun.choosePicture")}
-        onChange={(event) => event.target.files?.[0] && void model.setPicture(event.target.files[0])}
-      />
       <Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" maxLength={256} />
       <div>
         <button type="submit" className="btn main" disabled={busy || !name.trim() || name.trim() === me.name}>

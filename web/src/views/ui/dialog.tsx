@@ -37,3 +37,27 @@ export function Dialog({ title, hint, wide, alert, onClose, children, foot }: Pr
     </ModalOverlay>
   );
 }
+
+interface Actions {
+  /** What the main button does, in words. */
+  go: string;
+  onGo: () => void;
+  onCancel: () => void;
+  danger?: boolean;
+  disabled?: boolean;
+}
+
+/** The foot of a dialog that asks: leave it, or go on. */
+export function DialogActions({ go, onGo, onCancel, danger, disabled }: Actions) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <button type="button" className="btn quiet" onClick={onCancel}>
+        {t("cancel")}
+      </button>
+      <button type="button" className={danger ? "btn dangerfill" : "btn main"} disabled={disabled} onClick={onGo}>
+        {go}
+      </button>
+    </>
+  );
+}

@@ -1,4 +1,4 @@
-import { useId } from "react";
+import { useId, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Explanation } from "../../matrix/errors";
 import type { IconName } from "../icons";
@@ -55,6 +55,56 @@ export function Field({ label, hint, error, icon, onText, after, ...input }: Fie
         </p>
       )}
     </div>
+  );
+}
+
+/** What a list below is narrowed by. */
+export const SearchBox = ({
+  label,
+  value,
+  onText,
+  className = "",
+}: {
+  label: string;
+  value: string;
+  onText: (text: string) => void;
+  className?: string;
+}) => (
+  <div className={`input grow ${className}`}>
+    <Icon name="search" size={18} />
+    <input aria-label={label} placeholder={label} value={value} onChange={(event) => onText(event.target.value)} />
+  </div>
+);
+
+/** Chooses a picture from the disk, or takes one with a phone. */
+export function PictureButton({
+  label,
+  disabled,
+  onPick,
+}: {
+  label: string;
+  disabled: boolean;
+  onPick: (picture: File) => void;
+}) {
+  const file = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button type="button" className="btn" disabled={disabled} onClick={() => file.current?.click()}>
+        <Icon name="camera" size={18} />
+        {label}
+      </button>
+      <input
+        ref={file}
+        type="file"
+        accept="image/*"
+        hidden
+        aria-label={label}
+        onChange={(event) => {
+          if (event.target.files?.[0]) onPick(event.target.files[0]);
+          event.target.value = ""; // the same picture may be chosen again after an error
+        }}
+      />
+    </>
   );
 }
 
