@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { addressesIn } from "../src/viewmodels/create_room";
 import { compose, readCommand, wanted, worryAbout } from "../src/viewmodels/markdown";
+import { schema, toMarkdown } from "../src/viewmodels/rich_text";
 import { readRoute, writeRoute } from "../src/viewmodels/route";
 
 test.each([
@@ -11,6 +12,8 @@ test.each([
   ["![x](https://e.org/p.png)", "![x](https://e.org/p.png)", '<a href="https://e.org/p.png">x</a>'],
   ["/me arrive", "arrive", null],
   ["/plain **x**", "**x**", null],
+  ["un \\*astérisque\\*", "un *astérisque*", null],
+  ["`\\*`", "`\\*`", "<code>\\*</code>"],
 ])("%s is sent as text and, where it needs it, as HTML", (typed, body, html) => {
   expect(compose(typed, [])).toMatchObject({ body, html });
 });
@@ -26,6 +29,45 @@ test("a mention becomes a link and is named", () => {
   ])!;
   expect(sent.mentions).toEqual(["@claire:e.org"]);
   expect(sent.html).toContain('<a href="https://matrix.to/#/%40claire%3Ae.org">@Claire Vasseur</a>');
+});
+
+test("a mention is found with the backslashes of the rich field", () => {
+  const sent = compose("Voir @j\\_durand", [{ id: "@j:e.org", name: "j_durand" }])!;
+  expect(sent.mentions).toEqual(["@j:e.org"]);
+  expect(sent.html).toContain('">@j_durand</a>');
+});
+
+const { doc, paragraph, bullet_list, list_item, blockquote, code_block } = schema.nodes;
+const line = (text: string, ...marks: string[]) =>
+  paragraph.create(
+    null,
+    schema.text(
+      text,
+      marks.map((each) => schema.mark(each)),
+    ),
+  );
+
+test.each([
+  ["bold", [line("19 h", "strong")], "**19 h**", "<strong>19 h</strong>"],
+  ["signs that mean nothing", [line("2 * 3 * 4")], "2 \\* 3 \\* 4", null],
+  [
+    "an address",
+    [line("https://e.org/~a_b_*c")],
+    "https://e.org/~a_b_*c",
+    '<a href="https://e.org/~a_b_*c">https://e.org/~a_b_*c</a>',
+  ],
+  [
+    "a list",
+    [bullet_list.create(null, [list_item.create(null, line("a")), list_item.create(null, line("b"))])],
+    "- a\n- b",
+    "<ul>\n<li>a</li>\n<li>b</li>\n</ul>",
+  ],
+  ["a quote", [blockquote.create(null, line("dit"))], "> dit", "<blockquote>\n<p>dit</p>\n</blockquote>"],
+  ["code", [code_block.create(null, schema.text("a_b\n*c*"))], "```\na_b\n*c*\n```", "<pre><code>a_b\n*c*\n</code></pre>"],
+])("%s of the rich field is kept as markdown and sent as HTML", (_name, blocks, markdown, html) => {
+  const kept = toMarkdown(doc.create(null, blocks));
+  expect(kept).toBe(markdown);
+  expect(compose(kept, [])!.html).toBe(html);
 });
 
 test.each([
@@ -59,7 +101,7 @@ test.each([
   ["/to", { kind: "command", word: "to", from: 0 }],
   ["a /to", null],
 ])("after %s is offered", (text, expected) => {
-  expect(wanted(text, text.length)).toEqual(expected);
+  expect(wanted(text)).toEqual(expected);
 });
 
 test("addresses in a pasted list, however it is written", () => {

@@ -304,11 +304,12 @@ export class Encryption {
 
   /** The signature that ends a verification is on its way to the server: the new trust is known once it has arrived there. */
   private async learn(userId: string): Promise<void> {
-    for (let turn = 0; turn < 8; turn++) {
+    for (let turn = 1; turn <= 12; turn++) {
       await this.crypto.userHasCrossSigningKeys(userId, true).catch(() => false);
-      await this.refresh();
-      if ((await this.trustOf(userId).catch(() => "unknown")) === "verified") return;
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      const trust = await this.trustOf(userId).catch(() => "unknown");
+      await this.refresh(); // after the question: what is drawn now is never older than the answer
+      if (trust === "verified") return;
+      await new Promise((resolve) => setTimeout(resolve, 200 * turn));
     }
   }
 

@@ -80,11 +80,12 @@ export class ComposerViewModel extends ViewModel<State> {
     void this.lookScheduled();
   }
 
-  readonly type = (text: string, caret: number): void => {
+  /** `before`: what stands before the caret, as the person sees it. */
+  readonly type = (text: string, before: string): void => {
     this.set({ text, problem: null, worry: null });
     if (!this.now.editing) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, text);
     this.tellTyping(text);
-    void this.suggest(text, caret);
+    void this.suggest(before);
   };
 
   private tellTyping(text: string): void {
@@ -98,9 +99,9 @@ export class ComposerViewModel extends ViewModel<State> {
 
   // ----------------------------------------------------------------------------------------------------- completion
 
-  private async suggest(text: string, caret: number): Promise<void> {
+  private async suggest(before: string): Promise<void> {
     const turn = ++this.asked;
-    const word = wanted(text, caret);
+    const word = wanted(before);
     const suggestions = word ? await this.suggestionsFor(word) : [];
     if (turn === this.asked) this.set({ suggestions, chosen: 0 });
   }
@@ -127,20 +128,22 @@ export class ComposerViewModel extends ViewModel<State> {
 
   readonly hideSuggestions = (): void => this.set({ suggestions: [] });
 
-  readonly pick = (suggestion: Suggestion, caret: number): void => {
-    const word = wanted(this.now.text, caret);
-    const from = word?.from ?? caret;
-    let put = "";
-    if (suggestion.kind === "person") {
-      put = `@${suggestion.person.name} `;
-      this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
-    } else if (suggestion.kind === "room") put = "@salon ";
-    else put = suggestion.kind === "emoji" ? `${suggestion.emoji} ` : `/${suggestion.name} `;
-    this.put(this.now.text.slice(0, from) + put + this.now.text.slice(caret), from + put.length);
+  /** What a suggestion puts in the place of the word that asked for it. */
+  readonly completion = (suggestion: Suggestion): string => {
+    this.asked++; // what is still being looked for is no longer wanted
+    this.set({ suggestions: [] });
+    if (suggestion.kind === "room") return "@salon ";
+    if (suggestion.kind === "emoji") return `${suggestion.emoji} `;
+    if (suggestion.kind === "command") return `/${suggestion.name} `;
+    this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
+    return `@${suggestion.person.name} `;
   };
 
-  readonly insert = (text: string, from: number, to: number): void =>
-    this.put(this.now.text.slice(0, from) + text + this.now.text.slice(to), from + text.length);
+  readonly insert = (text: string, from: number, to: number): void => {
+    const before = this.now.text.slice(0, from) + text;
+    this.put(before + this.now.text.slice(to), before.length);
+    void this.suggest(before);
+  };
 
   /** Puts signs around what is selected, or takes them away. */
   readonly wrap = (mark: string, from: number, to: number): void => {
@@ -150,17 +153,6 @@ export class ComposerViewModel extends ViewModel<State> {
     if (already) this.put(text.slice(0, from - mark.length) + inside + text.slice(to + mark.length), to - mark.length);
     else
       this.put(text.slice(0, from) + mark + inside + mark + text.slice(to), inside ? to + 2 * mark.length : from + mark.length);
-  };
-
-  readonly prefix = (mark: string, from: number, to: number): void => {
-    const { text } = this.now;
-    const start = text.lastIndexOf("\n", from - 1) + 1;
-    const lines = text
-      .slice(start, to)
-      .split("\n")
-      .map((each) => mark + each)
-      .join("\n");
-    this.put(text.slice(0, start) + lines + text.slice(to), start + lines.length);
   };
 
   private put(text: string, caret: number): void {
@@ -205,7 +197,7 @@ export class ComposerViewModel extends ViewModel<State> {
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
     const message = compose(text.startsWith("//") ? text.slice(1) : text, this.mentions, { id: this.needs.conversation.id });
     if (!message) return;
-    const worry = this.isOpen() ? worryAbout(text) : null;
+    const worry = this.isOpen() ? worryAbout(message.body) : null;
     if (worry && !sure) return this.set({ worry });
     if (reply) message.replyTo = reply.eventId;
     if (editing) message.edits = editing.eventId;

@@ -12,6 +12,23 @@ marked.use({
   },
 });
 
+/** Markdown as HTML. */
+export const toHtml = (markdown: string): string => (marked.parse(markdown) as string).trim();
+
+/** Markdown for eyes: without the backslashes that keep a sign from meaning something. Code stays as it is. */
+export const withoutSigns = (markdown: string): string =>
+  markdown
+    .split(/(```[\s\S]*?```|``[^\n]*?``|`[^`\n]*`)/)
+    .map((part, index) => (index % 2 ? part : part.replace(/\\([\\`*_~[\]<>#+.!|-])/g, "$1")))
+    .join("");
+
+/** Finds `text` in markdown, whether or not its signs have a backslash before them. */
+const asTyped = (text: string): RegExp =>
+  new RegExp(
+    text.replace(/[^\p{L}\p{N}\s]/gu, (sign) => `\\\\?\\u{${sign.codePointAt(0)!.toString(16)}}`),
+    "gu",
+  );
+
 export interface Mention {
   id: string;
   name: string;
@@ -22,16 +39,18 @@ export function compose(typed: string, mentioned: Mention[], room: { id: string 
   const command = readCommand(typed);
   const text = (command?.name === "me" || command?.name === "plain" ? command.rest : typed).trim();
   if (!text) return null;
-  const present = mentioned.filter((each) => text.includes(`@${each.name}`));
-  const mentionsRoom = /(^|\s)@(salon|room)\b/i.test(text);
+  const body = command?.name === "plain" ? text : withoutSigns(text);
+  const present = mentioned.filter((each) => body.includes(`@${each.name}`));
+  const mentionsRoom = /(^|\s)@(salon|room)\b/i.test(body);
   const linked = present.reduce(
-    (whole, each) => whole.replaceAll(`@${each.name}`, `[@${each.name}](https://matrix.to/#/${encodeURIComponent(each.id)})`),
+    (whole, each) =>
+      whole.replaceAll(asTyped(`@${each.name}`), () => `[@${each.name}](https://matrix.to/#/${encodeURIComponent(each.id)})`),
     text,
   );
-  const html = command?.name === "plain" ? null : (marked.parse(linked) as string).trim();
-  const plain = html !== null && html.replace(/^<p>([\s\S]*)<\/p>$/, "$1") === escaped(text).replaceAll("\n", "<br>");
+  const html = command?.name === "plain" ? null : toHtml(linked);
+  const plain = html !== null && html.replace(/^<p>([\s\S]*)<\/p>$/, "$1") === escaped(body).replaceAll("\n", "<br>");
   return {
-    body: text,
+    body,
     html: plain || html === null ? null : withoutParagraph(html),
     mentions: [...new Set(present.map((each) => each.id))],
     mentionsRoom: mentionsRoom && room.id !== "",
@@ -73,12 +92,8 @@ export function worryAbout(text: string): Worry | null {
   return MARKINGS.test(text) ? "marking" : null;
 }
 
-/** The word before the caret that wants completing. */
-export function wanted(
-  text: string,
-  caret: number,
-): { kind: "person" | "emoji" | "command"; word: string; from: number } | null {
-  const before = text.slice(0, caret);
+/** The word that wants completing, from the text before the caret. */
+export function wanted(before: string): { kind: "person" | "emoji" | "command"; word: string; from: number } | null {
   const match = /(?:^|\s)([@:/])([^\s@:/]{0,40}(?: [^\s@:/]{1,20})?)$/u.exec(before);
   if (!match) return null;
   const from = before.length - match[2].length - 1;

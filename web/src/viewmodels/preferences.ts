@@ -13,6 +13,8 @@ export interface Choices {
   privateReceipts: boolean;
   linkPreviews: boolean;
   enterSends: boolean;
+  /** Formatting is seen while writing, instead of markdown's signs. */
+  richText: boolean;
   sounds: boolean;
   desktopNotifications: boolean;
 }
@@ -30,6 +32,7 @@ export const DEFAULTS: Choices = {
   privateReceipts: false,
   linkPreviews: true,
   enterSends: true,
+  richText: false,
   sounds: true,
   desktopNotifications: false,
 };

@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
 import type { RoomViewModel } from "../../viewmodels/room";
 import type { Panel } from "../../viewmodels/route";
-import { Composer } from "../composer";
+import { Composer } from "../composer/composer";
 import { Timeline } from "../timeline";
 import { Icon } from "../ui/icon";
 import { useApp, useMedia } from "../use";

@@ -187,7 +187,7 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
 export function Appearance() {
   const { t } = useTranslation();
   const app = useApp();
-  const { theme, contrast, density, textSize, motion, language, enterSends } = useSnapshot(app.preferences);
+  const { theme, contrast, density, textSize, motion, language, enterSends, richText } = useSnapshot(app.preferences);
   const { choose } = app.preferences;
   return (
     <div className="stackv mt4">
@@ -253,6 +253,12 @@ export function Appearance() {
         hint={t("appearance.enterHint")}
         on={enterSends}
         onChange={(each) => choose({ enterSends: each })}
+      />
+      <Switch
+        label={t("appearance.rich")}
+        hint={t("appearance.richHint")}
+        on={richText}
+        onChange={(each) => choose({ richText: each })}
       />
     </div>
   );

@@ -1,0 +1,298 @@
+import { lazy, Suspense, useId, useRef, useState } from "react";
+import { Button } from "react-aria-components/Button";
+import { Dialog as AriaDialog, DialogTrigger } from "react-aria-components/Dialog";
+import { Popover } from "react-aria-components/Popover";
+import { useTranslation } from "react-i18next";
+import type { RoomDetails } from "../../matrix/types";
+import type { ComposerViewModel } from "../../viewmodels/composer";
+import type { RoomViewModel } from "../../viewmodels/room";
+import { textFor } from "../content";
+import { full } from "../format";
+import { Dialog } from "../ui/dialog";
+import { Icon } from "../ui/icon";
+import { Menu } from "../ui/menu";
+import { Problem } from "../ui/parts";
+import { useApp, useSnapshot } from "../use";
+import type { Field } from "./field";
+import { PlainField } from "./plain_field";
+import { Suggestions } from "./suggestions";
+import { Uploads } from "./uploads";
+
+const EmojiPicker = lazy(() => import("../emoji_picker").then((each) => ({ default: each.EmojiPicker })));
+const VoiceRecorder = lazy(() => import("../voice_recorder").then((each) => ({ default: each.VoiceRecorder })));
+const RichField = lazy(() => import("./rich_field").then((each) => ({ default: each.RichField })));
+const ScheduleDialog = lazy(() => import("../schedule_dialog").then((each) => ({ default: each.ScheduleDialog })));
+
+export function Composer({ model, room, details }: { model: ComposerViewModel; room: RoomViewModel; details: RoomDetails }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const { text, reply, editing, suggestions, chosen, worry, pasted, uploads, problem, scheduled } = useSnapshot(model);
+  const { enterSends, richText } = useSnapshot(app.preferences);
+  const { configuration, connection } = useSnapshot(app);
+  const field = useRef<Field>(null);
+  const file = useRef<HTMLInputElement>(null);
+  const camera = useRef<HTMLInputElement>(null);
+  const [recording, setRecording] = useState(false);
+  const [scheduling, setScheduling] = useState(false);
+  const [dragging, setDragging] = useState(false);
+  const list = useId();
+  const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
+
+  const send = (sure = false, at: number | null = null): void => {
+    void model.send(sure, at);
+    field.current?.focus();
+  };
+  const onKey = (event: KeyboardEvent): boolean => {
+    if (event.isComposing) return false;
+    const control = event.ctrlKey || event.metaKey;
+    if (suggestions.length) {
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        model.move(event.key === "ArrowDown" ? 1 : -1);
+        return true;
+      }
+      if ((event.key === "Enter" && !event.shiftKey) || event.key === "Tab") {
+        field.current?.complete(model.completion(suggestions[chosen]));
+        return true;
+      }
+    }
+    if (event.key === "Enter" && (control || (enterSends && !event.shiftKey))) {
+      send();
+      return true;
+    }
+    if (event.key === "Escape" && model.escape()) {
+      event.stopPropagation();
+      return true;
+    }
+    return event.key === "ArrowUp" && text === "" && model.editLast();
+  };
+  const drop = (event: React.DragEvent): void => {
+    event.preventDefault();
+    setDragging(false);
+    if (event.dataTransfer.files.length) void model.attach([...event.dataTransfer.files]);
+  };
+  const onPaste = (data: DataTransfer): boolean => {
+    if (data.files.length) void model.attach([...data.files]);
+    return data.files.length > 0 || model.paste(data.getData("text/plain"));
+  };
+  const pick = (input: HTMLInputElement): void => {
+    void model.attach([...(input.files ?? [])]);
+    input.value = "";
+  };
+
+  const fieldProps = {
+    ref: field,
+    id: list,
+    model,
+    label,
+    active: suggestions.length ? `${list}-${chosen}` : null,
+    enterSends,
+    onKey,
+    onPaste,
+  };
+  return (
+    <div
+      className="composerbox"
+      data-region
+      tabIndex={-1}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setDragging(true);
+      }}
+      onDragLeave={() => setDragging(false)}
+      onDrop={drop}
+    >
+      {uploads.length > 0 && <Uploads uploads={uploads} model={model} />}
+      <Problem problem={problem} />
+      {scheduled.length > 0 && (
+        <ul className="uploads">
+          {scheduled.map((each) => (
+            <li key={each.id} className="note">
+              <Icon name="clock" size={18} />
+              <span className="grow">{t("schedule.waiting", { when: full(each.at) })}</span>
+              <button type="button" className="link" onClick={() => void model.unschedule(each.id, true)}>
+                {t("schedule.now")}
+              </button>
+              <button type="button" className="link" onClick={() => void model.unschedule(each.id, false)}>
+                {t("cancel")}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {worry && (
+        <div className="note warn" role="alert">
+          <Icon name="warn" size={18} />
+          <span className="grow">
+            {t(`worry.${worry}`)} {t(details.kind === "forum" ? "worry.forum" : "worry.guests")}
+          </span>
+          <button type="button" className="link" onClick={() => send(true)}>
+            {t("worry.send")}
+          </button>
+          <button type="button" className="link" onClick={() => model.escape()}>
+            {t("worry.change")}
+          </button>
+        </div>
+      )}
+      {suggestions.length > 0 && (
+        <Suggestions
+          id={list}
+          suggestions={suggestions}
+          chosen={chosen}
+          onPick={(each) => field.current?.complete(model.completion(each))}
+        />
+      )}
+      <form
+        className={dragging ? "composer dragging" : "composer"}
+        aria-label={label}
+        onSubmit={(event) => {
+          event.preventDefault();
+          send();
+        }}
+      >
+        {(reply || editing) && (
+          <p className="replying">
+            <Icon name={editing ? "edit" : "reply"} size={16} />
+            <span className="grow cut">
+              {editing ? (
+                t("composer.editing")
+              ) : (
+                <>
+                  {t("composer.replying")} <b>{reply!.mine ? t("you") : reply!.sender.name}</b> {textFor(reply!, t)}
+                </>
+              )}
+            </span>
+            <button type="button" className="ib s" aria-label={t("cancel")} onClick={() => model.escape()}>
+              <Icon name="x" size={16} />
+            </button>
+          </p>
+        )}
+        {recording ? (
+          <Suspense>
+            <VoiceRecorder
+              onDone={(recorded) => {
+                setRecording(false);
+                if (recorded) void model.attachPrepared(recorded);
+              }}
+            />
+          </Suspense>
+        ) : (
+          <Suspense fallback={<PlainField {...fieldProps} />}>
+            {richText ? <RichField {...fieldProps} /> : <PlainField {...fieldProps} />}
+          </Suspense>
+        )}
+        {!recording && (
+          <div className="bar2">
+            <Menu
+              label={t("composer.add")}
+              icon="plus"
+              className="ib s"
+              choices={[
+                { name: t("composer.file"), icon: "clip", run: () => file.current?.click() },
+                { name: t("composer.camera"), icon: "camera", run: () => camera.current?.click() },
+                ...(configuration?.features.polls !== false
+                  ? [{ name: t("composer.poll"), icon: "poll" as const, run: () => room.openPoll(true) }]
+                  : []),
+                { name: t("composer.later"), icon: "clock", run: () => setScheduling(true) },
+              ]}
+            />
+            <button
+              type="button"
+              className={richText ? "ib s on" : "ib s"}
+              aria-label={t("composer.format")}
+              aria-pressed={richText}
+              onClick={() => app.preferences.choose({ richText: !richText })}
+            >
+              <Icon name="format" />
+            </button>
+            <DialogTrigger>
+              <Button className="ib s" aria-label={t("composer.emoji")}>
+                <Icon name="smile" />
+              </Button>
+              <Popover className="popover" placement="top start">
+                <AriaDialog aria-label={t("composer.emoji")}>
+                  {({ close }) => (
+                    <Suspense>
+                      <EmojiPicker
+                        onPick={(emoji) => {
+                          field.current?.insert(emoji);
+                          close();
+                        }}
+                      />
+                    </Suspense>
+                  )}
+                </AriaDialog>
+              </Popover>
+            </DialogTrigger>
+            <button
+              type="button"
+              className="ib s notphone"
+              aria-label={t("composer.mention")}
+              onClick={() => field.current?.insert(text === "" || /\s$/.test(text) ? "@" : " @")}
+            >
+              <Icon name="at" />
+            </button>
+            <span className="grow" />
+            {!text.trim() && configuration?.features.voice_messages !== false && (
+              <button type="button" className="ib s" aria-label={t("composer.voice")} onClick={() => setRecording(true)}>
+                <Icon name="mic" />
+              </button>
+            )}
+            <button type="submit" className="send" aria-label={editing ? t("save") : t("send")} disabled={!text.trim()}>
+              <Icon name={editing ? "check" : "send"} size={19} />
+            </button>
+          </div>
+        )}
+      </form>
+      <input
+        ref={file}
+        type="file"
+        multiple
+        hidden
+        aria-label={t("composer.file")}
+        onChange={(event) => pick(event.target)}
+        data-testid="file"
+      />
+      <input
+        ref={camera}
+        type="file"
+        accept="image/*"
+        capture="environment"
+        hidden
+        aria-label={t("composer.camera")}
+        onChange={(event) => pick(event.target)}
+      />
+      {connection === "offline" && text.trim() && <p className="hint">{t("composer.offline")}</p>}
+      {pasted !== null && (
+        <Dialog
+          title={t("paste.title")}
+          hint={t("paste.hint", { count: pasted.length })}
+          onClose={() => model.pasteAs("text", "")}
+          foot={
+            <>
+              <button type="button" className="btn" onClick={() => model.pasteAs("text", "")}>
+                {t("paste.text")}
+              </button>
+              <button type="button" className="btn main" onClick={() => model.pasteAs("file", t("paste.name"))}>
+                {t("paste.file")}
+              </button>
+            </>
+          }
+        >
+          <p className="code-sample">{pasted.slice(0, 400)}…</p>
+        </Dialog>
+      )}
+      {scheduling && (
+        <Suspense>
+          <ScheduleDialog
+            empty={!text.trim()}
+            onClose={() => setScheduling(false)}
+            onChoose={(at) => {
+              setScheduling(false);
+              send(false, at);
+            }}
+          />
+        </Suspense>
+      )}
+    </div>
+  );
+}

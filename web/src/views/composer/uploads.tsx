@@ -1,0 +1,66 @@
+import { useTranslation } from "react-i18next";
+import type { ComposerViewModel, Upload } from "../../viewmodels/composer";
+import { size } from "../format";
+import { Icon } from "../ui/icon";
+
+/** Files on their way: how far, and what to do about those that did not get there. */
+export const Uploads = ({ uploads, model }: { uploads: Upload[]; model: ComposerViewModel }) => (
+  <ul className="uploads">
+    {uploads.map((each) => (
+      <li key={each.id}>
+        <UploadRow upload={each} model={model} />
+      </li>
+    ))}
+  </ul>
+);
+
+function UploadRow({ upload, model }: { upload: Upload; model: ComposerViewModel }) {
+  const { t } = useTranslation();
+  const percent = upload.size ? Math.min(100, Math.round((upload.sent / upload.size) * 100)) : 0;
+  return (
+    <div className="card wide">
+      <span className="ficon">
+        <Icon name="doc" size={22} />
+      </span>
+      <div className="grow min0">
+        <p className="strong cut">{upload.name}</p>
+        {upload.state === "sending" && (
+          <>
+            <div
+              className="progress"
+              role="progressbar"
+              aria-label={t("upload.sending", { name: upload.name })}
+              aria-valuenow={percent}
+              aria-valuemin={0}
+              aria-valuemax={100}
+            >
+              <i style={{ width: `${percent}%` }} />
+            </div>
+            <p className="t12 muted num">{t("upload.progress", { sent: size(upload.sent), of: size(upload.size) })}</p>
+          </>
+        )}
+        {upload.state === "failed" && (
+          <p className="t12 bad" role="alert">
+            {t("upload.failed")}{" "}
+            <button type="button" className="link t12 bad" onClick={() => model.retryUpload(upload.id)}>
+              {t("retry")}
+            </button>
+          </p>
+        )}
+        {upload.state === "too-large" && (
+          <p className="t12 bad" role="alert">
+            {t("upload.tooLarge", { size: size(upload.size) })}
+          </p>
+        )}
+      </div>
+      <button
+        type="button"
+        className="ib s"
+        aria-label={t("upload.cancel", { name: upload.name })}
+        onClick={() => model.cancelUpload(upload.id)}
+      >
+        <Icon name="x" />
+      </button>
+    </div>
+  );
+}
