@@ -128,6 +128,43 @@ await play({
     await claire.getByText("La commande /nimporte n’existe pas").waitFor();
     await box.fill("");
   },
+  async "text is formatted as it is written"() {
+    await claire.getByRole("button", { name: "Mise en forme" }).click();
+    const box = claire.getByTestId("composer");
+    await box.click();
+    await box.pressSequentially("Consigne **urgente** pour @meh");
+    await claire.getByRole("option", { name: /Mehdi Benali/ }).click();
+    await claire.keyboard.press("Shift+Enter");
+    await claire.keyboard.type("voir 2 * 3 * 4 ");
+    await box.locator("strong").filter({ hasText: "urgente" }).waitFor();
+    await claire.getByRole("button", { name: "Lien" }).click();
+    await claire.getByLabel("Adresse du lien").fill("javascript:alert(1)");
+    await claire.getByRole("button", { name: "Ajouter", exact: true }).click();
+    await claire.getByText("Cette adresse n’est pas valable").waitFor();
+    await look(claire, "link");
+    await claire.getByLabel("Adresse du lien").fill("www.service-public.fr");
+    await claire.getByRole("button", { name: "Ajouter", exact: true }).click();
+    await box.getByRole("link", { name: "https://www.service-public.fr" }).waitFor();
+    await look(claire, "rich");
+    await box.press("Enter");
+    const sent = messages(mehdi).getByRole("article").filter({ hasText: "Consigne urgente" }).last();
+    await sent.locator("strong").filter({ hasText: "urgente" }).waitFor();
+    await sent.getByText("voir 2 * 3 * 4").waitFor();
+    await sent.getByRole("link", { name: "https://www.service-public.fr" }).waitFor();
+    await sent.getByText("@Mehdi Benali").waitFor();
+    await box.pressSequentially("- pompes");
+    await claire.keyboard.press("Shift+Enter");
+    await claire.keyboard.type("sacs");
+    await box.locator("li").filter({ hasText: "sacs" }).waitFor();
+    await box.press("Enter");
+    await messages(mehdi).locator("li li, article li").filter({ hasText: "sacs" }).last().waitFor();
+    assert((await box.innerText()).trim() === "", "the field is not empty after sending");
+    await box.press("ArrowUp");
+    await box.locator("li").filter({ hasText: "pompes" }).waitFor();
+    await box.press("Escape");
+    await claire.getByRole("button", { name: "Mise en forme" }).click();
+    await claire.locator("textarea").first().waitFor();
+  },
   async "reading is told, typing is told"() {
     await say(claire, "Lis-moi");
     await messages(claire).getByText("Vu par Mehdi Benali").first().waitFor();
@@ -279,5 +316,57 @@ await play({
     await claire.getByRole("button", { name: "Choisir un espace" }).click();
     await claire.getByRole("menuitem", { name: "Préfecture" }).click();
     await claire.getByRole("heading", { level: 1, name: "Préfecture" }).waitFor();
+    await claire.getByRole("button", { name: "Discussions et membres de Préfecture" }).click();
+    await claire.getByText("Cet espace est vide").waitFor();
+    await look(claire, "space-empty");
+    await claire.getByRole("button", { name: "Ajouter des discussions" }).click();
+    await claire.getByRole("dialog").getByLabel("Lesquelles ?").fill("salle");
+    await claire.getByRole("checkbox", { name: /Autre salle/ }).check();
+    await claire.getByRole("dialog").getByLabel("Lesquelles ?").fill("");
+    await claire.getByRole("checkbox", { name: /Outils/ }).check();
+    await look(claire, "space-add");
+    await claire.getByRole("button", { name: "Ajouter 2 discussions" }).click();
+    await claire.getByRole("button", { name: "Ouvrir Autre salle" }).waitFor();
+    await look(claire, "space");
+    await claire.getByRole("complementary").waitFor({ state: "detached" });
+    await claire.getByRole("region", { name: "Liste des discussions" }).getByRole("link", { name: /Autre salle/ }).waitFor();
+    await claire.getByRole("button", { name: "Retirer Outils numériques de l’espace" }).click();
+    await claire.getByRole("button", { name: "Ouvrir Outils numériques" }).waitFor({ state: "detached" });
+    await claire.getByRole("button", { name: "Ouvrir Autre salle" }).click();
+    await claire.getByRole("button", { name: "Choisir un espace" }).click();
+    await claire.getByRole("menuitem", { name: "Toutes les discussions" }).click();
+  },
+  async "what was missed is one press away"() {
+    await open(mehdi, "Cellule de crise");
+    await mehdi.getByRole("link", { name: "Forums" }).click();
+    await open(claire, "Cellule de crise");
+    for (let n = 1; n <= 30; n++) await say(claire, `Relevé ${n} du matin\nligne`);
+    await sees(claire, "Relevé 30");
+    await mehdi.getByRole("link", { name: "Discussions" }).click();
+    await mehdi.getByRole("link", { name: /Cellule de crise.*30/ }).waitFor();
+    await open(mehdi, "Cellule de crise");
+    await sees(mehdi, "Relevé 30");
+    await mehdi.getByRole("button", { name: "30 messages non lus" }).click();
+    await messages(mehdi).getByText("Relevé 1 du matin").waitFor();
+    await mehdi.getByRole("button", { name: "30 messages non lus" }).waitFor({ state: "detached" });
+  },
+  async "a room is made new again, and its people follow"() {
+    const api = async (path, body, token) => {
+      const headers = { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+      return (await fetch(`${server}/_matrix/client/v3/${path}`, { method: "POST", headers, body: JSON.stringify(body) })).json();
+    };
+    const { access_token } = await api("login", { type: "m.login.password", identifier: { type: "m.id.user", user: "claire" }, password: claire.password });
+    await api("createRoom", { name: "Ancien salon", room_version: "10", preset: "private_chat", invite: ["@mehdi:localhost"] }, access_token);
+    await mehdi.getByRole("button", { name: "Rejoindre Ancien salon" }).click();
+    await open(claire, "Ancien salon");
+    await tool(claire, "Détails");
+    await panel(claire).getByRole("button", { name: "Passer à la version récente" }).click();
+    await look(claire, "upgrade");
+    await claire.getByRole("alertdialog").getByRole("button", { name: "Remplacer" }).click();
+    await mehdi.getByText("Cette discussion a été remplacée").waitFor();
+    await look(mehdi, "room-moved");
+    await mehdi.getByRole("button", { name: "Continuer là-bas" }).click();
+    await say(claire, "Dans la nouvelle");
+    await sees(mehdi, "Dans la nouvelle");
   },
 });

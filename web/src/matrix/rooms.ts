@@ -5,6 +5,7 @@ import {
   EventType,
   HistoryVisibility,
   type ICreateRoomOpts,
+  type IPublicRoomsChunkRoom,
   JoinRule,
   KnownMembership,
   type MatrixClient,
@@ -287,9 +288,35 @@ export class Rooms {
     await this.client.setRoomAccountData(roomId, "m.marked_unread" as never, { unread } as never);
   }
 
-  async addToSpace(spaceId: string, roomId: string): Promise<void> {
+  /** Puts a room into a space, or takes it out. The room itself stays as it is. */
+  async arrange(spaceId: string, roomId: string, inside: boolean): Promise<void> {
     const via = [this.client.getDomain()!];
-    await this.client.sendStateEvent(spaceId, EventType.SpaceChild, { via }, roomId);
+    await this.client.sendStateEvent(spaceId, EventType.SpaceChild, inside ? { via } : {}, roomId);
+  }
+
+  /** Whether this account may put rooms into a space. */
+  mayArrange(spaceId: string): boolean {
+    const room = this.client.getRoom(spaceId);
+    return room?.currentState.maySendStateEvent(EventType.SpaceChild, this.client.getSafeUserId()) ?? false;
+  }
+
+  /** The rooms of a space, those too that this account is not in but may see. */
+  async inSpace(spaceId: string): Promise<PublicRoom[]> {
+    const { rooms } = await this.client.getRoomHierarchy(spaceId, 200, 1);
+    return rooms.filter((each) => each.room_id !== spaceId).map((each) => this.listed(each));
+  }
+
+  private listed(room: IPublicRoomsChunkRoom): PublicRoom {
+    return {
+      id: room.room_id,
+      name: room.name ?? room.canonical_alias ?? room.room_id,
+      topic: room.topic ?? "",
+      avatar: room.avatar_url ?? null,
+      members: room.num_joined_members,
+      alias: room.canonical_alias ?? null,
+      joined: this.client.getRoom(room.room_id)?.getMyMembership() === KnownMembership.Join,
+      knock: room.join_rule === JoinRule.Knock,
+    };
   }
 
   /** The directory of forums. */
@@ -299,18 +326,7 @@ export class Rooms {
       since,
       filter: term ? { generic_search_term: term } : undefined,
     });
-    const rooms = answer.chunk
-      .filter((each) => each.room_type !== RoomType.Space)
-      .map((each) => ({
-        id: each.room_id,
-        name: each.name ?? each.canonical_alias ?? each.room_id,
-        topic: each.topic ?? "",
-        avatar: each.avatar_url ?? null,
-        members: each.num_joined_members,
-        alias: each.canonical_alias ?? null,
-        joined: this.client.getRoom(each.room_id)?.getMyMembership() === KnownMembership.Join,
-        knock: each.join_rule === JoinRule.Knock,
-      }));
+    const rooms = answer.chunk.filter((each) => each.room_type !== RoomType.Space).map((each) => this.listed(each));
     return { rooms, next: answer.next_batch ?? null, total: answer.total_room_count_estimate ?? rooms.length };
   }
 

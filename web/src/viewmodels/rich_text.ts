@@ -91,9 +91,11 @@ export const toMarkdown = (doc: Node): string => serializer.serialize(doc, { tig
 /** The text before a place of the document, blocks on lines of their own: what completion looks at. */
 export const textBefore = (doc: Node, place: number): string => doc.textBetween(0, place, "\n", "\n");
 
+/** Whether an address that stands by itself is a link without saying so. */
 const isBare = (mark: Mark, parent: Node, index: number): boolean => {
-  const text = parent.child(index);
-  return text.text === mark.attrs.href && ADDRESS.test(text.text ?? "");
+  const text = parent.child(index).text ?? "";
+  const next = parent.maybeChild(index + 1);
+  return text === mark.attrs.href && ADDRESS.test(text) && !(next?.isText && /^\S/.test(next.text ?? ""));
 };
 
 function linkOpen(_state: MarkdownSerializerState, mark: Mark, parent: Node, index: number): string {

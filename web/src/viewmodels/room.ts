@@ -59,7 +59,13 @@ export class RoomViewModel extends ViewModel<State> {
 
   private begin(event: string | null): void {
     if (this.timeline || this.now.membership !== "join") return;
-    this.timeline = new TimelineViewModel(this.conversation, null, () => this.preferences.snapshot().privateReceipts, event);
+    this.timeline = new TimelineViewModel(
+      this.conversation,
+      null,
+      () => this.preferences.snapshot().privateReceipts,
+      event,
+      this.now.summary?.isUnread ?? false,
+    );
     this.composer = this.newComposer(null, this.timeline);
     this.owns(() => this.timeline?.close());
     this.owns(() => this.composer?.close());

@@ -24,6 +24,8 @@ interface State {
   highlighted: string | null;
   announcement: Item | null;
   unreadBelow: number;
+  /** Unread messages that begin above the screen. `count` is null where they begin before what is loaded. */
+  unreadAbove: { count: number | null } | null;
 }
 
 const TOGETHER = 5 * 60_000;
@@ -39,6 +41,7 @@ export class TimelineViewModel extends ViewModel<State> {
     readonly threadId: string | null,
     private readonly privateReceipts: () => boolean,
     event: string | null = null,
+    private readonly wasUnread = false,
   ) {
     super({
       rows: [],
@@ -52,6 +55,7 @@ export class TimelineViewModel extends ViewModel<State> {
       highlighted: event,
       announcement: null,
       unreadBelow: 0,
+      unreadAbove: null,
     });
     this.timeline = conversation.timeline(threadId);
     this.readUpTo = threadId ? null : this.timeline.readUpTo;
@@ -66,7 +70,10 @@ export class TimelineViewModel extends ViewModel<State> {
       await this.timeline.open(event);
       this.look();
       this.set({ loading: false, target: event ? this.targetOf(event) : null, highlighted: event });
-      if (!event) void this.read();
+      if (!event) {
+        this.set({ unreadAbove: this.missed() });
+        void this.read();
+      }
     } catch {
       if (event) return this.open(null);
       this.set({ loading: false, failed: true });
@@ -87,8 +94,21 @@ export class TimelineViewModel extends ViewModel<State> {
   };
 
   readonly jumpToUnread = async (): Promise<void> => {
+    this.set({ unreadAbove: null });
     if (this.readUpTo) await this.jump(this.readUpTo);
   };
+
+  /** The line above the unread messages has been on the screen. */
+  readonly sawUnread = (): void => {
+    if (this.now.unreadAbove) this.set({ unreadAbove: null });
+  };
+
+  private missed(): State["unreadAbove"] {
+    const line = this.now.rows.find((each) => each.type === "unread");
+    if (line) return { count: line.count };
+    const beyond = this.wasUnread && this.readUpTo && this.now.older;
+    return beyond && !this.items.some((each) => each.eventId === this.readUpTo) ? { count: null } : null;
+  }
 
   readonly jumpToNewest = async (): Promise<void> => {
     if (this.now.newer) await this.open(null);

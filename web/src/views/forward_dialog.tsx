@@ -1,23 +1,18 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Item } from "../matrix/types";
-import { plainly } from "../viewmodels/markdown";
 import type { RoomViewModel } from "../viewmodels/room";
-import { Avatar } from "./ui/avatar";
+import { RoomPicker } from "./room_picker";
 import { Dialog, DialogActions } from "./ui/dialog";
-import { Field, Problem } from "./ui/parts";
+import { Problem } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 
 export function ForwardDialog({ item, room, onClose }: { item: Item; room: RoomViewModel; onClose: () => void }) {
   const { t } = useTranslation();
   const app = useApp();
   const { busy, problem } = useSnapshot(room);
-  const [asked, setAsked] = useState("");
   const [chosen, setChosen] = useState<string[]>([]);
-  const rooms = app
-    .matrix!.rooms.list()
-    .filter((each) => each.membership === "join" && each.kind !== "space" && plainly(each.name).includes(plainly(asked)))
-    .slice(0, 30);
+  const rooms = app.matrix!.rooms.list().filter((each) => each.membership === "join" && each.kind !== "space");
   const send = async (): Promise<void> => {
     if (!(await room.forward(item, chosen))) return;
     app.say("forward.done");
@@ -37,26 +32,7 @@ export function ForwardDialog({ item, room, onClose }: { item: Item; room: RoomV
         />
       }
     >
-      <Field label={t("forward.to")} icon="search" value={asked} onText={setAsked} />
-      <ul className="pickrooms mt2">
-        {rooms.map((each) => (
-          <li key={each.id}>
-            <label className="row g3">
-              <input
-                type="checkbox"
-                className="box"
-                checked={chosen.includes(each.id)}
-                onChange={(event) =>
-                  setChosen(event.target.checked ? [...chosen, each.id] : chosen.filter((id) => id !== each.id))
-                }
-              />
-              <Avatar id={each.id} name={each.name} picture={each.avatar} size={28} square={each.kind !== "direct"} />
-              <span className="cut">{each.name}</span>
-              {(each.kind === "guests" || each.kind === "forum") && <span className="tag guest">{t(`kind.${each.kind}`)}</span>}
-            </label>
-          </li>
-        ))}
-      </ul>
+      <RoomPicker label={t("forward.to")} rooms={rooms} chosen={chosen} onChoose={setChosen} />
       <Problem problem={problem} />
     </Dialog>
   );

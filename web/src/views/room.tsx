@@ -13,12 +13,13 @@ import { Empty, Problem, Skeleton } from "./ui/parts";
 import { useApp, useMedia, useSnapshot } from "./use";
 
 const SidePanel = lazy(() => import("./panels/side_panel").then((each) => ({ default: each.SidePanel })));
+const Space = lazy(() => import("./space").then((each) => ({ default: each.Space })));
 const PollDialog = lazy(() => import("./poll_dialog").then((each) => ({ default: each.PollDialog })));
 
 export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | null }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { details, membership, summary, typing, problem, changedIdentity, poll } = useSnapshot(model);
+  const { details, membership, summary, changedIdentity, poll } = useSnapshot(model);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
   return (
@@ -51,19 +52,12 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
             </button>
           </p>
         )}
-        <Timeline room={model} timeline={model.timeline} details={details} />
-        <p className="typingline" role="status" aria-live="polite">
-          {typing.length > 0 && (
-            <>
-              <span className="typing">{typing.slice(0, 3).join(", ")}</span> {t("room.typing", { count: typing.length })}
-            </>
-          )}
-        </p>
-        <Problem problem={problem} onRetry={undefined} />
-        {details.may.send && !details.replacedBy ? (
-          <Composer model={model.composer} room={model} details={details} />
+        {details.kind === "space" ? (
+          <Suspense fallback={<Skeleton rows={4} />}>
+            <Space id={details.id} name={details.name} />
+          </Suspense>
         ) : (
-          <p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>
+          <Messages model={model} details={details} />
         )}
       </main>
       {panel && (
@@ -81,6 +75,30 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
         <Suspense>
           <PollDialog room={model} thread={null} onClose={() => model.openPoll(false)} />
         </Suspense>
+      )}
+    </>
+  );
+}
+
+/** What is said in a room, and the field to say something. */
+function Messages({ model, details }: { model: RoomViewModel; details: RoomDetails }) {
+  const { t } = useTranslation();
+  const { typing, problem } = useSnapshot(model);
+  return (
+    <>
+      <Timeline room={model} timeline={model.timeline!} details={details} />
+      <p className="typingline" role="status" aria-live="polite">
+        {typing.length > 0 && (
+          <>
+            <span className="typing">{typing.slice(0, 3).join(", ")}</span> {t("room.typing", { count: typing.length })}
+          </>
+        )}
+      </p>
+      <Problem problem={problem} />
+      {details.may.send && !details.replacedBy ? (
+        <Composer model={model.composer!} room={model} details={details} />
+      ) : (
+        <p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>
       )}
     </>
   );

@@ -38,6 +38,16 @@ export function RoomList() {
             ]}
           />
         )}
+        {shown && (
+          <button
+            type="button"
+            className="ib"
+            aria-label={t("list.openSpace", { name: shown.name })}
+            onClick={() => app.openRoom(shown.id)}
+          >
+            <Icon name="folder" />
+          </button>
+        )}
         <button
           type="button"
           className="ib"

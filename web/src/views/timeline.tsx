@@ -20,8 +20,20 @@ interface Props {
 /** Only what is on the screen is drawn; what is older is fetched when it comes near. */
 export function Timeline({ room, timeline, details }: Props) {
   const { t } = useTranslation();
-  const { rows, loading, failed, older, target, prepended, highlighted, announcement, newer, unreadBelow, loadingOlder } =
-    useSnapshot(timeline);
+  const {
+    rows,
+    loading,
+    failed,
+    older,
+    target,
+    prepended,
+    highlighted,
+    announcement,
+    newer,
+    unreadBelow,
+    unreadAbove,
+    loadingOlder,
+  } = useSnapshot(timeline);
   const scroller = useRef<HTMLElement>(null);
   const handle = useRef<VirtualizerHandle>(null);
   const bottom = useRef(true);
@@ -57,6 +69,21 @@ export function Timeline({ room, timeline, details }: Props) {
     return () => document.removeEventListener("visibilitychange", look);
   }, [timeline]);
 
+  const lookForUnread = useCallback((): void => {
+    const box = scroller.current;
+    const list = handle.current;
+    if (!box || !list || !timeline.snapshot().unreadAbove) return;
+    const line = timeline.snapshot().rows.findIndex((each) => each.type === "unread");
+    const fits = box.scrollHeight <= box.clientHeight;
+    if (line >= 0 && (fits || list.findItemIndex(box.scrollTop) <= line)) timeline.sawUnread();
+  }, [timeline]);
+
+  useEffect(() => {
+    if (!unreadAbove) return;
+    const frame = requestAnimationFrame(lookForUnread);
+    return () => cancelAnimationFrame(frame);
+  }, [unreadAbove, lookForUnread]);
+
   const onScroll = useCallback(
     (offset: number) => {
       const box = scroller.current;
@@ -65,10 +92,11 @@ export function Timeline({ room, timeline, details }: Props) {
       bottom.current = fromEnd < 60 && !timeline.snapshot().newer;
       setAway(fromEnd > 600 || timeline.snapshot().newer);
       timeline.scrolled(bottom.current);
+      lookForUnread();
       if (offset < 800) void timeline.older();
       if (fromEnd < 800) void timeline.newer();
     },
-    [timeline],
+    [timeline, lookForUnread],
   );
 
   // a screen that is not filled asks for more by itself
@@ -128,6 +156,12 @@ export function Timeline({ room, timeline, details }: Props) {
           </span>
         )}
       </section>
+      {unreadAbove && (
+        <button type="button" className="toend tounread" onClick={() => void timeline.jumpToUnread()}>
+          <Icon name="up" size={18} />
+          {unreadAbove.count === null ? t("timeline.jumpUnreadMany") : t("timeline.jumpUnread", { count: unreadAbove.count })}
+        </button>
+      )}
       {(awayFromEnd || newer) && (
         <button type="button" className="toend" onClick={() => void toEnd()}>
           <Icon name="down" size={18} />

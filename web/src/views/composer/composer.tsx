@@ -32,6 +32,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const field = useRef<Field>(null);
   const file = useRef<HTMLInputElement>(null);
   const camera = useRef<HTMLInputElement>(null);
+  const [switched, setSwitched] = useState(false);
   const [recording, setRecording] = useState(false);
   const [scheduling, setScheduling] = useState(false);
   const [dragging, setDragging] = useState(false);
@@ -86,6 +87,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
     label,
     active: suggestions.length ? `${list}-${chosen}` : null,
     enterSends,
+    autoFocus: switched,
     onKey,
     onPaste,
   };
@@ -176,7 +178,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
             />
           </Suspense>
         ) : (
-          <Suspense fallback={<PlainField {...fieldProps} />}>
+          <Suspense key={String(richText)} fallback={<PlainField {...fieldProps} />}>
             {richText ? <RichField {...fieldProps} /> : <PlainField {...fieldProps} />}
           </Suspense>
         )}
@@ -200,7 +202,10 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
               className={richText ? "ib s on" : "ib s"}
               aria-label={t("composer.format")}
               aria-pressed={richText}
-              onClick={() => app.preferences.choose({ richText: !richText })}
+              onClick={() => {
+                setSwitched(true);
+                app.preferences.choose({ richText: !richText });
+              }}
             >
               <Icon name="format" />
             </button>

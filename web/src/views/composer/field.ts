@@ -13,6 +13,8 @@ export interface FieldProps {
   /** The suggestion that is chosen, if some are offered. */
   active: string | null;
   enterSends: boolean;
+  /** It takes the place of the other field, which somebody was about to type in. */
+  autoFocus: boolean;
   /** Returns whether the key was dealt with. */
   onKey: (event: KeyboardEvent) => boolean;
   /** Returns whether the paste was dealt with. */

@@ -12,7 +12,7 @@ interface Props extends FieldProps {
 }
 
 /** Text with markdown's signs as they are typed. */
-export function PlainField({ id, model, label, active, enterSends, onKey, onPaste, ref }: Props) {
+export function PlainField({ id, model, label, active, enterSends, autoFocus, onKey, onPaste, ref }: Props) {
   const { text, caret } = useSnapshot(model);
   const area = useRef<HTMLTextAreaElement>(null);
 
@@ -21,6 +21,10 @@ export function PlainField({ id, model, label, active, enterSends, onKey, onPast
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, window.innerHeight * 0.4)}px`;
   }, [text]);
+
+  useEffect(() => {
+    if (autoFocus) area.current!.focus();
+  }, [autoFocus]);
 
   useEffect(() => {
     if (caret.turn === 0) return;

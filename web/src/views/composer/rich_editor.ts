@@ -6,7 +6,7 @@ import { InputRule, inputRules, textblockTypeInputRule, wrappingInputRule } from
 import { keymap } from "prosemirror-keymap";
 import { DOMParser, type MarkType, type Node, type NodeType } from "prosemirror-model";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
-import { type Command, EditorState } from "prosemirror-state";
+import { type Command, EditorState, TextSelection } from "prosemirror-state";
 import { toHtml } from "../../viewmodels/markdown";
 import { schema } from "../../viewmodels/rich_text";
 
@@ -20,8 +20,15 @@ export function fromMarkdown(markdown: string): Node {
   return DOMParser.fromSchema(schema).parse(page.body);
 }
 
-export const newState = (markdown: string): EditorState =>
-  EditorState.create({ doc: fromMarkdown(markdown), plugins: [rules, keys, keymap(baseKeymap), history()] });
+/** What was written so far, with the caret behind it. */
+export function newState(markdown: string): EditorState {
+  const doc = fromMarkdown(markdown);
+  return EditorState.create({
+    doc,
+    selection: TextSelection.atEnd(doc),
+    plugins: [rules, keys, keymap(baseKeymap), history()],
+  });
+}
 
 const newLine: Command = (state, dispatch) => {
   dispatch?.(state.tr.replaceSelectionWith(nodes.hard_break.create()).scrollIntoView());
@@ -130,7 +137,7 @@ export const linkTo =
   (state, dispatch) => {
     const { from, to, empty } = state.selection;
     const mark = marks.link.create({ href });
-    const tr = empty ? state.tr.insert(from, schema.text(href, [mark])) : state.tr.addMark(from, to, mark);
+    const tr = empty ? state.tr.insert(from, [schema.text(href, [mark]), schema.text(" ")]) : state.tr.addMark(from, to, mark);
     dispatch?.(tr.removeStoredMark(marks.link));
     return true;
   };

@@ -14,7 +14,7 @@ interface Props extends FieldProps {
 }
 
 /** Text as it will look. What is kept and sent is markdown all the same. */
-export function RichField({ id, model, label, active, enterSends, onKey, onPaste, ref }: Props) {
+export function RichField({ id, model, label, active, enterSends, autoFocus, onKey, onPaste, ref }: Props) {
   const { text, caret } = useSnapshot(model);
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
@@ -38,6 +38,7 @@ export function RichField({ id, model, label, active, enterSends, onKey, onPaste
       },
     });
     view.current = editor;
+    if (autoFocus) editor.focus();
     return () => editor.destroy();
   }, [model]);
 
@@ -56,7 +57,7 @@ export function RichField({ id, model, label, active, enterSends, onKey, onPaste
   useEffect(() => {
     view.current!.setProps({
       attributes: {
-        class: text === "" ? "box rich empty" : "box rich",
+        class: text === "" ? "box rich blank" : "box rich",
         role: "textbox",
         "aria-multiline": "true",
         "aria-label": label,
