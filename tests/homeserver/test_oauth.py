@@ -370,6 +370,14 @@ async def test_replacing_keys_needs_the_account_page(server: Server, alice: Pers
     await browser.open(asked["params"]["m.oauth"]["url"])
     await browser.submit("/account/reset-keys")
     await session.call("POST", "/keys/device_signing/upload", {**other, "auth": {"session": asked["session"]}})
+    # a client that begins anew after the page was visited needs no session of before; but one permission is one replacement
+    with pytest.raises(Refused):
+        await session.call("POST", "/keys/device_signing/upload", keys("three"))
+    await browser.open(asked["params"]["m.oauth"]["url"])
+    await browser.submit("/account/reset-keys")
+    await session.call("POST", "/keys/device_signing/upload", keys("four"))
+    with pytest.raises(Refused):
+        await session.call("POST", "/keys/device_signing/upload", keys("five"))
 
 
 async def test_the_old_single_sign_on(server: Server, alice: Person) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from chappe.config import Brand, IdentityProvider, Listener, Registration
 from chappe.homeserver.api.web.web_client import BUILT
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.clients.node import node
 from tests.clients.test_matrix_js_sdk import NODE_HOME, install_js, run_js
+from tests.neighbours import Mailbox, link_in
+from tests.process import free_port
 from tests.support import Server
 
 HERE = Path(__file__).parent
@@ -23,11 +30,74 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("play", ["two_people", "rooms", "settings", "phone"])
-async def test_a_play(new_server: Callable[..., Awaitable[Server]], play: str, monkeypatch: pytest.MonkeyPatch) -> None:
+NewServer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture(autouse=True)
+async def components(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CHROMIUM is not None
     monkeypatch.setenv("CHROMIUM", CHROMIUM)
-    server = await new_server()
     await install_js()
-    output = await run_js(str(NODE_HOME / "bin" / "node"), f"{play}.mjs", server.base, cwd=HERE)
+
+
+async def act(play: str, *arguments: str) -> None:
+    pictures = os.environ.get("CHAPPE_PICTURES", "")
+    output = await run_js(str(NODE_HOME / "bin" / "node"), f"{play}.mjs", *arguments, pictures, cwd=HERE)
     assert "PLAY THE END" in output
+
+
+@pytest.mark.parametrize("play", ["two_people", "rooms", "settings", "phone", "trust"])
+async def test_a_play(new_server: NewServer, play: str) -> None:
+    server = await new_server()
+    await act(play, server.base, "")
+
+
+async def test_getting_in(new_server: NewServer) -> None:
+    """A brand, mail, an identity provider, another organisation's server; `control` is what an administrator would do."""
+    mailbox, own, theirs = Mailbox().start(), free_port(), free_port()
+    base = f"http://localhost:{own}"
+    callback = f"{base}/login/oidc/proconnect"
+    elsewhere = await new_server()
+    brand = Brand(
+        name="Messagerie de l'État", colour="#000091", welcome="La messagerie de vos services",
+        email_domains=["etat.test"], links={"help": "https://aide.example"}, features={"forums": False},
+    )  # fmt: skip
+    provider = IdentityProvider(
+        id="proconnect", name="ProConnect", issuer=f"http://127.0.0.1:{theirs}", client_id="chappe",
+        client_secret="secret of chappe", display_name="{given_name} {usual_name}",
+    )  # fmt: skip
+    server = await new_server(
+        listeners=[Listener(port=own)], public_url=base, identity_providers=[provider], email=mailbox.settings(),
+        brands={"localhost": brand}, organisations_elsewhere={"ville.test": elsewhere.base},
+        registration=Registration(email_required=True),
+    )  # fmt: skip
+    control = await serve_control(server, mailbox)
+    try:
+        async with node("provider.mjs", str(theirs), f"{callback}/callback", f"{callback}/backchannel-logout"):
+            await act("getting_in", base, f"http://127.0.0.1:{control.addresses[0][1]}")
+    finally:
+        await control.cleanup()
+        mailbox.stop()
+
+
+async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
+    async def mail(request: web.Request) -> web.Response:
+        return web.Response(text=link_in(await mailbox.next(request.match_info["value"])))
+
+    async def state(request: web.Request) -> web.Response:
+        name, wanted = request.match_info["value"].split()
+        user, accounts = UserId(f"@{name}:localhost"), server.node.accounts
+        if wanted == "out":
+            await server.node.sessions.remove_all_devices(user)
+        else:
+            expires = {"expired": 1, "open": 0}.get(wanted)
+            await accounts.set_state(user, locked=wanted == "locked", expires_ts=expires)
+        return web.Response(text="done")
+
+    application = web.Application()
+    application.router.add_get("/mail/{value}", mail)
+    application.router.add_get("/state/{value}", state)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner

@@ -1,6 +1,6 @@
 /** Cross-signing, the backup of keys, the recovery code, verification. */
 
-import { ClientEvent, type MatrixClient } from "matrix-js-sdk";
+import { ClientEvent, type MatrixClient, type UIAuthCallback } from "matrix-js-sdk";
 import {
   CryptoEvent,
   decodeRecoveryKey,
@@ -12,6 +12,7 @@ import {
   type Verifier,
   VerifierEvent,
 } from "matrix-js-sdk/lib/crypto-api";
+import { ConsentNeeded } from "./errors";
 import { Signal } from "./signal";
 
 export type EncryptionState =
@@ -23,6 +24,11 @@ export type EncryptionState =
   /** Confirmed, but without a recovery code. */
   | "no-code"
   | "ready";
+
+/** What the server wants to be shown before it takes new keys (client-server API, "User-interactive authentication"). */
+interface Consent {
+  params?: Record<string, { url?: string }>;
+}
 
 export type CodeProblem = "wrong" | "old" | "malformed";
 
@@ -186,8 +192,11 @@ export class Encryption {
     const crypto = this.client.getCrypto();
     if (!crypto) return;
     const me = this.client.getSafeUserId();
-    const hasKeys = await crypto.userHasCrossSigningKeys(me, ask).catch(() => false);
-    if (!hasKeys) this.state = "new";
+    // the SDK answers the first question from the server, always
+    const hasKeys = ask
+      ? await crypto.userHasCrossSigningKeys(me, true).catch(() => false)
+      : (await crypto.getCrossSigningKeyId()) !== null;
+    if (!hasKeys) this.state = ask ? "new" : this.state;
     else {
       const own = await crypto.getDeviceVerificationStatus(me, this.client.getDeviceId()!);
       const ready = own?.crossSigningVerified === true && (await crypto.isCrossSigningReady());
@@ -199,6 +208,18 @@ export class Encryption {
 
   // ---------------------------------------------------------------------------------------------------- the recovery code
 
+  /** Keys that take the place of others need their owner's consent, given on a page of the server ("m.oauth"). */
+  private readonly uploadKeys: UIAuthCallback<void> = async (request) => {
+    try {
+      await request(null);
+    } catch (error) {
+      const { httpStatus, data } = error as { httpStatus?: number; data?: Consent };
+      const url = data?.params?.["m.oauth"]?.url;
+      // not waited for here: the new keys would be forgotten as soon as the server is heard to know only the old ones
+      throw httpStatus === 401 && url ? new ConsentNeeded(url) : error;
+    }
+  };
+
   /** A new recovery code. Nothing changes on the server before `storeCode`. */
   async newCode(): Promise<GeneratedSecretStorageKey> {
     return this.crypto.createRecoveryKeyFromPassphrase();
@@ -209,7 +230,7 @@ export class Encryption {
     this.storageKey = { id: null, key: code.privateKey };
     const { privateKeysCachedLocally: held } = await this.crypto.getCrossSigningStatus();
     if (!held.masterKey || !held.selfSigningKey || !held.userSigningKey) {
-      await this.crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: async (request) => void (await request(null)) });
+      await this.crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: this.uploadKeys });
     }
     const backup = await this.crypto.getKeyBackupInfo();
     await this.crypto.bootstrapSecretStorage({
@@ -225,7 +246,7 @@ export class Encryption {
 
   /** Keeps only the keys of cross-signing, for somebody who will see to the code later. */
   async withoutCode(): Promise<void> {
-    await this.crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: async (request) => void (await request(null)) });
+    await this.crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: this.uploadKeys });
     await this.refresh();
   }
 
@@ -279,7 +300,7 @@ export class Encryption {
 
   /** Begins anew: old messages that no device holds stay locked. The account page must have allowed it. */
   async reset(code: GeneratedSecretStorageKey): Promise<void> {
-    await this.crypto.resetEncryption(async (request) => void (await request(null)));
+    await this.crypto.resetEncryption(this.uploadKeys);
     await this.storeCode(code);
   }
 

@@ -5,6 +5,13 @@ export interface Explanation {
   values: Record<string, string | number>;
 }
 
+/** The owner must allow it on a page of the server; then what was tried is begun again. */
+export class ConsentNeeded extends Error {
+  constructor(readonly url: string) {
+    super("consent is needed");
+  }
+}
+
 const KNOWN = new Set([
   "M_FORBIDDEN",
   "M_LIMIT_EXCEEDED",

@@ -33,6 +33,9 @@ const QUIET: Logger = {
   getChild: () => QUIET,
 };
 
+export type Barred = "locked" | "expired";
+const BARRED: Record<string, Barred> = { M_USER_LOCKED: "locked", ORG_MATRIX_EXPIRED_ACCOUNT: "expired" };
+
 export class Matrix {
   readonly changed = new Signal();
   readonly accountDataChanged = new Signal();
@@ -40,6 +43,8 @@ export class Matrix {
   readonly rooms: Rooms;
   readonly media: Media;
   connection: Connection = "starting";
+  /** Why the server lets this account do nothing at all. */
+  barred: Barred | null = null;
 
   private constructor(
     readonly client: MatrixClient,
@@ -50,7 +55,8 @@ export class Matrix {
     this.people = new People(client, configuration.organisations);
     this.rooms = new Rooms(client, this.people);
     this.media = new Media(client);
-    client.on(ClientEvent.Sync, (state) => {
+    client.on(ClientEvent.Sync, (state, _before, data) => {
+      this.barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;
       const failing = state === SyncState.Error || state === SyncState.Reconnecting;
       if (online || failing) this.setConnection(online ? "online" : "offline");
@@ -133,12 +139,16 @@ export class Matrix {
     await this.client.clearStores().catch(() => {});
   }
 
+  /** Asks the server again now, instead of after the next pause. */
+  retry(): void {
+    this.client.retryImmediately();
+  }
+
   stop(): void {
     this.client.stopClient();
   }
 
   private setConnection(connection: Connection): void {
-    if (this.connection === connection) return;
     this.connection = connection;
     this.changed.fire();
   }

@@ -79,7 +79,10 @@ export class Rooms {
     });
     client.on(RoomEvent.MyMembership, (room) => of(room.roomId));
     client.on(RoomEvent.UnreadNotifications as never, (() => of()) as never);
-    client.on(RoomStateEvent.Events, (event) => of(event.getRoomId()));
+    client.on(RoomStateEvent.Events, (event) => {
+      of(event.getRoomId());
+      if (event.getType() === EventType.SpaceChild) of(event.getStateKey()); // the room that came in or went out
+    });
     client.on(RoomMemberEvent.Typing, (_, member) => of(member.roomId));
     client.on("Event.decrypted" as never, ((event: MatrixEvent) => of(event.getRoomId())) as never);
   }

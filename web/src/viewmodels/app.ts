@@ -21,7 +21,16 @@ import { type SignInProblem, SignInViewModel } from "./sign_in";
 import { SwitcherViewModel } from "./switcher";
 import { ViewModel } from "./view_model";
 
-export type Stage = "loading" | "unreachable" | "sign-in" | "other-tab" | "starting" | "first-run" | "confirm" | "main";
+export type Stage =
+  | "loading"
+  | "unreachable"
+  | "sign-in"
+  | "other-tab"
+  | "starting"
+  | "first-run"
+  | "confirm"
+  | "barred"
+  | "main";
 
 export interface AppState {
   stage: Stage;
@@ -142,6 +151,8 @@ export class AppViewModel extends ViewModel<AppState> {
     this.owns(
       matrix.changed.listen(() => {
         this.set({ connection: matrix.connection, me: matrix.people.me() });
+        if (matrix.barred) return this.set({ stage: "barred" });
+        if (this.now.stage === "barred") return this.page.leave("/"); // the account is open again: begin afresh
         if (this.now.stage === "starting" && matrix.connection !== "starting") void this.synced(matrix);
       }),
     );

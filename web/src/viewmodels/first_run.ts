@@ -1,5 +1,6 @@
 /** The one path of a first sign-in: a picture, then the recovery code. */
 
+import { ConsentNeeded } from "../matrix/errors";
 import type { Matrix } from "../matrix/matrix";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -11,6 +12,8 @@ interface State extends Doing {
   kept: boolean;
   typed: string;
   mismatch: boolean;
+  /** The page where the server asks whether the keys may be replaced. `again`: it was not allowed there yet. */
+  consent: { url: string; again: boolean } | null;
 }
 
 type Generated = Awaited<ReturnType<Matrix["encryption"]["newCode"]>>;
@@ -33,6 +36,7 @@ export class FirstRunViewModel extends ActingViewModel<State> {
       kept: false,
       typed: "",
       mismatch: false,
+      consent: null,
     });
     if (onlyCode) void this.toCode();
   }
@@ -67,10 +71,18 @@ export class FirstRunViewModel extends ActingViewModel<State> {
   readonly finish = async (): Promise<void> => {
     const bare = (text: string): string => text.replace(/[\s\-–—.]/g, "");
     if (bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
-    const stored = await this.act(() =>
-      this.reset ? this.matrix.encryption.reset(this.generated!) : this.matrix.encryption.storeCode(this.generated!),
-    );
-    if (stored) this.done();
+    let url: string | null = null;
+    const stored = await this.act(async () => {
+      try {
+        if (this.reset) await this.matrix.encryption.reset(this.generated!);
+        else await this.matrix.encryption.storeCode(this.generated!);
+      } catch (error) {
+        if (!(error instanceof ConsentNeeded)) throw error;
+        url = error.url;
+      }
+    });
+    if (url) this.set({ consent: { url, again: this.now.consent !== null } });
+    else if (stored) this.done();
   };
 
   readonly later = async (): Promise<void> => {

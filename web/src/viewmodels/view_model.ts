@@ -58,7 +58,9 @@ export abstract class ActingViewModel<S extends Doing> extends ViewModel<S> {
       this.set({ busy: false } as Partial<S>);
       return true;
     } catch (error) {
-      this.set({ busy: false, problem: explain(error) } as Partial<S>);
+      const problem = explain(error);
+      if (problem.key === "error.unknown") console.error(error); // for whoever is asked to help
+      this.set({ busy: false, problem } as Partial<S>);
       return false;
     }
   }

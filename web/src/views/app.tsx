@@ -57,6 +57,21 @@ function Stage() {
           </Empty>
         </main>
       );
+    case "barred":
+      return (
+        <main className="centred">
+          <Empty whole icon="lock" title={t(`barred.${app.matrix!.barred}`)} text={t(`barred.${app.matrix!.barred}.text`)}>
+            <div className="row g3">
+              <button type="button" className="btn main" onClick={() => app.matrix!.retry()}>
+                {t("retry")}
+              </button>
+              <button type="button" className="btn" onClick={() => void app.signOut()}>
+                {t("account.signOut")}
+              </button>
+            </div>
+          </Empty>
+        </main>
+      );
     case "sign-in":
       return <SignIn model={app.signIn!} configuration={configuration!} />;
     case "first-run":

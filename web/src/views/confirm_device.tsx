@@ -1,5 +1,4 @@
 import { useTranslation } from "react-i18next";
-import { accountPage } from "../matrix/session";
 import type { ConfirmDeviceViewModel } from "../viewmodels/confirm_device";
 import { RecoveryCodeField, useCodeProblem } from "./recovery_code_field";
 import { Icon } from "./ui/icon";
@@ -132,14 +131,6 @@ function Reset({ model }: { model: ConfirmDeviceViewModel }) {
         <li>{t("reset.others")}</li>
         <li>{t("reset.keep")}</li>
       </ul>
-      <ol className="bullets numbered mt4">
-        <li>
-          <a className="link" href={accountPage("org.matrix.cross_signing_reset")} target="_blank" rel="noreferrer">
-            {t("reset.allow")}
-          </a>
-        </li>
-        <li>{t("reset.thenHere")}</li>
-      </ol>
       <div className="row g2 mt6 wrap">
         <button type="button" className="btn dangerfill big" onClick={model.reset}>
           {t("reset.go")}

@@ -12,7 +12,7 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
   const app = useApp();
   const { configuration } = useSnapshot(app);
-  const { step } = useSnapshot(model);
+  const { step, consent } = useSnapshot(model);
   const number = step === "picture" ? 1 : step === "code" ? 2 : 3;
   return (
     <div className="centred">
@@ -38,7 +38,7 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
         </div>
         {step === "picture" && <PictureStep model={model} />}
         {step === "code" && <CodeStep model={model} />}
-        {step === "check" && <CheckStep model={model} />}
+        {step === "check" && (consent ? <ConsentStep model={model} consent={consent} /> : <CheckStep model={model} />)}
       </main>
     </div>
   );
@@ -180,6 +180,33 @@ function Advice() {
         <span>{t("recovery.oneAtATime")}</span>
       </div>
     </aside>
+  );
+}
+
+/** Nobody's keys are replaced without a look at their own account page. */
+function ConsentStep({ model, consent }: { model: FirstRunViewModel; consent: { url: string; again: boolean } }) {
+  const { t } = useTranslation();
+  const { busy, problem } = useSnapshot(model);
+  return (
+    <div className="narrow">
+      <h1>{t("consent.title")}</h1>
+      <p className="lead">{t("consent.lead")}</p>
+      <Problem problem={problem} />
+      {consent.again && (
+        <p className="note warn" role="alert">
+          <Icon name="warn" size={18} />
+          <span>{t("consent.notYet")}</span>
+        </p>
+      )}
+      <div className="row g2 mt6 wrap">
+        <a className="btn main big" href={consent.url} target="_blank" rel="noreferrer">
+          {t("consent.open")}
+        </a>
+        <button type="button" className="btn big" disabled={busy} onClick={() => void model.finish()}>
+          {busy ? t("recovery.storing") : t("consent.done")}
+        </button>
+      </div>
+    </div>
   );
 }
 

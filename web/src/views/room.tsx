@@ -164,11 +164,13 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
               {t("kind.forum")}
             </span>
           )}
-          {!details.encrypted && details.kind !== "forum" && <span className="tag warn">{t("room.notEncrypted")}</span>}
+          {!details.encrypted && details.kind !== "forum" && details.kind !== "space" && (
+            <span className="tag warn">{t("room.notEncrypted")}</span>
+          )}
         </p>
       </div>
       <div className="tools">
-        {!phone && tool("search", "search", t("room.search"))}
+        {!phone && details.kind !== "space" && tool("search", "search", t("room.search"))}
         {!phone && details.pinned.length > 0 && tool("pins", "pin", t("room.pins", { count: details.pinned.length }))}
         {!phone && tool("members", "users", t("panel.members"))}
         {!phone && tool("details", "info", t("panel.details"))}

@@ -27,7 +27,13 @@ Flows = Sequence[Sequence[str]]
 DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.login.registration_token"
 EMAIL, SSO, OAUTH = "m.login.email.identity", "m.login.sso", "m.oauth"
 CROSS_SIGNING_RESET = "org.matrix.cross_signing_reset"
+APPROVED_RESET, APPROVAL_LASTS = "device_signing approved", "10 minutes"
 FACTS_OF_SESSION = "24 hours"
+
+
+def _approval(user_id: str) -> str:
+    """No session that a client is told has a space in its name."""
+    return f"approval {user_id}"
 
 
 class AuthenticationNeeded(MatrixError):
@@ -65,10 +71,14 @@ class UserInteractiveAuth:
         if requester.appservice is not None:
             return {}
         if requester.via_oauth and resets_keys:
+            if type(body.get("auth")) is not dict and await self._use_approval(user_id):
+                return {}
             query = urlencode({"action": CROSS_SIGNING_RESET})
             params = {OAUTH: {"url": f"{self._public_url.of(request)}/account?{query}"}}
-            return await self.require(purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
-                                      {**params, CROSS_SIGNING_RESET: params[OAUTH]})  # fmt: skip
+            facts = await self.require(purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
+                                       {**params, CROSS_SIGNING_RESET: params[OAUTH]})  # fmt: skip
+            await self._use_approval(user_id)  # one permission, one replacement
+            return facts
         user = await self._accounts.store.find_user(user_id)
         has_factor = (await self._factors.of(user_id)).any
         flows = []
@@ -88,11 +98,27 @@ class UserInteractiveAuth:
         return result.endswith(" 1")
 
     async def approve_key_reset(self, user_id: str) -> None:
-        """The account page has let somebody replace their keys: every such session of theirs that waits goes on."""
+        """The account page has let somebody replace their keys: every such session of theirs that waits goes on.
+
+        A client that begins anew may do so once within ten minutes: keys that wait for a person to come back from a page
+        are easily lost on the way.
+        """
         await self._database.execute(
             "UPDATE uia_sessions SET completed = $2 WHERE user_id = $1 AND purpose = 'device_signing'",
             user_id, [OAUTH, CROSS_SIGNING_RESET],
         )  # fmt: skip
+        await self._database.execute(
+            """INSERT INTO uia_sessions (session, purpose, body, user_id) VALUES ($1, $2, '', $3)
+               ON CONFLICT (session) DO UPDATE SET created = now()""",
+            _approval(user_id), APPROVED_RESET, user_id,
+        )  # fmt: skip
+
+    async def _use_approval(self, user_id: str) -> bool:
+        gone = await self._database.execute(
+            "DELETE FROM uia_sessions WHERE session = $1 AND purpose = $2 AND created > now() - $3::text::interval",
+            _approval(user_id), APPROVED_RESET, APPROVAL_LASTS,
+        )  # fmt: skip
+        return gone.endswith(" 1")
 
     async def require(
         self, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,

@@ -1,0 +1,128 @@
+// Getting in, each way, with the brand of the organisation: by mail, by password, by a provider; and each way that leads nowhere.
+import { ask, assert, look, play, server, visit } from "./stage.mjs";
+
+const ADDRESS = "Adresse e-mail professionnelle";
+let page;
+/** The pages after the account exists: name, recovery code put off. */
+async function settleIn(page) {
+  await page.getByRole("heading", { name: /Que verront vos collègues/ }).waitFor();
+  await page.getByRole("button", { name: "Continuer" }).click();
+  await page.getByRole("button", { name: "Me le redemander plus tard" }).click();
+  await page.getByRole("heading", { name: /^Bienvenue, / }).waitFor();
+}
+
+await play({
+  async "the organisation's brand is on the first page, without a build"() {
+    page = await visit();
+    await page.goto(server);
+    await page.getByText("Messagerie de l'État").first().waitFor();
+    await page.getByText("La messagerie de vos services").waitFor();
+    await page.getByRole("link", { name: "Aide" }).waitFor();
+    assert((await page.title()).includes("Messagerie de l'État"), `the title is ${await page.title()}`);
+    const colour = await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--brand").trim());
+    assert(colour === "#000091", `the colour is ${colour}`);
+    await look(page, "brand");
+  },
+  async "addresses that lead elsewhere, or nowhere"() {
+    await page.getByLabel(ADDRESS).fill("quelquun@gmail.test");
+    await page.getByText("n’est d’aucune organisation connue").waitFor();
+    await look(page, "unknown-organisation");
+    await page.getByLabel(ADDRESS).fill("maire@ville.test");
+    await page.getByText("Votre organisation a son propre service").waitFor();
+    await look(page, "elsewhere");
+    await page.getByRole("button", { name: "Continuer là-bas" }).click();
+    await page.waitForURL((url) => url.origin !== server);
+    await page.waitForFunction((label) => document.body.innerText.includes(label), ADDRESS);
+    assert((await page.getByLabel(ADDRESS).inputValue()) === "maire@ville.test", "the address did not come along");
+  },
+  async "an account is made with a professional address"() {
+    page = await visit();
+    await page.goto(server);
+    await page.getByLabel(ADDRESS).fill("nadia@etat.test");
+    await page.getByText("Vous vous identifierez avec ProConnect").waitFor();
+    await page.getByRole("button", { name: "Créer mon compte" }).click();
+    await page.locator("#email").fill("nadia@etat.test");
+    await look(page, "register-email");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Consultez votre messagerie" }).waitFor();
+    await page.goto(await ask("mail", "nadia@etat.test"));
+    await page.getByRole("button", { name: "Confirmer" }).click();
+    await page.locator("#username").fill("nadia");
+    await page.locator("#password").fill("mot de passe de nadia");
+    await page.keyboard.press("Enter");
+    await settleIn(page);
+    assert((await page.getByRole("link", { name: "Forums" }).count()) === 0, "forums are off for this brand");
+    await look(page, "brand-home");
+  },
+  async "a forgotten password is replaced, with the link of a mail"() {
+    const other = await visit();
+    await other.goto(server);
+    await other.getByLabel(ADDRESS).fill("nadia@etat.test");
+    await other.getByRole("button", { name: "Continuer" }).click();
+    await other.getByRole("link", { name: "Mot de passe oublié ?" }).click();
+    await other.getByLabel("Adresse électronique").fill("nadia@etat.test");
+    await other.getByRole("button", { name: "Recevoir un lien" }).click();
+    await other.getByRole("heading", { name: "Consultez votre messagerie" }).waitFor();
+    await other.goto(await ask("mail", "nadia@etat.test"));
+    await other.getByRole("button", { name: "Confirmer" }).click();
+    await other.getByLabel("Nouveau mot de passe").fill("un autre mot de passe");
+    await other.keyboard.press("Enter");
+    await other.getByText("Votre mot de passe a changé").waitFor();
+    await other.goto(server);
+    await other.getByLabel(ADDRESS).fill("nadia@etat.test");
+    await other.getByRole("button", { name: "Continuer" }).click();
+    assert((await other.locator("#username, #login, [name=username]").first().inputValue()) === "nadia@etat.test", "the address is asked for twice");
+    await other.locator("#password").fill("un autre mot de passe");
+    await other.keyboard.press("Enter");
+    await other.getByRole("heading", { name: "Confirmez cet appareil" }).waitFor();
+    await other.getByRole("button", { name: "Plus tard" }).click();
+    await other.getByRole("heading", { name: /^Bienvenue/ }).waitFor();
+    await page.getByText("Vous avez été déconnecté de cet appareil").waitFor(); // who knew the old password is out
+    await look(page, "session-ended");
+    await page.context().close();
+    page = other;
+  },
+  async "by the organisation's identity provider"() {
+    const zoe = await visit();
+    await zoe.goto(server);
+    await zoe.getByLabel(ADDRESS).fill("zoe@etat.test");
+    await zoe.getByText("Vous vous identifierez avec ProConnect").waitFor();
+    await look(zoe, "provider");
+    await zoe.getByRole("button", { name: "Continuer", exact: true }).click();
+    await zoe.locator("[name=login], a:has-text('ProConnect')").first().waitFor();
+    if (await zoe.getByRole("link", { name: "Continuer avec ProConnect" }).count()) await zoe.getByRole("link", { name: "Continuer avec ProConnect" }).click();
+    await zoe.locator("[name=login]").fill("zoe");
+    await zoe.locator("[name=password]").fill("x");
+    await zoe.keyboard.press("Enter");
+    await zoe.getByRole("button", { name: "Continue" }).click();
+    await settleIn(zoe);
+    await zoe.context().close();
+  },
+  async "who changes their mind on the way is told so"() {
+    const undecided = await visit();
+    await undecided.goto(`${server}/?state=made-up&code=x`);
+    await undecided.getByText("Cette connexion a pris trop de temps").waitFor();
+    await look(undecided, "too-late");
+    await undecided.context().close();
+  },
+  async "a locked account, an expired one: what to do is said, nothing is lost"() {
+    await ask("state", "nadia locked");
+    await page.getByRole("heading", { name: "Votre compte est verrouillé" }).waitFor();
+    await look(page, "locked-account");
+    await ask("state", "nadia open");
+    await page.getByRole("button", { name: "Réessayer" }).click();
+    await page.getByRole("heading", { name: /^(Bienvenue|Discussions)/ }).first().waitFor();
+    await ask("state", "nadia expired");
+    await page.getByRole("heading", { name: "Votre compte a expiré" }).waitFor();
+    await look(page, "expired-account");
+    await page.reload();
+    await page.getByRole("heading", { name: "Votre compte a expiré" }).waitFor();
+    await ask("state", "nadia open");
+    await page.getByRole("button", { name: "Réessayer" }).click();
+    await page.getByRole("heading", { name: /^(Bienvenue|Discussions)/ }).first().waitFor();
+  },
+  async "a session that was ended elsewhere ends here, with a word about it"() {
+    await ask("state", "nadia out");
+    await page.getByText("Vous avez été déconnecté de cet appareil").waitFor();
+  },
+});
