@@ -163,9 +163,19 @@ export class Encryption {
       if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) look();
     });
     client.on(CryptoEvent.VerificationRequestReceived, (request) => {
-      this.incoming = this.followed(new Verification(request));
-      this.changed.fire();
+      // a device that has just signed in hears of requests that another one has long answered, a moment after
+      setTimeout(() => {
+        if (this.wasAnswered(request)) return;
+        this.incoming = this.followed(new Verification(request));
+        this.changed.fire();
+      }, 300);
     });
+  }
+
+  /** What follows a request in a room refers to it in the clear, even where this device cannot read it. */
+  private wasAnswered({ roomId, transactionId }: VerificationRequest): boolean {
+    const events = (roomId && this.client.getRoom(roomId)?.getLiveTimeline().getEvents()) || [];
+    return events.some((each) => each.getWireContent()["m.relates_to"]?.event_id === transactionId);
   }
 
   private get crypto() {
