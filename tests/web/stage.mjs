@@ -115,6 +115,13 @@ export async function look(page, name) {
     const rules = { "landmark-one-main": { enabled }, "page-has-heading-one": { enabled }, region: { enabled } };
     return window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules });
   });
+  // whoever asks for more contrast gets AAA; no animation runs for whoever asked for none
+  if (await page.evaluate(() => document.documentElement.dataset.contrast === "more")) {
+    const enhanced = await page.evaluate(() => window.axe.run(document, { runOnly: { type: "rule", values: ["color-contrast-enhanced"] } }));
+    violations.push(...enhanced.violations);
+  }
+  const moving = await page.evaluate(() => (matchMedia("(prefers-reduced-motion: reduce)").matches ? document.getAnimations().filter((each) => each.effect.getTiming().duration > 1).map((each) => each.animationName ?? each.transitionProperty) : []));
+  if (moving.length) seen.push(`${name}: moves (${moving})`);
   if (pictures) {
     mkdirSync(pictures, { recursive: true });
     await page.screenshot({ path: `${pictures}/${name}.png` });
@@ -139,7 +146,7 @@ export async function play(acts) {
       console.log(`ok ${name}`);
     } catch (error) {
       let index = 0;
-      for (const context of browser.contexts()) for (const page of context.pages()) await page.screenshot({ path: `${pictures ?? "/tmp"}/failed-${index++}.png` }).catch(() => {});
+      for (const context of browser.contexts()) for (const page of context.pages()) await page.screenshot({ path: `${pictures || "/tmp"}/failed-${index++}.png` }).catch(() => {});
       console.log(`FAILED ${name}: ${error.stack}\n${[...faults, ...seen].join("\n")}`);
       await browser.close();
       process.exit(1);

@@ -199,21 +199,21 @@ export class Encryption {
 
   /** `ask`: the server first. Never because something was heard: asking makes it be heard again. */
   async refresh(ask = false): Promise<void> {
-    const crypto = this.client.getCrypto();
-    if (!crypto) return;
+    // without a network what was known stays
+    this.state = await this.lookAtKeys(ask).catch(() => this.state);
+    this.changed.fire();
+  }
+
+  private async lookAtKeys(ask: boolean): Promise<EncryptionState> {
+    const { crypto } = this;
     const me = this.client.getSafeUserId();
     // the SDK answers the first question from the server, always
-    const hasKeys = ask
-      ? await crypto.userHasCrossSigningKeys(me, true).catch(() => false)
-      : (await crypto.getCrossSigningKeyId()) !== null;
-    if (!hasKeys) this.state = ask ? "new" : this.state;
-    else {
-      const own = await crypto.getDeviceVerificationStatus(me, this.client.getDeviceId()!);
-      const ready = own?.crossSigningVerified === true && (await crypto.isCrossSigningReady());
-      if (!ready) this.state = "unconfirmed";
-      else this.state = (await this.client.secretStorage.getDefaultKeyId()) ? "ready" : "no-code";
-    }
-    this.changed.fire();
+    const hasKeys = ask ? await crypto.userHasCrossSigningKeys(me, true) : (await crypto.getCrossSigningKeyId()) !== null;
+    if (!hasKeys) return ask ? "new" : this.state;
+    const own = await crypto.getDeviceVerificationStatus(me, this.client.getDeviceId()!);
+    const ready = own?.crossSigningVerified === true && (await crypto.isCrossSigningReady());
+    if (!ready) return "unconfirmed";
+    return (await this.client.secretStorage.getDefaultKeyId()) ? "ready" : "no-code";
   }
 
   // ---------------------------------------------------------------------------------------------------- the recovery code

@@ -45,7 +45,7 @@ class DeviceKeys:
     def __init__(self, store: KeyStore, writer: GroupWriter, clock: Clock) -> None:
         self._store, self._writer = store, writer
         self._counts: dict[str, dict[str, tuple[dict[str, int], list[str]]]] = {}  # by user and device
-        self._published = UserCache(clock, ("device_list", "account"), self._load_published)
+        self._published = UserCache(clock, ("device_list", "key_signatures", "account"), self._load_published)
         self._claimed_from: set[str] = set()
         writer.register(*FRAGMENTS)
         clock.listen(self._heard)
@@ -274,6 +274,7 @@ class DeviceKeys:
         # others learn of one's own devices; what one signs of others only oneself sees
         write.add("device_list_changes", owner if owner == user_id else user_id)
         write.touch_user(user_id, "device_list")
+        write.touch_user(owner, "key_signatures")  # it is shown with the owner's keys
 
     async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
         raw = await self._store.device_keys(owner, target)
