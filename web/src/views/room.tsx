@@ -104,6 +104,18 @@ function Messages({ model, details }: { model: RoomViewModel; details: RoomDetai
   );
 }
 
+/** On a phone the list is another screen. */
+function BackToList({ alone = false }: { alone?: boolean }) {
+  const { t } = useTranslation();
+  const phone = useMedia("(max-width: 767px)");
+  if (!phone) return null;
+  return (
+    <a className={alone ? "ib alone" : "ib"} href="#/" aria-label={t("room.back")}>
+      <Icon name="left" />
+    </a>
+  );
+}
+
 function Head({ details, panel }: { details: RoomDetails; panel: Panel | null }) {
   const { t } = useTranslation();
   const app = useApp();
@@ -123,11 +135,7 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
   );
   return (
     <header className="head">
-      {phone && (
-        <a className="ib" href="#/" aria-label={t("room.back")}>
-          <Icon name="left" />
-        </a>
-      )}
+      <BackToList />
       <Avatar
         id={details.other?.id ?? details.id}
         name={details.name}
@@ -197,6 +205,7 @@ function Asked({ model }: { model: RoomViewModel }) {
   if (!summary) return null;
   return (
     <main className="panel middle" data-region tabIndex={-1}>
+      <BackToList alone />
       <div className="empty">
         <Avatar id={summary.id} name={summary.name} picture={summary.avatar} size={72} square={summary.kind !== "direct"} />
         <h1>{summary.name}</h1>
@@ -241,7 +250,8 @@ function NotHere({ model }: { model: RoomViewModel }) {
     );
   return (
     <main className="panel middle" data-region tabIndex={-1}>
-      <Empty icon="lock" title={t("room.notHere")} text={t("room.notHereText")}>
+      <BackToList alone />
+      <Empty whole icon="lock" title={t("room.notHere")} text={t("room.notHereText")}>
         <Problem problem={problem} />
         <div className="row g3">
           <button type="button" className="btn main" disabled={busy} onClick={() => void model.join()}>
