@@ -128,6 +128,14 @@ export async function look(page, name) {
   }
   if (violations.length) seen.push(`${name}: ${violations.map((v) => `${v.id} (${v.help}): ${v.nodes.slice(0, 3).map((n) => n.html).join(" | ")}`).join("; ")}`);
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const beyond = await page.evaluate(() => {
+    const out = [...document.body.querySelectorAll("*")].find((each) => {
+      const { right, width } = each.getBoundingClientRect();
+      return width > 0 && right > innerWidth + 1 && each.checkVisibility({ opacityProperty: true }) && !each.closest("svg, .sr, .skip, [hidden]");
+    });
+    return out ? out.outerHTML.slice(0, 160) : null;
+  });
+  if (beyond) seen.push(`${name}: cut at the right: ${beyond}`);
   if (wider > 0) seen.push(`${name}: ${wider} px wider than the screen`);
 }
 

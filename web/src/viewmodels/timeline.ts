@@ -8,7 +8,7 @@ import { ViewModel } from "./view_model";
 export type Row =
   | { type: "day"; key: string; ts: number }
   | { type: "unread"; key: string; count: number }
-  | { type: "item"; key: string; item: Item; continues: boolean };
+  | { type: "item"; key: string; item: Item; continues: boolean; again: boolean };
 
 interface State {
   rows: Row[];
@@ -183,7 +183,8 @@ export class TimelineViewModel extends ViewModel<State> {
           key: "unread",
           count: items.slice(index).filter((each) => !each.mine && each.content.type !== "event").length,
         });
-      rows.push({ type: "item", key: item.key, item, continues: !newDay && !unread && continues(previous, item) });
+      const goesOn = !newDay && !unread && continues(previous, item);
+      rows.push({ type: "item", key: item.key, item, continues: goesOn, again: lockedAgain(previous, item) });
       previous = item;
     });
     const newest = items.at(-1) ?? null;
@@ -213,5 +214,9 @@ function continues(previous: Item | null, item: Item): boolean {
     previous.sender.id === item.sender.id && item.ts - previous.ts < TOGETHER && !item.reply && previous.seenBy.length === 0
   );
 }
+
+/** Locked like the message before it: why, and what helps, is said once. */
+const lockedAgain = (previous: Item | null, item: Item): boolean =>
+  item.content.type === "locked" && previous?.content.type === "locked" && previous.content.reason === item.content.reason;
 
 const dayOf = (ts: number): string => new Date(ts).toDateString();

@@ -11,7 +11,15 @@ import { ImageDialog } from "./image_dialog";
 import { Icon } from "./ui/icon";
 import { useApp, useLater, useSnapshot } from "./use";
 
-export function Contents({ item, room, details }: { item: Item; room: RoomViewModel; details: RoomDetails }) {
+interface Props {
+  item: Item;
+  room: RoomViewModel;
+  details: RoomDetails;
+  /** Locked like the message before it. */
+  again?: boolean;
+}
+
+export function Contents({ item, room, details, again = false }: Props) {
   const { t } = useTranslation();
   const { content } = item;
   switch (content.type) {
@@ -45,6 +53,7 @@ export function Contents({ item, room, details }: { item: Item; room: RoomViewMo
     case "poll":
       return <Poll item={item} room={room} />;
     case "locked":
+      if (again) return <p className="txt faint">{t("line.locked")}</p>;
       return <Locked reason={content.reason} sender={item.sender.name} />;
     case "deleted":
       return (

@@ -21,13 +21,15 @@ const QUICK = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 interface Props {
   item: Item;
   continues: boolean;
+  /** Locked like the one before. */
+  again: boolean;
   room: RoomViewModel;
   timeline: TimelineViewModel;
   details: RoomDetails;
   highlighted: boolean;
 }
 
-export function MessageRow({ item, continues, room, timeline, details, highlighted }: Props) {
+export function MessageRow({ item, continues, again, room, timeline, details, highlighted }: Props) {
   const { t } = useTranslation();
   const app = useApp();
   const [asking, setAsking] = useState<"delete" | "history" | "forward" | "report" | null>(null);
@@ -82,7 +84,7 @@ export function MessageRow({ item, continues, room, timeline, details, highlight
             )}
           </button>
         )}
-        <Contents item={item} room={room} details={details} />
+        <Contents item={item} room={room} details={details} again={again} />
         {continues && item.edited && (
           <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>
             {t("message.edited")}
@@ -143,7 +145,7 @@ function Actions({
   timeline,
   details,
   ask,
-}: Omit<Props, "continues" | "highlighted"> & { ask: (what: "delete" | "history" | "forward" | "report") => void }) {
+}: Omit<Props, "continues" | "again" | "highlighted"> & { ask: (what: "delete" | "history" | "forward" | "report") => void }) {
   const { t } = useTranslation();
   const app = useApp();
   const composer = timeline.threadId ? room.thread(timeline.threadId).composer : room.composer!;

@@ -55,7 +55,10 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
               onKeyDown={onKey}
               autoFocus
             />
-            <kbd>{t("escape")}</kbd>
+            <kbd className="notphone">{t("escape")}</kbd>
+            <button type="button" className="ib onlyphone" aria-label={t("close")} onClick={app.closeDialog}>
+              <Icon name="x" />
+            </button>
           </div>
           <div className="results" role="listbox" id={id} aria-label={t("switcher.results")}>
             {results.map((each, index) => (

@@ -199,6 +199,7 @@ const RowView = memo(function RowView({
     <MessageRow
       item={row.item}
       continues={row.continues}
+      again={row.again}
       room={room}
       timeline={timeline}
       details={details}
