@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { addressesIn } from "../src/viewmodels/create_room";
-import { compose, readCommand, wanted, worryAbout } from "../src/viewmodels/markdown";
+import { compose } from "../src/viewmodels/markdown";
 import { schema, toMarkdown } from "../src/viewmodels/rich_text";
 import { readRoute, writeRoute } from "../src/viewmodels/route";
+import { readCommand, wanted, worryAbout } from "../src/viewmodels/words";
 
 test.each([
   ["bonjour", "bonjour", null],

@@ -2,8 +2,8 @@ import type { Conversation, PreparedFile } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
 import type { Item, Person, RoomDetails } from "../matrix/types";
 import type { Drafts } from "./drafts";
-import { COMMANDS, compose, type Mention, matching, readCommand, type Worry, wanted, worryAbout } from "./markdown";
 import { ViewModel } from "./view_model";
+import { COMMANDS, type Mention, matching, readCommand, type Worry, wanted, worryAbout } from "./words";
 
 /** A paste longer than this is offered as a file. */
 export const LARGE_PASTE = 4000;
@@ -53,9 +53,12 @@ interface Needs {
 
 let counter = 0;
 
+const markdown = async () => (await import("./markdown")).compose;
+
 export class ComposerViewModel extends ViewModel<State> {
   private mentions: Mention[] = [];
   private typingSince = 0;
+  private sending = false;
   private asked = 0;
   private readonly aborts = new Map<number, AbortController>();
   private readonly files = new Map<number, { file: PreparedFile; caption: string }>();
@@ -78,6 +81,7 @@ export class ComposerViewModel extends ViewModel<State> {
       caret: { at: -1, turn: 0 },
     });
     void this.lookScheduled();
+    markdown().catch(() => {}); // at hand before something is sent
   }
 
   /** `before`: what stands before the caret, as the person sees it. */
@@ -195,6 +199,11 @@ export class ComposerViewModel extends ViewModel<State> {
     const { text, reply, editing } = this.now;
     const command = readCommand(text);
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
+    if (this.sending) return; // the same text, a moment ago
+    this.sending = true;
+    const compose = await markdown().catch((error) => this.set({ problem: explain(error) }));
+    this.sending = false;
+    if (!compose) return;
     const message = compose(text.startsWith("//") ? text.slice(1) : text, this.mentions, { id: this.needs.conversation.id });
     if (!message) return;
     const worry = this.isOpen() ? worryAbout(message.body) : null;

@@ -1,9 +1,9 @@
 import type { Matrix } from "../matrix/matrix";
 import type { Member, RoomDetails } from "../matrix/types";
 import { addressesIn } from "./create_room";
-import { plainly } from "./markdown";
 import type { RoomViewModel } from "./room";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
+import { plainly } from "./words";
 
 interface State extends Doing {
   members: Member[];

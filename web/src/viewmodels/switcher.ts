@@ -3,8 +3,8 @@
 import type { Matrix } from "../matrix/matrix";
 import type { Found, MessageIndex } from "../matrix/message_index";
 import type { Person, RoomSummary } from "../matrix/types";
-import { plainly } from "./markdown";
 import { ViewModel } from "./view_model";
+import { plainly } from "./words";
 
 export type Result =
   | { kind: "room"; key: string; room: RoomSummary }

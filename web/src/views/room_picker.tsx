@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../matrix/types";
-import { plainly } from "../viewmodels/markdown";
+import { plainly } from "../viewmodels/words";
 import { Avatar } from "./ui/avatar";
 import { Field } from "./ui/parts";
 

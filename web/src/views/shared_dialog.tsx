@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { plainly } from "../viewmodels/markdown";
+import { plainly } from "../viewmodels/words";
 import { Avatar } from "./ui/avatar";
 import { Dialog } from "./ui/dialog";
 import { Field } from "./ui/parts";

@@ -1,6 +1,6 @@
 import { useEffect, useImperativeHandle, useLayoutEffect, useRef } from "react";
 import type { ComposerViewModel } from "../../viewmodels/composer";
-import { wanted } from "../../viewmodels/markdown";
+import { wanted } from "../../viewmodels/words";
 import { useSnapshot } from "../use";
 import type { Field, FieldProps } from "./field";
 

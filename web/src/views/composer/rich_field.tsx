@@ -1,8 +1,8 @@
 import { EditorView } from "prosemirror-view";
 import { useEffect, useImperativeHandle, useRef, useState } from "react";
 import type { ComposerViewModel } from "../../viewmodels/composer";
-import { wanted } from "../../viewmodels/markdown";
 import { textBefore, toMarkdown } from "../../viewmodels/rich_text";
+import { wanted } from "../../viewmodels/words";
 import { useSnapshot } from "../use";
 import type { Field, FieldProps } from "./field";
 import { FormatBar } from "./format_bar";
