@@ -53,12 +53,18 @@ interface Needs {
 
 let counter = 0;
 
-const markdown = async () => (await import("./markdown")).compose;
+let composing: typeof import("./markdown").compose | null = null;
+
+/** Loads what turns text into a message; once it is there, sending waits for nothing. */
+const loadMarkdown = async (): Promise<typeof import("./markdown").compose> => {
+  composing = (await import("./markdown")).compose;
+  return composing;
+};
 
 export class ComposerViewModel extends ViewModel<State> {
   private mentions: Mention[] = [];
   private typingSince = 0;
-  private sending = false;
+  private waiting = false;
   private asked = 0;
   private readonly aborts = new Map<number, AbortController>();
   private readonly files = new Map<number, { file: PreparedFile; caption: string }>();
@@ -81,7 +87,7 @@ export class ComposerViewModel extends ViewModel<State> {
       caret: { at: -1, turn: 0 },
     });
     void this.lookScheduled();
-    markdown().catch(() => {}); // at hand before something is sent
+    loadMarkdown().catch(() => {}); // at hand before something is sent
   }
 
   /** `before`: what stands before the caret, as the person sees it. */
@@ -199,10 +205,7 @@ export class ComposerViewModel extends ViewModel<State> {
     const { text, reply, editing } = this.now;
     const command = readCommand(text);
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
-    if (this.sending) return; // the same text, a moment ago
-    this.sending = true;
-    const compose = await markdown().catch((error) => this.set({ problem: explain(error) }));
-    this.sending = false;
+    const compose = composing ?? (await this.firstMarkdown());
     if (!compose) return;
     const message = compose(text.startsWith("//") ? text.slice(1) : text, this.mentions, { id: this.needs.conversation.id });
     if (!message) return;
@@ -236,6 +239,18 @@ export class ComposerViewModel extends ViewModel<State> {
     const text = had ? this.needs.drafts.of(this.needs.conversation.id, this.threadId) : "";
     this.set({ text, reply: null, editing: null, suggestions: [], worry: null, problem: null });
     if (!had) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, "");
+  }
+
+  /** Null when it cannot be had, or when this text waits for it already. */
+  private async firstMarkdown(): Promise<typeof composing> {
+    if (this.waiting) return null;
+    this.waiting = true;
+    const compose = await loadMarkdown().catch((error) => {
+      this.set({ problem: explain(error) });
+      return null;
+    });
+    this.waiting = false;
+    return compose;
   }
 
   private async run(name: string, rest: string): Promise<void> {
