@@ -156,7 +156,9 @@ async def test_signatures_are_merged_and_shown_to_those_they_concern(alice: Pers
     await alice.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", "M")})
     signed = {**device_keys(alice), "signatures": {alice.id: {"ed25519:SSK": "by self-signing key"}}}
     assert (await alice.call("POST", "/keys/signatures/upload", {alice.id: {alice.device: signed}}))["failures"] == {}
-    await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})  # what was read before must not be told again
+    await bob.call(
+        "POST", "/keys/query", {"device_keys": {alice.id: []}}
+    )  # what was read before must not be told again
     master = {**cross_key(alice, "master", "M"), "signatures": {bob.id: {"ed25519:USK": "by Bob"}}}
     assert (await bob.call("POST", "/keys/signatures/upload", {alice.id: {"M": master}}))["failures"] == {}
     wrong = await bob.call("POST", "/keys/signatures/upload", {alice.id: {"M": {**master, "usage": ["other"]}}})
