@@ -239,6 +239,9 @@ class Slides:
         """`rooms`: those to compare; a room that was left stays with who saw the leave."""
         left_out = ("timeline", "counts" if ignores else "")
         shown = {room: {k: v for k, v in self.rooms[room].items() if k not in left_out} for room in rooms}
+        for room, known in rooms.items():
+            if known["people"] is None:  # who was removed is not told how many are there now
+                shown[room]["people"] = None
         account = {kind: content for kind, content in self.account.items() if content != {}}
         return {"rooms": shown, "account": account, "followed": {k for k, on in self.followed.items() if on}}
 

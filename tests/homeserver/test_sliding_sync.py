@@ -210,8 +210,11 @@ async def test_invitations_leaving_and_being_removed(alice: Person, bob: Person)
     await bob.join(room)
     got = (await slider.ask())["rooms"][room]
     assert got["initial"] is True and got["joined_count"] == 2
+    await alice.say(room, "unread")
+    assert (await slider.ask())["rooms"][room]["notification_count"] == 1
     await alice.act("kick", room, bob)
     got = (await slider.ask())["rooms"][room]
+    assert got["notification_count"] == 0  # nothing is left to be read there
     assert got["timeline"][-1]["content"]["membership"] == "leave"
     assert (
         room in (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"]

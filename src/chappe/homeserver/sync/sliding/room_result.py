@@ -73,6 +73,8 @@ class RoomResults:
             result["notification_count"], result["highlight_count"] = w.counts.total
         if not result:
             return None
+        if w.membership.membership != "join":  # what was unread in a room that one is out of is unread no more
+            result["notification_count"] = result["highlight_count"] = 0
         result["bump_stamp"] = room.bump_position if w.membership.membership == "join" else w.membership.position
         return orjson.dumps(result)
 
