@@ -13,7 +13,7 @@ from msgspec import Meta
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 _SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9a-z.-]{1,230})(:[0-9]{1,5})?")  # checked fully when it is hosted
-API_NAMES = ("client", "media", "admin", "health", "metrics")
+API_NAMES = ("client", "federation", "media", "admin", "health", "metrics")
 
 
 class ConfigError(Exception):
@@ -116,6 +116,21 @@ class Email(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     sender: str = "no-reply@localhost"
     link_minutes: Positive = 60
     digest_minutes: Positive = 10  # how long a message waits unread before its reader gets a mail
+
+
+class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """With whom this installation talks. `allowed`: patterns of server names (`*.gouv.fr`), for the mode "listed".
+
+    `delegate_to`: by hosted domain, the `m.server` that its well-known page names. `notaries`: servers that are asked for
+    the keys of others that do not answer. `allow_private_addresses`: for test networks and intranets.
+    """
+
+    mode: Literal["open", "listed", "closed"] = "listed"
+    allowed: list[str] = []
+    delegate_to: dict[str, str] = {}
+    notaries: list[str] = []
+    allow_private_addresses: bool = False
+    proxy: str | None = None
 
 
 class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -262,6 +277,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     bots: Bots = Bots()
     identity_service: IdentityService = IdentityService()
     support: Support = Support()
+    federation: Federation = Federation()
 
 
 def dev_config(server_name: str = "localhost") -> Config:
@@ -459,6 +475,15 @@ port = {port}
 # help = "https://…"
 # [brands."example.org".features]    # what the web client offers; also voice_messages, polls
 # forums = true
+
+[federation]
+# mode = "listed"                    # "open": with every server; "closed": with none
+# allowed = []                       # with these, in the mode "listed": names or patterns such as "*.gouv.fr"
+# notaries = []                      # servers asked for the keys of others that do not answer
+# allow_private_addresses = false    # true on a test network or an intranet
+# proxy = "http://proxy:3128"        # for everything that goes to other servers
+# [federation.delegate_to]           # what /.well-known/matrix/server says, by hosted domain; by default this address
+# "example.org" = "matrix.example.org:443"
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

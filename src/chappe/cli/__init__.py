@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from chappe.cli import admin, media, serve
+from chappe.cli import admin, federation, media, serve
 from chappe.config import ConfigError
 from chappe.homeserver.accounts.application_services import RegistrationError
 from chappe.homeserver.database.embedded import DataDirectoryInUse
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(serve.config_app, name="config")
+admin.app.add_typer(federation.app, name="federation")
 app.add_typer(admin.app, name="admin")
 app.add_typer(media.app, name="media")
 

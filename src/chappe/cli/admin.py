@@ -166,6 +166,16 @@ def domain_add(name: str, data: Data = Path("data"), config: ConfigFile = None) 
     with_node(data, config, act)
 
 
+@domain_app.command("rotate-key")
+def domain_rotate_key(name: str, data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """Sign with a new key from now on; the old one stays published for what it has signed."""
+
+    async def act(node: Homeserver) -> None:
+        print(f"{name} signs with {await node.domains.rotate_key(name, node.now_ms())} from now on.")
+
+    with_node(data, config, act)
+
+
 @domain_app.command("list")
 def domain_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
     """List the hosted domains, the default first."""

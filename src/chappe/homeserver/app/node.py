@@ -74,7 +74,13 @@ class Homeserver(Parts):
         for listener in self.config.listeners:
             router = Router(route for route in routes if route.endpoint.api in listener.apis)
             application = Application(
-                router, self.sessions.authenticate, self.limits, self.metrics, access_log, self.closing
+                router,
+                self.sessions.authenticate,
+                self.limits,
+                self.metrics,
+                access_log,
+                self.closing,
+                self.authenticate_server,
             )
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
@@ -95,6 +101,7 @@ class Homeserver(Parts):
             await self.fetcher.close()
             await self.trusted_fetcher.close()
             await self.push_fetcher.close()
+            await self.federation_client.close()
             self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)

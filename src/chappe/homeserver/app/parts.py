@@ -33,6 +33,7 @@ from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
+from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
@@ -72,6 +73,11 @@ from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.outbound.federation.discovery import Discovery
+from chappe.homeserver.outbound.federation.dns import srv
+from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -136,6 +142,7 @@ class Parts:
         self.clock = Clock(database)
         self.writer = GroupWriter(self._database_url, self.clock)
         self.domains = Domains(database)
+        self._build_federation(database)
         # accounts
         store = AccountStore(database)
         store.pepper = hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24]
@@ -194,6 +201,15 @@ class Parts:
         self._build_services(database)
         self._build_jobs(database)
         self._build_metrics(database)
+
+    def _build_federation(self, database: Database) -> None:
+        config, settings = self.config, self.config.federation
+        self.boundaries = Boundaries(settings)
+        client = FederationClient(self.domains, settings, self.boundaries, config.extra_ca_file)
+        client.discovery = Discovery(client.get_document, srv, self.now_ms)
+        self.federation_client = client
+        self.keyring = Keyring(database, self.domains, client, settings.notaries, self.now_ms)
+        self.authenticate_server = ServerAuthentication(self.domains, self.keyring, self.boundaries)
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms

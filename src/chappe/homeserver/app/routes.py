@@ -51,6 +51,10 @@ from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.client.voip import VoipApi
+from chappe.homeserver.api.federation.keys_query import KeysQuery
+from chappe.homeserver.api.federation.keys_server import KeysServer
+from chappe.homeserver.api.federation.query import Query
+from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
 from chappe.homeserver.api.media.content_repo import ContentRepo
 from chappe.homeserver.api.oauth.oauth import OAuthApi
@@ -88,6 +92,7 @@ def routes_of_node(parts: Parts) -> list[Route]:
         rest,
         *_admin_parts(parts),
         *_identity_parts(parts),
+        *_federation_parts(parts),
         *_account_parts(parts),
         *_sign_in_parts(parts),
         *_page_parts(parts),
@@ -104,12 +109,22 @@ def routes_of_node(parts: Parts) -> list[Route]:
 def _account_parts(parts: Parts) -> list[object]:
     config, store = parts.config, parts.accounts.store
     return [
-        WellKnown(parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip),
+        WellKnown(
+            parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip, config.federation
+        ),
         SharedSecretRegistration(config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains),
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
         Admin(parts.accounts),
         DeviceManagement(store, parts.sessions, parts.uia, parts.keys), Profile(parts.accounts, parts.set_profile_field),
         OpenIdApi(parts.openid), IdentityKeys(parts.third_party_invites), _web_client(parts),
+    ]  # fmt: skip
+
+
+def _federation_parts(parts: Parts) -> list[object]:
+    own = KeysServer(parts.domains, parts.now_ms)
+    return [
+        own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
+        Query(parts.accounts, parts.aliases, parts.domains),
     ]  # fmt: skip
 
 

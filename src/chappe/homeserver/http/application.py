@@ -16,13 +16,25 @@ import orjson
 
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Receive, Request, Requester, Response
-from chappe.homeserver.http.router import ADMIN_AUTH, AUTH, NO_AUTH, OPTIONAL_AUTH, Answer, Endpoint, Route, Router
+from chappe.homeserver.http.router import (
+    ADMIN_AUTH,
+    AUTH,
+    NO_AUTH,
+    OPTIONAL_AUTH,
+    SERVER_AUTH,
+    Answer,
+    Endpoint,
+    Route,
+    Router,
+)
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import ServerName
 from chappe.telemetry import Metrics, request_id
 
 log = logging.getLogger(__name__)
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Authenticate = Callable[[Request], Awaitable[Requester]]
+AuthenticateServer = Callable[[Request], Awaitable[tuple[ServerName, ServerName]]]  # who asks, which hosted domain
 
 _CORS = (
     (b"access-control-allow-origin", b"*"),
@@ -69,9 +81,10 @@ class Application:
 
     def __init__(
         self, router: Router, authenticate: Authenticate, limits: RateLimits, metrics: Metrics, access_log: AccessLog,
-        closing: asyncio.Event,
+        closing: asyncio.Event, authenticate_server: AuthenticateServer,
     ) -> None:  # fmt: skip
         self.router, self._authenticate, self._limits = router, authenticate, limits
+        self._authenticate_server = authenticate_server
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
@@ -120,7 +133,9 @@ class Application:
 
     async def _answer(self, route: Route, request: Request) -> Answer:
         endpoint = route.endpoint
-        if endpoint.auth is not NO_AUTH:
+        if endpoint.auth == SERVER_AUTH:
+            request.set_server(*await self._authenticate_server(request))
+        elif endpoint.auth is not NO_AUTH:
             await self._identify(request, endpoint)
         if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
             self._limits.check(endpoint.limit, request.user_label or request.address)

@@ -12,7 +12,7 @@ import msgspec
 
 from chappe.homeserver.matrix.canonical_json import parse_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import DeviceId, UserId
+from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -60,7 +60,8 @@ class Request:
     """`params`: the decoded parts of the path, by their names in the specification."""
 
     __slots__ = (
-        "_headers", "_query", "_receive", "_requester", "_scope", "body_limit", "closing", "id", "params", "user_label",
+        "_body", "_headers", "_query", "_receive", "_requester", "_scope", "_server", "body_limit", "closing", "id", "params",
+        "user_label",
     )  # fmt: skip
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, body_limit: int, closing: asyncio.Event) -> None:
@@ -69,6 +70,8 @@ class Request:
         self._query: dict[str, list[str]] | None = None
         self._headers: dict[bytes, bytes] | None = None
         self._requester: Requester | None = None
+        self._server: tuple[ServerName, ServerName] | None = None
+        self._body: bytes | None = None
         self.id = ""
         self.user_label: str | None = None
 
@@ -89,6 +92,21 @@ class Request:
 
     def set_requester(self, requester: Requester) -> None:
         self._requester, self.user_label = requester, requester.user_id
+
+    def set_server(self, origin: ServerName, destination: ServerName) -> None:
+        self._server, self.user_label = (origin, destination), origin
+
+    @property
+    def origin(self) -> ServerName:
+        """The server that has signed the request."""
+        assert self._server is not None, "the endpoint is not for servers"
+        return self._server[0]
+
+    @property
+    def destination(self) -> ServerName:
+        """The hosted domain that it was meant for."""
+        assert self._server is not None, "the endpoint is not for servers"
+        return self._server[1]
 
     def require_active(self) -> None:
         """For endpoints whose path alone does not say whether a suspended account may use them."""
@@ -206,8 +224,11 @@ class Request:
         return MatrixError(413, "M_TOO_LARGE", f"The request is larger than {self.body_limit} bytes")
 
     async def body(self) -> bytes:
-        parts = [chunk async for chunk in self.chunks()]
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        """Read once, kept for whoever asks again: a signature covers it before the endpoint reads it."""
+        if self._body is None:
+            parts = [chunk async for chunk in self.chunks()]
+            self._body = parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._body
 
     async def json(self) -> Any:
         return parse_json(await self.body())

@@ -13,6 +13,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Answer]])
 
 NO_AUTH, OPTIONAL_AUTH, AUTH, GUEST_AUTH, ADMIN_AUTH = "none", "optional", "required", "guest", "admin"
+SERVER_AUTH = "server"  # another server, by its signature
 JSON_LIMIT = 10 << 20
 SMALL_LIMIT = 1 << 18
 

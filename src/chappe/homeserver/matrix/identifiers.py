@@ -109,3 +109,21 @@ def is_new_localpart(text: str) -> bool:
 def is_opaque_id(text: str) -> bool:
     """The grammar of media ids, client secrets and session ids."""
     return _OPAQUE.fullmatch(text) is not None
+
+
+def split_server_name(server_name: str) -> tuple[str, int | None]:
+    """Host (an IPv6 literal keeps its brackets) and port, if one is named. For names that were parsed before."""
+    match = _HOST.fullmatch(server_name)
+    if match is None:
+        raise _invalid("server name", server_name)
+    port = int(match["port"]) if match["port"] else None
+    return f"[{match['v6']}]" if match["v6"] else match["name"], port
+
+
+def is_ip_literal(host: str) -> bool:
+    """Whether the host of a server name is an address and not a name."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -6,11 +6,21 @@ Nothing assumes that there is only one. The first is the default for sign-in by 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import ServerName, parse_server_name
 from chappe.homeserver.matrix.signing import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A public key of a hosted domain. `expired_ts`: since when it signs no more."""
+
+    key_id: str
+    public_key: str
+    expired_ts: int | None
 
 
 class Domains:
@@ -33,6 +43,40 @@ class Domains:
         )  # fmt: skip
         await self.reload()
         return result.endswith(" 1")
+
+    async def rotate_key(self, server_name: str, now_ms: int) -> str:
+        """A new signing key from now on; the old one stays published for what it has signed. Returns the new key's id.
+
+        Processes that have not heard of it yet sign with the old key for up to ten seconds: it expires after that.
+        """
+        old = self.signing_key(server_name)
+        version = secrets.token_hex(3)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT INTO old_signing_keys VALUES ($1, $2, $3, $4)",
+                server_name,
+                old.key_id,
+                old.public,
+                now_ms + 60_000,
+            )
+            await transaction.execute(
+                "UPDATE domains SET signing_seed = $2, key_version = $3 WHERE server_name = $1",
+                server_name, secrets.token_bytes(32), version,
+            )  # fmt: skip
+        await self.reload()
+        return self.signing_key(server_name).key_id
+
+    async def old_keys(self, server_name: str) -> list[OwnKey]:
+        rows = await self._database.fetch(
+            "SELECT key_id, public_key, expired_ts FROM old_signing_keys WHERE server_name = $1", server_name
+        )
+        return [OwnKey(*row) for row in rows]
+
+    async def own_key(self, server_name: str, key_id: str) -> OwnKey | None:
+        current = self.signing_key(server_name)
+        if current.key_id == key_id:
+            return OwnKey(key_id, current.public, None)
+        return next((key for key in await self.old_keys(server_name) if key.key_id == key_id), None)
 
     def names(self) -> list[ServerName]:
         return [ServerName(name) for name in self._keys]

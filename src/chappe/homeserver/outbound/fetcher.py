@@ -49,7 +49,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
-class _PublicResolver(aiohttp.abc.AbstractResolver):
+class PublicResolver(aiohttp.abc.AbstractResolver):
     """Looks a name up and leaves out what is private: what is checked is what is connected to."""
 
     def __init__(self, allowed: frozenset[str]) -> None:
@@ -91,7 +91,7 @@ class Fetcher:
             if self._extra_ca_file is not None:
                 context.load_verify_locations(self._extra_ca_file)
             connector = aiohttp.TCPConnector(
-                resolver=None if self._is_trusted else _PublicResolver(self._allowed),
+                resolver=None if self._is_trusted else PublicResolver(self._allowed),
                 ssl=context,
                 limit=500,
                 limit_per_host=50,

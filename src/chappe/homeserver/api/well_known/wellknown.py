@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chappe.config import Support
+from chappe.config import Federation, Support
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
@@ -26,9 +26,10 @@ class WellKnown:
         public_url: PublicUrl,
         support: Support,
         voip: Voip,
+        federation: Federation,
     ) -> None:
         self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
-        self._support, self._voip = support, voip
+        self._support, self._voip, self._federation = support, voip, federation
 
     @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
     async def client(self, request: Request) -> Answer:
@@ -36,6 +37,13 @@ class WellKnown:
         if transports := self._voip.transports():
             found["org.matrix.msc4143.rtc_foci"] = transports
         return found
+
+    @endpoint("GET", "/.well-known/matrix/server", auth=NO_AUTH, api="federation")
+    async def server(self, request: Request) -> Answer:
+        """Where the domain's federation is: as configured, else where this very page is."""
+        domain = self._domains.of_host(request.host)
+        configured = self._federation.delegate_to.get(domain)
+        return {"m.server": configured or (request.host if ":" in request.host else f"{request.host}:443")}
 
     @endpoint("GET", "/.well-known/matrix/support", auth=NO_AUTH)
     async def support(self, request: Request) -> Answer:

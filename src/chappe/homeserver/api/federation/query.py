@@ -1,0 +1,39 @@
+"""Profiles and aliases of the hosted domains (query.yaml)."""
+
+from __future__ import annotations
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.aliases import Aliases
+
+
+class Query:
+    def __init__(self, accounts: Accounts, aliases: Aliases, domains: Domains) -> None:
+        self._accounts, self._aliases, self._domains = accounts, aliases, domains
+
+    @endpoint("GET", "/_matrix/federation/v1/query/profile", auth=SERVER_AUTH, api="federation")
+    async def profile(self, request: Request) -> Answer:
+        user_id = parse_user_id(_required(request, "user_id"))
+        if domain_of(user_id) != request.destination:
+            raise BadRequest(f"{user_id} is not of {request.destination}", "M_INVALID_PARAM")
+        profile = await self._accounts.profile(user_id)
+        field = request.query("field")
+        return {field: profile[field]} if field in profile else {} if field else dict(profile)
+
+    @endpoint("GET", "/_matrix/federation/v1/query/directory", auth=SERVER_AUTH, api="federation")
+    async def directory(self, request: Request) -> Answer:
+        alias = parse_room_alias(_required(request, "room_alias"))
+        if not self._domains.is_hosted(domain_of(alias)):
+            raise NotFound("The alias is of another server")
+        return {"room_id": (await self._aliases.resolve(alias)).room_id, "servers": [request.destination]}
+
+
+def _required(request: Request, name: str) -> str:
+    value = request.query(name)
+    if value is None:
+        raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
+    return value

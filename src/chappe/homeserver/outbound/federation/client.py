@@ -1,0 +1,183 @@
+"""Asking other servers: found, connected with the right name on the certificate, signed."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from chappe.config import Federation
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import is_ip_literal
+from chappe.homeserver.matrix.request_auth import authorization
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
+from chappe.homeserver.outbound.fetcher import PublicResolver, is_public
+
+USER_AGENT = "Chappe"
+ANSWER_LIMIT = 64 << 20
+WELL_KNOWN_SECONDS, WELL_KNOWN_BYTES, WELL_KNOWN_REDIRECTS = 10.0, 50 << 10, 5
+MATRIX_ERRCODE = 64
+
+
+class PeerUnreachable(MatrixError):
+    """No answer: the server cannot be found, or connected to, or it is no server of that name. Worth another try later."""
+
+    def __init__(self, server_name: str, why: str) -> None:
+        super().__init__(502, "M_UNKNOWN", f"{server_name} could not be reached: {why}")
+        self.why = why
+
+
+class PeerRefused(MatrixError):
+    """An answer that is no success. `peer_status` and `errcode` are the other server's."""
+
+    def __init__(self, server_name: str, status: int, errcode: str, message: str) -> None:
+        super().__init__(502, errcode, f"{server_name}: {message}")
+        self.peer_status = status
+
+
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    context: ssl.SSLContext
+    allow_private: bool
+    proxy: str | None
+
+
+class FederationClient:
+    def __init__(
+        self, domains: Domains, settings: Federation, boundaries: Boundaries, extra_ca_file: str | None
+    ) -> None:
+        """`discovery` is set by whoever wires the parts: it needs `get_document` of this client."""
+        context = ssl.create_default_context()
+        if extra_ca_file is not None:
+            context.load_verify_locations(extra_ca_file)
+        self._domains, self._boundaries = domains, boundaries
+        self._trust = _Trust(context, settings.allow_private_addresses, settings.proxy)
+        self._session: aiohttp.ClientSession | None = None
+        self.discovery: Discovery
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            resolver = None if self._trust.allow_private or self._trust.proxy else PublicResolver(frozenset())
+            connector = aiohttp.TCPConnector(
+                resolver=resolver, ssl=self._trust.context, limit=0, limit_per_host=20, use_dns_cache=False
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True,
+                headers={"User-Agent": USER_AGENT},
+            )  # fmt: skip
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    # ---------------------------------------------------------------------------------------------------- requests
+
+    async def get(self, origin: str, destination: str, path: str, query: dict[str, Any] | None = None) -> Any:
+        return await self.request(origin, destination, "GET", path, query=query)
+
+    async def request(
+        self, origin: str, destination: str, method: str, path: str, *, query: dict[str, Any] | None = None,
+        content: dict[str, Any] | None = None, seconds: float = 30,
+    ) -> Any:  # fmt: skip
+        """The JSON answer to a request signed by the hosted domain `origin`. `path` is percent-encoded.
+
+        Raises PeerUnreachable, PeerRefused, M_FORBIDDEN for servers beyond the boundaries.
+        """
+        self._boundaries.require(destination)
+        uri = path + (f"?{urlencode(query, doseq=True)}" if query else "")
+        key = self._domains.signing_key(origin)
+        headers = {"Authorization": authorization(method, uri, origin, destination, key, content)}
+        return await self._ask(destination, method, uri, headers, content, seconds)
+
+    async def get_unsigned(self, destination: str, path: str, seconds: float = 15) -> Any:
+        """For what is asked before keys are known."""
+        self._boundaries.require(destination)
+        return await self._ask(destination, "GET", path, {}, None, seconds)
+
+    async def post_unsigned(self, destination: str, path: str, content: dict[str, Any], seconds: float = 15) -> Any:
+        self._boundaries.require(destination)
+        return await self._ask(destination, "POST", path, {}, content, seconds)
+
+    async def _ask(
+        self, destination: str, method: str, uri: str, headers: dict[str, str], content: Any, seconds: float
+    ) -> Any:
+        body = None if content is None else orjson.dumps(content)
+        why = "it has no address"
+        for endpoint in await self.discovery.find(destination):
+            try:
+                status, raw = await self._send(endpoint, method, uri, headers, body, seconds)
+            except aiohttp.ClientConnectorCertificateError as error:
+                why = f"its certificate is not good for {endpoint.tls_name} ({error.certificate_error})"
+            except (aiohttp.ClientConnectorError, OSError) as error:
+                why = f"no connection to {endpoint.host}, port {endpoint.port} ({error})"
+            except TimeoutError:
+                raise PeerUnreachable(destination, f"no answer within {seconds:g} s") from None
+            except (aiohttp.ClientError, ValueError) as error:
+                raise PeerUnreachable(destination, f"{type(error).__name__}: {error}") from error
+            else:
+                return _read(destination, status, raw)
+        self.discovery.forget(destination)  # it may have moved
+        raise PeerUnreachable(destination, why)
+
+    async def _send(
+        self, endpoint: Endpoint, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float
+    ) -> tuple[int, bytes]:
+        if is_ip_literal(endpoint.host) and not (self._trust.allow_private or is_public(endpoint.host)):
+            raise OSError(f"{endpoint.host} is a private address (federation.allow_private_addresses)")
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        url = URL(f"https://{host}:{endpoint.port}{uri}", encoded=True)
+        given = {"Host": endpoint.host_header, **headers}
+        if body is not None:
+            given["Content-Type"] = "application/json"
+        async with self._open().request(
+            method, url, data=body, headers=given, allow_redirects=False, server_hostname=endpoint.tls_name,
+            proxy=self._trust.proxy, timeout=aiohttp.ClientTimeout(total=seconds, connect=min(10.0, seconds)),
+        ) as answer:  # fmt: skip
+            return answer.status, await _all(answer, ANSWER_LIMIT)
+
+    async def get_document(self, url: str) -> Document | None:
+        """A `.well-known` document, over ordinary HTTPS. None where there is no answer at all."""
+        timeout = aiohttp.ClientTimeout(total=WELL_KNOWN_SECONDS)
+        try:
+            async with self._open().get(
+                url, max_redirects=WELL_KNOWN_REDIRECTS, timeout=timeout, proxy=self._trust.proxy
+            ) as answer:
+                body = await _all(answer, WELL_KNOWN_BYTES)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Document(answer.status, headers, body)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return None
+
+
+async def _all(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > limit:
+            raise ValueError("the answer is too long")
+    return bytes(body)
+
+
+def _read(destination: str, status: int, raw: bytes) -> Any:
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        if 200 <= status < 300:
+            raise PeerUnreachable(destination, "its answer is no JSON") from None
+        value = {}
+    if 200 <= status < 300:
+        return value
+    errcode = value.get("errcode") if type(value) is dict else None
+    message = value.get("error") if type(value) is dict else None
+    raise PeerRefused(
+        destination, status, errcode[:MATRIX_ERRCODE] if type(errcode) is str else "M_UNKNOWN",
+        message[:500] if type(message) is str else f"answered {status}",
+    )  # fmt: skip

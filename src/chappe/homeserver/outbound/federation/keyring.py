@@ -1,0 +1,214 @@
+"""The keys of other servers: fetched from them or from notaries, kept durably, and for how long they are good.
+
+(server-server API, "Retrieving server keys"; "valid_until_ts": a key is never taken for valid longer than a week ahead.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.signing import verify_json
+from chappe.homeserver.outbound.domains import Domains
+
+WEEK = 7 * 86_400_000
+FIRST_FAILURE, LONGEST_FAILURE = 30_000, 3_600_000
+KEPT_IN_MEMORY = 50_000
+MOST_KEYS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKey:
+    """`valid_until_ts`: as the server said. `expired_ts`: set for an old key, which signs no more."""
+
+    public_key: str
+    valid_until_ts: int
+    expired_ts: int | None
+
+
+class Peers(Protocol):
+    async def get_unsigned(self, destination: str, path: str) -> Any: ...
+    async def post_unsigned(self, destination: str, path: str, content: dict[str, Any]) -> Any: ...
+
+
+class Keyring:
+    def __init__(
+        self, database: Database, domains: Domains, peers: Peers, notaries: Iterable[str], now_ms: Callable[[], int]
+    ) -> None:
+        self._database, self._domains, self._peers, self._now_ms = database, domains, peers, now_ms
+        self._notaries = list(notaries)
+        self._keys: OrderedDict[tuple[str, str], ServerKey] = OrderedDict()
+        self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()  # how often, and until when nobody is asked
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+
+    async def for_request(self, server_name: str, key_id: str) -> str:
+        """The key that signs a server's requests now. Raises M_UNAUTHORIZED (401)."""
+        key = await self._key(
+            server_name, key_id, lambda k: k.expired_ts is None and k.valid_until_ts >= self._now_ms()
+        )
+        if key is None:
+            raise MatrixError(
+                401, "M_UNAUTHORIZED", f"The key {key_id} of {server_name} could not be found or is not valid"
+            )
+        return key
+
+    async def for_event(self, server_name: str, key_id: str, ts: int, enforces_validity: bool) -> str | None:
+        """The key that a server had for an event of `ts`; None where there is none (room version 5 on: was none valid)."""
+
+        def was_valid(key: ServerKey) -> bool:
+            if not enforces_validity:
+                return True
+            if key.expired_ts is not None:
+                return key.expired_ts >= ts
+            return min(key.valid_until_ts, self._now_ms() + WEEK) >= ts
+
+        return await self._key(server_name, key_id, was_valid)
+
+    async def document(self, server_name: str, minimum_valid_until_ts: int = 0) -> dict[str, Any] | None:
+        """A server's keys as it published them, for those who ask this server as a notary."""
+        row = await self._database.fetchrow(
+            "SELECT document FROM server_key_documents WHERE server_name = $1", server_name
+        )
+        document: dict[str, Any] | None = orjson.loads(row["document"]) if row is not None else None
+        if document is None or document["valid_until_ts"] < max(minimum_valid_until_ts, self._now_ms()):
+            await self._fetch(server_name)
+            row = await self._database.fetchrow(
+                "SELECT document FROM server_key_documents WHERE server_name = $1", server_name
+            )
+        return orjson.loads(row["document"]) if row is not None else None
+
+    async def _key(self, server_name: str, key_id: str, is_good: Callable[[ServerKey], bool]) -> str | None:
+        if self._domains.is_hosted(server_name):
+            own = await self._domains.own_key(server_name, key_id)
+            return own.public_key if own is not None else None
+        known = await self._known(server_name, key_id)
+        if known is None or not is_good(known):
+            await self._fetch(server_name)
+            known = await self._known(server_name, key_id)
+        return known.public_key if known is not None and is_good(known) else None
+
+    async def _known(self, server_name: str, key_id: str) -> ServerKey | None:
+        name = (server_name, key_id)
+        found = self._keys.get(name)
+        if found is not None:
+            self._keys.move_to_end(name)
+            return found
+        row = await self._database.fetchrow(
+            "SELECT public_key, valid_until_ts, expired_ts FROM server_keys WHERE server_name = $1 AND key_id = $2",
+            server_name, key_id,
+        )  # fmt: skip
+        if row is None:
+            return None
+        self._remember(name, ServerKey(*row))
+        return self._keys[name]
+
+    def _remember(self, name: tuple[str, str], key: ServerKey) -> None:
+        self._keys[name] = key
+        if len(self._keys) > KEPT_IN_MEMORY:
+            self._keys.popitem(last=False)
+
+    # ---------------------------------------------------------------------------------------------------- fetching
+
+    async def _fetch(self, server_name: str) -> None:
+        """Asks once for all who want it now; not at all for a while after nobody had an answer."""
+        if self._failed.get(server_name, (0, 0))[1] > self._now_ms():
+            return
+        task = self._fetching.get(server_name)
+        if task is None:
+            task = asyncio.create_task(self._ask(server_name), name=f"keys of {server_name}")
+            self._fetching[server_name] = task
+            task.add_done_callback(lambda _: self._fetching.pop(server_name, None))
+        await asyncio.shield(task)
+
+    async def _ask(self, server_name: str) -> None:
+        for ask in (self._ask_directly, *(self._asking(notary) for notary in self._notaries)):
+            try:
+                document = await ask(server_name)
+            except MatrixError:
+                continue
+            if document is not None:
+                await self._keep(server_name, document)
+                self._failed.pop(server_name, None)
+                return
+        times = self._failed.pop(server_name, (0, 0))[0] + 1
+        pause = min(FIRST_FAILURE << min(times - 1, 10), LONGEST_FAILURE)
+        self._failed[server_name] = (times, self._now_ms() + pause)
+        if len(self._failed) > KEPT_IN_MEMORY:
+            self._failed.popitem(last=False)
+
+    async def _ask_directly(self, server_name: str) -> dict[str, Any] | None:
+        document = await self._peers.get_unsigned(server_name, "/_matrix/key/v2/server")
+        return document if is_good_document(document, server_name) else None
+
+    def _asking(self, notary: str) -> Callable[[str], Awaitable[dict[str, Any] | None]]:
+        async def ask(server_name: str) -> dict[str, Any] | None:
+            if notary == server_name:
+                return None
+            wanted: dict[str, Any] = {"server_keys": {server_name: {}}}
+            answer = await self._peers.post_unsigned(notary, "/_matrix/key/v2/query", wanted)
+            documents = answer.get("server_keys") if type(answer) is dict else None
+            for document in documents if type(documents) is list else ():
+                if is_good_document(document, server_name) and await self._is_signed_by(document, notary):
+                    return dict(document)
+            return None
+
+        return ask
+
+    async def _is_signed_by(self, document: dict[str, Any], notary: str) -> bool:
+        for key_id in document["signatures"].get(notary, {}):
+            try:
+                key = await self.for_request(notary, key_id)
+            except MatrixError:
+                continue
+            if verify_json(document, notary, key_id, key):
+                return True
+        return False
+
+    async def _keep(self, server_name: str, document: dict[str, Any]) -> None:
+        until = document["valid_until_ts"]
+        keys = {key_id: ServerKey(value["key"], until, None) for key_id, value in document["verify_keys"].items()}
+        for key_id, value in document.get("old_verify_keys", {}).items():
+            keys.setdefault(key_id, ServerKey(value["key"], 0, value["expired_ts"]))
+        await self._database.execute(
+            """INSERT INTO server_keys
+               SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])
+               ON CONFLICT (server_name, key_id) DO UPDATE
+               SET public_key = excluded.public_key, expired_ts = excluded.expired_ts,
+                   valid_until_ts = greatest(server_keys.valid_until_ts, excluded.valid_until_ts)""",
+            server_name, list(keys), [k.public_key for k in keys.values()], [k.valid_until_ts for k in keys.values()],
+            [k.expired_ts for k in keys.values()],
+        )  # fmt: skip
+        await self._database.execute(
+            """INSERT INTO server_key_documents VALUES ($1, $2, $3)
+               ON CONFLICT (server_name) DO UPDATE SET document = excluded.document, fetched_ts = excluded.fetched_ts""",
+            server_name, orjson.dumps(document), self._now_ms(),
+        )  # fmt: skip
+        for key_id in keys:
+            self._keys.pop((server_name, key_id), None)
+
+
+def is_good_document(document: Any, server_name: str) -> bool:
+    """Whether an answer of `/key/v2/server` has the right form and is signed by each of its own keys that signed it."""
+    if type(document) is not dict or document.get("server_name") != server_name:
+        return False
+    until, keys, old = document.get("valid_until_ts"), document.get("verify_keys"), document.get("old_verify_keys", {})
+    signatures = document.get("signatures")
+    if type(until) is not int or not 0 <= until < 2**53 or type(keys) is not dict or type(old) is not dict:
+        return False
+    if not keys or len(keys) + len(old) > MOST_KEYS or type(signatures) is not dict:
+        return False
+    if not all(type(v) is dict and type(v.get("key")) is str for v in (*keys.values(), *old.values())):
+        return False
+    if not all(type(v.get("expired_ts")) is int and 0 <= v["expired_ts"] < 2**53 for v in old.values()):
+        return False
+    if not all(type(by_key) is dict for by_key in signatures.values()):
+        return False
+    signed = [key_id for key_id in keys if key_id in signatures.get(server_name, {})]
+    return bool(signed) and all(verify_json(document, server_name, k, keys[k]["key"]) for k in signed)

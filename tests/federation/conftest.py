@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chappe.config import Federation, Listener
+from tests.federation.certificates import Authority
+from tests.process import free_port
+from tests.support import Server
+
+Peer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def peer(new_server: Callable[..., Awaitable[Server]], authority: Authority) -> Peer:
+    """Starts a server that others reach as `localhost:PORT`, over TLS, with a certificate for `names`."""
+
+    async def start(*names: str, federation: Federation | None = None, **settings: Any) -> Server:
+        port = free_port()
+        certificate, key = authority.issue(*(names or ("localhost",)))
+        listeners = [Listener(port=0), Listener(port=port, tls_certificate=certificate, tls_key=key)]
+        return await new_server(
+            server_name=f"localhost:{port}", listeners=listeners,
+            federation=federation or Federation(mode="open", allow_private_addresses=True),
+            **{"extra_ca_file": authority.file, **settings},
+        )  # fmt: skip
+
+    return start
