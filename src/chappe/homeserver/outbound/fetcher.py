@@ -133,7 +133,7 @@ class Fetcher:
             async with self._open().get(target, allow_redirects=False, headers=headers) as answer:
                 if answer.status != 200:
                     raise _failed(f"The address answered {answer.status}")
-                return await _all(answer, max_bytes)
+                return await read_all(answer, max_bytes)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise _failed() from error
 
@@ -147,7 +147,7 @@ class Fetcher:
             async with self._open().request(
                 method, target, data=body, allow_redirects=False, headers=headers, timeout=timeout
             ) as answer:
-                return answer.status, await _all(answer, max_bytes)
+                return answer.status, await read_all(answer, max_bytes)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise _failed() from error
 
@@ -190,7 +190,8 @@ class Fetcher:
             await self._session.close()
 
 
-async def _all(answer: Any, max_bytes: int) -> bytes:
+async def read_all(answer: Any, max_bytes: int) -> bytes:
+    """A body that may not be longer than it should. Raises M_UNKNOWN (502)."""
     body = bytearray()
     async for chunk in answer.content.iter_chunked(1 << 16):
         body += chunk

@@ -18,7 +18,7 @@ from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
-from chappe.homeserver.outbound.fetcher import PublicResolver, is_public
+from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, read_all
 
 USER_AGENT = "Chappe"
 ANSWER_LIMIT = 64 << 20
@@ -120,7 +120,7 @@ class FederationClient:
                 why = f"no connection to {endpoint.host}, port {endpoint.port} ({error})"
             except TimeoutError:
                 raise PeerUnreachable(destination, f"no answer within {seconds:g} s") from None
-            except (aiohttp.ClientError, ValueError) as error:
+            except (aiohttp.ClientError, ValueError, MatrixError) as error:
                 raise PeerUnreachable(destination, f"{type(error).__name__}: {error}") from error
             else:
                 return _read(destination, status, raw)
@@ -141,7 +141,7 @@ class FederationClient:
             method, url, data=body, headers=given, allow_redirects=False, server_hostname=endpoint.tls_name,
             proxy=self._trust.proxy, timeout=aiohttp.ClientTimeout(total=seconds, connect=min(10.0, seconds)),
         ) as answer:  # fmt: skip
-            return answer.status, await _all(answer, ANSWER_LIMIT)
+            return answer.status, await read_all(answer, ANSWER_LIMIT)
 
     async def get_document(self, url: str) -> Document | None:
         """A `.well-known` document, over ordinary HTTPS. None where there is no answer at all."""
@@ -150,20 +150,11 @@ class FederationClient:
             async with self._open().get(
                 url, max_redirects=WELL_KNOWN_REDIRECTS, timeout=timeout, proxy=self._trust.proxy
             ) as answer:
-                body = await _all(answer, WELL_KNOWN_BYTES)
+                body = await read_all(answer, WELL_KNOWN_BYTES)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Document(answer.status, headers, body)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, MatrixError):
             return None
-
-
-async def _all(answer: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_chunked(1 << 16):
-        body += chunk
-        if len(body) > limit:
-            raise ValueError("the answer is too long")
-    return bytes(body)
 
 
 def _read(destination: str, status: int, raw: bytes) -> Any:
