@@ -111,3 +111,49 @@ def test_auth_chains_are_the_closure_of_the_citations(seed: int) -> None:
     again = AuthChains({n: BitMap.deserialize(raw) for n, raw in stored.items()}, len(rows))
     assert all(set(again.chain(row)) == closure for row, closure in zip(rows, closures, strict=True))
     assert len(stored) < 300  # bases are shared
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_differences_of_states(seed: int) -> None:
+    choose, store = random.Random(seed), Store()
+    editor, root = TreeEditor({}), EMPTY
+    state: dict[bytes, int] = {}
+    history: list[tuple[bytes, dict[bytes, int]]] = [(EMPTY, {})]
+    for number in range(1, 300):
+        if choose.random() < 0.1:
+            root, state = choose.choice(history)  # a fork
+        changes: dict[bytes, int | None] = {
+            KEY("m.room.member", f"@u{choose.randrange(120)}:x"): None if choose.random() < 0.3 else number
+            for _ in range(choose.choice((1, 1, 20)))
+        }
+        root, pack = editor.update(root, changes.items(), number)
+        if pack is not None:
+            store.packs[number] = pack
+        merged = {**state, **changes}
+        state = {key: value for key, value in merged.items() if value is not None}
+        history.append((root, state))
+    reader = TreeReader(store.load)
+    for _ in range(60):
+        (a, ours), (b, theirs) = choose.choice(history), choose.choice(history)
+        differ = {k: (ours.get(k), theirs.get(k)) for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)}
+        assert await reader.diff(a, b) == differ
+
+
+async def test_one_difference_in_many_entries_reads_one_path() -> None:
+    store, editor, root = Store(), TreeEditor({}), EMPTY
+    for number in range(1, 101):
+        slice_ = [(KEY("m.room.member", f"@u{number}.{n}:x"), number * 100 + n) for n in range(50)]
+        root, pack = editor.update(root, slice_, number)
+        assert pack is not None
+        store.packs[number] = pack
+    other, pack = editor.update(root, [(KEY("m.room.topic", ""), 7)], 101)
+    assert pack is not None
+    store.packs[101] = pack
+    asked: list[int] = []
+
+    async def load(packs: list[int]) -> dict[int, bytes]:
+        asked.append(len(packs))
+        return {pack: store.packs[pack] for pack in packs}
+
+    assert await TreeReader(load).diff(root, other) == {KEY("m.room.topic", ""): (None, 7)}
+    assert len(asked) <= 5 and sum(asked) <= 10

@@ -62,6 +62,10 @@ def _find(leaf: bytes, key: bytes) -> int | None:
     return None if at < 0 else int.from_bytes(leaf[at + HASH : at + ENTRY], "big")
 
 
+def _leaf_entries(leaf: bytes) -> dict[bytes, int]:
+    return {leaf[i : i + HASH]: int.from_bytes(leaf[i + HASH : i + ENTRY], "big") for i in range(1, len(leaf), ENTRY)}
+
+
 class TreeEditor:
     """Changes trees whose nodes are at hand in `nodes`; new nodes go there and into `written`, one pack per edit."""
 
@@ -211,6 +215,43 @@ class TreeReader:
                 elif (number := _find(node, key)) is not None:
                     result[key] = number
             todo, depth = deeper, depth + 1
+        return result
+
+    async def diff(self, a: bytes, b: bytes) -> dict[bytes, tuple[int | None, int | None]]:
+        """Where two states differ: the event under a key in each, None where it has none. Equal subtrees are not read."""
+        found: dict[bytes, tuple[int | None, int | None]] = {}
+        pairs = [(a, b)] if a != b else []
+        while pairs:
+            nodes = await self.nodes({name for pair in pairs for name in pair})
+            uneven = [name for x, y in pairs if nodes[x][0] != nodes[y][0] for name in (x, y) if nodes[name][0]]
+            below = await self._entries_below(uneven)  # a leaf on one side, a subtree on the other
+            deeper: list[tuple[bytes, bytes]] = []
+            for x, y in pairs:
+                if nodes[x][0] and nodes[y][0]:
+                    slots = ((_child(nodes[x], i), _child(nodes[y], i)) for i in range(FAN))
+                    deeper += [(p, q) for p, q in slots if p != q]
+                    continue
+                ours = below[x] if nodes[x][0] else _leaf_entries(nodes[x])
+                theirs = below[y] if nodes[y][0] else _leaf_entries(nodes[y])
+                for key in ours.keys() | theirs.keys():
+                    if ours.get(key) != theirs.get(key):
+                        found[key] = ours.get(key), theirs.get(key)
+            pairs = deeper
+        return found
+
+    async def _entries_below(self, names: Iterable[bytes]) -> dict[bytes, dict[bytes, int]]:
+        """By name of a subtree: all entries in it. Small ones: a leaf stands beside them."""
+        result: dict[bytes, dict[bytes, int]] = {name: {} for name in names}
+        level = [(name, name) for name in result]
+        while level:
+            nodes = await self.nodes({name for _, name in level})
+            deeper = []
+            for top, name in level:
+                if nodes[name][0]:
+                    deeper += [(top, child) for child in children(nodes[name])]
+                else:
+                    result[top].update(_leaf_entries(nodes[name]))
+            level = deeper
         return result
 
     async def whole(self, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
