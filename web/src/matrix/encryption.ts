@@ -57,6 +57,7 @@ export class Verification {
   scanned: (() => void) | null = null;
   private watched: Verifier | null = null;
   private drawing = false;
+  private read = false;
 
   constructor(private readonly request: VerificationRequest) {
     request.on(VerificationRequestEvent.Change, () => this.moved());
@@ -102,8 +103,16 @@ export class Verification {
     this.watch(await this.request.startVerification("m.sas.v1"));
   }
 
+  /** A camera sees the same code many times: it counts once, or the second reading would undo the first. */
   async scan(code: Uint8ClampedArray): Promise<void> {
-    this.watch(await this.request.scanQRCode(code));
+    if (this.read) return;
+    this.read = true;
+    try {
+      this.watch(await this.request.scanQRCode(code));
+    } catch (error) {
+      this.read = false;
+      throw error;
+    }
   }
 
   async cancel(): Promise<void> {

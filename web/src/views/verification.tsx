@@ -123,14 +123,17 @@ function Scanner({ verification, stop }: { verification: Verification; stop: () 
   const { t } = useTranslation();
   const video = useRef<HTMLVideoElement>(null);
   const [refused, setRefused] = useState(false);
+  const back = useRef(stop);
+  back.current = stop;
+  // one camera for as long as this is shown: what happens meanwhile must not start it again
   useEffect(
     () =>
       scanQr(
         video.current!,
-        (code) => void verification.scan(code).catch(stop),
+        (code) => void verification.scan(code).catch(() => back.current()),
         () => setRefused(true),
       ),
-    [verification, stop],
+    [verification],
   );
   return (
     <div className="center">
