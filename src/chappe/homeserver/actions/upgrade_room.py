@@ -71,7 +71,7 @@ class UpgradeRoom:
     ) -> list[Draft]:
         before = old.state[CREATE].content
         create: dict[str, Any] = {key: before[key] for key in ("type", "m.federate") if key in before}
-        create["predecessor"] = {"room_id": old.room_id, "event_id": old.leaves[-1]}
+        create["predecessor"] = {"room_id": old.room_id, "event_id": next(reversed(old.leaves))}
         create["room_version"] = version.id
         if not version.implicit_creator:
             create["creator"] = user_id

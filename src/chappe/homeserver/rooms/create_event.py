@@ -9,20 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.event_auth import auth_event_keys, check_auth
 from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, room_id_of_create, seal
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.push_rules import PushContext, shared_verdict
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.signing import SigningKey
-from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.event_write import EventWrite
+from chappe.homeserver.rooms.live_room import MAX_PREV_EVENTS, LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, TreeEditor, name_to_int
-from chappe.homeserver.rooms.summary import NEWS, SHOWN, summary_row
+from chappe.homeserver.rooms.state_tree import KeyHash, TreeEditor, name_to_int
+from chappe.homeserver.rooms.summary import SHOWN, summary_row
 
-MAX_PREV_EVENTS = 20
 _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_rules", "m.room.history_visibility"))
 
 
@@ -60,31 +58,23 @@ class Surroundings:
     random_id: str  # room versions 1 and 2 choose their event ids
 
 
-class RoomWrite(Write):
+class RoomWrite(EventWrite):
     """The drafts of one request, committed together. After `build`: `events`, and everything their rows need."""
-
-    lane: LiveRoom
 
     def __init__(self, room: LiveRoom, drafts: list[Draft], around: Surroundings, txn: str) -> None:
         super().__init__(room, txn)
         self.drafts, self.around = drafts, around
-        self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
         self.aliases: list[tuple[str, str]] = []
         self.published_in: list[str] = []  # a new room: the domains in whose directories it is listed
-        self.events: list[RoomEvent] = []
-        self.used: list[str] = []
-        self.redacted: list[tuple[str, bytes, RoomEvent]] = []
-        self.root_after = EMPTY
-        self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
-        self.revokes = False
         self._touched_room = False
-        self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
-        self._pdus: list[bytes] = []
+
+    @property
+    def leaf(self) -> tuple[str, bytes]:
+        return self.events[-1].event_id, self.root_after
 
     def build(self) -> None:
-        self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
-        self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
-        self._touched_room, self.summary = False, None
+        self.start_over()
+        self._touched_room = False
         try:
             for index, draft in enumerate(self.drafts):
                 self._build_one(index, draft)
@@ -94,7 +84,7 @@ class RoomWrite(Write):
             raise
         self.positions = len(self.events)
         self.txn_result = self.events[-1].event_id
-        self.root_after = self.lane.ahead_root
+        self.root_after, self.depth = self.lane.ahead_root, self.events[-1].depth
         if any(d.state_key is not None and (d.type in SHOWN or d.type == "m.room.member") for d in self.drafts):
             room = self.lane
             self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
@@ -117,14 +107,14 @@ class RoomWrite(Write):
             self._state(index, draft, event, pdu)
         elif (relation := relation_of(draft.content)) is not None:
             event.relates_to = relation.target
-            self._row("relations", index, event.nid, room.number, relation.target, relation.rel_type, draft.type,
+            self.add_row("relations", index, event.nid, room.number, relation.target, relation.rel_type, draft.type,
                       draft.sender, relation.key, event.ts, event_id)  # fmt: skip
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
-            self._row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
-        self._notifications(index, draft, event)
+            self.add_row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
+        self.add_notifications(index, event, draft.content)
         self.used += pdu["prev_events"] if room.version.event_ids_are_hashes else [p[0] for p in pdu["prev_events"]]
-        room.tips, room.ahead_depth = [event_id], pdu["depth"]
+        room.follow(event_id, pdu["depth"])
         self.events.append(event)
         self._pdus.append(raw)
 
@@ -132,7 +122,7 @@ class RoomWrite(Write):
         room = self.lane
         keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
         auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
-        prev = room.tips[:MAX_PREV_EVENTS]
+        prev = list(room.tips)[:MAX_PREV_EVENTS]
         pdu: Pdu = {
             "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
             "origin_server_ts": self.around.now_ms if draft.ts is None else draft.ts, "room_id": room.room_id,
@@ -163,79 +153,26 @@ class RoomWrite(Write):
         editor = TreeEditor(room.nodes)
         room.ahead_root, pack = editor.update(room.ahead_root, [(self.around.key_hash(*key), event.nid)], event.nid)
         if pack is not None:
-            self._row("state_packs", index, event.nid, room.number, pack)
+            self.add_row("state_packs", index, event.nid, room.number, pack)
         auth = [e.nid for e in cited]
         chain = event.chain
-        self._row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
+        self.add_row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
         room.ahead[key] = event
+        event.state_after = name_to_int(room.ahead_root)
         if draft.type == "m.room.member":
-            self._membership(index, draft, event)
+            self.add_membership(index, event, event.replaces.membership if event.replaces else "leave")
         elif draft.type in _REVOKING:
             self.revokes = True
 
-    def _membership(self, index: int, draft: Draft, event: RoomEvent) -> None:
-        target, membership = event.key[1], event.membership
-        before = event.replaces.membership if event.replaces else "leave"
-        self.lane.ahead_joined += (membership == "join") - (before == "join")
-        self.lane.ahead_invited += (membership == "invite") - (before == "invite")
-        self._row("memberships", index, target, self.lane.number, membership, event.nid, draft.sender)
-        self.touch_user(target, "membership")
-        if membership in ("leave", "ban"):
-            self.revokes = True
-
-    def _notifications(self, index: int, draft: Draft, event: RoomEvent) -> None:
-        """Once for all readers, whatever the size of the room; a row only for those who are mentioned."""
-        room = self.lane
-        if draft.type == "m.room.create":
-            return
-        levels = room.power_levels()
-        context = PushContext(
-            room.room_id, len(room.joined), lambda name: levels.of(draft.sender) >= levels.notification(name)
-        )
-        verdict = shared_verdict(draft.type, draft.state_key, draft.content, context)
-        event.notify_total, event.highlight_total = int(verdict.everyone.notify), int(verdict.everyone.highlight)
-        if draft.type == "m.room.member":
-            return
-        for user in verdict.mentioned:
-            if user != draft.sender and user in room.joined:
-                self._row("push_hits", index, user, room.number, event.thread, not event.notify_total,
-                          not event.highlight_total)  # fmt: skip
-                self.touch_user(user, "mention")
-
-    def _row(self, fragment: str, index: int, *values: Any) -> None:
-        self._rows.append((fragment, index, values))
-
     def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """The rows, once the batch is known: `start` positions come before this write.
-
-        `totals`: by thread, what the batch adds to the thread's notifications and highlights so far; continued here.
-        """
         room = self.lane
         if room.is_new and self.drafts[0].type == "m.room.create":
-            yield "new_rooms", (room.number, room.room_id, room.version.id)
+            yield "new_rooms", (room.number, room.room_id, room.version.id, False)
             for domain in self.published_in:
                 yield "published_rooms", (domain, room.number)
         for alias, creator in self.aliases:
             yield "aliases", (alias, room.room_id, creator)
-        for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):
-            total = totals.setdefault(event.thread, [0, 0, 0])
-            total[0] += event.notify_total
-            total[1] += event.highlight_total
-            total[2] = start + index + 1
-            yield "events", (
-                start + index + 1, event.nid, room.number, event.event_id, event.type, event.state_key, event.sender,
-                event.ts, event.depth, event.state_before, event.replaces.nid if event.replaces else None, event.thread,
-                total[0], total[1], event.txn, pdu,
-            )  # fmt: skip
-        for fragment, index, values in self._rows:
-            if fragment in ("memberships", "relations", "push_hits"):
-                yield fragment, (*values, start + index + 1)
-            else:
-                yield fragment, values
-
-    def bump_offset(self) -> int:
-        """Of the last event that people would call news, counted from 1; 0 where there is none."""
-        return max((i for i, e in enumerate(self.events, 1) if e.type in NEWS), default=0)
+        yield from super().fragment_rows(start, totals)
 
 
 def identify_room(create: Draft, room: LiveRoom, around: Surroundings) -> str:

@@ -28,9 +28,10 @@ from chappe.homeserver.rooms.state_tree import EMPTY, TreeReader, children, int_
 from chappe.homeserver.rooms.summary import NEWS
 
 if TYPE_CHECKING:
-    from chappe.homeserver.rooms.create_event import RoomWrite
+    from chappe.homeserver.rooms.event_write import EventWrite
 
 TAIL_LENGTH = 64
+MAX_PREV_EVENTS = 20
 _incarnations = itertools.count(1)
 
 
@@ -46,7 +47,8 @@ class LiveRoom:
         self.joined: dict[str, RoomEvent] = {}
         self.invited = self.ahead_joined = self.ahead_invited = 0
         self.state_version = self.revoke_version = 0
-        self.leaves: list[str] = []
+        self.leaves: dict[str, bytes] = {}  # the ends of its graph, and the root of the state after each
+        self.is_federated = self.is_stub = False
         self.root = self.ahead_root = EMPTY
         self.depth = self.ahead_depth = 0
         self.notify_total = self.highlight_total = 0
@@ -61,7 +63,7 @@ class LiveRoom:
         self._committed_next_num = 0
         self._committed_bases: dict[int, BitMap] = {}
         self.ahead: dict[StateKey, RoomEvent] = {}
-        self.tips: list[str] = []
+        self.tips: dict[str, bytes] = {}
         self.tail: deque[RoomEvent] = deque()
         self.complete_from = 0
         self.last_position = 0
@@ -114,13 +116,18 @@ class LiveRoom:
         """The ground moved: everything built and not yet committed will be built again."""
         self.generation += 1
         self.ahead = {}
-        self.tips = list(self.leaves)
+        self.tips = dict(self.leaves)
         self.ahead_root, self.ahead_depth = self.root, self.depth
         self.ahead_joined, self.ahead_invited = len(self.joined), self.invited
         self.chains = AuthChains(dict(self._committed_bases), self._committed_next_num)
 
+    def follow(self, event_id: str, depth: int) -> None:
+        """A new event is ahead that follows the first 20 tips."""
+        self.tips = {**dict(list(self.tips.items())[MAX_PREV_EVENTS:]), event_id: self.ahead_root}
+        self.ahead_depth = depth
+
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
-        mine: list[RoomWrite] = writes  # type: ignore[assignment]
+        mine: list[EventWrite] = writes  # type: ignore[assignment]
         totals: dict[str, list[int]] = {"": [0, 0, 0]}
         bump = 0
         for write, start in zip(mine, starts, strict=True):
@@ -128,12 +135,14 @@ class LiveRoom:
             bump = start + offset if (offset := write.bump_offset()) else bump
         main = totals.pop("")
         used = dict.fromkeys(p for w in mine for p in w.used)
-        last = mine[-1].events[-1]
+        leaf = next((w.leaf[0] for w in reversed(mine) if w.leaf), None)
+        strict = self.is_federated and not self.is_new
         yield "lane", (
             self.number, -1 if self.is_new else self.state_version, self.revoke_version,
-            sum(1 for w in mine for e in w.events if e.state_key is not None), sum(1 for w in mine if w.revokes),
-            " ".join(used), last.event_id, name_to_int(mine[-1].root_after), last.depth, main[0], main[1],
-            starts[-1] + len(mine[-1].events), bump,
+            sum(w.state_changes for w in mine), sum(1 for w in mine if w.revokes),
+            " ".join(used), leaf, name_to_int(mine[-1].root_after), max(w.depth for w in mine), main[0], main[1],
+            max((s + len(w.events) for w, s in zip(mine, starts, strict=True) if w.events), default=0), bump,
+            " ".join(self.leaves) if strict else None, " ".join(self._leaves_after(mine)) if self.is_federated else None,
         )  # fmt: skip
         for root, (notify, highlight, offset) in totals.items():
             yield "threads", (self.number, root, notify, highlight, offset)
@@ -146,23 +155,31 @@ class LiveRoom:
         """Own writes became durable; `positions`: the position before each write's first event."""
         if positions[-1] + writes[-1].positions <= self.at:
             return  # already part of what was loaded
-        mine: list[RoomWrite] = writes  # type: ignore[assignment]
+        mine: list[EventWrite] = writes  # type: ignore[assignment]
         for write, before in zip(mine, positions, strict=True):
-            used = set(write.used)
             for offset, event in enumerate(write.events, 1):
                 self._append(event, before + offset)
             for target_id, head, because in write.redacted:
                 self._redact(target_id, head, because)
-            leaf = write.events[-1].event_id
-            self.leaves = [x for x in self.leaves if x not in used and x != leaf] + [leaf]
-            self.root, self.depth = write.root_after, max(self.depth, write.events[-1].depth)
+            self.root, self.depth = write.root_after, max(self.depth, write.depth)
             self.revoke_version += write.revokes
+            self.state_version += write.state_changes
+        self.leaves = self._leaves_after(mine)
         self._committed_next_num = max(self._committed_next_num, self.chains.next_num)
         self._committed_bases = self.chains.bases
         self.is_new = False
         self.shared.clear()
         if len(self.nodes) > 400 and len(self.nodes) > 4 * max(100, len(self.state) // 4):
             self._forget_old_nodes()
+
+    def _leaves_after(self, writes: Sequence[EventWrite]) -> dict[str, bytes]:
+        leaves = dict(self.leaves)
+        for write in writes:
+            for used in write.used:
+                leaves.pop(used, None)
+            if write.leaf is not None:
+                leaves[write.leaf[0]] = write.leaf[1]
+        return leaves
 
     def _append(self, event: RoomEvent, position: int) -> None:
         event.position = self.last_position = position
@@ -172,19 +189,27 @@ class LiveRoom:
         if event.relates_to is not None:
             self.related.add(event.relates_to)
         self._push(event)
-        if event.state_key is None:
-            return
-        self.state_version += 1
-        self.state[event.key] = event
-        if self.ahead.get(event.key) is event:
-            del self.ahead[event.key]
-        if event.type == "m.room.member":
-            before = event.replaces.membership if event.replaces else "leave"
-            self.invited += (event.membership == "invite") - (before == "invite")
-            if event.membership == "join":
-                self.joined[event.state_key] = event
+        if event.moved is not None:
+            for key, (before, now) in event.moved.items():
+                self._settle(key, before, now)
+        elif event.state_key is not None:
+            self._settle(event.key, event.replaces, event)
+
+    def _settle(self, key: StateKey, before: RoomEvent | None, now: RoomEvent | None) -> None:
+        """An entry of the state, as committed."""
+        if now is None:
+            self.state.pop(key, None)
+        else:
+            self.state[key] = now
+        if self.ahead.get(key) is now:
+            self.ahead.pop(key, None)
+        if key[0] == "m.room.member":
+            was, membership = (before.membership if before else "leave"), (now.membership if now else "leave")
+            self.invited += (membership == "invite") - (was == "invite")
+            if now is not None and membership == "join":
+                self.joined[key[1]] = now
             else:
-                self.joined.pop(event.state_key, None)
+                self.joined.pop(key[1], None)
 
     def _add_totals(self, event: RoomEvent) -> None:
         """From what the event adds to what there is with it, in its thread."""
@@ -247,7 +272,8 @@ class LiveRoom:
     def _install(self, s: _Snapshot) -> None:
         row = s.room
         self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
-        self.leaves, self.root, self.depth = list(row["leaves"]), int_to_name(row["root"]), row["depth"]
+        self.leaves, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
+        self.is_federated, self.is_stub = row["federated"], row["stub"]
         self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
         self.last_position, self.bump_position = row["last_position"], row["bump_position"]
         self.threads, self.threads_before, self.related = s.threads, {}, s.related
@@ -268,6 +294,7 @@ class _Snapshot:
     """What one repeatable-read transaction found."""
 
     room: Any
+    leaves: dict[str, bytes]
     state: dict[StateKey, RoomEvent]
     nodes: dict[bytes, bytes]
     tail: list[RoomEvent]
@@ -282,6 +309,8 @@ class _Snapshot:
         self.room = await connection.fetchrow(store.SNAPSHOT_ROOM, room.number)
         if self.room is None:
             return None
+        leaves = {r["event_id"]: r["root"] for r in await connection.fetch(store.SNAPSHOT_LEAVES, self.room["leaves"])}
+        self.leaves = {leaf: int_to_name(leaves[leaf]) for leaf in self.room["leaves"]}
         numbers, self.nodes = await cls._tree(connection, int_to_name(self.room["root"]))
         rows = await connection.fetch(store.SNAPSHOT_STATE, numbers)
         by_number = {}
@@ -314,12 +343,16 @@ class _Snapshot:
 
 
 async def attach_context(fetch: Any, room: LiveRoom, rows: Sequence[Any], events: Sequence[RoomEvent]) -> None:
-    """Gives events from the database what their `unsigned` needs: the state they replaced, and why they were redacted."""
+    """Gives events from the database what their `unsigned` needs (the state they replaced, why they were redacted), and what
+    else changed in the room's state with them."""
     replaced = {row["nid"]: row["replaces"] for row in rows if row["replaces"] is not None}
     redacted = {row["nid"]: row["redacted_by"] for row in rows if row["redacted_by"] is not None}
+    moved = {row["position"] for row in rows if row["moved"]}
+    moves = await fetch(store.SNAPSHOT_MOVES, room.number, list(moved)) if moved else ()
     by_nid, by_id = {}, {}
-    if replaced:
-        for row in await fetch(store.SNAPSHOT_EVENTS, list(set(replaced.values()))):
+    wanted = {*replaced.values(), *(n for m in moves for n in (m["nid"], m["was"]) if n is not None)}
+    if wanted:
+        for row in await fetch(store.SNAPSHOT_EVENTS, list(wanted)):
             by_nid[row["nid"]] = event_of_row(row, room.room_id, room.version)
     if redacted:
         for row in await fetch(store.SNAPSHOT_REDACTIONS, list(set(redacted.values()))):
@@ -329,3 +362,8 @@ async def attach_context(fetch: Any, room: LiveRoom, rows: Sequence[Any], events
             event.replaces = by_nid.get(replaced[event.nid])
         if event.nid in redacted:
             event.redacted_because = by_id.get(redacted[event.nid])
+        if event.position in moved:
+            event.moved = {
+                (m["type"], m["state_key"]): (by_nid.get(m["was"]), by_nid.get(m["nid"]))
+                for m in moves if m["position"] == event.position
+            }  # fmt: skip

@@ -17,8 +17,9 @@ class RoomEvent:
     """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed."""
 
     __slots__ = (
-        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_target", "nid", "notify_total", "position",
-        "redacted_because", "relates_to", "replaces", "sender", "state_before", "state_key", "thread", "ts", "txn", "type",
+        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_target", "moved", "nid", "notify_total", "position",
+        "redacted_because", "relates_to", "replaces", "room_before", "sender", "state_after", "state_before", "state_key",
+        "thread", "ts", "txn", "type",
     )  # fmt: skip
 
     def __init__(
@@ -33,6 +34,10 @@ class RoomEvent:
         self.relates_to: str | None = None  # the event that a relation of this one points to
         self.txn: str | None = None  # "user|device|…|transaction id" of its sender
         self.chain: ChainRow | None = None
+        self.state_after: int | None = None  # the state's root with it, while it is being written
+        self.room_before: int | None = None  # the room's root before it came, where that is not `state_before`
+        # set where it changed the room's state otherwise than by taking its place there: what was, and what came instead
+        self.moved: dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]] | None = None
         self.replaces: RoomEvent | None = None
         self.redacted_because: RoomEvent | None = None
         self._content: dict[str, Any] | None = None

@@ -73,7 +73,7 @@ class Rooms:
         writer.register(*FRAGMENTS)
         self.store = RoomStore(database)
         self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
-        self._numbers = EventNumbers(self.store)
+        self.numbers = EventNumbers(self.store)
         self.key_hash = KeyHash(secret)
         self.live = LiveRooms(self.store, clock, live_limit)
         self.memberships = Memberships(self.store, clock)
@@ -124,7 +124,7 @@ class Rooms:
         self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None
     ) -> str:
         await self._relate(room, drafts, txn)
-        numbers = await self._numbers.take(len(drafts))
+        numbers = await self.numbers.take(len(drafts))
         around = Surroundings(
             self.key_hash, self._domains.signing_key(domain_of(drafts[0].sender)), self.now_ms(), numbers,
             "" if room.version.event_ids_are_hashes else secrets.token_urlsafe(12),

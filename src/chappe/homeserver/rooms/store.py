@@ -9,7 +9,9 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 
 EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
-    e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.json"""
+    e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.moved, e.json"""
+OUTLIER = -(1 << 62)  # the position of events that are in no timeline
+BEGINNING = -(1 << 53)  # before every event that is in a timeline
 
 # Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.
 FRAGMENTS = (
@@ -17,11 +19,15 @@ FRAGMENTS = (
         "lane",
         (("room", "bigint"), ("state_version", "bigint"), ("revoke_version", "bigint"), ("state_bump", "int"),
          ("revoke_bump", "int"), ("used", "text"), ("leaf", "text"), ("root", "bigint"), ("depth", "bigint"),
-         ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int"), ("bump_offset", "int")),
+         ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int"), ("bump_offset", "int"),
+         ("leaves_before", "text"), ("leaves_after", "text")),  # of rooms shared with other servers, else NULL
         """
         FOR r IN SELECT * FROM unnest(lane_rows) LOOP
             CONTINUE WHEN r.state_version < 0;  -- a new room
-            IF (SELECT CASE WHEN r.state_bump > 0 THEN o.state_version = r.state_version
+            IF (SELECT CASE WHEN r.leaves_before IS NOT NULL
+                            THEN o.state_version = r.state_version AND o.leaves <@ string_to_array(r.leaves_before, ' ')
+                                 AND o.leaves @> string_to_array(r.leaves_before, ' ')
+                            WHEN r.state_bump > 0 THEN o.state_version = r.state_version
                             ELSE o.revoke_version = r.revoke_version END
                   FROM rooms o WHERE o.room_nid = r.room) IS NOT TRUE
             THEN bad := bad || r._lane; END IF;
@@ -30,38 +36,42 @@ FRAGMENTS = (
     ),
     Fragment(
         "new_rooms",
-        (("room", "bigint"), ("room_id", "text"), ("version", "text")),
+        (("room", "bigint"), ("room_id", "text"), ("version", "text"), ("stub", "boolean")),
         """
         INSERT INTO rooms (room_nid, room_id, version, state_version, revoke_version, leaves, root, depth, notify_total,
-                           highlight_total, last_position)
-        SELECT n.room, n.room_id, n.version, 0, 0, '{}', 0, 0, 0, 0, 0
+                           highlight_total, last_position, stub)
+        SELECT n.room, n.room_id, n.version, 0, 0, '{}', 0, 0, 0, 0, 0, n.stub
           FROM unnest(new_rooms_rows) n WHERE n._lane <> ALL (bad);""",
     ),
     Fragment(
         "events",
         (("at", "int"), ("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"),
          ("state_key", "text"), ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"),
-         ("replaces", "bigint"), ("thread", "text"), ("notify", "int"), ("highlight", "int"), ("txn", "text"), ("json", "bytea")),
+         ("replaces", "bigint"), ("thread", "text"), ("notify", "int"), ("highlight", "int"), ("txn", "text"),
+         ("state_after", "bigint"), ("room_before", "bigint"), ("moved", "boolean"), ("json", "bytea")),
         """
         INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
-                            thread, notify_total, highlight_total, txn, json)
+                            thread, notify_total, highlight_total, txn, state_after, room_before, moved, json)
         SELECT e.nid, since + e.at, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
                e.replaces, e.thread,
                e.notify + CASE WHEN e.thread = '' THEN (SELECT r.notify_total FROM rooms r WHERE r.room_nid = e.room)
                    ELSE coalesce((SELECT t.notify_total FROM threads t WHERE t.room_nid = e.room AND t.root = e.thread), 0) END,
                e.highlight + CASE WHEN e.thread = '' THEN (SELECT r.highlight_total FROM rooms r WHERE r.room_nid = e.room)
                    ELSE coalesce((SELECT t.highlight_total FROM threads t WHERE t.room_nid = e.room AND t.root = e.thread), 0) END,
-               e.txn, e.json
+               e.txn, e.state_after, e.room_before, e.moved, e.json
           FROM unnest(events_rows) e WHERE e._lane <> ALL (bad);
         FOR r IN SELECT * FROM unnest(lane_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
             UPDATE rooms o SET
                 state_version = o.state_version + r.state_bump, revoke_version = o.revoke_version + r.revoke_bump,
-                leaves = CASE WHEN o.leaves <@ string_to_array(r.used, ' ') THEN ARRAY[r.leaf]
+                federated = o.federated OR r.leaves_before IS NOT NULL,
+                leaves = CASE WHEN r.leaves_after IS NOT NULL THEN string_to_array(r.leaves_after, ' ')
+                    WHEN o.leaves <@ string_to_array(r.used, ' ') THEN ARRAY[r.leaf]
                     ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(string_to_array(r.used, ' '))) || r.leaf END,
                 root = CASE WHEN r.state_bump > 0 THEN r.root ELSE o.root END,
                 depth = greatest(o.depth, r.depth), notify_total = o.notify_total + r.notify_bump,
-                highlight_total = o.highlight_total + r.highlight_bump, last_position = since + r.last_offset,
+                highlight_total = o.highlight_total + r.highlight_bump,
+                last_position = CASE WHEN r.last_offset > 0 THEN since + r.last_offset ELSE o.last_position END,
                 bump_position = CASE WHEN r.bump_offset > 0 THEN since + r.bump_offset ELSE o.bump_position END
               WHERE o.room_nid = r.room;
         END LOOP;""",
@@ -149,6 +159,14 @@ FRAGMENTS = (
           FROM unnest(push_hits_rows) h WHERE h._lane <> ALL (bad);""",
     ),
     Fragment(
+        "state_moves",
+        (("room", "bigint"), ("type", "text"), ("state_key", "text"), ("nid", "bigint"), ("was", "bigint"), ("at", "int")),
+        """
+        INSERT INTO state_moves (room_nid, position, type, state_key, nid, was)
+        SELECT m.room, since + m.at, m.type, m.state_key, m.nid, m.was
+          FROM unnest(state_moves_rows) m WHERE m._lane <> ALL (bad);""",
+    ),
+    Fragment(
         "aliases", (("alias", "text"), ("room_id", "text"), ("creator", "text")),
         """
         INSERT INTO room_aliases (alias, room_id, creator) SELECT a.alias, a.room_id, a.creator
@@ -222,17 +240,23 @@ class RoomStore:
         )  # fmt: skip
 
     async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Row]:
-        """State events with positions in (after, upto], in order."""
+        """What the room's state got with positions in (after, upto], in order: state events as they came, and what state
+        resolution brought back."""
         return await self.database.fetch(
-            f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
-                AND e.state_key IS NOT NULL ORDER BY e.position""",
+            f"""SELECT {EVENT_COLUMNS}, e.position AS at FROM events e WHERE e.room_nid = $1 AND e.position > $2
+                AND e.position <= $3 AND e.state_key IS NOT NULL AND NOT e.moved
+                UNION ALL
+                SELECT {EVENT_COLUMNS}, m.position FROM state_moves m JOIN events e ON e.nid = m.nid
+                 WHERE m.room_nid = $1 AND m.position > $2 AND m.position <= $3
+                ORDER BY at""",
             room, after, upto,
         )  # fmt: skip
 
     async def root_after(self, room: int, position: int) -> int:
         """The root of the room's state once everything up to `position` had happened."""
         sql = """SELECT coalesce(
-            (SELECT e.state_before FROM events e WHERE e.room_nid = $1 AND e.position > $2 ORDER BY e.position LIMIT 1),
+            (SELECT coalesce(e.room_before, e.state_before) FROM events e WHERE e.room_nid = $1 AND e.position > $2
+              ORDER BY e.position LIMIT 1),
             (SELECT r.root FROM rooms r WHERE r.room_nid = $1))"""
         return await self.database.fetchval(sql, room, position)  # type: ignore[no-any-return]
 
@@ -330,7 +354,12 @@ SNAPSHOT_ROOM = "SELECT *, (SELECT max(upto) FROM journal) AS at FROM rooms WHER
 SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])"
 SNAPSHOT_STATE = f"""SELECT {EVENT_COLUMNS}, a.num, a.base, a.rest FROM events e
     LEFT JOIN auth_events a ON a.event_nid = e.nid WHERE e.nid = ANY($1::bigint[])"""
-SNAPSHOT_TAIL = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 ORDER BY e.position DESC LIMIT $2"
+SNAPSHOT_TAIL = f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position > 0
+    ORDER BY e.position DESC LIMIT $2"""
+SNAPSHOT_LEAVES = """SELECT event_id, coalesce(state_after, state_before) AS root FROM events
+    WHERE event_id = ANY($1::text[])"""
+SNAPSHOT_MOVES = """SELECT position, type, state_key, nid, was FROM state_moves
+    WHERE room_nid = $1 AND position = ANY($2::bigint[])"""
 SNAPSHOT_THREADS = "SELECT root, notify_total, highlight_total FROM threads WHERE room_nid = $1"
 SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])"
 SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"

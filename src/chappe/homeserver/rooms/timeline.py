@@ -81,6 +81,19 @@ class Timeline:
                 return Page(found, start, None)
         return Page(found, start, at)
 
+    async def state_changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
+        """What the state got with positions in (after, upto], in order. Entries that were taken away are not told."""
+        tail = room.tail_after(after)
+        if tail is None:
+            return await self.of_rows(room, await self._store.state_changes_between(room.number, after, upto))
+        found: list[RoomEvent] = []
+        for event in tail:
+            if event.position <= upto and event.moved is not None:
+                found += [now for _, now in event.moved.values() if now is not None]
+            elif event.position <= upto and event.state_key is not None:
+                found.append(event)
+        return found
+
     async def related_by(self, room: LiveRoom, events: Sequence[RoomEvent], f: RoomEventFilter) -> Sequence[RoomEvent]:
         """What `related_by_rel_types` and `related_by_senders` leave: events to which somebody related in such a way."""
         if not events or not (f.related_by_rel_types or f.related_by_senders):
@@ -166,7 +179,13 @@ def rewind(state: dict[StateKey, RoomEvent], events: Sequence[RoomEvent]) -> dic
     """The state before the given latest events of a room (in order), from the state after them."""
     result = dict(state)
     for event in reversed(events):
-        if event.state_key is not None:
+        if event.moved is not None:
+            for key, (before, _) in event.moved.items():
+                if before is None:
+                    result.pop(key, None)
+                else:
+                    result[key] = before
+        elif event.state_key is not None:
             if event.replaces is None:
                 result.pop(event.key, None)
             else:

@@ -72,12 +72,8 @@ class DeviceLists:
         return came, went
 
     async def _member_changes(self, room: LiveRoom, after: int, upto: int) -> list[tuple[str, str]]:
-        events = room.tail_after(after)
-        if events is None:
-            rows = await self._rooms.store.state_changes_between(room.number, after, upto)
-            events = await self._rooms.timeline.of_rows(room, rows)
         result = []
-        for event in events:
+        for event in await self._rooms.timeline.state_changes(room, after, upto):
             if event.type == "m.room.member" and event.state_key is not None:
                 before = event.replaces.membership if event.replaces else "leave"
                 if (event.membership == "join") != (before == "join"):

@@ -139,11 +139,12 @@ class RoomSections:
                 events = self._needed(context, room, full, timeline, sent, event_filter)
         else:
             changed: dict[StateKey, RoomEvent] = {}
-            if timeline.limited and timeline.start > context.after:
-                for event in await self._changes(room, context.after, timeline.start):
-                    changed[event.key] = event
-            if context.state_after:
-                changed.update((e.key, e) for e in news)
+            start = context.upto if context.state_after or any(e.moved for e in timeline.all) else timeline.start
+            if start > context.after and (timeline.limited or start == context.upto):
+                in_timeline = set() if context.state_after else {e.nid for e in news}
+                for event in await self._rooms.timeline.state_changes(room, context.after, start):
+                    if event.nid not in in_timeline:
+                        changed[event.key] = event
             events = list(changed.values())
             if lazy:
                 extra = self._needed(context, room, room.state, timeline, sent, event_filter, members_only=True)
@@ -157,13 +158,6 @@ class RoomSections:
         if is_open(event_filter):
             return list(events)
         return [e for e in events if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)]
-
-    async def _changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
-        tail = room.tail_after(after)
-        if tail is not None:
-            return [e for e in tail if e.state_key is not None and e.position <= upto]
-        rows = await self._rooms.store.state_changes_between(room.number, after, upto)
-        return await self._rooms.timeline.of_rows(room, rows)
 
     def _needed(
         self, context: SyncContext, room: LiveRoom, state: Mapping[StateKey, RoomEvent], timeline: RoomTimeline,
@@ -259,7 +253,9 @@ class RoomSections:
         else:
             changed: dict[StateKey, RoomEvent] = {}
             if membership.was_joined and timeline.limited:
-                changed.update((e.key, e) for e in await self._changes(room, context.after, timeline.start))
+                changed.update(
+                    (e.key, e) for e in await self._rooms.timeline.state_changes(room, context.after, timeline.start)
+                )
             if context.state_after:  # the timeline changes no state then: the leave itself must be told here
                 changed.update((e.key, e) for e in timeline.all if e.state_key is not None)
             state = changed.values()

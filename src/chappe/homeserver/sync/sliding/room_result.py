@@ -109,11 +109,7 @@ class RoomResults:
         """The state that changed since the client saw the room."""
         if initial or w.since is None:
             return {}
-        tail = room.tail_after(w.since)
-        if tail is None:
-            rows = await self._rooms.store.state_changes_between(room.number, w.since, upto)
-            tail = await self._rooms.timeline.of_rows(room, rows)
-        return {e.key: e for e in tail if e.state_key is not None and e.position <= upto}
+        return {e.key: e for e in await self._rooms.timeline.state_changes(room, w.since, upto)}
 
     def _required(
         self, w: Wanted, state: dict[StateKey, RoomEvent], changed: dict[StateKey, RoomEvent], events: list[Seen],

@@ -1,0 +1,120 @@
+"""What every write of events into a room has in common: the rows, and what a commit does to the live room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from chappe.homeserver.database.group_writer import Write
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.push_rules import PushContext, shared_verdict
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.state_tree import EMPTY
+from chappe.homeserver.rooms.summary import NEWS
+
+if TYPE_CHECKING:
+    from chappe.homeserver.rooms.live_room import LiveRoom
+
+_AT_POSITION = (
+    "memberships",
+    "relations",
+    "push_hits",
+    "state_moves",
+)  # fragments whose last column is the event's offset
+
+
+class EventWrite(Write):
+    """`events`: those that the timeline gets, in order. After `build` the rest is set too.
+
+    `used`: the leaves that they follow. `state_changes`: how often the room's root changes. `follows`: whether the last event
+    becomes a leaf.
+    """
+
+    lane: LiveRoom
+
+    def __init__(self, room: LiveRoom, txn: str | None) -> None:
+        super().__init__(room, txn)
+        self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
+        self.events: list[RoomEvent] = []
+        self.used: list[str] = []
+        self.redacted: list[tuple[str, bytes, RoomEvent]] = []
+        self.root_after = EMPTY
+        self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
+        self.revokes = False
+        self.depth = 0
+        self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
+        self._pdus: list[bytes] = []
+
+    def start_over(self) -> None:
+        self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
+        self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
+        self.summary = None
+
+    @property
+    def leaf(self) -> tuple[str, bytes] | None:
+        """The new end of the room's graph, and the root of the state after it."""
+        raise NotImplementedError
+
+    @property
+    def state_changes(self) -> int:
+        return sum(1 for e in self.events if e.state_key is not None)
+
+    def add_row(self, fragment: str, index: int, *values: Any) -> None:
+        self._rows.append((fragment, index, values))
+
+    def add_membership(self, index: int, event: RoomEvent, before: str) -> None:
+        target, membership = event.key[1], event.membership
+        self.lane.ahead_joined += (membership == "join") - (before == "join")
+        self.lane.ahead_invited += (membership == "invite") - (before == "invite")
+        self.add_row("memberships", index, target, self.lane.number, membership, event.nid, event.sender)
+        self.touch_user(target, "membership")
+        if membership in ("leave", "ban"):
+            self.revokes = True
+
+    def add_notifications(self, index: int, event: RoomEvent, content: Mapping[str, Any]) -> None:
+        """Once for all readers, whatever the size of the room; a row only for those who are mentioned."""
+        room = self.lane
+        if event.type == "m.room.create":
+            return
+        levels = room.power_levels()
+        context = PushContext(
+            room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name)
+        )
+        verdict = shared_verdict(event.type, event.state_key, dict(content), context)
+        event.notify_total, event.highlight_total = int(verdict.everyone.notify), int(verdict.everyone.highlight)
+        if event.type == "m.room.member":
+            return
+        for user in verdict.mentioned:
+            if user != event.sender and user in room.joined:
+                self.add_row("push_hits", index, user, room.number, event.thread, not event.notify_total,
+                             not event.highlight_total)  # fmt: skip
+                self.touch_user(user, "mention")
+
+    def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The rows, once the batch is known: `start` positions come before this write.
+
+        `totals`: by thread, what the batch adds to the thread's notifications and highlights so far; continued here.
+        """
+        room = self.lane
+        for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):
+            total = totals.setdefault(event.thread, [0, 0, 0])
+            total[0] += event.notify_total
+            total[1] += event.highlight_total
+            total[2] = start + index + 1
+            yield "events", (
+                start + index + 1, event.nid, room.number, event.event_id, event.type, event.state_key, event.sender,
+                event.ts, event.depth, event.state_before, event.replaces.nid if event.replaces else None, event.thread,
+                total[0], total[1], event.txn, event.state_after, event.room_before, event.moved is not None, pdu,
+            )  # fmt: skip
+        for fragment, index, values in self._rows:
+            if fragment in _AT_POSITION:
+                yield fragment, (*values, start + index + 1)
+            else:
+                yield fragment, values
+
+    def bump_offset(self) -> int:
+        """Of the last event that people would call news, counted from 1; 0 where there is none."""
+        return max((i for i, e in enumerate(self.events, 1) if e.type in NEWS), default=0)
+
+
+Moved = dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]]
