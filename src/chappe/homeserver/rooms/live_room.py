@@ -62,7 +62,7 @@ class LiveRoom:
         self.chains = AuthChains()
         self._committed_next_num = 0
         self._committed_bases: dict[int, BitMap] = {}
-        self.ahead: dict[StateKey, RoomEvent] = {}
+        self.ahead: dict[StateKey, RoomEvent | None] = {}
         self.tips: dict[str, bytes] = {}
         self.tail: deque[RoomEvent] = deque()
         self.complete_from = 0
@@ -76,7 +76,7 @@ class LiveRoom:
 
     def get(self, key: StateKey) -> RoomEvent | None:
         """The state as it will be once everything in flight is committed: what new events are authorised against."""
-        return self.ahead.get(key) or self.state.get(key)
+        return self.ahead[key] if key in self.ahead else self.state.get(key)
 
     def membership(self, user_id: str) -> str:
         """As committed."""
@@ -201,8 +201,8 @@ class LiveRoom:
             self.state.pop(key, None)
         else:
             self.state[key] = now
-        if self.ahead.get(key) is now:
-            self.ahead.pop(key, None)
+        if key in self.ahead and self.ahead[key] is now:
+            del self.ahead[key]
         if key[0] == "m.room.member":
             was, membership = (before.membership if before else "leave"), (now.membership if now else "leave")
             self.invited += (membership == "invite") - (was == "invite")

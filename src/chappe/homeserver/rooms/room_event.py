@@ -17,9 +17,9 @@ class RoomEvent:
     """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed."""
 
     __slots__ = (
-        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_target", "moved", "nid", "notify_total", "position",
-        "redacted_because", "relates_to", "replaces", "room_before", "sender", "state_after", "state_before", "state_key",
-        "thread", "ts", "txn", "type",
+        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_target", "moved", "nid",
+        "notify_total", "position", "redacted_because", "relates_to", "replaces", "room_before", "sender", "state_after",
+        "state_before", "state_key", "thread", "ts", "txn", "type",
     )  # fmt: skip
 
     def __init__(

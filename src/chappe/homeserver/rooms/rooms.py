@@ -21,6 +21,7 @@ from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, Surroundings
+from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
@@ -133,20 +134,26 @@ class Rooms:
         write.event_txn = txn
         if prepare is not None:
             prepare(write)
+        try:
+            known = await self.commit(write)
+        except Forbidden:
+            known = await self.store.sent(write.txn or "")
+            if known is None:
+                raise
+        return known if known is not None else write.events[-1].event_id
+
+    async def commit(self, write: EventWrite) -> str | None:
+        """Builds a write and returns once it is durable: None, or what its transaction id was answered before."""
+        room = write.lane
         room.pending += 1
         try:
             while room.stale:
                 await room.reload()
             write.build()
             write.generation = room.generation
-            known = await self._writer.submit(write)
-        except Forbidden:
-            known = await self.store.sent(write.txn or "")
-            if known is None:
-                raise
+            return await self._writer.submit(write)
         finally:
             room.pending -= 1
-        return known if known is not None else write.events[-1].event_id
 
     async def _relate(self, room: LiveRoom, drafts: list[Draft], txn: str | None) -> None:
         """Finds the threads that drafts belong to; nothing is read where the related event is in the tail."""
@@ -156,20 +163,20 @@ class Rooms:
                 continue
             if relation.rel_type == THREAD:
                 if relation.target not in room.threads:
-                    _, related = await self._thread_of(room, relation.target)
+                    _, related = await self.thread_of(room, relation.target)
                     if related:
                         raise BadRequest(
                             "A thread cannot begin at an event that is itself related to another", "M_UNKNOWN"
                         )
                 draft.thread = relation.target
                 continue
-            draft.thread, _ = await self._thread_of(room, relation.target)
+            draft.thread, _ = await self.thread_of(room, relation.target)
             if relation.rel_type == ANNOTATION and relation.key is not None:
                 if await self.store.annotated(relation.target, draft.sender, draft.type, relation.key):
                     if txn is None or await self.store.sent(txn) is None:
                         raise BadRequest("You have reacted like this already", "M_DUPLICATE_ANNOTATION")
 
-    async def _thread_of(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
+    async def thread_of(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
         for event in reversed(room.tail):
             if event.event_id == event_id:
                 return event.thread, event.relates_to is not None

@@ -6,6 +6,7 @@ state subgraph for them, reading tree nodes only where the roots differ and auth
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.matrix.state_resolution import Conflict, ResolvableEvent, resolve
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
+
+OFF_THE_LOOP = 200  # events from which on a resolution runs in a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,12 @@ class StateResolver:
             others = await self._others(base, difference, rows) - conflicted
             rows.update(await self._index.rows(others))
         events = await self._load(base, difference, rows, conflicted | others)
-        state = resolve(Conflict(
+        conflict = Conflict(
             self._version, events.of(self._create), [events.of(n) for n in sorted(conflicted)],
             [events.of(n) for n in sorted(others)], events.unconflicted.get,
-        ))  # fmt: skip
+        )  # fmt: skip
+        large = len(conflicted) + len(others) > OFF_THE_LOOP
+        state = await asyncio.to_thread(resolve, conflict) if large else resolve(conflict)
         final = {self._hash(*key): events.nid_of(event) for key, event in state.items()}
         return {**dict.fromkeys(difference.sides), **final}
 

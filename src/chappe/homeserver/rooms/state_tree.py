@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 HASH, VALUE, NAME, HEADER = 10, 6, 6, 5
 ENTRY, FAN, BUCKET = HASH + VALUE, 16, 16
@@ -73,6 +73,8 @@ class TreeEditor:
         self.nodes = nodes
         self.written: list[bytes] = []
         self._pack = 0
+        self._done: list[tuple[int, bytes]] | None = None  # packs that are full, where more than one may be written
+        self._further: Iterator[int]
 
     def update(self, root: bytes, changes: Iterable[Change], pack: int) -> tuple[bytes, bytes | None]:
         """Sets (None: deletes) keys. Returns the new root and the row to store under `pack`, None if nothing changed.
@@ -83,12 +85,35 @@ class TreeEditor:
         new, _ = self._apply(root, 0, sorted(dict(changes).items()))
         return new, encode_pack(self.written) if self.written else None
 
+    def update_widely(
+        self, root: bytes, changes: Iterable[Change], packs: Iterable[int]
+    ) -> tuple[bytes, list[tuple[int, bytes]]]:
+        """`update` for any number of changes. `packs`: as many numbers as it takes (about one for ten changes).
+
+        Raises ValueError where they are not enough.
+        """
+        done: list[tuple[int, bytes]] = []
+        self._further = iter(packs)
+        try:
+            self._done, self._pack, self.written = done, next(self._further), []
+            new, _ = self._apply(root, 0, sorted(dict(changes).items()))
+        except StopIteration:
+            raise ValueError("an edit of the state tree needs more packs") from None
+        finally:
+            self._done = None
+        if self.written:
+            done.append((self._pack, encode_pack(self.written)))
+        return new, done
+
     def _load(self, name: bytes) -> bytes:
         return NO_ENTRIES if name == EMPTY else self.nodes[name]
 
     def _save(self, node: bytes) -> bytes:
         if len(self.written) == PACK_NODES:
-            raise ValueError("an edit of the state tree needs more than 256 nodes")
+            if self._done is None:
+                raise ValueError("an edit of the state tree needs more than 256 nodes")
+            self._done.append((self._pack, encode_pack(self.written)))
+            self._pack, self.written = next(self._further), []
         name = self._pack.to_bytes(5, "big") + bytes([len(self.written)])
         self.written.append(node)
         self.nodes[name] = node
@@ -192,6 +217,45 @@ class TreeReader:
                         found[name] = node
         return found
 
+    def learn(self, nodes: Mapping[bytes, bytes]) -> None:
+        """Nodes that are about to be stored: they can be read from now on."""
+        for name, node in nodes.items():
+            self._remember(name, node)
+
+    async def edit(
+        self, root: bytes, changes: Mapping[bytes, int | None], packs: Sequence[int]
+    ) -> tuple[bytes, list[tuple[int, bytes]]]:
+        """A tree with some entries set or (None) taken away, and the rows to store; see `TreeEditor.update_widely`."""
+        nodes = await self._paths(root, changes)
+        while True:
+            known = set(nodes)
+            try:
+                new, rows = TreeEditor(nodes).update_widely(root, changes.items(), packs)
+            except KeyError as missing:  # beside the paths: what an inner node is made a leaf from
+                nodes = {name: nodes[name] for name in known}
+                nodes.update(await self.nodes(missing.args))
+                continue
+            self.learn({name: node for name, node in nodes.items() if name not in known})
+            return new, rows
+
+    async def _paths(self, root: bytes, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The nodes on the ways from a root to some keys."""
+        found: dict[bytes, bytes] = {}
+        level: dict[bytes, list[bytes]] = {root: list(keys)} if root != EMPTY else {}
+        depth = 0
+        while level:
+            nodes = await self.nodes(level)
+            found.update(nodes)
+            deeper: dict[bytes, list[bytes]] = {}
+            for name, below in level.items():
+                if nodes[name][0]:
+                    for key in below:
+                        child = _child(nodes[name], _slot(key, depth))
+                        if child != EMPTY:
+                            deeper.setdefault(child, []).append(key)
+            level, depth = deeper, depth + 1
+        return found
+
     def _remember(self, name: bytes, node: bytes) -> None:
         if name not in self._cache:
             self._cache[name] = node
@@ -253,6 +317,11 @@ class TreeReader:
                     result[top].update(_leaf_entries(nodes[name]))
             level = deeper
         return result
+
+    async def entries(self, root: bytes) -> dict[bytes, int]:
+        """All of a state: by key, the event's number."""
+        _, nodes = await self.whole(root)
+        return {key: number for node in nodes.values() if not node[0] for key, number in _leaf_entries(node).items()}
 
     async def whole(self, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
         """Every event number of a state, and the nodes of its tree."""

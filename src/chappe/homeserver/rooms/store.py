@@ -43,6 +43,11 @@ FRAGMENTS = (
         SELECT n.room, n.room_id, n.version, 0, 0, '{}', 0, 0, 0, 0, 0, n.stub
           FROM unnest(new_rooms_rows) n WHERE n._lane <> ALL (bad);""",
     ),
+    Fragment(  # an outlier's place in the graph becomes known: the event is written anew under its number
+        "promotions", (("nid", "bigint"),),
+        """
+        DELETE FROM events e USING unnest(promotions_rows) p WHERE e.nid = p.nid AND e.status IN (1, 2) AND p._lane <> ALL (bad);""",
+    ),
     Fragment(
         "events",
         (("at", "int"), ("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"),

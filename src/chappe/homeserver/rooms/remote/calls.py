@@ -1,0 +1,84 @@
+"""What this server asks others about a room they share (server-server API)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
+from chappe.homeserver.rooms.live_room import LiveRoom
+
+V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
+
+
+def _path(base: str, *parts: str) -> str:
+    return base + "".join("/" + quote(part, safe="") for part in parts)
+
+
+def _list(answer: Any, field: str, destination: str) -> list[Any]:
+    value = answer.get(field) if type(answer) is dict else None
+    if type(value) is not list:
+        raise PeerUnreachable(destination, f"its answer has no {field}")
+    return value
+
+
+class RoomCalls:
+    """Every method raises PeerUnreachable or PeerRefused."""
+
+    def __init__(self, client: FederationClient, domains: Domains) -> None:
+        self._client, self._domains = client, domains
+
+    def own_domain(self, room: LiveRoom) -> str | None:
+        """A hosted domain that is in the room: in its name the others are asked."""
+        return next((d for user in room.joined if self._domains.is_hosted(d := domain_of(user))), None)
+
+    def servers(self, room: LiveRoom, first: Iterable[str] = ()) -> list[str]:
+        """The other servers in a room, those with most members first, after some that are known to have what is wanted."""
+        counts: dict[str, int] = {}
+        for user in room.joined:
+            domain = domain_of(user)
+            if not self._domains.is_hosted(domain):
+                counts[domain] = counts.get(domain, 0) + 1
+        wanted = [s for s in dict.fromkeys(first) if s and not self._domains.is_hosted(s)]
+        return [*wanted, *(s for s in sorted(counts, key=lambda s: -counts[s]) if s not in wanted)]
+
+    async def _get(self, room: LiveRoom, server: str, path: str, query: dict[str, Any] | None = None) -> Any:
+        return await self._client.get(self.own_domain(room) or self._domains.default, server, path, query)
+
+    async def missing_events(
+        self, room: LiveRoom, server: str, earliest: Sequence[str], latest: Sequence[str], limit: int
+    ) -> list[Any]:
+        content = {"earliest_events": list(earliest), "latest_events": list(latest), "limit": limit, "min_depth": 0}
+        own = self.own_domain(room) or self._domains.default
+        answer = await self._client.request(
+            own, server, "POST", _path(V1, "get_missing_events", room.room_id), content=content
+        )
+        return _list(answer, "events", server)
+
+    async def backfill(self, room: LiveRoom, server: str, before: Sequence[str], limit: int) -> list[Any]:
+        answer = await self._get(
+            room, server, _path(V1, "backfill", room.room_id), {"v": list(before), "limit": str(limit)}
+        )
+        return _list(answer, "pdus", server)
+
+    async def state_ids(self, room: LiveRoom, server: str, event_id: str) -> tuple[list[str], list[str]]:
+        """(the state before an event, its auth chain)."""
+        answer = await self._get(room, server, _path(V1, "state_ids", room.room_id), {"event_id": event_id})
+        state, chain = _list(answer, "pdu_ids", server), _list(answer, "auth_chain_ids", server)
+        return [e for e in state if type(e) is str], [e for e in chain if type(e) is str]
+
+    async def state(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
+        """The events that `state_ids` names."""
+        answer = await self._get(room, server, _path(V1, "state", room.room_id), {"event_id": event_id})
+        return [*_list(answer, "pdus", server), *_list(answer, "auth_chain", server)]
+
+    async def event_auth(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
+        answer = await self._get(room, server, _path(V1, "event_auth", room.room_id, event_id))
+        return _list(answer, "auth_chain", server)
+
+    async def event(self, room: LiveRoom, server: str, event_id: str) -> Any:
+        answer = await self._get(room, server, _path(V1, "event", event_id))
+        return next(iter(_list(answer, "pdus", server)), None)

@@ -1,0 +1,165 @@
+"""The first checks of an event from another server: its format, its signatures, its hash (server-server API, "Checks performed
+on receipt of a PDU", 1 to 3). What fails one of these is no event at all; a wrong hash leaves its redacted form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nacl.exceptions
+import nacl.signing
+
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.events import Pdu, content_hash, event_id_of, parse_pdu, references, room_id_of_create
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.matrix.signing import decode_base64, signed_bytes
+from chappe.homeserver.outbound.federation.keyring import Keyring
+
+IN_ONE_THREAD = 500  # events whose signatures are verified in one go, off the event loop
+ON_THE_LOOP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An event whose signatures are good. `pdu` is as it is kept: without what peers may not set, redacted where its hash is
+    wrong."""
+
+    event_id: str
+    pdu: Pdu
+    raw: bytes
+    version: RoomVersion
+
+    @property
+    def room_id(self) -> str:
+        if "room_id" in self.pdu:
+            return str(self.pdu["room_id"])
+        return "!" + self.event_id[1:]  # the create event of a room that is named after it
+
+    @property
+    def key(self) -> tuple[str, str] | None:
+        return (self.pdu["type"], self.pdu["state_key"]) if "state_key" in self.pdu else None
+
+    def prev(self) -> list[str]:
+        return [str(e) for e in references(self.pdu, "prev_events", self.version)]
+
+    def pdu_auth(self) -> list[str]:
+        """The events it cites."""
+        return [str(e) for e in references(self.pdu, "auth_events", self.version)]
+
+    def auth(self) -> list[str]:
+        """What it cites, and the create event, which version 12 means without saying so."""
+        cited = self.pdu_auth()
+        if self.version.room_id_is_create_hash and self.pdu["type"] != "m.room.create":
+            cited.append("$" + self.room_id[1:])
+        return cited
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    key: str
+    signature: str
+    signed: bytes
+
+    def is_good(self) -> bool:
+        try:
+            nacl.signing.VerifyKey(decode_base64(self.key)).verify(self.signed, decode_base64(self.signature))
+        except (ValueError, TypeError, nacl.exceptions.BadSignatureError):
+            return False
+        return True
+
+
+def signers_of(pdu: Pdu, version: RoomVersion) -> set[str]:
+    """The servers whose signature an event needs."""
+    content = pdu["content"]
+    is_member = pdu["type"] == "m.room.member"
+    signers: set[str] = set()
+    if not (is_member and content.get("membership") == "invite" and "third_party_invite" in content):
+        signers.add(domain_of(pdu["sender"]))
+    if version.event_id_format == "chosen":
+        signers.add(domain_of(pdu["event_id"]))
+    if version.restricted_joins and is_member and content.get("membership") == "join":
+        via = content.get("join_authorised_via_users_server")
+        if type(via) is str:
+            signers.add(domain_of(via))
+    return signers
+
+
+class PduChecks:
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    async def check(self, raw: Any, version: RoomVersion) -> Checked:
+        """Raises BadRequest for a wrong format, Forbidden for a bad signature."""
+        pdu, event_id = _parse(raw, version)
+        for choices in await self._signatures(pdu, version):
+            if not any(choice.is_good() for choice in choices):
+                raise Forbidden("The signature of the event is not valid")
+        return _kept(pdu, event_id, version)
+
+    async def check_many(self, raws: Sequence[Any], version: RoomVersion) -> dict[str, Checked]:
+        """By event id: those that are good, in the order given. Signatures are verified off the event loop."""
+        result: dict[str, Checked] = {}
+        for start in range(0, len(raws), IN_ONE_THREAD):
+            parsed: list[tuple[Pdu, str, list[list[_Signature]]]] = []
+            for raw in raws[start : start + IN_ONE_THREAD]:
+                try:
+                    pdu, event_id = _parse(raw, version)
+                    parsed.append((pdu, event_id, await self._signatures(pdu, version)))
+                except MatrixError:
+                    continue
+            if len(parsed) <= ON_THE_LOOP:
+                result.update((c.event_id, c) for c in _verified(parsed, version))
+            else:
+                result.update((c.event_id, c) for c in await asyncio.to_thread(_verified, parsed, version))
+        return result
+
+    async def _signatures(self, pdu: Pdu, version: RoomVersion) -> list[list[_Signature]]:
+        """For each server that must have signed, the signatures of which one must be good. Raises Forbidden."""
+        redacted = redact(pdu, version)
+        signed = signed_bytes(redacted)
+        result = []
+        for server in signers_of(pdu, version):
+            given = pdu["signatures"].get(server)
+            choices = []
+            for key_id, signature in (given if type(given) is dict else {}).items():
+                if not str(key_id).startswith("ed25519:") or type(signature) is not str:
+                    continue
+                key = await self._keyring.for_event(
+                    server, key_id, pdu["origin_server_ts"], version.enforces_key_validity
+                )
+                if key is not None:
+                    choices.append(_Signature(key, signature, signed))
+            if not choices:
+                raise Forbidden(f"The event is not signed by {server}, or its key could not be found")
+            result.append(choices)
+        return result
+
+
+def _parse(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
+    pdu = parse_pdu(raw, version)
+    event_id = event_id_of(pdu, version)
+    if pdu["type"] == "m.room.create" and version.room_id_is_create_hash and "room_id" not in pdu:
+        room_id_of_create(pdu, version)
+    if len(event_id.encode()) > 255 or not event_id.startswith("$"):
+        raise BadRequest("The event's id is malformed")
+    return pdu, event_id
+
+
+def _verified(parsed: Sequence[tuple[Pdu, str, list[list[_Signature]]]], version: RoomVersion) -> list[Checked]:
+    return [
+        _kept(pdu, event_id, version) for pdu, event_id, needed in parsed
+        if all(any(choice.is_good() for choice in choices) for choices in needed)
+    ]  # fmt: skip
+
+
+def _kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:
+    hashes = pdu["hashes"]
+    if hashes.get("sha256") != content_hash(pdu):
+        pdu = redact(pdu, version)
+    return Checked(event_id, pdu, canonical_json(pdu), version)

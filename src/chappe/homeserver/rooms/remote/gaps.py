@@ -1,0 +1,159 @@
+"""Closing gaps: the events between what is here and an event that came, or the state at it where they cannot be had."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.auth import in_order
+from chappe.homeserver.rooms.remote.calls import RoomCalls
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
+from chappe.homeserver.rooms.remote.store import REJECTED
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+GAP_LIMIT = 20_000  # events that are fetched to close a gap; what is older is read when somebody scrolls there
+ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20
+ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
+PARALLEL = 10
+
+
+class Gaps:
+    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls) -> None:
+        self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
+
+    async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, int]:
+        """Receives events whose past may not be here, with as much of it as can be had. Returns their statuses.
+
+        Raises PeerUnreachable, PeerRefused where no server could be asked. The room's lock must be held.
+        """
+        servers = self._calls.servers(room, origins)
+        found = await self._fill(room, dict(waiting), servers)
+        statuses = {}
+        for checked in in_order(found, Checked.prev):
+            try:
+                status = await self._receive_one(room, checked, servers)
+            except MatrixError as error:
+                if checked.event_id in waiting:
+                    raise
+                log.info("an event of a gap was left out", extra={"fields": {"why": str(error)[:200]}})
+                continue
+            if checked.event_id in waiting:
+                statuses[checked.event_id] = status
+        return statuses
+
+    async def _fill(self, room: LiveRoom, found: dict[str, Checked], servers: Sequence[str]) -> dict[str, Checked]:
+        """With the events before those given, until they join what is here, or nobody has more."""
+        wanted = await self._missing(found)
+        for server in servers[:5]:
+            asks_backwards = False
+            while wanted and len(found) < GAP_LIMIT:
+                latest = list(dict.fromkeys(follower for followers in wanted.values() for follower in followers))
+                try:
+                    if asks_backwards:
+                        raws = await self._calls.backfill(room, server, list(wanted)[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
+                    else:
+                        raws = await self._calls.missing_events(
+                            room, server, list(room.leaves)[:FOLLOWED_AT_ONCE], latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE
+                        )  # fmt: skip
+                except MatrixError:
+                    break
+                fresh = {
+                    event_id: e for event_id, e in (await self._checks.check_many(raws, room.version)).items()
+                    if event_id not in found and e.room_id == room.room_id
+                }  # fmt: skip
+                here = await self._receiver.store.known(fresh)
+                fresh = {i: e for i, e in fresh.items() if i not in here or not here[i].has_state}
+                if not fresh and asks_backwards:
+                    break
+                found.update(fresh)
+                asks_backwards = asks_backwards or len(fresh) < ASKED_AT_ONCE
+                wanted = await self._missing(found)
+            if not wanted or len(found) >= GAP_LIMIT:
+                break
+        return found
+
+    async def _missing(self, found: Mapping[str, Checked]) -> dict[str, list[str]]:
+        """The events that some of these follow and that are neither here nor among them, with their followers."""
+        followers: dict[str, list[str]] = {}
+        for event in found.values():
+            for prev in event.prev():
+                if prev not in found:
+                    followers.setdefault(prev, []).append(event.event_id)
+        known = await self._receiver.store.known(followers)
+        return {prev: by for prev, by in followers.items() if prev not in known or not known[prev].has_state}
+
+    async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> int:
+        state_before: bytes | None = None
+        missing: Sequence[str] = ()
+        for _ in range(3):
+            try:
+                return await self._receiver.receive(room, checked, state_before, missing)
+            except MissingPast as gap:
+                if gap.auth:
+                    await self._fetch_auth(room, checked, servers)
+                if gap.prev:
+                    missing = gap.prev
+                    state_before = await self.state_before(room, checked, servers)
+        raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
+
+    async def _fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
+        for server in servers[:3]:
+            try:
+                raws = await self._calls.event_auth(room, server, checked.event_id)
+            except MatrixError:
+                continue
+            await self._receiver.adopt(room, await self._checks.check_many(raws, room.version))
+            known = await self._receiver.store.known(checked.auth())
+            if len(known) == len(set(checked.auth())):
+                return
+
+    # ------------------------------------------------------------------------------------------- the state at a gap
+
+    async def state_before(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
+        """The root of the state before an event as others know it, resolved with what is known here of it."""
+        last: MatrixError | None = None
+        for server in servers[:3]:
+            try:
+                root = await self._state_of(room, checked, server)
+            except MatrixError as error:
+                last = error
+                continue
+            known = await self._receiver.store.known(checked.prev())
+            here = [k.state_after for k in known.values() if k.has_state]
+            return await self._receiver.states.resolve(room, [root, *here])
+        raise last or MatrixError(502, "M_UNKNOWN", "No other server is in the room")
+
+    async def _state_of(self, room: LiveRoom, checked: Checked, server: str) -> bytes:
+        state, chain = await self._calls.state_ids(room, server, checked.event_id)
+        known = await self._receiver.store.known([*state, *chain])
+        unknown = [e for e in dict.fromkeys([*state, *chain]) if e not in known]
+        if len(unknown) > ONE_BY_ONE:
+            raws = await self._calls.state(room, server, checked.event_id)
+        else:
+            raws = await self._events(room, server, unknown)
+        await self._receiver.adopt(room, await self._checks.check_many(raws, room.version))
+        known = await self._receiver.store.known(state)
+        entries = {
+            self._rooms.key_hash(k.type, k.state_key): k.nid for k in known.values()
+            if k.state_key is not None and k.status != REJECTED and k.room == room.number
+        }  # fmt: skip
+        if self._rooms.key_hash("m.room.create", "") not in entries:
+            raise MatrixError(502, "M_UNKNOWN", f"{server} did not have the state of the room")
+        return await self._receiver.states.of_entries(room, room.root, entries)
+
+    async def _events(self, room: LiveRoom, server: str, event_ids: Sequence[str]) -> list[object]:
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def one(event_id: str) -> object:
+            async with gate:
+                try:
+                    return await self._calls.event(room, server, event_id)
+                except MatrixError:
+                    return None
+
+        return [raw for raw in await asyncio.gather(*(one(e) for e in event_ids)) if raw is not None]

@@ -1,0 +1,318 @@
+"""An event of another server becomes part of a room: the checks on receipt from the fourth on, and what it does to the state.
+
+(server-server API, "Checks performed on receipt of a PDU": 4 by what it cites, 5 by the state before it, 6 by the present
+state. The first three are in `checks.py`.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Collection, Mapping, Sequence
+
+import orjson
+
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
+from chappe.homeserver.matrix.events import client_event_head, redacts_of
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.relations import THREAD, relation_of
+from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.homeserver.rooms.create_event import Redaction
+from chappe.homeserver.rooms.event_write import Moved
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
+from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.received import (
+    Move,
+    NeedsMove,
+    Outlier,
+    OutlierWrite,
+    Prepared,
+    ReceivedWrite,
+    received_event,
+)
+from chappe.homeserver.rooms.remote.states import States
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, Known, RemoteStore, Unwritten
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.state_tree import EMPTY, children
+
+OUTLIERS_AT_ONCE = 500
+MOST_TRIES = 50
+
+
+class MissingPast(Exception):
+    """The event follows, or cites, events that are not here."""
+
+    def __init__(self, prev: Sequence[str], auth: Sequence[str]) -> None:
+        super().__init__(f"{len(prev)} events before it and {len(auth)} cited ones are not here")
+        self.prev, self.auth = prev, auth
+
+
+class Receiver:
+    """One event at a time in a room. Raises MissingPast, and Forbidden for what is not of the room."""
+
+    def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
+        self._rooms, self.store, self.states = rooms, store, States(rooms, store)
+        self._locks: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def lock(self, room: LiveRoom) -> asyncio.Lock:
+        """Held while events are received into the room by this process."""
+        return self._locks.setdefault(room.number, asyncio.Lock())
+
+    async def receive(
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = ()
+    ) -> int:
+        """Writes the event and returns its status. `state_before`, for one after a gap: as another server says; `missing`:
+        the events of the gap that it follows."""
+        if checked.room_id != room.room_id:
+            raise Forbidden("The event is of another room")
+        prepared = await self._prepare(room, checked, state_before, missing)
+        if isinstance(prepared, Known):
+            return prepared.status
+        room.is_federated = True
+        for _ in range(MOST_TRIES):
+            write = ReceivedWrite(room, prepared)
+            try:
+                await self._rooms.commit(write)
+            except NeedsMove as need:
+                room.reset()
+                move = await self._move(room, prepared, need)
+                if move is not None:
+                    prepared.moves[need.root, need.ends] = move
+            else:
+                return write.status
+        raise TimeoutError("the room changes too fast")
+
+    # ------------------------------------------------------------------------------------------------- preparation
+
+    async def _prepare(
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str]
+    ) -> Prepared | Known:
+        prev, auth = checked.prev(), checked.auth()
+        at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
+        asked = {checked.event_id, *(p for p in prev if p not in room.leaves), *(a for a in auth if a not in at_hand)}
+        known = await self.store.known(asked)
+        me = known.pop(checked.event_id, None)
+        if me is not None and me.room != room.number:
+            raise Forbidden("The event's id is that of an event in another room")
+        if me is not None and (me.status in (HISTORY, SOFT_FAILED) or (me.status == REJECTED and me.has_state)):
+            return me
+        if any(event.room != room.number for event in known.values()):
+            raise Forbidden("The event refers to another room")
+        roots = {p: room.leaves[p] if p in room.leaves else known[p].state_after
+                 for p in prev if p in room.leaves or (p in known and known[p].has_state)}  # fmt: skip
+        unknown_auth = [a for a in auth if a not in at_hand and a not in known]
+        unknown_prev = [p for p in prev if p not in roots] if state_before is None else []
+        if unknown_prev or unknown_auth:
+            raise MissingPast(unknown_prev, unknown_auth)
+        if state_before is None:
+            state_before = await self.states.resolve(room, list(roots.values())) if roots else EMPTY
+        cited = await self._cited(auth, at_hand, known)
+        numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
+        return await self._judge(room, checked, me, state_before, missing, cited, numbers)
+
+    @staticmethod
+    def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:
+        pdu = checked.pdu
+        keys = auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version)
+        return [event for key in (*keys, CREATE) if (event := room.state.get(key)) is not None]
+
+    async def _cited(
+        self, auth: Sequence[str], at_hand: Mapping[str, RoomEvent], known: Mapping[str, Known]
+    ) -> dict[str, Cited]:
+        pdus = await self.store.pdus([known[a].nid for a in auth if a in known])
+        cited = {}
+        for event_id in auth:
+            if (event := at_hand.get(event_id)) is not None:
+                cited[event_id] = Cited(event_id, event.key, event.sender, event.content)
+            else:
+                row = known[event_id]
+                if row.state_key is None:
+                    raise Forbidden("The event cites one that is not part of any state")
+                content = orjson.loads(pdus[row.nid])["content"]
+                cited[event_id] = Cited(
+                    event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED
+                )
+        return cited
+
+    async def _judge(
+        self, room: LiveRoom, checked: Checked, me: Known | None, state_before: bytes, missing: Sequence[str],
+        cited: Mapping[str, Cited], numbers: Mapping[str, int],
+    ) -> Prepared:  # fmt: skip
+        nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
+        state = await self._state_for(room, checked, state_before)
+        is_rejected = False
+        try:
+            check_by_cited(checked, cited)
+            check_auth({**checked.pdu, "event_id": checked.event_id}, room.version, state.get)
+        except Forbidden:
+            is_rejected = True
+        own = checked.key
+        in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth()]
+        prepared = Prepared(
+            nid, checked, state_before, state_before, [], in_auth, {}, is_rejected, was_outlier=me is not None, missing=missing
+        )  # fmt: skip
+        if is_rejected:
+            return prepared
+        if own is not None:
+            key = self._rooms.key_hash(*own)
+            prepared.state_after, prepared.packs = await self.states.edit(state_before, {key: nid}, nid)
+            prepared.chains = await self._chains(room, numbers.values())
+            prepared.chain = (await self.store.chains([nid])).get(nid) if me is not None else None
+            replaced = (await self._rooms.trees.get_many(state_before, [key])).get(key)
+            if replaced is not None:
+                prepared.replaces = (await self.events(room, [replaced])).get(replaced)
+        await self._relate(room, prepared, state)
+        return prepared
+
+    async def _state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
+        """Of a state, what authorisation asks for."""
+        pdu = checked.pdu
+        keys = {
+            *auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version),
+            CREATE,
+        }
+        if root == room.root:
+            found = {key: event for key in keys if (event := room.state.get(key)) is not None}
+        else:
+            hashes = {self._rooms.key_hash(*key): key for key in keys}
+            entries = await self._rooms.trees.get_many(root, hashes)
+            events = await self.events(room, entries.values())
+            found = {hashes[h]: events[nid] for h, nid in entries.items()}
+        return {key: Cited(e.event_id, key, e.sender, e.content) for key, e in found.items()}
+
+    async def events(self, room: LiveRoom, numbers: Collection[int]) -> dict[int, RoomEvent]:
+        """Events by number: from the room's present state, else from the database."""
+        present = {e.nid: e for e in room.state.values()} if len(numbers) > 20 else {}
+        if not present:
+            wanted = set(numbers)
+            present = {e.nid: e for e in room.state.values() if e.nid in wanted}
+        missing = [n for n in numbers if n not in present]
+        found = {n: present[n] for n in numbers if n in present}
+        if missing:
+            rows = await self._rooms.store.events_by_number(missing)
+            found.update((e.nid, e) for e in await self._rooms.timeline.of_rows(room, rows))
+        return found
+
+    async def _chains(self, room: LiveRoom, numbers: Collection[int]) -> dict[int, ChainRow]:
+        chains = {e.nid: e.chain for e in room.state.values() if e.nid in set(numbers) and e.chain is not None}
+        return {**await self.store.chains([n for n in numbers if n not in chains]), **chains}
+
+    async def _relate(self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited]) -> None:
+        """Its thread, what it redacts, and what has redacted it before it came."""
+        checked = prepared.checked
+        pdu = checked.pdu
+        if "state_key" not in pdu and (relation := relation_of(pdu["content"])) is not None:
+            if relation.rel_type == THREAD:
+                prepared.thread = relation.target
+            else:
+                prepared.thread, _ = await self._rooms.thread_of(room, relation.target)
+        if pdu["type"] == "m.room.redaction" and (target := redacts_of(pdu, room.version)) is not None:
+            found = await self._rooms.store.events_by_id(room.number, [target])
+            if not found:
+                prepared.unmet_target = target
+            elif self._may_redact(room, pdu["sender"], found[0]["sender"], state):
+                prepared.redaction = _pruned(room, target, found[0]["json"])
+        held = (await self.store.redactions_held([checked.event_id])).get(checked.event_id, ())
+        for row in await self._rooms.store.events_by_id(room.number, held):
+            if self._may_redact(room, row["sender"], pdu["sender"], state):
+                because = (await self._rooms.timeline.of_rows(room, [row]))[0]
+                prepared.redacted = _pruned(room, checked.event_id, checked.raw), because
+                break
+
+    @staticmethod
+    def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, Cited]) -> bool:
+        if domain_of(sender) == domain_of(target):
+            return True
+        create = state.get(CREATE)
+        if create is None:
+            return False
+        levels = power_levels_of(state.get, room.version, create)
+        return levels.of(sender) >= levels.level("redact")
+
+    # --------------------------------------------------------------------------------------------------- the state
+
+    async def _move(self, room: LiveRoom, prepared: Prepared, need: NeedsMove) -> Move | None:
+        """What the room's state becomes; None where it has changed meanwhile."""
+        for _ in range(1000):
+            if room.ahead_root == room.root and not room.stale:
+                break
+            await asyncio.sleep(0.005)
+        if need.root != room.root:
+            return None
+        unwritten = None
+        if prepared.checked.key is not None and prepared.chain is None:
+            unwritten = Unwritten(
+                prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.cited
+            )
+        root = await self.states.resolve(room, sorted(need.ends), unwritten)
+        difference = await self._rooms.trees.diff(need.root, root)
+        if not difference:
+            return Move(need.root, {}, {})
+        numbers = {nid for pair in difference.values() for nid in pair if nid is not None} - {prepared.nid}
+        events = await self.events(room, numbers)
+        for nid, chain in (await self.store.chains([n for n, e in events.items() if e.chain is None])).items():
+            events[nid].chain = chain
+        events[prepared.nid] = received_event(prepared.nid, prepared.checked, room, prepared.state_before)
+        changes: Moved = {}
+        for was, now in difference.values():
+            before, after = events.get(was or -1), events.get(now or -1)
+            key = after.key if after is not None else before.key if before is not None else CREATE
+            changes[key] = before, after
+        return Move(root, changes, await self._nodes_below(root, room.nodes))
+
+    async def _nodes_below(self, root: bytes, have: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """The nodes of a tree that are not at hand."""
+        found: dict[bytes, bytes] = {}
+        level = [root] if root != EMPTY and root not in have else []
+        while level:
+            nodes = await self._rooms.trees.nodes(level)
+            found.update(nodes)
+            level = [c for node in nodes.values() for c in children(node) if c not in have and c not in found]
+        return found
+
+    # -------------------------------------------------------------------------------------------------- outliers
+
+    async def adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
+        """State events whose place in the graph is not known are kept for what they decide: auth chains, states at a gap.
+
+        Each is judged by what it cites. One that cites what is not here, nor among `events`, is not kept.
+        """
+        known = await self.store.known(events)
+        fresh = {i: e for i, e in events.items() if i not in known and e.key is not None and e.room_id == room.room_id}
+        around = await self.store.known({a for e in fresh.values() for a in e.auth() if a not in fresh})
+        pdus = await self.store.pdus([k.nid for k in around.values()])
+        cited = {
+            k.event_id: Cited(
+                k.event_id, (k.type, k.state_key or ""), k.sender, orjson.loads(pdus[k.nid])["content"], k.status == REJECTED
+            ) for k in around.values() if k.room == room.number
+        }  # fmt: skip
+        numbers = {k.event_id: k.nid for k in around.values()}
+        ordered = in_auth_order(fresh)
+        for start in range(0, len(ordered), OUTLIERS_AT_ONCE):
+            outliers = []
+            part = ordered[start : start + OUTLIERS_AT_ONCE]
+            for checked, nid in zip(part, await self._rooms.numbers.take(len(part)), strict=True):
+                if not all(a in cited for a in checked.auth()):
+                    continue
+                is_rejected = False
+                try:
+                    check_by_cited(checked, cited)
+                except Forbidden:
+                    is_rejected = True
+                cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
+                outliers.append(Outlier(nid, checked, [numbers[a] for a in checked.pdu_auth()], is_rejected))
+            if outliers:
+                chains = await self.store.chains({n for o in outliers for n in o.cited})
+                await self._rooms.commit(OutlierWrite(room, outliers, chains))
+
+
+def _pruned(room: LiveRoom, event_id: str, raw: bytes) -> Redaction:
+    pruned = redact(orjson.loads(raw), room.version)
+    return Redaction(
+        event_id, canonical_json(pruned), client_event_head(pruned, event_id, room.room_id, room.version)
+    )  # fmt: skip

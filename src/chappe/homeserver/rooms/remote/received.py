@@ -1,0 +1,279 @@
+"""Writing events that other servers made: into the timeline, or beside it (outliers, rejected and soft-failed events)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyroaring import BitMap
+
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.event_auth import StateKey, check_auth
+from chappe.homeserver.matrix.events import client_event_head
+from chappe.homeserver.matrix.relations import relation_of
+from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.homeserver.rooms.create_event import Redaction
+from chappe.homeserver.rooms.event_write import EventWrite, Moved
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.states import Packs
+from chappe.homeserver.rooms.remote.store import HISTORY, OUTLYING, REJECTED, SOFT_FAILED
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.state_tree import EMPTY, decode_pack, name_to_int
+from chappe.homeserver.rooms.summary import SHOWN, summary_row
+
+Chains = Mapping[int, ChainRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a room's state becomes by resolution. `nodes`: those of its tree that were not at hand."""
+
+    root: bytes
+    changes: Moved
+    nodes: Mapping[bytes, bytes]
+
+
+class NeedsMove(Exception):
+    """The ends of the room's graph have different states: they must be resolved before the event can be written."""
+
+    def __init__(self, root: bytes, ends: frozenset[bytes]) -> None:
+        self.root, self.ends = root, ends
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An event that may be written: what is known of it whatever the room's present state is.
+
+    `is_rejected`: by what it cites, or by the state before it. `chains`: of what it cites. `known_as`: the number of the
+    outlier that it was. `missing`: events that it follows and that are not here.
+    """
+
+    nid: int
+    checked: Checked
+    state_before: bytes
+    state_after: bytes
+    packs: Packs
+    cited: Sequence[int]
+    chains: Chains
+    is_rejected: bool
+    replaces: RoomEvent | None = None
+    chain: ChainRow | None = None  # of an outlier, which has one already
+    was_outlier: bool = False
+    missing: Sequence[str] = ()
+    thread: str = ""
+    redaction: Redaction | None = None  # what it redacts
+    redacted: tuple[Redaction, RoomEvent] | None = None  # what redacted it before it came
+    unmet_target: str | None = None  # it redacts an event that is not here
+    moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
+
+
+class _WithoutTimeline(EventWrite):
+    """Nothing that members see."""
+
+    _adds_chains = False
+
+    def start_over(self) -> None:
+        super().start_over()
+        self._adds_chains = False
+        self.root_after, self.depth, self.positions = self.lane.ahead_root, 0, 0
+
+    @property
+    def leaf(self) -> tuple[str, bytes] | None:
+        return None
+
+    @property
+    def state_changes(self) -> int:
+        return int(self._adds_chains)  # other processes must not give the same number to another event
+
+    def add_held(self, nid: int, checked: Checked, before: bytes, after: bytes, status: int) -> None:
+        pdu = checked.pdu
+        self.add_row(
+            "held_events", 0, nid, self.lane.number, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"],
+            pdu["origin_server_ts"], pdu["depth"], name_to_int(before), name_to_int(after) if after != before else None, status,
+            checked.raw,
+        )  # fmt: skip
+
+    def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
+        self._adds_chains = True
+        chain = self.lane.chains.add([chains[n] for n in cited if n in chains])
+        self.add_row(
+            "auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize()
+        )
+        return chain
+
+
+@dataclass(frozen=True, slots=True)
+class Outlier:
+    """A state event whose place in the graph is not known. `cited`: numbers, of what is here or comes before it."""
+
+    nid: int
+    checked: Checked
+    cited: Sequence[int]
+    is_rejected: bool
+
+
+class OutlierWrite(_WithoutTimeline):
+    def __init__(self, room: LiveRoom, outliers: Sequence[Outlier], chains: Chains) -> None:
+        super().__init__(room, None)
+        self._outliers, self._known = outliers, chains
+
+    def build(self) -> None:
+        self.start_over()
+        chains = dict(self._known)
+        for outlier in self._outliers:
+            self.add_held(
+                outlier.nid, outlier.checked, EMPTY, EMPTY, REJECTED if outlier.is_rejected else OUTLYING
+            )  # fmt: skip
+            if not outlier.is_rejected and outlier.checked.key is not None:
+                chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)
+
+
+class ReceivedWrite(_WithoutTimeline):
+    """One event. After `build`, `status` says what became of it."""
+
+    def __init__(self, room: LiveRoom, prepared: Prepared) -> None:
+        super().__init__(room, None)
+        self.prepared = prepared
+        self.status = HISTORY
+        self._state_changed = False
+
+    @property
+    def leaf(self) -> tuple[str, bytes] | None:
+        return (self.prepared.checked.event_id, self.prepared.state_after) if self.events else None
+
+    @property
+    def state_changes(self) -> int:
+        return int(self._adds_chains or self._state_changed)
+
+    def build(self) -> None:
+        self.start_over()
+        self._state_changed = False
+        prepared, room = self.prepared, self.lane
+        if prepared.was_outlier:
+            self.add_row("promotions", 0, prepared.nid)
+        for event_id in prepared.missing:
+            self.add_row("missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"])
+        self.add_row("found_events", 0, room.number, prepared.checked.event_id)
+        self.status = REJECTED if prepared.is_rejected else self._judge_by_present()
+        if self.status == REJECTED:
+            self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_before, REJECTED)
+            return
+        for pack, data in prepared.packs:
+            self.add_row("state_packs", 0, pack, room.number, data)
+        chain = prepared.chain
+        if prepared.checked.key is not None and chain is None:
+            chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
+        if self.status == SOFT_FAILED:
+            self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
+            return
+        self._into_timeline(chain)
+
+    def _judge_by_present(self) -> int:
+        """Check 6: what the room's present state forbids is kept, and kept from the members."""
+        if self.prepared.state_before == self.lane.ahead_root:
+            return HISTORY
+        try:
+            check_auth(
+                {**self.prepared.checked.pdu, "event_id": self.prepared.checked.event_id}, self.lane.version, self.lane.get
+            )  # fmt: skip
+        except Forbidden:
+            return SOFT_FAILED
+        return HISTORY
+
+    def _into_timeline(self, chain: ChainRow | None) -> None:
+        prepared, room, checked = self.prepared, self.lane, self.prepared.checked
+        event = received_event(prepared.nid, checked, room, prepared.state_before)
+        event.chain, event.thread, event.replaces = chain, prepared.thread, prepared.replaces
+        if checked.key is not None:
+            event.state_after = name_to_int(prepared.state_after)
+        followed = set(checked.prev())
+        tips = {tip: root for tip, root in room.tips.items() if tip not in followed}
+        tips[event.event_id] = prepared.state_after
+        self._settle_state(event, frozenset(tips.values()))
+        self.events, self._pdus, self.positions = [event], [checked.raw], 1
+        self.used = [tip for tip in followed if tip in room.tips]
+        self._add_what_follows(event)
+        room.tips, room.ahead_depth = tips, max(room.ahead_depth, checked.pdu["depth"])
+        self.root_after, self.depth = room.ahead_root, checked.pdu["depth"]
+
+    def _settle_state(self, event: RoomEvent, ends: frozenset[bytes]) -> None:
+        """The room's state with the event: its own, where it is the only end; else what all ends resolve to."""
+        room, prepared = self.lane, self.prepared
+        before = room.ahead_root
+        if before != prepared.state_before:
+            event.room_before = name_to_int(before)
+        if ends == {before}:
+            return
+        if before == prepared.state_before and ends == {prepared.state_after}:
+            event.replaces = room.get(event.key)
+            changes: Moved = {event.key: (event.replaces, event)}
+            room.ahead_root = prepared.state_after
+            for pack, data in prepared.packs:
+                room.nodes.update(decode_pack(pack, data))
+        else:
+            move = prepared.moves.get((before, ends))
+            if move is None:
+                raise NeedsMove(before, ends)
+            event.moved = changes = {
+                key: (was, event if now is not None and now.nid == event.nid else now)
+                for key, (was, now) in move.changes.items()
+            }  # fmt: skip
+            room.ahead_root = move.root
+            room.nodes.update(move.nodes)
+        self._state_changed = room.ahead_root != before
+        for key, (was, now) in changes.items():
+            room.ahead[key] = now
+            self._note_change(event, key, was, now)
+        self.revokes = self.revokes or event.moved is not None
+        if any(kind in SHOWN or kind == "m.room.member" for kind, _ in changes):
+            self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
+
+    def _note_change(self, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
+        room = self.lane
+        if event.moved is not None:
+            self.add_row(
+                "state_moves", 0, room.number, *key, now.nid if now else None, was.nid if was else None
+            )  # fmt: skip
+        if key[0] != "m.room.member":
+            return
+        before = was.membership if was is not None else "leave"
+        if now is not None:
+            self.add_membership(0, now, before)
+        elif was is not None:
+            room.ahead_joined -= before == "join"
+            room.ahead_invited -= before == "invite"
+            self.add_row("memberships", 0, key[1], room.number, "leave", was.nid, was.sender)
+            self.touch_user(key[1], "membership")
+
+    def _add_what_follows(self, event: RoomEvent) -> None:
+        room, prepared = self.lane, self.prepared
+        content = prepared.checked.pdu["content"]
+        self.add_notifications(0, event, content)
+        if event.state_key is None and (relation := relation_of(content)) is not None:
+            event.relates_to = relation.target
+            self.add_row("relations", 0, event.nid, room.number, relation.target, relation.rel_type, event.type,
+                         event.sender, relation.key, event.ts, event.event_id)  # fmt: skip
+        if prepared.redaction is not None:
+            target = prepared.redaction
+            self.redacted.append((target.event_id, target.head, event))
+            self.add_row("redactions", 0, target.event_id, event.event_id, target.pdu)
+        if prepared.unmet_target is not None:
+            self.add_row("held_redactions", 0, prepared.unmet_target, event.event_id, room.number)
+        if prepared.redacted is not None:
+            pruned, because = prepared.redacted
+            event.set_head(pruned.head)
+            event.redacted_because = because
+            self.add_row("redactions", 0, event.event_id, because.event_id, pruned.pdu)
+
+
+def received_event(nid: int, checked: Checked, room: LiveRoom, state_before: bytes) -> RoomEvent:
+    pdu = checked.pdu
+    head = client_event_head(pdu, checked.event_id, room.room_id, room.version)
+    return RoomEvent(
+        nid, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["origin_server_ts"], pdu["depth"], head,
+        name_to_int(state_before),
+    )  # fmt: skip
+
+
+NO_CHAIN = ChainRow(0, 0, BitMap())

@@ -1,0 +1,68 @@
+"""The state before an event: what the states after the events that it follows resolve to."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+
+from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.store import RemoteStore, StoredAuth, Unwritten
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.state_conflict import StateResolver
+from chappe.homeserver.rooms.state_tree import EMPTY
+
+REMEMBERED = 2000
+Packs = list[tuple[int, bytes]]
+
+
+class States:
+    def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
+        self._rooms, self._store = rooms, store
+        self._resolved: OrderedDict[frozenset[bytes], bytes] = OrderedDict()
+
+    async def resolve(self, room: LiveRoom, roots: Sequence[bytes], unwritten: Unwritten | None = None) -> bytes:
+        """The root of the state that some states resolve to. What is new of it is stored."""
+        distinct = frozenset(roots)
+        if len(distinct) == 1:
+            return roots[0]
+        known = self._resolved.get(distinct)
+        if known is not None:
+            self._resolved.move_to_end(distinct)
+            return known
+        create = await self._rooms.trees.get_many(roots[0], [self._rooms.key_hash(*CREATE)])
+        resolver = StateResolver(
+            self._rooms.trees, self._rooms.key_hash, StoredAuth(self._store, room, unwritten), room.version, next(iter(create.values()))
+        )  # fmt: skip
+        base, changes = await resolver.resolve(sorted(distinct))
+        root = await self.store(room.number, base, changes)
+        self._resolved[distinct] = root
+        if len(self._resolved) > REMEMBERED:
+            self._resolved.popitem(last=False)
+        return root
+
+    async def edit(
+        self, root: bytes, changes: Mapping[bytes, int | None], first_pack: int | None = None
+    ) -> tuple[bytes, Packs]:
+        """A state with some entries changed, and what is to be stored for it. `first_pack`: a number that is at hand."""
+        numbers: Iterable[int] = () if first_pack is None else (first_pack,)
+        if first_pack is None or len(changes) > 1:
+            numbers = (*numbers, *await self._rooms.numbers.take(2 + len(changes) // 8))
+        return await self._rooms.trees.edit(root, changes, list(numbers))
+
+    async def store(self, room: int, root: bytes, changes: Mapping[bytes, int | None]) -> bytes:
+        if not changes:
+            return root
+        new, packs = await self.edit(root, changes)
+        if packs:
+            await self._store.save_packs(room, packs)
+        return new
+
+    async def of_entries(self, room: LiveRoom, near: bytes, entries: Mapping[bytes, int]) -> bytes:
+        """The root of a state that is given whole, made from one that is like it."""
+        present: dict[bytes, int] = {}
+        if near != EMPTY:
+            present = await self._rooms.trees.entries(near)
+        changes: dict[bytes, int | None] = {k: v for k, v in entries.items() if present.get(k) != v}
+        changes.update(dict.fromkeys(present.keys() - entries.keys()))
+        return await self.store(room.number, near, changes)

@@ -1,0 +1,231 @@
+"""What the room engine reads and writes of events that other servers know of too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pyroaring import BitMap
+
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
+from chappe.homeserver.rooms.state_tree import int_to_name
+from chappe.homeserver.rooms.store import OUTLIER
+
+HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
+
+FRAGMENTS = (
+    Fragment(  # events that no timeline has
+        "held_events",
+        (("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"), ("state_key", "text"),
+         ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"), ("state_after", "bigint"),
+         ("status", "smallint"), ("json", "bytea")),
+        f"""
+        INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
+                            notify_total, highlight_total, state_after, status, json)
+        SELECT e.nid, {OUTLIER}, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before, NULL,
+               0, 0, e.state_after, e.status, e.json
+          FROM unnest(held_events_rows) e WHERE e._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint")),
+        """
+        INSERT INTO missing_events (room_nid, event_id, follower_depth) SELECT m.room, m.event_id, m.depth
+          FROM unnest(missing_events_rows) m WHERE m._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
+    ),
+    Fragment(
+        "found_events", (("room", "bigint"), ("event_id", "text")),
+        """
+        DELETE FROM missing_events m USING unnest(found_events_rows) f
+         WHERE m.room_nid = f.room AND m.event_id = f.event_id AND f._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "held_redactions", (("target", "text"), ("redaction", "text"), ("room", "bigint")),
+        """
+        INSERT INTO held_redactions SELECT h.target, h.redaction, h.room
+          FROM unnest(held_redactions_rows) h WHERE h._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An event that is here. `state_after` is the root of the state with it (before it, where it was rejected)."""
+
+    nid: int
+    room: int
+    event_id: str
+    type: str
+    state_key: str | None
+    sender: str
+    depth: int
+    status: int
+    state_before: bytes
+    state_after: bytes
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the state at it is known: an outlier's is not."""
+        return self.status in (HISTORY, SOFT_FAILED) or (self.status == REJECTED and self.state_before != bytes(6))
+
+
+_KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, state_before,
+            coalesce(state_after, state_before) AS state_after"""
+
+
+def _known(row: Row) -> Known:
+    return Known(
+        row["nid"], row["room_nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["depth"],
+        row["status"], int_to_name(row["state_before"]), int_to_name(row["state_after"]),
+    )  # fmt: skip
+
+
+class RemoteStore:
+    """Each method is one statement unless it says otherwise."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def known(self, event_ids: Collection[str]) -> dict[str, Known]:
+        if not event_ids:
+            return {}
+        rows = await self.database.fetch(
+            f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
+        )
+        return {row["event_id"]: _known(row) for row in rows}
+
+    async def known_by_number(self, numbers: Collection[int]) -> dict[int, Known]:
+        if not numbers:
+            return {}
+        rows = await self.database.fetch(f"SELECT {_KNOWN} FROM events WHERE nid = ANY($1::bigint[])", list(numbers))
+        return {row["nid"]: _known(row) for row in rows}
+
+    async def pdus(self, numbers: Collection[int]) -> dict[int, bytes]:
+        if not numbers:
+            return {}
+        rows = await self.database.fetch("SELECT nid, json FROM events WHERE nid = ANY($1::bigint[])", list(numbers))
+        return {row["nid"]: row["json"] for row in rows}
+
+    async def chains(self, numbers: Collection[int]) -> dict[int, ChainRow]:
+        """The auth chains of some state events, as they are stored."""
+        if not numbers:
+            return {}
+        rows = await self.database.fetch(
+            "SELECT event_nid, num, base, rest FROM auth_events WHERE event_nid = ANY($1::bigint[])", list(numbers)
+        )
+        return {r["event_nid"]: ChainRow(r["num"], r["base"], BitMap.deserialize(r["rest"])) for r in rows}
+
+    async def save_packs(self, room: int, packs: Sequence[tuple[int, bytes]]) -> None:
+        await self.database.execute(
+            "INSERT INTO state_packs (pack, room_nid, data) SELECT p, $1, d FROM unnest($2::bigint[], $3::bytea[]) x(p, d)",
+            room, [p for p, _ in packs], [d for _, d in packs],
+        )  # fmt: skip
+
+    async def missing(self, room: int, now_ms: int) -> list[tuple[str, int]]:
+        """Where history can go on: events that are not here, each with the depth of what follows it, the latest first."""
+        rows = await self.database.fetch(
+            """SELECT event_id, follower_depth FROM missing_events WHERE room_nid = $1
+                  AND (failed_ts IS NULL OR failed_ts < $2 - 60000) ORDER BY follower_depth DESC LIMIT 100""",
+            room, now_ms,
+        )  # fmt: skip
+        return [(row["event_id"], row["follower_depth"]) for row in rows]
+
+    async def mark_failed(self, room: int, event_ids: Iterable[str], now_ms: int) -> None:
+        await self.database.execute(
+            "UPDATE missing_events SET failed_ts = $3 WHERE room_nid = $1 AND event_id = ANY($2::text[])",
+            room, list(event_ids), now_ms,
+        )  # fmt: skip
+
+    async def redactions_held(self, event_ids: Collection[str]) -> dict[str, list[str]]:
+        rows = await self.database.fetch(
+            "SELECT target, redaction FROM held_redactions WHERE target = ANY($1::text[])", list(event_ids)
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row["target"], []).append(row["redaction"])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """A state event that is being written: state resolution looks at it as at those that are stored. `auth`: what it cites."""
+
+    nid: int
+    num: int
+    event_id: str
+    pdu: dict[str, Any]
+    auth: Sequence[int]
+
+
+class StoredAuth:
+    """A room's state events as state resolution asks for them (`AuthIndex`). A statement per call."""
+
+    def __init__(self, store: RemoteStore, room: LiveRoom, unwritten: Unwritten | None = None) -> None:
+        self._store, self._room, self._unwritten = store, room, unwritten
+        self._bases: dict[int, BitMap] = {0: BitMap()}
+
+    async def rows(self, nids: Collection[int]) -> Mapping[int, AuthRow]:
+        rows = await self._store.database.fetch(
+            "SELECT event_nid, num, auth, base, rest FROM auth_events WHERE event_nid = ANY($1::bigint[])", list(nids)
+        )
+        found = {row["event_nid"]: await self._row(row) for row in rows}
+        if (new := self._unwritten) is not None and new.nid in nids:
+            chain = BitMap()
+            for row in (await self.rows(new.auth)).values():
+                chain |= row.chain
+                chain.add(row.num)
+            found[new.nid] = AuthRow(new.nid, new.num, chain, new.auth)
+        return found
+
+    async def numbered(self, nums: Collection[int]) -> Mapping[int, AuthRow]:
+        rows = await self._store.database.fetch(
+            """SELECT event_nid, num, auth, base, rest FROM auth_events WHERE room_nid = $1 AND num = ANY($2::int[])""",
+            self._room.number, list(nums),
+        )  # fmt: skip
+        return {row["num"]: await self._row(row) for row in rows}
+
+    async def _row(self, row: Row) -> AuthRow:
+        if row["base"] not in self._bases:
+            bases = await self._store.database.fetch(
+                "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number
+            )
+            self._bases.update((b["base"], BitMap.deserialize(b["chain"])) for b in bases)
+        chain = self._bases[row["base"]] | BitMap.deserialize(row["rest"])
+        return AuthRow(row["event_nid"], row["num"], chain, row["auth"])
+
+    async def citers(self, nids: Collection[int]) -> Mapping[int, Collection[int]]:
+        found: dict[int, list[int]] = {nid: [] for nid in nids}
+        rows = await self._store.database.fetch(
+            "SELECT event_nid, auth FROM auth_events WHERE auth && $1::bigint[]", list(nids)
+        )
+        for row in rows:
+            for nid in row["auth"]:
+                if nid in found:
+                    found[nid].append(row["event_nid"])
+        return found
+
+    async def keys(self, nids: Collection[int]) -> Mapping[int, StateKey]:
+        rows = await self._store.database.fetch(
+            "SELECT nid, type, state_key FROM events WHERE nid = ANY($1::bigint[])", list(nids)
+        )
+        found: dict[int, StateKey] = {row["nid"]: (row["type"], row["state_key"]) for row in rows}
+        if self._unwritten is not None and self._unwritten.nid in nids:
+            found[self._unwritten.nid] = self._unwritten.pdu["type"], self._unwritten.pdu["state_key"]
+        return found
+
+    async def events(self, nids: Collection[int]) -> Mapping[int, StoredEvent]:
+        rows = await self._store.database.fetch(
+            "SELECT nid, event_id, status, json FROM events WHERE nid = ANY($1::bigint[])", list(nids)
+        )
+        return {row["nid"]: StoredEvent(row["event_id"], _pdu(row["json"]), row["status"] == REJECTED) for row in rows}
+
+
+def _pdu(raw: bytes) -> dict[str, Any]:
+    pdu: dict[str, Any] = orjson.loads(raw)
+    return pdu
