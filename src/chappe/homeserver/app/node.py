@@ -49,6 +49,8 @@ class Homeserver(Parts):
             await self._make_service_users()
             self._tasks.append(asyncio.create_task(self.appservice_sender.run(), name="application services"))
             self._tasks.append(asyncio.create_task(self.webhook_sender.run(), name="webhooks"))
+            self._tasks.append(asyncio.create_task(self.federation_sender.run(), name="federation sender"))
+            await self.inbox.start()
             self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
             self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
             await self._listen()
@@ -101,6 +103,7 @@ class Homeserver(Parts):
             await self.fetcher.close()
             await self.trusted_fetcher.close()
             await self.push_fetcher.close()
+            await self.inbox.stop()
             await self.federation_client.close()
             self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):

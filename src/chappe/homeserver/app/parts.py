@@ -85,9 +85,20 @@ from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.remote.calls import RoomCalls
+from chappe.homeserver.rooms.remote.checks import PduChecks
+from chappe.homeserver.rooms.remote.handshakes import Handshakes
+from chappe.homeserver.rooms.remote.inbox import Inbox
+from chappe.homeserver.rooms.remote.membership import RemoteMembership
+from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.residence import Residence
+from chappe.homeserver.rooms.remote.serving import Serving
+from chappe.homeserver.rooms.remote.store import FRAGMENTS as REMOTE_FRAGMENTS
+from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
 from chappe.homeserver.senders.appservices import AppserviceSender
 from chappe.homeserver.senders.delayed_events import DelayedEventSender
+from chappe.homeserver.senders.federation.sender import FederationSender
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.senders.push.gather import PushGatherer
@@ -160,8 +171,9 @@ class Parts:
         )
         profile_of = self.accounts.membership_profile
         self.aliases = Aliases(database, self.rooms, self.domains)
-        self.membership = MembershipChanges(self.rooms, self.domains, profile_of)
-        self.creation = RoomCreation(self.rooms, self.aliases, self.domains, profile_of, config.default_room_version)
+        self._build_remote_rooms(database)
+        self.membership = MembershipChanges(self.rooms, profile_of, self.elsewhere)
+        self.creation = RoomCreation(self.rooms, self.aliases, profile_of, self.elsewhere, config.default_room_version)
         # modules
         self.account_data = AccountData(database, self.writer)
         self.receipts = Receipts(database, self.writer)
@@ -210,6 +222,23 @@ class Parts:
         self.federation_client = client
         self.keyring = Keyring(database, self.domains, client, settings.notaries, self.now_ms)
         self.authenticate_server = ServerAuthentication(self.domains, self.keyring, self.boundaries)
+
+    def _build_remote_rooms(self, database: Database) -> None:
+        rooms, client, now_ms = self.rooms, self.federation_client, self.now_ms
+        self.writer.register(*REMOTE_FRAGMENTS)
+        checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains)
+        receiver = Receiver(rooms, RemoteStore(database))
+        self.inbox = Inbox(rooms, receiver, checks, calls, now_ms)
+        self.elsewhere = RemoteMembership(
+            rooms, self.writer, self.domains, receiver, checks, Handshakes(client, self.domains, now_ms), now_ms
+        )
+        self.inbox.ended = self.elsewhere.ended
+        self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms)
+        self.serving = Serving(rooms, receiver.store, self.residence)
+        self.federation_sender = FederationSender(
+            database.aside(), self.clock, rooms, self.domains, client, self.boundaries, now_ms
+        )
+        self.residence.forward = self.federation_sender.forward
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms

@@ -54,6 +54,9 @@ from chappe.homeserver.api.client.voip import VoipApi
 from chappe.homeserver.api.federation.keys_query import KeysQuery
 from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.api.federation.query import Query
+from chappe.homeserver.api.federation.room_events import RoomEvents
+from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
+from chappe.homeserver.api.federation.transactions import Transactions
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
 from chappe.homeserver.api.media.content_repo import ContentRepo
@@ -124,7 +127,8 @@ def _federation_parts(parts: Parts) -> list[object]:
     own = KeysServer(parts.domains, parts.now_ms)
     return [
         own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
-        Query(parts.accounts, parts.aliases, parts.domains),
+        Query(parts.accounts, parts.aliases, parts.domains), Transactions(parts.inbox),
+        RoomHandshakes(parts.residence, parts.serving, parts.elsewhere), RoomEvents(parts.serving, parts.rooms),
     ]  # fmt: skip
 
 

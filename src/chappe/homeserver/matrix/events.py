@@ -14,7 +14,7 @@ from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import EventId, is_user_id
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.room_versions import RoomVersion
-from chappe.homeserver.matrix.signing import SigningKey, encode_base64, encode_base64_url
+from chappe.homeserver.matrix.signing import SigningKey, encode_base64, encode_base64_url, signed_bytes
 
 Pdu = dict[str, Any]
 MAX_EVENT_BYTES = 65_536
@@ -68,6 +68,11 @@ def seal(pdu: Pdu, version: RoomVersion, server_name: str, key: SigningKey) -> E
         return EventId(pdu["event_id"])
     digest = hashlib.sha256(raw).digest()
     return EventId("$" + (encode_base64 if version.event_id_format == "base64" else encode_base64_url)(digest))
+
+
+def signed_form(pdu: Pdu, version: RoomVersion) -> bytes:
+    """What servers sign of an event: its redacted form."""
+    return signed_bytes(redact(pdu, version))
 
 
 def check_content(content: Any, version: RoomVersion) -> None:

@@ -19,12 +19,16 @@ class Alias:
     alias: str
     room_id: str
     creator: str
+    servers: tuple[str, ...] = ()  # who is in the room, as another server says
 
 
 class Aliases:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
         self.require_may_use: Callable[[str, str], None] = lambda _alias, _user: None  # raises M_EXCLUSIVE
+        self.ask_server: Callable[[RoomAlias], Awaitable[tuple[str, tuple[str, ...]]]] | None = (
+            None  # of another server
+        )
         self.ask_for: Callable[[str], Awaitable[bool]] | None = None  # a bridge may make the room that is looked for
 
     async def find(self, alias: str) -> Alias | None:
@@ -34,6 +38,9 @@ class Aliases:
     async def resolve(self, alias: RoomAlias) -> Alias:
         """Raises M_NOT_FOUND."""
         found = await self.find(alias)
+        if found is None and self.ask_server is not None and not self._domains.is_hosted(domain_of(alias)):
+            room_id, servers = await self.ask_server(alias)
+            return Alias(alias, room_id, "", servers)
         if found is None and self.ask_for is not None and await self.ask_for(alias):
             found = await self.find(alias)
         if found is None:
@@ -42,9 +49,14 @@ class Aliases:
 
     async def room_id_of(self, room_id_or_alias: str) -> str:
         """Resolves what clients may put in a path: a room id or an alias."""
-        if room_id_or_alias.startswith("#"):
-            return (await self.resolve(parse_room_alias(room_id_or_alias))).room_id
-        return room_id_or_alias
+        return (await self.room_of(room_id_or_alias))[0]
+
+    async def room_of(self, room_id_or_alias: str) -> tuple[str, tuple[str, ...]]:
+        """The same, and the servers that may be in the room."""
+        if not room_id_or_alias.startswith("#"):
+            return room_id_or_alias, ()
+        found = await self.resolve(parse_room_alias(room_id_or_alias))
+        return found.room_id, found.servers
 
     async def require_free(self, alias: RoomAlias, user_id: str) -> None:
         self.require_may_use(alias, user_id)

@@ -119,29 +119,8 @@ class RoomWrite(EventWrite):
         self._pdus.append(raw)
 
     def _pdu(self, draft: Draft, index: int) -> Pdu:
-        room = self.lane
-        keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
-        auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
-        prev = list(room.tips)[:MAX_PREV_EVENTS]
-        pdu: Pdu = {
-            "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
-            "origin_server_ts": self.around.now_ms if draft.ts is None else draft.ts, "room_id": room.room_id,
-        }  # fmt: skip
-        if room.version.event_ids_are_hashes:
-            pdu["prev_events"], pdu["auth_events"] = prev, auth
-        else:
-            pdu["event_id"] = f"${self.around.random_id}{index}:{domain_of(draft.sender)}"
-            pdu["prev_events"], pdu["auth_events"] = [[p, {}] for p in prev], [[a, {}] for a in auth]
-        if draft.state_key is not None:
-            pdu["state_key"] = draft.state_key
-        if draft.redacts is not None:
-            if room.version.redacts_in_content:
-                pdu["content"] = {**draft.content, "redacts": draft.redacts}
-            else:
-                pdu["redacts"] = draft.redacts
-        if draft.type == "m.room.create" and room.version.room_id_is_create_hash:
-            del pdu["room_id"]
-        return pdu
+        now_ms, own_id = self.around.now_ms, f"{self.around.random_id}{index}"
+        return pdu_of(self.lane, draft, now_ms, own_id)
 
     def _state(self, index: int, draft: Draft, event: RoomEvent, pdu: Pdu) -> None:
         room = self.lane
@@ -173,6 +152,35 @@ class RoomWrite(EventWrite):
         for alias, creator in self.aliases:
             yield "aliases", (alias, room.room_id, creator)
         yield from super().fragment_rows(start, totals)
+
+
+def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:
+    """A draft as it travels between servers, at the end of the room's graph, not yet hashed and signed.
+
+    `own_id`: a part of the event's id in versions that choose it.
+    """
+    keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
+    auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
+    prev = list(room.tips)[:MAX_PREV_EVENTS]
+    pdu: Pdu = {
+        "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
+        "origin_server_ts": now_ms if draft.ts is None else draft.ts, "room_id": room.room_id,
+    }  # fmt: skip
+    if room.version.event_ids_are_hashes:
+        pdu["prev_events"], pdu["auth_events"] = prev, auth
+    else:
+        pdu["event_id"] = f"${own_id}:{domain_of(draft.sender)}"
+        pdu["prev_events"], pdu["auth_events"] = [[p, {}] for p in prev], [[a, {}] for a in auth]
+    if draft.state_key is not None:
+        pdu["state_key"] = draft.state_key
+    if draft.redacts is not None:
+        if room.version.redacts_in_content:
+            pdu["content"] = {**draft.content, "redacts": draft.redacts}
+        else:
+            pdu["redacts"] = draft.redacts
+    if draft.type == "m.room.create" and room.version.room_id_is_create_hash:
+        del pdu["room_id"]
+    return pdu
 
 
 def identify_room(create: Draft, room: LiveRoom, around: Surroundings) -> str:

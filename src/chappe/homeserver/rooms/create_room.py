@@ -20,10 +20,10 @@ from chappe.homeserver.matrix.identifiers import (
     parse_user_id,
 )
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
-from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
-from chappe.homeserver.rooms.rooms import ProfileOf, Rooms, require_hosted
+from chappe.homeserver.rooms.membership import Elsewhere
+from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
 
 MAX_INVITES = 500
 
@@ -74,9 +74,9 @@ PRESETS = {
 
 class RoomCreation:
     def __init__(
-        self, rooms: Rooms, aliases: Aliases, domains: Domains, profile_of: ProfileOf, default_version: str
+        self, rooms: Rooms, aliases: Aliases, profile_of: ProfileOf, elsewhere: Elsewhere, default_version: str
     ) -> None:
-        self._rooms, self._aliases, self._domains = rooms, aliases, domains
+        self._rooms, self._aliases, self._elsewhere = rooms, aliases, elsewhere
         self._profile_of, self._default_version = profile_of, default_version
         self.by_address: InvitesByAddress | None = None
         self._last_moment = 0
@@ -105,6 +105,9 @@ class RoomCreation:
         for draft in drafts:
             check_content(draft.content, version)
         room_id = await self.write(user_id, version, drafts, alias, published)
+        for target in invited:
+            if not self._rooms.is_hosted(target):
+                await self._elsewhere.invite(await self._rooms.require(room_id), user_id, target, _invitation(request))
         if by_address is not None:
             for invite in request.invite_3pid:
                 await by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
@@ -114,8 +117,6 @@ class RoomCreation:
         invited = [parse_user_id(target) for target in dict.fromkeys(request.invite) if target != user_id]
         if len(invited) > MAX_INVITES:
             raise BadRequest(f"At most {MAX_INVITES} people can be invited at once", "M_INVALID_PARAM")
-        for target in invited:
-            require_hosted(self._domains, target)
         return invited
 
     async def _alias(self, user_id: UserId, request: CreateRoomRequest) -> RoomAlias | None:
@@ -203,10 +204,9 @@ class RoomCreation:
             text = {"m.text": [{"body": request.topic}]}
             drafts.append(state("m.room.topic", {"topic": request.topic, "m.topic": text}))
         for target in invited:
-            content = {"membership": "invite", **await self._profile_of(target)}
-            if request.is_direct:
-                content["is_direct"] = True
-            drafts.append(state("m.room.member", content, target))
+            if self._rooms.is_hosted(target):
+                content = {**_invitation(request), **await self._profile_of(target)}
+                drafts.append(state("m.room.member", content, target))
         return drafts
 
     @staticmethod
@@ -224,6 +224,10 @@ class RoomCreation:
             if extra := [u for u in dict.fromkeys([*extra, *trusted]) if u != user_id]:
                 content["additional_creators"] = extra
         return content
+
+
+def _invitation(request: CreateRoomRequest) -> dict[str, Any]:
+    return {"membership": "invite", "is_direct": True} if request.is_direct else {"membership": "invite"}
 
 
 def _power_levels(

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Write
@@ -279,6 +280,8 @@ class LiveRoom:
         self.threads, self.threads_before, self.related = s.threads, {}, s.related
         self.incarnation = next(_incarnations)
         self.state, self.nodes, self.is_new = s.state, s.nodes, False
+        if self.is_stub:
+            self.state = shown_state(s.invitations, self.room_id)
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}
         self.invited = sum(1 for e in members if e.membership == "invite")
@@ -302,6 +305,7 @@ class _Snapshot:
     next_num: int
     threads: dict[str, tuple[int, int]]
     related: set[str]
+    invitations: Sequence[Any]  # of a stub
 
     @classmethod
     async def read(cls, connection: Any, room: LiveRoom) -> _Snapshot | None:
@@ -329,6 +333,9 @@ class _Snapshot:
         self.threads = {r["root"]: (r["notify_total"], r["highlight_total"]) for r in threads}
         related = await connection.fetch(store.SNAPSHOT_RELATED, [e.event_id for e in self.tail])
         self.related = {r["target"] for r in related}
+        self.invitations = ()
+        if self.room["stub"]:
+            self.invitations = await connection.fetch(store.SNAPSHOT_INVITATIONS, room.number)
         await attach_context(
             connection.fetch, room, [*tail, *(r for r in rows if r["redacted_by"])], [*self.tail, *self.state.values()]
         )
@@ -340,6 +347,23 @@ class _Snapshot:
             return {r["pack"]: r["data"] for r in await connection.fetch(store.SNAPSHOT_PACKS, packs)}
 
         return await TreeReader(load).whole(root)
+
+
+def shown_state(invitations: Sequence[Any], room_id: str) -> dict[StateKey, RoomEvent]:
+    """Of a room that nobody here is in: what other servers showed with their invitations, which nothing proves."""
+    state: dict[StateKey, RoomEvent] = {}
+    for row in invitations:
+        for value in (*orjson.loads(row["stripped"]), {**orjson.loads(row["event"]), "event_id": row["event_id"]}):
+            head = {
+                "content": value["content"], "event_id": value.get("event_id", ""), "room_id": room_id, "sender": value["sender"],
+                "origin_server_ts": value.get("origin_server_ts", 0), "state_key": value["state_key"], "type": value["type"],
+            }  # fmt: skip
+            event = RoomEvent(
+                0, head["event_id"], value["type"], value["state_key"], value["sender"], head["origin_server_ts"], 0,
+                orjson.dumps(head)[:-1], 0,
+            )  # fmt: skip
+            state[event.key] = event
+    return state
 
 
 async def attach_context(fetch: Any, room: LiveRoom, rows: Sequence[Any], events: Sequence[RoomEvent]) -> None:

@@ -35,7 +35,12 @@ class LiveRooms:
                     room.reset()
 
     async def find(self, room_id: str) -> LiveRoom | None:
-        """The room, fresh, or None where this installation does not know it."""
+        """The room, fresh, or None where this installation does not know it (an invitation to it is not enough)."""
+        room = await self.find_any(room_id)
+        return None if room is None or room.is_stub else room
+
+    async def find_any(self, room_id: str) -> LiveRoom | None:
+        """The same, with those of which only invitations are known."""
         number = self._numbers.get(room_id)
         if number is None:
             number = await self._store.number_of(room_id)

@@ -13,7 +13,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.events import check_content, client_event_head
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.redaction import redact
@@ -275,12 +275,10 @@ class Rooms:
             users.update((await self.live.by_number(membership.number)).joined)
         return users
 
+    def is_hosted(self, user_id: str) -> bool:
+        """Whether a user is of one of this installation's domains."""
+        return self._domains.is_hosted(domain_of(user_id))
+
     def live_rooms(self, numbers: Sequence[int]) -> list[LiveRoom]:
         """Those of the rooms that are in memory."""
         return [room for n in numbers if (room := self.live.live(n)) is not None]
-
-
-def require_hosted(domains: Domains, user_id: str) -> None:
-    """Until federation exists, people of other servers cannot be reached."""
-    if not domains.is_hosted(domain_of(user_id)):
-        raise MatrixError(404, "M_NOT_FOUND", f"{user_id} belongs to a server that cannot be reached from here")

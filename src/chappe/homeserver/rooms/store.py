@@ -240,6 +240,7 @@ class RoomStore:
         comparison, order = ("<=", "DESC") if backwards else (">=", "ASC")
         return await self.database.fetch(
             f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.ts {comparison} $2
+                   AND e.status = 0
                 ORDER BY e.ts {order}, e.position {order} OFFSET $3 LIMIT $4""",
             room, ts, offset, limit,
         )  # fmt: skip
@@ -365,6 +366,7 @@ SNAPSHOT_LEAVES = """SELECT event_id, coalesce(state_after, state_before) AS roo
     WHERE event_id = ANY($1::text[])"""
 SNAPSHOT_MOVES = """SELECT position, type, state_key, nid, was FROM state_moves
     WHERE room_nid = $1 AND position = ANY($2::bigint[])"""
+SNAPSHOT_INVITATIONS = "SELECT event_id, event, stripped FROM invitations WHERE room_nid = $1"
 SNAPSHOT_THREADS = "SELECT root, notify_total, highlight_total FROM threads WHERE room_nid = $1"
 SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])"
 SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"

@@ -24,7 +24,8 @@ class Directory:
     @endpoint("GET", _ALIAS, auth=NO_AUTH)
     async def resolve(self, request: Request) -> Answer:
         alias = parse_room_alias(request.params["roomAlias"])
-        return {"room_id": (await self._aliases.resolve(alias)).room_id, "servers": [domain_of(alias)]}
+        found = await self._aliases.resolve(alias)
+        return {"room_id": found.room_id, "servers": list(found.servers) or [domain_of(alias)]}
 
     @endpoint("PUT", _ALIAS, acts=True, body_limit=SMALL_LIMIT)
     async def create(self, request: Request) -> Answer:

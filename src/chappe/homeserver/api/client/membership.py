@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chappe.homeserver.actions.join_room import JoinRoom
@@ -52,29 +54,32 @@ class Membership:
         body_limit=SMALL_LIMIT,
     )
     async def join_by_alias(self, request: Request) -> Answer:
-        return await self._join(request, await self._room_or_alias(request))
+        room_id, servers = await self._room_or_alias(request)
+        return await self._join(request, room_id, servers)
 
     @endpoint("POST", _ROOM + "/join", acts=True, auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT)
     async def join(self, request: Request) -> Answer:
-        return await self._join(request, parse_room_id(request.params["roomId"]))
+        return await self._join(request, parse_room_id(request.params["roomId"]), _via(request))
 
-    async def _join(self, request: Request, room_id: str) -> Answer:
+    async def _join(self, request: Request, room_id: str, servers: Sequence[str]) -> Answer:
         reason = (await request.body_as(Reason, optional=True)).reason
         extra = {} if reason is None else {"reason": reason}
         is_guest = request.requester.is_guest
-        return {"room_id": await self._join_room(request.user_id, room_id, extra, is_guest)}
+        return {"room_id": await self._join_room(request.user_id, room_id, extra, is_guest, servers)}
 
-    async def _room_or_alias(self, request: Request) -> str:
+    async def _room_or_alias(self, request: Request) -> tuple[str, Sequence[str]]:
+        """And the servers that may be in the room."""
         name = request.params["roomIdOrAlias"]
         if name[:1] not in ("!", "#"):
             raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
-        return parse_room_id(await self._aliases.room_id_of(name))
+        room_id, servers = await self._aliases.room_of(name)
+        return parse_room_id(room_id), [*_via(request), *servers]
 
     @endpoint("POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", acts=True, limit="join", body_limit=SMALL_LIMIT)
     async def knock(self, request: Request) -> Answer:
-        room_id = await self._room_or_alias(request)
+        room_id, servers = await self._room_or_alias(request)
         reason = (await request.body_as(Reason, optional=True)).reason
-        return {"room_id": await self._changes.knock(request.user_id, room_id, reason)}
+        return {"room_id": await self._changes.knock(request.user_id, room_id, reason, servers)}
 
     @endpoint("POST", _ROOM + "/invite", acts=True, limit="invite", body_limit=SMALL_LIMIT)
     async def invite(self, request: Request) -> Answer:
@@ -118,3 +123,7 @@ class Membership:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Target)
         await self._changes.unban(request.user_id, room_id, parse_user_id(body.user_id), body.reason)
         return {}
+
+
+def _via(request: Request) -> list[str]:
+    return [*request.query_all("via"), *request.query_all("server_name")]

@@ -14,7 +14,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
-def _path(base: str, *parts: str) -> str:
+def path_of(base: str, *parts: str) -> str:
     return base + "".join("/" + quote(part, safe="") for part in parts)
 
 
@@ -54,31 +54,31 @@ class RoomCalls:
         content = {"earliest_events": list(earliest), "latest_events": list(latest), "limit": limit, "min_depth": 0}
         own = self.own_domain(room) or self._domains.default
         answer = await self._client.request(
-            own, server, "POST", _path(V1, "get_missing_events", room.room_id), content=content
+            own, server, "POST", path_of(V1, "get_missing_events", room.room_id), content=content
         )
         return _list(answer, "events", server)
 
     async def backfill(self, room: LiveRoom, server: str, before: Sequence[str], limit: int) -> list[Any]:
         answer = await self._get(
-            room, server, _path(V1, "backfill", room.room_id), {"v": list(before), "limit": str(limit)}
+            room, server, path_of(V1, "backfill", room.room_id), {"v": list(before), "limit": str(limit)}
         )
         return _list(answer, "pdus", server)
 
     async def state_ids(self, room: LiveRoom, server: str, event_id: str) -> tuple[list[str], list[str]]:
         """(the state before an event, its auth chain)."""
-        answer = await self._get(room, server, _path(V1, "state_ids", room.room_id), {"event_id": event_id})
+        answer = await self._get(room, server, path_of(V1, "state_ids", room.room_id), {"event_id": event_id})
         state, chain = _list(answer, "pdu_ids", server), _list(answer, "auth_chain_ids", server)
         return [e for e in state if type(e) is str], [e for e in chain if type(e) is str]
 
     async def state(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
         """The events that `state_ids` names."""
-        answer = await self._get(room, server, _path(V1, "state", room.room_id), {"event_id": event_id})
+        answer = await self._get(room, server, path_of(V1, "state", room.room_id), {"event_id": event_id})
         return [*_list(answer, "pdus", server), *_list(answer, "auth_chain", server)]
 
     async def event_auth(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
-        answer = await self._get(room, server, _path(V1, "event_auth", room.room_id, event_id))
+        answer = await self._get(room, server, path_of(V1, "event_auth", room.room_id, event_id))
         return _list(answer, "auth_chain", server)
 
     async def event(self, room: LiveRoom, server: str, event_id: str) -> Any:
-        answer = await self._get(room, server, _path(V1, "event", event_id))
+        answer = await self._get(room, server, path_of(V1, "event", event_id))
         return next(iter(_list(answer, "pdus", server)), None)

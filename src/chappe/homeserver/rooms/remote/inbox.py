@@ -7,8 +7,9 @@ its own: one that waits for a dead server holds up no other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -39,6 +40,7 @@ class Inbox:
         self._gaps = Gaps(rooms, receiver, checks, calls)
         self._database, self._now_ms = receiver.store.database, now_ms
         self._workers: dict[str, asyncio.Task[None]] = {}
+        self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
 
     @property
     def gaps(self) -> Gaps:
@@ -59,6 +61,10 @@ class Inbox:
     async def _deliver_room(self, origin: str, room_id: str, raws: list[Any]) -> dict[str, dict[str, str]]:
         room = await self._rooms.live.find(room_id)
         if room is None or self._calls.own_domain(room) is None:
+            for raw in raws:
+                if self.ended is not None:
+                    with contextlib.suppress(MatrixError):
+                        await self.ended(room_id, raw, origin)
             return {}  # its ids cannot be told without the room's version; nobody waits for them
         results: dict[str, dict[str, str]] = {}
         refusal = None

@@ -64,15 +64,17 @@ class Receiver:
         return self._locks.setdefault(room.number, asyncio.Lock())
 
     async def receive(
-        self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = ()
-    ) -> int:
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = (),
+        starts_afresh: bool = False,
+    ) -> int:  # fmt: skip
         """Writes the event and returns its status. `state_before`, for one after a gap: as another server says; `missing`:
-        the events of the gap that it follows."""
+        the events of the gap that it follows; `starts_afresh`: it brings this server into the room."""
         if checked.room_id != room.room_id:
             raise Forbidden("The event is of another room")
         prepared = await self._prepare(room, checked, state_before, missing)
         if isinstance(prepared, Known):
             return prepared.status
+        prepared.starts_afresh = starts_afresh
         room.is_federated = True
         for _ in range(MOST_TRIES):
             write = ReceivedWrite(room, prepared)

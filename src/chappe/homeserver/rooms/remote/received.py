@@ -65,6 +65,7 @@ class Prepared:
     redaction: Redaction | None = None  # what it redacts
     redacted: tuple[Redaction, RoomEvent] | None = None  # what redacted it before it came
     unmet_target: str | None = None  # it redacts an event that is not here
+    starts_afresh: bool = False  # nobody here was in the room: what was the end of its graph no longer counts
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
 
 
@@ -188,6 +189,8 @@ class ReceivedWrite(_WithoutTimeline):
         if checked.key is not None:
             event.state_after = name_to_int(prepared.state_after)
         followed = set(checked.prev())
+        if prepared.starts_afresh:
+            followed |= room.tips.keys()
         tips = {tip: root for tip, root in room.tips.items() if tip not in followed}
         tips[event.event_id] = prepared.state_after
         self._settle_state(event, frozenset(tips.values()))

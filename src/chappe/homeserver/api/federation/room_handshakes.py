@@ -1,0 +1,95 @@
+"""Entering and leaving rooms through this server, and being invited (joins-v1/v2, knocks, leaving, invites)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.identifiers import domain_of, parse_event_id, parse_room_id, parse_user_id
+from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, require_room_version
+from chappe.homeserver.rooms.remote.membership import RemoteMembership, stripped_state
+from chappe.homeserver.rooms.remote.residence import Accepted, Residence
+from chappe.homeserver.rooms.remote.serving import Serving
+
+_V1, _V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
+
+
+class RoomHandshakes:
+    def __init__(self, residence: Residence, serving: Serving, elsewhere: RemoteMembership) -> None:
+        self._residence, self._serving, self._elsewhere = residence, serving, elsewhere
+
+    @endpoint("GET", _V1 + "/make_join/{roomId}/{userId}", auth=SERVER_AUTH, api="federation")
+    async def make_join(self, request: Request) -> Answer:
+        return await self._template(request, "join")
+
+    @endpoint("GET", _V1 + "/make_knock/{roomId}/{userId}", auth=SERVER_AUTH, api="federation")
+    async def make_knock(self, request: Request) -> Answer:
+        return await self._template(request, "knock")
+
+    @endpoint("GET", _V1 + "/make_leave/{roomId}/{userId}", auth=SERVER_AUTH, api="federation")
+    async def make_leave(self, request: Request) -> Answer:
+        return await self._template(request, "leave")
+
+    async def _template(self, request: Request, kind: str) -> dict[str, Any]:
+        versions = request.query_all("ver") or ["1"]
+        user_id = parse_user_id(request.params["userId"])
+        room_id = parse_room_id(request.params["roomId"])
+        return await self._residence.template(kind, request.origin, room_id, user_id, versions)
+
+    @endpoint("PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    async def send_join(self, request: Request) -> Answer:
+        accepted = await self._accept(request, "join")
+        state, chain = await self._serving.state_and_chain(accepted.room, accepted.known)
+        servers = sorted({domain_of(user) for user in accepted.room.joined})
+        return b"".join((
+            b'{"origin":', orjson.dumps(request.destination), b',"members_omitted":false,"servers_in_room":',
+            orjson.dumps(servers), b',"event":', accepted.checked.raw, b',"state":[', b",".join(state), b'],"auth_chain":[',
+            b",".join(chain), b"]}",
+        ))  # fmt: skip
+
+    @endpoint("PUT", _V2 + "/send_leave/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    async def send_leave(self, request: Request) -> Answer:
+        await self._accept(request, "leave")
+        return {}
+
+    @endpoint("PUT", _V1 + "/send_knock/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    async def send_knock(self, request: Request) -> Answer:
+        accepted = await self._accept(request, "knock")
+        return {"knock_room_state": stripped_state(accepted.room, accepted.checked.pdu["sender"])}
+
+    async def _accept(self, request: Request, kind: str) -> Accepted:
+        room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
+        return await self._residence.accept(kind, request.origin, room_id, event_id, await request.json_object())
+
+    # -------------------------------------------------------------------------------------------------- invitations
+
+    @endpoint("PUT", _V2 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    async def invite(self, request: Request) -> Answer:
+        body = await request.json_object()
+        version = ROOM_VERSIONS.get(str(body.get("room_version")))
+        if version is None:
+            raise BadRequest(
+                "This server does not know the room's version", "M_INCOMPATIBLE_ROOM_VERSION",
+                room_version=str(body.get("room_version"))[:40],
+            )  # fmt: skip
+        event = body.get("event")
+        if type(event) is not dict:
+            raise BadRequest("`event` must be an object")
+        room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
+        stripped = body.get("invite_room_state")
+        return {"event": await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)}
+
+    @endpoint("PUT", _V1 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    async def invite_of_old(self, request: Request) -> Answer:
+        """The form of room versions 1 and 2."""
+        event = await request.json_object()
+        room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
+        unsigned = event.get("unsigned")
+        stripped = unsigned.get("invite_room_state") if type(unsigned) is dict else None
+        version = require_room_version("1")
+        signed = await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)
+        return orjson.dumps([200, {"event": signed}])

@@ -1,0 +1,38 @@
+"""What other servers send (transactions.yaml)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.rooms.remote.inbox import Inbox
+
+MOST_PDUS, MOST_EDUS = 50, 100
+
+
+class Transactions:
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._under_way: dict[tuple[str, str], asyncio.Task[dict[str, Any]]] = {}
+
+    @endpoint("PUT", "/_matrix/federation/v1/send/{txnId}", auth=SERVER_AUTH, api="federation")
+    async def send(self, request: Request) -> Answer:
+        """Events and ephemeral data. Answers once each is in its room, or durably waits for what it follows."""
+        body = await request.json_object()
+        pdus, edus = body.get("pdus", []), body.get("edus", [])
+        if type(pdus) is not list or type(edus) is not list:
+            raise BadRequest("`pdus` and `edus` must be lists")
+        if len(pdus) > MOST_PDUS or len(edus) > MOST_EDUS:
+            raise BadRequest(f"A transaction has at most {MOST_PDUS} PDUs and {MOST_EDUS} EDUs", "M_TOO_LARGE")
+        key = (request.origin, request.params["txnId"])
+        task = self._under_way.get(key)
+        if task is None:  # a sender that repeats itself while its first request is under way gets the same answer
+            task = self._under_way[key] = asyncio.create_task(self._take(request.origin, pdus))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _take(self, origin: str, pdus: list[Any]) -> dict[str, Any]:
+        return {"pdus": await self._inbox.deliver(origin, pdus)}

@@ -1,0 +1,207 @@
+"""Entering a room through another server: its whole state is verified and stored, then the join is its latest event."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
+from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
+from chappe.homeserver.rooms.store import OUTLIER
+
+log = logging.getLogger(__name__)
+_EVENT_COLUMNS = (
+    "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
+    "highlight_total", "status", "json",
+)  # fmt: skip
+
+
+class Entering:
+    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes) -> None:
+        self._rooms, self._receiver, self._checks, self._handshakes = rooms, receiver, checks, handshakes
+        self._database = receiver.store.database
+        self._under_way: dict[str, asyncio.Lock] = {}
+
+    async def join(
+        self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any], helped: bool = False
+    ) -> LiveRoom:
+        """Raises what the servers answered that were asked. Joins of several people wait for the first.
+
+        `helped`: this server is in the room, and cannot let anybody in by itself.
+        """
+        lock = self._under_way.setdefault(room_id, asyncio.Lock())
+        async with lock:
+            room = await self._rooms.live.find(room_id)
+            if room is not None and self.is_here(room) and not helped:
+                return room  # somebody else was faster: the ordinary join works now
+
+            async def attempt(server: str) -> LiveRoom:
+                return await self._through(server, user_id, room_id, content)
+
+            return await self._handshakes.each(room_id, servers, attempt)  # type: ignore[no-any-return]
+
+    def is_here(self, room: LiveRoom) -> bool:
+        """Whether a hosted domain takes part in the room."""
+        return any(self._rooms.is_hosted(user) for user in room.joined)
+
+    async def _through(self, server: str, user_id: str, room_id: str, content: Mapping[str, Any]) -> LiveRoom:
+        signed = await self._handshakes.make(server, "join", room_id, user_id, content)
+        answer = await self._handshakes.send(signed, "join")
+        own = answer.get("event")
+        join = await self._checks.check(own if type(own) is dict else signed.pdu, signed.version)
+        if join.event_id != signed.event_id:
+            raise PeerUnreachable(server, "it sent another join than the one that was signed")
+        present = await self._rooms.live.find(room_id)
+        if present is not None and self.is_here(present):
+            async with self._receiver.lock(present):
+                await self._receiver.receive(present, join)
+            return present
+        raws = [*_list(answer, "state", server), *_list(answer, "auth_chain", server)]
+        state_count = len(answer["state"])
+        events, state_ids = await self._verified(raws, state_count, signed)
+        del raws, answer
+        return await self._install(server, signed, join, events, state_ids)
+
+    async def _verified(self, raws: list[Any], state_count: int, signed: Signed) -> tuple[dict[str, Checked], set[str]]:
+        """What is correctly signed: (all events, those that are the state)."""
+        state = await self._checks.check_many(raws[:state_count], signed.version)
+        chain = await self._checks.check_many(raws[state_count:], signed.version)
+        room_id = signed.pdu["room_id"]
+        events = {i: e for i, e in {**chain, **state}.items() if e.room_id == room_id and e.key is not None}
+        create = next((e for i, e in events.items() if i in state and e.key == CREATE), None)
+        if create is None or create.pdu["content"].get("room_version", "1") != signed.version.id:
+            raise PeerUnreachable(signed.server, "the room it showed has no beginning, or another version than it said")
+        return events, set(state)
+
+    async def _install(
+        self, server: str, signed: Signed, join: Checked, events: dict[str, Checked], state_ids: set[str]
+    ) -> LiveRoom:
+        room = await self.claim(signed.pdu["room_id"], signed.version)
+        async with self._receiver.lock(room):
+            known = await self._receiver.store.known(events)
+            if room.is_stub or not known:
+                await self._load(room, {i: e for i, e in events.items() if i not in known})
+                room.stale = True
+                await room.reload()
+            else:
+                await self._receiver.adopt(room, events)
+            known = await self._receiver.store.known(state_ids)
+            entries = {
+                self._rooms.key_hash(k.type, k.state_key or ""): k.nid for k in known.values()
+                if k.status != REJECTED and k.room == room.number
+            }  # fmt: skip
+            near = EMPTY if room.is_stub else room.root
+            root = await self._receiver.states.of_entries(room, near, entries)
+            if room.is_stub:
+                members = [_member(known[i], events[i]) for i in known if events[i].pdu["type"] == MEMBER]
+                await self._open(room, root, members)
+            status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
+            if status == REJECTED:
+                raise Forbidden("The room's own rules do not let you in, whatever the other server said")
+        return room
+
+    async def claim(self, room_id: str, version: RoomVersion) -> LiveRoom:
+        """The room, or its number: what is stored before a join is done belongs to it, and is found by another try."""
+        room = await self._rooms.live.find_any(room_id)
+        if room is None:
+            await self._database.execute(
+                """INSERT INTO rooms (room_nid, room_id, version, state_version, revoke_version, leaves, root, depth,
+                                      notify_total, highlight_total, last_position, stub)
+                   VALUES ($1, $2, $3, 0, 0, '{}', 0, 0, 0, 0, 0, true) ON CONFLICT DO NOTHING""",
+                await self._rooms.store.next_room_number(), room_id, version.id,
+            )  # fmt: skip
+            room = await self._rooms.live.find_any(room_id)
+        assert room is not None
+        if room.version is not version:
+            raise MatrixError(502, "M_UNKNOWN", "The other server says that the room has another version")
+        return room
+
+    async def _open(self, room: LiveRoom, root: bytes, members: Sequence[tuple[str, str, int, str]]) -> None:
+        """The room is more than a stub from now on; nobody here is in it yet."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
+                   SELECT m.who, $1, m.membership, m.nid, m.sender, 0, CASE WHEN m.membership = 'join' THEN 0 END,
+                          m.membership = 'join'
+                     FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
+                   ON CONFLICT DO NOTHING""",
+                room.number, *([list(column) for column in zip(*members, strict=True)] or [[], [], [], []]),
+            )  # fmt: skip
+            await transaction.execute("DELETE FROM invitations WHERE room_nid = $1", room.number)
+            await transaction.execute(
+                """UPDATE rooms SET stub = false, federated = true, root = $2, state_version = state_version + 1
+                    WHERE room_nid = $1""",
+                room.number, name_to_int(root),
+            )  # fmt: skip
+        room.stale = True
+        await room.reload()
+
+    # ----------------------------------------------------------------------------------------------- a new room's past
+
+    async def _load(self, room: LiveRoom, events: dict[str, Checked]) -> None:
+        """Writes the state and its auth chain in bulk: nobody reads this room yet."""
+        ordered = in_auth_order(events)
+        rows, auth_rows, bases = await asyncio.to_thread(
+            _rows, room.number, ordered, await self._rooms.numbers.take(len(ordered)), room
+        )
+        async with self._database.transaction(background=True) as transaction:
+            await transaction.copy_records_to_table("events", records=rows, columns=_EVENT_COLUMNS)
+            await transaction.copy_records_to_table(
+                "auth_events", records=auth_rows, columns=("event_nid", "room_nid", "num", "auth", "base", "rest")
+            )
+            await transaction.copy_records_to_table("auth_bases", records=bases, columns=("room_nid", "base", "chain"))
+
+
+def _rows(
+    number: int, ordered: Sequence[Checked], nids: Sequence[int], room: LiveRoom
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Each judged by what it cites, and numbered. What cites something that was not sent is left out."""
+    cited: dict[str, Cited] = {}
+    numbers: dict[str, int] = {}
+    chain_rows: dict[str, ChainRow] = {}
+    chains = AuthChains(dict(room.chains.bases), room.chains.next_num)
+    rows, auth_rows = [], []
+    for checked, nid in zip(ordered, nids, strict=True):
+        if not all(a in cited for a in checked.auth()):
+            continue
+        is_rejected = False
+        try:
+            check_by_cited(checked, cited)
+        except Forbidden:
+            is_rejected = True
+        cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
+        pdu = checked.pdu
+        rows.append((
+            nid, OUTLIER, number, checked.event_id, pdu["type"], pdu["state_key"], pdu["sender"], pdu["origin_server_ts"],
+            pdu["depth"], 0, 0, 0, REJECTED if is_rejected else OUTLYING, checked.raw,
+        ))  # fmt: skip
+        if not is_rejected:
+            direct = [a for a in checked.pdu_auth() if a in chain_rows]
+            chain = chain_rows[checked.event_id] = chains.add([chain_rows[a] for a in direct])
+            auth_rows.append((nid, number, chain.num, [numbers[a] for a in direct], chain.base, chain.rest.serialize()))
+    return rows, auth_rows, [(number, base, raw) for base, raw in chains.take_new_bases()]
+
+
+def _member(known: Known, event: Checked) -> tuple[str, str, int, str]:
+    membership = event.pdu["content"].get("membership")
+    return event.pdu["state_key"], membership if type(membership) is str else "leave", known.nid, event.pdu["sender"]
+
+
+def _list(answer: Mapping[str, Any], field: str, server: str) -> list[Any]:
+    value = answer.get(field)
+    if type(value) is not list:
+        raise PeerUnreachable(server, f"its answer has no {field}")
+    return value

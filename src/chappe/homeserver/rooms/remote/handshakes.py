@@ -1,0 +1,152 @@
+"""Joining, knocking and leaving through a server that is in the room (server-server API, "Joining Rooms", "Knocking upon a
+room", "Leaving Rooms"): it makes a template, this server signs it, it sends the result into the room.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.events import Pdu, event_id_of, seal
+from chappe.homeserver.matrix.identifiers import domain_of, is_server_name
+from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
+from chappe.homeserver.rooms.remote.calls import V1, V2, path_of
+
+log = logging.getLogger(__name__)
+MOST_SERVERS = 10
+JOIN_SECONDS = 600.0
+MEMBER = "m.room.member"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A membership event that a resident server may take. `pdu` is what it will be there."""
+
+    server: str
+    event_id: str
+    pdu: Pdu
+    version: RoomVersion
+
+
+class Handshakes:
+    """Raises MatrixError: what the servers said that were asked."""
+
+    def __init__(self, client: FederationClient, domains: Domains, now_ms: Callable[[], int]) -> None:
+        self._client, self._domains, self._now_ms = client, domains, now_ms
+
+    def candidates(self, room_id: str, servers: Sequence[str]) -> list[str]:
+        """Whom to ask, in order: those that were named, then the one in the room's id."""
+        named = [*servers, *([room_id.split(":", 1)[1]] if ":" in room_id else [])]
+        return [s for s in dict.fromkeys(named) if is_server_name(s) and not self._domains.is_hosted(s)][:MOST_SERVERS]
+
+    async def each(self, room_id: str, servers: Sequence[str], attempt: Any) -> Any:
+        """The first success of `attempt(server)`; else the most telling failure."""
+        failure: MatrixError | None = None
+        for server in self.candidates(room_id, servers):
+            try:
+                return await attempt(server)
+            except (PeerUnreachable, PeerRefused, MatrixError) as error:
+                log.info("a server did not let us in", extra={"fields": {"server": server, "why": str(error)[:200]}})
+                if failure is None or isinstance(error, PeerRefused):
+                    failure = error
+        if failure is None:
+            raise NotFound("This room is not known here, and no other server was named that could know it")
+        raise for_clients(failure)
+
+    async def make(
+        self, server: str, kind: str, room_id: str, user_id: str, content: Mapping[str, Any],
+        known_version: RoomVersion | None = None,
+    ) -> Signed:  # fmt: skip
+        """`make_join`, `make_knock`, `make_leave`: the template, checked, completed and signed."""
+        query = {"ver": list(ROOM_VERSIONS)} if kind != "leave" else None
+        own = domain_of(user_id)
+        answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query)
+        template = answer.get("event") if type(answer) is dict else None
+        version = ROOM_VERSIONS.get(str(answer.get("room_version", "1"))) if type(answer) is dict else None
+        if type(template) is not dict or version is None or (known_version and version is not known_version):
+            raise PeerUnreachable(server, "its template is of no use here")
+        given = template.get("content")
+        if (
+            template.get("type") != MEMBER or template.get("room_id") != room_id or template.get("sender") != user_id
+            or template.get("state_key") != user_id or type(given) is not dict or given.get("membership") != kind
+        ):  # fmt: skip
+            raise PeerUnreachable(server, "its template is not what was asked for")
+        pdu: Pdu = {
+            "type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id,
+            "content": {**content, **_authorised(given, kind), "membership": kind}, "origin_server_ts": self._now_ms(),
+            "depth": template.get("depth"), "prev_events": template.get("prev_events"),
+            "auth_events": template.get("auth_events"),
+        }  # fmt: skip
+        if (
+            type(pdu["depth"]) is not int
+            or type(pdu["prev_events"]) is not list
+            or type(pdu["auth_events"]) is not list
+        ):
+            raise PeerUnreachable(server, "its template is not complete")
+        if not version.event_ids_are_hashes:
+            pdu["event_id"] = f"${secrets.token_urlsafe(16)}:{own}"
+        event_id = seal(pdu, version, own, self._domains.signing_key(own))
+        return Signed(server, event_id, pdu, version)
+
+    async def send(self, signed: Signed, kind: str) -> dict[str, Any]:
+        """`send_join`, `send_knock`, `send_leave`."""
+        base = V1 if kind == "knock" else V2
+        path = path_of(base, f"send_{kind}", signed.pdu["room_id"], signed.event_id)
+        answer = await self._client.request(
+            domain_of(signed.pdu["sender"]), signed.server, "PUT", path, content=signed.pdu,
+            seconds=JOIN_SECONDS if kind == "join" else 30,
+        )  # fmt: skip
+        if type(answer) is not dict:
+            raise PeerUnreachable(signed.server, "its answer is no object")
+        return answer
+
+    async def invite(
+        self, pdu: Pdu, event_id: str, version: RoomVersion, stripped: Sequence[Mapping[str, Any]], via: str
+    ) -> Pdu:
+        """The invitation with the signature of the invited person's server added."""
+        own, server = domain_of(pdu["sender"]), domain_of(pdu["state_key"])
+        path = path_of(V2, "invite", pdu["room_id"], event_id)
+        content = {
+            "event": pdu,
+            "room_version": version.id,
+            "invite_room_state": [dict(s) for s in stripped],
+            "via": [via],
+        }
+        try:
+            answer = await self._client.request(own, server, "PUT", path, content=content)
+        except PeerRefused as error:
+            if error.peer_status not in (400, 404) or version.id not in ("1", "2"):
+                raise for_clients(error) from None
+            old = {**pdu, "unsigned": {"invite_room_state": [dict(s) for s in stripped]}}
+            path = path_of(V1, "invite", pdu["room_id"], event_id)
+            answer = await self._client.request(own, server, "PUT", path, content=old)
+            answer = {"event": answer[1]["event"]} if type(answer) is list and len(answer) == 2 else {}
+        signed = answer.get("event") if type(answer) is dict else None
+        signatures = signed.get("signatures") if type(signed) is dict else None
+        if type(signatures) is not dict or type(signatures.get(server)) is not dict:
+            raise PeerUnreachable(server, "it did not sign the invitation")
+        result = {**pdu, "signatures": {**pdu["signatures"], server: signatures[server]}}
+        if event_id_of(result, version) != event_id:
+            raise PeerUnreachable(server, "it changed the invitation")
+        return result
+
+
+def for_clients(error: MatrixError) -> MatrixError:
+    """What another server refused, as our own refusal: its status and code mean the same to the client."""
+    if isinstance(error, PeerRefused) and error.peer_status in (400, 403, 404, 429):
+        if error.peer_status == 403:
+            return Forbidden(error.message, error.errcode)
+        return MatrixError(error.peer_status, error.errcode, error.message)
+    return error
+
+
+def _authorised(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Who lets us in: the resident server says so."""
+    via = given.get("join_authorised_via_users_server")
+    return {"join_authorised_via_users_server": via} if kind == "join" and type(via) is str else {}

@@ -1,0 +1,209 @@
+"""Membership where other servers must take part: rooms that nobody here is in, and people who are not from here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import check_auth
+from chappe.homeserver.matrix.events import seal, signed_form
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.entering import Entering
+from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
+from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.store import HISTORY
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+SHOWN_TO_INVITED = (
+    "m.room.create", "m.room.join_rules", "m.room.canonical_alias", "m.room.avatar", "m.room.name", "m.room.encryption",
+    "m.room.topic",
+)  # fmt: skip
+MOST_SHOWN, SHOWN_BYTES = 60, 32 << 10
+
+
+class RemoteMembership:
+    """Each method returns once the change is durable here. Raises MatrixError."""
+
+    def __init__(
+        self, rooms: Rooms, writer: GroupWriter, domains: Domains, receiver: Receiver, checks: PduChecks,
+        handshakes: Handshakes, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
+        self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
+        self.entering = Entering(rooms, receiver, checks, handshakes)
+        self._database = receiver.store.database
+
+    def is_elsewhere(self, room: LiveRoom | None) -> bool:
+        """Whether others must be asked: nobody here is in the room, if it is known at all."""
+        return room is None or room.is_stub or (room.is_federated and not self.entering.is_here(room))
+
+    async def _servers(self, user_id: str, room_id: str, named: Sequence[str]) -> list[str]:
+        """Whom to ask: who was named, who has invited, who was in the room when it was last seen."""
+        room = await self._rooms.live.find_any(room_id)
+        found = list(named)
+        if room is not None:
+            member = room.state.get((MEMBER, user_id))
+            if member is not None:
+                found.append(domain_of(member.sender))
+            found += [domain_of(user) for user in room.joined]
+        return list(dict.fromkeys(found))
+
+    async def join(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None:
+        await self.entering.join(user_id, room_id, await self._servers(user_id, room_id, servers), content)
+
+    async def join_helped(self, user_id: str, room_id: str, content: Mapping[str, Any]) -> None:
+        """A restricted room in which nobody here may let others in: another resident does."""
+        servers = await self._servers(user_id, room_id, ())
+        await self.entering.join(user_id, room_id, servers, content, helped=True)
+
+    async def knock(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None:
+        candidates = await self._servers(user_id, room_id, servers)
+
+        async def attempt(server: str) -> None:
+            signed = await self._handshakes.make(server, "knock", room_id, user_id, content)
+            answer = await self._handshakes.send(signed, "knock")
+            checked = await self._checks.check(signed.pdu, signed.version)
+            await self._record(user_id, room_id, signed.version, checked, answer.get("knock_room_state"))
+
+        await self._handshakes.each(room_id, candidates, attempt)
+
+    async def leave(self, user_id: str, room_id: str, content: Mapping[str, Any]) -> None:
+        """Declines an invitation, or takes a knock back. Where the other servers are dead it is done here all the same."""
+        room = await self._rooms.live.find_any(room_id)
+        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
+        if room is None or membership is None:
+            raise Forbidden("You are not in this room")
+        if membership.membership not in ("invite", "knock", "join"):
+            return
+
+        async def attempt(server: str) -> None:
+            signed = await self._handshakes.make(server, "leave", room_id, user_id, content, room.version)
+            await self._handshakes.send(signed, "leave")
+
+        try:
+            await self._handshakes.each(room_id, await self._servers(user_id, room_id, ()), attempt)
+        except MatrixError as error:
+            log.info(
+                "a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}}
+            )
+        await self._end(user_id, room, user_id)
+
+    # ---------------------------------------------------------------------------------------------- inviting others
+
+    async def invite(self, room: LiveRoom, sender: str, target: str, content: Mapping[str, Any]) -> str:
+        """Asks the invited person's server to sign; what it refuses is refused. Returns the event's id."""
+        draft = Draft(MEMBER, sender, dict(content), target)
+        own_id = f"{self._now_ms():x}{(await self._rooms.numbers.take(1))[0]}"
+        pdu = pdu_of(room, draft, self._now_ms(), own_id)
+        check_auth(pdu, room.version, room.get)
+        own = domain_of(sender)
+        event_id = seal(pdu, room.version, own, self._domains.signing_key(own))
+        signed = await self._handshakes.invite(pdu, event_id, room.version, stripped_state(room, sender), own)
+        checked = await self._checks.check(signed, room.version)
+        async with self._receiver.lock(room):
+            status = await self._receiver.receive(room, checked)
+        if status != HISTORY:
+            raise Forbidden("The invitation is not allowed any more")
+        return event_id
+
+    # ------------------------------------------------------------------------------------------------ being invited
+
+    async def invited(
+        self, origin: str, version: RoomVersion, room_id: str, event_id: str, raw: dict[str, Any], stripped: object
+    ) -> dict[str, Any]:
+        """An invitation of a person of here, from elsewhere. Returns it with our signature."""
+        target = raw.get("state_key")
+        if type(target) is not str or not self._rooms.is_hosted(target):
+            raise Forbidden("The invited person is not of this server")
+        server = domain_of(target)
+        raw = {key: value for key, value in raw.items() if key != "unsigned"}
+        checked = await self._checks.check(raw, version)
+        content = checked.pdu["content"]
+        if checked.event_id != event_id or checked.room_id != room_id or checked.key != (MEMBER, target):
+            raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
+        if content.get("membership") != "invite" or domain_of(checked.pdu["sender"]) != origin:
+            raise Forbidden("The event is not an invitation by the server that sent it")
+        await self._rooms.may_be_invited(target, checked.pdu["sender"])
+        await self._rooms.policy.may_invite(UserId(checked.pdu["sender"]), room_id, UserId(target))
+        key = self._domains.signing_key(server)
+        signature = key.sign(signed_form(checked.pdu, version))
+        signed = {**raw, "signatures": {**raw["signatures"], server: {key.key_id: signature}}}
+        room = await self._rooms.live.find_any(room_id)
+        if self.is_elsewhere(room):
+            await self._record(target, room_id, version, await self._checks.check(signed, version), stripped)
+        return signed
+
+    async def ended(self, room_id: str, raw: Any, origin: str) -> bool:
+        """An event of a room that nobody here is in: somebody takes back an invitation. Whether it was one."""
+        room = await self._rooms.live.find_any(room_id)
+        target = raw.get("state_key") if type(raw) is dict else None
+        if room is None or not self.is_elsewhere(room) or type(target) is not str or not self._rooms.is_hosted(target):
+            return False
+        membership = (await self._rooms.memberships.of(target)).get(room.number)
+        if membership is None or membership.membership not in ("invite", "knock") or raw.get("type") != MEMBER:
+            return False
+        checked = await self._checks.check(raw, room.version)
+        taken_back = checked.pdu["content"].get("membership") in ("leave", "ban")
+        if taken_back and domain_of(checked.pdu["sender"]) == origin and checked.room_id == room_id:
+            if membership.membership == "knock" or domain_of(membership.sender) == origin:
+                await self._end(target, room, checked.pdu["sender"])
+                return True
+        return False
+
+    # ---------------------------------------------------------------------------------------------------- both ways
+
+    async def _record(
+        self, user_id: str, room_id: str, version: RoomVersion, checked: Checked, stripped: object
+    ) -> None:
+        room = await self.entering.claim(room_id, version)
+        await self._database.execute(
+            """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4, stripped = $5""",
+            user_id, room.number, checked.event_id, checked.raw, orjson.dumps(clean_stripped(stripped)),
+        )  # fmt: skip
+        await self._change(user_id, room, checked.pdu["content"]["membership"], checked.pdu["sender"])
+
+    async def _end(self, user_id: str, room: LiveRoom, sender: str) -> None:
+        await self._database.execute(
+            "DELETE FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room.number
+        )
+        await self._change(user_id, room, "leave", sender)
+
+    async def _change(self, user_id: str, room: LiveRoom, membership: str, sender: str) -> None:
+        """A membership that stands beside the room's events."""
+        room.stale = True
+        write = Write()
+        write.positions = 1
+        write.add("memberships", user_id, room.number, membership, 0, sender, 1)
+        write.touch_room(room.number, "events")
+        write.touch_user(user_id, "membership")
+        await self._writer.submit(write)
+
+
+def stripped_state(room: LiveRoom, sender: str) -> list[dict[str, Any]]:
+    """What an invited person is shown of the room, and of who invites."""
+    keys = [*((kind, "") for kind in SHOWN_TO_INVITED), (MEMBER, sender)]
+    return [orjson.loads(event.stripped()) for key in keys if (event := room.state.get(key)) is not None]
+
+
+def clean_stripped(value: object) -> list[dict[str, Any]]:
+    """Stripped state from another server, cut to what clients are meant to see and no more. Full events are pared down."""
+    result: list[dict[str, Any]] = []
+    for event in (value if type(value) is list else [])[:MOST_SHOWN]:
+        if type(event) is not dict or len(orjson.dumps(event)) > SHOWN_BYTES:
+            continue
+        kept = {name: event.get(name) for name in ("type", "state_key", "sender", "content")}
+        if all(type(kept[name]) is str for name in ("type", "state_key", "sender")) and type(kept["content"]) is dict:
+            result.append(kept)
+    return result

@@ -1,0 +1,133 @@
+"""Letting others in: what a server that is in a room does for those that are not (make_…, send_…), by its own rules."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.event_auth import check_auth
+from chappe.homeserver.matrix.events import Pdu, signed_form
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership import authorising_user
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.gaps import Gaps
+from chappe.homeserver.rooms.remote.handshakes import MEMBER
+from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
+from chappe.homeserver.rooms.remote.store import HISTORY, Known
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
+
+MEMBERSHIPS = {"join": "join", "knock": "knock", "leave": "leave"}
+
+
+class Residence:
+    """Every method raises MatrixError with the specification's code for the asking server."""
+
+    def __init__(
+        self, rooms: Rooms, domains: Domains, receiver: Receiver, gaps: Gaps, checks: PduChecks, now_ms: Callable[[], int]
+    ) -> None:  # fmt: skip
+        self._rooms, self._domains, self._receiver, self._gaps = rooms, domains, receiver, gaps
+        self._checks, self._now_ms = checks, now_ms
+        self.forward: Callable[[LiveRoom, str, str], Awaitable[None]] | None = None  # to the other servers in the room
+
+    async def room(self, room_id: str, origin: str) -> LiveRoom:
+        """A room that somebody here is in, for a server that its ACL lets take part."""
+        room = await self._rooms.live.find(room_id)
+        if room is None or not any(self._rooms.is_hosted(user) for user in room.joined):
+            raise NotFound("This server is not in the room")
+        require_allowed_by_acl(room, origin)
+        return room
+
+    async def template(
+        self, kind: str, origin: str, room_id: str, user_id: str, versions: Sequence[str]
+    ) -> dict[str, Any]:
+        """The answer of make_join, make_knock, make_leave."""
+        if domain_of(user_id) != origin:
+            raise Forbidden("A server can ask this for its own users only")
+        room = await self.room(room_id, origin)
+        if kind != "leave" and room.version.id not in versions:
+            raise BadRequest(
+                f"The room has version {room.version.id}, which your server does not know", "M_INCOMPATIBLE_ROOM_VERSION",
+                room_version=room.version.id,
+            )  # fmt: skip
+        content: dict[str, Any] = {"membership": kind}
+        if kind == "join":
+            await self._rooms.policy.may_join(UserId(user_id), room_id)
+            await self._authorise(room, user_id, content)
+        pdu = pdu_of(room, Draft(MEMBER, user_id, content, user_id), self._now_ms(), secrets.token_urlsafe(12))
+        check_auth(pdu, room.version, room.get)
+        return {"event": pdu, "room_version": room.version.id}
+
+    async def _authorise(self, room: LiveRoom, user_id: str, content: dict[str, Any]) -> None:
+        if join_rule_of(room) not in ("restricted", "knock_restricted"):
+            return
+        if room.membership(user_id) in ("invite", "join"):
+            return
+        if not is_allowed_in(await self._rooms.memberships.of(user_id), room):
+            for other in allowed_rooms(room):
+                known = await self._rooms.live.find(other)
+                if known is None or not any(self._rooms.is_hosted(u) for u in known.joined):
+                    raise BadRequest(
+                        "This server is not in the rooms whose members may join", "M_UNABLE_TO_AUTHORISE_JOIN"
+                    )
+            raise Forbidden("You are not in a room whose members may join this one")
+        content["join_authorised_via_users_server"] = authorising_user(room, self._rooms.is_hosted)
+
+    async def accept(self, kind: str, origin: str, room_id: str, event_id: str, raw: dict[str, Any]) -> Accepted:
+        """send_join, send_knock, send_leave: the event becomes part of the room."""
+        room = await self.room(room_id, origin)
+        checked = await self._checks.check(self._with_own_signature(room, raw) if kind == "join" else raw, room.version)
+        pdu = checked.pdu
+        if checked.event_id != event_id or checked.room_id != room_id:
+            raise BadRequest("The event is not the one that the request names", "M_INVALID_PARAM")
+        if domain_of(pdu["sender"]) != origin:
+            raise Forbidden("The event's sender is not of the server that sent it")
+        if checked.key != (MEMBER, pdu["sender"]) or pdu["content"].get("membership") != kind:
+            raise BadRequest(f"The event is not a {kind} of its sender", "M_INVALID_PARAM")
+        if kind == "join":
+            await self._rooms.policy.may_join(UserId(pdu["sender"]), room_id)
+        async with self._receiver.lock(room):
+            try:
+                status = await self._receiver.receive(room, checked)
+            except MissingPast:
+                status = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
+        if status != HISTORY:
+            raise Forbidden("The rules of the room do not allow this")
+        if self.forward is not None:
+            await self.forward(room, event_id, origin)
+        known = (await self._receiver.store.known([event_id]))[event_id]
+        return Accepted(room, checked, known)
+
+    def _with_own_signature(self, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
+        """A restricted join that somebody here vouches for, as this server has offered it."""
+        content, signatures = raw.get("content"), raw.get("signatures")
+        via = content.get("join_authorised_via_users_server") if type(content) is dict else None
+        if type(via) is not str or type(signatures) is not dict or not room.version.restricted_joins:
+            return raw
+        if ":" not in via or not self._rooms.is_hosted(via):
+            return raw
+        if via not in room.joined or room.power_levels().of(via) < room.power_levels().level("invite"):
+            raise Forbidden("The member who vouches for this join may not invite")
+        pdu: Pdu = {key: value for key, value in raw.items() if key != "unsigned"}
+        server = domain_of(via)
+        key = self._domains.signing_key(server)
+        try:
+            signature = key.sign(signed_form(pdu, room.version))
+        except (KeyError, TypeError, AttributeError):
+            raise BadRequest("The event is malformed") from None
+        own = signatures.get(server)
+        merged = {**(own if type(own) is dict else {}), key.key_id: signature}
+        return {**raw, "signatures": {**signatures, server: merged}}
+
+
+class Accepted:
+    """An event that was taken into a room for another server."""
+
+    def __init__(self, room: LiveRoom, checked: Checked, known: Known) -> None:
+        self.room, self.checked, self.known = room, checked, known

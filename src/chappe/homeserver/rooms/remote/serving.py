@@ -1,0 +1,177 @@
+"""What other servers may read of a room: single events, state, auth chains, history; filtered by what their users may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import orjson
+from pyroaring import BitMap
+
+from chappe.homeserver.database.pool import Row
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.matrix.events import references
+from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.residence import Residence
+from chappe.homeserver.rooms.remote.store import Known, RemoteStore, StoredAuth
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.state_tree import int_to_name
+
+MOST_EVENTS = 100
+MEMBERS_LOOKED_AT = 500
+VISIBILITY = ("m.room.history_visibility", "")
+
+
+class Serving:
+    """Raises M_FORBIDDEN for servers that are not in the room, M_NOT_FOUND for events that are not there."""
+
+    def __init__(self, rooms: Rooms, store: RemoteStore, residence: Residence) -> None:
+        self._rooms, self._store, self._residence = rooms, store, residence
+
+    async def room_for(self, origin: str, room_id: str) -> LiveRoom:
+        room = await self._residence.room(room_id, origin)
+        if not any(domain_of(user) == origin for user in room.joined):
+            raise Forbidden("Your server is not in the room")
+        return room
+
+    # ------------------------------------------------------------------------------------------------------ state
+
+    async def auth_chain(self, room: LiveRoom, numbers: Collection[int]) -> list[int]:
+        """The numbers of everything that some state events cite, directly or not; themselves left out."""
+        index = StoredAuth(self._store, room)
+        rows = (await index.rows(numbers)).values()
+        chain = BitMap().union(*[row.chain for row in rows]) if rows else BitMap()
+        chain -= BitMap([row.num for row in rows])
+        return [row.nid for row in (await index.numbered(list(chain))).values()]
+
+    async def state_and_chain(self, room: LiveRoom, known: Known) -> tuple[list[bytes], list[bytes]]:
+        """The state before an event and its auth chain, as they travel."""
+        numbers, _ = await self._rooms.trees.whole(known.state_before)
+        chain = await self.auth_chain(room, numbers)
+        pdus = await self._store.pdus([*numbers, *chain])
+        return [pdus[n] for n in numbers], [pdus[n] for n in chain]
+
+    async def ids_of_state(self, room: LiveRoom, known: Known) -> tuple[list[str], list[str]]:
+        """The same, by their ids alone."""
+        numbers, _ = await self._rooms.trees.whole(known.state_before)
+        chain = await self.auth_chain(room, numbers)
+        found = await self._store.known_by_number([*numbers, *chain])
+        return [found[n].event_id for n in numbers], [found[n].event_id for n in chain]
+
+    async def nearest(self, origin: str, room_id: str, ts: int, backwards: bool) -> tuple[str, int] | None:
+        """The event closest to a time, and its own."""
+        room = await self.room_for(origin, room_id)
+        rows = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, 1)
+        return (rows[0]["event_id"], rows[0]["ts"]) if rows else None
+
+    async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, Known]:
+        """An event whose state is asked for."""
+        room = await self.room_for(origin, room_id)
+        known = (await self._store.known([event_id])).get(event_id)
+        if known is None or known.room != room.number or not known.has_state:
+            raise NotFound("The state at this event is not known here")
+        return room, known
+
+    async def event_auth(self, origin: str, room_id: str, event_id: str) -> list[bytes]:
+        room = await self.room_for(origin, room_id)
+        rows = await self._rooms.store.events_by_id(room.number, [event_id])
+        if not rows:
+            raise NotFound("There is no such event in the room")
+        cited = await self._store.known(references(orjson.loads(rows[0]["json"]), "auth_events", room.version))
+        numbers = [k.nid for k in cited.values()]
+        pdus = await self._store.pdus([*numbers, *await self.auth_chain(room, numbers)])
+        return list(pdus.values())
+
+    # --------------------------------------------------------------------------------------------------- events
+
+    async def event(self, origin: str, event_id: str) -> bytes:
+        number = await self._rooms.store.room_of_event(event_id)
+        if number is None:
+            raise NotFound("There is no such event here")
+        room = await self._rooms.live.by_number(number)
+        await self.room_for(origin, room.room_id)
+        rows = await self._rooms.store.events_by_id(number, [event_id])
+        return (await self.visible(origin, room, rows))[0]
+
+    async def backfill(self, origin: str, room_id: str, start: Sequence[str], limit: int) -> list[bytes]:
+        """Events with, and before, some events, the latest first."""
+        room = await self.room_for(origin, room_id)
+        rows = await self._walk(room, start, (), min(limit, MOST_EVENTS), includes_start=True)
+        return await self.visible(origin, room, rows)
+
+    async def missing_events(
+        self, origin: str, room_id: str, earliest: Sequence[str], latest: Sequence[str], limit: int
+    ) -> list[bytes]:
+        """Events between some and others, the oldest first."""
+        room = await self.room_for(origin, room_id)
+        rows = await self._walk(room, latest, earliest, min(limit, MOST_EVENTS), includes_start=False)
+        return (await self.visible(origin, room, rows))[::-1]
+
+    async def _walk(
+        self, room: LiveRoom, start: Sequence[str], stop: Iterable[str], limit: int, includes_start: bool
+    ) -> list[Row]:
+        """Breadth-first along `prev_events`. A statement per level."""
+        seen = {*stop}
+        found: list[Row] = []
+        level = [e for e in dict.fromkeys(start) if e not in seen]
+        seen.update(level)
+        first = True
+        while level and len(found) < limit:
+            rows = await self._store.database.fetch(
+                """SELECT event_id, type, state_key, sender, depth, status, state_before, json FROM events
+                    WHERE event_id = ANY($1::text[]) AND room_nid = $2 AND status IN (0, 3) ORDER BY depth DESC""",
+                level, room.number,
+            )  # fmt: skip
+            if includes_start or not first:
+                found += rows
+            first = False
+            prev = [p for row in rows for p in references(orjson.loads(row["json"]), "prev_events", room.version)]
+            level = [p for p in dict.fromkeys(prev) if p not in seen]
+            seen.update(level)
+        found.sort(key=lambda row: -row["depth"])
+        return found[:limit]
+
+    async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bytes]:
+        """The events as the server may have them: redacted, where none of its users may see them."""
+        members = [u for u in room.joined if domain_of(u) == origin][:MEMBERS_LOOKED_AT]
+        keys = {self._rooms.key_hash("m.room.member", user): user for user in members}
+        rule_key = self._rooms.key_hash(*VISIBILITY)
+        rules: dict[int, str] = {}
+        memberships: dict[int, set[str]] = {}
+        for root in {row["state_before"] for row in rows}:
+            entries = await self._rooms.trees.get_many(int_to_name(root), [rule_key])
+            rules[root] = await self._rule(room, entries.get(rule_key))
+            if rules[root] in ("invited", "joined"):
+                then = await self._rooms.trees.get_many(int_to_name(root), keys)
+                memberships[root] = await self._memberships(then.values())
+        result = []
+        for row in rows:
+            pdu = None
+            visibility = rules[row["state_before"]]
+            if row["type"] == VISIBILITY[0] and row["state_key"] == "":
+                pdu = orjson.loads(row["json"])
+                visibility = more_open(visibility, parse_visibility(pdu["content"].get("history_visibility")))
+            then_members = memberships.get(row["state_before"], {"join"})
+            may = any(is_visible(visibility, m, True) for m in then_members or {"leave"})
+            is_own = row["type"] == "m.room.member" and domain_of(row["state_key"] or ":") == origin
+            if may or is_own or domain_of(row["sender"]) == origin:
+                result.append(row["json"])
+            else:
+                result.append(canonical_json(redact(pdu or orjson.loads(row["json"]), room.version)))
+        return result
+
+    async def _rule(self, room: LiveRoom, nid: int | None) -> str:
+        if nid is None:
+            return parse_visibility(None)
+        event = room.state.get(VISIBILITY)
+        if event is not None and event.nid == nid:
+            return room.history_visibility
+        raw = (await self._store.pdus([nid]))[nid]
+        return parse_visibility(orjson.loads(raw)["content"].get("history_visibility"))
+
+    async def _memberships(self, numbers: Iterable[int]) -> set[str]:
+        pdus = await self._store.pdus(list(numbers))
+        return {str(orjson.loads(raw)["content"].get("membership")) for raw in pdus.values()}

@@ -1,0 +1,146 @@
+"""One other server: what waits for it, sent in order, one transaction at a time, repeated until it has been taken.
+
+A server that does not answer is left alone for longer and longer (`destinations`), across restarts. What waits for one that
+has been away for long is cut down to the latest event of each room: it asks for the rest (server-server API, "Backfilling").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
+
+log = logging.getLogger(__name__)
+MOST_PDUS, MOST_EDUS = 50, 100
+FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 3_600_000
+COLLAPSE_AFTER_MS, COLLAPSE_ABOVE = 3_600_000, 500
+SECONDS = 60.0
+
+
+class Destination:
+    """`run` once it has something to send; it ends when nothing is left, or until `retry_ts`."""
+
+    def __init__(
+        self, name: str, database: Database, client: FederationClient, default_origin: Callable[[], str],
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self.name, self._database, self._client = name, database, client
+        self._default_origin, self._now_ms = default_origin, now_ms
+        self.news = asyncio.Event()
+        self.fleeting: dict[
+            str, dict[str, Any]
+        ] = {}  # typing, presence: lost where the process dies; by what they replace
+        self._origins: dict[str, str] = {}
+
+    def add_fleeting(self, key: str, edu: dict[str, Any], origin: str) -> None:
+        if len(self.fleeting) < 1000:
+            self.fleeting[key] = edu
+            self._origins[key] = origin
+
+    async def run(self) -> float | None:
+        """Sends all there is. Returns the seconds until the next try, None where nothing is left."""
+        row = await self._database.fetchrow(
+            "SELECT retry_ts, failing_since FROM destinations WHERE server_name = $1", self.name
+        )
+        if row is not None and row["retry_ts"] > self._now_ms():
+            self.fleeting.clear()
+            return float(row["retry_ts"] - self._now_ms()) / 1000
+        if row is not None and row["failing_since"] is not None:
+            await self._collapse(row["failing_since"])
+        while True:
+            try:
+                if not await self._send_some():
+                    return None
+            except PeerRefused as error:
+                if error.peer_status == 400 or error.peer_status == 413:
+                    log.warning(
+                        "a transaction was refused", extra={"fields": {"to": self.name, "why": error.message[:200]}}
+                    )
+                return await self._failed(error)
+            except MatrixError as error:
+                return await self._failed(error)
+            except (TimeoutError, *DATABASE_LOST):
+                return 1.0
+
+    async def _send_some(self) -> bool:
+        rows = await self._database.fetch(
+            """SELECT q.position, e.json, e.sender FROM federation_queue q JOIN events e ON e.nid = q.event_nid
+                WHERE q.destination = $1 ORDER BY q.position LIMIT $2""",
+            self.name, MOST_PDUS,
+        )  # fmt: skip
+        edus = await self._database.fetch(
+            "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", self.name, MOST_EDUS
+        )
+        fleeting = dict(list(self.fleeting.items())[: MOST_EDUS - len(edus)])
+        if not rows and not edus and not fleeting:
+            return False
+        origin = domain_of(rows[0]["sender"]) if rows else self._default_origin()
+        rows = [row for row in rows if domain_of(row["sender"]) == origin]  # each domain speaks for itself
+        content = {
+            "origin": origin, "origin_server_ts": self._now_ms(), "pdus": [orjson.Fragment(row["json"]) for row in rows],
+            "edus": [*(orjson.Fragment(row["edu"]) for row in edus), *fleeting.values()],
+        }  # fmt: skip
+        body = orjson.loads(orjson.dumps(content))
+        for key in fleeting:
+            self.fleeting.pop(key, None)
+        txn = f"{self._now_ms():x}{secrets.token_hex(4)}"
+        await self._client.request(
+            origin, self.name, "PUT", f"/_matrix/federation/v1/send/{quote(txn)}", content=body, seconds=SECONDS
+        )
+        await self._taken([row["position"] for row in rows], [row["seq"] for row in edus])
+        return True
+
+    async def _taken(self, positions: list[int], edus: list[int]) -> None:
+        if positions:
+            await self._database.execute(
+                "DELETE FROM federation_queue WHERE destination = $1 AND position = ANY($2::bigint[])",
+                self.name,
+                positions,
+            )
+        if edus:
+            await self._database.execute("DELETE FROM federation_edus WHERE seq = ANY($1::bigint[])", edus)
+        await self._database.execute(
+            """INSERT INTO destinations (server_name, last_success_ts) VALUES ($1, $2)
+               ON CONFLICT (server_name) DO UPDATE SET last_success_ts = $2, failing_since = NULL, failures = 0, retry_ts = 0,
+                   last_error = NULL""",
+            self.name, self._now_ms(),
+        )  # fmt: skip
+
+    async def _failed(self, error: MatrixError) -> float:
+        now = self._now_ms()
+        failures = await self._database.fetchval("SELECT failures FROM destinations WHERE server_name = $1", self.name)
+        wait = min(FIRST_WAIT_MS << min(failures or 0, 20), LONGEST_WAIT_MS)
+        wait += secrets.randbelow(wait // 4 + 1)  # many servers must not come back to a peer at once
+        await self._database.execute(
+            """INSERT INTO destinations (server_name, failing_since, failures, retry_ts, last_error) VALUES ($1, $2, 1, $3, $4)
+               ON CONFLICT (server_name) DO UPDATE SET failing_since = coalesce(destinations.failing_since, $2),
+                   failures = destinations.failures + 1, retry_ts = $3, last_error = $4""",
+            self.name, now, now + wait, error.message[:500],
+        )  # fmt: skip
+        return wait / 1000
+
+    async def _collapse(self, failing_since: int) -> None:
+        """After a long absence: of each room the latest event, which tells the peer what else it lacks."""
+        if self._now_ms() - failing_since < COLLAPSE_AFTER_MS:
+            count = await self._database.fetchval(
+                "SELECT count(*) FROM federation_queue WHERE destination = $1", self.name
+            )
+            if count <= COLLAPSE_ABOVE:
+                return
+        await self._database.execute(
+            """DELETE FROM federation_queue q USING (
+                   SELECT q.position, row_number() OVER (PARTITION BY e.room_nid ORDER BY q.position DESC) AS place
+                     FROM federation_queue q JOIN events e ON e.nid = q.event_nid WHERE q.destination = $1) old
+                WHERE q.destination = $1 AND q.position = old.position AND old.place > 1""",
+            self.name,
+        )

@@ -1,0 +1,120 @@
+"""Which events go to which servers: those in the room at the event, and the one whose user is invited, removed or banned.
+
+Follows the log from where the last process stopped, so nothing is left out when one dies (`federation_progress`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+
+LEASE_MS = 30_000
+COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000
+
+
+class FanOut:
+    def __init__(
+        self, database: Database, clock: Clock, rooms: Rooms, allows: Callable[[str], bool], now_ms: Callable[[], int]
+    ) -> None:
+        self._database, self._clock, self._rooms = database, clock, rooms
+        self._allows, self._now_ms = allows, now_ms
+        self._holder = secrets.token_hex(8)
+        self._servers: dict[int, tuple[object, frozenset[str]]] = {}
+
+    async def start(self) -> None:
+        await self._database.execute(
+            "INSERT INTO federation_progress (shard, position) SELECT 0, max(upto) FROM journal ON CONFLICT DO NOTHING"
+        )
+
+    async def is_ours(self) -> bool:
+        """One process of the cluster follows the log; the next takes over within half a minute of its death."""
+        now = self._now_ms()
+        result = await self._database.execute(
+            """UPDATE federation_progress SET holder = $1, lease_until = $2
+                WHERE shard = 0 AND (holder = $1 OR holder IS NULL OR lease_until < $3)""",
+            self._holder, now + LEASE_MS, now,
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def release(self) -> None:
+        await self._database.execute("UPDATE federation_progress SET holder = NULL WHERE holder = $1", self._holder)
+
+    async def step(self) -> set[str] | None:
+        """Queues the events of the next commits. Returns whom they are for; None where there was nothing new."""
+        async with self._database.transaction(background=True) as connection:
+            position = await connection.fetchval(
+                "SELECT position FROM federation_progress WHERE shard = 0 AND holder = $1 FOR UPDATE", self._holder
+            )
+            if position is None or position >= self._clock.watermark:
+                return None
+            commits = await connection.fetch(
+                "SELECT upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
+                position, COMMITS_AT_ONCE, self._clock.watermark,
+            )  # fmt: skip
+            upto = commits[-1]["upto"]
+            rows: list[tuple[str, int, int]] = []
+            for number in dict.fromkeys(n for commit in commits for n in commit["rooms"]):
+                rows += await self._of_room(number, position, upto)
+            if rows:
+                destinations, positions, nids = (list(column) for column in zip(*rows, strict=True))
+                await connection.execute(
+                    """INSERT INTO federation_queue (destination, position, event_nid)
+                       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING""",
+                    destinations, positions, nids,
+                )  # fmt: skip
+            await connection.execute("UPDATE federation_progress SET position = $1 WHERE shard = 0", upto)
+        return {row[0] for row in rows}
+
+    async def _of_room(self, number: int, after: int, upto: int) -> list[tuple[str, int, int]]:
+        room = await self._rooms.live.by_number(number)
+        if room.is_stub or not (room.is_federated or self.servers(room)):
+            return []
+        rows: list[tuple[str, int, int]] = []
+        while after < upto:
+            events = await self._rooms.timeline.events_between(room, after, upto, EVENTS_AT_ONCE, backwards=False)
+            for event in events:
+                if self._rooms.is_hosted(event.sender):
+                    rows += [(server, event.position, event.nid) for server in await self._destinations(room, event)]
+            if len(events) < EVENTS_AT_ONCE:
+                break
+            after = events[-1].position
+        return rows
+
+    def servers(self, room: LiveRoom) -> frozenset[str]:
+        """The other servers in a room now. Counted anew when somebody joined or left."""
+        mark = (room.state_version, room.incarnation)
+        known = self._servers.get(room.number)
+        if known is None or known[0] != mark:
+            if len(self._servers) > 10_000:
+                self._servers.clear()
+            names = {domain_of(user) for user in room.joined}
+            found = frozenset(n for n in names if not self._rooms.is_hosted(f"@:{n}") and self._allows(n))
+            known = self._servers[room.number] = mark, found
+        return known[1]
+
+    async def _destinations(self, room: LiveRoom, event: RoomEvent) -> set[str]:
+        """By the state at the event: since then, only memberships can have changed it."""
+        servers = set(self.servers(room))
+        changed = await self._rooms.timeline.state_changes(room, event.position - 1, room.last_position)
+        for change in changed:
+            if change.type == "m.room.member" and change.state_key is not None:
+                before = change.replaces.membership if change.replaces else "leave"
+                server = domain_of(change.state_key)
+                if self._rooms.is_hosted(change.state_key) or not self._allows(server):
+                    continue
+                if before == "join" or change is event or change.event_id == event.event_id:
+                    servers.add(server)
+                elif change.membership == "join" and not self._others_of(room, server, change.state_key):
+                    servers.discard(server)  # it came later: the answer to its join had everything before
+        return servers
+
+    @staticmethod
+    def _others_of(room: LiveRoom, server: str, user_id: str) -> bool:
+        return any(domain_of(user) == server and user != user_id for user in room.joined)

@@ -1,0 +1,140 @@
+"""Sending to other servers: the log is followed into a queue per destination, each emptied by a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.senders.federation.destination import Destination
+from chappe.homeserver.senders.federation.fan_out import FanOut
+
+log = logging.getLogger(__name__)
+LOOK_EVERY = 10.0
+
+
+class FederationSender:
+    def __init__(
+        self, database: Database, clock: Clock, rooms: Rooms, domains: Domains, client: FederationClient,
+        boundaries: Boundaries, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._client, self._domains = database, client, domains
+        self._boundaries, self._now_ms = boundaries, now_ms
+        self.fan_out = FanOut(database, clock, rooms, boundaries.allows, now_ms)
+        self._news = asyncio.Event()
+        self._destinations: dict[str, Destination] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._is_ours = False
+        clock.listen(self._heard)
+
+    def _heard(self, commit: Commit) -> None:
+        if commit.rooms:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            await self.fan_out.start()
+            while True:
+                try:
+                    await self._follow()
+                except (TimeoutError, *DATABASE_LOST):
+                    await asyncio.sleep(1)
+                except Exception:
+                    log.exception("events for other servers could not be queued")
+                    await asyncio.sleep(5)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), LOOK_EVERY)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+
+    async def _follow(self) -> None:
+        was_ours, self._is_ours = self._is_ours, await self.fan_out.is_ours()
+        if not self._is_ours:
+            self._news.clear()
+            return
+        if not was_ours:
+            await self._resume()
+        while True:
+            self._news.clear()
+            for_whom = await self.fan_out.step()
+            if for_whom is None:
+                return
+            self.wake(for_whom)
+
+    async def _resume(self) -> None:
+        """What earlier processes left."""
+        rows = await self._database.fetch(
+            "SELECT destination FROM federation_queue UNION SELECT destination FROM federation_edus"
+        )
+        self.wake(row["destination"] for row in rows)
+
+    def wake(self, names: Iterable[str]) -> None:
+        """There is something to send to these servers."""
+        for name in names:
+            destination = self._destinations.get(name)
+            if destination is None:
+                destination = self._destinations[name] = Destination(
+                    name, self._database, self._client, lambda: self._domains.default, self._now_ms
+                )
+            destination.news.set()
+            if name not in self._tasks:
+                task = self._tasks[name] = asyncio.create_task(self._serve(destination), name=f"to {name}")
+                task.add_done_callback(functools.partial(self._ended, name))
+
+    def _ended(self, name: str, _task: asyncio.Task[None]) -> None:
+        self._tasks.pop(name, None)
+        destination = self._destinations.get(name)
+        if destination is not None and destination.news.is_set():
+            self.wake([name])
+
+    async def _serve(self, destination: Destination) -> None:
+        while True:
+            destination.news.clear()
+            try:
+                pause = await destination.run()
+            except Exception:
+                log.exception("a server could not be sent to", extra={"fields": {"to": destination.name}})
+                pause = 60.0
+            if pause is None:
+                if not destination.news.is_set():
+                    return
+                continue
+            await asyncio.sleep(pause)
+
+    async def retry(self, name: str) -> None:
+        """Forgets that a server did not answer, and tries again now."""
+        await self._database.execute("UPDATE destinations SET retry_ts = 0 WHERE server_name = $1", name)
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+        self.wake([name])
+
+    async def forward(self, room: LiveRoom, event_id: str, origin: str) -> None:
+        """An event of another server that came into the room through this one: the others have it from here."""
+        servers = [s for s in self.fan_out.servers(room) if s != origin]
+        if servers:
+            await self._database.execute(
+                """INSERT INTO federation_queue (destination, position, event_nid)
+                   SELECT d, e.position, e.nid FROM events e, unnest($2::text[]) d WHERE e.event_id = $1 ON CONFLICT DO NOTHING""",
+                event_id, servers,
+            )  # fmt: skip
+            self.wake(servers)
+
+    async def release(self) -> None:
+        await self.fan_out.release()
+
+    def add_fleeting(self, server: str, key: str, edu: dict[str, Any], origin: str) -> None:
+        self.wake([server])
+        self._destinations[server].add_fleeting(key, edu, origin)

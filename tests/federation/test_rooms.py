@@ -1,0 +1,143 @@
+"""Rooms that servers share, over real TLS: entering, talking, inviting, leaving, in every family of room versions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.federation.conftest import Peer
+from tests.support import Person, Refused, Server, bodies, joined, segment
+
+VERSIONS = ["1", "6", "10", "11", "12"]
+
+
+async def until(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
+    """What `look` returns once it is something."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        found = await look()
+        if found:
+            return found
+        assert asyncio.get_running_loop().time() < deadline, f"{look.__qualname__} did not come true"
+        await asyncio.sleep(0.05)
+
+
+async def hears(person: Person, room: str, text: str) -> None:
+    async def look() -> bool:
+        try:
+            return text in bodies((await person.messages(room, limit=30))["chunk"])
+        except Refused:
+            return False
+
+    await until(look)
+
+
+async def members(person: Person, room: str) -> dict[str, str]:
+    answer = await person.call("GET", f"/rooms/{segment(room)}/members")
+    return {e["state_key"]: e["content"]["membership"] for e in answer["chunk"]}
+
+
+async def enter(person: Person, room: str, *via: Server) -> None:
+    names = [server.config.server_name for server in via]
+    await person.call("POST", f"/join/{segment(room)}", {}, via=names)
+
+
+async def state_ids(server: Server, room: str) -> dict[str, str]:
+    """The room's state as a server has it."""
+    live = await server.node.rooms.require(room)
+    return {json.dumps(key): event.event_id for key, event in live.state.items()}
+
+
+async def agree(room: str, *servers: Server) -> dict[str, str]:
+    """Waits until all have the same state, and returns it."""
+
+    async def look() -> Any:
+        states = [await state_ids(server, room) for server in servers]
+        return states[0] if all(s == states[0] for s in states) else None
+
+    return await until(look)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_conversation(peer: Peer, version: str) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat", room_version=version, name="Crisis cell")
+    await alice.say(room, "before")
+    await enter(bob, room, here)
+    assert (await bob.state(room, "m.room.name"))["name"] == "Crisis cell"
+    await bob.say(room, "hello from there")
+    await hears(alice, room, "hello from there")
+    await alice.say(room, "hello from here")
+    await hears(bob, room, "hello from here")
+    await bob.set_state(room, "m.room.member", {"membership": "join", "displayname": "Bob B."}, bob.id)
+    await agree(room, here, there)
+    news = joined(await bob.sync(), room)
+    assert news["timeline"]["events"][-1]["content"]["displayname"] == "Bob B."
+    await bob.leave(room)
+
+    async def gone() -> bool:
+        return (await members(alice, room)).get(bob.id) == "leave"
+
+    await until(gone)
+    await enter(bob, room, here)  # again, where everything of it is known
+    await alice.say(room, "welcome back")
+    await hears(bob, room, "welcome back")
+    await agree(room, here, there)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_invitation(peer: Peer, version: str) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(name="Cabinet", room_version=version)
+    await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})
+    invited = (await bob.sync())["rooms"]["invite"][room]["invite_state"]["events"]
+    assert {e["type"]: e for e in invited}["m.room.name"]["content"] == {"name": "Cabinet"}
+    await bob.join(room)
+    await bob.say(room, "at your service")
+    await hears(alice, room, "at your service")
+    await agree(room, here, there)
+
+
+async def test_an_invitation_is_declined_and_another_taken_back(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(invite=[bob.id], is_direct=True)
+    since = (await bob.sync())["next_batch"]
+    await bob.leave(room)
+    assert room in (await bob.sync(since=since))["rooms"]["leave"]
+    assert (await members(alice, room))[bob.id] == "leave"
+    await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})
+    assert room in (await bob.sync())["rooms"]["invite"]
+    await alice.call("POST", f"/rooms/{segment(room)}/kick", {"user_id": bob.id})
+
+    async def taken_back() -> bool:
+        return room not in (await bob.sync()).get("rooms", {}).get("invite", {})
+
+    await until(taken_back)
+    with pytest.raises(Refused) as refused:
+        await bob.join(room)
+    assert refused.value.status == 403
+
+
+async def test_knocking(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(name="Archive")
+    await alice.set_state(room, "m.room.join_rules", {"join_rule": "knock"})
+    await bob.call("POST", f"/knock/{segment(room)}", {"reason": "please"}, via=here.config.server_name)
+    assert room in (await bob.sync())["rooms"]["knock"]
+    assert (await members(alice, room))[bob.id] == "knock"
+    await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})
+
+    async def invited() -> bool:
+        return room in (await bob.sync())["rooms"].get("invite", {})
+
+    await until(invited)
+    await bob.join(room)
+    await agree(room, here, there)
