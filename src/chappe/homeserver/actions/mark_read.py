@@ -6,18 +6,20 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import UserId, parse_event_id
 from chappe.homeserver.modules.account_data import AccountData
 from chappe.homeserver.modules.receipts import PRIVATE, READ, UNTHREADED, Receipts
+from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.rooms.rooms import Rooms
 
 FULLY_READ = "m.fully_read"
 
 
 class MarkRead:
-    def __init__(self, rooms: Rooms, receipts: Receipts, account_data: AccountData) -> None:
-        self._rooms, self._receipts, self._account_data = rooms, receipts, account_data
+    def __init__(self, rooms: Rooms, receipts: Receipts, account_data: AccountData, outbox: Outbox) -> None:
+        self._rooms, self._receipts, self._account_data, self._outbox = rooms, receipts, account_data, outbox
 
     async def receipt(self, user_id: UserId, room_id: str, receipt_type: str, event_id: str, thread: Any) -> None:
         """`thread`: None (unthreaded), "main", or a thread root's id. A receipt for an unknown event changes nothing."""
@@ -34,9 +36,20 @@ class MarkRead:
         if event is not None:
             if thread is not None and event.thread != ("" if thread == "main" else thread) and event_id != thread:
                 raise BadRequest("This event is not in this thread", "M_INVALID_PARAM")
+            ts, servers = self._rooms.now_ms(), self._rooms.other_servers(room)
+
+            def tell(write: Write) -> None:
+                data = {"ts": ts} if thread is None else {"ts": ts, "thread_id": thread}
+                content = {room_id: {READ: {user_id: {"event_ids": [event_id], "data": data}}}}
+                key = f"receipt:{room_id}:{user_id}:{thread or UNTHREADED}"
+                self._outbox.add(write, servers, key, "m.receipt", content)
+
+            is_told = receipt_type == READ and len(servers) > 0
             await self._receipts.set(
-                user_id, room.number, receipt_type, thread or UNTHREADED, event_id, event.position, self._rooms.now_ms()
-            )
+                user_id, room.number, receipt_type, thread or UNTHREADED, event_id, event.position, ts, tell if is_told else None
+            )  # fmt: skip
+            if is_told:
+                self._outbox.wake(servers)
         return None
 
     async def fully_read(self, user_id: UserId, room_id: str, event_id: str) -> None:

@@ -27,6 +27,7 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.join_room import JoinRoom
+from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
@@ -48,6 +49,7 @@ from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Webhooks
 from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.media import ContentRepository
@@ -78,6 +80,7 @@ from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.outbound.federation.discovery import Discovery
 from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
+from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -98,6 +101,7 @@ from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
 from chappe.homeserver.senders.appservices import AppserviceSender
 from chappe.homeserver.senders.delayed_events import DelayedEventSender
+from chappe.homeserver.senders.federation.fleeting import FleetingSender
 from chappe.homeserver.senders.federation.sender import FederationSender
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.senders.push.deliver import PushDeliverer
@@ -184,8 +188,12 @@ class Parts:
         self.relations = Relations(RelationStore(database), self.rooms)
         self.threads = ThreadSubscriptions(database, self.writer, self.rooms)
         self.search_index = SearchIndex(database, self.clock)
-        self.to_device = ToDevice(database, self.writer, self.clock)
+        self.to_device = ToDevice(database, self.writer, self.clock, self.domains, self.outbox)
         self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
+        self.remote_devices = RemoteDevices(
+            database, self.writer, self.federation_client, self.rooms.is_shared_with, now_ms
+        )
+        self.keys.stored_elsewhere = self.remote_devices.stored_object
         self.blobs = blobs = open_blobs(config.media, str(self._data / "media"))
         self.media = ContentRepository(
             database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
@@ -196,6 +204,12 @@ class Parts:
         disabled = frozenset(config.presence.disabled_domains)
         self.presence = Presence(
             database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
+        )
+        self.receive_edus = ReceiveEdus(
+            self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
+        )
+        self.fleeting_sender = FleetingSender(
+            self.rooms, self.typing, self.presence, self.federation_sender, self.clock
         )
         device_lists = DeviceLists(self.rooms, self.keys)
         sync_modules = SyncModules(
@@ -220,6 +234,7 @@ class Parts:
         client = FederationClient(self.domains, settings, self.boundaries, config.extra_ca_file)
         client.discovery = Discovery(client.get_document, srv, self.now_ms)
         self.federation_client = client
+        self.outbox = Outbox(self.writer, self.boundaries)
         self.keyring = Keyring(database, self.domains, client, settings.notaries, self.now_ms)
         self.authenticate_server = ServerAuthentication(self.domains, self.keyring, self.boundaries)
 
@@ -239,6 +254,7 @@ class Parts:
             database.aside(), self.clock, rooms, self.domains, client, self.boundaries, now_ms
         )
         self.residence.forward = self.federation_sender.forward
+        self.outbox.wake = self.federation_sender.wake
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms
@@ -285,6 +301,7 @@ class Parts:
     def _typing_changed(self, number: int) -> None:
         self.notifier.room_changed(number)
         self.appservice_sender.typing_changed(number)
+        self.fleeting_sender.typing_changed(number)
 
     def _build_appservices(self, database: Database) -> None:
         services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)

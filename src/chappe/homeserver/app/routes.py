@@ -57,6 +57,7 @@ from chappe.homeserver.api.federation.query import Query
 from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
 from chappe.homeserver.api.federation.transactions import Transactions
+from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
 from chappe.homeserver.api.media.content_repo import ContentRepo
@@ -127,7 +128,8 @@ def _federation_parts(parts: Parts) -> list[object]:
     own = KeysServer(parts.domains, parts.now_ms)
     return [
         own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
-        Query(parts.accounts, parts.aliases, parts.domains), Transactions(parts.inbox),
+        Query(parts.accounts, parts.aliases, parts.domains), Transactions(parts.inbox, parts.receive_edus),
+        UserKeys(parts.keys),
         RoomHandshakes(parts.residence, parts.serving, parts.elsewhere), RoomEvents(parts.serving, parts.rooms),
     ]  # fmt: skip
 
@@ -237,7 +239,7 @@ def _finding_parts(parts: Parts) -> list[object]:
 
 def _data_parts(parts: Parts) -> list[object]:
     rooms, store = parts.rooms, parts.accounts.store
-    mark_read = MarkRead(rooms, parts.receipts, parts.account_data)
+    mark_read = MarkRead(rooms, parts.receipts, parts.account_data, parts.outbox)
     notifications = Notifications(rooms, parts.push_rules, parts.counts, parts.ignored_users.of)
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
@@ -247,6 +249,6 @@ def _data_parts(parts: Parts) -> list[object]:
         PushersApi(parts.pushers),
         BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.limits),
         ReceiptsApi(rooms, mark_read, parts.typing), KeyBackupApi(KeyBackup(parts.database)), DehydratedDevice(dehydrate),
-        Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices),
+        Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices, parts.remote_devices),
         ContentRepo(parts.media, parts.url_previews, parts.config.media.presigned),
     ]  # fmt: skip

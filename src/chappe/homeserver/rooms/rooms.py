@@ -82,6 +82,7 @@ class Rooms:
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
+        self._servers: dict[int, tuple[tuple[int, int], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
     # ------------------------------------------------------------------------------------------------- finding
@@ -278,6 +279,32 @@ class Rooms:
     def is_hosted(self, user_id: str) -> bool:
         """Whether a user is of one of this installation's domains."""
         return self._domains.is_hosted(domain_of(user_id))
+
+    def other_servers(self, room: LiveRoom) -> frozenset[str]:
+        """The servers in a room that are not of here. Found anew when the state has changed."""
+        mark = (room.state_version, room.incarnation)
+        known = self._servers.get(room.number)
+        if known is None or known[0] != mark:
+            if len(self._servers) > 10_000:
+                self._servers.clear()
+            names = {domain_of(user) for user in room.joined}
+            known = self._servers[room.number] = mark, frozenset(n for n in names if not self._domains.is_hosted(n))
+        return known[1]
+
+    async def servers_sharing(self, user_id: str) -> set[str]:
+        """Every other server that is in a room with a user."""
+        found: set[str] = set()
+        for membership in await self.memberships.joined(user_id):
+            found |= self.other_servers(await self.live.by_number(membership.number))
+        return found
+
+    async def is_shared_with(self, user_id: str) -> bool:
+        """Whether anybody here is in a room with a user of another server."""
+        for membership in await self.memberships.joined(user_id):
+            room = await self.live.by_number(membership.number)
+            if user_id in room.joined and any(self.is_hosted(member) for member in room.joined):
+                return True
+        return False
 
     def live_rooms(self, numbers: Sequence[int]) -> list[LiveRoom]:
         """Those of the rooms that are in memory."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,15 +12,17 @@ from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.token import parse_position
 
 MAX_RECIPIENTS = 10_000
+T = TypeVar("T")
 
 
 class KeysQuery(msgspec.Struct):
@@ -46,9 +48,10 @@ class Keys:
         rooms: Rooms,
         device_lists: DeviceLists,
         appservices: Appservices,
+        remote: RemoteDevices,
     ) -> None:
         self._keys, self._to_device, self._uia, self._appservices = keys, to_device, uia, appservices
-        self._rooms, self._device_lists = rooms, device_lists
+        self._rooms, self._device_lists, self._remote = rooms, device_lists, remote
 
     @endpoint(
         "POST",
@@ -68,8 +71,11 @@ class Keys:
         body = convert(await request.json_object(), KeysQuery)
         for user in body.device_keys:
             parse_user_id(user)
-        answer = await self._keys.query(request.user_id, body.device_keys)
-        answer["device_keys"].update(await self._appservices.query_keys(body.device_keys))
+        here, elsewhere = self._apart(body.device_keys)
+        answer = await self._keys.query(request.user_id, here)
+        answer["device_keys"].update(await self._appservices.query_keys(here))
+        for name, found in (await self._remote.query(request.user_id, elsewhere)).items():
+            answer[name].update(found)
         return answer
 
     @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys")
@@ -77,12 +83,19 @@ class Keys:
         body = convert(await request.json_object(), KeysClaim)
         for user in body.one_time_keys:
             parse_user_id(user)
-        claimed = await self._keys.claim(body.one_time_keys)
+        here, elsewhere = self._apart(body.one_time_keys)
+        claimed = await self._keys.claim(here)
         missing = {user: {d: a for d, a in devices.items() if d not in claimed.get(user, {})}
-                   for user, devices in body.one_time_keys.items()}  # fmt: skip
+                   for user, devices in here.items()}  # fmt: skip
         for user, devices in (await self._appservices.claim_keys({u: d for u, d in missing.items() if d})).items():
             claimed.setdefault(user, {}).update(devices)
-        return {"one_time_keys": claimed, "failures": {}}
+        far, failures = await self._remote.claim(domain_of(request.user_id), elsewhere)
+        return {"one_time_keys": {**claimed, **far}, "failures": failures}
+
+    def _apart(self, wanted: dict[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+        """(people of here, people of other servers)."""
+        here = {user: value for user, value in wanted.items() if self._rooms.is_hosted(user)}
+        return here, {user: value for user, value in wanted.items() if user not in here}
 
     @endpoint("GET", "/_matrix/client/v3/keys/changes")
     async def changes(self, request: Request) -> Answer:
@@ -126,7 +139,7 @@ class Keys:
         if sum(map(len, body.messages.values())) > MAX_RECIPIENTS:
             raise BadRequest(f"At most {MAX_RECIPIENTS} recipients at once", "M_INVALID_PARAM")
         event_type = request.params["eventType"]
-        devices = await self._keys.device_ids(body.messages)
+        devices = await self._keys.device_ids(self._apart(body.messages)[0])
         txn = transaction_key(request, f"to_device\x1f{event_type}")
         await self._to_device.send(request.user_id, event_type, body.messages, devices, txn)
         return {}

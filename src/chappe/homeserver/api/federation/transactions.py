@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
@@ -14,8 +15,8 @@ MOST_PDUS, MOST_EDUS = 50, 100
 
 
 class Transactions:
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, inbox: Inbox, receive_edus: ReceiveEdus) -> None:
+        self._inbox, self._receive_edus = inbox, receive_edus
         self._under_way: dict[tuple[str, str], asyncio.Task[dict[str, Any]]] = {}
 
     @endpoint("PUT", "/_matrix/federation/v1/send/{txnId}", auth=SERVER_AUTH, api="federation")
@@ -30,9 +31,10 @@ class Transactions:
         key = (request.origin, request.params["txnId"])
         task = self._under_way.get(key)
         if task is None:  # a sender that repeats itself while its first request is under way gets the same answer
-            task = self._under_way[key] = asyncio.create_task(self._take(request.origin, pdus))
+            task = self._under_way[key] = asyncio.create_task(self._take(request.origin, pdus, edus))
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _take(self, origin: str, pdus: list[Any]) -> dict[str, Any]:
+    async def _take(self, origin: str, pdus: list[Any], edus: list[Any]) -> dict[str, Any]:
+        await self._receive_edus(origin, edus)  # keys for what follows are among them
         return {"pdus": await self._inbox.deliver(origin, pdus)}

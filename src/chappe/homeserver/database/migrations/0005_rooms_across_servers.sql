@@ -34,3 +34,8 @@ CREATE TABLE federation_edus (  -- `key`: a later one with the same key takes th
     UNIQUE (destination, key));
 CREATE INDEX federation_edus_destination ON federation_edus (destination, seq);
 CREATE TABLE federation_progress (shard int PRIMARY KEY, position bigint NOT NULL, holder text, lease_until bigint);
+-- Devices of people of other servers, as those told them; kept while a room is shared.
+CREATE TABLE remote_device_lists (user_id text PRIMARY KEY, stale boolean NOT NULL, fetched_ts bigint NOT NULL);
+CREATE TABLE remote_devices (
+    user_id text, device_id text, keys bytea NOT NULL, PRIMARY KEY (user_id, device_id));
+CREATE TABLE remote_cross_signing_keys (user_id text, usage text, key bytea NOT NULL, PRIMARY KEY (user_id, usage));

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,8 @@ class DeviceKeys:
         self._counts: dict[str, dict[str, tuple[dict[str, int], list[str]]]] = {}  # by user and device
         self._published = UserCache(clock, ("device_list", "key_signatures", "account"), self._load_published)
         self._claimed_from: set[str] = set()
+        # the keys of people of other servers, which people here sign as well
+        self.stored_elsewhere: Callable[[str, str], Awaitable[dict[str, Any] | None]] | None = None
         writer.register(*FRAGMENTS)
         clock.listen(self._heard)
 
@@ -194,6 +196,10 @@ class DeviceKeys:
         """Whose devices or cross-signing keys changed in (since, upto]."""
         return await self._store.device_list_changes(since, upto)
 
+    async def list_changed_at(self, user_id: str) -> int:
+        """The position of the last change to a user's devices or cross-signing keys."""
+        return await self._store.list_changed_at(user_id)
+
     async def device_renamed(self, user_id: str) -> None:
         """The name travels with the keys: others shall ask again."""
         write = Write()
@@ -277,6 +283,8 @@ class DeviceKeys:
         write.touch_user(owner, "key_signatures")  # it is shown with the owner's keys
 
     async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
+        if self.stored_elsewhere is not None and (found := await self.stored_elsewhere(owner, target)) is not None:
+            return found
         raw = await self._store.device_keys(owner, target)
         if raw is None:
             for row in await self._store.cross_signing_keys([owner]):

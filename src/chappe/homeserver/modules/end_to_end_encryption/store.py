@@ -139,3 +139,7 @@ class KeyStore:
             "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
         )
         return [row["user_id"] for row in rows]
+
+    async def list_changed_at(self, user_id: str) -> int:
+        sql = "SELECT coalesce((SELECT position FROM device_list_changes WHERE user_id = $1), 0)"
+        return await self._database.fetchval(sql, user_id)  # type: ignore[no-any-return]

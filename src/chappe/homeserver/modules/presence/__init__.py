@@ -84,6 +84,18 @@ class Presence:
             raise Forbidden("Presence is switched off here")
         await self._write(user_id, State(state, status_msg or None, self._now_ms()), "presence")
 
+    async def set_remote(self, user_id: str, entry: dict[str, Any]) -> None:
+        """What another server says of its user. Malformed parts count as not said."""
+        presence, status, ago = entry.get("presence"), entry.get("status_msg"), entry.get("last_active_ago")
+        state = _ACCEPTED.get(presence) if type(presence) is str else None
+        if state is None or not self.enabled_for(user_id):
+            return
+        active = self._now_ms() - (ago if type(ago) is int and 0 <= ago < self._now_ms() else 0)
+        status = status[:MAX_STATUS] if type(status) is str and status else None
+        before = await self._states.get(user_id)
+        if (before.presence, before.status_msg) != (state, status):
+            await self._write(user_id, State(state, status, active), "presence")
+
     async def _write(self, user_id: str, state: State, kind: str = SEEN) -> None:
         write = Write()
         write.add("presence", user_id, state.presence, state.status_msg, state.last_active_ts)
@@ -147,7 +159,8 @@ class Presence:
         """People whom a process that ended left online: those none of whose devices has asked for anything lately."""
         rows = await self._database.fetch(
             """SELECT p.user_id FROM presence p WHERE p.presence <> 'offline' AND NOT EXISTS (
-                 SELECT 1 FROM devices d WHERE d.user_id = p.user_id AND d.last_seen_ts > $1) LIMIT 500""",
+                 SELECT 1 FROM devices d WHERE d.user_id = p.user_id AND d.last_seen_ts > $1)
+                 AND EXISTS (SELECT 1 FROM users u WHERE u.user_id = p.user_id) LIMIT 500""",
             self._now_ms() - FORGOTTEN_AFTER_MS,
         )
         for row in rows:

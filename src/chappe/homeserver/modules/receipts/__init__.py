@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
@@ -33,13 +33,18 @@ class Receipts:
         writer.register(FRAGMENT)
 
     async def set(
-        self, user_id: str, room: int, receipt_type: str, thread: str, event_id: str, event_position: int, ts: int
-    ) -> None:
-        """One per user, type and thread; one that points further back than the present one changes nothing."""
+        self, user_id: str, room: int, receipt_type: str, thread: str, event_id: str, event_position: int, ts: int,
+        tell: Callable[[Write], None] | None = None,
+    ) -> None:  # fmt: skip
+        """One per user, type and thread; one that points further back than the present one changes nothing.
+
+        `tell`: what other servers are told is written with it."""
         write = Write()
         write.add("receipts", room, user_id, receipt_type, thread, event_id, event_position, ts)
         write.touch_room(room, "receipts" if receipt_type == READ else "private_receipts")
         write.touch_user(user_id, "receipts")
+        if tell is not None:
+            tell(write)
         await self._writer.submit(write)
 
     async def changed(self, user_id: str, rooms: Sequence[int], since: int, upto: int) -> dict[int, list[Row]]:

@@ -6,6 +6,7 @@ says up to where a device has received.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ import orjson
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.outbox import Outbox
 
 MAX_PER_SYNC = 100
 
@@ -33,8 +37,8 @@ class Inbox:
 
 
 class ToDevice:
-    def __init__(self, database: Database, writer: GroupWriter, clock: Clock) -> None:
-        self._database, self._writer = database, writer
+    def __init__(self, database: Database, writer: GroupWriter, clock: Clock, domains: Domains, outbox: Outbox) -> None:
+        self._database, self._writer, self._domains, self._outbox = database, writer, domains, outbox
         self._empty: dict[str, set[str]] = {}  # devices whose inbox holds nothing beyond what was delivered, by user
         writer.register(FRAGMENT)
         clock.listen(self._heard)
@@ -50,7 +54,11 @@ class ToDevice:
     ) -> None:  # fmt: skip
         """`messages`: user → device (`*`: all) → content; `devices`: every recipient's devices. Durable on return."""
         write = Write(txn=txn)
+        elsewhere: dict[str, dict[str, Mapping[str, Any]]] = {}
         for user, by_device in messages.items():
+            if not self._domains.is_hosted(domain_of(user)):
+                elsewhere.setdefault(domain_of(user), {})[user] = by_device
+                continue
             targets = set(devices.get(user, ()))
             for device, content in by_device.items():
                 raw = orjson.dumps({"type": event_type, "sender": sender, "content": content})
@@ -58,7 +66,14 @@ class ToDevice:
                     write.add("to_device", user, target, raw)
             if targets:
                 write.touch_user(user, "to_device")
+        servers = [
+            server for name, users in elsewhere.items()
+            for server in self._outbox.add(write, [name], None, "m.direct_to_device", {
+                "sender": sender, "type": event_type, "message_id": secrets.token_urlsafe(16), "messages": users,
+            })
+        ]  # fmt: skip
         await self._writer.submit(write)
+        self._outbox.wake(servers)
 
     async def receive(
         self, user_id: str, device_id: str, cursor: int, is_news: bool, limit: int = MAX_PER_SYNC

@@ -40,12 +40,10 @@ class Destination:
         self.fleeting: dict[
             str, dict[str, Any]
         ] = {}  # typing, presence: lost where the process dies; by what they replace
-        self._origins: dict[str, str] = {}
 
-    def add_fleeting(self, key: str, edu: dict[str, Any], origin: str) -> None:
+    def add_fleeting(self, key: str, edu: dict[str, Any]) -> None:
         if len(self.fleeting) < 1000:
             self.fleeting[key] = edu
-            self._origins[key] = origin
 
     async def run(self) -> float | None:
         """Sends all there is. Returns the seconds until the next try, None where nothing is left."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Any
+
+import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
@@ -26,7 +29,6 @@ class FanOut:
         self._database, self._clock, self._rooms = database, clock, rooms
         self._allows, self._now_ms = allows, now_ms
         self._holder = secrets.token_hex(8)
-        self._servers: dict[int, tuple[object, frozenset[str]]] = {}
 
     async def start(self) -> None:
         await self._database.execute(
@@ -69,8 +71,33 @@ class FanOut:
                        SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING""",
                     destinations, positions, nids,
                 )  # fmt: skip
+            edus = await self._changed_devices(connection, position, upto)
+            for row in await connection.fetch("SELECT DISTINCT destination FROM federation_edus"):
+                edus.add(row["destination"])
             await connection.execute("UPDATE federation_progress SET position = $1 WHERE shard = 0", upto)
-        return {row[0] for row in rows}
+        return {row[0] for row in rows} | edus
+
+    async def _changed_devices(self, connection: Any, after: int, upto: int) -> set[str]:
+        """Tells the servers that share a room with somebody whose devices changed. They ask for the list: it says no more."""
+        changed = await connection.fetch(
+            """SELECT c.user_id, c.position, (SELECT max(device_id) FROM devices d WHERE d.user_id = c.user_id) AS device
+                 FROM device_list_changes c JOIN users u USING (user_id) WHERE c.position > $1 AND c.position <= $2""",
+            after, upto,
+        )  # fmt: skip
+        told: set[str] = set()
+        for row in changed:
+            content = {
+                "user_id": row["user_id"], "device_id": row["device_id"] or "", "stream_id": row["position"], "prev_id": [],
+            }  # fmt: skip
+            raw = orjson.dumps({"edu_type": "m.device_list_update", "content": content})
+            servers = [s for s in await self._rooms.servers_sharing(row["user_id"]) if self._allows(s)]
+            await connection.execute(
+                """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
+                   ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu""",
+                servers, f"devices:{row['user_id']}", raw,
+            )  # fmt: skip
+            told.update(servers)
+        return told
 
     async def _of_room(self, number: int, after: int, upto: int) -> list[tuple[str, int, int]]:
         room = await self._rooms.live.by_number(number)
@@ -88,16 +115,8 @@ class FanOut:
         return rows
 
     def servers(self, room: LiveRoom) -> frozenset[str]:
-        """The other servers in a room now. Counted anew when somebody joined or left."""
-        mark = (room.state_version, room.incarnation)
-        known = self._servers.get(room.number)
-        if known is None or known[0] != mark:
-            if len(self._servers) > 10_000:
-                self._servers.clear()
-            names = {domain_of(user) for user in room.joined}
-            found = frozenset(n for n in names if not self._rooms.is_hosted(f"@:{n}") and self._allows(n))
-            known = self._servers[room.number] = mark, found
-        return known[1]
+        """The other servers in a room now that may be talked to."""
+        return frozenset(server for server in self._rooms.other_servers(room) if self._allows(server))
 
     async def _destinations(self, room: LiveRoom, event: RoomEvent) -> set[str]:
         """By the state at the event: since then, only memberships can have changed it."""

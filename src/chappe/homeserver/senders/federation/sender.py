@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -35,6 +36,7 @@ class FederationSender:
         self._destinations: dict[str, Destination] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._is_ours = False
+        self._looked = 0.0
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
@@ -64,14 +66,15 @@ class FederationSender:
         if not self._is_ours:
             self._news.clear()
             return
-        if not was_ours:
-            await self._resume()
         while True:
             self._news.clear()
             for_whom = await self.fan_out.step()
             if for_whom is None:
-                return
+                break
             self.wake(for_whom)
+        if not was_ours or time.monotonic() > self._looked + LOOK_EVERY:
+            self._looked = time.monotonic()
+            await self._resume()
 
     async def _resume(self) -> None:
         """What earlier processes left."""
@@ -81,8 +84,8 @@ class FederationSender:
         self.wake(row["destination"] for row in rows)
 
     def wake(self, names: Iterable[str]) -> None:
-        """There is something to send to these servers."""
-        for name in names:
+        """There is something to send to these servers. Left to the process that follows the log."""
+        for name in names if self._is_ours else ():
             destination = self._destinations.get(name)
             if destination is None:
                 destination = self._destinations[name] = Destination(
@@ -135,6 +138,9 @@ class FederationSender:
     async def release(self) -> None:
         await self.fan_out.release()
 
-    def add_fleeting(self, server: str, key: str, edu: dict[str, Any], origin: str) -> None:
+    def add_fleeting(self, server: str, key: str, edu: dict[str, Any]) -> None:
+        """What is worth nothing later. Only where this process is the one that sends."""
         self.wake([server])
-        self._destinations[server].add_fleeting(key, edu, origin)
+        destination = self._destinations.get(server)
+        if destination is not None:
+            destination.add_fleeting(key, edu)

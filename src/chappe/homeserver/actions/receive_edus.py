@@ -1,0 +1,114 @@
+"""What other servers tell beside events: typing, receipts, presence, messages to devices, changed devices (EDUs).
+
+Each is taken only for users of the server that sends it; what is malformed, or of a room it is not in, is passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chappe.homeserver.matrix.canonical_json import check_canonical
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of, is_user_id
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
+from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.receipts import READ, UNTHREADED, Receipts
+from chappe.homeserver.modules.to_device import ToDevice
+from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
+
+log = logging.getLogger(__name__)
+TYPING_MS = 30_000
+MOST_RECIPIENTS = 1000
+
+
+class ReceiveEdus:
+    def __init__(
+        self, rooms: Rooms, typing: Typing, receipts: Receipts, presence: Presence, to_device: ToDevice, keys: DeviceKeys,
+        devices: RemoteDevices,
+    ) -> None:  # fmt: skip
+        self._rooms, self._typing, self._receipts, self._presence = rooms, typing, receipts, presence
+        self._to_device, self._keys, self._devices = to_device, keys, devices
+        self._by_type: dict[str, Callable[[str, dict[str, Any]], Awaitable[None]]] = {
+            "m.typing": self._take_typing, "m.receipt": self._take_receipts, "m.presence": self._take_presence,
+            "m.direct_to_device": self._take_to_device, "m.device_list_update": self._take_device_list,
+            "m.signing_key_update": self._take_device_list, "org.matrix.signing_key_update": self._take_device_list,
+        }  # fmt: skip
+
+    async def __call__(self, origin: str, edus: list[Any]) -> None:
+        """Returns once what must not be lost is durable. Raises only where the database is away."""
+        await asyncio.gather(*(self._take(origin, edu) for edu in edus))
+
+    async def _take(self, origin: str, edu: Any) -> None:
+        content = edu.get("content") if type(edu) is dict else None
+        taker = self._by_type.get(str(edu.get("edu_type"))) if type(edu) is dict else None
+        if taker is None or type(content) is not dict:
+            return
+        try:
+            check_canonical(content)
+            await taker(origin, content)
+        except MatrixError as error:
+            log.info("an EDU was passed over", extra={"fields": {"origin": origin, "why": error.message[:200]}})
+
+    async def _room(self, origin: str, room_id: object) -> LiveRoom | None:
+        room = await self._rooms.live.find(room_id) if type(room_id) is str else None
+        if room is not None:
+            require_allowed_by_acl(room, origin)
+        return room
+
+    async def _take_typing(self, origin: str, content: dict[str, Any]) -> None:
+        room, user = await self._room(origin, content.get("room_id")), content.get("user_id")
+        if room is not None and type(user) is str and user in room.joined and domain_of(user) == origin:
+            self._typing.set(room.number, user, TYPING_MS if content.get("typing") is True else 0)
+
+    async def _take_receipts(self, origin: str, content: dict[str, Any]) -> None:
+        for room_id, by_type in content.items():
+            room = await self._room(origin, room_id)
+            users = by_type.get(READ) if type(by_type) is dict else None
+            if room is None or type(users) is not dict:
+                continue
+            for user, receipt in users.items():
+                if user in room.joined and domain_of(user) == origin and type(receipt) is dict:
+                    await self._take_receipt(room, user, receipt)
+
+    async def _take_receipt(self, room: LiveRoom, user: str, receipt: dict[str, Any]) -> None:
+        ids, data = receipt.get("event_ids"), receipt.get("data")
+        data = data if type(data) is dict else {}
+        thread, ts = data.get("thread_id", UNTHREADED), data.get("ts")
+        if type(ids) is not list or not ids or type(ids[0]) is not str or type(thread) is not str:
+            return
+        event = await self._rooms.timeline.find(room, ids[0])
+        if event is not None:
+            when = ts if type(ts) is int and ts >= 0 else self._rooms.now_ms()
+            await self._receipts.set(user, room.number, READ, thread, ids[0], event.position, when)
+
+    async def _take_presence(self, origin: str, content: dict[str, Any]) -> None:
+        push = content.get("push")
+        for entry in push if type(push) is list else ():
+            user = entry.get("user_id") if type(entry) is dict else None
+            if is_user_id(user) and domain_of(str(user)) == origin and await self._rooms.memberships.joined(str(user)):
+                await self._presence.set_remote(str(user), entry)
+
+    async def _take_to_device(self, origin: str, content: dict[str, Any]) -> None:
+        sender, kind, messages = content.get("sender"), content.get("type"), content.get("messages")
+        message_id = content.get("message_id")
+        if not is_user_id(sender) or domain_of(str(sender)) != origin or type(messages) is not dict:
+            return
+        if type(kind) is not str or type(message_id) is not str or len(messages) > MOST_RECIPIENTS:
+            return
+        mine = {u: m for u, m in messages.items() if is_user_id(u) and self._rooms.is_hosted(u) and type(m) is dict}
+        mine = {u: {d: c for d, c in m.items() if type(c) is dict} for u, m in mine.items()}
+        if mine:
+            devices = await self._keys.device_ids(mine)
+            await self._to_device.send(str(sender), kind, mine, devices, f"edu\x1f{origin}\x1f{message_id[:100]}")
+
+    async def _take_device_list(self, origin: str, content: dict[str, Any]) -> None:
+        user = content.get("user_id")
+        if is_user_id(user) and domain_of(str(user)) == origin:
+            await self._devices.changed(str(user))

@@ -1,0 +1,68 @@
+"""Devices and keys of the hosted domains' people (user_devices.yaml, user_keys.yaml)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+
+_V1 = "/_matrix/federation/v1/user"
+
+
+class Query(msgspec.Struct):
+    device_keys: dict[str, list[str]]
+
+
+class Claim(msgspec.Struct):
+    one_time_keys: dict[str, dict[str, str]]
+
+
+class UserKeys:
+    def __init__(self, keys: DeviceKeys) -> None:
+        self._keys = keys
+
+    @endpoint("GET", _V1 + "/devices/{userId}", auth=SERVER_AUTH, api="federation")
+    async def devices(self, request: Request) -> Answer:
+        user_id = parse_user_id(request.params["userId"])
+        _require_own([user_id], request)
+        stream_id = await self._keys.list_changed_at(user_id)
+        answer = await self._keys.query("", {user_id: []})
+        devices = [
+            {"device_id": device, "keys": {k: v for k, v in keys.items() if k != "unsigned"}, **_name(keys)}
+            for device, keys in answer["device_keys"].get(user_id, {}).items()
+        ]
+        result: dict[str, Any] = {"user_id": user_id, "stream_id": stream_id, "devices": devices}
+        for field in ("master", "self_signing"):
+            if (key := answer[f"{field}_keys"].get(user_id)) is not None:
+                result[f"{field}_key"] = key
+        return result
+
+    @endpoint("POST", _V1 + "/keys/query", auth=SERVER_AUTH, api="federation")
+    async def query(self, request: Request) -> Answer:
+        body = convert(await request.json_object(), Query)
+        _require_own(body.device_keys, request)
+        answer = await self._keys.query("", body.device_keys)
+        return {name: answer[name] for name in ("device_keys", "master_keys", "self_signing_keys")}
+
+    @endpoint("POST", _V1 + "/keys/claim", auth=SERVER_AUTH, api="federation")
+    async def claim(self, request: Request) -> Answer:
+        body = convert(await request.json_object(), Claim)
+        _require_own(body.one_time_keys, request)
+        return {"one_time_keys": await self._keys.claim(body.one_time_keys)}
+
+
+def _name(keys: dict[str, Any]) -> dict[str, str]:
+    name = keys.get("unsigned", {}).get("device_display_name")
+    return {} if name is None else {"device_display_name": name}
+
+
+def _require_own(users: Any, request: Request) -> None:
+    for user in users:
+        if domain_of(parse_user_id(user)) != request.destination:
+            raise Forbidden(f"{user} is not of {request.destination}")

@@ -1,0 +1,180 @@
+"""Devices and keys of people of other servers: asked of theirs, kept while a room is shared, asked again when they changed.
+
+(server-server API, "Device Management" and "End-to-End Encryption".) Where a server is dead, what was known is answered, and it
+is named in `failures`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
+
+V1 = "/_matrix/federation/v1/user"
+MOST_DEVICES, PARALLEL = 500, 20
+USAGES = {"master_key": "master", "self_signing_key": "self_signing"}
+KEPT_MS = 86_400_000 * 7  # a list that nobody has said anything of for so long is asked for again
+SharesRoom = Callable[[str], Awaitable[bool]]
+
+
+class RemoteDevices:
+    def __init__(
+        self, database: Database, writer: GroupWriter, client: FederationClient, shares_room: SharesRoom,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        """`shares_room`: whether anybody here is in a room with a user; only then their server tells of changes."""
+        self._database, self._writer, self._client = database, writer, client
+        self._shares_room, self._now_ms = shares_room, now_ms
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._gate = asyncio.Semaphore(PARALLEL)
+
+    async def query(self, reader: str, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
+        """As `POST /keys/query` answers."""
+        answer: dict[str, Any] = {"device_keys": {}, "failures": {}, "master_keys": {}, "self_signing_keys": {}}
+        if not wanted:
+            return answer
+        rows = await self._database.fetch(
+            "SELECT user_id FROM remote_device_lists WHERE user_id = ANY($1::text[]) AND NOT stale AND fetched_ts > $2",
+            list(wanted), self._now_ms() - KEPT_MS,
+        )  # fmt: skip
+        fresh = {row["user_id"] for row in rows}
+        stale = [user for user in wanted if user not in fresh]
+        for user, failure in zip(stale, await asyncio.gather(*(self._refresh(reader, u) for u in stale)), strict=True):
+            if failure is not None:
+                answer["failures"][domain_of(user)] = {"errcode": failure.errcode, "error": failure.message}
+        await self._add_known(reader, wanted, answer)
+        return answer
+
+    async def _refresh(self, reader: str, user_id: str) -> MatrixError | None:
+        task = self._fetching.get(user_id)
+        if task is None:
+            task = self._fetching[user_id] = asyncio.create_task(self._fetch(domain_of(reader), user_id))
+            task.add_done_callback(lambda _: self._fetching.pop(user_id, None))
+        try:
+            await asyncio.shield(task)
+        except MatrixError as error:
+            return error
+        return None
+
+    async def _fetch(self, own: str, user_id: str) -> None:
+        async with self._gate:
+            answer = await self._client.get(own, domain_of(user_id), f"{V1}/devices/{quote(user_id, safe='')}")
+        devices = answer.get("devices") if type(answer) is dict else None
+        if type(devices) is not list:
+            raise PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
+        kept = []
+        for device in devices[:MOST_DEVICES]:
+            keys = device.get("keys") if type(device) is dict else None
+            if (
+                type(keys) is not dict
+                or keys.get("user_id") != user_id
+                or keys.get("device_id") != device.get("device_id")
+            ):
+                continue
+            if type(device["device_id"]) is str:
+                name = device.get("device_display_name")
+                keys = {**keys, "unsigned": {"device_display_name": name} if type(name) is str else {}}
+                kept.append((device["device_id"], orjson.dumps(keys)))
+        own_keys = [
+            (usage, orjson.dumps(key)) for field, usage in USAGES.items()
+            if type(key := answer.get(field)) is dict and key.get("user_id") == user_id and type(key.get("keys")) is dict
+        ]  # fmt: skip
+        shared = await self._shares_room(user_id)
+        async with self._database.transaction() as transaction:
+            await transaction.execute("DELETE FROM remote_devices WHERE user_id = $1", user_id)
+            await transaction.execute("DELETE FROM remote_cross_signing_keys WHERE user_id = $1", user_id)
+            await transaction.execute(
+                "INSERT INTO remote_devices SELECT $1, * FROM unnest($2::text[], $3::bytea[]) ON CONFLICT DO NOTHING",
+                user_id, [d for d, _ in kept], [k for _, k in kept],
+            )  # fmt: skip
+            await transaction.execute(
+                "INSERT INTO remote_cross_signing_keys SELECT $1, * FROM unnest($2::text[], $3::bytea[])",
+                user_id, [u for u, _ in own_keys], [k for _, k in own_keys],
+            )  # fmt: skip
+            await transaction.execute(
+                """INSERT INTO remote_device_lists VALUES ($1, $2, $3)
+                   ON CONFLICT (user_id) DO UPDATE SET stale = $2, fetched_ts = $3""",
+                user_id, not shared, self._now_ms(),
+            )  # fmt: skip
+
+    async def _add_known(self, reader: str, wanted: Mapping[str, list[str]], answer: dict[str, Any]) -> None:
+        users = list(wanted)
+        for user in users:
+            answer["device_keys"].setdefault(user, {})
+        for row in await self._database.fetch(
+            "SELECT user_id, device_id, keys FROM remote_devices WHERE user_id = ANY($1::text[])", users
+        ):
+            if not wanted[row["user_id"]] or row["device_id"] in wanted[row["user_id"]]:
+                answer["device_keys"][row["user_id"]][row["device_id"]] = orjson.loads(row["keys"])
+        for row in await self._database.fetch(
+            "SELECT user_id, usage, key FROM remote_cross_signing_keys WHERE user_id = ANY($1::text[])", users
+        ):
+            answer[f"{row['usage']}_keys"][row["user_id"]] = orjson.loads(row["key"])
+        for row in await self._database.fetch(  # what the reader has signed of them stays here
+            """SELECT user_id, target, signer_key, signature FROM key_signatures
+                WHERE user_id = ANY($1::text[]) AND signer = $2""",
+            users, reader,
+        ):  # fmt: skip
+            objects = [answer["device_keys"][row["user_id"]].get(row["target"])]
+            objects += [k for k in (answer[f"{u}_keys"].get(row["user_id"]) for u in USAGES.values())
+                        if k is not None and row["target"] in k["keys"].values()]  # fmt: skip
+            for value in objects:
+                if value is not None:
+                    value.setdefault("signatures", {}).setdefault(reader, {})[row["signer_key"]] = row["signature"]
+
+    async def stored_object(self, user_id: str, target: str) -> dict[str, Any] | None:
+        """A device's keys, or a cross-signing key by its public part, without signatures."""
+        raw = await self._database.fetchval(
+            "SELECT keys FROM remote_devices WHERE user_id = $1 AND device_id = $2", user_id, target
+        )
+        found = [orjson.loads(raw)] if raw is not None else [
+            key for row in await self._database.fetch(
+                "SELECT key FROM remote_cross_signing_keys WHERE user_id = $1", user_id
+            ) if target in (key := orjson.loads(row["key"]))["keys"].values()
+        ]  # fmt: skip
+        return {k: v for k, v in found[0].items() if k not in ("signatures", "unsigned")} if found else None
+
+    async def claim(
+        self, own: str, wanted: Mapping[str, Mapping[str, str]]
+    ) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+        """One-time keys of other servers' users, and the servers that could not be asked."""
+        by_server: dict[str, dict[str, Mapping[str, str]]] = {}
+        for user, devices in wanted.items():
+            by_server.setdefault(domain_of(user), {})[user] = devices
+        found: dict[str, Any] = {}
+        failures: dict[str, dict[str, str]] = {}
+
+        async def ask(server: str, users: dict[str, Mapping[str, str]]) -> None:
+            try:
+                answer = await self._client.request(
+                    own, server, "POST", f"{V1}/keys/claim", content={"one_time_keys": users}, seconds=10
+                )
+            except MatrixError as error:
+                failures[server] = {"errcode": error.errcode, "error": error.message}
+                return
+            keys = answer.get("one_time_keys") if type(answer) is dict else None
+            found.update(
+                {u: k for u, k in (keys if type(keys) is dict else {}).items() if u in users and type(k) is dict}
+            )
+
+        await asyncio.gather(*(ask(server, users) for server, users in by_server.items()))
+        return found, failures
+
+    async def changed(self, user_id: str) -> None:
+        """Their server says that something changed: who shares a room with them asks anew."""
+        await self._database.execute("UPDATE remote_device_lists SET stale = true WHERE user_id = $1", user_id)
+        if not await self._shares_room(user_id):
+            return
+        write = Write()
+        write.add("device_list_changes", user_id)
+        write.touch_user(user_id, "device_list")
+        await self._writer.submit(write)

@@ -1,0 +1,41 @@
+"""Ephemeral data units that must not be lost: written with what they tell of, in one commit, sent by `senders/federation`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+
+FRAGMENT = Fragment(
+    "federation_edus",
+    (("destination", "text"), ("key", "text"), ("edu", "bytea")),
+    """
+    FOR r IN SELECT * FROM unnest(federation_edus_rows) LOOP
+        CONTINUE WHEN r._lane = ANY (bad);
+        DELETE FROM federation_edus o WHERE o.destination = r.destination AND o.key = r.key;
+        INSERT INTO federation_edus (destination, key, edu) VALUES (r.destination, r.key, r.edu);
+    END LOOP;""",
+)
+
+
+class Outbox:
+    """`wake`: set by the sender, told who has something to come."""
+
+    def __init__(self, writer: GroupWriter, boundaries: Boundaries) -> None:
+        self._boundaries = boundaries
+        self.wake: Callable[[Iterable[str]], None] = lambda _: None
+        writer.register(FRAGMENT)
+
+    def add(
+        self, write: Write, servers: Iterable[str], key: str | None, kind: str, content: dict[str, Any]
+    ) -> list[str]:
+        """Sends with the write. `key`: a later unit with the same one takes its place. Returns whom to `wake` afterwards."""
+        raw = orjson.dumps({"edu_type": kind, "content": content})
+        allowed = [server for server in servers if self._boundaries.allows(server)]
+        for server in allowed:
+            write.add("federation_edus", server, key, raw)
+        return allowed
