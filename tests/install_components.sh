@@ -2,6 +2,13 @@
 # Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it) and an LDAP server, from Debian's packages.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
+# Synapse, a neighbour server that we did not write: in an environment of its own, its dependencies are not ours.
+SYNAPSE="matrix-synapse==1.163.2"
+here=$(cd "$(dirname "$0")/.." && pwd)
+if [ ! -x "$here/.venv-synapse/bin/python" ]; then
+    python3 -m venv "$here/.venv-synapse" && "$here/.venv-synapse/bin/python" -m pip install --quiet --disable-pip-version-check "$SYNAPSE" ||
+        { rm -rf "$here/.venv-synapse"; echo "Synapse could not be installed; the tests that use it are skipped"; }
+fi
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v slapd >/dev/null 2>&1 || [ -x /usr/sbin/slapd ] || missing="$missing slapd"

@@ -1,22 +1,35 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from chappe.config import Federation, Listener
 from tests.federation.certificates import Authority
+from tests.federation.synapse import PYTHON, Synapse
 from tests.process import free_port
 from tests.support import Server
 
 Peer = Callable[..., Awaitable[Server]]
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest_asyncio.fixture(scope="session")
+async def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> AsyncIterator[Synapse]:
+    """One Synapse for all tests of a worker."""
+    if not PYTHON.exists():
+        pytest.skip("Synapse is not installed (tests/install_components.sh)")
+    running = Synapse(tmp_path_factory.mktemp("synapse"), authority)
+    try:
+        yield await running.start()
+    finally:
+        await running.stop()
 
 
 @pytest.fixture
