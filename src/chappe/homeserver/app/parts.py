@@ -91,6 +91,7 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks
 from chappe.homeserver.rooms.remote.handshakes import Handshakes
+from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.remote.inbox import Inbox
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.receive import Receiver
@@ -248,6 +249,7 @@ class Parts:
             rooms, self.writer, self.domains, receiver, checks, Handshakes(client, self.domains, now_ms), now_ms
         )
         self.inbox.ended = self.elsewhere.ended
+        self.rooms.timeline.extend = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms).extend
         self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms)
         self.serving = Serving(rooms, receiver.store, self.residence)
         self.federation_sender = FederationSender(

@@ -235,6 +235,12 @@ class RoomStore:
             room, after, upto, limit,
         )  # fmt: skip
 
+    async def first_position(self, room: int) -> int:
+        """Of the oldest event in its timeline; 0 where there is none."""
+        sql = """SELECT coalesce((SELECT position FROM events WHERE room_nid = $1 AND position > $2
+                                   ORDER BY position LIMIT 1), 0)"""
+        return await self.database.fetchval(sql, room, BEGINNING)  # type: ignore[no-any-return]
+
     async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Row]:
         """Events at a time or beyond it, the nearest first."""
         comparison, order = ("<=", "DESC") if backwards else (">=", "ASC")

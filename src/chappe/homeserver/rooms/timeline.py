@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.database.clock import Clock
@@ -13,7 +13,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
-from chappe.homeserver.rooms.store import RoomStore
+from chappe.homeserver.rooms.store import BEGINNING, RoomStore
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 
 READ_AT_ONCE = 200
@@ -35,6 +35,8 @@ class Timeline:
     ) -> None:
         self._store, self._clock, self._visibility = store, clock, visibility
         self._trees, self._key_hash = trees, key_hash
+        # reads what came before the oldest event that is here from other servers: whether there was more
+        self.extend: Callable[[LiveRoom], Awaitable[bool]] | None = None
 
     async def events_between(
         self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool
@@ -62,12 +64,14 @@ class Timeline:
     ) -> Page:  # fmt: skip
         """`/messages`: up to `limit` events that the reader may see, from a position towards another."""
         await self._visibility.require_reader(user_id, room)
-        start = (self._clock.watermark if backwards else 0) if start is None else start
+        beginning = BEGINNING if room.is_federated else 0
+        start = (self._clock.watermark if backwards else beginning) if start is None else start
         found: list[Seen] = []
         at: int = start
         everything = is_open(event_filter)
         for _ in range(MAX_READS):
-            low, high = (stop or 0, at) if backwards else (at, stop if stop is not None else self._clock.watermark)
+            newest = self._clock.watermark if stop is None else stop
+            low, high = (beginning if stop is None else stop, at) if backwards else (at, newest)
             batch = await self.events_between(room, low, high, min(READ_AT_ONCE, limit + 1), backwards)
             wanted = await self.related_by(room, batch, event_filter)
             seen = {e.nid: m for e, m in await self._visibility.filter(user_id, room, wanted)}
@@ -78,7 +82,8 @@ class Timeline:
                     found.append((event, seen[event.nid]))
                 at = event.position - 1 if backwards else event.position
             if len(batch) < min(READ_AT_ONCE, limit + 1):
-                return Page(found, start, None)
+                if not backwards or stop is not None or self.extend is None or not await self.extend(room):
+                    return Page(found, start, None)
         return Page(found, start, at)
 
     async def state_changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:

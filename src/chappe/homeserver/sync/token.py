@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chappe.homeserver.matrix.errors import BadRequest
 
 _TOKEN = re.compile(r"s([0-9]{1,18})_([0-9]{1,18})_([0-9]{1,18})_([0-9a-f]{1,16})")
-_POSITION = re.compile(r"t([0-9]{1,18})")
+_POSITION = re.compile(r"t(-?[0-9]{1,18})")
 _SLIDING = re.compile(r"p[0-9]{1,18}_([0-9]{1,18})_[0-9a-f]{1,16}")
 
 

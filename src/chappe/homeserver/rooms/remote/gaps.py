@@ -95,13 +95,13 @@ class Gaps:
                 return await self._receiver.receive(room, checked, state_before, missing)
             except MissingPast as gap:
                 if gap.auth:
-                    await self._fetch_auth(room, checked, servers)
+                    await self.fetch_auth(room, checked, servers)
                 if gap.prev:
                     missing = gap.prev
                     state_before = await self.state_before(room, checked, servers)
         raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
 
-    async def _fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
+    async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
         for server in servers[:3]:
             try:
                 raws = await self._calls.event_auth(room, server, checked.event_id)

@@ -71,7 +71,7 @@ class Receiver:
         the events of the gap that it follows; `starts_afresh`: it brings this server into the room."""
         if checked.room_id != room.room_id:
             raise Forbidden("The event is of another room")
-        prepared = await self._prepare(room, checked, state_before, missing)
+        prepared = await self.prepare(room, checked, state_before, missing)
         if isinstance(prepared, Known):
             return prepared.status
         prepared.starts_afresh = starts_afresh
@@ -91,9 +91,10 @@ class Receiver:
 
     # ------------------------------------------------------------------------------------------------- preparation
 
-    async def _prepare(
-        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str]
+    async def prepare(
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = ()
     ) -> Prepared | Known:
+        """What can be found out before the event is written; or what it is, where it is here already."""
         prev, auth = checked.prev(), checked.auth()
         at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
         asked = {checked.event_id, *(p for p in prev if p not in room.leaves), *(a for a in auth if a not in at_hand)}

@@ -20,6 +20,7 @@ from chappe.homeserver.rooms.remote.states import Packs
 from chappe.homeserver.rooms.remote.store import HISTORY, OUTLYING, REJECTED, SOFT_FAILED
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, decode_pack, name_to_int
+from chappe.homeserver.rooms.store import OUTLIER
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 
 Chains = Mapping[int, ChainRow]
@@ -69,13 +70,14 @@ class Prepared:
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
 
 
-class _WithoutTimeline(EventWrite):
+class WithoutTimeline(EventWrite):
     """Nothing that members see."""
 
     _adds_chains = False
 
     def start_over(self) -> None:
         super().start_over()
+        self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
         self._adds_chains = False
         self.root_after, self.depth, self.positions = self.lane.ahead_root, 0, 0
 
@@ -87,12 +89,15 @@ class _WithoutTimeline(EventWrite):
     def state_changes(self) -> int:
         return int(self._adds_chains)  # other processes must not give the same number to another event
 
-    def add_held(self, nid: int, checked: Checked, before: bytes, after: bytes, status: int) -> None:
+    def add_held(
+        self, nid: int, checked: Checked, before: bytes, after: bytes, status: int, position: int = OUTLIER,
+        replaces: RoomEvent | None = None, thread: str = "",
+    ) -> None:  # fmt: skip
         pdu = checked.pdu
         self.add_row(
             "held_events", 0, nid, self.lane.number, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"],
             pdu["origin_server_ts"], pdu["depth"], name_to_int(before), name_to_int(after) if after != before else None, status,
-            checked.raw,
+            position, replaces.nid if replaces is not None else None, thread, checked.raw,
         )  # fmt: skip
 
     def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
@@ -114,7 +119,7 @@ class Outlier:
     is_rejected: bool
 
 
-class OutlierWrite(_WithoutTimeline):
+class OutlierWrite(WithoutTimeline):
     def __init__(self, room: LiveRoom, outliers: Sequence[Outlier], chains: Chains) -> None:
         super().__init__(room, None)
         self._outliers, self._known = outliers, chains
@@ -130,7 +135,7 @@ class OutlierWrite(_WithoutTimeline):
                 chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)
 
 
-class ReceivedWrite(_WithoutTimeline):
+class ReceivedWrite(WithoutTimeline):
     """One event. After `build`, `status` says what became of it."""
 
     def __init__(self, room: LiveRoom, prepared: Prepared) -> None:
@@ -195,6 +200,7 @@ class ReceivedWrite(_WithoutTimeline):
         tips[event.event_id] = prepared.state_after
         self._settle_state(event, frozenset(tips.values()))
         self.events, self._pdus, self.positions = [event], [checked.raw], 1
+        self.rooms = {room.number: {"events"}}
         self.used = [tip for tip in followed if tip in room.tips]
         self._add_what_follows(event)
         room.tips, room.ahead_depth = tips, max(room.ahead_depth, checked.pdu["depth"])

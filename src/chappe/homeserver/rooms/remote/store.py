@@ -16,7 +16,6 @@ from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
 from chappe.homeserver.rooms.state_tree import int_to_name
-from chappe.homeserver.rooms.store import OUTLIER
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
 
@@ -25,13 +24,21 @@ FRAGMENTS = (
         "held_events",
         (("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"), ("state_key", "text"),
          ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"), ("state_after", "bigint"),
-         ("status", "smallint"), ("json", "bytea")),
-        f"""
+         ("status", "smallint"), ("position", "bigint"), ("replaces", "bigint"), ("thread", "text"), ("json", "bytea")),
+        """
         INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
-                            notify_total, highlight_total, state_after, status, json)
-        SELECT e.nid, {OUTLIER}, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before, NULL,
-               0, 0, e.state_after, e.status, e.json
+                            thread, notify_total, highlight_total, state_after, status, json)
+        SELECT e.nid, e.position, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before, e.replaces,
+               e.thread, 0, 0, e.state_after, e.status, e.json
           FROM unnest(held_events_rows) e WHERE e._lane <> ALL (bad);""",
+    ),
+    Fragment(
+        "old_relations",
+        (("nid", "bigint"), ("room", "bigint"), ("target", "text"), ("rel_type", "text"), ("type", "text"),
+         ("sender", "text"), ("key", "text"), ("ts", "bigint"), ("event_id", "text"), ("position", "bigint")),
+        """
+        INSERT INTO relations SELECT x.nid, x.room, x.target, x.rel_type, x.type, x.sender, x.key, x.ts, x.event_id, x.position
+          FROM unnest(old_relations_rows) x WHERE x._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
     ),
     Fragment(
         "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint")),
@@ -131,8 +138,8 @@ class RemoteStore:
         """Where history can go on: events that are not here, each with the depth of what follows it, the latest first."""
         rows = await self.database.fetch(
             """SELECT event_id, follower_depth FROM missing_events WHERE room_nid = $1
-                  AND (failed_ts IS NULL OR failed_ts < $2 - 60000) ORDER BY follower_depth DESC LIMIT 100""",
-            room, now_ms,
+                  AND (failed_ts IS NULL OR failed_ts < $2) ORDER BY follower_depth DESC LIMIT 100""",
+            room, now_ms - 60_000,
         )  # fmt: skip
         return [(row["event_id"], row["follower_depth"]) for row in rows]
 
