@@ -59,7 +59,11 @@ async def agree(room: str, *servers: Server) -> dict[str, str]:
         states = [await state_ids(server, room) for server in servers]
         return states[0] if all(s == states[0] for s in states) else None
 
-    return await until(look)  # type: ignore[no-any-return]
+    try:
+        return await until(look)  # type: ignore[no-any-return]
+    except AssertionError:
+        states = [set((await state_ids(server, room)).items()) for server in servers]
+        raise AssertionError([s - set.intersection(*states) for s in states]) from None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

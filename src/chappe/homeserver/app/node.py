@@ -117,6 +117,8 @@ class Homeserver(Parts):
         if self._tasks:
             with contextlib.suppress(Exception):
                 await self.appservice_sender.release()
+            with contextlib.suppress(Exception):
+                await self.federation_sender.release()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tasks:
             await self.writer.close()

@@ -230,7 +230,10 @@ class StoredAuth:
         rows = await self._store.database.fetch(
             "SELECT nid, event_id, status, json FROM events WHERE nid = ANY($1::bigint[])", list(nids)
         )
-        return {row["nid"]: StoredEvent(row["event_id"], _pdu(row["json"]), row["status"] == REJECTED) for row in rows}
+        found = {row["nid"]: StoredEvent(row["event_id"], _pdu(row["json"]), row["status"] == REJECTED) for row in rows}
+        if (new := self._unwritten) is not None and new.nid in nids:
+            found[new.nid] = StoredEvent(new.event_id, new.pdu)
+        return found
 
 
 def _pdu(raw: bytes) -> dict[str, Any]:

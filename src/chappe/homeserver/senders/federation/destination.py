@@ -18,6 +18,7 @@ import orjson
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,10 @@ class Destination:
     """`run` once it has something to send; it ends when nothing is left, or until `retry_ts`."""
 
     def __init__(
-        self, name: str, database: Database, client: FederationClient, default_origin: Callable[[], str],
-        now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self, name: str, database: Database, client: FederationClient, domains: Domains, now_ms: Callable[[], int]
+    ) -> None:
         self.name, self._database, self._client = name, database, client
-        self._default_origin, self._now_ms = default_origin, now_ms
+        self._domains, self._now_ms = domains, now_ms
         self.news = asyncio.Event()
         self.fleeting: dict[
             str, dict[str, Any]
@@ -82,8 +82,8 @@ class Destination:
         fleeting = dict(list(self.fleeting.items())[: MOST_EDUS - len(edus)])
         if not rows and not edus and not fleeting:
             return False
-        origin = domain_of(rows[0]["sender"]) if rows else self._default_origin()
-        rows = [row for row in rows if domain_of(row["sender"]) == origin]  # each domain speaks for itself
+        origin = self._speaker(rows[0]["sender"]) if rows else self._domains.default
+        rows = [row for row in rows if self._speaker(row["sender"]) == origin]  # each domain speaks for itself
         content = {
             "origin": origin, "origin_server_ts": self._now_ms(), "pdus": [orjson.Fragment(row["json"]) for row in rows],
             "edus": [*(orjson.Fragment(row["edu"]) for row in edus), *fleeting.values()],
@@ -97,6 +97,11 @@ class Destination:
         )
         await self._taken([row["position"] for row in rows], [row["seq"] for row in edus])
         return True
+
+    def _speaker(self, sender: str) -> str:
+        """In whose name an event is sent: its own domain's, or, for what is passed on for others, the first domain's."""
+        domain = domain_of(sender)
+        return domain if self._domains.is_hosted(domain) else self._domains.default
 
     async def _taken(self, positions: list[int], edus: list[int]) -> None:
         if positions:

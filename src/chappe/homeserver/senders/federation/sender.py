@@ -89,7 +89,7 @@ class FederationSender:
             destination = self._destinations.get(name)
             if destination is None:
                 destination = self._destinations[name] = Destination(
-                    name, self._database, self._client, lambda: self._domains.default, self._now_ms
+                    name, self._database, self._client, self._domains, self._now_ms
                 )
             destination.news.set()
             if name not in self._tasks:
@@ -136,6 +136,12 @@ class FederationSender:
             self.wake(servers)
 
     async def release(self) -> None:
+        """At shutdown: another process may go on at once."""
+        tasks = list(self._tasks.values())
+        self._is_ours = False
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.fan_out.release()
 
     def add_fleeting(self, server: str, key: str, edu: dict[str, Any]) -> None:
