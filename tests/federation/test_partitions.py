@@ -105,7 +105,7 @@ async def test_what_a_client_is_told_when_resolution_changes_the_state(peer: Pee
     await heal(here, there)
     state = await agree(room, here, there)
     increment = await bob.sync(5000, since=since, use_state_after="true")
-    fresh = await bob.sync(use_state_after="true")
+    fresh = await bob.call("GET", "/sync", use_state_after="true", timeout=0)
     told = {(e["type"], e["state_key"]): e["event_id"]
             for e in increment["rooms"]["join"][room]["state_after"]["events"]}  # fmt: skip
     whole = {(e["type"], e["state_key"]): e["event_id"]
