@@ -59,7 +59,8 @@ async def new_server(
     servers: list[Server] = []
 
     async def start(url: str | None = None, **settings: Any) -> Server:
-        server = Server(test_config(**settings), tmp_path, url or await new_database())
+        url = url or await new_database()
+        server = Server(test_config(**settings), tmp_path / url.rsplit("/", 1)[-1].split("?")[0], url)
         servers.append(server)
         return await server.start()
 

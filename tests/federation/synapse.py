@@ -44,6 +44,7 @@ trusted_key_servers: []
 ip_range_blacklist: []
 suppress_key_server_warning: true
 allow_public_rooms_over_federation: true
+room_list_publication_rules: [{{action: allow}}]
 rc_message: {freely}
 rc_registration: {freely}
 rc_login: {{address: {freely}, account: {freely}, failed_attempts: {freely}}}

@@ -35,6 +35,9 @@ class Accounts:
     ) -> None:  # fmt: skip
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self._policy, self.now_ms = passwords, policy, now_ms
+        self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = (
+            None  # another server, for its users' profiles
+        )
         self.ask_for: Callable[[str], Awaitable[None]] | None = None  # a bridge may make the user that is looked for
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
@@ -165,6 +168,8 @@ class Accounts:
     async def profile(self, user_id: str) -> dict[str, Any]:
         """All fields. Raises M_NOT_FOUND for unknown and deactivated users."""
         found = self._profiles.get(user_id)
+        if found is None and self.ask_server is not None and not self._domains.is_hosted(domain_of(user_id)):
+            return await self.ask_server(user_id)
         if found is None:
             user = await self.store.find_user(user_id)
             if user is None and self.ask_for is not None:

@@ -43,7 +43,15 @@ class ReceiveEdus:
 
     async def __call__(self, origin: str, edus: list[Any]) -> None:
         """Returns once what must not be lost is durable. Raises only where the database is away."""
-        await asyncio.gather(*(self._take(origin, edu) for edu in edus))
+        kinds: dict[object, list[Any]] = {}
+        for edu in edus:
+            kinds.setdefault(str(edu.get("edu_type")) if type(edu) is dict else None, []).append(edu)
+        await asyncio.gather(*(self._take_in_order(origin, of_kind) for of_kind in kinds.values()))
+
+    async def _take_in_order(self, origin: str, edus: list[Any]) -> None:
+        """Messages to devices build on each other."""
+        for edu in edus:
+            await self._take(origin, edu)
 
     async def _take(self, origin: str, edu: Any) -> None:
         content = edu.get("content") if type(edu) is dict else None

@@ -24,6 +24,7 @@ from chappe.homeserver.accounts.store import FRAGMENTS as ACCOUNT_FRAGMENTS
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.join_room import JoinRoom
@@ -53,6 +54,7 @@ from chappe.homeserver.modules.end_to_end_encryption.remote_devices import Remot
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.openid import OpenId
 from chappe.homeserver.modules.presence import Presence
@@ -206,6 +208,8 @@ class Parts:
         self.presence = Presence(
             database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
         )
+        self.ask_servers = AskServers(self.federation_client, self.domains)
+        self.aliases.ask_server, self.accounts.ask_server = self.ask_servers.alias, self.ask_servers.profile
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
         )
@@ -368,6 +372,7 @@ class Parts:
         self.openid = OpenId(database, now_ms)
         self.voip = Voip(config.calls, now_ms)
         self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
+        self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
         self.url_previews = UrlPreviews(
             database, self.fetcher, self.media.store_image, now_ms, previews.enabled, previews.cache_hours * 3_600_000
         )

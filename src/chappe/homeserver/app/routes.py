@@ -51,8 +51,10 @@ from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.client.voip import VoipApi
+from chappe.homeserver.api.federation.finding import Finding
 from chappe.homeserver.api.federation.keys_query import KeysQuery
 from chappe.homeserver.api.federation.keys_server import KeysServer
+from chappe.homeserver.api.federation.media import FederationMedia
 from chappe.homeserver.api.federation.query import Query
 from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
@@ -129,7 +131,7 @@ def _federation_parts(parts: Parts) -> list[object]:
     return [
         own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
         Query(parts.accounts, parts.aliases, parts.domains), Transactions(parts.inbox, parts.receive_edus),
-        UserKeys(parts.keys),
+        UserKeys(parts.keys), FederationMedia(parts.media),
         RoomHandshakes(parts.residence, parts.serving, parts.elsewhere), RoomEvents(parts.serving, parts.rooms),
     ]  # fmt: skip
 
@@ -229,9 +231,12 @@ def _room_parts(parts: Parts) -> list[object]:
 
 def _finding_parts(parts: Parts) -> list[object]:
     database, rooms = parts.database, parts.rooms
+    directory = RoomDirectory(database, rooms, parts.domains)
+    directory.ask_server = parts.ask_servers.directory
+    spaces = Spaces(rooms, parts.ask_servers.hierarchy)
     return [
-        ListPublicRooms(RoomDirectory(database, rooms, parts.domains), parts.domains, parts.appservices),
-        SpaceHierarchy(Spaces(rooms), parts.aliases), Users(UserDirectory(database, rooms), rooms),
+        ListPublicRooms(directory, parts.domains, parts.appservices), Finding(directory, spaces),
+        SpaceHierarchy(spaces, parts.aliases), Users(UserDirectory(database, rooms), rooms),
         Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations), ThirdPartyLookup(parts.appservices),
         VoipApi(parts.voip),
     ]  # fmt: skip

@@ -291,6 +291,10 @@ class Rooms:
             known = self._servers[room.number] = mark, frozenset(n for n in names if not self._domains.is_hosted(n))
         return known[1]
 
+    def has_own_member(self, room: LiveRoom) -> bool:
+        """Whether anybody of here is in a room."""
+        return any(self.is_hosted(user) for user in room.joined)
+
     async def servers_sharing(self, user_id: str) -> set[str]:
         """Every other server that is in a room with a user."""
         found: set[str] = set()

@@ -23,7 +23,7 @@ class SpaceHierarchy:
         depth = request.query_int("max_depth", MAX_DEPTH, 0, MAX_DEPTH)
         rooms, token = await self._spaces.hierarchy(
             request.user_id, parse_room_id(request.params["roomId"]), request.query_bool("suggested_only"), limit, depth,
-            request.query("from"),
+            request.query("from"), request.query_all("via"),
         )  # fmt: skip
         return {"rooms": rooms} | ({"next_batch": token} if token else {})
 

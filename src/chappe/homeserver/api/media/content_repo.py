@@ -139,7 +139,7 @@ class ContentRepo:
         start, end = _range(request, media.size)
         headers = [
             (b"content-length", str(end - start).encode()), (b"accept-ranges", b"bytes"), (b"etag", etag.encode()),
-            (b"content-disposition", _disposition(media, request.params.get("fileName"))), _IMMUTABLE, *_SECURITY,
+            (b"content-disposition", disposition_of(media, request.params.get("fileName"))), _IMMUTABLE, *_SECURITY,
         ]  # fmt: skip
         partial = end - start != media.size
         if partial:
@@ -180,7 +180,7 @@ def _range(request: Request, size: int) -> tuple[int, int]:
     return start, end
 
 
-def _disposition(media: Media, given_name: str | None) -> bytes:
+def disposition_of(media: Media, given_name: str | None) -> bytes:
     """Inline for what no browser will run; everything else is saved, never shown."""
     kind = media.content_type.split(";", 1)[0].strip().lower()
     how = "inline" if kind in _SAFE_INLINE else "attachment"

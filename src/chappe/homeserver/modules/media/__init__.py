@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,8 @@ class ContentRepository:
     ) -> None:  # fmt: skip
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
         self._now_ms, self.max_upload = now_ms, max_upload
+        # brings a file of another server here; None where it has it not (`remote.py`)
+        self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
 
     # ---------------------------------------------------------------------------------------------------- uploading
 
@@ -109,13 +111,20 @@ class ContentRepository:
             raise _exists()
         await self._store(user_id, server_name, media_id, content_type, file_name, chunks, reserved=True)
 
+    async def store_remote(
+        self, server_name: str, media_id: str, content_type: str, file_name: str | None, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """A copy of another server's file."""
+        await self._store(UserId(""), server_name, media_id, content_type, file_name, chunks, reserved=False)
+
     async def _store(
         self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
         chunks: AsyncIterator[bytes], reserved: bool,
     ) -> None:  # fmt: skip
         if file_name is not None and len(file_name) > MAX_FILE_NAME:
             raise BadRequest("The file name is too long", "M_INVALID_PARAM")
-        await self._policy.may_upload(user_id, content_type, None)
+        if user_id:
+            await self._policy.may_upload(user_id, content_type, None)
         counted = _Counted(chunks)
         temporary = f"uploads/{secrets.token_hex(16)}"
         media = Media(server_name, media_id, content_type, file_name, 0, b"", False)
@@ -128,7 +137,8 @@ class ContentRepository:
             await self._blobs.move(temporary, media.key)
         except BlobExists:
             await self._blobs.delete(temporary)
-            raise _exists() from None
+            if user_id:
+                raise _exists() from None  # a copy of another server's file is the same whoever fetched it
         await self._database.execute(
             """INSERT INTO media (server_name, media_id, user_id, content_type, file_name, size, sha256, created_ts)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (server_name, media_id) DO UPDATE SET
@@ -156,6 +166,9 @@ class ContentRepository:
         deadline = time.monotonic() + timeout_ms / 1000
         while True:
             row = await self._row(server_name, media_id)
+            if row is None and not legacy_only and reader is not None and self.fetch is not None:
+                await self.fetch(reader, server_name, media_id)
+                row = await self._row(server_name, media_id)
             if row is None or (legacy_only and not row["legacy"]):
                 raise NotFound("There is no such file")
             if row["quarantined_by"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,9 @@ class DirectoryQuery:
 class RoomDirectory:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
+        self.ask_server: Callable[[DirectoryQuery], Awaitable[dict[str, Any]]] | None = (
+            None  # another one, for its directory
+        )
 
     async def is_published(self, room_id: str, server_name: str) -> bool:
         """Raises M_NOT_FOUND for an unknown room."""
@@ -62,7 +66,9 @@ class RoomDirectory:
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page, the rooms with most members first. One statement, and one for the number of rooms."""
         if not self._domains.is_hosted(query.server_name):
-            raise NotFound(f"{query.server_name} cannot be reached from here")
+            if self.ask_server is None:
+                raise NotFound(f"{query.server_name} cannot be reached from here")
+            return await self.ask_server(query)
         backwards, joined, number = _parse(query.since)
         types = query.room_types
         arguments = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
@@ -17,6 +17,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 
 CHILD = "m.space.child"
 MAX_DEPTH, MAX_ROOMS, MAX_PAGE = 10, 5000, 200
+MOST_CHILDREN = 50
 _TOKEN = re.compile(r"h([0-9]{1,6})_([0-9a-f]{16})")
 _ORDER = re.compile(r"[\x20-\x7E]{1,50}")
 
@@ -42,9 +43,69 @@ def room_summary(room: LiveRoom) -> dict[str, Any]:
     return {key: value for key, value in summary.items() if value is not None}
 
 
+AskServers = Callable[[str, str, list[str], bool], Awaitable[dict[str, Any] | None]]
+
+
 class Spaces:
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, rooms: Rooms, ask_servers: AskServers | None = None) -> None:
+        """`ask_servers`: (who asks, room, servers that may know it, only suggested children) → their answer."""
+        self._rooms, self._ask_servers = rooms, ask_servers
+
+    async def for_server(self, server: str, room_id: str, suggested_only: bool) -> dict[str, Any]:
+        """A room and its children, as far as any user of another server may know of them: one level. Raises M_NOT_FOUND."""
+        room = await self._rooms.live.find(room_id)
+        if room is None or not await self._may_server_know(server, room):
+            raise NotFound("There is no such room, or your server may not see it")
+        children, hidden = [], []
+        listed = _children(room, suggested_only)[:MOST_CHILDREN]
+        for event in listed:
+            child = await self._rooms.live.find(event.key[1])
+            if child is None or not self._rooms.has_own_member(child):
+                continue  # unknown is not hidden
+            if await self._may_server_know(server, child):
+                children.append(room_summary(child))
+            else:
+                hidden.append(child.room_id)
+        shown = {**room_summary(room), "children_state": [_stripped(c) for c in listed]}
+        return {"room": shown, "children": children, "inaccessible_children": hidden}
+
+    async def _may_server_know(self, server: str, room: LiveRoom) -> bool:
+        if join_rule_of(room) in ("public", "knock", "knock_restricted") or room.history_visibility == "world_readable":
+            return True
+        suffix = f":{server}"
+        members = [k[1] for k, e in room.state.items() if k[0] == "m.room.member" and k[1].endswith(suffix)]
+        if any(room.membership(user) in ("join", "invite") for user in members):
+            return True
+        for other in allowed_rooms(room) if join_rule_of(room) == "restricted" else ():
+            allowed = await self._rooms.live.find(other)
+            if allowed is not None and any(user.endswith(suffix) for user in allowed.joined):
+                return True
+        return False
+
+    async def _elsewhere(
+        self, user_id: str, room_id: str, via: list[str], suggested_only: bool, memberships: Mapping[int, Membership],
+        told: dict[str, dict[str, Any]],
+    ) -> dict[str, Any] | None:  # fmt: skip
+        """A room that nobody here is in, as another server tells of it; `told`: what was learnt on the way."""
+        summary = told.get(room_id)
+        if summary is None or (summary.get("room_type") == "m.space" and "children_state" not in summary):
+            if self._ask_servers is None or not via:
+                return summary
+            answer = await self._ask_servers(user_id, room_id, via, suggested_only)
+            for child in answer.get("children", []) if answer is not None else []:
+                if type(child) is dict and type(child.get("room_id")) is str:
+                    told.setdefault(child["room_id"], child)
+            summary = answer["room"] if answer is not None else summary
+        if summary is None:
+            return None
+        allowed = summary.get("allowed_room_ids")
+        own_rooms = {m.room_id for m in memberships.values() if m.membership in ("join", "invite")}
+        if summary.get("join_rule", "public") in ("public", "knock", "knock_restricted") or summary.get(
+            "world_readable"
+        ):
+            return summary
+        in_allowed = type(allowed) is list and any(room in own_rooms for room in allowed)
+        return summary if in_allowed or room_id in own_rooms else None
 
     async def summary(self, user_id: str | None, room_id: str) -> dict[str, Any]:
         """Raises M_NOT_FOUND for rooms that are unknown, or that the asker may not know of: one answer for both."""
@@ -59,12 +120,19 @@ class Spaces:
         return summary
 
     async def hierarchy(
-        self, user_id: str, room_id: str, suggested_only: bool, limit: int, max_depth: int, start: str | None
+        self,
+        user_id: str,
+        room_id: str,
+        suggested_only: bool,
+        limit: int,
+        max_depth: int,
+        start: str | None,
+        via: list[str],
     ) -> tuple[list[dict[str, Any]], str | None]:
         """(a page of rooms, depth first; the token of the next page). Raises M_FORBIDDEN, M_INVALID_PARAM for a foreign token."""
         memberships = await self._rooms.memberships.of(user_id)
         root = await self._rooms.live.find(room_id)
-        if root is None or not may_know(memberships, root):
+        if self._is_here(root) and not may_know(memberships, root):  # type: ignore[arg-type]
             raise Forbidden("There is no such space, or you may not see it")
         bound = hashlib.sha256(f"{user_id} {room_id} {suggested_only} {max_depth}".encode()).hexdigest()[:16]
         offset = 0
@@ -74,23 +142,44 @@ class Spaces:
                 raise BadRequest("This token belongs to another question", "M_INVALID_PARAM")
             offset = int(match[1])
         found: list[dict[str, Any]] = []
-        stack: list[tuple[str, int]] = [(room_id, 0)]
+        stack: list[tuple[str, int, list[str]]] = [(room_id, 0, via)]
         seen: set[str] = set()
+        told: dict[str, dict[str, Any]] = {}
         while stack and len(seen) < MAX_ROOMS:
-            name, depth = stack.pop()
+            name, depth, servers = stack.pop()
             if name in seen:
                 continue
             seen.add(name)
-            room = await self._rooms.live.find(name)
-            if room is None or not may_know(memberships, room):
+            entry = await self._entry(user_id, name, servers, suggested_only, memberships, told)
+            if entry is None and depth == 0:
+                raise Forbidden("There is no such space, or you may not see it")
+            if entry is None:
                 continue
-            children = _children(room, suggested_only)
             if len(found) == offset + limit:
                 return found[offset:], f"h{offset + limit}_{bound}"
-            found.append({**room_summary(room), "children_state": [_stripped(c) for c in children]})
+            found.append(entry)
             if depth < max_depth:
-                stack += [(c.key[1], depth + 1) for c in reversed(children)]
+                stack += [(c["state_key"], depth + 1, c["content"]["via"]) for c in reversed(entry["children_state"])]
         return found[offset:], None
+
+    async def _entry(
+        self, user_id: str, room_id: str, via: list[str], suggested_only: bool, memberships: Mapping[int, Membership],
+        told: dict[str, dict[str, Any]],
+    ) -> dict[str, Any] | None:  # fmt: skip
+        """What the reader may know of a room, with its children."""
+        room = await self._rooms.live.find(room_id)
+        if room is not None and self._is_here(room):
+            if not may_know(memberships, room):
+                return None
+            return {**room_summary(room), "children_state": [_stripped(c) for c in _children(room, suggested_only)]}
+        summary = await self._elsewhere(user_id, room_id, via, suggested_only, memberships, told)
+        if summary is None:
+            return None
+        listed = summary.get("children_state")
+        return {**summary, "children_state": [c for c in (listed if type(listed) is list else []) if _is_child(c)]}
+
+    def _is_here(self, room: LiveRoom | None) -> bool:
+        return room is not None and (not room.is_federated or self._rooms.has_own_member(room))
 
 
 def _children(room: LiveRoom, suggested_only: bool) -> list[RoomEvent]:
@@ -113,6 +202,14 @@ def _children(room: LiveRoom, suggested_only: bool) -> list[RoomEvent]:
 def _is_valid(event: RoomEvent) -> bool:
     via = event.content.get("via")
     return type(via) is list and any(type(s) is str and is_server_name(s) for s in via)
+
+
+def _is_child(value: object) -> bool:
+    """Whether another server's word of a child has the right form."""
+    if type(value) is not dict or type(value.get("state_key")) is not str or type(value.get("content")) is not dict:
+        return False
+    via = value["content"].get("via")
+    return type(via) is list and all(type(s) is str for s in via) and value["state_key"].startswith("!")
 
 
 def _stripped(event: RoomEvent) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -21,6 +22,7 @@ from chappe.homeserver.outbound.federation.discovery import Discovery, Document,
 from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, read_all
 
 USER_AGENT = "Chappe"
+T = TypeVar("T")
 ANSWER_LIMIT = 64 << 20
 WELL_KNOWN_SECONDS, WELL_KNOWN_BYTES, WELL_KNOWN_REDIRECTS = 10.0, 50 << 10, 5
 MATRIX_ERRCODE = 64
@@ -97,6 +99,16 @@ class FederationClient:
         headers = {"Authorization": authorization(method, uri, origin, destination, key, content)}
         return await self._ask(destination, method, uri, headers, content, seconds)
 
+    async def stream(
+        self, origin: str, destination: str, path: str, use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+        seconds: float = 600,
+    ) -> T:  # fmt: skip
+        """A signed GET whose answer, of any status, is read by `use` while it comes in."""
+        self._boundaries.require(destination)
+        key = self._domains.signing_key(origin)
+        headers = {"Authorization": authorization("GET", path, origin, destination, key, None)}
+        return await self._at_first_endpoint(destination, "GET", path, headers, None, seconds, use)
+
     async def get_unsigned(self, destination: str, path: str, seconds: float = 15) -> Any:
         """For what is asked before keys are known."""
         self._boundaries.require(destination)
@@ -110,10 +122,22 @@ class FederationClient:
         self, destination: str, method: str, uri: str, headers: dict[str, str], content: Any, seconds: float
     ) -> Any:
         body = None if content is None else orjson.dumps(content)
+
+        async def use(answer: aiohttp.ClientResponse) -> Any:
+            return _read(destination, answer.status, await read_all(answer, ANSWER_LIMIT))
+
+        return await self._at_first_endpoint(destination, method, uri, headers, body, seconds, use)
+
+    async def _at_first_endpoint(
+        self, destination: str, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float,
+        use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+    ) -> T:  # fmt: skip
         why = "it has no address"
         for endpoint in await self.discovery.find(destination):
             try:
-                status, raw = await self._send(endpoint, method, uri, headers, body, seconds)
+                return await self._send(endpoint, method, uri, headers, body, seconds, use)
+            except (PeerRefused, PeerUnreachable):
+                raise
             except aiohttp.ClientConnectorCertificateError as error:
                 why = f"its certificate is not good for {endpoint.tls_name} ({error.certificate_error})"
             except (aiohttp.ClientConnectorError, OSError) as error:
@@ -122,14 +146,13 @@ class FederationClient:
                 raise PeerUnreachable(destination, f"no answer within {seconds:g} s") from None
             except (aiohttp.ClientError, ValueError, MatrixError) as error:
                 raise PeerUnreachable(destination, f"{type(error).__name__}: {error}") from error
-            else:
-                return _read(destination, status, raw)
         self.discovery.forget(destination)  # it may have moved
         raise PeerUnreachable(destination, why)
 
     async def _send(
-        self, endpoint: Endpoint, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float
-    ) -> tuple[int, bytes]:
+        self, endpoint: Endpoint, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float,
+        use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+    ) -> T:  # fmt: skip
         if is_ip_literal(endpoint.host) and not (self._trust.allow_private or is_public(endpoint.host)):
             raise OSError(f"{endpoint.host} is a private address (federation.allow_private_addresses)")
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
@@ -141,7 +164,7 @@ class FederationClient:
             method, url, data=body, headers=given, allow_redirects=False, server_hostname=endpoint.tls_name,
             proxy=self._trust.proxy, timeout=aiohttp.ClientTimeout(total=seconds, connect=min(10.0, seconds)),
         ) as answer:  # fmt: skip
-            return answer.status, await read_all(answer, ANSWER_LIMIT)
+            return await use(answer)
 
     async def get_document(self, url: str) -> Document | None:
         """A `.well-known` document, over ordinary HTTPS. None where there is no answer at all."""

@@ -87,7 +87,7 @@ class FanOut:
         told: set[str] = set()
         for row in changed:
             content = {
-                "user_id": row["user_id"], "device_id": row["device_id"] or "", "stream_id": row["position"], "prev_id": [],
+                "user_id": row["user_id"], "device_id": row["device"] or "", "stream_id": row["position"], "prev_id": [],
             }  # fmt: skip
             raw = orjson.dumps({"edu_type": "m.device_list_update", "content": content})
             servers = [s for s in await self._rooms.servers_sharing(row["user_id"]) if self._allows(s)]

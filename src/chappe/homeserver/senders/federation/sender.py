@@ -114,7 +114,7 @@ class FederationSender:
                 if not destination.news.is_set():
                     return
                 continue
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(pause, LOOK_EVERY))  # an operator may have said that it is worth a try
 
     async def retry(self, name: str) -> None:
         """Forgets that a server did not answer, and tries again now."""

@@ -1,0 +1,80 @@
+"""What this server asks others on behalf of its users: aliases, profiles, directories of rooms, spaces."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import RoomAlias, domain_of, is_server_name
+from chappe.homeserver.modules.room_directory import DirectoryQuery
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
+
+V1 = "/_matrix/federation/v1"
+MOST_SERVERS, MOST_VIA = 50, 3
+
+
+class AskServers:
+    """Raises MatrixError: M_NOT_FOUND where the other server says so, 502 where it does not answer."""
+
+    def __init__(self, client: FederationClient, domains: Domains) -> None:
+        self._client, self._domains = client, domains
+
+    async def _get(self, server: str, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            answer = await self._client.get(self._domains.default, server, path, query)
+        except PeerRefused as error:
+            if error.peer_status == 404:
+                raise NotFound(f"{server} does not know it") from None
+            raise
+        if type(answer) is not dict:
+            raise PeerUnreachable(server, "its answer is no object")
+        return answer
+
+    async def alias(self, alias: RoomAlias) -> tuple[str, tuple[str, ...]]:
+        """(the room's id, servers that are in it)."""
+        server = domain_of(alias)
+        answer = await self._get(server, f"{V1}/query/directory", {"room_alias": alias})
+        room_id, servers = answer.get("room_id"), answer.get("servers")
+        if type(room_id) is not str or not room_id.startswith("!"):
+            raise PeerUnreachable(server, "it named no room")
+        named = [s for s in (servers if type(servers) is list else []) if type(s) is str and is_server_name(s)]
+        return room_id, tuple(dict.fromkeys([server, *named]))[:MOST_SERVERS]
+
+    async def profile(self, user_id: str) -> dict[str, Any]:
+        return await self._get(domain_of(user_id), f"{V1}/query/profile", {"user_id": user_id})
+
+    async def directory(self, query: DirectoryQuery) -> dict[str, Any]:
+        """A page of another server's published rooms."""
+        content: dict[str, Any] = {"limit": query.limit}
+        if query.since:
+            content["since"] = query.since
+        wanted = {"generic_search_term": query.term, "room_types": query.room_types}
+        if any(value is not None for value in wanted.values()):
+            content["filter"] = {name: value for name, value in wanted.items() if value is not None}
+        answer = await self._client.request(
+            self._domains.default, query.server_name, "POST", f"{V1}/publicRooms", content=content
+        )
+        chunk = answer.get("chunk") if type(answer) is dict else None
+        if type(chunk) is not list:
+            raise PeerUnreachable(query.server_name, "its answer has no chunk")
+        rooms = [room for room in chunk if type(room) is dict and type(room.get("room_id")) is str]
+        kept = {k: answer[k] for k in ("next_batch", "prev_batch", "total_room_count_estimate") if k in answer}
+        return {"chunk": rooms, **kept}
+
+    async def hierarchy(
+        self, user_id: str, room_id: str, via: list[str], suggested_only: bool
+    ) -> dict[str, Any] | None:
+        """A room and its children; None where nobody who was named tells of it."""
+        path = f"{V1}/hierarchy/{quote(room_id, safe='')}"
+        query = {"suggested_only": "true" if suggested_only else "false"}
+        for server in [s for s in via if is_server_name(s) and not self._domains.is_hosted(s)][:MOST_VIA]:
+            try:
+                answer = await self._client.get(domain_of(user_id), server, path, query)
+            except MatrixError:
+                continue
+            room = answer.get("room") if type(answer) is dict else None
+            if type(room) is dict and room.get("room_id") == room_id:
+                return dict(answer)
+        return None

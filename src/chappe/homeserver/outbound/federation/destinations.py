@@ -1,0 +1,66 @@
+"""How it stands with the servers that we send to: what waits for each, and since when it fails and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chappe.homeserver.database.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationState:
+    """Times are in ms. `failing_since`: None for one that answers."""
+
+    server_name: str
+    events: int
+    edus: int
+    failing_since: int | None
+    failures: int
+    retry_ts: int
+    last_error: str | None
+    last_success_ts: int | None
+
+
+async def destination_states(database: Database) -> list[DestinationState]:
+    """Those that fail first, then by name."""
+    rows = await database.fetch(
+        """WITH events AS (SELECT destination, count(*) AS n FROM federation_queue GROUP BY destination),
+                edus AS (SELECT destination, count(*) AS n FROM federation_edus GROUP BY destination),
+                names AS (SELECT server_name AS name FROM destinations UNION SELECT destination FROM events
+                          UNION SELECT destination FROM edus)
+           SELECT n.name, coalesce(e.n, 0), coalesce(u.n, 0), d.failing_since, coalesce(d.failures, 0), coalesce(d.retry_ts, 0),
+                  d.last_error, d.last_success_ts
+             FROM names n LEFT JOIN destinations d ON d.server_name = n.name LEFT JOIN events e ON e.destination = n.name
+             LEFT JOIN edus u ON u.destination = n.name
+            ORDER BY d.failing_since NULLS LAST, n.name"""
+    )
+    return [DestinationState(*row) for row in rows]
+
+
+async def waiting_for_their_past(database: Database) -> int:
+    """How many received events wait for those that they follow."""
+    return await database.fetchval("SELECT count(*) FROM federation_inbox")  # type: ignore[no-any-return]
+
+
+async def forget_failures(database: Database, server_name: str) -> bool:
+    """Lets it be tried at once. False where nothing is known of it."""
+    result = await database.execute(
+        "UPDATE destinations SET retry_ts = 0, failures = 0 WHERE server_name = $1", server_name
+    )
+    return result.endswith(" 1")
+
+
+def describe(state: DestinationState, now_ms: int) -> str:
+    """For people, in a line or two."""
+    waiting = (
+        f"{state.events} events and {state.edus} other messages wait" if state.events + state.edus else "nothing waits"
+    )
+    if state.failing_since is None:
+        return f"ok   {state.server_name}: {waiting}"
+    since = datetime.fromtimestamp(state.failing_since / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    next_try = max(0, (state.retry_ts - now_ms) // 1000)
+    return (
+        f"no   {state.server_name}: {waiting}; {state.failures} tries failed since {since}, the next one in {next_try} s\n"
+        f"     {state.last_error}"
+    )

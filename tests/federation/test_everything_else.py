@@ -1,0 +1,214 @@
+"""What crosses servers beside events, with a Chappe and with Synapse on the other side."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.federation.conftest import Peer
+from tests.federation.test_rooms import enter, hears, until
+from tests.federation.test_synapse import name
+from tests.support import Person, Refused, joined, segment
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf500f0003860180"
+    "5a347f6b0000000049454e44ae426082"
+)
+
+
+@pytest.fixture(params=["chappe", pytest.param("synapse", marks=pytest.mark.xdist_group("synapse"))])
+def synapse_or_none(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue("synapse") if request.param == "synapse" else None
+
+
+@pytest_asyncio.fixture
+async def neighbour(synapse_or_none: Any, peer: Peer) -> Any:
+    return synapse_or_none or await peer()
+
+
+async def pair(peer: Peer, neighbour: Any, **room: Any) -> tuple[Person, Person, str]:
+    """Somebody of ours and somebody of the neighbour's, in one room of ours."""
+    here = await peer()
+    alice, bob = await here.person("alice"), await neighbour.person(name("bob"))
+    room_id = await alice.create_room(preset="public_chat", **room)
+    await enter(bob, room_id, here)
+    await bob.say(room_id, "here I am")
+    await hears(alice, room_id, "here I am")
+    return alice, bob, room_id
+
+
+def device_keys(person: Person, key: str) -> dict[str, Any]:
+    """Keys in the right form. Nobody checks these signatures but devices."""
+    return {
+        "user_id": person.id, "device_id": person.device, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+        "keys": {f"curve25519:{person.device}": key, f"ed25519:{person.device}": key},
+        "signatures": {person.id: {f"ed25519:{person.device}": "signed"}},
+    }  # fmt: skip
+
+
+async def test_devices_and_keys(peer: Peer, neighbour: Any) -> None:
+    alice, bob, _ = await pair(peer, neighbour)
+    await alice.sync()
+    await bob.sync()
+    for one, other in ((alice, bob), (bob, alice)):
+        one_time = {"signed_curve25519:AAAA": {"key": "abc", "signatures": {}}}
+        await one.call("POST", "/keys/upload", {"device_keys": device_keys(one, "first"), "one_time_keys": one_time})
+
+        async def is_known(one: Person = one, other: Person = other) -> bool:
+            answer = await other.call("POST", "/keys/query", {"device_keys": {one.id: []}})
+            found = answer["device_keys"].get(one.id, {}).get(one.device)
+            return found is not None and "first" in found["keys"].values()
+
+        await until(is_known)
+        claim = {"one_time_keys": {one.id: {one.device: "signed_curve25519"}}}
+        claimed = (await other.call("POST", "/keys/claim", claim))["one_time_keys"]
+        assert claimed[one.id][one.device]["signed_curve25519:AAAA"]["key"] == "abc"
+    since = (await alice.sync())["next_batch"]
+    other_device = (await bob.another_device("SECOND")) if hasattr(neighbour, "node") else None
+    if other_device is not None:
+        await other_device.call("POST", "/keys/upload", {"device_keys": device_keys(other_device, "second")})
+
+        async def told() -> bool:
+            return bob.id in (await alice.sync(since=since)).get("device_lists", {}).get("changed", [])
+
+        await until(told)
+        answer = await alice.call("POST", "/keys/query", {"device_keys": {bob.id: []}})
+        assert set(answer["device_keys"][bob.id]) == {bob.device, "SECOND"}
+
+
+async def test_messages_to_devices(peer: Peer, neighbour: Any) -> None:
+    alice, bob, _ = await pair(peer, neighbour)
+    for one, other in ((alice, bob), (bob, alice)):
+        for number in range(3):
+            messages = {other.id: {other.device: {"n": number}}}
+            await one.call("PUT", f"/sendToDevice/org.example/{name('t')}", {"messages": messages})
+        heard: list[int] = []
+
+        async def look(other: Person = other, heard: list[int] = heard) -> bool:
+            for event in (await other.sync()).get("to_device", {}).get("events", []):
+                if event["type"] == "org.example":
+                    heard.append(event["content"]["n"])
+            return len(heard) >= 3
+
+        await until(look)
+        assert heard == [0, 1, 2]
+
+
+async def test_receipts_and_typing(peer: Peer, neighbour: Any) -> None:
+    alice, bob, room = await pair(peer, neighbour)
+    for one, other in ((alice, bob), (bob, alice)):
+        said = await other.say(room, f"read this, {one.id}")
+        await hears(one, room, f"read this, {one.id}")
+        await one.call("POST", f"/rooms/{segment(room)}/receipt/m.read/{segment(said)}", {})
+        seen = {"read": False, "typing": False}
+
+        async def look(
+            one: Person = one, other: Person = other, said: str = said, seen: dict[str, bool] = seen
+        ) -> bool:
+            if not seen["typing"]:
+                await one.call(
+                    "PUT", f"/rooms/{segment(room)}/typing/{segment(one.id)}", {"typing": True, "timeout": 20000}
+                )
+            answer = await other.sync()
+            for event in (
+                joined(answer, room)["ephemeral"]["events"] if room in answer.get("rooms", {}).get("join", {}) else ()
+            ):
+                if event["type"] == "m.receipt" and one.id in event["content"].get(said, {}).get("m.read", {}):
+                    seen["read"] = True
+                if event["type"] == "m.typing" and one.id in event["content"]["user_ids"]:
+                    seen["typing"] = True
+            return all(seen.values())
+
+        await until(look)
+
+
+async def test_files(peer: Peer, neighbour: Any) -> None:
+    alice, bob, _ = await pair(peer, neighbour)
+    for one, other in ((alice, bob), (bob, alice)):
+        status, raw, _ = await one.server.raw(
+            "POST", "/_matrix/media/v3/upload?filename=d%C3%A9cret.png", PNG, one.token, {"Content-Type": "image/png"}
+        )
+        assert status == 200
+        path = json.loads(raw)["content_uri"].removeprefix("mxc://")
+        for _ in range(2):
+            status, content, headers = await other.server.raw(
+                "GET", f"/_matrix/client/v1/media/download/{path}", token=other.token
+            )
+            assert (status, content, headers["Content-Type"]) == (200, PNG, "image/png"), content[:300]
+        query = "width=32&height=32&method=scale"
+        status, content, _ = await other.server.raw(
+            "GET", f"/_matrix/client/v1/media/thumbnail/{path}?{query}", token=other.token
+        )
+        assert status == 200 and content.startswith((b"\x89PNG", b"\xff\xd8", b"RIFF"))
+    status, _, _ = await alice.server.raw(
+        "GET", f"/_matrix/client/v1/media/download/{neighbour.config.server_name}/nothing", token=alice.token
+    )
+    assert status == 404
+
+
+async def test_profiles_aliases_and_directories(peer: Peer, neighbour: Any) -> None:
+    here = await peer()
+    alice, bob = await here.person("alice"), await neighbour.person(name("bob"))
+    ours, theirs = here.config.server_name, neighbour.config.server_name
+    hall = name("hall")
+    for one, own in ((alice, ours), (bob, theirs)):
+        await one.call("PUT", f"/profile/{segment(one.id)}/displayname", {"displayname": f"The {one.id[1:6]}"})
+        await one.create_room(
+            preset="public_chat", visibility="public", room_alias_name=hall, name=f"Hall {hall} of {own}"
+        )
+    for one, other, far in ((alice, bob, theirs), (bob, alice, ours)):
+        profile = await one.call("GET", f"/profile/{segment(other.id)}")
+        assert profile["displayname"] == f"The {other.id[1:6]}"
+        alias = f"#{hall}:{far}"
+        found = await one.call("GET", f"/directory/room/{segment(alias)}")
+        assert far in found["servers"]
+        listed = await one.call(
+            "POST", f"/publicRooms?server={segment(far)}", {"filter": {"generic_search_term": hall}}
+        )
+        assert [r["room_id"] for r in listed["chunk"]] == [found["room_id"]]
+        assert (await one.call("POST", f"/join/{segment(alias)}", {}))["room_id"] == found["room_id"]
+        await one.say(found["room_id"], "through the alias")
+        await hears(other, found["room_id"], "through the alias")
+    with pytest.raises(Refused) as refused:
+        await alice.call("GET", f"/directory/room/{segment('#nothing:' + theirs)}")
+    assert (refused.value.status, refused.value.errcode) == (404, "M_NOT_FOUND")
+
+
+async def test_spaces(peer: Peer, neighbour: Any) -> None:
+    here = await peer()
+    alice, bob = await here.person("alice"), await neighbour.person(name("bob"))
+    for one, other, own in ((alice, bob, here), (bob, alice, neighbour)):
+        space = await one.create_room(preset="public_chat", name="Space", creation_content={"type": "m.space"})
+        names = {}
+        for title, preset in (("open", "public_chat"), ("closed", "private_chat")):
+            names[title] = child = await one.create_room(preset=preset, name=title)
+            await one.set_state(space, "m.space.child", {"via": [own.config.server_name]}, child)
+        path = f"/_matrix/client/v1/rooms/{segment(space)}/hierarchy"
+        with_via = {"via": own.config.server_name}
+        if other is alice:
+            rooms = (await other.call("GET", path, **with_via))["rooms"]
+            assert [r["name"] for r in rooms] == ["Space", "open"]
+        await enter(other, space, own)
+        rooms = (await other.call("GET", path))["rooms"]
+        assert {r["name"] for r in rooms} == {"Space", "open"}
+
+
+async def test_restricted_rooms(peer: Peer, neighbour: Any) -> None:
+    here = await peer()
+    alice, bob = await here.person("alice"), await neighbour.person(name("bob"))
+    for one, other, own in ((alice, bob, here), (bob, alice, neighbour)):
+        space = await one.create_room(preset="public_chat", creation_content={"type": "m.space"})
+        rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]}
+        room = await one.create_room(
+            preset="private_chat", initial_state=[{"type": "m.room.join_rules", "content": rule}], room_version="10"
+        )
+        with pytest.raises(Refused) as refused:
+            await enter(other, room, own)
+        assert refused.value.status in (403, 502)
+        await enter(other, space, own)
+        await enter(other, room, own)
+        await other.say(room, "let in")
+        await hears(one, room, "let in")

@@ -1,0 +1,92 @@
+"""Sending to servers that do not answer: nothing is lost, nothing is hurried, and people can see why."""
+
+from __future__ import annotations
+
+from chappe.homeserver.outbound.federation.destinations import describe, destination_states, forget_failures
+from tests.federation.conftest import Peer
+from tests.federation.partition import heal, split
+from tests.federation.test_history import everything
+from tests.federation.test_rooms import agree, enter, hears, until
+
+
+async def test_the_state_of_a_server_that_does_not_answer(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    await alice.say(room, "first")
+    await hears(bob, room, "first")
+    name = there.config.server_name
+
+    async def is_ok() -> bool:
+        states = await destination_states(here.node.database)
+        return [(s.server_name, s.events, s.failing_since) for s in states] == [(name, 0, None)]
+
+    await until(is_ok)
+    with split([here], [there]):
+        for n in range(3):
+            await alice.say(room, f"unheard {n}")
+
+        async def fails() -> bool:
+            return any(s.failures for s in await destination_states(here.node.database))
+
+        await until(fails)
+        (state,) = await destination_states(here.node.database)
+        text = describe(state, here.node.now_ms())
+        assert text.startswith(f"no   {name}: ") and "the wire is cut" in text and state.events >= 1
+        assert state.retry_ts > here.node.now_ms()
+    assert await forget_failures(here.node.database, name)
+    assert not await forget_failures(here.node.database, "unknown.example")
+    await heal(here, there)
+    await hears(bob, room, "unheard 2")
+    assert await everything(bob, room) == ["first", "unheard 0", "unheard 1", "unheard 2"]
+    await until(is_ok)
+
+
+async def test_after_a_long_absence_the_latest_event_tells_the_rest(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    await agree(room, here, there)
+    with split([here], [there]):
+        for n in range(30):
+            await alice.say(room, f"unheard {n}")
+
+        async def queued() -> bool:
+            return bool(await here.node.database.fetchval("SELECT count(*) = 30 FROM federation_queue"))
+
+        await until(queued)
+
+        async def fails() -> bool:
+            return any(s.failures for s in await destination_states(here.node.database))
+
+        await until(fails)
+        await here.node.database.execute("UPDATE destinations SET failing_since = 0")
+    await heal(here, there)
+    await hears(bob, room, "unheard 29")
+
+    async def all_of_it() -> bool:
+        return await everything(bob, room) == [f"unheard {n}" for n in range(30)]
+
+    await until(all_of_it)
+
+
+async def test_what_waits_outlives_the_process(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    await agree(room, here, there)
+    with split([here], [there]):
+        await alice.say(room, "written before the end")
+
+        async def queued() -> bool:
+            return bool(await here.node.database.fetchval("SELECT count(*) = 1 FROM federation_queue"))
+
+        await until(queued)
+        await here.stop()
+    here.node = type(here.node)(here.config, here.data, here.url)
+    await here.start()
+    await here.node.federation_sender.retry(there.config.server_name)
+    await hears(bob, room, "written before the end")
