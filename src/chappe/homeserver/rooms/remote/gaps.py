@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -29,19 +30,25 @@ class Gaps:
     async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, int]:
         """Receives events whose past may not be here, with as much of it as can be had. Returns their statuses.
 
-        Raises PeerUnreachable, PeerRefused where no server could be asked. The room's lock must be held.
+        Raises PeerUnreachable, PeerRefused where no server could be asked. The room's lock is held while something is written,
+        never while another server is asked: one that answers slowly holds up no others.
         """
         servers = self._calls.servers(room, origins)
         found = await self._fill(room, dict(waiting), servers)
-        statuses = {}
-        for checked in in_order(found, Checked.prev):
+        statuses: dict[str, int] = {}
+        ordered = in_order(found, Checked.prev)
+        for event_id in waiting.keys() - {checked.event_id for checked in ordered}:
+            statuses[event_id] = REJECTED  # it follows itself
+        for checked in ordered:
             try:
                 status = await self._receive_one(room, checked, servers)
-            except MatrixError as error:
+            except (PeerUnreachable, PeerRefused):
                 if checked.event_id in waiting:
                     raise
-                log.info("an event of a gap was left out", extra={"fields": {"why": str(error)[:200]}})
                 continue
+            except MatrixError as error:
+                log.info("an event of a gap was left out", extra={"fields": {"why": str(error)[:200]}})
+                status = REJECTED
             if checked.event_id in waiting:
                 statuses[checked.event_id] = status
         return statuses
@@ -92,7 +99,8 @@ class Gaps:
         missing: Sequence[str] = ()
         for _ in range(3):
             try:
-                return await self._receiver.receive(room, checked, state_before, missing)
+                async with self._receiver.lock(room):
+                    return await self._receiver.receive(room, checked, state_before, missing)
             except MissingPast as gap:
                 if gap.auth:
                     await self.fetch_auth(room, checked, servers)
@@ -107,10 +115,15 @@ class Gaps:
                 raws = await self._calls.event_auth(room, server, checked.event_id)
             except MatrixError:
                 continue
-            await self._receiver.adopt(room, await self._checks.check_many(raws, room.version))
+            await self._adopt(room, raws)
             known = await self._receiver.store.known(checked.auth())
             if len(known) == len(set(checked.auth())):
                 return
+
+    async def _adopt(self, room: LiveRoom, raws: Sequence[object]) -> None:
+        events = await self._checks.check_many(raws, room.version)
+        async with self._receiver.lock(room):
+            await self._receiver.adopt(room, events)
 
     # ------------------------------------------------------------------------------------------- the state at a gap
 
@@ -136,7 +149,7 @@ class Gaps:
             raws = await self._calls.state(room, server, checked.event_id)
         else:
             raws = await self._events(room, server, unknown)
-        await self._receiver.adopt(room, await self._checks.check_many(raws, room.version))
+        await self._adopt(room, raws)
         known = await self._receiver.store.known(state)
         entries = {
             self._rooms.key_hash(k.type, k.state_key): k.nid for k in known.values()

@@ -5,7 +5,9 @@ Kept as history, never as news: its positions lie before everything, so no sync,
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,12 +41,13 @@ class History:
     ) -> None:  # fmt: skip
         self._rooms, self._receiver, self._gaps = rooms, receiver, gaps
         self._checks, self._calls, self._now_ms = checks, calls, now_ms
+        self._reading: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def extend(self, room: LiveRoom) -> bool:
         """Reads a page of what came before the oldest that is here. Whether there is more now."""
         if not room.is_federated or self._calls.own_domain(room) is None:
             return False
-        async with self._receiver.lock(room):
+        async with self._reading.setdefault(room.number, asyncio.Lock()):
             missing = await self._receiver.store.missing(room.number, self._now_ms())
             if not missing:
                 return False
@@ -84,15 +87,19 @@ class History:
         state_before: bytes | None = None
         for _ in range(3):
             try:
-                prepared = await self._receiver.prepare(room, checked, state_before)
-                break
+                async with self._receiver.lock(room):
+                    return await self._write_prepared(room, checked, position, state_before)
             except MissingPast as gap:
                 if gap.auth:
                     await self._gaps.fetch_auth(room, checked, [server])
                 if gap.prev:
                     state_before = await self._gaps.state_before(room, checked, [server])
-        else:
-            raise Forbidden("What it cites could not be had")
+        raise Forbidden("What it cites could not be had")
+
+    async def _write_prepared(
+        self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None
+    ) -> bool:
+        prepared = await self._receiver.prepare(room, checked, state_before)
         if not isinstance(prepared, Prepared):
             return False
         known = await self._receiver.store.known(checked.prev())

@@ -17,6 +17,7 @@ import orjson
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 200  # queued events of a room that are looked at together
 FIRST_WAIT, LONGEST_WAIT = 5.0, 600.0
 WAITING_LIMIT = 2000  # per room: beyond, the sender is told to keep its events
-ORPHANED_AFTER_MS = 60_000
+ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
 
 
 class Inbox:
@@ -159,7 +160,7 @@ class Inbox:
     async def _empty_some(self, room_id: str) -> bool:
         """Whether there may be more."""
         rows = await self._database.fetch(
-            "SELECT event_id, origin, pdu FROM federation_inbox WHERE room_id = $1 ORDER BY seq LIMIT $2",
+            "SELECT event_id, origin, pdu, received_ts FROM federation_inbox WHERE room_id = $1 ORDER BY seq LIMIT $2",
             room_id,
             AT_ONCE,
         )
@@ -171,8 +172,12 @@ class Inbox:
             waiting = {
                 row["event_id"]: Checked(row["event_id"], orjson.loads(row["pdu"]), row["pdu"], room.version) for row in rows
             }  # fmt: skip
-            async with self._receiver.lock(room):
+            try:
                 done = list(await self._gaps.receive(room, waiting, [row["origin"] for row in rows]))
+            except (PeerUnreachable, PeerRefused):
+                done = [row["event_id"] for row in rows if row["received_ts"] < self._now_ms() - GIVEN_UP_AFTER_MS]
+                if not done:
+                    raise
         await self._database.execute(
             "DELETE FROM federation_inbox WHERE room_id = $1 AND event_id = ANY($2::text[])", room_id, done
         )

@@ -92,11 +92,11 @@ class Residence:
             raise BadRequest(f"The event is not a {kind} of its sender", "M_INVALID_PARAM")
         if kind == "join":
             await self._rooms.policy.may_join(UserId(pdu["sender"]), room_id)
-        async with self._receiver.lock(room):
-            try:
+        try:
+            async with self._receiver.lock(room):
                 status = await self._receiver.receive(room, checked)
-            except MissingPast:
-                status = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
+        except MissingPast:
+            status = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
         if status != HISTORY:
             raise Forbidden("The rules of the room do not allow this")
         if self.forward is not None:

@@ -1,0 +1,269 @@
+"""A neighbour that signs what it likes: nothing crashes, nothing leaks, and the others are served."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.matrix.events import event_id_of, seal
+from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote import gaps
+from tests.federation.conftest import Peer
+from tests.federation.test_rooms import agree, enter, hears, until
+from tests.support import Person, Server, bodies
+
+
+class Forger:
+    """Writes events as another server could, for a member of a room that it is in."""
+
+    def __init__(self, evil: Server, room: LiveRoom, person: Person, target: Server) -> None:
+        self.evil, self.room, self.person, self.target = evil, room, person, target
+
+    def event(self, content: dict[str, Any] | None = None, seals: bool = True, **changes: Any) -> dict[str, Any]:
+        kind = changes.pop("type", "m.room.message")
+        draft = Draft(
+            kind, self.person.id, content or {"msgtype": "m.text", "body": "evil"}, changes.pop("state_key", None)
+        )
+        pdu = pdu_of(self.room, draft, self.evil.node.now_ms(), secrets.token_hex(8))
+        pdu.update(changes)
+        if seals:
+            name = self.evil.config.server_name
+            seal(pdu, self.room.version, name, self.evil.node.domains.signing_key(name))
+        return pdu
+
+    def id_of(self, pdu: dict[str, Any]) -> str:
+        return event_id_of(pdu, self.room.version)
+
+    async def send(self, *pdus: Any, edus: Any = ()) -> dict[str, Any]:
+        name, to = self.evil.config.server_name, self.target.config.server_name
+        content = {"origin": name, "origin_server_ts": 1, "pdus": list(pdus), "edus": list(edus)}
+        path = f"/_matrix/federation/v1/send/{secrets.token_hex(8)}"
+        answer = await self.evil.node.federation_client.request(name, to, "PUT", path, content=content)
+        return answer["pdus"]  # type: ignore[no-any-return]
+
+
+async def scene(peer: Peer, version: str = "11", **room: Any) -> tuple[Person, Person, str, Forger]:
+    here, evil = await peer(), await peer()
+    alice, mallory = await here.person("alice"), await evil.person("mallory")
+    room_id = await alice.create_room(preset="public_chat", room_version=version, **room)
+    await enter(mallory, room_id, here)
+    await agree(room_id, here, evil)
+    return alice, mallory, room_id, Forger(evil, await evil.node.rooms.require(room_id), mallory, here)
+
+
+async def texts(person: Person, room: str) -> list[str]:
+    return bodies((await person.messages(room, limit=100))["chunk"])
+
+
+async def test_forgeries_are_refused(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer)
+    good = forger.event({"msgtype": "m.text", "body": "good"})
+    assert await forger.send(good) == {forger.id_of(good): {}}
+    tampered = forger.event({"msgtype": "m.text", "body": "one thing"})
+    tampered["signatures"] = good["signatures"]
+    in_anothers_name = forger.event(sender=alice.id)
+    unsigned = forger.event()
+    unsigned["signatures"] = {}
+    wrong_hash = forger.event({"msgtype": "m.text", "body": "as signed"})
+    wrong_hash["content"] = {"msgtype": "m.text", "body": "as sent"}
+    answer = await forger.send(tampered, in_anothers_name, unsigned, wrong_hash)
+    assert {i for i, r in answer.items() if r == {}} == {forger.id_of(wrong_hash)}
+    assert await texts(alice, room) == ["good"]
+    event = await alice.call("GET", f"/rooms/{room}/event/{forger.id_of(wrong_hash)}")
+    assert event["content"] == {}, "what does not fit its hash is kept without content"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None, 1, "event", [], {}, {"room_id": 1}, {"room_id": "!x"},
+        lambda f: f.event(prev_events=["$x"] * 21),
+        lambda f: f.event(auth_events=["$x"] * 11),
+        lambda f: f.event(depth=-1),
+        lambda f: f.event(depth="1"),
+        lambda f: f.event(origin_server_ts=1.5, seals=False),
+        lambda f: f.event({"n": 1.5}, seals=False),
+        lambda f: f.event({"body": "x" * 70_000}),
+        lambda f: f.event(sender="mallory", seals=False),
+        lambda f: f.event(prev_events=[["$x", {}]], seals=False),
+        lambda f: {**f.event(), "content": "text"},
+        lambda f: {**f.event(), "signatures": {"localhost": "x"}},
+        lambda f: {**f.event(), "hashes": []},
+        lambda f: f.event(type="m.room.message", state_key=None, room_id="!other:localhost"),
+    ],
+)  # fmt: skip
+async def test_malformed_events_change_nothing(peer: Peer, broken: Any) -> None:
+    alice, _, room, forger = await scene(peer)
+    pdu = broken(forger) if callable(broken) else broken
+    for result in (await forger.send(pdu)).values():
+        assert "error" in result
+    good = forger.event({"msgtype": "m.text", "body": "good"})
+    assert await forger.send(good) == {forger.id_of(good): {}}
+    assert await texts(alice, room) == ["good"]
+
+
+async def test_what_the_rules_forbid_is_kept_from_members(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer)
+    coup = forger.event({"users": {mallory.id: 100}}, type="m.room.power_levels", state_key="")
+    promoted = forger.event({"membership": "join"}, type="m.room.member", state_key=alice.id)
+    no_auth = forger.event(auth_events=[])
+    await forger.send(coup, promoted, no_auth)
+    live = await forger.target.node.rooms.require(room)
+    assert live.state["m.room.power_levels", ""].sender == alice.id
+    assert await texts(alice, room) == []
+    rows = await forger.target.node.database.fetch(
+        "SELECT status FROM events WHERE sender = $1 AND status = 2", mallory.id
+    )
+    assert len(rows) == 3, "rejected events are kept: others may build on them"
+    after = forger.event({"msgtype": "m.text", "body": "on rejected ground"}, prev_events=[forger.id_of(coup)])
+    assert await forger.send(after) == {forger.id_of(after): {}}
+    await hears(alice, room, "on rejected ground")
+
+
+async def test_banned_and_writing_at_an_old_place(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer)
+    old = dict(forger.room.tips)
+    await alice.act("ban", room, mallory)
+    await agree(room, forger.target, forger.evil)
+    late = forger.event({"msgtype": "m.text", "body": "I was never banned"}, prev_events=list(old))
+    member = [e.event_id for e in (forger.room.get(k) for k in (
+        ("m.room.create", ""), ("m.room.power_levels", ""))) if e]  # fmt: skip
+    joins = await forger.target.node.database.fetch(
+        "SELECT event_id FROM events WHERE state_key = $1 AND type = 'm.room.member' ORDER BY position LIMIT 1",
+        mallory.id,
+    )
+    late["auth_events"] = [*member, joins[0]["event_id"]]
+    name = forger.evil.config.server_name
+    seal(late, forger.room.version, name, forger.evil.node.domains.signing_key(name))
+    assert await forger.send(late) == {forger.id_of(late): {}}
+    assert await texts(alice, room) == []
+    status = await forger.target.node.database.fetchval(
+        "SELECT status FROM events WHERE event_id = $1", forger.id_of(late)
+    )
+    assert status == 3
+    live = await forger.target.node.rooms.require(room)
+    assert forger.id_of(late) not in live.leaves
+
+
+async def test_replays_and_two_events_of_one_id(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer, "1")
+    first = forger.event({"msgtype": "m.text", "body": "first"})
+    second = forger.event({"msgtype": "m.text", "body": "second"}, event_id=first["event_id"])
+    for pdu in (first, first, second, first):
+        await forger.send(pdu)
+    assert await texts(alice, room) == ["first"]
+
+
+async def test_auth_cycles_end(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer, "1")
+    ids = [f"${n}{secrets.token_hex(4)}:{forger.evil.config.server_name}" for n in range(2)]
+    events = [
+        forger.event(
+            {"n": n}, type="org.example", state_key=mallory.id, event_id=ids[n], auth_events=[[ids[1 - n], {}]]
+        )
+        for n in range(2)
+    ]
+    serving = forger.evil.node.serving
+
+    async def event_auth(*_: Any) -> list[bytes]:
+        return [json.dumps(e).encode() for e in events]
+
+    serving.event_auth = event_auth  # type: ignore[method-assign]
+    await forger.send(*events)
+    await asyncio.wait_for(forger.target.node.inbox.settled(), 20)
+    live = await forger.target.node.rooms.require(room)
+    assert ("org.example", mallory.id) not in live.state
+    assert await forger.target.node.database.fetchval("SELECT count(*) FROM federation_inbox") == 0
+    await alice.say(room, "still here")
+
+
+async def test_endless_gaps_end_and_hold_up_nobody(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaps, "GAP_LIMIT", 300)
+    alice, mallory, room, forger = await scene(peer)
+    friend = await peer()
+    bob = await friend.person("bob")
+    await enter(bob, room, forger.target)
+    await agree(room, forger.target, forger.evil, friend)
+    served = 0
+
+    def endless(count: int) -> list[bytes]:
+        nonlocal served
+        made = []
+        for _ in range(count):
+            pdu = forger.event({"msgtype": "m.text", "body": "gap"}, prev_events=["$" + secrets.token_urlsafe(32)])
+            made.append(json.dumps(pdu).encode())
+        served += count
+        return made
+
+    async def missing_events(*_: Any) -> list[bytes]:
+        return endless(20)
+
+    async def backfill(*_: Any) -> list[bytes]:
+        return endless(100)
+
+    async def ids_of_state(*_: Any) -> Any:
+        await asyncio.sleep(0.2)
+        raise RuntimeError("a hostile server answers with errors")
+
+    serving = forger.evil.node.serving
+    serving.missing_events, serving.backfill = missing_events, backfill  # type: ignore[method-assign]
+    serving.ids_of_state = ids_of_state  # type: ignore[method-assign]
+    bad = forger.event({"msgtype": "m.text", "body": "after the gap"}, prev_events=["$" + secrets.token_urlsafe(32)])
+    assert await forger.send(bad) == {forger.id_of(bad): {}}
+    await bob.say(room, "meanwhile")
+    await hears(alice, room, "meanwhile")
+
+    async def asked_enough() -> bool:
+        return served >= 300
+
+    await until(asked_enough)
+    await bob.say(room, "and later")
+    await hears(alice, room, "and later")
+    assert served < 1500
+
+
+async def test_transactions_have_limits(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer)
+    for body in ({"pdus": [{}] * 51}, {"pdus": {}}, {"edus": [{}] * 101}, {"edus": "x"}):
+        name, to = forger.evil.config.server_name, forger.target.config.server_name
+        with pytest.raises(Exception, match="localhost"):
+            await forger.evil.node.federation_client.request(
+                name, to, "PUT", "/_matrix/federation/v1/send/1", content=body
+            )
+    strange: list[Any] = [
+        None, {"edu_type": 1}, {"edu_type": "m.typing", "content": {"room_id": 1, "user_id": alice.id, "typing": True}},
+        {"edu_type": "m.typing", "content": {"room_id": room, "user_id": alice.id, "typing": True}},
+        {"edu_type": "m.receipt", "content": {room: {"m.read": {alice.id: {"event_ids": ["$x"]}}}}},
+        {"edu_type": "m.receipt", "content": {room: {"m.read": {mallory.id: {"event_ids": [1]}}}}},
+        {"edu_type": "m.direct_to_device", "content": {"sender": alice.id, "type": "x", "messages": {alice.id: {"*": {}}}}},
+        {"edu_type": "m.presence", "content": {"push": [{"user_id": alice.id, "presence": "online"}, 1]}},
+        {"edu_type": "m.device_list_update", "content": {"user_id": alice.id}},
+    ]  # fmt: skip
+    assert await forger.send(edus=strange) == {}
+    answer = await alice.call("GET", "/sync", timeout=0)
+    ephemeral = answer["rooms"]["join"][room]["ephemeral"]["events"]
+    assert all(alice.id not in json.dumps(e) for e in ephemeral)
+    assert "events" not in answer.get("to_device", {}) or answer["to_device"]["events"] == []
+
+
+async def test_strangers_read_nothing(peer: Peer) -> None:
+    alice, _, room, forger = await scene(peer)
+    secret = await alice.create_room(preset="private_chat")
+    event = await alice.say(secret, "secret")
+    name, to = forger.evil.config.server_name, forger.target.config.server_name
+    v1 = "/_matrix/federation/v1"
+    for path in (
+        f"{v1}/event/{event}", f"{v1}/state/{secret}?event_id={event}", f"{v1}/state_ids/{secret}?event_id={event}",
+        f"{v1}/backfill/{secret}?v={event}&limit=10", f"{v1}/event_auth/{secret}/{event}",
+        f"{v1}/timestamp_to_event/{secret}?ts=1&dir=f", f"{v1}/make_join/{secret}/{alice.id}?ver=12",
+        f"{v1}/make_join/{secret}/@mallory:{name}?ver=12", f"{v1}/hierarchy/{secret}",
+        f"{v1}/user/devices/@mallory:{name}",
+    ):  # fmt: skip
+        with pytest.raises(Exception) as refused:
+            await forger.evil.node.federation_client.request(name, to, "GET", path)
+        assert getattr(refused.value, "peer_status", None) in (403, 404), path
