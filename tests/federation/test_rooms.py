@@ -26,14 +26,14 @@ async def until(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
         await asyncio.sleep(0.05)
 
 
-async def hears(person: Person, room: str, text: str) -> None:
+async def hears(person: Person, room: str, text: str, seconds: float = 15) -> None:
     async def look() -> bool:
         try:
             return text in bodies((await person.messages(room, limit=30))["chunk"])
         except Refused:
             return False
 
-    await until(look)
+    await until(look, seconds)
 
 
 async def members(person: Person, room: str) -> dict[str, str]:

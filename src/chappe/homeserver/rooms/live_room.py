@@ -49,7 +49,8 @@ class LiveRoom:
         self.invited = self.ahead_joined = self.ahead_invited = 0
         self.state_version = self.revoke_version = 0
         self.leaves: dict[str, bytes] = {}  # the ends of its graph, and the root of the state after each
-        self.is_federated = self.is_stub = False
+        # `is_entered`: somebody of here is about to come into a stub, whose real state is there already
+        self.is_federated = self.is_stub = self.is_entered = False
         self.root = self.ahead_root = EMPTY
         self.depth = self.ahead_depth = 0
         self.notify_total = self.highlight_total = 0
@@ -166,6 +167,7 @@ class LiveRoom:
             self.revoke_version += write.revokes
             self.state_version += write.state_changes
         self.leaves = self._leaves_after(mine)
+        self.is_stub = self.is_stub and not any(w.leaf for w in mine)
         self._committed_next_num = max(self._committed_next_num, self.chains.next_num)
         self._committed_bases = self.chains.bases
         self.is_new = False
@@ -280,7 +282,7 @@ class LiveRoom:
         self.threads, self.threads_before, self.related = s.threads, {}, s.related
         self.incarnation = next(_incarnations)
         self.state, self.nodes, self.is_new = s.state, s.nodes, False
-        if self.is_stub:
+        if self.is_stub and not self.is_entered:
             self.state = shown_state(s.invitations, self.room_id)
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}

@@ -69,7 +69,7 @@ FRAGMENTS = (
             CONTINUE WHEN r._lane = ANY (bad);
             UPDATE rooms o SET
                 state_version = o.state_version + r.state_bump, revoke_version = o.revoke_version + r.revoke_bump,
-                federated = o.federated OR r.leaves_before IS NOT NULL,
+                federated = o.federated OR r.leaves_before IS NOT NULL, stub = o.stub AND r.leaf IS NULL,
                 leaves = CASE WHEN r.leaves_after IS NOT NULL THEN string_to_array(r.leaves_after, ' ')
                     WHEN o.leaves <@ string_to_array(r.used, ' ') THEN ARRAY[r.leaf]
                     ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(string_to_array(r.used, ' '))) || r.leaf END,

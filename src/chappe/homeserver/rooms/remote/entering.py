@@ -108,7 +108,11 @@ class Entering:
             if room.is_stub:
                 members = [_member(known[i], events[i]) for i in known if events[i].pdu["type"] == MEMBER]
                 await self._open(room, root, members)
-            status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
+            try:
+                status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
+            finally:
+                if room.is_stub:
+                    room.is_entered, room.stale = False, True
             if status == REJECTED:
                 raise Forbidden("The room's own rules do not let you in, whatever the other server said")
         return room
@@ -130,7 +134,11 @@ class Entering:
         return room
 
     async def _open(self, room: LiveRoom, root: bytes, members: Sequence[tuple[str, str, int, str]]) -> None:
-        """The room is more than a stub from now on; nobody here is in it yet."""
+        """Stores what the room is. For everybody else it stays a stub until the join is its first event, in one commit.
+
+        The memberships of people of here come with their own events.
+        """
+        others = [member for member in members if not self._rooms.is_hosted(member[0])]
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
@@ -138,15 +146,14 @@ class Entering:
                           m.membership = 'join'
                      FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
                    ON CONFLICT DO NOTHING""",
-                room.number, *([list(column) for column in zip(*members, strict=True)] or [[], [], [], []]),
+                room.number, *([list(column) for column in zip(*others, strict=True)] or [[], [], [], []]),
             )  # fmt: skip
-            await transaction.execute("DELETE FROM invitations WHERE room_nid = $1", room.number)
             await transaction.execute(
-                """UPDATE rooms SET stub = false, federated = true, root = $2, state_version = state_version + 1
-                    WHERE room_nid = $1""",
+                """UPDATE rooms SET federated = true, root = $2, state_version = state_version + 1
+                    WHERE room_nid = $1 AND stub""",
                 room.number, name_to_int(root),
             )  # fmt: skip
-        room.stale = True
+        room.is_entered = room.stale = True
         await room.reload()
 
     # ----------------------------------------------------------------------------------------------- a new room's past

@@ -18,7 +18,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 
-LEASE_MS = 30_000
+LEASE_MS = 10_000
 COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000
 
 
@@ -36,7 +36,7 @@ class FanOut:
         )
 
     async def is_ours(self) -> bool:
-        """One process of the cluster follows the log; the next takes over within half a minute of its death."""
+        """One process of the cluster follows the log; the next takes over within ten seconds of its death."""
         now = self._now_ms()
         result = await self._database.execute(
             """UPDATE federation_progress SET holder = $1, lease_until = $2

@@ -21,7 +21,7 @@ from chappe.homeserver.senders.federation.destination import Destination
 from chappe.homeserver.senders.federation.fan_out import FanOut
 
 log = logging.getLogger(__name__)
-LOOK_EVERY = 10.0
+LOOK_EVERY = 3.0
 
 
 class FederationSender:
