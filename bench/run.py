@@ -1,6 +1,6 @@
 """Measures a throw-away Chappe: `make bench`, or with Synapse beside it (see docs/performance.md).
 
-    python bench/run.py [--synapse] [options of mxbench.py, for example --quick or --phases send,join]
+python bench/run.py [--synapse] [options of mxbench.py, for example --quick or --phases send,join]
 """
 
 from __future__ import annotations
