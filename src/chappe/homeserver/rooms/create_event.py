@@ -69,8 +69,8 @@ class RoomWrite(EventWrite):
         self._touched_room = False
 
     @property
-    def leaf(self) -> tuple[str, bytes]:
-        return self.events[-1].event_id, self.root_after
+    def leaves(self) -> dict[str, bytes]:
+        return {self.events[-1].event_id: self.root_after}
 
     def build(self) -> None:
         self.start_over()

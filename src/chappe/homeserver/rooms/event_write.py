@@ -26,8 +26,7 @@ _AT_POSITION = (
 class EventWrite(Write):
     """`events`: those that the timeline gets, in order. After `build` the rest is set too.
 
-    `used`: the leaves that they follow. `state_changes`: how often the room's root changes. `follows`: whether the last event
-    becomes a leaf.
+    `used`: the leaves that they follow. `state_changes`: how often the room's root changes.
     """
 
     lane: LiveRoom
@@ -51,8 +50,8 @@ class EventWrite(Write):
         self.summary = None
 
     @property
-    def leaf(self) -> tuple[str, bytes] | None:
-        """The new end of the room's graph, and the root of the state after it."""
+    def leaves(self) -> dict[str, bytes]:
+        """The new ends of the room's graph, and the root of the state after each."""
         raise NotImplementedError
 
     @property

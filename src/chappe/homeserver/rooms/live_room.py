@@ -137,7 +137,7 @@ class LiveRoom:
             bump = start + offset if (offset := write.bump_offset()) else bump
         main = totals.pop("")
         used = dict.fromkeys(p for w in mine for p in w.used)
-        leaf = next((w.leaf[0] for w in reversed(mine) if w.leaf), None)
+        leaf = next((leaf for w in reversed(mine) for leaf in w.leaves), None)
         strict = self.is_federated and not self.is_new
         yield "lane", (
             self.number, -1 if self.is_new else self.state_version, self.revoke_version,
@@ -167,7 +167,7 @@ class LiveRoom:
             self.revoke_version += write.revokes
             self.state_version += write.state_changes
         self.leaves = self._leaves_after(mine)
-        self.is_stub = self.is_stub and not any(w.leaf for w in mine)
+        self.is_stub = self.is_stub and not any(w.leaves for w in mine)
         self._committed_next_num = max(self._committed_next_num, self.chains.next_num)
         self._committed_bases = self.chains.bases
         self.is_new = False
@@ -180,8 +180,7 @@ class LiveRoom:
         for write in writes:
             for used in write.used:
                 leaves.pop(used, None)
-            if write.leaf is not None:
-                leaves[write.leaf[0]] = write.leaf[1]
+            leaves.update(write.leaves)
         return leaves
 
     def _append(self, event: RoomEvent, position: int) -> None:

@@ -16,7 +16,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
@@ -92,8 +92,8 @@ class Entering:
         room = await self.claim(signed.pdu["room_id"], signed.version)
         async with self._receiver.lock(room):
             known = await self._receiver.store.known(events)
-            if room.is_stub or not known:
-                await self._load(room, {i: e for i, e in events.items() if i not in known})
+            if not known:
+                await self._load(room, events)
                 room.stale = True
                 await room.reload()
             else:
@@ -110,6 +110,8 @@ class Entering:
                 await self._open(room, root, members)
             try:
                 status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
+            except MissingPast:
+                raise PeerUnreachable(server, "it did not send what our join cites") from None
             finally:
                 if room.is_stub:
                     room.is_entered, room.stale = False, True

@@ -22,7 +22,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Gaps
-from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
+from chappe.homeserver.rooms.remote.receive import MissingPast, Outcome, Receiver
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 
@@ -85,17 +85,19 @@ class Inbox:
             else:
                 checked_events.append(checked)
         async with self._receiver.lock(room):
-            for checked in checked_events:
-                results[checked.event_id] = await self._take(room, checked, origin)
+            outcomes = await self._receiver.receive_many(room, checked_events)
+        for checked in checked_events:
+            results[checked.event_id] = await self._answer(room, checked, origin, outcomes[checked.event_id])
         return results
 
-    async def _take(self, room: LiveRoom, checked: Checked, origin: str) -> dict[str, str]:
-        try:
-            await self._receiver.receive(room, checked)
-        except MissingPast:
-            await self._keep(room, checked, origin)
-        except MatrixError as error:
-            return {"error": error.message}
+    async def _answer(self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome) -> dict[str, str]:
+        if isinstance(outcome, MatrixError):
+            return {"error": outcome.message}
+        if isinstance(outcome, MissingPast):
+            try:
+                await self._keep(room, checked, origin)
+            except MatrixError as error:
+                return {"error": error.message}
         return {}
 
     async def _keep(self, room: LiveRoom, checked: Checked, origin: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 import orjson
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
 from chappe.homeserver.matrix.events import client_event_head, redacts_of
 from chappe.homeserver.matrix.identifiers import domain_of
@@ -52,6 +52,32 @@ class MissingPast(Exception):
         self.prev, self.auth = prev, auth
 
 
+class Lookup:
+    """What is here of some events, asked for once. `unwritten`: the root of the state after those that are being written."""
+
+    def __init__(self, store: RemoteStore) -> None:
+        self._store = store
+        self._asked: set[str] = set()
+        self.known: dict[str, Known] = {}
+        self.redactions: dict[str, list[str]] = {}
+        self.unwritten: dict[str, bytes] = {}
+
+    async def add(self, event_ids: Collection[str]) -> None:
+        fresh = [event_id for event_id in event_ids if event_id not in self._asked]
+        if fresh:
+            self._asked.update(fresh)
+            self.known.update(await self._store.known(fresh))
+            self.redactions.update(await self._store.redactions_held(fresh))
+
+    def forget_unwritten(self) -> None:
+        """They are written: what is asked of them is asked of the database."""
+        self._asked -= self.unwritten.keys()
+        self.unwritten.clear()
+
+
+Outcome = int | MissingPast | MatrixError
+
+
 class Receiver:
     """One event at a time in a room. Raises MissingPast, and Forbidden for what is not of the room."""
 
@@ -75,9 +101,67 @@ class Receiver:
         if isinstance(prepared, Known):
             return prepared.status
         prepared.starts_afresh = starts_afresh
+        return await self._write(room, prepared)
+
+    async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome]:
+        """Several events, in their order; those that only say something are written together.
+
+        By id: the status, or what `receive` would have raised.
+        """
+        lookup = Lookup(self.store)
+        await lookup.add(self._asked(room, events))
+        outcomes: dict[str, Outcome] = {}
+        batch: list[Prepared] = []
+        for checked in events:
+            try:
+                if checked.room_id != room.room_id:
+                    raise Forbidden("The event is of another room")
+                if checked.key is not None:
+                    await self._write_batch(room, batch, outcomes)
+                    lookup.forget_unwritten()
+                prepared = await self.prepare(room, checked, None, (), lookup)
+            except (MissingPast, MatrixError) as error:
+                outcomes[checked.event_id] = error
+                continue
+            if isinstance(prepared, Known):
+                outcomes[checked.event_id] = prepared.status
+                continue
+            batch.append(prepared)
+            lookup.unwritten[checked.event_id] = prepared.state_after
+            if checked.key is not None:
+                await self._write_batch(room, batch, outcomes)
+                lookup.forget_unwritten()
+        await self._write_batch(room, batch, outcomes)
+        return outcomes
+
+    @staticmethod
+    def _asked(room: LiveRoom, events: Sequence[Checked]) -> set[str]:
+        asked = {e.event_id for e in events}
+        for event in events:
+            asked.update(event.prev())
+        return asked - room.leaves.keys()
+
+    async def _write_batch(self, room: LiveRoom, batch: list[Prepared], outcomes: dict[str, Outcome]) -> None:
+        """Empties the batch."""
+        if len(batch) > 1:
+            room.is_federated = True
+            write = ReceivedWrite(room, list(batch))
+            try:
+                await self._rooms.commit(write)
+            except NeedsMove:
+                room.reset()  # the ends of the room do not agree: one at a time
+            else:
+                for prepared, status in zip(batch, write.statuses, strict=True):
+                    outcomes[prepared.checked.event_id] = status
+                batch.clear()
+        for prepared in batch:
+            outcomes[prepared.checked.event_id] = await self._write(room, prepared)
+        batch.clear()
+
+    async def _write(self, room: LiveRoom, prepared: Prepared) -> int:
         room.is_federated = True
         for _ in range(MOST_TRIES):
-            write = ReceivedWrite(room, prepared)
+            write = ReceivedWrite(room, [prepared])
             try:
                 await self._rooms.commit(write)
             except NeedsMove as need:
@@ -86,19 +170,23 @@ class Receiver:
                 if move is not None:
                     prepared.moves[need.root, need.ends] = move
             else:
-                return write.status
+                return write.statuses[0]
         raise TimeoutError("the room changes too fast")
 
     # ------------------------------------------------------------------------------------------------- preparation
 
     async def prepare(
-        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = ()
-    ) -> Prepared | Known:
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = (),
+        lookup: Lookup | None = None,
+    ) -> Prepared | Known:  # fmt: skip
         """What can be found out before the event is written; or what it is, where it is here already."""
+        lookup = lookup or Lookup(self.store)
         prev, auth = checked.prev(), checked.auth()
         at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
-        asked = {checked.event_id, *(p for p in prev if p not in room.leaves), *(a for a in auth if a not in at_hand)}
-        known = await self.store.known(asked)
+        leaves = {**room.leaves, **lookup.unwritten}
+        asked = {checked.event_id, *(p for p in prev if p not in leaves), *(a for a in auth if a not in at_hand)}
+        await lookup.add(asked)
+        known = {i: lookup.known[i] for i in asked if i in lookup.known}
         me = known.pop(checked.event_id, None)
         if me is not None and me.room != room.number:
             raise Forbidden("The event's id is that of an event in another room")
@@ -106,8 +194,8 @@ class Receiver:
             return me
         if any(event.room != room.number for event in known.values()):
             raise Forbidden("The event refers to another room")
-        roots = {p: room.leaves[p] if p in room.leaves else known[p].state_after
-                 for p in prev if p in room.leaves or (p in known and known[p].has_state)}  # fmt: skip
+        roots = {p: leaves[p] if p in leaves else known[p].state_after
+                 for p in prev if p in leaves or (p in known and known[p].has_state)}  # fmt: skip
         unknown_auth = [a for a in auth if a not in at_hand and a not in known]
         unknown_prev = [p for p in prev if p not in roots] if state_before is None else []
         if unknown_prev or unknown_auth:
@@ -116,7 +204,7 @@ class Receiver:
             state_before = await self.states.resolve(room, list(roots.values())) if roots else EMPTY
         cited = await self._cited(auth, at_hand, known)
         numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
-        return await self._judge(room, checked, me, state_before, missing, cited, numbers)
+        return await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
 
     @staticmethod
     def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:
@@ -144,7 +232,7 @@ class Receiver:
 
     async def _judge(
         self, room: LiveRoom, checked: Checked, me: Known | None, state_before: bytes, missing: Sequence[str],
-        cited: Mapping[str, Cited], numbers: Mapping[str, int],
+        cited: Mapping[str, Cited], numbers: Mapping[str, int], lookup: Lookup,
     ) -> Prepared:  # fmt: skip
         nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
         state = await self._state_for(room, checked, state_before)
@@ -169,7 +257,7 @@ class Receiver:
             replaced = (await self._rooms.trees.get_many(state_before, [key])).get(key)
             if replaced is not None:
                 prepared.replaces = (await self.events(room, [replaced])).get(replaced)
-        await self._relate(room, prepared, state)
+        await self._relate(room, prepared, state, lookup)
         return prepared
 
     async def _state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
@@ -205,7 +293,9 @@ class Receiver:
         chains = {e.nid: e.chain for e in room.state.values() if e.nid in set(numbers) and e.chain is not None}
         return {**await self.store.chains([n for n in numbers if n not in chains]), **chains}
 
-    async def _relate(self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited]) -> None:
+    async def _relate(
+        self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup
+    ) -> None:
         """Its thread, what it redacts, and what has redacted it before it came."""
         checked = prepared.checked
         pdu = checked.pdu
@@ -220,8 +310,8 @@ class Receiver:
                 prepared.unmet_target = target
             elif self._may_redact(room, pdu["sender"], found[0]["sender"], state):
                 prepared.redaction = _pruned(room, target, found[0]["json"])
-        held = (await self.store.redactions_held([checked.event_id])).get(checked.event_id, ())
-        for row in await self._rooms.store.events_by_id(room.number, held):
+        held = lookup.redactions.get(checked.event_id)
+        for row in await self._rooms.store.events_by_id(room.number, held) if held else ():
             if self._may_redact(room, row["sender"], pdu["sender"], state):
                 because = (await self._rooms.timeline.of_rows(room, [row]))[0]
                 prepared.redacted = _pruned(room, checked.event_id, checked.raw), because

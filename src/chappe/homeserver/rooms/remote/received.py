@@ -82,8 +82,8 @@ class WithoutTimeline(EventWrite):
         self.root_after, self.depth, self.positions = self.lane.ahead_root, 0, 0
 
     @property
-    def leaf(self) -> tuple[str, bytes] | None:
-        return None
+    def leaves(self) -> dict[str, bytes]:
+        return {}
 
     @property
     def state_changes(self) -> int:
@@ -136,17 +136,19 @@ class OutlierWrite(WithoutTimeline):
 
 
 class ReceivedWrite(WithoutTimeline):
-    """One event. After `build`, `status` says what became of it."""
+    """Events in the order of their graph; but for the last, none of them changes the state. After `build`, `statuses` says what
+    became of each."""
 
-    def __init__(self, room: LiveRoom, prepared: Prepared) -> None:
+    def __init__(self, room: LiveRoom, batch: Sequence[Prepared]) -> None:
         super().__init__(room, None)
-        self.prepared = prepared
-        self.status = HISTORY
+        self.batch = batch
+        self.statuses: list[int] = []
         self._state_changed = False
+        self._leaves: dict[str, bytes] = {}
 
     @property
-    def leaf(self) -> tuple[str, bytes] | None:
-        return (self.prepared.checked.event_id, self.prepared.state_after) if self.events else None
+    def leaves(self) -> dict[str, bytes]:
+        return self._leaves
 
     @property
     def state_changes(self) -> int:
@@ -154,41 +156,49 @@ class ReceivedWrite(WithoutTimeline):
 
     def build(self) -> None:
         self.start_over()
-        self._state_changed = False
-        prepared, room = self.prepared, self.lane
+        self._state_changed, self._leaves, self.statuses = False, {}, []
+        for prepared in self.batch:
+            self.statuses.append(self._build_one(prepared))
+        self.positions = len(self.events)
+        self.root_after = self.lane.ahead_root
+
+    def _build_one(self, prepared: Prepared) -> int:
+        room = self.lane
         if prepared.was_outlier:
             self.add_row("promotions", 0, prepared.nid)
         for event_id in prepared.missing:
             self.add_row("missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"])
         self.add_row("found_events", 0, room.number, prepared.checked.event_id)
-        self.status = REJECTED if prepared.is_rejected else self._judge_by_present()
-        if self.status == REJECTED:
+        status = REJECTED if prepared.is_rejected else self._judge_by_present(prepared)
+        if status == REJECTED:
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_before, REJECTED)
-            return
+            return status
         for pack, data in prepared.packs:
             self.add_row("state_packs", 0, pack, room.number, data)
         chain = prepared.chain
         if prepared.checked.key is not None and chain is None:
             chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
-        if self.status == SOFT_FAILED:
+        if status == SOFT_FAILED:
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
-            return
-        self._into_timeline(chain)
+        else:
+            self._into_timeline(prepared, chain)
+        return status
 
-    def _judge_by_present(self) -> int:
+    def _judge_by_present(self, prepared: Prepared) -> int:
         """Check 6: what the room's present state forbids is kept, and kept from the members."""
-        if self.prepared.state_before == self.lane.ahead_root:
+        if prepared.state_before == self.lane.ahead_root:
             return HISTORY
         try:
             check_auth(
-                {**self.prepared.checked.pdu, "event_id": self.prepared.checked.event_id}, self.lane.version, self.lane.get
-            )  # fmt: skip
+                {**prepared.checked.pdu, "event_id": prepared.checked.event_id}, self.lane.version, self.lane.get
+            )
         except Forbidden:
             return SOFT_FAILED
         return HISTORY
 
-    def _into_timeline(self, chain: ChainRow | None) -> None:
-        prepared, room, checked = self.prepared, self.lane, self.prepared.checked
+    def _into_timeline(self, prepared: Prepared, chain: ChainRow | None) -> None:
+        room, checked = self.lane, prepared.checked
+        index = len(self.events)
         event = received_event(prepared.nid, checked, room, prepared.state_before)
         event.chain, event.thread, event.replaces = chain, prepared.thread, prepared.replaces
         if checked.key is not None:
@@ -198,17 +208,20 @@ class ReceivedWrite(WithoutTimeline):
             followed |= room.tips.keys()
         tips = {tip: root for tip, root in room.tips.items() if tip not in followed}
         tips[event.event_id] = prepared.state_after
-        self._settle_state(event, frozenset(tips.values()))
-        self.events, self._pdus, self.positions = [event], [checked.raw], 1
+        self._settle_state(prepared, index, event, frozenset(tips.values()))
+        self.events.append(event)
+        self._pdus.append(checked.raw)
         self.rooms = {room.number: {"events"}}
-        self.used = [tip for tip in followed if tip in room.tips]
-        self._add_what_follows(event)
+        self.used += [tip for tip in followed if tip in room.tips and tip not in self._leaves]
+        self._leaves = {leaf: root for leaf, root in self._leaves.items() if leaf not in followed}
+        self._leaves[event.event_id] = prepared.state_after
+        self._add_what_follows(prepared, index, event)
         room.tips, room.ahead_depth = tips, max(room.ahead_depth, checked.pdu["depth"])
-        self.root_after, self.depth = room.ahead_root, checked.pdu["depth"]
+        self.depth = max(self.depth, checked.pdu["depth"])
 
-    def _settle_state(self, event: RoomEvent, ends: frozenset[bytes]) -> None:
+    def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> None:
         """The room's state with the event: its own, where it is the only end; else what all ends resolve to."""
-        room, prepared = self.lane, self.prepared
+        room = self.lane
         before = room.ahead_root
         if before != prepared.state_before:
             event.room_before = name_to_int(before)
@@ -230,50 +243,52 @@ class ReceivedWrite(WithoutTimeline):
             }  # fmt: skip
             room.ahead_root = move.root
             room.nodes.update(move.nodes)
-        self._state_changed = room.ahead_root != before
+        self._state_changed = self._state_changed or room.ahead_root != before
         for key, (was, now) in changes.items():
             room.ahead[key] = now
-            self._note_change(event, key, was, now)
+            self._note_change(index, event, key, was, now)
         self.revokes = self.revokes or event.moved is not None
         if any(kind in SHOWN or kind == "m.room.member" for kind, _ in changes):
             self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
 
-    def _note_change(self, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
+    def _note_change(
+        self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None
+    ) -> None:
         room = self.lane
         if event.moved is not None:
             self.add_row(
-                "state_moves", 0, room.number, *key, now.nid if now else None, was.nid if was else None
+                "state_moves", index, room.number, *key, now.nid if now else None, was.nid if was else None
             )  # fmt: skip
         if key[0] != "m.room.member":
             return
         before = was.membership if was is not None else "leave"
         if now is not None:
-            self.add_membership(0, now, before)
+            self.add_membership(index, now, before)
         elif was is not None:
             room.ahead_joined -= before == "join"
             room.ahead_invited -= before == "invite"
-            self.add_row("memberships", 0, key[1], room.number, "leave", was.nid, was.sender)
+            self.add_row("memberships", index, key[1], room.number, "leave", was.nid, was.sender)
             self.touch_user(key[1], "membership")
 
-    def _add_what_follows(self, event: RoomEvent) -> None:
-        room, prepared = self.lane, self.prepared
+    def _add_what_follows(self, prepared: Prepared, index: int, event: RoomEvent) -> None:
+        room = self.lane
         content = prepared.checked.pdu["content"]
-        self.add_notifications(0, event, content)
+        self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
             event.relates_to = relation.target
-            self.add_row("relations", 0, event.nid, room.number, relation.target, relation.rel_type, event.type,
+            self.add_row("relations", index, event.nid, room.number, relation.target, relation.rel_type, event.type,
                          event.sender, relation.key, event.ts, event.event_id)  # fmt: skip
         if prepared.redaction is not None:
             target = prepared.redaction
             self.redacted.append((target.event_id, target.head, event))
-            self.add_row("redactions", 0, target.event_id, event.event_id, target.pdu)
+            self.add_row("redactions", index, target.event_id, event.event_id, target.pdu)
         if prepared.unmet_target is not None:
-            self.add_row("held_redactions", 0, prepared.unmet_target, event.event_id, room.number)
+            self.add_row("held_redactions", index, prepared.unmet_target, event.event_id, room.number)
         if prepared.redacted is not None:
             pruned, because = prepared.redacted
             event.set_head(pruned.head)
             event.redacted_because = because
-            self.add_row("redactions", 0, event.event_id, because.event_id, pruned.pdu)
+            self.add_row("redactions", index, event.event_id, because.event_id, pruned.pdu)
 
 
 def received_event(nid: int, checked: Checked, room: LiveRoom, state_before: bytes) -> RoomEvent:
