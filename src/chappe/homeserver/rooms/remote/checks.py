@@ -5,6 +5,7 @@ on receipt of a PDU", 1 to 3). What fails one of these is no event at all; a wro
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from chappe.homeserver.outbound.federation.keyring import Keyring
 
 IN_ONE_THREAD = 500  # events whose signatures are verified in one go, off the event loop
 ON_THE_LOOP = 4
+THREADS = max(2, os.cpu_count() or 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class _Signature:
         return True
 
 
+_Parsed = tuple[Pdu, str, list[list[_Signature]]]
+
+
 def signers_of(pdu: Pdu, version: RoomVersion) -> set[str]:
     """The servers whose signature an event needs."""
     content = pdu["content"]
@@ -104,9 +109,17 @@ class PduChecks:
 
     async def check_many(self, raws: Sequence[Any], version: RoomVersion) -> dict[str, Checked]:
         """By event id: those that are good, in the order given. Signatures are verified off the event loop."""
-        result: dict[str, Checked] = {}
+        found: list[asyncio.Future[list[Checked]] | list[Checked]] = []
+        gate = asyncio.Semaphore(THREADS)  # what waits to be verified stays as it was sent: small
+
+        async def off_the_loop(parsed: Sequence[_Parsed]) -> list[Checked]:
+            try:
+                return await asyncio.to_thread(_verified, parsed, version)
+            finally:
+                gate.release()
+
         for start in range(0, len(raws), IN_ONE_THREAD):
-            parsed: list[tuple[Pdu, str, list[list[_Signature]]]] = []
+            parsed: list[_Parsed] = []
             for raw in raws[start : start + IN_ONE_THREAD]:
                 try:
                     pdu, event_id = _parse(raw, version)
@@ -114,10 +127,12 @@ class PduChecks:
                 except MatrixError:
                     continue
             if len(parsed) <= ON_THE_LOOP:
-                result.update((c.event_id, c) for c in _verified(parsed, version))
+                found.append(_verified(parsed, version))
             else:
-                result.update((c.event_id, c) for c in await asyncio.to_thread(_verified, parsed, version))
-        return result
+                await gate.acquire()
+                found.append(asyncio.ensure_future(off_the_loop(parsed)))
+        lists = [part if isinstance(part, list) else await part for part in found]
+        return {checked.event_id: checked for part in lists for checked in part}
 
     async def _signatures(self, pdu: Pdu, version: RoomVersion) -> list[list[_Signature]]:
         """For each server that must have signed, the signatures of which one must be good. Raises Forbidden."""
@@ -151,7 +166,7 @@ def _parse(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
     return pdu, event_id
 
 
-def _verified(parsed: Sequence[tuple[Pdu, str, list[list[_Signature]]]], version: RoomVersion) -> list[Checked]:
+def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[Checked]:
     return [
         _kept(pdu, event_id, version) for pdu, event_id, needed in parsed
         if all(any(choice.is_good() for choice in choices) for choices in needed)
