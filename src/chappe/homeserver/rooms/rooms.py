@@ -54,14 +54,24 @@ class EventNumbers:
         self._fetching: asyncio.Lock = asyncio.Lock()
 
     async def take(self, count: int) -> tuple[int, ...]:
+        """Rising, but not always one after the other."""
         if self._end - self._next < count:
-            async with self._fetching:
-                if self._end - self._next < count:
-                    self._next = await self._store.event_number_block()
-                    self._end = self._next + NUMBER_BLOCK
+            return await self._take_more(count)
         first = self._next
         self._next += count
         return tuple(range(first, first + count))
+
+    async def _take_more(self, count: int) -> tuple[int, ...]:
+        async with self._fetching:
+            taken: list[int] = []
+            while True:
+                part = range(self._next, min(self._end, self._next + count - len(taken)))
+                taken += part
+                self._next += len(part)
+                if len(taken) == count:
+                    return tuple(taken)
+                start = await self._store.event_number_block()
+                self._next, self._end = start, start + NUMBER_BLOCK
 
 
 class Rooms:
