@@ -8,6 +8,7 @@ logger.setLevel("silent");
 for (const name of ["debug", "log", "info", "warn"]) console[name] = () => {};  // the libraries talk a lot
 
 export const base = process.argv[2];
+export const elsewhere = process.argv[3] ?? base;  // the server of those who are not of the first
 export const PASSWORD = "correct horse battery";
 export const say = (line) => writeSync(1, `PLAY ${line}\n`);
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -22,16 +23,16 @@ export async function until(what, check, seconds = 30) {
     }
 }
 
-async function post(path, body) {
-    const answer = await fetch(`${base}/_matrix/client/v3/${path}`, { method: "POST", body: JSON.stringify(body) });
+async function post(path, body, where) {
+    const answer = await fetch(`${where}/_matrix/client/v3/${path}`, { method: "POST", body: JSON.stringify(body) });
     assert.equal(answer.status, 200, await answer.clone().text());
     return answer.json();
 }
 
-export const register = (name) => post("register", {
+export const register = (name, where = base) => post("register", {
     username: name, password: PASSWORD, initial_device_display_name: `${name}'s first`, auth: { type: "m.login.dummy" },
-});
+}, where);
 
 export const login = (user, device) => post("login", {
     type: "m.login.password", identifier: { type: "m.id.user", user }, password: PASSWORD, initial_device_display_name: device,
-});
+}, base);

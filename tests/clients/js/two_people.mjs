@@ -1,15 +1,15 @@
 // A play for matrix-js-sdk with its Rust crypto: Alice and Bob write to each other in an encrypted room, verify each
 // other by emoji, exchange an encrypted file; Alice signs in on a second device and reads the history from her backup.
-//     node two_people.mjs http://127.0.0.1:PORT
-import { PASSWORD, base, login, register, say, until } from "./stage.mjs";
+//     node two_people.mjs http://127.0.0.1:PORT [http://127.0.0.1:PORT of Bob's server]
+import { PASSWORD, base, elsewhere, login, register, say, until } from "./stage.mjs";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import * as sdk from "matrix-js-sdk";
 import { VerificationPhase, VerifierEvent, VerificationRequestEvent, CryptoEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
 
-async function start(session, secrets = {}) {
+async function start(session, secrets = {}, where = base) {
     const client = sdk.createClient({
-        baseUrl: base, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token,
+        baseUrl: where, userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token,
         cryptoCallbacks: {
             getSecretStorageKey: async ({ keys }) => {
                 for (const id of Object.keys(keys)) if (secrets[id]) return [id, secrets[id]];
@@ -39,9 +39,9 @@ async function authenticate(user, makeRequest) {
 const stamp = Date.now().toString(36);
 const secrets = {};
 const aliceSession = await register(`alice${stamp}`);
-const bobSession = await register(`bob${stamp}`);
+const bobSession = await register(`bob${stamp}`, elsewhere);
 const alice = await start(aliceSession, secrets);
-const bob = await start(bobSession, {});
+const bob = await start(bobSession, {}, elsewhere);
 say("registered and synced");
 
 async function bootstrap(client, session, recovery) {

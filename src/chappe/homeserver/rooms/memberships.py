@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chappe.homeserver.database.clock import Clock
@@ -25,8 +26,8 @@ class Membership:
 
 
 class Memberships:
-    def __init__(self, store: RoomStore, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, store: RoomStore, clock: Clock, is_hosted: Callable[[str], bool]) -> None:
+        self._store, self._is_hosted = store, is_hosted
         self._cache = UserCache(clock, ("membership",), self._load)
 
     async def _load(self, users: list[str]) -> dict[str, dict[int, Membership]]:
@@ -45,7 +46,12 @@ class Memberships:
         self._cache.drop(user_id)
 
     async def of(self, user_id: str) -> dict[int, Membership]:
-        """By room number; forgotten rooms included. Do not change it."""
+        """By room number; forgotten rooms included. Do not change it.
+
+        People of other servers are not kept: thousands of them come with a room, of which no commit speaks one by one.
+        """
+        if not self._is_hosted(user_id):
+            return await self._load_one(user_id)
         return await self._cache.get(user_id)
 
     async def joined(self, user_id: str) -> list[Membership]:

@@ -87,7 +87,7 @@ class Rooms:
         self.numbers = EventNumbers(self.store)
         self.key_hash = KeyHash(secret)
         self.live = LiveRooms(self.store, clock, live_limit)
-        self.memberships = Memberships(self.store, clock)
+        self.memberships = Memberships(self.store, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)

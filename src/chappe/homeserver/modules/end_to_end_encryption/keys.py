@@ -277,9 +277,10 @@ class DeviceKeys:
         for signer, signer_key, signature in _signatures_of(signed):
             if signer == user_id:
                 write.add("key_signatures", owner, target, signer, signer_key, signature)
-        # others learn of one's own devices; what one signs of others only oneself sees
-        write.add("device_list_changes", owner if owner == user_id else user_id)
-        write.touch_user(user_id, "device_list")
+        # what one signs of others only oneself sees: one's devices shall ask for the owner's keys again, and for one's own
+        for changed in {owner, user_id}:
+            write.add("device_list_changes", changed)
+            write.touch_user(changed, "device_list")
         write.touch_user(owner, "key_signatures")  # it is shown with the owner's keys
 
     async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
