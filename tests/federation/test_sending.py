@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from chappe.config import Federation
 from chappe.homeserver.outbound.federation.destinations import describe, destination_states, forget_failures
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
 from tests.federation.test_history import everything
 from tests.federation.test_rooms import agree, enter, hears, until
+from tests.support import Refused, segment
 
 
 async def test_the_state_of_a_server_that_does_not_answer(peer: Peer) -> None:
@@ -90,3 +94,14 @@ async def test_what_waits_outlives_the_process(peer: Peer) -> None:
     await here.start()
     await here.node.federation_sender.retry(there.config.server_name)
     await hears(bob, room, "written before the end")
+
+
+async def test_a_server_that_talks_to_nobody_follows_nothing(peer: Peer) -> None:
+    alone = await peer(federation=Federation(mode="listed"))
+    alice = await alone.person("alice")
+    room = await alice.create_room(preset="public_chat")
+    await alice.say(room, "to myself")
+    assert await alone.node.database.fetchval("SELECT count(*) FROM federation_progress") == 0
+    with pytest.raises(Refused) as refused:
+        await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": "@bob:elsewhere.example"})
+    assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")

@@ -16,6 +16,11 @@ class Boundaries:
         self._mode = settings.mode
         self._allowed = [pattern.lower() for pattern in settings.allowed]
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other server is talked to at all."""
+        return self._mode == "closed" or (self._mode == "listed" and not self._allowed)
+
     def allows(self, server_name: str) -> bool:
         if self._mode == "open":
             return True
