@@ -155,7 +155,7 @@ class LiveRoom:
 
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
         """Own writes became durable; `positions`: the position before each write's first event."""
-        if positions[-1] + writes[-1].positions <= self.at:
+        if positions[-1] + max(1, writes[-1].positions) <= self.at:  # a commit takes one position at least
             return  # already part of what was loaded
         mine: list[EventWrite] = writes  # type: ignore[assignment]
         for write, before in zip(mine, positions, strict=True):

@@ -45,6 +45,8 @@ class MembershipChanges:
         """
         known = await self._rooms.live.find(room_id)
         if self._elsewhere.is_elsewhere(known):
+            if is_guest:
+                raise Forbidden("Guests may not join rooms of other servers", "M_GUEST_ACCESS_FORBIDDEN")
             await self.may_join(user_id, room_id)
             await self._rooms.policy.may_join(user_id, room_id)
             content = {**(extra or {}), **await self._profile_of(user_id)}

@@ -188,6 +188,7 @@ class Rooms:
                         raise BadRequest("You have reacted like this already", "M_DUPLICATE_ANNOTATION")
 
     async def thread_of(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
+        """(the thread of an event, "" for the main timeline; whether it is itself related to another)."""
         for event in reversed(room.tail):
             if event.event_id == event_id:
                 return event.thread, event.relates_to is not None
