@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from chappe.homeserver.http.router import SERVER_AUTH
 from chappe.homeserver.matrix.events import event_id_of, seal
+from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote import gaps
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import agree, enter, hears, until
-from tests.support import Person, Server, bodies
+from tests.support import Person, Server, bodies, segment
 
 
 class Forger:
@@ -267,3 +269,75 @@ async def test_strangers_read_nothing(peer: Peer) -> None:
         with pytest.raises(Exception) as refused:
             await forger.evil.node.federation_client.request(name, to, "GET", path)
         assert getattr(refused.value, "peer_status", None) in (403, 404), path
+
+
+NONSENSE: list[Any] = [None, True, 0, -1, 2**53, 1.5, "", "x", "\u0000", [], {}, [None], {"a": None}, {"": [[]]}]
+FIELDS = (
+    "event", "room_version", "invite_room_state", "earliest_events", "latest_events", "limit", "min_depth", "pdus", "edus",
+    "device_keys", "one_time_keys", "filter", "since", "type", "content", "sender", "state_key", "room_id", "depth",
+    "origin_server_ts", "prev_events", "auth_events", "hashes", "signatures", "unsigned", "server_keys",
+)  # fmt: skip
+
+
+async def test_no_signed_nonsense_is_a_server_error(peer: Peer) -> None:
+    """Every route for servers, with parameters and bodies that nobody should send."""
+    alice, mallory, room, forger = await scene(peer)
+    name, to = forger.evil.config.server_name, forger.target.config.server_name
+    client = forger.evil.node.federation_client
+    event = await alice.say(room, "a message")
+    params = {
+        "roomId": [room, "nonsense", "!unknown:localhost"], "eventId": [event, "$unknown", "x" * 300],
+        "userId": [mallory.id, alice.id, "nonsense"], "txnId": ["t", "x" * 300], "mediaId": ["nothing", "..", "%2F.."],
+    }  # fmt: skip
+    bodies_: list[Any] = [{}, *(dict.fromkeys(FIELDS, value) for value in NONSENSE)]
+    bodies_ += [
+        {**forger.event(), field: value} for field in ("content", "prev_events", "sender") for value in NONSENSE
+    ]
+    queries = [{}, {"ver": "12"}, *({k: str(v) for k in ("event_id", "v", "limit", "ts", "dir", "user_id", "room_alias",
+               "since", "width", "height", "method", "suggested_only")} for v in ("", "x", "-1", "99999999999999999999"))]  # fmt: skip
+    asked = 0
+    for route in forger.target.node.routes():
+        endpoint = route.endpoint
+        if endpoint.auth != SERVER_AUTH:
+            continue
+        names = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
+        for variant in range(3):
+            path = endpoint.path
+            for n in names:
+                choices = params[n]
+                path = path.replace("{" + n + "}", segment(choices[variant % len(choices)]))
+            for body in bodies_ if endpoint.method in ("PUT", "POST") else [None]:
+                for query in queries if body is None else [None]:
+                    asked += 1
+                    try:
+                        await client.request(name, to, endpoint.method, path, query=query, content=body)
+                    except PeerRefused as error:
+                        assert 400 <= error.peer_status < 500, (endpoint.path, path, query, body, str(error))
+                    except PeerUnreachable as error:  # a file is no JSON; anything else should have been answered
+                        assert "/media/" in path, (path, error)
+                    except (TypeError, ValueError):
+                        continue  # this cannot even be signed
+    assert asked > 500
+    await alice.say(room, "still here")
+
+
+async def test_a_server_that_the_room_shuts_out(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer)
+    late = forger.event({"msgtype": "m.text", "body": "too late"})
+    await alice.set_state(
+        room, "m.room.server_acl", {"allow": ["*"], "deny": ["localhost"]}
+    )  # every server of these tests
+    assert "may not take part" in (await forger.send(late))[forger.id_of(late)]["error"]
+    typing = {"edu_type": "m.typing", "content": {"room_id": room, "user_id": mallory.id, "typing": True}}
+    assert await forger.send(edus=[typing]) == {}
+    assert forger.target.node.typing.users((await forger.target.node.rooms.require(room)).number) == []
+    name, to = forger.evil.config.server_name, forger.target.config.server_name
+    for path in (
+        f"make_join/{room}/{mallory.id}?ver=11",
+        f"backfill/{room}?v={forger.id_of(late)}",
+        f"state/{room}?event_id=$x",
+    ):
+        with pytest.raises(PeerRefused) as refused:
+            await forger.evil.node.federation_client.request(name, to, "GET", f"/_matrix/federation/v1/{path}")
+        assert refused.value.peer_status == 403
+    assert await texts(alice, room) == []
