@@ -145,3 +145,43 @@ async def test_knocking(peer: Peer) -> None:
     await until(invited)
     await bob.join(room)
     await agree(room, here, there)
+
+
+async def test_invited_again_to_a_room_that_everybody_here_has_left(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(name="Old name", invite=[bob.id])
+    await bob.join(room)
+    await alice.say(room, "first time")
+    await hears(bob, room, "first time")
+    await bob.leave(room)
+
+    async def gone() -> bool:
+        return (await members(alice, room))[bob.id] == "leave"
+
+    await until(gone)
+    await alice.set_state(room, "m.room.name", {"name": "New name"})
+    await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})
+    shown = (await bob.call("GET", "/sync", timeout=0))["rooms"]["invite"][room]["invite_state"]["events"]
+    by_key = {(e["type"], e["state_key"]): e for e in shown}
+    assert by_key["m.room.name", ""]["content"]["name"] == "New name"
+    assert by_key["m.room.member", bob.id]["content"]["membership"] == "invite"
+    await bob.join(room)
+    await alice.say(room, "second time")
+    await hears(bob, room, "second time")
+    await agree(room, here, there)
+
+
+async def test_an_invitation_in_sliding_sync(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(name="Cabinet", invite=[bob.id])
+    lists = {"all": {"ranges": [[0, 10]], "required_state": [["m.room.name", ""]], "timeline_limit": 1}}
+    path = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+    answer = await bob.call("POST", path, {"conn_id": "a", "lists": lists})
+    assert answer["lists"]["all"]["count"] == 1
+    names = [e["content"].get("name") for e in answer["rooms"][room]["invite_state"]]
+    assert "Cabinet" in names
+    await bob.join(room)
+    answer = await bob.call("POST", path, {"conn_id": "b", "lists": lists})
+    assert answer["rooms"][room]["name"] == "Cabinet"

@@ -45,6 +45,9 @@ class LiveRoom:
         self.exists = True
         self.at = 0  # loaded as of this position
         self.state: dict[StateKey, RoomEvent] = {}
+        self.shown: dict[
+            StateKey, RoomEvent
+        ] = {}  # what other servers showed with invitations, where nobody here is in it
         self.joined: dict[str, RoomEvent] = {}
         self.invited = self.ahead_joined = self.ahead_invited = 0
         self.state_version = self.revoke_version = 0
@@ -281,8 +284,9 @@ class LiveRoom:
         self.threads, self.threads_before, self.related = s.threads, {}, s.related
         self.incarnation = next(_incarnations)
         self.state, self.nodes, self.is_new = s.state, s.nodes, False
+        self.shown = shown_state(s.invitations, self.room_id)
         if self.is_stub and not self.is_entered:
-            self.state = shown_state(s.invitations, self.room_id)
+            self.state = self.shown
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}
         self.invited = sum(1 for e in members if e.membership == "invite")
@@ -306,7 +310,7 @@ class _Snapshot:
     next_num: int
     threads: dict[str, tuple[int, int]]
     related: set[str]
-    invitations: Sequence[Any]  # of a stub
+    invitations: Sequence[Any]
 
     @classmethod
     async def read(cls, connection: Any, room: LiveRoom) -> _Snapshot | None:
@@ -335,7 +339,7 @@ class _Snapshot:
         related = await connection.fetch(store.SNAPSHOT_RELATED, [e.event_id for e in self.tail])
         self.related = {r["target"] for r in related}
         self.invitations = ()
-        if self.room["stub"]:
+        if self.room["stub"] or self.room["federated"]:
             self.invitations = await connection.fetch(store.SNAPSHOT_INVITATIONS, room.number)
         await attach_context(
             connection.fetch, room, [*tail, *(r for r in rows if r["redacted_by"])], [*self.tail, *self.state.values()]

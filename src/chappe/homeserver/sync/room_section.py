@@ -277,12 +277,12 @@ class RoomSections:
     def stripped(room: LiveRoom, user_id: str) -> bytes:
         """The stripped state by which an invited person recognises a room, the invitation itself included."""
         keys = [(kind, "") for kind in _STRIPPED]
-        member = room.state.get(("m.room.member", user_id))
+        shown = ("m.room.member", user_id) in room.shown and user_id not in room.joined
+        state = room.shown if shown else room.state
+        member = state.get(("m.room.member", user_id))
         if member is not None:
             keys.append(("m.room.member", member.sender))
-        events = [
-            e.stripped() for key in dict.fromkeys(keys) if (e := room.state.get(key)) is not None and e is not member
-        ]
+        events = [e.stripped() for key in dict.fromkeys(keys) if (e := state.get(key)) is not None and e is not member]
         if member is not None:
             events.append(member.for_reader(member.membership))
         return b",".join(events)

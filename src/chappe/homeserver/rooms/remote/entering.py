@@ -115,6 +115,7 @@ class Entering:
             finally:
                 if room.is_stub:
                     room.is_entered, room.stale = False, True
+            await self._database.execute("DELETE FROM invitations WHERE room_nid = $1", room.number)
             if status == REJECTED:
                 raise Forbidden("The room's own rules do not let you in, whatever the other server said")
         return room

@@ -23,6 +23,7 @@ from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.summary import summary_row
 
 log = logging.getLogger(__name__)
 SHOWN_TO_INVITED = (
@@ -184,6 +185,9 @@ class RemoteMembership:
         """A membership that stands beside the room's events."""
         room.stale = True
         write = Write()
+        if room.is_stub:
+            await room.reload()
+            write.add("room_summaries", *summary_row(room.number, room.shown.get, 0, 0))
         write.positions = 1
         write.add("memberships", user_id, room.number, membership, 0, sender, 1)
         write.touch_room(room.number, "events")

@@ -186,7 +186,7 @@ class ReceivedWrite(WithoutTimeline):
 
     def _judge_by_present(self, prepared: Prepared) -> int:
         """Check 6: what the room's present state forbids is kept, and kept from the members."""
-        if prepared.state_before == self.lane.ahead_root:
+        if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
             return HISTORY
         try:
             check_auth(
