@@ -1,3 +1,4 @@
+import { explain } from "../matrix/errors";
 import type { Matrix } from "../matrix/matrix";
 import type { PublicRoom } from "../matrix/rooms";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -33,14 +34,16 @@ export class ForumsViewModel extends ActingViewModel<State> {
 
   readonly retry = (): void => void this.look();
 
+  /** No action: it keeps nobody from joining what is shown, and what was typed last counts. */
   private async look(): Promise<void> {
     const turn = ++this.turn;
-    this.set({ loading: true });
-    await this.act(async () => {
+    this.set({ loading: true, problem: null });
+    try {
       const found = await this.matrix.rooms.forums(this.now.term.trim());
-      if (turn === this.turn) this.set({ ...found, rooms: sorted(found.rooms, this.now.order) });
-    });
-    this.set({ loading: false });
+      if (turn === this.turn) this.set({ ...found, rooms: sorted(found.rooms, this.now.order), loading: false });
+    } catch (error) {
+      if (turn === this.turn) this.set({ problem: explain(error), loading: false });
+    }
   }
 
   readonly more = (): Promise<boolean> =>
