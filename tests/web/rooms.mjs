@@ -1,5 +1,5 @@
 // A room from its making to its end: what is said in it, by whom, how it is found again.
-import { act, arrive, assert, createRoom, look, message, messages, play, say, sees, server } from "./stage.mjs";
+import { act, arrive, assert, createRoom, look, messages, play, press, say, sees, server } from "./stage.mjs";
 
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
 const ROOM = "Cellule de crise";
@@ -36,7 +36,7 @@ await play({
   async "a reply, an edit with its versions, a reaction"() {
     await say(claire, "Les deux ponts sont fermes");
     await sees(mehdi, "Les deux ponts");
-    await (await message(mehdi, "Les deux ponts")).getByRole("button", { name: "Répondre", exact: true }).click();
+    await press(mehdi, "Les deux ponts", "Répondre");
     await say(mehdi, "Bien reçu");
     await messages(claire).getByRole("button", { name: /Réponse à.*Claire Vasseur/ }).waitFor();
     await claire.getByTestId("composer").fill("");
@@ -46,7 +46,7 @@ await play({
     await messages(mehdi).getByRole("button", { name: "modifié" }).first().click();
     await mehdi.getByRole("dialog").getByText("Les deux ponts sont fermes").waitFor();
     await mehdi.keyboard.press("Escape");
-    await (await message(mehdi, "Les deux ponts sont fermés")).getByRole("button", { name: "Réagir" }).click();
+    await press(mehdi, "Les deux ponts sont fermés", "Réagir");
     await mehdi.getByRole("button", { name: "👍", exact: true }).click();
     const reaction = messages(claire).getByRole("button", { name: /👍 : 1/ });
     await reaction.click();
@@ -56,7 +56,7 @@ await play({
     await look(claire, "room");
   },
   async "a thread beside the conversation"() {
-    await (await message(mehdi, "Les deux ponts sont fermés")).getByRole("button", { name: "Répondre dans un fil" }).click();
+    await press(mehdi, "Les deux ponts sont fermés", "Répondre dans un fil");
     await say(mehdi, "Dans le fil", panel(mehdi));
     await panel(mehdi).getByText("Dans le fil").first().waitFor();
     await messages(claire).getByRole("button", { name: /1 réponse/ }).click();

@@ -91,16 +91,21 @@ export async function sees(page, text) {
   await messages(page).getByText(text, { exact: false }).first().waitFor();
 }
 
-/** The message with a text, with its actions in reach. */
-export async function message(page, text) {
+/** Presses a button of the message with a text. What comes in meanwhile may move it from under the pointer: then it is reached for again. */
+export async function press(page, text, name) {
   const found = messages(page).getByRole("article").filter({ hasText: text }).last();
-  await found.hover();
-  return found;
+  for (let tries = 0; ; tries += 1) {
+    await found.hover();
+    try {
+      return await found.getByRole("button", { name, exact: true }).click({ timeout: 2000 });
+    } catch (error) {
+      if (tries === 15) throw error;
+    }
+  }
 }
 
 export async function act(page, text, action) {
-  const found = await message(page, text);
-  await found.getByRole("button", { name: "Plus d’actions" }).click();
+  await press(page, text, "Plus d’actions");
   await page.getByRole("menuitem", { name: action }).click();
 }
 

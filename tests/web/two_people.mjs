@@ -1,5 +1,5 @@
 // Two people register, meet, write and send files encrypted, verify each other; one signs in on a second device and restores.
-import { act, arrive, assert, createRoom, look, message, messages, play, say, sees, signInAgain, visit, server } from "./stage.mjs";
+import { act, arrive, assert, createRoom, look, messages, play, say, sees, signInAgain, visit, server } from "./stage.mjs";
 
 let sophie;
 let karim;
