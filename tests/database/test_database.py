@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import pwd
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from chappe.homeserver.database import embedded
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
@@ -49,6 +51,25 @@ async def test_the_embedded_server_from_nothing_through_crashes_to_a_clean_end(t
     last = successor.pid
     await successor.stop()
     assert last is not None and not is_alive(last)
+
+
+def test_two_processes_make_the_system_user_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system lets one `useradd` at a time: the other fails, and the user is there a moment later."""
+    tried = tmp_path / "tried"
+    stub = tmp_path / "useradd"
+    stub.write_text(f"#!/bin/sh\necho >> {tried}\nexit 1\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    user = pwd.getpwuid(os.getuid())
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        if name == "nobody" or (tried.exists() and tried.read_text().count("\n") == 3):
+            return user
+        raise KeyError(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    assert embedded._system_user() is user
+    assert tried.read_text().count("\n") == 3
 
 
 def test_one_data_directory_serves_one_process(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ import asyncpg
 
 log = logging.getLogger(__name__)
 SYSTEM_USER = "chappe-postgres"
+USERADD_TRIES = 30
 SOCKET_PATH_LIMIT = 90  # a Unix socket's path may have 107 bytes; PostgreSQL adds its file name
 SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60", "shared_buffers": "96MB",
@@ -257,14 +258,22 @@ class EmbeddedPostgres:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """PostgreSQL refuses to run as root: an unprivileged system user of its own, made on first use."""
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(SYSTEM_USER)
-    if useradd := shutil.which("useradd"):
-        subprocess.run(
+    """PostgreSQL refuses to run as root: an unprivileged system user of its own, made on first use.
+
+    Several processes may want to make it at once, and the system lets one of them at a time.
+    """
+    useradd = shutil.which("useradd")
+    for _ in range(USERADD_TRIES):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(SYSTEM_USER)
+        if useradd is None:
+            break
+        done = subprocess.run(
             [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
             capture_output=True, check=False,
         )  # fmt: skip
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(SYSTEM_USER)
+        if done.returncode:
+            time.sleep(0.1)
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(SYSTEM_USER)
     return pwd.getpwnam("nobody")
