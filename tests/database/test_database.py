@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import json
 import os
-import pwd
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +53,19 @@ async def test_the_embedded_server_from_nothing_through_crashes_to_a_clean_end(t
     assert last is not None and not is_alive(last)
 
 
-def test_two_processes_make_the_system_user_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system lets one `useradd` at a time: the other fails, and the user is there a moment later."""
-    tried = tmp_path / "tried"
-    stub = tmp_path / "useradd"
-    stub.write_text(f"#!/bin/sh\necho >> {tried}\nexit 1\n")
-    stub.chmod(0o755)
+def test_two_processes_make_the_system_user_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two `useradd` at once overwrite each other's entry. Here each would notice the other."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    user = pwd.getpwuid(os.getuid())
-
-    def getpwnam(name: str) -> pwd.struct_passwd:
-        if name == "nobody" or (tried.exists() and tried.read_text().count("\n") == 3):
-            return user
-        raise KeyError(name)
-
-    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
-    assert embedded._system_user() is user
-    assert tried.read_text().count("\n") == 3
+    stub, under_way, met = tmp_path / "useradd", tmp_path / "under_way", tmp_path / "met"
+    stub.write_text(f"#!/bin/sh\nmkdir {under_way} || touch {met}\nsleep 0.2\nrmdir {under_way}\n")
+    stub.chmod(0o755)
+    monkeypatch.setattr(embedded, "SYSTEM_USER", "chappe-nobody-has-this-name")
+    with ThreadPoolExecutor(4) as pool:
+        users = [task.result() for task in [pool.submit(embedded._system_user) for _ in range(4)]]
+    assert {user.pw_name for user in users} == {"nobody"}
+    assert not met.exists()
 
 
 def test_one_data_directory_serves_one_process(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ import asyncpg
 
 log = logging.getLogger(__name__)
 SYSTEM_USER = "chappe-postgres"
-USERADD_TRIES = 30
 SOCKET_PATH_LIMIT = 90  # a Unix socket's path may have 107 bytes; PostgreSQL adds its file name
 SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60", "shared_buffers": "96MB",
@@ -260,20 +259,20 @@ class EmbeddedPostgres:
 def _system_user() -> pwd.struct_passwd:
     """PostgreSQL refuses to run as root: an unprivileged system user of its own, made on first use.
 
-    Several processes may want to make it at once, and the system lets one of them at a time.
+    One process at a time: two `useradd` at once overwrite each other's entry.
     """
-    useradd = shutil.which("useradd")
-    for _ in range(USERADD_TRIES):
+    folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(SYSTEM_USER)
-        if useradd is None:
-            break
-        done = subprocess.run(
-            [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
-            capture_output=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            time.sleep(0.1)
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(SYSTEM_USER)
-    return pwd.getpwnam("nobody")
+        if useradd := shutil.which("useradd"):
+            subprocess.run(
+                [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+                capture_output=True, check=False,
+            )  # fmt: skip
+            with contextlib.suppress(KeyError):
+                return pwd.getpwnam(SYSTEM_USER)
+        return pwd.getpwnam("nobody")
+    finally:
+        os.close(folder)
