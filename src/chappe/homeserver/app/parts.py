@@ -96,6 +96,7 @@ from chappe.homeserver.rooms.remote.handshakes import Handshakes
 from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.remote.inbox import Inbox
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
+from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.remote.serving import Serving
@@ -248,13 +249,22 @@ class Parts:
         self.writer.register(*REMOTE_FRAGMENTS)
         checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains)
         receiver = Receiver(rooms, RemoteStore(database))
-        self.inbox = Inbox(rooms, receiver, checks, calls, now_ms)
+        policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks)
+        rooms.send_elsewhere = policy_servers.send
+        self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, now_ms)
         self.elsewhere = RemoteMembership(
-            rooms, self.writer, self.domains, receiver, checks, Handshakes(client, self.domains, now_ms), now_ms
+            rooms,
+            self.writer,
+            self.domains,
+            receiver,
+            checks,
+            Handshakes(client, self.domains, now_ms),
+            policy_servers,
+            now_ms,
         )
         self.inbox.ended = self.elsewhere.ended
         self.rooms.timeline.extend = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms).extend
-        self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms)
+        self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers)
         self.serving = Serving(rooms, receiver.store, self.residence)
         self.federation_sender = FederationSender(
             database.aside(), self.clock, rooms, self.domains, client, self.boundaries, now_ms

@@ -32,11 +32,13 @@ from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 
+POLICY_SERVER = ("m.room.policy", "")
 NUMBER_BLOCK = 10_000
 NowMs = Callable[[], int]
 ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
 
 
+SendElsewhere = Callable[[LiveRoom, Draft, str | None], Awaitable[str | None]]
 MayBeInvited = Callable[[str, str], Awaitable[None]]  # target, sender
 
 
@@ -92,6 +94,7 @@ class Rooms:
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
+        self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
         self._servers: dict[int, tuple[tuple[int, int], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
@@ -136,6 +139,13 @@ class Rooms:
         self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None
     ) -> str:
         await self._relate(room, drafts, txn)
+        if room.get(POLICY_SERVER) is not None and self.send_elsewhere is not None:
+            for draft in drafts[:-1]:
+                await self._submit(room, [draft], None, prepare)
+            drafts = drafts[-1:]
+            known = await self.store.sent(txn) if txn is not None else None
+            if known is not None or (known := await self.send_elsewhere(room, drafts[0], txn)) is not None:
+                return known
         numbers = await self.numbers.take(len(drafts))
         around = Surroundings(
             self.key_hash, self._domains.signing_key(domain_of(drafts[0].sender)), self.now_ms(), numbers,

@@ -30,12 +30,13 @@ THREADS = max(2, os.cpu_count() or 2)
 @dataclass(frozen=True, slots=True)
 class Checked:
     """An event whose signatures are good. `pdu` is as it is kept: without what peers may not set, redacted where its hash is
-    wrong."""
+    wrong. `is_unwelcome`: the room's policy server does not recommend it."""
 
     event_id: str
     pdu: Pdu
     raw: bytes
     version: RoomVersion
+    is_unwelcome: bool = False
 
     @property
     def room_id(self) -> str:

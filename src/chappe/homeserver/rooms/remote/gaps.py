@@ -12,6 +12,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.rooms import Rooms
@@ -24,8 +25,11 @@ PARALLEL = 10
 
 
 class Gaps:
-    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls) -> None:
+    def __init__(
+        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, policy_servers: PolicyServers
+    ) -> None:
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
+        self._policy_servers = policy_servers
 
     async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, int]:
         """Receives events whose past may not be here, with as much of it as can be had. Returns their statuses.
@@ -97,6 +101,7 @@ class Gaps:
     async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> int:
         state_before: bytes | None = None
         missing: Sequence[str] = ()
+        [checked] = await self._policy_servers.judge(room, [checked])
         for _ in range(3):
             try:
                 async with self._receiver.lock(room):

@@ -22,6 +22,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Gaps
+from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Outcome, Receiver
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
@@ -35,10 +36,12 @@ ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
 
 class Inbox:
     def __init__(
-        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, now_ms: Callable[[], int]
-    ) -> None:
+        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls,
+        policy_servers: PolicyServers, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
-        self._gaps = Gaps(rooms, receiver, checks, calls)
+        self._policy_servers = policy_servers
+        self._gaps = Gaps(rooms, receiver, checks, calls, policy_servers)
         self._database, self._now_ms = receiver.store.database, now_ms
         self._workers: dict[str, asyncio.Task[None]] = {}
         self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
@@ -84,6 +87,7 @@ class Inbox:
                 results[checked.event_id] = {"error": refusal.message}
             else:
                 checked_events.append(checked)
+        checked_events = await self._policy_servers.judge(room, checked_events)
         async with self._receiver.lock(room):
             outcomes = await self._receiver.receive_many(room, checked_events)
         for checked in checked_events:

@@ -20,6 +20,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
+from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
@@ -38,10 +39,11 @@ class RemoteMembership:
 
     def __init__(
         self, rooms: Rooms, writer: GroupWriter, domains: Domains, receiver: Receiver, checks: PduChecks,
-        handshakes: Handshakes, now_ms: Callable[[], int],
+        handshakes: Handshakes, policy_servers: PolicyServers, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
+        self._policy_servers = policy_servers
         self.entering = Entering(rooms, receiver, checks, handshakes)
         self._database = receiver.store.database
 
@@ -110,6 +112,7 @@ class RemoteMembership:
         check_auth(pdu, room.version, room.get)
         own = domain_of(sender)
         event_id = seal(pdu, room.version, own, self._domains.signing_key(own))
+        pdu = await self._policy_servers.signed(room, pdu)
         signed = await self._handshakes.invite(pdu, event_id, room.version, stripped_state(room, sender), own)
         checked = await self._checks.check(signed, room.version)
         async with self._receiver.lock(room):

@@ -91,16 +91,16 @@ class Receiver:
 
     async def receive(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = (),
-        starts_afresh: bool = False,
+        starts_afresh: bool = False, txn: str | None = None,
     ) -> int:  # fmt: skip
         """Writes the event and returns its status. `state_before`, for one after a gap: as another server says; `missing`:
-        the events of the gap that it follows; `starts_afresh`: it brings this server into the room."""
+        the events of the gap that it follows; `starts_afresh`: it brings this server into the room; `txn`: of a client of ours."""
         if checked.room_id != room.room_id:
             raise Forbidden("The event is of another room")
         prepared = await self.prepare(room, checked, state_before, missing)
         if isinstance(prepared, Known):
             return prepared.status
-        prepared.starts_afresh = starts_afresh
+        prepared.starts_afresh, prepared.txn = starts_afresh, txn
         return await self._write(room, prepared)
 
     async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome]:

@@ -67,6 +67,7 @@ class Prepared:
     redacted: tuple[Redaction, RoomEvent] | None = None  # what redacted it before it came
     unmet_target: str | None = None  # it redacts an event that is not here
     starts_afresh: bool = False  # nobody here was in the room: what was the end of its graph no longer counts
+    txn: str | None = None  # of the client that has sent it, where that is one of ours
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
 
 
@@ -140,7 +141,8 @@ class ReceivedWrite(WithoutTimeline):
     became of each."""
 
     def __init__(self, room: LiveRoom, batch: Sequence[Prepared]) -> None:
-        super().__init__(room, None)
+        super().__init__(room, batch[0].txn)
+        self.event_txn = self.txn
         self.batch = batch
         self.statuses: list[int] = []
         self._state_changed = False
@@ -161,6 +163,7 @@ class ReceivedWrite(WithoutTimeline):
             self.statuses.append(self._build_one(prepared))
         self.positions = len(self.events)
         self.root_after = self.lane.ahead_root
+        self.txn_result = self.batch[-1].checked.event_id
 
     def _build_one(self, prepared: Prepared) -> int:
         room = self.lane
@@ -185,7 +188,9 @@ class ReceivedWrite(WithoutTimeline):
         return status
 
     def _judge_by_present(self, prepared: Prepared) -> int:
-        """Check 6: what the room's present state forbids is kept, and kept from the members."""
+        """Checks 6 and 7: what the room's present state forbids, or its policy server, is kept, and kept from the members."""
+        if prepared.checked.is_unwelcome:
+            return SOFT_FAILED
         if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
             return HISTORY
         try:
@@ -201,6 +206,7 @@ class ReceivedWrite(WithoutTimeline):
         index = len(self.events)
         event = received_event(prepared.nid, checked, room, prepared.state_before)
         event.chain, event.thread, event.replaces = chain, prepared.thread, prepared.replaces
+        event.txn = prepared.txn
         if checked.key is not None:
             event.state_after = name_to_int(prepared.state_after)
         followed = set(checked.prev())

@@ -18,6 +18,7 @@ from chappe.homeserver.rooms.membership import authorising_user
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
+from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY, Known
 from chappe.homeserver.rooms.rooms import Rooms
@@ -30,10 +31,11 @@ class Residence:
     """Every method raises MatrixError with the specification's code for the asking server."""
 
     def __init__(
-        self, rooms: Rooms, domains: Domains, receiver: Receiver, gaps: Gaps, checks: PduChecks, now_ms: Callable[[], int]
+        self, rooms: Rooms, domains: Domains, receiver: Receiver, gaps: Gaps, checks: PduChecks, now_ms: Callable[[], int],
+        policy_servers: PolicyServers,
     ) -> None:  # fmt: skip
         self._rooms, self._domains, self._receiver, self._gaps = rooms, domains, receiver, gaps
-        self._checks, self._now_ms = checks, now_ms
+        self._checks, self._now_ms, self._policy_servers = checks, now_ms, policy_servers
         self.forward: Callable[[LiveRoom, str, str], Awaitable[None]] | None = None  # to the other servers in the room
 
     async def room(self, room_id: str, origin: str) -> LiveRoom:
@@ -92,6 +94,7 @@ class Residence:
             raise BadRequest(f"The event is not a {kind} of its sender", "M_INVALID_PARAM")
         if kind == "join":
             await self._rooms.policy.may_join(UserId(pdu["sender"]), room_id)
+        [checked] = await self._policy_servers.judge(room, [checked])
         try:
             async with self._receiver.lock(room):
                 status = await self._receiver.receive(room, checked)

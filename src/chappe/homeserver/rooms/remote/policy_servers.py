@@ -1,0 +1,148 @@
+"""Policy servers (server-server API, "Policy Servers"): a room may name a server that is asked about each of its events."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import nacl.exceptions
+import nacl.signing
+import orjson
+
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import check_auth
+from chappe.homeserver.matrix.events import Pdu, check_size, seal
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.signing import decode_base64, signed_bytes
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.handshakes import for_clients
+from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.store import HISTORY
+from chappe.homeserver.rooms.rooms import POLICY_SERVER, Rooms
+
+KEY_ID = "ed25519:policy_server"
+SIGN = "/_matrix/policy/v1/sign"
+SECONDS = 10.0
+AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyServer:
+    server_name: str
+    public_key: str
+
+    def has_signed(self, pdu: Pdu, room: LiveRoom) -> bool:
+        given = pdu.get("signatures", {}).get(self.server_name)
+        signature = given.get(KEY_ID) if type(given) is dict else None
+        if type(signature) is not str:
+            return False
+        try:
+            key = nacl.signing.VerifyKey(decode_base64(self.public_key))
+            key.verify(signed_bytes(redact(pdu, room.version)), decode_base64(signature))
+        except (ValueError, TypeError, nacl.exceptions.BadSignatureError):
+            return False
+        return True
+
+
+def policy_server_of(room: LiveRoom) -> PolicyServer | None:
+    """The one that the room uses: named, with a key, and with somebody in the room."""
+    event = room.get(POLICY_SERVER)
+    if event is None:
+        return None
+    via, keys = event.content.get("via"), event.content.get("public_keys")
+    key = keys.get("ed25519") if type(keys) is dict else None
+    if type(via) is not str or type(key) is not str or not any(domain_of(user) == via for user in room.joined):
+        return None
+    return PolicyServer(via, key)
+
+
+class PolicyServers:
+    def __init__(
+        self, client: FederationClient, domains: Domains, rooms: Rooms, receiver: Receiver, checks: PduChecks
+    ) -> None:
+        self._client, self._domains, self._rooms = client, domains, rooms
+        self._receiver, self._checks = receiver, checks
+
+    async def send(self, room: LiveRoom, draft: Draft, txn: str | None) -> str | None:
+        """An event of a person of here, where it must be signed elsewhere first. None where it need not be.
+
+        Raises what the policy server answered.
+        """
+        server = _asked_about(room, draft.type, draft.state_key)
+        if server is None:
+            return None
+        own = domain_of(draft.sender)
+        pdu = pdu_of(room, draft, self._rooms.now_ms(), secrets.token_urlsafe(12))
+        check_auth(pdu, room.version, room.get)
+        event_id = seal(pdu, room.version, own, self._domains.signing_key(own))
+        check_size(pdu, canonical_json(pdu))
+        checked = await self._checks.check(await self._signed(room, server, pdu, own), room.version)
+        async with self._receiver.lock(room):
+            status = await self._receiver.receive(room, checked, txn=txn)
+        if status != HISTORY:
+            raise Forbidden("The rules of the room do not allow this any more")
+        return event_id
+
+    async def signed(self, room: LiveRoom, pdu: Pdu) -> Pdu:
+        """An event of here with the signature that the room wants, where it wants one."""
+        server = _asked_about(room, pdu["type"], pdu.get("state_key"))
+        return pdu if server is None else await self._signed(room, server, pdu, domain_of(pdu["sender"]))
+
+    async def judge(self, room: LiveRoom, events: Sequence[Checked]) -> list[Checked]:
+        """Events of other servers: each with the signature that it lacked, or marked as unwelcome."""
+        if room.get(POLICY_SERVER) is None:
+            return list(events)
+        known = await self._receiver.store.known([checked.event_id for checked in events])
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(checked: Checked) -> Checked:
+            here = known.get(checked.event_id)
+            if here is not None and here.has_state:
+                return checked
+            async with gate:
+                return await self._judge(room, checked)
+
+        return list(await asyncio.gather(*(one(checked) for checked in events)))
+
+    async def _judge(self, room: LiveRoom, checked: Checked) -> Checked:
+        server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
+        if server is None or server.has_signed(checked.pdu, room):
+            return checked
+        own = next((d for user in room.joined if self._domains.is_hosted(d := domain_of(user))), self._domains.default)
+        try:
+            pdu = await self._signed(room, server, orjson.loads(checked.raw), own)
+        except MatrixError:
+            return replace(checked, is_unwelcome=True)
+        return replace(checked, pdu=pdu, raw=canonical_json(pdu))
+
+    async def _signed(self, room: LiveRoom, server: PolicyServer, pdu: Pdu, own: str) -> Pdu:
+        if server.has_signed(pdu, room):
+            return pdu
+        if self._domains.is_hosted(server.server_name):
+            raise Forbidden(f"{server.server_name}, which this room wants to be asked, is no policy server")
+        try:
+            answer = await self._client.request(own, server.server_name, "POST", SIGN, content=pdu, seconds=SECONDS)
+        except MatrixError as error:
+            raise for_clients(error) from None
+        given = answer.get(server.server_name) if type(answer) is dict else None
+        signatures: Mapping[str, Any] = pdu["signatures"]
+        own_already = signatures.get(server.server_name)
+        merged = {**(own_already if type(own_already) is dict else {}), **(given if type(given) is dict else {})}
+        signed = {**pdu, "signatures": {**signatures, server.server_name: merged}}
+        if not server.has_signed(signed, room):
+            raise Forbidden(f"{server.server_name} did not sign the event with the key that the room names")
+        return signed
+
+
+def _asked_about(room: LiveRoom, event_type: str, state_key: object) -> PolicyServer | None:
+    """Every event is asked about but for the one that names the policy server: the room can always do without it."""
+    return None if (event_type, state_key) == POLICY_SERVER else policy_server_of(room)

@@ -1,0 +1,140 @@
+"""A room that lets a server of its choice be asked about each event before it is seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.app import node
+from chappe.homeserver.app.routes import routes_of_node
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint, routes_of
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+from chappe.homeserver.matrix.signing import SigningKey, signed_bytes
+from tests.federation.conftest import Peer
+from tests.federation.test_hostile import Forger
+from tests.federation.test_rooms import agree, enter, hears
+from tests.support import Person, Refused, Server, bodies
+
+POLICY = "m.room.policy"
+
+
+class Judge:
+    """A policy server: it signs what does not speak of casinos. `asked`: what it was shown."""
+
+    def __init__(self) -> None:
+        self.key = SigningKey(b"p" * 32, "policy_server")
+        self.asked: list[dict[str, Any]] = []
+        self.is_down = False
+
+    @endpoint("POST", "/_matrix/policy/v1/sign", auth=SERVER_AUTH)
+    async def sign(self, request: Request) -> Answer:
+        pdu = await request.json_object()
+        self.asked.append(pdu)
+        if self.is_down:
+            raise MatrixError(500, "M_UNKNOWN", "out of order")
+        if "casino" in str(pdu["content"]):
+            raise Forbidden("No advertising here")
+        signature = self.key.sign(signed_bytes(redact(pdu, ROOM_VERSIONS["11"])))
+        return {request.destination: {"ed25519:policy_server": signature}}
+
+
+class Scene:
+    here: Server
+    there: Server
+    alice: Person
+    bob: Person
+    room: str
+    judge: Judge
+    content: dict[str, Any]
+
+
+@pytest.fixture
+async def scene(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Alice's room; Bob in it from another server; a policy server with a person in it, not yet named."""
+    s = Scene()
+    s.judge = Judge()
+    monkeypatch.setattr(node, "routes_of_node", lambda parts: [*routes_of_node(parts), *routes_of(s.judge)])
+    judging = await peer()
+    monkeypatch.undo()
+    s.here, s.there = await peer(), await peer()
+    s.alice, s.bob, clerk = await s.here.person("alice"), await s.there.person("bob"), await judging.person("clerk")
+    s.room = await s.alice.create_room(preset="public_chat", room_version="11")
+    await enter(s.bob, s.room, s.here)
+    await enter(clerk, s.room, s.here)
+    await agree(s.room, s.here, s.there, judging)
+    s.content = {"via": judging.config.server_name, "public_keys": {"ed25519": s.judge.key.public}}
+    return s
+
+
+async def said(person: Person, room: str) -> list[str]:
+    return bodies((await person.messages(room, limit=50))["chunk"])
+
+
+async def test_who_sends_is_told_what_the_policy_server_says(scene: Scene) -> None:
+    alice, bob, room, judge = scene.alice, scene.bob, scene.room, scene.judge
+    await alice.say(room, "before: casino")
+    await alice.set_state(room, POLICY, scene.content)
+    await agree(room, scene.here, scene.there)
+    assert judge.asked == [], "the event that names it is not asked about"
+    await alice.say(room, "good morning", txn="once")
+    first = await alice.say(room, "good morning", txn="once")
+    await hears(bob, room, "good morning")
+    assert len(judge.asked) == 1, "what is repeated is not asked again"
+    raw = await scene.there.node.database.fetchval("SELECT json FROM events WHERE event_id = $1", first)
+    assert b"ed25519:policy_server" in raw
+    with pytest.raises(Refused) as refused:
+        await alice.say(room, "come to the casino")
+    assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
+    assert "No advertising here" in refused.value.body["error"]
+    await bob.say(room, "I have seen it too")
+    await bob.set_state(room, "m.room.member", {"membership": "join", "displayname": "Bob"}, bob.id)
+    assert [e["type"] for e in judge.asked[-2:]] == ["m.room.message", "m.room.member"]
+    await hears(alice, room, "I have seen it too")
+    edited = await alice.redact(room, first)
+    assert edited in [e["event_id"] for e in (await alice.messages(room, limit=3))["chunk"]]
+    assert "good morning" not in await said(alice, room)
+
+
+async def test_what_was_not_asked_about_is_kept_from_members(scene: Scene) -> None:
+    alice, bob, room = scene.alice, scene.bob, scene.room
+    await alice.set_state(room, POLICY, scene.content)
+    await agree(room, scene.here, scene.there)
+    live = await scene.there.node.rooms.require(room)
+    forger = Forger(scene.there, live, bob, scene.here)
+    unasked = forger.event({"msgtype": "m.text", "body": "never asked, harmless"})
+    bad = forger.event({"msgtype": "m.text", "body": "casino"})
+    wrong = forger.event({"msgtype": "m.text", "body": "casino with a seal"})
+    wrong["signatures"][scene.content["via"]] = {"ed25519:policy_server": "A" * 86}
+    await forger.send(unasked, bad, wrong)
+    await hears(alice, room, "never asked, harmless")
+    assert await said(alice, room) == ["never asked, harmless"]
+    statuses = await scene.here.node.database.fetch(
+        "SELECT status FROM events WHERE event_id = ANY($1::text[])", [forger.id_of(bad), forger.id_of(wrong)]
+    )
+    assert [row["status"] for row in statuses] == [3, 3], "kept, soft-failed"
+
+
+async def test_a_room_does_without_a_policy_server_that_is_out_of_order(scene: Scene) -> None:
+    alice, room = scene.alice, scene.room
+    await alice.set_state(room, POLICY, scene.content)
+    scene.judge.is_down = True
+    with pytest.raises(Refused) as refused:
+        await alice.say(room, "anybody there?")
+    assert refused.value.status == 502
+    await alice.set_state(room, POLICY, {})
+    await alice.say(room, "free again")
+    assert await said(alice, room) == ["free again"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"via": 1}, {"via": "nobody.example", "public_keys": {"ed25519": "x"}}, {"public_keys": {}}, {"via": "x"}],
+)
+async def test_a_policy_that_names_nobody_binds_nobody(scene: Scene, content: dict[str, Any]) -> None:
+    await scene.alice.set_state(scene.room, POLICY, content)
+    await scene.alice.say(scene.room, "as ever")
+    assert await said(scene.alice, scene.room) == ["as ever"]
