@@ -173,10 +173,11 @@ class AccountStore:
         await self._database.execute(
             """INSERT INTO threepids (medium, address, user_id, validated_at, added_at, lookup_hash)
                VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT DO NOTHING""",
-            medium, address, user_id, now_ms, self._lookup_hash(medium, address),
+            medium, address, user_id, now_ms, self.lookup_hash(medium, address),
         )  # fmt: skip
 
-    def _lookup_hash(self, medium: str, address: str) -> bytes:
+    def lookup_hash(self, medium: str, address: str) -> bytes:
+        """What those who know the address, and this installation's pepper, ask for."""
         return hashlib.sha256(f"{address} {medium} {self.pepper}".encode()).digest()
 
     async def fill_lookup_hashes(self) -> None:
@@ -185,7 +186,7 @@ class AccountStore:
         for row in rows:
             await self._database.execute(
                 "UPDATE threepids SET lookup_hash = $3 WHERE medium = $1 AND address = $2",
-                row["medium"], row["address"], self._lookup_hash(row["medium"], row["address"]),
+                row["medium"], row["address"], self.lookup_hash(row["medium"], row["address"]),
             )  # fmt: skip
 
     async def threepids(self, user_id: str) -> Sequence[Row]:

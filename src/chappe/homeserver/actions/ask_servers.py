@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import RoomAlias, domain_of, is_server_name
+from chappe.homeserver.matrix.identifiers import RoomAlias, domain_of, is_server_name, is_user_id, parse_server_name
 from chappe.homeserver.modules.room_directory import DirectoryQuery
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
@@ -44,6 +44,18 @@ class AskServers:
 
     async def profile(self, user_id: str) -> dict[str, Any]:
         return await self._get(domain_of(user_id), f"{V1}/query/profile", {"user_id": user_id})
+
+    async def openid_user(self, server: str, token: str) -> str:
+        """Whose OpenID token this is, as the server that gave it says. Raises M_UNAUTHORIZED (401)."""
+        path = f"{V1}/openid/userinfo?{urlencode({'access_token': token})}"
+        try:
+            answer = await self._client.get_unsigned(parse_server_name(server), path)
+        except PeerRefused:
+            answer = None
+        user_id = answer.get("sub") if type(answer) is dict else None
+        if not is_user_id(user_id):
+            raise MatrixError(401, "M_UNAUTHORIZED", f"{server} does not know this token")
+        return str(user_id)
 
     async def directory(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page of another server's published rooms."""

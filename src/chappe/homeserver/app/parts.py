@@ -27,6 +27,7 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -383,6 +384,10 @@ class Parts:
         self.voip = Voip(config.calls, now_ms)
         self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
+        self.exchange_invites = ExchangeInvites(
+            self.rooms, self.membership, self.residence, self.third_party_invites, self.federation_client, self.domains,
+            self.fetcher,
+        )  # fmt: skip
         self.url_previews = UrlPreviews(
             database, self.fetcher, self.media.store_image, now_ms, previews.enabled, previews.cache_hours * 3_600_000
         )

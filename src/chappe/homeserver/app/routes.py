@@ -58,6 +58,7 @@ from chappe.homeserver.api.federation.media import FederationMedia
 from chappe.homeserver.api.federation.query import Query
 from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
+from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
 from chappe.homeserver.api.federation.transactions import Transactions
 from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
@@ -133,6 +134,7 @@ def _federation_parts(parts: Parts) -> list[object]:
         Query(parts.accounts, parts.aliases, parts.domains), Transactions(parts.inbox, parts.receive_edus),
         UserKeys(parts.keys), FederationMedia(parts.media),
         RoomHandshakes(parts.residence, parts.serving, parts.elsewhere), RoomEvents(parts.serving, parts.rooms),
+        ThirdPartyInvite(parts.exchange_invites),
     ]  # fmt: skip
 
 
@@ -170,10 +172,10 @@ def _identity_parts(parts: Parts) -> list[object]:
         parts.database, parts.accounts.store, parts.domains, parts.policy, parts.config.identity_service, parts.now_ms
     )
     return [
-        IdentityAccounts(identity, parts.openid, parts.domains, parts.limits),
+        IdentityAccounts(identity, parts.openid, parts.domains, parts.limits, parts.ask_servers),
         IdentityAddresses(
-            identity, parts.threepids, parts.accounts.store, parts.bind_threepid, parts.third_party_invites, parts.domains,
-            parts.public_url,
+            identity, parts.threepids, parts.accounts.store, parts.bind_threepid, parts.third_party_invites,
+            parts.exchange_invites, parts.domains, parts.public_url,
         ),
     ]  # fmt: skip
 

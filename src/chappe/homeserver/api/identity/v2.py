@@ -6,7 +6,9 @@ import msgspec
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import IDENTITY, Threepids, TokenRequest
+from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
@@ -81,8 +83,11 @@ class Agreement(msgspec.Struct):
 
 
 class IdentityAccounts:
-    def __init__(self, identity: IdentityServer, openid: OpenId, domains: Domains, limits: RateLimits) -> None:
+    def __init__(
+        self, identity: IdentityServer, openid: OpenId, domains: Domains, limits: RateLimits, ask_servers: AskServers
+    ) -> None:
         self._identity, self._openid, self._domains, self._limits = identity, openid, domains, limits
+        self._ask_servers = ask_servers
 
     @endpoint("GET", "/_matrix/identity/versions", auth=NO_AUTH)
     async def versions(self, request: Request) -> Answer:
@@ -95,9 +100,10 @@ class IdentityAccounts:
     @endpoint("POST", _V2 + "/account/register", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def register(self, request: Request) -> Answer:
         body = await request.body_as(OpenIdToken)
-        if not self._domains.is_hosted(body.matrix_server_name):
-            raise MatrixError(401, "M_UNAUTHORIZED", "This identity service is for its own domains")
-        user_id = await self._openid.user_of(body.access_token)
+        if self._domains.is_hosted(body.matrix_server_name):
+            user_id = await self._openid.user_of(body.access_token)
+        else:
+            user_id = await self._ask_servers.openid_user(body.matrix_server_name, body.access_token)
         if domain_of(user_id) != body.matrix_server_name:
             raise MatrixError(401, "M_UNAUTHORIZED", "This token was given by another server")
         token = await self._identity.register(user_id)
@@ -155,10 +161,10 @@ class IdentityAccounts:
 class IdentityAddresses:
     def __init__(
         self, identity: IdentityServer, threepids: Threepids, accounts: AccountStore, bind_threepid: BindThreepid,
-        invites: ThirdPartyInvites, domains: Domains, public_url: PublicUrl,
+        invites: ThirdPartyInvites, exchange: ExchangeInvites, domains: Domains, public_url: PublicUrl,
     ) -> None:  # fmt: skip
         self._identity, self._threepids, self._accounts = identity, threepids, accounts
-        self._bind_threepid, self._invites = bind_threepid, invites
+        self._bind_threepid, self._invites, self._exchange = bind_threepid, invites, exchange
         self._domains, self._public_url = domains, public_url
 
     @endpoint("POST", _V2 + "/validate/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -214,9 +220,14 @@ class IdentityAddresses:
         address = await self._threepids.proven(body.sid, body.client_secret, (IDENTITY,))
         if await self._accounts.user_by_threepid("email", address) not in (None, user_id):
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
-        await self._threepids.use(body.sid)
-        await self._bind_threepid(user_id, "email", address, self._threepids.now_ms())
-        return self._identity.association(domain_of(user_id), user_id, address)
+        if self._domains.is_hosted(domain_of(user_id)):
+            await self._threepids.use(body.sid)
+            await self._bind_threepid(user_id, "email", address, self._threepids.now_ms())
+        else:
+            await self._identity.bind_elsewhere(user_id, "email", address)
+            await self._exchange.tell(user_id, "email", address)
+            await self._threepids.use(body.sid)
+        return self._identity.association(self._domains.of_host(request.host), user_id, address)
 
     @endpoint("POST", _V2 + "/3pid/unbind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def unbind(self, request: Request) -> Answer:
@@ -224,7 +235,9 @@ class IdentityAddresses:
         body = await request.body_as(Unbinding)
         if body.mxid != user_id:
             raise Forbidden("An address can be unbound from one's own account only")
-        await self._accounts.remove_threepid(user_id, body.threepid.medium, body.threepid.address.lower())
+        medium, address = body.threepid.medium, body.threepid.address.lower()
+        await self._accounts.remove_threepid(user_id, medium, address)
+        await self._identity.unbind_elsewhere(user_id, medium, address)
         return {}
 
     @endpoint("POST", _V2 + "/store-invite", auth=NO_AUTH, limit="invite", body_limit=SMALL_LIMIT)

@@ -96,7 +96,8 @@ class IdentityServer:
         wanted = {raw: text for text in addresses if (raw := _decoded(text)) is not None}
         rows = await self._database.fetch(
             """SELECT t.lookup_hash, t.user_id FROM threepids t JOIN users u USING (user_id)
-                WHERE t.lookup_hash = ANY($1::bytea[]) AND NOT u.deactivated""",
+                WHERE t.lookup_hash = ANY($1::bytea[]) AND NOT u.deactivated
+                UNION ALL SELECT lookup_hash, user_id FROM bound_elsewhere WHERE lookup_hash = ANY($1::bytea[])""",
             list(wanted),
         )
         found = {}
@@ -104,6 +105,23 @@ class IdentityServer:
             if await self._policy.may_be_found(searcher, UserId(row["user_id"])):
                 found[wanted[row["lookup_hash"]]] = row["user_id"]
         return found
+
+    # ---------------------------------------------------------------------------------------- people of other servers
+
+    async def bind_elsewhere(self, user_id: str, medium: str, address: str) -> None:
+        """Somebody of another server has proven an address. Raises M_THREEPID_IN_USE."""
+        holder = await self._database.fetchval(
+            """INSERT INTO bound_elsewhere VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (medium, address) DO UPDATE SET bound_ts = bound_elsewhere.bound_ts RETURNING user_id""",
+            medium, address, user_id, self._accounts.lookup_hash(medium, address), self._now_ms(),
+        )  # fmt: skip
+        if holder != user_id:
+            raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+
+    async def unbind_elsewhere(self, user_id: str, medium: str, address: str) -> None:
+        await self._database.execute(
+            "DELETE FROM bound_elsewhere WHERE user_id = $1 AND medium = $2 AND address = $3", user_id, medium, address
+        )
 
     # ---------------------------------------------------------------------------------------------------- signatures
 

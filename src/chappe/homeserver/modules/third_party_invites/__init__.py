@@ -95,25 +95,37 @@ class ThirdPartyInvites:
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
         """An account has proven an address: turns what waited for it into invitations. Returns how many."""
-        rows = await self._database.fetch(
-            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
-            medium, address,
-        )  # fmt: skip
         done = 0
-        for row in rows:
-            signed = sign_json(
-                {"mxid": user_id, "token": row["token"]}, domain_of(user_id), SigningKey(row["seed"], "0")
-            )
-            proof = {"display_name": row["display_name"], "signed": signed}
+        for invite in await self.proofs(user_id, medium, address):
+            proof = {"display_name": invite["display_name"], "signed": invite["signed"]}
             try:
                 await self._membership.invite(
-                    UserId(row["sender"]), row["room_id"], user_id, {"third_party_invite": proof}
+                    UserId(invite["sender"]), invite["room_id"], user_id, {"third_party_invite": proof}
                 )
                 done += 1
             except MatrixError as error:  # the inviter has left, say
                 log.warning("an invitation by e-mail failed", extra={"fields": {"error": error.errcode}})
-            await self._database.execute("DELETE FROM third_party_invites WHERE token = $1", row["token"])
+            await self.forget([invite["signed"]["token"]])
         return done
+
+    async def proofs(self, user_id: UserId, medium: str, address: str) -> list[dict[str, Any]]:
+        """The invitations that wait for an address, each signed for whoever has proven to hold it (`3pid/onbind`)."""
+        rows = await self._database.fetch(
+            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
+            medium, address,
+        )  # fmt: skip
+        return [
+            {
+                "medium": medium, "address": address, "mxid": user_id, "room_id": row["room_id"], "sender": row["sender"],
+                "display_name": row["display_name"], "signed": sign_json(
+                    {"mxid": user_id, "token": row["token"]}, domain_of(row["sender"]), SigningKey(row["seed"], "0")
+                ),
+            } for row in rows
+        ]  # fmt: skip
+
+    async def forget(self, tokens: list[str]) -> None:
+        """Invitations that have been redeemed."""
+        await self._database.execute("DELETE FROM third_party_invites WHERE token = ANY($1::text[])", tokens)
 
     async def is_valid_key(self, public_key: str) -> bool:
         """Whether a public key is that of an invitation that still waits."""
