@@ -118,11 +118,19 @@ class Email(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     digest_minutes: Positive = 10  # how long a message waits unread before its reader gets a mail
 
 
+class Boundary(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """With whom one hosted domain talks, where that differs from the others."""
+
+    mode: Literal["open", "listed", "closed"] = "listed"
+    allowed: list[str] = []
+
+
 class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """With whom this installation talks. `allowed`: patterns of server names (`*.gouv.fr`), for the mode "listed".
 
     `delegate_to`: by hosted domain, the `m.server` that its well-known page names. `notaries`: servers that are asked for
-    the keys of others that do not answer. `allow_private_addresses`: for test networks and intranets.
+    the keys of others that do not answer. `allow_private_addresses`: for test networks and intranets. `domains`: by hosted
+    domain, boundaries of its own. `people_of`: servers whose people are found here by name, and that may find ours.
     """
 
     mode: Literal["open", "listed", "closed"] = "listed"
@@ -131,6 +139,8 @@ class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     notaries: list[str] = []
     allow_private_addresses: bool = False
     proxy: str | None = None
+    domains: dict[str, Boundary] = {}
+    people_of: list[str] = []
 
 
 class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -482,6 +492,10 @@ port = {port}
 # notaries = []                      # servers asked for the keys of others that do not answer
 # allow_private_addresses = false    # true on a test network or an intranet
 # proxy = "http://proxy:3128"        # for everything that goes to other servers
+# people_of = []                     # servers whose people are found here by name, and that may search for ours (they name us, too)
+# [federation.domains."example.org"] # of one hosted domain, in place of the two first lines
+# mode = "closed"
+# allowed = []
 # [federation.delegate_to]           # what /.well-known/matrix/server says, by hosted domain; by default this address
 # "example.org" = "matrix.example.org:443"
 

@@ -12,6 +12,7 @@ from tests.federation.synapse import PYTHON, Synapse
 from tests.process import free_port
 from tests.support import Server
 
+OPEN = Federation(mode="open", allow_private_addresses=True)
 Peer = Callable[..., Awaitable[Server]]
 
 
@@ -36,13 +37,15 @@ async def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority
 def peer(new_server: Callable[..., Awaitable[Server]], authority: Authority) -> Peer:
     """Starts a server that others reach as `localhost:PORT`, over TLS, with a certificate for `names`."""
 
-    async def start(*names: str, federation: Federation | None = None, **settings: Any) -> Server:
+    async def start(
+        *names: str, federation: Federation | Callable[[int], Federation] | None = None, **settings: Any
+    ) -> Server:
         port = free_port()
         certificate, key = authority.issue(*(names or ("localhost",)))
         listeners = [Listener(port=0), Listener(port=port, tls_certificate=certificate, tls_key=key)]
         return await new_server(
             server_name=f"localhost:{port}", listeners=listeners,
-            federation=federation or Federation(mode="open", allow_private_addresses=True),
+            federation=federation(port) if callable(federation) else federation or OPEN,
             **{"extra_ca_file": authority.file, **settings},
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from chappe.homeserver.matrix.errors import MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import RoomAlias, domain_of, is_server_name, is_user_id, parse_server_name
 from chappe.homeserver.modules.room_directory import DirectoryQuery
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
 
 V1 = "/_matrix/federation/v1"
@@ -18,12 +19,15 @@ MOST_SERVERS, MOST_VIA = 50, 3
 class AskServers:
     """Raises MatrixError: M_NOT_FOUND where the other server says so, 502 where it does not answer."""
 
-    def __init__(self, client: FederationClient, domains: Domains) -> None:
-        self._client, self._domains = client, domains
+    def __init__(self, client: FederationClient, domains: Domains, boundaries: Boundaries) -> None:
+        self._client, self._domains, self._boundaries = client, domains, boundaries
+
+    def _own(self, server: str) -> str:
+        return self._boundaries.speaker(self._domains.names(), server)
 
     async def _get(self, server: str, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = await self._client.get(self._domains.default, server, path, query)
+            answer = await self._client.get(self._own(server), server, path, query)
         except PeerRefused as error:
             if error.peer_status == 404:
                 raise NotFound(f"{server} does not know it") from None
@@ -66,7 +70,7 @@ class AskServers:
         if any(value is not None for value in wanted.values()):
             content["filter"] = {name: value for name, value in wanted.items() if value is not None}
         answer = await self._client.request(
-            self._domains.default, query.server_name, "POST", f"{V1}/publicRooms", content=content
+            self._own(query.server_name), query.server_name, "POST", f"{V1}/publicRooms", content=content
         )
         chunk = answer.get("chunk") if type(answer) is dict else None
         if type(chunk) is not list:

@@ -17,6 +17,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import EVENT, ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -32,16 +33,18 @@ MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 50, 10, 4096
 class ExchangeInvites:
     def __init__(
         self, rooms: Rooms, membership: MembershipChanges, residence: Residence, invites: ThirdPartyInvites,
-        client: FederationClient, domains: Domains, fetcher: Fetcher,
+        client: FederationClient, domains: Domains, boundaries: Boundaries, fetcher: Fetcher,
     ) -> None:  # fmt: skip
         self._rooms, self._membership, self._residence = rooms, membership, residence
-        self._invites, self._client, self._domains, self._fetcher = invites, client, domains, fetcher
+        self._invites, self._client, self._fetcher = invites, client, fetcher
+        self._domains, self._boundaries = domains, boundaries
 
     async def tell(self, user_id: UserId, medium: str, address: str) -> None:
         """Somebody of another server has proven an address here: their server hears of the invitations that wait for it."""
         waiting = await self._invites.proofs(user_id, medium, address)
         content = {"medium": medium, "address": address, "mxid": user_id, "invites": waiting}
-        own, server, path = self._domains.default, domain_of(user_id), path_of(V1, "3pid", "onbind")
+        server, path = domain_of(user_id), path_of(V1, "3pid", "onbind")
+        own = self._boundaries.speaker(self._domains.names(), server)
         try:
             await self._client.request(own, server, "PUT", path, content=content)
         except PeerRefused as error:

@@ -42,7 +42,7 @@ class MarkRead:
                 data = {"ts": ts} if thread is None else {"ts": ts, "thread_id": thread}
                 content = {room_id: {READ: {user_id: {"event_ids": [event_id], "data": data}}}}
                 key = f"receipt:{room_id}:{user_id}:{thread or UNTHREADED}"
-                self._outbox.add(write, servers, key, "m.receipt", content)
+                self._outbox.add(write, user_id, servers, key, "m.receipt", content)
 
             is_told = receipt_type == READ and len(servers) > 0
             await self._receipts.set(

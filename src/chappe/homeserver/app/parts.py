@@ -210,7 +210,7 @@ class Parts:
         self.presence = Presence(
             database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
         )
-        self.ask_servers = AskServers(self.federation_client, self.domains)
+        self.ask_servers = AskServers(self.federation_client, self.domains, self.boundaries)
         self.aliases.ask_server, self.accounts.ask_server = self.ask_servers.alias, self.ask_servers.profile
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
@@ -248,10 +248,10 @@ class Parts:
     def _build_remote_rooms(self, database: Database) -> None:
         rooms, client, now_ms = self.rooms, self.federation_client, self.now_ms
         self.writer.register(*REMOTE_FRAGMENTS)
-        checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains)
+        checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains, self.boundaries)
         receiver = Receiver(rooms, RemoteStore(database))
-        policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks)
-        rooms.send_elsewhere = policy_servers.send
+        policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks, calls)
+        rooms.send_elsewhere, rooms.meets = policy_servers.send, self.boundaries.meets
         self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, now_ms)
         self.elsewhere = RemoteMembership(
             rooms,
@@ -386,7 +386,7 @@ class Parts:
         self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
         self.exchange_invites = ExchangeInvites(
             self.rooms, self.membership, self.residence, self.third_party_invites, self.federation_client, self.domains,
-            self.fetcher,
+            self.boundaries, self.fetcher,
         )  # fmt: skip
         self.url_previews = UrlPreviews(
             database, self.fetcher, self.media.store_image, now_ms, previews.enabled, previews.cache_hours * 3_600_000

@@ -52,6 +52,7 @@ class MembershipChanges:
             content = {**(extra or {}), **await self._profile_of(user_id)}
             await self._elsewhere.join(user_id, room_id, servers, content)
         room = await self._rooms.require(room_id)
+        self._rooms.require_may_meet(user_id, room)
         access = room.get(("m.room.guest_access", ""))
         if is_guest and (access is None or access.content.get("guest_access") != "can_join"):
             raise Forbidden("Guests may not join this room", "M_GUEST_ACCESS_FORBIDDEN")
@@ -84,7 +85,7 @@ class MembershipChanges:
 
     async def invite(self, user_id: UserId, room_id: str, target: UserId, extra: dict[str, Any]) -> str:
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._require_may_invite(user_id, room_id, target)
+        await self._require_may_invite(user_id, room, target)
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "invite":
             return now.event_id
@@ -93,8 +94,12 @@ class MembershipChanges:
         content = {**extra, "membership": "invite", **await self._profile_of(target)}
         return await self._rooms.submit(room, [Draft(MEMBER, user_id, content, target)])
 
-    async def _require_may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None:
-        await self._rooms.policy.may_invite(user_id, room_id, target)
+    async def _require_may_invite(self, user_id: UserId, room: LiveRoom, target: UserId) -> None:
+        if self._rooms.is_hosted(target):
+            self._rooms.require_may_meet(target, room)
+        else:
+            self._rooms.require_may_enter(domain_of(target), room)
+        await self._rooms.policy.may_invite(user_id, room.room_id, target)
         await self._rooms.may_be_invited(target, user_id)
 
     async def set_member(self, user_id: UserId, room_id: str, target: UserId, content: dict[str, Any]) -> str:
@@ -103,10 +108,11 @@ class MembershipChanges:
         membership, now = content.get("membership"), room.membership(target) if room else "leave"
         if membership == "invite" and now != "invite":
             room = await self._rooms.require_joined(user_id, room_id)
-            await self._require_may_invite(user_id, room_id, target)
+            await self._require_may_invite(user_id, room, target)
             if not self._rooms.is_hosted(target):
                 return await self._elsewhere.invite(room, user_id, target, content)
         elif membership in ("join", "knock") and now != membership and target == user_id and room is not None:
+            self._rooms.require_may_meet(user_id, room)
             await self._rooms.policy.may_join(user_id, room_id)
             if membership == "join" and now != "invite":
                 content = dict(content)

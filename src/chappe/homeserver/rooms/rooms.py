@@ -95,6 +95,9 @@ class Rooms:
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
+        self.meets: Callable[[str, str], bool] = lambda _server, _own: (
+            True
+        )  # may a hosted domain share rooms with a server?
         self._servers: dict[int, tuple[tuple[int, int], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
@@ -311,6 +314,21 @@ class Rooms:
             names = {domain_of(user) for user in room.joined}
             known = self._servers[room.number] = mark, frozenset(n for n in names if not self._domains.is_hosted(n))
         return known[1]
+
+    def require_may_meet(self, user_id: str, room: LiveRoom) -> None:
+        """Somebody of here comes into a room. Raises M_FORBIDDEN where their domain does not talk to a server in it."""
+        own = domain_of(user_id)
+        for server in self.other_servers(room):
+            if not self.meets(server, own):
+                raise Forbidden(f"People of {own} may not be in a room with people of {server}")
+
+    def require_may_enter(self, server_name: str, room: LiveRoom) -> None:
+        """Somebody of another server comes into a room, or is invited. Raises M_FORBIDDEN where a domain in it objects."""
+        for own in {domain_of(user) for user in room.joined}:
+            if self._domains.is_hosted(own) and not self.meets(server_name, own):
+                raise Forbidden(
+                    f"People of {own}, who are in this room, may not be in a room with people of {server_name}"
+                )
 
     def has_own_member(self, room: LiveRoom) -> bool:
         """Whether anybody of here is in a room."""

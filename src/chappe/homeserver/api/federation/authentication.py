@@ -25,7 +25,7 @@ class ServerAuthentication:
         destination = given.destination or self._domains.of_host(request.host)
         if not self._domains.is_hosted(destination):
             raise MatrixError(401, "M_UNAUTHORIZED", f"The request is for {destination}, which is not hosted here")
-        self._boundaries.require(given.origin)
+        self._boundaries.require(given.origin, destination)
         content = await _content(request)
         uri = request.raw_path.decode("ascii", "replace") + (f"?{request.query_string}" if request.query_string else "")
         signed = request_object(request.method, uri, given.origin, destination, content)

@@ -68,7 +68,7 @@ class ToDevice:
                 write.touch_user(user, "to_device")
         servers = [
             server for name, users in elsewhere.items()
-            for server in self._outbox.add(write, [name], None, "m.direct_to_device", {
+            for server in self._outbox.add(write, sender, [name], None, "m.direct_to_device", {
                 "sender": sender, "type": event_type, "message_id": secrets.token_urlsafe(16), "messages": users,
             })
         ]  # fmt: skip

@@ -1,24 +1,22 @@
-"""With whom this installation federates at all."""
+"""With whom this installation federates at all, and each hosted domain where it has boundaries of its own."""
 
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable, Sequence
 
-from chappe.config import Federation
+from chappe.config import Boundary, Federation
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.identifiers import split_server_name
 
 
-class Boundaries:
-    """Both ways: whom requests go to, and whose are answered."""
-
-    def __init__(self, settings: Federation) -> None:
-        self._mode = settings.mode
-        self._allowed = [pattern.lower() for pattern in settings.allowed]
+class _Line:
+    def __init__(self, boundary: Boundary | Federation) -> None:
+        self._mode = boundary.mode
+        self._allowed = [pattern.lower() for pattern in boundary.allowed]
 
     @property
-    def is_alone(self) -> bool:
-        """Whether no other server is talked to at all."""
+    def is_closed(self) -> bool:
         return self._mode == "closed" or (self._mode == "listed" and not self._allowed)
 
     def allows(self, server_name: str) -> bool:
@@ -30,7 +28,41 @@ class Boundaries:
         name = server_name.lower()
         return any(fnmatch.fnmatchcase(name, p) or fnmatch.fnmatchcase(host, p) for p in self._allowed)
 
-    def require(self, server_name: str) -> None:
+
+class Boundaries:
+    """Both ways: whom requests go to, and whose are answered. `own`: the hosted domain that asks, or is asked."""
+
+    def __init__(self, settings: Federation) -> None:
+        self._default = _Line(settings)
+        self._of_domain = {name.lower(): _Line(boundary) for name, boundary in settings.domains.items()}
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other server is talked to at all."""
+        return all(line.is_closed for line in (self._default, *self._of_domain.values()))
+
+    def allows(self, server_name: str, own: str | None = None) -> bool:
+        """For a hosted domain; without one, whether any of them may talk to the server."""
+        if own is None:
+            return any(line.allows(server_name) for line in (self._default, *self._of_domain.values()))
+        return self._of_domain.get(own, self._default).allows(server_name)
+
+    def require(self, server_name: str, own: str | None = None) -> None:
         """Raises M_FORBIDDEN, with what an operator can do about it."""
-        if not self.allows(server_name):
-            raise Forbidden(f"{server_name} is not among the servers that this one talks to (federation.allowed)")
+        if not self.allows(server_name, own):
+            who, setting = "this one talks to", "federation.allowed"
+            if own in self._of_domain:
+                who, setting = f"{own} talks to", f"federation.domains.{own}"
+            raise Forbidden(f"{server_name} is not among the servers that {who} ({setting})")
+
+    def meets(self, server_name: str, own: str) -> bool:
+        """Whether people of a hosted domain may be in one room with people of the server.
+
+        Where all domains have the same boundaries nobody is kept apart: strangers in a room that a neighbour hosts hear
+        nothing from here anyway.
+        """
+        return not self._of_domain or self.allows(server_name, own)
+
+    def speaker(self, own: Sequence[str], server_name: str, likely: Iterable[str] = ()) -> str:
+        """The hosted domain in whose name a server is asked, where it could be any: the first that may."""
+        return next((name for name in (*likely, *own) if self.allows(server_name, name)), own[0])

@@ -93,7 +93,7 @@ class FederationClient:
 
         Raises PeerUnreachable, PeerRefused, M_FORBIDDEN for servers beyond the boundaries.
         """
-        self._boundaries.require(destination)
+        self._boundaries.require(destination, origin)
         uri = path + (f"?{urlencode(query, doseq=True)}" if query else "")
         key = self._domains.signing_key(origin)
         headers = {"Authorization": authorization(method, uri, origin, destination, key, content)}
@@ -104,7 +104,7 @@ class FederationClient:
         seconds: float = 600,
     ) -> T:  # fmt: skip
         """A signed GET whose answer, of any status, is read by `use` while it comes in."""
-        self._boundaries.require(destination)
+        self._boundaries.require(destination, origin)
         key = self._domains.signing_key(origin)
         headers = {"Authorization": authorization("GET", path, origin, destination, key, None)}
         return await self._at_first_endpoint(destination, "GET", path, headers, None, seconds, use)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 
 FRAGMENT = Fragment(
@@ -31,11 +32,14 @@ class Outbox:
         writer.register(FRAGMENT)
 
     def add(
-        self, write: Write, servers: Iterable[str], key: str | None, kind: str, content: dict[str, Any]
+        self, write: Write, sender: str, servers: Iterable[str], key: str | None, kind: str, content: dict[str, Any]
     ) -> list[str]:
-        """Sends with the write. `key`: a later unit with the same one takes its place. Returns whom to `wake` afterwards."""
+        """Sends with the write, in the name of a user. Returns whom to `wake` afterwards.
+
+        `key`: a later unit with the same one takes its place.
+        """
         raw = orjson.dumps({"edu_type": kind, "content": content})
-        allowed = [server for server in servers if self._boundaries.allows(server)]
+        allowed = [server for server in servers if self._boundaries.allows(server, domain_of(sender))]
         for server in allowed:
             write.add("federation_edus", server, key, raw)
         return allowed

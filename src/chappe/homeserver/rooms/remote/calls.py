@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 
@@ -28,12 +29,17 @@ def _list(answer: Any, field: str, destination: str) -> list[Any]:
 class RoomCalls:
     """Every method raises PeerUnreachable or PeerRefused."""
 
-    def __init__(self, client: FederationClient, domains: Domains) -> None:
-        self._client, self._domains = client, domains
+    def __init__(self, client: FederationClient, domains: Domains, boundaries: Boundaries) -> None:
+        self._client, self._domains, self._boundaries = client, domains, boundaries
 
     def own_domain(self, room: LiveRoom) -> str | None:
         """A hosted domain that is in the room: in its name the others are asked."""
         return next((d for user in room.joined if self._domains.is_hosted(d := domain_of(user))), None)
+
+    def speaker(self, room: LiveRoom, server: str) -> str:
+        """The hosted domain that asks a server about a room: one that is in it, and may talk to the server."""
+        likely = dict.fromkeys(d for user in room.joined if self._domains.is_hosted(d := domain_of(user)))
+        return self._boundaries.speaker(self._domains.names(), server, likely)
 
     def servers(self, room: LiveRoom, first: Iterable[str] = ()) -> list[str]:
         """The other servers in a room, those with most members first, after some that are known to have what is wanted."""
@@ -46,13 +52,13 @@ class RoomCalls:
         return [*wanted, *(s for s in sorted(counts, key=lambda s: -counts[s]) if s not in wanted)]
 
     async def _get(self, room: LiveRoom, server: str, path: str, query: dict[str, Any] | None = None) -> Any:
-        return await self._client.get(self.own_domain(room) or self._domains.default, server, path, query)
+        return await self._client.get(self.speaker(room, server), server, path, query)
 
     async def missing_events(
         self, room: LiveRoom, server: str, earliest: Sequence[str], latest: Sequence[str], limit: int
     ) -> list[Any]:
         content = {"earliest_events": list(earliest), "latest_events": list(latest), "limit": limit, "min_depth": 0}
-        own = self.own_domain(room) or self._domains.default
+        own = self.speaker(room, server)
         answer = await self._client.request(
             own, server, "POST", path_of(V1, "get_missing_events", room.room_id), content=content
         )

@@ -138,6 +138,8 @@ class RemoteMembership:
             raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
         if content.get("membership") != "invite" or domain_of(checked.pdu["sender"]) != origin:
             raise Forbidden("The event is not an invitation by the server that sent it")
+        if not self._rooms.meets(origin, server):
+            raise Forbidden(f"People of {server} are not invited by people of {origin}")
         await self._rooms.may_be_invited(target, checked.pdu["sender"])
         await self._rooms.policy.may_invite(UserId(checked.pdu["sender"]), room_id, UserId(target))
         key = self._domains.signing_key(server)

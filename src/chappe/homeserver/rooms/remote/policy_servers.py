@@ -23,6 +23,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.handshakes import for_clients
 from chappe.homeserver.rooms.remote.receive import Receiver
@@ -67,9 +68,10 @@ def policy_server_of(room: LiveRoom) -> PolicyServer | None:
 
 class PolicyServers:
     def __init__(
-        self, client: FederationClient, domains: Domains, rooms: Rooms, receiver: Receiver, checks: PduChecks
-    ) -> None:
-        self._client, self._domains, self._rooms = client, domains, rooms
+        self, client: FederationClient, domains: Domains, rooms: Rooms, receiver: Receiver, checks: PduChecks,
+        calls: RoomCalls,
+    ) -> None:  # fmt: skip
+        self._client, self._domains, self._rooms, self._calls = client, domains, rooms, calls
         self._receiver, self._checks = receiver, checks
 
     async def send(self, room: LiveRoom, draft: Draft, txn: str | None) -> str | None:
@@ -117,8 +119,8 @@ class PolicyServers:
         server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
         if server is None or server.has_signed(checked.pdu, room):
             return checked
-        own = next((d for user in room.joined if self._domains.is_hosted(d := domain_of(user))), self._domains.default)
         try:
+            own = self._calls.speaker(room, server.server_name)
             pdu = await self._signed(room, server, orjson.loads(checked.raw), own)
         except MatrixError:
             return replace(checked, is_unwelcome=True)

@@ -44,6 +44,7 @@ class Residence:
         if room is None or not any(self._rooms.is_hosted(user) for user in room.joined):
             raise NotFound("This server is not in the room")
         require_allowed_by_acl(room, origin)
+        self._rooms.require_may_enter(origin, room)
         return room
 
     async def template(

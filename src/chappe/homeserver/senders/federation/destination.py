@@ -19,6 +19,7 @@ from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,11 @@ class Destination:
     """`run` once it has something to send; it ends when nothing is left, or until `retry_ts`."""
 
     def __init__(
-        self, name: str, database: Database, client: FederationClient, domains: Domains, now_ms: Callable[[], int]
-    ) -> None:
+        self, name: str, database: Database, client: FederationClient, domains: Domains, boundaries: Boundaries,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
         self.name, self._database, self._client = name, database, client
-        self._domains, self._now_ms = domains, now_ms
+        self._domains, self._boundaries, self._now_ms = domains, boundaries, now_ms
         self.news = asyncio.Event()
         self.fleeting: dict[
             str, dict[str, Any]
@@ -82,7 +84,9 @@ class Destination:
         fleeting = dict(list(self.fleeting.items())[: MOST_EDUS - len(edus)])
         if not rows and not edus and not fleeting:
             return False
-        origin = self._speaker(rows[0]["sender"]) if rows else self._domains.default
+        origin = (
+            self._speaker(rows[0]["sender"]) if rows else self._boundaries.speaker(self._domains.names(), self.name)
+        )
         rows = [row for row in rows if self._speaker(row["sender"]) == origin]  # each domain speaks for itself
         content = {
             "origin": origin, "origin_server_ts": self._now_ms(), "pdus": [orjson.Fragment(row["json"]) for row in rows],
@@ -99,9 +103,11 @@ class Destination:
         return True
 
     def _speaker(self, sender: str) -> str:
-        """In whose name an event is sent: its own domain's, or, for what is passed on for others, the first domain's."""
+        """In whose name an event is sent: its own domain's, or, for what is passed on for others, a domain's that may talk to them."""
         domain = domain_of(sender)
-        return domain if self._domains.is_hosted(domain) else self._domains.default
+        if self._domains.is_hosted(domain):
+            return domain
+        return self._boundaries.speaker(self._domains.names(), self.name)
 
     async def _taken(self, positions: list[int], edus: list[int]) -> None:
         if positions:

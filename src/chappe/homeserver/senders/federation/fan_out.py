@@ -14,6 +14,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -24,10 +25,10 @@ COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000
 
 class FanOut:
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, allows: Callable[[str], bool], now_ms: Callable[[], int]
+        self, database: Database, clock: Clock, rooms: Rooms, boundaries: Boundaries, now_ms: Callable[[], int]
     ) -> None:
         self._database, self._clock, self._rooms = database, clock, rooms
-        self._allows, self._now_ms = allows, now_ms
+        self._boundaries, self._now_ms = boundaries, now_ms
         self._holder = secrets.token_hex(8)
 
     async def start(self) -> None:
@@ -90,7 +91,8 @@ class FanOut:
                 "user_id": row["user_id"], "device_id": row["device"] or "", "stream_id": row["position"], "prev_id": [],
             }  # fmt: skip
             raw = orjson.dumps({"edu_type": "m.device_list_update", "content": content})
-            servers = [s for s in await self._rooms.servers_sharing(row["user_id"]) if self._allows(s)]
+            own = domain_of(row["user_id"])
+            servers = [s for s in await self._rooms.servers_sharing(row["user_id"]) if self._boundaries.allows(s, own)]
             await connection.execute(
                 """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
                    ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu""",
@@ -116,17 +118,18 @@ class FanOut:
 
     def servers(self, room: LiveRoom) -> frozenset[str]:
         """The other servers in a room now that may be talked to."""
-        return frozenset(server for server in self._rooms.other_servers(room) if self._allows(server))
+        return frozenset(server for server in self._rooms.other_servers(room) if self._boundaries.allows(server))
 
     async def _destinations(self, room: LiveRoom, event: RoomEvent) -> set[str]:
         """By the state at the event: since then, only memberships can have changed it."""
-        servers = set(self.servers(room))
+        own = domain_of(event.sender)
+        servers = {server for server in self._rooms.other_servers(room) if self._boundaries.allows(server, own)}
         changed = await self._rooms.timeline.state_changes(room, event.position - 1, room.last_position)
         for change in changed:
             if change.type == "m.room.member" and change.state_key is not None:
                 before = change.replaces.membership if change.replaces else "leave"
                 server = domain_of(change.state_key)
-                if self._rooms.is_hosted(change.state_key) or not self._allows(server):
+                if self._rooms.is_hosted(change.state_key) or not self._boundaries.allows(server, own):
                     continue
                 if before == "join" or change is event or change.event_id == event.event_id:
                     servers.add(server)

@@ -37,7 +37,7 @@ class FleetingSender:
             self._typists[number] = now
         for user in now ^ before:
             content = {"room_id": room.room_id, "user_id": user, "typing": user in now}
-            for server in servers:
+            for server in self._sender.allowed(servers, user):
                 self._sender.add_fleeting(
                     server, f"typing:{number}:{user}", {"edu_type": "m.typing", "content": content}
                 )
@@ -59,7 +59,7 @@ class FleetingSender:
             states = await self._presence.of(user for user in moved if self._rooms.is_hosted(user))
             for user, state in states.items():
                 entry: dict[str, Any] = {"user_id": user, **self._presence.content(state)}
-                for server in await self._rooms.servers_sharing(user):
+                for server in self._sender.allowed(await self._rooms.servers_sharing(user), user):
                     self._sender.add_fleeting(
                         server, f"presence:{user}", {"edu_type": "m.presence", "content": {"push": [entry]}}
                     )

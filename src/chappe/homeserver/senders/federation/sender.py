@@ -12,6 +12,7 @@ from typing import Any
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
@@ -31,7 +32,7 @@ class FederationSender:
     ) -> None:  # fmt: skip
         self._database, self._client, self._domains = database, client, domains
         self._boundaries, self._now_ms = boundaries, now_ms
-        self.fan_out = FanOut(database, clock, rooms, boundaries.allows, now_ms)
+        self.fan_out = FanOut(database, clock, rooms, boundaries, now_ms)
         self._news = asyncio.Event()
         self._destinations: dict[str, Destination] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -91,7 +92,7 @@ class FederationSender:
             destination = self._destinations.get(name)
             if destination is None:
                 destination = self._destinations[name] = Destination(
-                    name, self._database, self._client, self._domains, self._now_ms
+                    name, self._database, self._client, self._domains, self._boundaries, self._now_ms
                 )
             destination.news.set()
             if name not in self._tasks:
@@ -145,6 +146,11 @@ class FederationSender:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.fan_out.release()
+
+    def allowed(self, servers: Iterable[str], user_id: str) -> list[str]:
+        """Those that may hear of a user."""
+        own = domain_of(user_id)
+        return [server for server in servers if self._boundaries.allows(server, own)]
 
     def add_fleeting(self, server: str, key: str, edu: dict[str, Any]) -> None:
         """What is worth nothing later. Only where this process is the one that sends."""

@@ -1,0 +1,106 @@
+"""Each hosted domain may have boundaries of its own: one talks to everybody, its neighbour in the same house to nobody."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chappe.config import Boundary, Federation
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from tests.federation.conftest import Peer
+from tests.federation.test_rooms import agree, enter, hears, until
+from tests.support import PASSWORD, Person, Refused, Server, joined, segment
+
+DEFENCE = "defence.example"
+
+
+def test_what_each_domain_allows() -> None:
+    settings = Federation(
+        mode="listed", allowed=["*.gouv.example"],
+        domains={DEFENCE: Boundary("closed"), "culture.example": Boundary("listed", ["museum.example"])},
+    )  # fmt: skip
+    lines = Boundaries(settings)
+    table = {
+        ("a.gouv.example", "town.example"): True, ("museum.example", "town.example"): False,
+        ("a.gouv.example", DEFENCE): False, ("museum.example", DEFENCE): False, ("museum.example", "culture.example"): True,
+        ("a.gouv.example", "culture.example"): False, ("museum.example", None): True, ("a.gouv.example", None): True,
+        ("other.example", None): False,
+    }  # fmt: skip
+    assert {key: lines.allows(*key) for key in table} == table
+    assert not lines.is_alone and Boundaries(Federation(domains={DEFENCE: Boundary("closed")})).is_alone
+    assert lines.speaker([DEFENCE, "town.example", "culture.example"], "museum.example") == "culture.example"
+    assert lines.meets("a.gouv.example", "town.example") and not lines.meets("a.gouv.example", DEFENCE)
+    assert Boundaries(Federation(mode="closed")).meets("museum.example", "town.example"), "all alike: nobody is kept apart"
+
+
+def second(server: Server) -> str:
+    """The other domain that the house is known by."""
+    return server.config.server_name.replace("localhost", "127.0.0.1")
+
+
+async def house(peer: Peer, first: Any, of_second: Any) -> tuple[Server, Person, Person]:
+    """A server of two domains: Alice's, and Dora's with a boundary of its own."""
+
+    def federation(port: int) -> Federation:
+        lines = {f"127.0.0.1:{port}": Boundary(of_second)}
+        return Federation(mode=first, allow_private_addresses=True, domains=lines)
+
+    here = await peer("localhost", "127.0.0.1", federation=federation)
+    await here.node.domains.add(second(here))
+    await here.node.accounts.register(UserId(f"@dora:{second(here)}"), PASSWORD)
+    body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": f"@dora:{second(here)}"}}
+    _, raw, _ = await here.raw("POST", "/_matrix/client/v3/login", {**body, "password": PASSWORD})
+    return here, await here.person("alice"), Person(here, json.loads(raw))
+
+
+async def refused(awaitable: Any) -> int:
+    with pytest.raises(Refused) as caught:
+        await awaitable
+    return caught.value.status
+
+
+async def test_closed_and_open_under_one_roof(peer: Peer) -> None:
+    (here, alice, dora), there = await house(peer, "open", "closed"), await peer()
+    bob = await there.person("bob")
+    shared = await alice.create_room(preset="public_chat")
+    await enter(bob, shared, here)
+    assert await refused(dora.join(shared)) == 403, "a room where a stranger is"
+    assert await refused(alice.invite(shared, dora)) == 403
+    inner = await alice.create_room(preset="public_chat")
+    await dora.join(inner)
+    await dora.say(inner, "among ourselves")
+    assert await refused(enter(bob, inner, here)) == 403, "a room where somebody of the closed domain is"
+    assert await refused(alice.invite(inner, bob)) == 403
+    theirs = await bob.create_room(preset="public_chat")
+    assert await refused(enter(dora, theirs, there)) == 403
+    assert await refused(bob.invite(theirs, dora)) == 403
+    assert await refused(bob.call("GET", f"/profile/{segment(dora.id)}")) in (403, 502)
+    await enter(alice, theirs, there)
+    await alice.say(theirs, "we are open")
+    await hears(bob, theirs, "we are open")
+    await agree(theirs, here, there)
+
+
+async def test_what_the_second_domain_says_passes_even_if_the_first_is_closed(peer: Peer) -> None:
+    """Requests, events, receipts and messages to devices go out in the name of a domain that may talk."""
+    there = await peer()
+    here, alice, dora = await house(peer, "closed", "open")
+    bob = await there.person("bob")
+    room = await bob.create_room(preset="public_chat", name="Joint staff")
+    public = await dora.call("POST", "/publicRooms", {"limit": 5}, server=there.config.server_name)
+    assert public["chunk"] == []
+    await enter(dora, room, there)
+    first = await bob.say(room, "welcome")
+    await hears(dora, room, "welcome")
+    await dora.receipt(room, first)
+
+    async def read() -> bool:
+        return dora.id in str(joined(await bob.sync(), room))
+
+    await until(read)
+    await dora.say(room, "at your orders")
+    await hears(bob, room, "at your orders")
+    assert await refused(alice.join(room)) == 403
