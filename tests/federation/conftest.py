@@ -38,9 +38,9 @@ def peer(new_server: Callable[..., Awaitable[Server]], authority: Authority) -> 
     """Starts a server that others reach as `localhost:PORT`, over TLS, with a certificate for `names`."""
 
     async def start(
-        *names: str, federation: Federation | Callable[[int], Federation] | None = None, **settings: Any
+        *names: str, federation: Federation | Callable[[int], Federation] | None = None, port: int = 0, **settings: Any
     ) -> Server:
-        port = free_port()
+        port = port or free_port()
         certificate, key = authority.issue(*(names or ("localhost",)))
         listeners = [Listener(port=0), Listener(port=port, tls_certificate=certificate, tls_key=key)]
         return await new_server(

@@ -11,10 +11,11 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.passwords import Passwords
-from chappe.homeserver.accounts.store import AccountStore, User, directory_entry
+from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, parse_user_id

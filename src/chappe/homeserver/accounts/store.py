@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.directory_entries import directory_entry
 
 FRAGMENTS = (
     Fragment(
@@ -64,21 +63,6 @@ FRAGMENTS = (
         END LOOP;""",
     ),
 )  # fmt: skip
-
-
-def directory_words(text: str) -> str:
-    """What names are searched by: words without accents, case and punctuation."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    return " ".join(re.findall(r"[^\W_]+", plain))
-
-
-def directory_entry(user_id: str, profile: Mapping[str, Any]) -> tuple[str, str, str | None, str | None, str]:
-    """A row of the user directory."""
-    localpart, _, server_name = user_id[1:].partition(":")
-    name, avatar = profile.get("displayname"), profile.get("avatar_url")
-    name = name.replace("\0", "") if type(name) is str else None
-    avatar = avatar.replace("\0", "") if type(avatar) is str else None
-    return user_id, server_name, name, avatar, directory_words(f"{name or ''} {localpart}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,14 +15,17 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
 
 V1 = "/_matrix/federation/v1"
+PEOPLE, PEOPLE_SECONDS = "/_matrix/federation/unstable/fr.chappe/user_directory/search", 2.0
 MOST_SERVERS, MOST_VIA = 50, 3
 
 
 class AskServers:
     """Raises MatrixError: M_NOT_FOUND where the other server says so, 502 where it does not answer."""
 
-    def __init__(self, client: FederationClient, domains: Domains, boundaries: Boundaries) -> None:
-        self._client, self._domains, self._boundaries = client, domains, boundaries
+    def __init__(
+        self, client: FederationClient, domains: Domains, boundaries: Boundaries, people_of: Sequence[str]
+    ) -> None:
+        self._client, self._domains, self._boundaries, self._people_of = client, domains, boundaries, people_of
 
     def _own(self, server: str) -> str:
         return self._boundaries.speaker(self._domains.names(), server)
@@ -79,6 +84,28 @@ class AskServers:
         kept = {k: answer[k] for k in ("next_batch", "prev_batch", "total_room_count_estimate") if k in answer}
         return {"chunk": rooms, **kept}
 
+    async def people(self, user_id: str, term: str, limit: int) -> list[dict[str, Any]]:
+        """People of the servers in `federation.people_of`, by name. Who does not answer at once is done without."""
+        own = domain_of(user_id)
+        names = [server for server in self._people_of if self._boundaries.allows(server, own)]
+        content = {"search_term": term, "limit": limit, "searcher": user_id}
+
+        async def one(server: str) -> list[dict[str, Any]]:
+            try:
+                answer = await self._client.request(
+                    own, server, "POST", PEOPLE, content=content, seconds=PEOPLE_SECONDS
+                )
+            except MatrixError:
+                return []
+            results = answer.get("results") if type(answer) is dict else None
+            return [
+                e
+                for e in map(_person, results if type(results) is list else ())
+                if e and domain_of(e["user_id"]) == server
+            ]
+
+        return [entry for part in await asyncio.gather(*(one(server) for server in names)) for entry in part[:limit]]
+
     async def hierarchy(
         self, user_id: str, room_id: str, via: list[str], suggested_only: bool
     ) -> dict[str, Any] | None:
@@ -94,3 +121,11 @@ class AskServers:
             if type(room) is dict and room.get("room_id") == room_id:
                 return dict(answer)
         return None
+
+
+def _person(value: Any) -> dict[str, Any] | None:
+    """An entry of another server's user directory, with what clients expect and no more."""
+    if type(value) is not dict or not is_user_id(value.get("user_id")):
+        return None
+    shown = {key: value[key] for key in ("display_name", "avatar_url") if type(value.get(key)) is str}
+    return {"user_id": value["user_id"], **shown}

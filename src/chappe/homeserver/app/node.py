@@ -51,6 +51,7 @@ class Homeserver(Parts):
             self._tasks.append(asyncio.create_task(self.webhook_sender.run(), name="webhooks"))
             self._tasks.append(asyncio.create_task(self.federation_sender.run(), name="federation sender"))
             await self.inbox.start()
+            await self.completing.start()
             self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
             self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
             await self._listen()
@@ -104,6 +105,7 @@ class Homeserver(Parts):
             await self.trusted_fetcher.close()
             await self.push_fetcher.close()
             await self.inbox.stop()
+            await self.completing.stop()
             await self.federation_client.close()
             self.keys.announce_claims()
             with contextlib.suppress(TimeoutError):

@@ -93,6 +93,8 @@ from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks
+from chappe.homeserver.rooms.remote.completing import FRAGMENTS as COMPLETING_FRAGMENTS
+from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.handshakes import Handshakes
 from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.remote.inbox import Inbox
@@ -210,7 +212,9 @@ class Parts:
         self.presence = Presence(
             database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
         )
-        self.ask_servers = AskServers(self.federation_client, self.domains, self.boundaries)
+        self.ask_servers = AskServers(
+            self.federation_client, self.domains, self.boundaries, config.federation.people_of
+        )
         self.aliases.ask_server, self.accounts.ask_server = self.ask_servers.alias, self.ask_servers.profile
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
@@ -247,11 +251,13 @@ class Parts:
 
     def _build_remote_rooms(self, database: Database) -> None:
         rooms, client, now_ms = self.rooms, self.federation_client, self.now_ms
-        self.writer.register(*REMOTE_FRAGMENTS)
+        self.writer.register(*REMOTE_FRAGMENTS, *COMPLETING_FRAGMENTS)
         checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains, self.boundaries)
         receiver = Receiver(rooms, RemoteStore(database))
         policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks, calls)
         rooms.send_elsewhere, rooms.meets = policy_servers.send, self.boundaries.meets
+        self.completing = Completing(rooms, receiver, checks, calls)
+        rooms.whole = self.completing.whole
         self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, now_ms)
         self.elsewhere = RemoteMembership(
             rooms,
@@ -261,8 +267,10 @@ class Parts:
             checks,
             Handshakes(client, self.domains, now_ms),
             policy_servers,
+            self.completing,
             now_ms,
         )
+        self.completing.completed = self.inbox.hurry
         self.inbox.ended = self.elsewhere.ended
         self.rooms.timeline.extend = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms).extend
         self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers)

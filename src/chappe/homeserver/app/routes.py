@@ -60,6 +60,7 @@ from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
 from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
 from chappe.homeserver.api.federation.transactions import Transactions
+from chappe.homeserver.api.federation.user_directory import PeopleForServers
 from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
@@ -236,9 +237,11 @@ def _finding_parts(parts: Parts) -> list[object]:
     directory = RoomDirectory(database, rooms, parts.domains)
     directory.ask_server = parts.ask_servers.directory
     spaces = Spaces(rooms, parts.ask_servers.hierarchy)
+    people_of = parts.config.federation.people_of
+    people = UserDirectory(database, rooms, parts.ask_servers.people if people_of else None)
     return [
         ListPublicRooms(directory, parts.domains, parts.appservices), Finding(directory, spaces),
-        SpaceHierarchy(spaces, parts.aliases), Users(UserDirectory(database, rooms), rooms),
+        SpaceHierarchy(spaces, parts.aliases), Users(people, rooms), PeopleForServers(people, people_of),
         Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations), ThirdPartyLookup(parts.appservices),
         VoipApi(parts.voip),
     ]  # fmt: skip

@@ -40,13 +40,14 @@ class Fragment:
     `columns`: (name, SQL type). In `sql` the rows are an array of records called `<fragment>_rows` (so, usually:
     `FROM unnest(<fragment>_rows) r`), with `_lane` before the declared columns. The variables `since`, `upto` and `bad`
     (refused lanes) are at hand, and `r` for loops. With `checks`, `sql` runs before anything is written and may add to
-    `bad`.
+    `bad`. `also`: another fragment whose rows make this one run, too.
     """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     sql: str
     checks: bool = False
+    also: str = ""
 
 
 class Lane(Protocol):
@@ -95,6 +96,10 @@ _SENT = Fragment(
 )
 
 
+def _has_rows(fragment: Fragment) -> str:
+    return " OR ".join(f"cardinality({name}_rows) > 0" for name in (fragment.name, fragment.also) if name)
+
+
 def compose(fragments: Sequence[Fragment]) -> tuple[str, list[Fragment]]:
     """The SQL that makes the writing function, and the fragments in the order of its arguments."""
     ordered = [*(f for f in fragments if f.checks), _SENT, *(f for f in fragments if not f.checks)]
@@ -105,7 +110,7 @@ def compose(fragments: Sequence[Fragment]) -> tuple[str, list[Fragment]]:
 
     def steps(checks: bool) -> str:
         return "\n".join(
-            f"    IF cardinality({f.name}_rows) > 0 THEN {f.sql} END IF;" for f in ordered if f.checks is checks
+            f"    IF {_has_rows(f)} THEN {f.sql} END IF;" for f in ordered if f.checks is checks
         )
 
     text = f"""

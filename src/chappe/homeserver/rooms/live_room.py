@@ -54,6 +54,7 @@ class LiveRoom:
         self.leaves: dict[str, bytes] = {}  # the ends of its graph, and the root of the state after each
         # `is_entered`: somebody of here is about to come into a stub, whose real state is there already
         self.is_federated = self.is_stub = self.is_entered = False
+        self.partial_servers: frozenset[str] = frozenset()  # those in the room, while not all its members are here
         self.root = self.ahead_root = EMPTY
         self.depth = self.ahead_depth = 0
         self.notify_total = self.highlight_total = 0
@@ -92,6 +93,11 @@ class LiveRoom:
     def history_visibility(self) -> str:
         event = self.state.get(("m.room.history_visibility", ""))
         return parse_visibility(event.content.get("history_visibility") if event else None)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether members are still being fetched (`remote/completing.py`)."""
+        return len(self.partial_servers) > 0
 
     def power_levels(self) -> PowerLevels:
         """Of the state with what is in flight; parsed once per power level event."""
@@ -279,6 +285,7 @@ class LiveRoom:
         self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
         self.leaves, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
         self.is_federated, self.is_stub = row["federated"], row["stub"]
+        self.partial_servers = frozenset(row["partial_servers"] or ())
         self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
         self.last_position, self.bump_position = row["last_position"], row["bump_position"]
         self.threads, self.threads_before, self.related = s.threads, {}, s.related

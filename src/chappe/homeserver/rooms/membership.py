@@ -86,6 +86,7 @@ class MembershipChanges:
     async def invite(self, user_id: UserId, room_id: str, target: UserId, extra: dict[str, Any]) -> str:
         room = await self._rooms.require_joined(user_id, room_id)
         await self._require_may_invite(user_id, room, target)
+        await self._rooms.whole(room)
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "invite":
             return now.event_id
@@ -105,6 +106,8 @@ class MembershipChanges:
     async def set_member(self, user_id: UserId, room_id: str, target: UserId, content: dict[str, Any]) -> str:
         """A membership event as a client wrote it, by the same rules as the routes of their own."""
         room = await self._rooms.live.find(room_id)
+        if room is not None and target != user_id:
+            await self._rooms.whole(room)
         membership, now = content.get("membership"), room.membership(target) if room else "leave"
         if membership == "invite" and now != "invite":
             room = await self._rooms.require_joined(user_id, room_id)
@@ -151,6 +154,7 @@ class MembershipChanges:
 
     async def kick(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
         room = await self._rooms.require_joined(user_id, room_id)
+        await self._rooms.whole(room)
         now = room.get((MEMBER, target))
         if now is None or now.membership in ("leave", "ban"):
             raise Forbidden("This person is not in the room")
@@ -158,6 +162,7 @@ class MembershipChanges:
 
     async def ban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
         room = await self._rooms.require_joined(user_id, room_id)
+        await self._rooms.whole(room)
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "ban":
             return
@@ -165,6 +170,7 @@ class MembershipChanges:
 
     async def unban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
         room = await self._rooms.require_joined(user_id, room_id)
+        await self._rooms.whole(room)
         now = room.get((MEMBER, target))
         if now is None or now.membership != "ban":
             raise MatrixError(403, "M_BAD_STATE", "This person is not banned")

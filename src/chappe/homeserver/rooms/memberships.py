@@ -23,6 +23,12 @@ class Membership:
     joined_since: int | None
     was_joined: bool
     forgotten: bool
+    retold: int | None = None
+
+    @property
+    def told_since(self) -> int:
+        """What was told of the room before this position no longer counts: the user came in then, or it was told anew."""
+        return max(self.joined_since or 0, self.retold or 0)
 
 
 class Memberships:
@@ -37,7 +43,7 @@ class Memberships:
         return {
             r["room_nid"]: Membership(
                 r["room_nid"], r["room_id"], r["membership"], r["event_nid"], r["sender"], r["position"],
-                r["joined_since"], r["was_joined"], r["forgotten"],
+                r["joined_since"], r["was_joined"], r["forgotten"], r["retold"],
             ) for r in await self._store.memberships_of(user_id)
         }  # fmt: skip
 

@@ -46,6 +46,10 @@ async def _everybody_may(_target: str, _sender: str) -> None:
     return None
 
 
+async def _is_whole(_room: LiveRoom) -> None:
+    return None
+
+
 class EventNumbers:
     """Numbers for new events, taken from the database in blocks so that building an event asks nothing."""
 
@@ -94,6 +98,7 @@ class Rooms:
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
+        self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
         self.meets: Callable[[str, str], bool] = lambda _server, _own: (
             True
@@ -311,7 +316,7 @@ class Rooms:
         if known is None or known[0] != mark:
             if len(self._servers) > 10_000:
                 self._servers.clear()
-            names = {domain_of(user) for user in room.joined}
+            names = {domain_of(user) for user in room.joined} | room.partial_servers
             known = self._servers[room.number] = mark, frozenset(n for n in names if not self._domains.is_hosted(n))
         return known[1]
 

@@ -71,6 +71,7 @@ FRAGMENTS = (
                 state_version = o.state_version + r.state_bump, revoke_version = o.revoke_version + r.revoke_bump,
                 federated = o.federated OR r.leaves_before IS NOT NULL, stub = o.stub AND r.leaf IS NULL,
                 leaves = CASE WHEN r.leaves_after IS NOT NULL THEN string_to_array(r.leaves_after, ' ')
+                    WHEN r.leaf IS NULL THEN o.leaves
                     WHEN o.leaves <@ string_to_array(r.used, ' ') THEN ARRAY[r.leaf]
                     ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(string_to_array(r.used, ' '))) || r.leaf END,
                 root = CASE WHEN r.state_bump > 0 THEN r.root ELSE o.root END,
@@ -80,6 +81,7 @@ FRAGMENTS = (
                 bump_position = CASE WHEN r.bump_offset > 0 THEN since + r.bump_offset ELSE o.bump_position END
               WHERE o.room_nid = r.room;
         END LOOP;""",
+        also="lane",  # a write without events may change the room's state all the same
     ),
     Fragment(
         "threads",
@@ -276,7 +278,7 @@ class RoomStore:
         """Every room that a user has to do with, forgotten ones included."""
         return await self.database.fetch(
             """SELECT m.room_nid, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
-                      m.forgotten
+                      m.forgotten, m.retold
                  FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1""",
             user_id,
         )
@@ -362,7 +364,8 @@ class RoomStore:
         )
 
 
-SNAPSHOT_ROOM = "SELECT *, (SELECT max(upto) FROM journal) AS at FROM rooms WHERE room_nid = $1"
+SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers
+    FROM rooms r LEFT JOIN partial_rooms p USING (room_nid) WHERE r.room_nid = $1"""
 SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])"
 SNAPSHOT_STATE = f"""SELECT {EVENT_COLUMNS}, a.num, a.base, a.rest FROM events e
     LEFT JOIN auth_events a ON a.event_nid = e.nid WHERE e.nid = ANY($1::bigint[])"""

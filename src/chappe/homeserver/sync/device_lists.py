@@ -62,7 +62,7 @@ class DeviceLists:
             if not moved and (membership.membership != "join" or (touched is not None and number not in touched)):
                 continue
             room = await self._rooms.live.by_number(number)
-            if membership.membership == "join" and (membership.joined_since or 0) > after:
+            if membership.membership == "join" and membership.told_since > after:
                 came.update(room.joined)
             elif moved and membership.membership in ("leave", "ban") and membership.was_joined:
                 went.update(room.joined)

@@ -116,6 +116,8 @@ class SyncEngine:
         for membership in candidates:
             room = live[membership.number]
             if membership.membership == "join":
+                if room.is_partial and not context.filter.room.state.lazy_load_members:
+                    continue  # shown once its members are here
                 joined.append((membership, room))
             elif membership.membership == "invite" and await self._is_hidden(context.user_id, membership):
                 continue
@@ -190,7 +192,7 @@ class SyncEngine:
         result: dict[int, list[bytes]] = {}
         event_filter = context.filter.room.ephemeral
         wanted = [(m, r) for m, r in joined if passes_room(event_filter, r.room_id)]
-        whole = {r.number for m, r in wanted if context.since is None or (m.joined_since or 0) > context.after}
+        whole = {r.number for m, r in wanted if context.since is None or m.told_since > context.after}
         if passes(event_filter, "m.receipt", None):
             touched = [
                 r.number for _, r in wanted if r.number in whole or not context.changes.known

@@ -65,7 +65,7 @@ class RoomSections:
         extras: Extras,
     ) -> bytes | None:
         """The section, or None where there is nothing to say."""
-        newly = context.since is None or (membership.joined_since or 0) > context.after
+        newly = context.since is None or membership.told_since > context.after
         timeline = await self._timeline(context, room, membership, newly, context.upto)
         whole = newly or context.full_state
         state = await self._state(context, room, timeline, whole, sent)
@@ -244,7 +244,7 @@ class RoomSections:
     async def left(self, context: SyncContext, room: LiveRoom, membership: Membership) -> bytes:
         """The timeline up to and with the leave, as far as the reader may see it."""
         upto = min(membership.position, context.upto)
-        newly = context.since is None or (membership.joined_since or 0) > context.after
+        newly = context.since is None or membership.told_since > context.after
         timeline = await self._timeline(context, room, membership, newly, upto)
         state: Iterable[RoomEvent] = ()
         if membership.was_joined and (newly or context.full_state):

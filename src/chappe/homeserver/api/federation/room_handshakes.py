@@ -43,12 +43,16 @@ class RoomHandshakes:
     @endpoint("PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
     async def send_join(self, request: Request) -> Answer:
         accepted = await self._accept(request, "join")
-        state, chain = await self._serving.state_and_chain(accepted.room, accepted.known)
-        servers = sorted({domain_of(user) for user in accepted.room.joined})
+        room, known = accepted.room, accepted.known
+        without: set[int] = set()
+        if request.query("omit_members") == "true":
+            without = self._serving.dispensable(room, accepted.checked.pdu["sender"])
+        state, chain = await self._serving.state_and_chain(room, known, without, accepted.cited if without else ())
+        servers = sorted({domain_of(user) for user in room.joined})
         return b"".join((
-            b'{"origin":', orjson.dumps(request.destination), b',"members_omitted":false,"servers_in_room":',
-            orjson.dumps(servers), b',"event":', accepted.checked.raw, b',"state":[', b",".join(state), b'],"auth_chain":[',
-            b",".join(chain), b"]}",
+            b'{"origin":', orjson.dumps(request.destination), b',"members_omitted":', b"true" if without else b"false",
+            b',"servers_in_room":', orjson.dumps(servers), b',"event":', accepted.checked.raw,
+            b',"state":[', b",".join(state), b'],"auth_chain":[', b",".join(chain), b"]}",
         ))  # fmt: skip
 
     @endpoint("PUT", _V2 + "/send_leave/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")

@@ -1,29 +1,62 @@
 """The user directory (client-server API, "User Directory"): colleagues of one's own domain, those with whom one shares a
-room, and those in public rooms."""
+room, those in public rooms; and the people of servers that let theirs be found (`federation.people_of`)."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from chappe.homeserver.accounts.store import directory_words
-from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.directory_entries import directory_words
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.rooms.rooms import Rooms
 
+Found = tuple[list[dict[str, Any]], bool]
+AskServers = Callable[[UserId, str, int], Awaitable[list[dict[str, Any]]]]
 CANDIDATES = 500
 MAX_LIMIT = 50
 
 
 class UserDirectory:
-    def __init__(self, database: Database, rooms: Rooms) -> None:
-        self._database, self._rooms = database, rooms
+    def __init__(self, database: Database, rooms: Rooms, ask_servers: AskServers | None = None) -> None:
+        self._database, self._rooms, self._ask_servers = database, rooms, ask_servers
 
-    async def search(self, user_id: UserId, term: str, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """(people whose names hold every word of the term, or begin with it; whether there were more)."""
+    async def search(self, user_id: UserId, term: str, limit: int) -> Found:
+        """(people whose names hold every word of the term, or begin with it; whether there were more).
+
+        Those who are known here come first.
+        """
+        if self._ask_servers is None or not directory_words(term):
+            return await self._known(user_id, term, limit)
+        (found, more), elsewhere = await asyncio.gather(
+            self._known(user_id, term, limit), self._ask_servers(user_id, term, limit)
+        )
+        known = {entry["user_id"] for entry in found}
+        found += [entry for entry in elsewhere if entry["user_id"] not in known]
+        return found[:limit], more or len(found) > limit
+
+    async def for_server(self, server_name: str, searcher: str, term: str, limit: int) -> Found:
+        """The people of a hosted domain, for somebody of another server."""
         words = directory_words(term)
         if not words:
             return [], False
-        query = " & ".join(f"{word}:*" for word in words.split())
+        rows = await self._database.fetch(
+            """SELECT user_id, display_name, avatar_url FROM user_directory
+                WHERE words @@ to_tsquery('simple', $1) AND server_name = $2 ORDER BY length(search), user_id LIMIT $3""",
+            _query(words), server_name, CANDIDATES,
+        )  # fmt: skip
+        found = [
+            _entry(row)
+            for row in rows
+            if await self._rooms.policy.may_be_found(UserId(searcher), UserId(row["user_id"]))
+        ]
+        return found[:limit], len(found) > limit
+
+    async def _known(self, user_id: UserId, term: str, limit: int) -> Found:
+        words = directory_words(term)
+        if not words:
+            return [], False
         rows = await self._database.fetch(
             """SELECT d.user_id, d.server_name, d.display_name, d.avatar_url,
                       d.server_name = $2 OR EXISTS (
@@ -31,7 +64,7 @@ class UserDirectory:
                          WHERE m.user_id = d.user_id AND m.membership = 'join' AND s.join_rule = 'public') AS is_public
                  FROM user_directory d WHERE d.words @@ to_tsquery('simple', $1) AND d.user_id <> $4
                 ORDER BY d.server_name = $2 DESC, length(d.search), d.user_id LIMIT $3""",
-            query, domain_of(user_id), CANDIDATES, user_id,
+            _query(words), domain_of(user_id), CANDIDATES, user_id,
         )  # fmt: skip
         found: list[dict[str, Any]] = []
         for row in rows:
@@ -41,6 +74,14 @@ class UserDirectory:
                 continue
             if len(found) == limit:
                 return found, True
-            entry = {"user_id": row["user_id"], "display_name": row["display_name"], "avatar_url": row["avatar_url"]}
-            found.append({key: value for key, value in entry.items() if value is not None})
+            found.append(_entry(row))
         return found, False
+
+
+def _query(words: str) -> str:
+    return " & ".join(f"{word}:*" for word in words.split())
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    entry = {"user_id": row["user_id"], "display_name": row["display_name"], "avatar_url": row["avatar_url"]}
+    return {key: value for key, value in entry.items() if value is not None}

@@ -87,7 +87,7 @@ class FederationClient:
 
     async def request(
         self, origin: str, destination: str, method: str, path: str, *, query: dict[str, Any] | None = None,
-        content: dict[str, Any] | None = None, seconds: float = 30,
+        content: dict[str, Any] | None = None, seconds: float = 30, most_bytes: int = ANSWER_LIMIT,
     ) -> Any:  # fmt: skip
         """The JSON answer to a request signed by the hosted domain `origin`. `path` is percent-encoded.
 
@@ -97,7 +97,7 @@ class FederationClient:
         uri = path + (f"?{urlencode(query, doseq=True)}" if query else "")
         key = self._domains.signing_key(origin)
         headers = {"Authorization": authorization(method, uri, origin, destination, key, content)}
-        return await self._ask(destination, method, uri, headers, content, seconds)
+        return await self._ask(destination, method, uri, headers, content, seconds, most_bytes)
 
     async def stream(
         self, origin: str, destination: str, path: str, use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
@@ -119,12 +119,13 @@ class FederationClient:
         return await self._ask(destination, "POST", path, {}, content, seconds)
 
     async def _ask(
-        self, destination: str, method: str, uri: str, headers: dict[str, str], content: Any, seconds: float
-    ) -> Any:
+        self, destination: str, method: str, uri: str, headers: dict[str, str], content: Any, seconds: float,
+        most_bytes: int = ANSWER_LIMIT,
+    ) -> Any:  # fmt: skip
         body = None if content is None else orjson.dumps(content)
 
         async def use(answer: aiohttp.ClientResponse) -> Any:
-            return _read(destination, answer.status, await read_all(answer, ANSWER_LIMIT))
+            return _read(destination, answer.status, await read_all(answer, most_bytes))
 
         return await self._at_first_endpoint(destination, method, uri, headers, body, seconds, use)
 

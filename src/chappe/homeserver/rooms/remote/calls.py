@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
@@ -12,6 +12,7 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 
+STATE_SECONDS, STATE_BYTES = 600.0, 256 << 20
 V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
@@ -49,6 +50,9 @@ class RoomCalls:
             if not self._domains.is_hosted(domain):
                 counts[domain] = counts.get(domain, 0) + 1
         wanted = [s for s in dict.fromkeys(first) if s and not self._domains.is_hosted(s)]
+        for server in room.partial_servers:
+            if not self._domains.is_hosted(server):
+                counts.setdefault(server, 0)
         return [*wanted, *(s for s in sorted(counts, key=lambda s: -counts[s]) if s not in wanted)]
 
     async def _get(self, room: LiveRoom, server: str, path: str, query: dict[str, Any] | None = None) -> Any:
@@ -80,6 +84,13 @@ class RoomCalls:
         """The events that `state_ids` names."""
         answer = await self._get(room, server, path_of(V1, "state", room.room_id), {"event_id": event_id})
         return [*_list(answer, "pdus", server), *_list(answer, "auth_chain", server)]
+
+    async def whole_state(self, room: LiveRoom, server: str, event_id: str) -> tuple[list[Any], list[Any]]:
+        """(the state before an event, its auth chain), of a room with any number of members."""
+        path = f"{path_of(V1, 'state', room.room_id)}?{urlencode({'event_id': event_id})}"
+        own = self.speaker(room, server)
+        answer = await self._client.request(own, server, "GET", path, seconds=STATE_SECONDS, most_bytes=STATE_BYTES)
+        return _list(answer, "pdus", server), _list(answer, "auth_chain", server)
 
     async def event_auth(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
         answer = await self._get(room, server, path_of(V1, "event_auth", room.room_id, event_id))

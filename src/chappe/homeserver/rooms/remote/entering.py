@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.matrix.identifiers import is_server_name
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
 from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
@@ -23,6 +27,8 @@ from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER
 
 log = logging.getLogger(__name__)
+PATIENCE = 0.5  # seconds that a join waits for the members
+MOST_SERVERS = 5000
 _EVENT_COLUMNS = (
     "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
     "highlight_total", "status", "json",
@@ -30,8 +36,11 @@ _EVENT_COLUMNS = (
 
 
 class Entering:
-    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes) -> None:
+    def __init__(
+        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes, completing: Completing
+    ) -> None:
         self._rooms, self._receiver, self._checks, self._handshakes = rooms, receiver, checks, handshakes
+        self._completing = completing
         self._database = receiver.store.database
         self._under_way: dict[str, asyncio.Lock] = {}
 
@@ -59,7 +68,7 @@ class Entering:
 
     async def _through(self, server: str, user_id: str, room_id: str, content: Mapping[str, Any]) -> LiveRoom:
         signed = await self._handshakes.make(server, "join", room_id, user_id, content)
-        answer = await self._handshakes.send(signed, "join")
+        answer = await self._handshakes.send(signed, "join", omit_members=await self._is_new_here(room_id))
         own = answer.get("event")
         join = await self._checks.check(own if type(own) is dict else signed.pdu, signed.version)
         if join.event_id != signed.event_id:
@@ -72,8 +81,17 @@ class Entering:
         raws = [*_list(answer, "state", server), *_list(answer, "auth_chain", server)]
         state_count = len(answer["state"])
         events, state_ids = await self._verified(raws, state_count, signed)
+        servers = _servers(answer, server) if answer.get("members_omitted") is True else []
         del raws, answer
-        return await self._install(server, signed, join, events, state_ids)
+        room = await self._install(server, signed, join, events, state_ids, servers)
+        if servers:  # a room of some dozens is whole before anybody has looked at it
+            await asyncio.wait([self._completing.begin(room.number)], timeout=PATIENCE)
+        return room
+
+    async def _is_new_here(self, room_id: str) -> bool:
+        """Whether nothing of a room is known here but invitations."""
+        room = await self._rooms.live.find_any(room_id)
+        return room is None or (room.is_stub and not await self._receiver.store.has_events(room.number))
 
     async def _verified(self, raws: list[Any], state_count: int, signed: Signed) -> tuple[dict[str, Checked], set[str]]:
         """What is correctly signed: (all events, those that are the state)."""
@@ -87,8 +105,9 @@ class Entering:
         return events, set(state)
 
     async def _install(
-        self, server: str, signed: Signed, join: Checked, events: dict[str, Checked], state_ids: set[str]
-    ) -> LiveRoom:
+        self, server: str, signed: Signed, join: Checked, events: dict[str, Checked], state_ids: set[str],
+        servers: Sequence[str],
+    ) -> LiveRoom:  # fmt: skip
         room = await self.claim(signed.pdu["room_id"], signed.version)
         async with self._receiver.lock(room):
             known = await self._receiver.store.known(events)
@@ -106,8 +125,8 @@ class Entering:
             near = EMPTY if room.is_stub else room.root
             root = await self._receiver.states.of_entries(room, near, entries)
             if room.is_stub:
-                members = [_member(known[i], events[i]) for i in known if events[i].pdu["type"] == MEMBER]
-                await self._open(room, root, members)
+                members = [_Member(known[i], events[i]) for i in known if events[i].pdu["type"] == MEMBER]
+                await self._open(room, root, members, (join.event_id, servers) if servers else None)
             try:
                 status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
             except MissingPast:
@@ -115,6 +134,7 @@ class Entering:
             finally:
                 if room.is_stub:
                     room.is_entered, room.stale = False, True
+                    await self._database.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room.number)
             await self._database.execute("DELETE FROM invitations WHERE room_nid = $1", room.number)
             if status == REJECTED:
                 raise Forbidden("The room's own rules do not let you in, whatever the other server said")
@@ -136,21 +156,28 @@ class Entering:
             raise MatrixError(502, "M_UNKNOWN", "The other server says that the room has another version")
         return room
 
-    async def _open(self, room: LiveRoom, root: bytes, members: Sequence[tuple[str, str, int, str]]) -> None:
+    async def _open(
+        self, room: LiveRoom, root: bytes, members: Sequence[_Member], partial: tuple[str, Sequence[str]] | None
+    ) -> None:
         """Stores what the room is. For everybody else it stays a stub until the join is its first event, in one commit.
 
-        The memberships of people of here come with their own events.
+        The memberships of people of here come with their own events. `partial`: (the join, the servers in the room), where
+        members are still to come.
         """
-        others = [member for member in members if not self._rooms.is_hosted(member[0])]
+        others = [member for member in members if not self._rooms.is_hosted(member.event.pdu["state_key"])]
+        rows = [(m.event.pdu["state_key"], m.membership, m.known.nid, m.event.pdu["sender"]) for m in others]
+        entries = [
+            directory_entry(m.event.pdu["state_key"], m.event.pdu["content"]) for m in others if m.membership == "join"
+        ]
         async with self._database.transaction() as transaction:
-            await transaction.execute(
-                """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
-                   SELECT m.who, $1, m.membership, m.nid, m.sender, 0, CASE WHEN m.membership = 'join' THEN 0 END,
-                          m.membership = 'join'
-                     FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
-                   ON CONFLICT DO NOTHING""",
-                room.number, *([list(column) for column in zip(*others, strict=True)] or [[], [], [], []]),
-            )  # fmt: skip
+            await save_memberships(transaction, room.number, rows)
+            await save_entries(transaction, entries)
+            if partial is not None:
+                await transaction.execute(
+                    """INSERT INTO partial_rooms VALUES ($1, $2, $3)
+                       ON CONFLICT (room_nid) DO UPDATE SET event_id = $2, servers = $3""",
+                    room.number, *partial,
+                )  # fmt: skip
             await transaction.execute(
                 """UPDATE rooms SET federated = true, root = $2, state_version = state_version + 1
                     WHERE room_nid = $1 AND stub""",
@@ -205,9 +232,22 @@ def _rows(
     return rows, auth_rows, [(number, base, raw) for base, raw in chains.take_new_bases()]
 
 
-def _member(known: Known, event: Checked) -> tuple[str, str, int, str]:
-    membership = event.pdu["content"].get("membership")
-    return event.pdu["state_key"], membership if type(membership) is str else "leave", known.nid, event.pdu["sender"]
+@dataclass(frozen=True, slots=True)
+class _Member:
+    known: Known
+    event: Checked
+
+    @property
+    def membership(self) -> str:
+        membership = self.event.pdu["content"].get("membership")
+        return membership if type(membership) is str else "leave"
+
+
+def _servers(answer: Mapping[str, Any], first: str) -> list[str]:
+    """Those in the room, as the one says that let us in; that one first."""
+    named = answer.get("servers_in_room")
+    good = [s for s in (named if type(named) is list else ()) if type(s) is str and is_server_name(s)]
+    return list(dict.fromkeys([first, *good]))[:MOST_SERVERS]
 
 
 def _list(answer: Mapping[str, Any], field: str, server: str) -> list[Any]:

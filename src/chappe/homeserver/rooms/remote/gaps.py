@@ -134,6 +134,8 @@ class Gaps:
 
     async def state_before(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
         """The root of the state before an event as others know it, resolved with what is known here of it."""
+        if room.is_partial:
+            raise PeerUnreachable(checked.pdu["sender"], "the room's members are still being fetched")
         last: MatrixError | None = None
         for server in servers[:3]:
             try:

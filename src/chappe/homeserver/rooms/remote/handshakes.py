@@ -16,11 +16,10 @@ from chappe.homeserver.matrix.identifiers import domain_of, is_server_name
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
-from chappe.homeserver.rooms.remote.calls import V1, V2, path_of
+from chappe.homeserver.rooms.remote.calls import STATE_BYTES, STATE_SECONDS, V1, V2, path_of
 
 log = logging.getLogger(__name__)
 MOST_SERVERS = 10
-JOIN_SECONDS = 600.0
 MEMBER = "m.room.member"
 
 
@@ -94,13 +93,14 @@ class Handshakes:
         event_id = seal(pdu, version, own, self._domains.signing_key(own))
         return Signed(server, event_id, pdu, version)
 
-    async def send(self, signed: Signed, kind: str) -> dict[str, Any]:
-        """`send_join`, `send_knock`, `send_leave`."""
+    async def send(self, signed: Signed, kind: str, omit_members: bool = False) -> dict[str, Any]:
+        """`send_join`, `send_knock`, `send_leave`. `omit_members`: they may come later."""
         base = V1 if kind == "knock" else V2
         path = path_of(base, f"send_{kind}", signed.pdu["room_id"], signed.event_id)
         answer = await self._client.request(
             domain_of(signed.pdu["sender"]), signed.server, "PUT", path, content=signed.pdu,
-            seconds=JOIN_SECONDS if kind == "join" else 30,
+            query={"omit_members": "true"} if omit_members else None,
+            seconds=STATE_SECONDS if kind == "join" else 30, most_bytes=STATE_BYTES,
         )  # fmt: skip
         if type(answer) is not dict:
             raise PeerUnreachable(signed.server, "its answer is no object")

@@ -45,7 +45,7 @@ class History:
 
     async def extend(self, room: LiveRoom) -> bool:
         """Reads a page of what came before the oldest that is here. Whether there is more now."""
-        if not room.is_federated or self._calls.own_domain(room) is None:
+        if not room.is_federated or room.is_partial or self._calls.own_domain(room) is None:
             return False
         async with self._reading.setdefault(room.number, asyncio.Lock()):
             missing = await self._receiver.store.missing(room.number, self._now_ms())

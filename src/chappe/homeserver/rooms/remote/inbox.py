@@ -44,6 +44,7 @@ class Inbox:
         self._gaps = Gaps(rooms, receiver, checks, calls, policy_servers)
         self._database, self._now_ms = receiver.store.database, now_ms
         self._workers: dict[str, asyncio.Task[None]] = {}
+        self._hurry: dict[str, asyncio.Event] = {}
         self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
 
     @property
@@ -160,8 +161,16 @@ class Inbox:
                 log.info("a room waits for its past", extra={"fields": {"room": room_id, "why": str(error)[:200]}})
             except Exception:
                 log.exception("a room's queue could not be worked on", extra={"fields": {"room": room_id}})
-            await asyncio.sleep(wait)
+            hurry = self._hurry[room_id] = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), wait)
+            self._hurry.pop(room_id, None)
             wait = min(wait * 2, LONGEST_WAIT)
+
+    def hurry(self, room_id: str) -> None:
+        """What a room waited for may be there now."""
+        if (event := self._hurry.get(room_id)) is not None:
+            event.set()
 
     async def _empty_some(self, room_id: str) -> bool:
         """Whether there may be more."""

@@ -18,6 +18,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
@@ -39,12 +40,12 @@ class RemoteMembership:
 
     def __init__(
         self, rooms: Rooms, writer: GroupWriter, domains: Domains, receiver: Receiver, checks: PduChecks,
-        handshakes: Handshakes, policy_servers: PolicyServers, now_ms: Callable[[], int],
+        handshakes: Handshakes, policy_servers: PolicyServers, completing: Completing, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
         self._policy_servers = policy_servers
-        self.entering = Entering(rooms, receiver, checks, handshakes)
+        self.entering = Entering(rooms, receiver, checks, handshakes, completing)
         self._database = receiver.store.database
 
     def is_elsewhere(self, room: LiveRoom | None) -> bool:

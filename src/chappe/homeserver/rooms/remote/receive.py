@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 import orjson
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
 from chappe.homeserver.matrix.events import client_event_head, redacts_of
@@ -40,6 +41,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, children
 
+MEMBER = "m.room.member"
 OUTLIERS_AT_ONCE = 500
 MOST_TRIES = 50
 
@@ -236,16 +238,23 @@ class Receiver:
     ) -> Prepared:  # fmt: skip
         nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
         state = await self._state_for(room, checked, state_before)
+        stand_ins: dict[StateKey, Cited] = {}
+        if room.is_partial:
+            stand_ins = {
+                e.key: e for e in cited.values() if e.key[0] == MEMBER and not e.is_rejected and e.key not in state
+            }
+            state.update(stand_ins)
         is_rejected = False
         try:
             check_by_cited(checked, cited)
             check_auth({**checked.pdu, "event_id": checked.event_id}, room.version, state.get)
         except Forbidden:
             is_rejected = True
-        own = checked.key
+        own, pdu = checked.key, checked.pdu
         in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth()]
         prepared = Prepared(
-            nid, checked, state_before, state_before, [], in_auth, {}, is_rejected, was_outlier=me is not None, missing=missing
+            nid, checked, state_before, state_before, [], in_auth, {}, is_rejected, was_outlier=me is not None, missing=missing,
+            stand_ins=stand_ins,
         )  # fmt: skip
         if is_rejected:
             return prepared
@@ -254,6 +263,8 @@ class Receiver:
             prepared.state_after, prepared.packs = await self.states.edit(state_before, {key: nid}, nid)
             prepared.chains = await self._chains(room, numbers.values())
             prepared.chain = (await self.store.chains([nid])).get(nid) if me is not None else None
+            if own[0] == MEMBER and pdu["content"].get("membership") == "join" and not self._rooms.is_hosted(own[1]):
+                prepared.person = directory_entry(own[1], pdu["content"])
             replaced = (await self._rooms.trees.get_many(state_before, [key])).get(key)
             if replaced is not None:
                 prepared.replaces = (await self.events(room, [replaced])).get(replaced)
@@ -356,9 +367,9 @@ class Receiver:
             before, after = events.get(was or -1), events.get(now or -1)
             key = after.key if after is not None else before.key if before is not None else CREATE
             changes[key] = before, after
-        return Move(root, changes, await self._nodes_below(root, room.nodes))
+        return Move(root, changes, await self.nodes_below(root, room.nodes))
 
-    async def _nodes_below(self, root: bytes, have: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    async def nodes_below(self, root: bytes, have: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
         """The nodes of a tree that are not at hand."""
         found: dict[bytes, bytes] = {}
         level = [root] if root != EMPTY and root not in have else []

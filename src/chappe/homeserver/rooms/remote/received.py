@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pyroaring import BitMap
 
 from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import StateKey, check_auth
+from chappe.homeserver.matrix.event_auth import StateEvent, StateKey, check_auth
 from chappe.homeserver.matrix.events import client_event_head
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
@@ -67,6 +67,10 @@ class Prepared:
     redacted: tuple[Redaction, RoomEvent] | None = None  # what redacted it before it came
     unmet_target: str | None = None  # it redacts an event that is not here
     starts_afresh: bool = False  # nobody here was in the room: what was the end of its graph no longer counts
+    stand_ins: Mapping[StateKey, StateEvent] = field(
+        default_factory=dict
+    )  # members that the room does not know yet, as cited
+    person: tuple[str | None, ...] | None = None  # of another server, who joins: how they are found by name
     txn: str | None = None  # of the client that has sent it, where that is one of ours
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
 
@@ -195,8 +199,9 @@ class ReceivedWrite(WithoutTimeline):
             return HISTORY
         try:
             check_auth(
-                {**prepared.checked.pdu, "event_id": prepared.checked.event_id}, self.lane.version, self.lane.get
-            )
+                {**prepared.checked.pdu, "event_id": prepared.checked.event_id}, self.lane.version,
+                lambda key: self.lane.get(key) or prepared.stand_ins.get(key),
+            )  # fmt: skip
         except Forbidden:
             return SOFT_FAILED
         return HISTORY
@@ -279,6 +284,8 @@ class ReceivedWrite(WithoutTimeline):
     def _add_what_follows(self, prepared: Prepared, index: int, event: RoomEvent) -> None:
         room = self.lane
         content = prepared.checked.pdu["content"]
+        if prepared.person is not None:
+            self.add_row("directory_entries", index, *prepared.person)
         self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
             event.relates_to = relation.target

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.event_auth import check_auth
 from chappe.homeserver.matrix.events import Pdu, signed_form
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -38,12 +39,18 @@ class Residence:
         self._checks, self._now_ms, self._policy_servers = checks, now_ms, policy_servers
         self.forward: Callable[[LiveRoom, str, str], Awaitable[None]] | None = None  # to the other servers in the room
 
-    async def room(self, room_id: str, origin: str) -> LiveRoom:
+    async def room(self, room_id: str, origin: str, needs_members: bool = True) -> LiveRoom:
         """A room that somebody here is in, for a server that its ACL lets take part."""
         room = await self._rooms.live.find(room_id)
         if room is None or not any(self._rooms.is_hosted(user) for user in room.joined):
             raise NotFound("This server is not in the room")
         require_allowed_by_acl(room, origin)
+        if room.is_partial and needs_members:
+            raise MatrixError(
+                404,
+                "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE",
+                "This server is still entering the room: ask another one",
+            )
         self._rooms.require_may_enter(origin, room)
         return room
 
@@ -105,8 +112,8 @@ class Residence:
             raise Forbidden("The rules of the room do not allow this")
         if self.forward is not None:
             await self.forward(room, event_id, origin)
-        known = (await self._receiver.store.known([event_id]))[event_id]
-        return Accepted(room, checked, known)
+        known = await self._receiver.store.known([event_id, *checked.pdu_auth()])
+        return Accepted(room, checked, known[event_id], [k.nid for i, k in known.items() if i != event_id])
 
     def _with_own_signature(self, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
         """A restricted join that somebody here vouches for, as this server has offered it."""
@@ -130,8 +137,11 @@ class Residence:
         return {**raw, "signatures": {**signatures, server: merged}}
 
 
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """An event that was taken into a room for another server."""
+    """An event that was taken into a room for another server. `cited`: the numbers of what it cites."""
 
-    def __init__(self, room: LiveRoom, checked: Checked, known: Known) -> None:
-        self.room, self.checked, self.known = room, checked, known
+    room: LiveRoom
+    checked: Checked
+    known: Known
+    cited: Sequence[int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 import orjson
 from pyroaring import BitMap
@@ -22,6 +23,7 @@ from chappe.homeserver.rooms.state_tree import int_to_name
 
 MOST_EVENTS = 100
 MEMBERS_LOOKED_AT = 500
+LARGE_ROOM, HEROES = 500, 5
 VISIBILITY = ("m.room.history_visibility", "")
 
 
@@ -31,9 +33,9 @@ class Serving:
     def __init__(self, rooms: Rooms, store: RemoteStore, residence: Residence) -> None:
         self._rooms, self._store, self._residence = rooms, store, residence
 
-    async def room_for(self, origin: str, room_id: str) -> LiveRoom:
-        room = await self._residence.room(room_id, origin)
-        if not any(domain_of(user) == origin for user in room.joined):
+    async def room_for(self, origin: str, room_id: str, needs_members: bool = True) -> LiveRoom:
+        room = await self._residence.room(room_id, origin, needs_members)
+        if origin not in room.partial_servers and not any(domain_of(user) == origin for user in room.joined):
             raise Forbidden("Your server is not in the room")
         return room
 
@@ -47,10 +49,26 @@ class Serving:
         chain -= BitMap([row.num for row in rows])
         return [row.nid for row in (await index.numbered(list(chain))).values()]
 
-    async def state_and_chain(self, room: LiveRoom, known: Known) -> tuple[list[bytes], list[bytes]]:
-        """The state before an event and its auth chain, as they travel."""
-        numbers, _ = await self._rooms.trees.whole(known.state_before)
-        chain = await self.auth_chain(room, numbers)
+    def dispensable(self, room: LiveRoom, user_id: str) -> set[int]:
+        """The member events that a server which enters a large room can do without for a while; none in a small one.
+
+        It gets that of whom it enters for, and of those whom the room is called after (MSC3943).
+        """
+        if len(room.joined) < LARGE_ROOM:
+            return set()
+        heroes = [user for user in islice(room.joined, HEROES + 1) if user != user_id][:HEROES]
+        kept = {user_id, *heroes}
+        return {e.nid for (kind, key), e in room.state.items() if kind == "m.room.member" and key not in kept}
+
+    async def state_and_chain(
+        self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = ()
+    ) -> tuple[list[bytes], list[bytes]]:
+        """The state before an event and its auth chain, as they travel. `without`: numbers that are left out of the state;
+        `cited`: whose chains are added."""
+        whole, _ = await self._rooms.trees.whole(known.state_before)
+        numbers = [n for n in whole if n not in without]
+        chain = await self.auth_chain(room, [*numbers, *cited])
+        chain += [n for n in cited if n not in chain and n not in numbers]
         pdus = await self._store.pdus([*numbers, *chain])
         return [pdus[n] for n in numbers], [pdus[n] for n in chain]
 
@@ -76,7 +94,7 @@ class Serving:
         return room, known
 
     async def event_auth(self, origin: str, room_id: str, event_id: str) -> list[bytes]:
-        room = await self.room_for(origin, room_id)
+        room = await self.room_for(origin, room_id, needs_members=False)
         rows = await self._rooms.store.events_by_id(room.number, [event_id])
         if not rows:
             raise NotFound("There is no such event in the room")
@@ -92,7 +110,7 @@ class Serving:
         if number is None:
             raise NotFound("There is no such event here")
         room = await self._rooms.live.by_number(number)
-        await self.room_for(origin, room.room_id)
+        await self.room_for(origin, room.room_id, needs_members=False)
         rows = await self._rooms.store.events_by_id(number, [event_id])
         return (await self.visible(origin, room, rows))[0]
 
@@ -106,7 +124,7 @@ class Serving:
         self, origin: str, room_id: str, earliest: Sequence[str], latest: Sequence[str], limit: int
     ) -> list[bytes]:
         """Events between some and others, the oldest first."""
-        room = await self.room_for(origin, room_id)
+        room = await self.room_for(origin, room_id, needs_members=False)
         rows = await self._walk(room, latest, earliest, min(limit, MOST_EVENTS), includes_start=False)
         return (await self.visible(origin, room, rows))[::-1]
 
@@ -144,7 +162,7 @@ class Serving:
         for root in {row["state_before"] for row in rows}:
             entries = await self._rooms.trees.get_many(int_to_name(root), [rule_key])
             rules[root] = await self._rule(room, entries.get(rule_key))
-            if rules[root] in ("invited", "joined"):
+            if rules[root] in ("invited", "joined") and not room.is_partial:
                 then = await self._rooms.trees.get_many(int_to_name(root), keys)
                 memberships[root] = await self._memberships(then.values())
         result = []

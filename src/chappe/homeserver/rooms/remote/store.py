@@ -107,6 +107,9 @@ class RemoteStore:
         )
         return {row["event_id"]: _known(row) for row in rows}
 
+    async def has_events(self, room: int) -> bool:
+        return bool(await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE room_nid = $1)", room))
+
     async def known_by_number(self, numbers: Collection[int]) -> dict[int, Known]:
         if not numbers:
             return {}

@@ -198,7 +198,7 @@ class SlidingSync:
             ))  # fmt: skip
             if raw is not None:
                 results[number] = raw
-                if since is None or (membership.joined_since or 0) > since:
+                if since is None or membership.told_since > since:
                     fresh.add(number)
         return results, fresh
 

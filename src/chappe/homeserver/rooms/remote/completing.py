@@ -1,0 +1,281 @@
+"""Rooms that could be used before all their members were here: those are fetched afterwards (MSC3706, MSC3902).
+
+Until then a room's state lacks members. What is known of somebody who speaks is taken from what the event cites; whoever must
+know all members waits (`whole`). At the end every state since the join is written anew with the members, in one commit, and
+the room is told to its people as if they had just come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import DATABASE_LOST
+from chappe.homeserver.matrix.directory_entries import directory_entry
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.auth import in_auth_order
+from chappe.homeserver.rooms.remote.calls import RoomCalls
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.receive import MEMBER, Receiver
+from chappe.homeserver.rooms.remote.received import WithoutTimeline
+from chappe.homeserver.rooms.remote.store import REJECTED, Known
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
+from chappe.homeserver.rooms.summary import summary_row
+
+log = logging.getLogger(__name__)
+FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
+PATIENCE = 55.0  # seconds that a request waits for a room to be whole
+KEPT_AT_ONCE = 1000
+SERVERS_ASKED = 5
+
+FRAGMENTS = (
+    Fragment(
+        "whole_states", (("room", "bigint"), ("was", "bigint"), ("now", "bigint")),
+        """
+        FOR r IN SELECT * FROM unnest(whole_states_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE events SET state_before = CASE WHEN state_before = r.was THEN r.now ELSE state_before END,
+                              state_after = CASE WHEN state_after = r.was THEN r.now ELSE state_after END,
+                              room_before = CASE WHEN room_before = r.was THEN r.now ELSE room_before END
+             WHERE room_nid = r.room AND r.was IN (state_before, state_after, room_before);
+        END LOOP;""",
+    ),
+    Fragment(
+        "whole_rooms", (("room", "bigint"), ("own", "text[]")),
+        """
+        FOR r IN SELECT * FROM unnest(whole_rooms_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            DELETE FROM partial_rooms p WHERE p.room_nid = r.room;
+            UPDATE memberships SET retold = upto WHERE room_nid = r.room AND user_id = ANY (r.own);
+        END LOOP;""",
+    ),
+)  # fmt: skip
+
+
+class StatesChanged(Exception):
+    """There are states of the room that were not known when it was to be made whole."""
+
+
+class Completing:
+    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls) -> None:
+        self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
+        self._database = receiver.store.database
+        self.completed: Callable[[str], None] = lambda _room_id: None  # told of each room that has become whole
+        self._workers: dict[int, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Takes up what earlier processes left."""
+        await self._database.execute(  # joins that were cut off in their middle
+            "DELETE FROM partial_rooms p USING rooms r WHERE r.room_nid = p.room_nid AND r.stub"
+        )
+        for row in await self._database.fetch("SELECT room_nid FROM partial_rooms"):
+            self.begin(row["room_nid"])
+
+    async def stop(self) -> None:
+        for task in self._workers.values():
+            task.cancel()
+        await asyncio.gather(*self._workers.values(), return_exceptions=True)
+
+    def begin(self, number: int) -> asyncio.Task[None]:
+        task = self._workers.get(number)
+        if task is None:
+            task = self._workers[number] = asyncio.create_task(self._work(number), name=f"members of room {number}")
+            task.add_done_callback(lambda _: self._workers.pop(number, None))
+        return task
+
+    async def whole(self, room: LiveRoom, seconds: float = PATIENCE) -> None:
+        """Returns once all members are here. Raises M_UNABLE_DUE_TO_PARTIAL_STATE (504) where that takes too long."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while room.is_partial:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                raise MatrixError(
+                    504,
+                    "M_UNABLE_DUE_TO_PARTIAL_STATE",
+                    "The members of this room are still being fetched: try again in a moment",
+                )
+            task = self._workers.get(room.number)
+            if task is not None:
+                await asyncio.wait([task], timeout=left)
+            else:
+                await asyncio.sleep(min(0.5, left))  # another process fetches them
+            room = await self._rooms.live.by_number(room.number)
+
+    async def _work(self, number: int) -> None:
+        wait = FIRST_WAIT
+        while True:
+            try:
+                await self._complete(await self._rooms.live.by_number(number))
+                return
+            except (MatrixError, TimeoutError, *DATABASE_LOST) as error:
+                log.info("members could not be fetched", extra={"fields": {"room": number, "why": str(error)[:200]}})
+            except Exception:
+                log.exception("a room could not be made whole", extra={"fields": {"room": number}})
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _complete(self, room: LiveRoom) -> None:
+        row = await self._database.fetchrow(
+            "SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number
+        )
+        if row is None:
+            room.stale = True  # another process was faster
+            return
+        members = await self._fetch(room, row["event_id"], row["servers"])
+        await self._save_members(room, members)
+        while True:
+            async with self._receiver.lock(room):
+                write = _WholeWrite(
+                    room, *await self._whole_states(room, {self._rooms.key_hash(MEMBER, u): k.nid for u, (k, _) in members.items()}),
+                    [user for user in room.joined if self._rooms.is_hosted(user)],
+                )  # fmt: skip
+                write.members = {user: content for user, (_, content) in members.items()}
+                try:
+                    await self._rooms.commit(write)
+                except StatesChanged:
+                    room.reset()
+                    await asyncio.sleep(0.01)
+                    continue
+                room.stale = True
+                break
+        self.completed(room.room_id)
+
+    async def _fetch(
+        self, room: LiveRoom, event_id: str, servers: Sequence[str]
+    ) -> dict[str, tuple[Known, Mapping[str, Any]]]:
+        """The member events of the state before our join, by user, checked and stored."""
+        last: MatrixError = MatrixError(502, "M_UNKNOWN", "No other server is in the room")
+        for server in servers[:SERVERS_ASKED]:
+            try:
+                state, chain = await self._calls.whole_state(room, server, event_id)
+            except MatrixError as error:
+                last = error
+                continue
+            in_state = await self._checks.check_many(state, room.version)
+            events = {**await self._checks.check_many(chain, room.version), **in_state}
+            del state, chain
+            await self._adopt(room, events)
+            wanted = {
+                i: e
+                for i, e in in_state.items()
+                if e.key is not None and e.key[0] == MEMBER and e.room_id == room.room_id
+            }
+            known = await self._receiver.store.known(wanted)
+            return {
+                wanted[i].pdu["state_key"]: (k, wanted[i].pdu["content"]) for i, k in known.items()
+                if k.status != REJECTED and k.room == room.number
+            }  # fmt: skip
+        raise last
+
+    async def _adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
+        """A part at a time: what is said in the room meanwhile comes in between."""
+        ordered = in_auth_order(events)
+        for start in range(0, len(ordered), KEPT_AT_ONCE):
+            part = {checked.event_id: checked for checked in ordered[start : start + KEPT_AT_ONCE]}
+            async with self._receiver.lock(room):
+                await self._receiver.adopt(room, part)
+
+    async def _save_members(self, room: LiveRoom, members: Mapping[str, tuple[Known, Mapping[str, Any]]]) -> None:
+        """People of other servers: their memberships, and how they are found by name."""
+        others = [(u, k, c) for u, (k, c) in members.items() if not self._rooms.is_hosted(u)]
+        for start in range(0, len(others), KEPT_AT_ONCE):
+            part = others[start : start + KEPT_AT_ONCE]
+            rows = [(user, _membership(content), k.nid, k.sender) for user, k, content in part]
+            entries = [
+                directory_entry(user, content) for user, k, content in part if content.get("membership") == "join"
+            ]
+            async with self._database.transaction(background=True) as transaction:
+                await save_memberships(transaction, room.number, rows)
+                await save_entries(transaction, entries)
+
+    async def _whole_states(
+        self, room: LiveRoom, members: Mapping[bytes, int]
+    ) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+        """(every state of the room and what it is with the members, the nodes of the present one)."""
+        for _ in range(1000):
+            if room.ahead_root == room.root and not room.stale:
+                break
+            await asyncio.sleep(0.005)
+        rows = await self._database.fetch(
+            """SELECT DISTINCT root FROM (SELECT unnest(ARRAY[state_before, state_after, room_before]) AS root FROM events
+                WHERE room_nid = $1) e WHERE root IS NOT NULL AND root <> 0""",
+            room.number,
+        )
+        roots = {int_to_name(row["root"]) for row in rows} | {room.root, *room.leaves.values()} - {EMPTY}
+        whole: dict[bytes, bytes] = {}
+        base = room.root
+        have = await self._rooms.trees.entries(base)
+        whole[base] = await self._receiver.states.store(
+            room.number, base, {key: nid for key, nid in members.items() if key not in have}
+        )
+        for root in roots - {base}:
+            difference = await self._rooms.trees.diff(base, root)  # key: (in base, in root)
+            changes = {key: now if now is not None else members.get(key) for key, (_, now) in difference.items()}
+            whole[root] = await self._receiver.states.store(room.number, whole[base], changes)
+        return whole, await self._receiver.nodes_below(whole[base], room.nodes)
+
+
+class _WholeWrite(WithoutTimeline):
+    def __init__(
+        self, room: LiveRoom, whole: Mapping[bytes, bytes], nodes: Mapping[bytes, bytes], own: Sequence[str]
+    ) -> None:
+        super().__init__(room, None)
+        self._whole, self._nodes, self._own = whole, nodes, own
+        self.members: Mapping[str, Mapping[str, Any]] = {}
+
+    @property
+    def state_changes(self) -> int:
+        return 1
+
+    def build(self) -> None:
+        self.start_over()
+        room = self.lane
+        states = {room.ahead_root, *room.leaves.values(), *room.tips.values()}
+        if any(root not in self._whole for root in states if root != EMPTY):
+            raise StatesChanged
+        self.revokes, self.positions = True, 1
+        self.root_after = room.ahead_root = self._whole[room.ahead_root]
+        room.nodes.update(self._nodes)
+        for was, now in self._whole.items():
+            if was != now:
+                self.add_row("whole_states", 0, room.number, name_to_int(was), name_to_int(now))
+        self.add_row("whole_rooms", 0, room.number, list(self._own))
+        memberships = [_membership(content) for content in self.members.values()]
+        known = {user for kind, user in room.state if kind == MEMBER} & self.members.keys()
+        before = [_membership(self.members[user]) for user in known]
+        joined = room.ahead_joined + memberships.count("join") - before.count("join")
+        invited = room.ahead_invited + memberships.count("invite") - before.count("invite")
+        self.summary = summary_row(room.number, room.get, joined, invited)
+        self.rooms = {room.number: {"events"}}
+        for user in self._own:
+            self.touch_user(user, "membership")
+
+
+def _membership(content: Mapping[str, Any]) -> str:
+    membership = content.get("membership")
+    return membership if type(membership) is str else "leave"
+
+
+async def save_memberships(transaction: Any, number: int, members: Sequence[tuple[str, str, int, str]]) -> None:
+    """(user, membership, event's number, sender), where nothing newer is known."""
+    await transaction.execute(
+        """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
+           SELECT m.who, $1, m.membership, m.nid, m.sender, 0, CASE WHEN m.membership = 'join' THEN 0 END, m.membership = 'join'
+             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
+           ON CONFLICT DO NOTHING""",
+        number, *([list(column) for column in zip(*members, strict=True)] or [[], [], [], []]),
+    )  # fmt: skip
+
+
+async def save_entries(transaction: Any, entries: Sequence[tuple[str, str, str | None, str | None, str]]) -> None:
+    """How people of other servers are found by name."""
+    await transaction.execute(
+        """INSERT INTO user_directory (user_id, server_name, display_name, avatar_url, search)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING""",
+        *([list(column) for column in zip(*entries, strict=True)] or [[], [], [], [], []]),
+    )  # fmt: skip

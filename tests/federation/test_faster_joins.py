@@ -1,0 +1,210 @@
+"""Rooms that can be used before all their members are here (MSC3706, MSC3902)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.homeserver.rooms.remote import completing, serving
+from chappe.homeserver.rooms.remote.calls import RoomCalls
+from tests.federation.conftest import Peer
+from tests.federation.test_rooms import agree, enter, hears, members, until
+from tests.support import Person, Refused, Server, bodies, joined, segment
+
+
+class Gate:
+    """Holds back the members of a room until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.failures = 0
+        self.asked = 0
+
+
+@pytest_asyncio.fixture
+async def gate(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gate]:
+    """Every room counts as large; who asks for its members waits."""
+    held, fetch = Gate(), RoomCalls.whole_state
+
+    async def whole_state(self: RoomCalls, room: Any, server: str, event_id: str) -> Any:
+        held.asked += 1
+        await held.opened.wait()
+        if held.failures:
+            held.failures -= 1
+            raise PeerUnreachable(server, "it is tired")
+        return await fetch(self, room, server, event_id)
+
+    monkeypatch.setattr(serving, "LARGE_ROOM", 1)
+    monkeypatch.setattr(serving, "HEROES", 1)
+    monkeypatch.setattr(completing, "FIRST_WAIT", 0.1)
+    monkeypatch.setattr(RoomCalls, "whole_state", whole_state)
+    yield held
+    held.opened.set()
+
+
+async def large_room(here: Server, **options: Any) -> tuple[Person, list[Person], str]:
+    """Alice's, with five others in it."""
+    alice = await here.person("alice")
+    room = await alice.create_room(preset="public_chat", name="Assembly", **options)
+    others = [await here.person() for _ in range(5)]
+    for person in others:
+        await person.join(room)
+    return alice, others, room
+
+
+async def is_partial(server: Server, room: str) -> bool:
+    return (await server.node.rooms.require(room)).is_partial
+
+
+@pytest.mark.parametrize("version", ["6", "11", "12"])
+async def test_said_and_heard_before_the_members_are_here(peer: Peer, gate: Gate, version: str) -> None:
+    here, there = await peer(), await peer()
+    alice, others, room = await large_room(here, room_version=version)
+    bob, carol = await there.person("bob"), await there.person("carol")
+    since = (await bob.sync(filter={"room": {"state": {"lazy_load_members": True}}}))["next_batch"]
+    await enter(bob, room, here)
+    assert await is_partial(there, room)
+    live = await there.node.rooms.require(room)
+    assert len(live.joined) < 7 and (await bob.state(room, "m.room.name"))["name"] == "Assembly"
+    await bob.say(room, "first words")
+    await hears(alice, room, "first words")
+    for number, person in enumerate(others):
+        await person.say(room, f"welcome {number}")
+    for number in range(5):
+        await hears(bob, room, f"welcome {number}")  # though nothing was known of who says so
+    await others[0].leave(room)
+    await alice.act("kick", room, others[1])
+    await bob.set_state(room, "m.room.member", {"membership": "join", "displayname": "Bob B."}, bob.id)
+    await carol.join(room)
+    lazy = await bob.sync(since=since, filter={"room": {"state": {"lazy_load_members": True}}})
+    assert "welcome 4" in bodies(joined(lazy, room)["timeline"]["events"])
+    assert joined(await carol.sync(), room) is None, "who wants all members is shown the room once they are here"
+    asked = asyncio.create_task(members(bob, room))
+    await asyncio.sleep(0.2)
+    assert not asked.done(), "whoever asks for the members waits for them"
+    assert await is_partial(there, room)
+    gate.opened.set()
+    everybody = await asked
+    expected = {alice.id: "join", bob.id: "join", carol.id: "join", others[0].id: "leave", others[1].id: "leave"}
+    assert everybody == {**{p.id: "join" for p in others}, **expected}
+    assert not await is_partial(there, room)
+    await agree(room, here, there)
+    after = await bob.sync(filter={"room": {"state": {"lazy_load_members": True}}})
+    assert joined(after, room)["summary"]["m.joined_member_count"] == 6
+    assert others[4].id in after["device_lists"]["changed"], "an encrypting client must ask for their devices"
+    whole = joined(await carol.sync(), room)
+    shown = {
+        e["state_key"] for part in ("state", "timeline") for e in whole[part]["events"] if e["type"] == "m.room.member"
+    }
+    assert shown >= {alice.id, bob.id, *(p.id for p in others[2:])}
+    fresh = joined(await bob.call("GET", "/sync"), room)
+    then = {(e["type"], e["state_key"]): e["event_id"] for e in fresh["state"]["events"]}
+    then |= {(e["type"], e["state_key"]): e["event_id"] for e in fresh["timeline"]["events"] if "state_key" in e}
+    now = await bob.call("GET", f"/rooms/{segment(room)}/state")
+    assert then == {(e["type"], e["state_key"]): e["event_id"] for e in now}
+    await bob.say(room, "all here")
+    await hears(alice, room, "all here")
+    await agree(room, here, there)
+
+
+async def test_every_state_since_the_join_has_the_members(peer: Peer, gate: Gate) -> None:
+    """What was known of the past is no different from what a server knows that had waited."""
+    here, there, other = await peer(), await peer(), await peer()
+    alice, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    for number in range(3):
+        await bob.set_state(room, "m.room.member", {"membership": "join", "displayname": f"Bob {number}"}, bob.id)
+        await others[number].set_state(
+            room, "m.room.member", {"membership": "join", "displayname": f"{number}"}, others[number].id
+        )
+        await others[3].say(room, f"after {number}")
+        await hears(bob, room, f"after {number}")
+    gate.opened.set()
+    await agree(room, here, there)
+    node = there.node
+    rows = await node.database.fetch(
+        "SELECT event_id, state_before FROM events WHERE position > 0 AND state_key IS NULL"
+    )
+    assert len(rows) >= 3
+    for row in rows:
+        state, _ = await node.serving.ids_of_state(
+            *await node.serving.at(here.config.server_name, room, row["event_id"])
+        )
+        theirs = here.node.serving
+        at_home = await theirs.at(there.config.server_name, room, row["event_id"])
+        assert set(state) == set((await theirs.ids_of_state(*at_home))[0])
+    dora = await other.person("dora")
+    await enter(dora, room, there)  # through the one that came in last
+    await agree(room, here, there, other)
+
+
+async def test_the_members_come_after_failures_and_a_restart(peer: Peer, gate: Gate) -> None:
+    here, there = await peer(), await peer()
+    _, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    assert await is_partial(there, room)
+    await there.stop()
+    gate.failures = 2
+    gate.opened.set()
+    again = Server(there.config, there.data, there.url)
+    await again.start()
+    try:
+
+        async def is_whole() -> bool:
+            return not await is_partial(again, room)
+
+        await until(is_whole)
+        assert gate.asked >= 3
+        assert {p.id for p in others} <= (await again.node.rooms.require(room)).joined.keys()
+        assert await again.node.database.fetchval("SELECT count(*) FROM partial_rooms") == 0
+    finally:
+        await again.stop()
+
+
+async def test_a_server_that_is_still_entering_sends_others_elsewhere(peer: Peer, gate: Gate) -> None:
+    here, there, other = await peer(), await peer(), await peer()
+    alice, others, room = await large_room(here)
+    bob, dora = await there.person("bob"), await other.person("dora")
+    await enter(bob, room, here)
+    with pytest.raises(Refused) as refused:
+        await enter(dora, room, there)
+    assert refused.value.errcode == "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
+    with pytest.raises(MatrixError) as late:
+        await there.node.completing.whole(await there.node.rooms.require(room), 0.05)
+    assert (late.value.status, late.value.errcode) == (504, "M_UNABLE_DUE_TO_PARTIAL_STATE")
+    kick = asyncio.create_task(bob.call("POST", f"/rooms/{segment(room)}/kick", {"user_id": others[0].id}))
+    await enter(dora, room, there, here)  # the second one that was named lets her in
+    gate.opened.set()
+    with pytest.raises(Refused) as refused:
+        await kick
+    assert refused.value.status == 403, "he may not, and not for want of members"
+    await agree(room, here, there, other)
+
+
+async def test_a_gap_waits_for_the_members(peer: Peer, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state at a gap is asked for once the room is whole; then nothing is lost."""
+    here, there = await peer(), await peer()
+    alice, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    sender = here.node.federation_sender
+    await here.node.database.execute("UPDATE destinations SET retry_ts = $1", 1 << 60)
+    for number in range(5):
+        await others[number].say(room, f"missed {number}")
+    await here.node.database.execute("DELETE FROM federation_queue")
+    await here.node.database.execute("UPDATE destinations SET retry_ts = 0")
+    await alice.say(room, "and now")
+    await sender.retry(there.config.server_name)
+    await hears(bob, room, "and now")
+    gate.opened.set()
+    for number in range(5):
+        await hears(bob, room, f"missed {number}")
+    await agree(room, here, there)
