@@ -3,7 +3,9 @@
     python bench/federation.py [--members 10000] [--messages 2000] [--synapse .venv-synapse/bin/python]
 
 The room is hosted by a Chappe in a process of its own. A second Chappe enters it and hears the messages; with --synapse a Synapse
-on SQLite does the same. Prints seconds until the join is answered, the joiner's largest memory, and events received per second.
+on SQLite does the same; then a further Chappe and a further Synapse enter through that Synapse, which shows the room as it does.
+Prints seconds until the join is answered and until all members are there, the joiner's largest memory, and events received
+per second.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from typing import Any
 
 import aiohttp
 
-PLAIN = {"host": 18101, "chappe": 18102, "synapse": 18103}
-TLS = {"host": 18201, "chappe": 18202, "synapse": 18203}
+PLAIN = {"host": 18101, "chappe": 18102, "synapse": 18103, "chappe2": 18104, "synapse2": 18105}
+TLS = {name: port + 100 for name, port in PLAIN.items()}
 CHAPPE = """
 server_name = "localhost:{tls}"
 rate_limits_enabled = false
@@ -47,16 +49,16 @@ allow_private_addresses = true
 """
 SYNAPSE = """
 server_name: "localhost:{tls}"
-pid_file: {work}/synapse/pid
+pid_file: {work}/{name}/pid
 listeners:
   - {{port: {plain}, bind_addresses: ['127.0.0.1'], tls: false, type: http, resources: [{{names: [client]}}]}}
   - {{port: {tls}, bind_addresses: ['127.0.0.1'], tls: true, type: http, resources: [{{names: [federation, keys]}}]}}
 tls_certificate_path: {work}/tls.pem
 tls_private_key_path: {work}/tls.key
 federation_custom_ca_list: [{work}/ca.pem]
-database: {{name: sqlite3, args: {{database: {work}/synapse/db}}}}
-media_store_path: {work}/synapse/media
-signing_key_path: {work}/synapse/signing.key
+database: {{name: sqlite3, args: {{database: {work}/{name}/db}}}}
+media_store_path: {work}/{name}/media
+signing_key_path: {work}/{name}/signing.key
 registration_shared_secret: x
 macaroon_secret_key: x
 form_secret: x
@@ -133,7 +135,7 @@ def largest_memory(pid: int) -> float:
     return total / 1000
 
 
-async def measure(kind: str, base: str, pid: int, host_process: Any, room_id: str, messages: int) -> dict[str, float]:
+async def measure(base: str, pid: int, via: str, host_process: Any, room_id: str, messages: int) -> dict[str, float]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(1800)) as session:
         for _ in range(600):
             try:
@@ -148,13 +150,22 @@ async def measure(kind: str, base: str, pid: int, host_process: Any, room_id: st
             token = (await answer.json())["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         before = time.perf_counter()
-        url = f"{base}/_matrix/client/v3/join/{room_id}?via=localhost:{TLS['host']}"
+        url = f"{base}/_matrix/client/v3/join/{room_id}?via=localhost:{TLS[via]}"
         async with session.post(url, json={}, headers=headers) as answer:
             text = await answer.text()
             assert answer.status == 200, text
         joined = time.perf_counter() - before
-        memory = largest_memory(pid)
-        since = None
+        async with session.get(f"{base}/_matrix/client/v3/rooms/{room_id}/members", headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            everybody = len((await answer.json())["chunk"])
+        found: dict[str, float] = {
+            "join_s": round(joined, 2),
+            "whole_s": round(time.perf_counter() - before, 2),
+            "memory_mb": round(largest_memory(pid)),
+            "members_seen": everybody,
+        }
+        if via != "host":
+            return found
         host_process.stdin.write(b"talk\n")
         await host_process.stdin.drain()
         before = time.perf_counter()
@@ -166,8 +177,28 @@ async def measure(kind: str, base: str, pid: int, host_process: Any, room_id: st
                     break
             await asyncio.sleep(0.1)
         heard = time.perf_counter() - before
-        del since
-    return {"join_s": round(joined, 2), "memory_mb": round(memory), "events_per_s": round((messages + 1) / heard)}
+    return {**found, "events_per_s": round((messages + 1) / heard)}
+
+
+def command_of(name: str, work: Path, synapse: str | None) -> list[str]:
+    """Starts a server that enters the room."""
+    if name.startswith("chappe"):
+        return [
+            sys.executable,
+            "-m",
+            "chappe",
+            "serve",
+            "--config",
+            f"{work}/{name}.toml",
+            "--data",
+            f"{work}/{name}/data",
+        ]
+    assert synapse is not None
+    (work / name).mkdir()
+    (work / f"{name}.yaml").write_text(SYNAPSE.format(tls=TLS[name], plain=PLAIN[name], work=work, name=name))
+    command = [synapse, "-m", "synapse.app.homeserver", "-c", f"{work}/{name}.yaml"]
+    subprocess.run([*command, "--generate-keys"], check=True, capture_output=True)
+    return command
 
 
 async def main() -> None:
@@ -184,7 +215,7 @@ async def main() -> None:
         work = Path(folder)
         os.chmod(work, 0o755)
         certificates(work)
-        for name in ("host", "chappe"):
+        for name in ("host", "chappe", "chappe2"):
             (work / name).mkdir()
             (work / f"{name}.toml").write_text(CHAPPE.format(tls=TLS[name], plain=PLAIN[name], work=work))
         hosting = await asyncio.create_subprocess_exec(
@@ -193,31 +224,23 @@ async def main() -> None:
         )  # fmt: skip
         assert hosting.stdout is not None and hosting.stdin is not None
         room_id = (await hosting.stdout.readline()).decode().strip()
-        commands = {
-            "chappe": [
-                sys.executable,
-                "-m",
-                "chappe",
-                "serve",
-                "--config",
-                f"{work}/chappe.toml",
-                "--data",
-                f"{work}/chappe/data",
-            ]
-        }
+        joiners = [("chappe", "host")]
         if options.synapse:
-            (work / "synapse").mkdir()
-            (work / "synapse.yaml").write_text(SYNAPSE.format(tls=TLS["synapse"], plain=PLAIN["synapse"], work=work))
-            commands["synapse"] = [options.synapse, "-m", "synapse.app.homeserver", "-c", f"{work}/synapse.yaml"]
-            subprocess.run([*commands["synapse"], "--generate-keys"], check=True, capture_output=True)
-        for kind, command in commands.items():
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            try:
-                found = await measure(
-                    kind, f"http://127.0.0.1:{PLAIN[kind]}", process.pid, hosting, room_id, options.messages
+            joiners += [("synapse", "host"), ("chappe2", "synapse"), ("synapse2", "synapse")]
+        running: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for name, via in joiners:
+                running[name] = process = subprocess.Popen(
+                    command_of(name, work, options.synapse), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 )
-                print(json.dumps({"server": kind, "members": options.members, **found}), flush=True)
-            finally:
+                base = f"http://127.0.0.1:{PLAIN[name]}"
+                found = await measure(base, process.pid, via, hosting, room_id, options.messages)
+                print(json.dumps({"server": name, "through": via, "members": options.members, **found}), flush=True)
+                if name != "synapse":
+                    running.pop(name).terminate()
+                    process.wait()
+        finally:
+            for process in running.values():
                 process.terminate()
                 process.wait()
         hosting.stdin.write(b"end\n")

@@ -105,7 +105,7 @@ async def test_a_certificate_for_another_name_is_not_taken(peer: Peer, names: tu
 
 async def test_an_authority_that_nobody_named_is_not_trusted(peer: Peer) -> None:
     here, there = await peer(), await peer()
-    client = FederationClient(here.node.domains, OPEN, here.node.boundaries, extra_ca_file=None)
+    client = FederationClient(here.node.domains, OPEN, here.node.boundaries, here.node.breaker, extra_ca_file=None)
     client.discovery = here.node.federation_client.discovery
     with pytest.raises(PeerUnreachable) as failed:
         await client.get_unsigned(there.config.server_name, "/_matrix/federation/v1/version")

@@ -63,3 +63,20 @@ async def test_what_is_no_http(server: Server) -> None:
     writer.write(b"\x16\x03\x01\x02\x00nonsense\r\n\r\n")
     assert (await reader.read(100)).startswith(b"HTTP/1.1 400")
     writer.close()
+
+
+async def test_a_body_that_trickles_in_is_not_waited_for(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "BODY_SECONDS", 0.05)
+    reader, writer = await connect(server)
+    head = b"POST /_matrix/client/v3/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    writer.write(head + b'{"type":')
+    assert await is_closed(reader)
+    writer.close()
+    reader, writer = await connect(server)
+    body = b'{"type":"nothing","padding":"' + b"x" * 200_000 + b'"}'
+    writer.write(head.replace(b"100", str(len(body)).encode()))
+    for start in range(0, len(body), 20_000):
+        writer.write(body[start : start + 20_000])
+        await asyncio.sleep(0.02)  # slow, but going on
+    assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 4")
+    writer.close()

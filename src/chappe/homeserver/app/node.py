@@ -84,6 +84,7 @@ class Homeserver(Parts):
                 access_log,
                 self.closing,
                 self.authenticate_server,
+                self.peer_budgets,
             )
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,

@@ -40,6 +40,7 @@ from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.server import Listener
@@ -79,6 +80,7 @@ from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.outbound.federation.discovery import Discovery
 from chappe.homeserver.outbound.federation.dns import srv
@@ -242,12 +244,14 @@ class Parts:
     def _build_federation(self, database: Database) -> None:
         config, settings = self.config, self.config.federation
         self.boundaries = Boundaries(settings)
-        client = FederationClient(self.domains, settings, self.boundaries, config.extra_ca_file)
+        self.breaker = Breaker(self.now_ms)
+        client = FederationClient(self.domains, settings, self.boundaries, self.breaker, config.extra_ca_file)
         client.discovery = Discovery(client.get_document, srv, self.now_ms)
         self.federation_client = client
         self.outbox = Outbox(self.writer, self.boundaries)
         self.keyring = Keyring(database, self.domains, client, settings.notaries, self.now_ms)
-        self.authenticate_server = ServerAuthentication(self.domains, self.keyring, self.boundaries)
+        self.authenticate_server = ServerAuthentication(self.domains, self.keyring, self.boundaries, self.breaker.alive)
+        self.peer_budgets = PeerBudgets()
 
     def _build_remote_rooms(self, database: Database) -> None:
         rooms, client, now_ms = self.rooms, self.federation_client, self.now_ms
@@ -276,10 +280,11 @@ class Parts:
         self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers)
         self.serving = Serving(rooms, receiver.store, self.residence)
         self.federation_sender = FederationSender(
-            database.aside(), self.clock, rooms, self.domains, client, self.boundaries, now_ms
+            database.aside(), self.clock, rooms, self.domains, client, self.boundaries, self.breaker, now_ms
         )
         self.residence.forward = self.federation_sender.forward
         self.outbox.wake = self.federation_sender.wake
+        self.breaker.revived = self.federation_sender.revive
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms
@@ -417,6 +422,7 @@ class Parts:
         self.jobs.add("prune", 600, prune)
         self.jobs.add("presence", 300, self.presence.expire)
         self.jobs.add("domains", 10, self.domains.reload)
+        self.jobs.add("federation", 5, self.federation_sender.look_at_failures)
 
     def _build_metrics(self, database: Database) -> None:
         self.metrics.gauge("chappe_live_rooms", "Rooms in memory", lambda: len(self.rooms.live))

@@ -109,9 +109,7 @@ def compose(fragments: Sequence[Fragment]) -> tuple[str, list[Fragment]]:
         return f"CREATE TYPE pg_temp.{fragment.name}_row AS ({columns});"
 
     def steps(checks: bool) -> str:
-        return "\n".join(
-            f"    IF {_has_rows(f)} THEN {f.sql} END IF;" for f in ordered if f.checks is checks
-        )
+        return "\n".join(f"    IF {_has_rows(f)} THEN {f.sql} END IF;" for f in ordered if f.checks is checks)
 
     text = f"""
 {" ".join(record(f) for f in ordered)}

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Receive, Request, Requester, Response
 from chappe.homeserver.http.router import (
@@ -81,10 +82,10 @@ class Application:
 
     def __init__(
         self, router: Router, authenticate: Authenticate, limits: RateLimits, metrics: Metrics, access_log: AccessLog,
-        closing: asyncio.Event, authenticate_server: AuthenticateServer,
+        closing: asyncio.Event, authenticate_server: AuthenticateServer, peer_budgets: PeerBudgets,
     ) -> None:  # fmt: skip
         self.router, self._authenticate, self._limits = router, authenticate, limits
-        self._authenticate_server = authenticate_server
+        self._authenticate_server, self._peer_budgets = authenticate_server, peer_budgets
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
@@ -135,11 +136,20 @@ class Application:
         endpoint = route.endpoint
         if endpoint.auth == SERVER_AUTH:
             request.set_server(*await self._authenticate_server(request))
-        elif endpoint.auth is not NO_AUTH:
+            return await self._answer_server(route, request)
+        if endpoint.auth is not NO_AUTH:
             await self._identify(request, endpoint)
         if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
             self._limits.check(endpoint.limit, request.user_label or request.address)
         return await route.handler(request)
+
+    async def _answer_server(self, route: Route, request: Request) -> Answer:
+        is_heavy = route.endpoint.is_heavy
+        async with self._peer_budgets.slot(request.origin, is_heavy):
+            answer = await route.handler(request)
+        if is_heavy and isinstance(answer, bytes):
+            self._peer_budgets.spend(request.origin, len(answer))
+        return answer
 
     async def _identify(self, request: Request, endpoint: Endpoint) -> None:
         auth = endpoint.auth

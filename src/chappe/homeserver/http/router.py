@@ -34,6 +34,7 @@ class Endpoint:
     api: str = "client"
     features: tuple[str, ...] = ()
     acts: bool = False  # suspended accounts may not do it
+    is_heavy: bool = False  # asks for much of a room: another server may do so a few times at once only
     summary: str = ""  # for the description of the API
     when_locked: bool = False  # locked and expired accounts may do it
 

@@ -14,12 +14,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 KEEP_ALIVE = 75
 MAX_HEAD_BYTES = 65_536
 HEAD_SECONDS = 30
+BODY_SECONDS, LEAST_BODY_BYTES = 30, 16_384
 SHUTDOWN_PATIENCE = 10
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with an end to its patience: a request's head may have 64 KiB, and 30 seconds to arrive."""
+    """uvicorn's protocol with an end to its patience: a request's head may have 64 KiB, and 30 seconds to arrive; of a body
+    that does not come at once there must be some progress every 30 seconds."""
 
+    _body_bytes, _body_arriving = 0, False
+    _body_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
 
@@ -36,17 +40,34 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is None and self._head_bytes == 0:
             self._await_head()
         super().data_received(data)
+        if self._body_arriving:
+            self._body_bytes += len(data)
+            if self._body_timer is None:
+                self._await_body()
         if self._head_timer is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.transport.abort()
 
+    def _await_body(self) -> None:
+        self._body_bytes = 0
+        self._body_timer = self.loop.call_later(BODY_SECONDS, self._look_at_body)
+
+    def _look_at_body(self) -> None:
+        self._body_timer = None
+        if self._body_bytes < LEAST_BODY_BYTES and not self.flow.read_paused:
+            self.transport.abort()
+        elif self._body_arriving:
+            self._await_body()
+
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._head_arrived()
+        self._body_arriving = True
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._body_arrived()
         self._head_bytes = 0  # what comes next is a new head
 
     def _head_arrived(self) -> None:
@@ -55,7 +76,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _body_arrived(self) -> None:
+        self._body_arriving = False
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._body_arrived()
         self._head_arrived()
         super().connection_lost(exc)
 

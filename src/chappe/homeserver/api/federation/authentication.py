@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.http.request import Request
@@ -16,8 +17,11 @@ from chappe.homeserver.outbound.federation.keyring import Keyring
 
 
 class ServerAuthentication:
-    def __init__(self, domains: Domains, keyring: Keyring, boundaries: Boundaries) -> None:
+    def __init__(
+        self, domains: Domains, keyring: Keyring, boundaries: Boundaries, alive: Callable[[str], None]
+    ) -> None:
         self._domains, self._keyring, self._boundaries = domains, keyring, boundaries
+        self._alive = alive
 
     async def __call__(self, request: Request) -> tuple[ServerName, ServerName]:
         """(the server that has signed, the hosted domain it meant). Raises M_UNAUTHORIZED, M_FORBIDDEN."""
@@ -33,6 +37,7 @@ class ServerAuthentication:
         key = await self._keyring.for_request(given.origin, given.key_id)
         if not verify_json(signed, given.origin, given.key_id, key):
             raise MatrixError(401, "M_UNAUTHORIZED", "The signature of the request is not valid")
+        self._alive(given.origin)
         return ServerName(given.origin), ServerName(destination)
 
 

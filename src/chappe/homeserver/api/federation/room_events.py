@@ -35,24 +35,24 @@ class RoomEvents:
             orjson.dumps(request.destination), self._rooms.now_ms(), _array(events),
         )  # fmt: skip
 
-    @endpoint("GET", _V1 + "/state/{roomId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("GET", _V1 + "/state/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def state(self, request: Request) -> Answer:
         room, known = await self._serving.at(request.origin, _room(request), _event(request))
         state, chain = await self._serving.state_and_chain(room, known)
         return b'{"pdus":%b,"auth_chain":%b}' % (_array(state), _array(chain))
 
-    @endpoint("GET", _V1 + "/state_ids/{roomId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("GET", _V1 + "/state_ids/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def state_ids(self, request: Request) -> Answer:
         room, known = await self._serving.at(request.origin, _room(request), _event(request))
         state, chain = await self._serving.ids_of_state(room, known)
         return {"pdu_ids": state, "auth_chain_ids": chain}
 
-    @endpoint("GET", _V1 + "/event_auth/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("GET", _V1 + "/event_auth/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def event_auth(self, request: Request) -> Answer:
         event_id = parse_event_id(request.params["eventId"])
         return b'{"auth_chain":%b}' % _array(await self._serving.event_auth(request.origin, _room(request), event_id))
 
-    @endpoint("GET", _V1 + "/backfill/{roomId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("GET", _V1 + "/backfill/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def backfill(self, request: Request) -> Answer:
         start = request.query_all("v")
         if not start or len(start) > MOST_NAMED:
@@ -60,7 +60,7 @@ class RoomEvents:
         limit = request.query_int("limit", MOST_EVENTS, 1)
         return self._transaction(request, await self._serving.backfill(request.origin, _room(request), start, limit))
 
-    @endpoint("POST", _V1 + "/get_missing_events/{roomId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("POST", _V1 + "/get_missing_events/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def missing_events(self, request: Request) -> Answer:
         body = await request.json_object()
         earliest, latest, limit = body.get("earliest_events"), body.get("latest_events"), body.get("limit", 10)

@@ -40,7 +40,7 @@ class RoomHandshakes:
         room_id = parse_room_id(request.params["roomId"])
         return await self._residence.template(kind, request.origin, room_id, user_id, versions)
 
-    @endpoint("PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def send_join(self, request: Request) -> Answer:
         accepted = await self._accept(request, "join")
         room, known = accepted.room, accepted.known

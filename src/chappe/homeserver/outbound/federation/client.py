@@ -18,6 +18,7 @@ from chappe.homeserver.matrix.identifiers import is_ip_literal
 from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
 from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, read_all
 
@@ -53,13 +54,18 @@ class _Trust:
 
 class FederationClient:
     def __init__(
-        self, domains: Domains, settings: Federation, boundaries: Boundaries, extra_ca_file: str | None
+        self,
+        domains: Domains,
+        settings: Federation,
+        boundaries: Boundaries,
+        breaker: Breaker,
+        extra_ca_file: str | None,
     ) -> None:
         """`discovery` is set by whoever wires the parts: it needs `get_document` of this client."""
         context = ssl.create_default_context()
         if extra_ca_file is not None:
             context.load_verify_locations(extra_ca_file)
-        self._domains, self._boundaries = domains, boundaries
+        self._domains, self._boundaries, self._breaker = domains, boundaries, breaker
         self._trust = _Trust(context, settings.allow_private_addresses, settings.proxy)
         self._session: aiohttp.ClientSession | None = None
         self.discovery: Discovery
@@ -82,14 +88,19 @@ class FederationClient:
 
     # ---------------------------------------------------------------------------------------------------- requests
 
-    async def get(self, origin: str, destination: str, path: str, query: dict[str, Any] | None = None) -> Any:
-        return await self.request(origin, destination, "GET", path, query=query)
+    async def get(
+        self, origin: str, destination: str, path: str, query: dict[str, Any] | None = None, insists: bool = False
+    ) -> Any:
+        return await self.request(origin, destination, "GET", path, query=query, insists=insists)
 
     async def request(
         self, origin: str, destination: str, method: str, path: str, *, query: dict[str, Any] | None = None,
         content: dict[str, Any] | None = None, seconds: float = 30, most_bytes: int = ANSWER_LIMIT,
+        insists: bool = False,
     ) -> Any:  # fmt: skip
         """The JSON answer to a request signed by the hosted domain `origin`. `path` is percent-encoded.
+
+        `insists`: asks even a server that has not answered lately.
 
         Raises PeerUnreachable, PeerRefused, M_FORBIDDEN for servers beyond the boundaries.
         """
@@ -97,7 +108,19 @@ class FederationClient:
         uri = path + (f"?{urlencode(query, doseq=True)}" if query else "")
         key = self._domains.signing_key(origin)
         headers = {"Authorization": authorization(method, uri, origin, destination, key, content)}
-        return await self._ask(destination, method, uri, headers, content, seconds, most_bytes)
+        if not insists and (wait := self._breaker.waits_ms(destination)):
+            raise PeerUnreachable(destination, f"it did not answer lately and is asked again in {wait // 1000 + 1} s")
+        try:
+            answer = await self._ask(destination, method, uri, headers, content, seconds, most_bytes)
+        except PeerUnreachable:
+            self._breaker.failed(destination)
+            raise
+        except PeerRefused as error:
+            if error.peer_status < 500:
+                self._breaker.alive(destination)
+            raise
+        self._breaker.alive(destination)
+        return answer
 
     async def stream(
         self, origin: str, destination: str, path: str, use: Callable[[aiohttp.ClientResponse], Awaitable[T]],

@@ -27,7 +27,7 @@ from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER
 
 log = logging.getLogger(__name__)
-PATIENCE = 0.5  # seconds that a join waits for the members
+PATIENCE = 0.1  # seconds that a join waits for the members
 MOST_SERVERS = 5000
 _EVENT_COLUMNS = (
     "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",

@@ -65,7 +65,7 @@ class Handshakes:
         """`make_join`, `make_knock`, `make_leave`: the template, checked, completed and signed."""
         query = {"ver": list(ROOM_VERSIONS)} if kind != "leave" else None
         own = domain_of(user_id)
-        answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query)
+        answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query, insists=True)
         template = answer.get("event") if type(answer) is dict else None
         version = ROOM_VERSIONS.get(str(answer.get("room_version", "1"))) if type(answer) is dict else None
         if type(template) is not dict or version is None or (known_version and version is not known_version):
@@ -100,7 +100,7 @@ class Handshakes:
         answer = await self._client.request(
             domain_of(signed.pdu["sender"]), signed.server, "PUT", path, content=signed.pdu,
             query={"omit_members": "true"} if omit_members else None,
-            seconds=STATE_SECONDS if kind == "join" else 30, most_bytes=STATE_BYTES,
+            seconds=STATE_SECONDS if kind == "join" else 30, most_bytes=STATE_BYTES, insists=True,
         )  # fmt: skip
         if type(answer) is not dict:
             raise PeerUnreachable(signed.server, "its answer is no object")

@@ -97,7 +97,13 @@ class Destination:
             self.fleeting.pop(key, None)
         txn = f"{self._now_ms():x}{secrets.token_hex(4)}"
         await self._client.request(
-            origin, self.name, "PUT", f"/_matrix/federation/v1/send/{quote(txn)}", content=body, seconds=SECONDS
+            origin,
+            self.name,
+            "PUT",
+            f"/_matrix/federation/v1/send/{quote(txn)}",
+            content=body,
+            seconds=SECONDS,
+            insists=True,
         )
         await self._taken([row["position"] for row in rows], [row["seq"] for row in edus])
         return True

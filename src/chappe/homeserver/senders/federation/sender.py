@@ -15,6 +15,7 @@ from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
@@ -28,10 +29,11 @@ LOOK_EVERY = 3.0
 class FederationSender:
     def __init__(
         self, database: Database, clock: Clock, rooms: Rooms, domains: Domains, client: FederationClient,
-        boundaries: Boundaries, now_ms: Callable[[], int],
+        boundaries: Boundaries, breaker: Breaker, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._client, self._domains = database, client, domains
-        self._boundaries, self._now_ms = boundaries, now_ms
+        self._boundaries, self._breaker, self._now_ms = boundaries, breaker, now_ms
+        self._revivals: set[asyncio.Task[None]] = set()
         self.fan_out = FanOut(database, clock, rooms, boundaries, now_ms)
         self._news = asyncio.Event()
         self._destinations: dict[str, Destination] = {}
@@ -127,6 +129,19 @@ class FederationSender:
             task.cancel()
         self.wake([name])
 
+    async def look_at_failures(self) -> None:
+        """Whom the queues leave alone nobody else asks either."""
+        rows = await self._database.fetch(
+            "SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", self._now_ms()
+        )
+        self._breaker.persisted = {row["server_name"]: row["retry_ts"] for row in rows}
+
+    def revive(self, name: str) -> None:
+        """A server that was given up has asked us something: what waits for it is sent now."""
+        task = asyncio.create_task(self.retry(name), name=f"again to {name}")
+        self._revivals.add(task)
+        task.add_done_callback(self._revivals.discard)
+
     async def forward(self, room: LiveRoom, event_id: str, origin: str) -> None:
         """An event of another server that came into the room through this one: the others have it from here."""
         servers = [s for s in self.fan_out.servers(room) if s != origin]
@@ -140,7 +155,7 @@ class FederationSender:
 
     async def release(self) -> None:
         """At shutdown: another process may go on at once."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._revivals]
         self._is_ours = False
         for task in tasks:
             task.cancel()
