@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+T = TypeVar("T")
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 _SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9a-z.-]{1,230})(:[0-9]{1,5})?")  # checked fully when it is hosted
@@ -301,6 +302,14 @@ def dev_config(server_name: str = "localhost") -> Config:
 
 def load_config(path: Path) -> Config:
     """Raises ConfigError naming file, line and what is wrong there."""
+    config = parse_toml(path, Config)
+    for where, message in _mistakes(config):
+        raise ConfigError(_located(path, path.read_text(), where, message))
+    return config
+
+
+def parse_toml(path: Path, kind: type[T]) -> T:
+    """A file as a typed structure. Raises ConfigError naming file, line and what is wrong there."""
     try:
         text = path.read_text()
     except OSError as error:
@@ -310,13 +319,10 @@ def load_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from None
     try:
-        config = msgspec.convert(values, Config)
+        return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
         raise ConfigError(_located(path, text, where.rstrip("`").lstrip("."), message)) from None
-    for where, message in _mistakes(config):
-        raise ConfigError(_located(path, text, where, message))
-    return config
 
 
 def _mistakes(config: Config) -> list[tuple[str, str]]:

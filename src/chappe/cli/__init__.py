@@ -1,4 +1,4 @@
-"""The command line: `chappe serve`, `chappe admin …`, `chappe media …`, `chappe config check`."""
+"""The command line: `chappe serve`, `chappe gateway`, `chappe admin …`, `chappe media …`, `chappe config check`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from chappe.cli import admin, federation, media, serve
+from chappe.cli import admin, federation, gateway, media, serve
 from chappe.config import ConfigError
 from chappe.homeserver.accounts.application_services import RegistrationError
 from chappe.homeserver.database.embedded import DataDirectoryInUse
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.command("gateway")(gateway.gateway)
 app.add_typer(serve.config_app, name="config")
 admin.app.add_typer(federation.app, name="federation")
 app.add_typer(admin.app, name="admin")

@@ -70,12 +70,19 @@ def _summary(function: Callable[..., Any]) -> str:
 
 def routes_of(*objects: object) -> list[Route]:
     """Every declared endpoint of some objects."""
-    routes = []
-    for owner in objects:
-        for name in dir(type(owner)):
-            for declared in getattr(getattr(type(owner), name, None), "__endpoints__", ()):
-                routes.append(Route(declared, getattr(owner, name)))
-    return routes
+    return [
+        Route(declared, getattr(owner, name))
+        for owner in objects for name in dir(type(owner)) for declared in _declared(type(owner), name)
+    ]  # fmt: skip
+
+
+def endpoints_of(kind: type) -> list[Endpoint]:
+    """What a class declares, without an instance of it."""
+    return [declared for name in dir(kind) for declared in _declared(kind, name)]
+
+
+def _declared(kind: type, name: str) -> Iterable[Endpoint]:
+    return getattr(getattr(kind, name, None), "__endpoints__", ())
 
 
 @dataclass(slots=True)
