@@ -11,10 +11,11 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from chappe.cli.node import offline_node, run
-from chappe.homeserver.app import Homeserver
+from chappe.cli.node import offline_node, run, unstarted_database
+from chappe.homeserver.app import Homeserver, open_blobs
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.hosted_domains import HostedDomains, import_domain
 
 T = TypeVar("T")
 app = typer.Typer(help="Administration.", no_args_is_help=True)
@@ -174,6 +175,49 @@ def domain_rotate_key(name: str, data: Data = Path("data"), config: ConfigFile =
         print(f"{name} signs with {await node.domains.rotate_key(name, node.now_ms())} from now on.")
 
     with_node(data, config, act)
+
+
+@domain_app.command("export")
+def domain_export(
+    name: str,
+    folder: Annotated[Path, typer.Option("--to", help="A folder that does not exist yet.")],
+    moves_out: Annotated[
+        bool, typer.Option("--move-out", help="From this moment on it is not hosted here any more.")
+    ] = False,
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """Write everything of a hosted domain into a folder: accounts, rooms with their history, files, keys."""
+
+    async def act(node: Homeserver) -> None:
+        domains = HostedDomains(node.database, node.writer, node.domains, node.blobs)
+        counts = await domains.export(name, folder, moves_out)
+        print(
+            f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events of {name} are in {folder}."
+        )
+        if moves_out:
+            print(f"{name} is no longer hosted here. Bring it up elsewhere with `chappe admin domain import`.")
+
+    with_node(data, config, act)
+
+
+@domain_app.command("import")
+def domain_import(
+    folder: Annotated[Path, typer.Argument(help="What `chappe admin domain export` has written.")],
+    data: Data = Path("data"),
+    config: ConfigFile = None,
+) -> None:
+    """Bring an exported domain up in an installation of its own, which must be new and not running."""
+
+    async def go() -> None:
+        async with unstarted_database(data.resolve(), config) as (settings, connection):
+            blobs = open_blobs(settings.media, str(data.resolve() / "media"))
+            counts = await import_domain(connection, blobs, folder)
+        print(
+            f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server."
+        )
+
+    run(go())
 
 
 @domain_app.command("list")

@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
+
 from chappe.config import Config, ConfigError, load_config, template
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
+from chappe.homeserver.database.migrations import migrate
 
 T = TypeVar("T")
 CONFIG_NAME = "chappe.toml"
@@ -42,6 +45,28 @@ def create_config(data: Path, server_name: str, address: str, port: int) -> Path
         path.write_text(template(server_name, address, port))
         path.chmod(0o600)
     return path
+
+
+@contextlib.asynccontextmanager
+async def unstarted_database(data: Path, config_path: Path | None) -> AsyncIterator[tuple[Config, asyncpg.Connection]]:
+    """The configuration and the migrated database of a data directory on which no node runs."""
+    config = await asyncio.to_thread(read_config, data, config_path)
+    lock = DataDirectoryLock(data)
+    lock.acquire()
+    postgres = EmbeddedPostgres(data / "postgres") if config.database is None else None
+    try:
+        if postgres is not None:
+            await postgres.start()
+        connection = await asyncpg.connect(postgres.url if postgres is not None else config.database, timeout=10)
+        try:
+            await migrate(connection)
+            yield config, connection
+        finally:
+            await connection.close()
+    finally:
+        if postgres is not None:
+            await postgres.stop()
+        lock.release()
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,217 @@
+"""A hosted domain moves out to a server of its own: nobody notices but the operators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chappe.config import Listener
+from chappe.homeserver.app import open_blobs
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.hosted_domains import MANIFEST, HostedDomains, import_domain
+from chappe.homeserver.modules.hosted_domains.tables import STAY, TABLES
+from tests.federation.certificates import Authority
+from tests.federation.conftest import OPEN
+from tests.federation.test_everything_else import PNG, device_keys
+from tests.federation.test_rooms import agree, hears, members
+from tests.process import ServedProcess, free_port
+from tests.support import PASSWORD, Person, Refused, Server, bodies, joined, segment
+
+NewServer = Callable[..., Awaitable[Server]]
+
+
+async def test_every_table_goes_or_stays_for_a_reason(postgres: Any) -> None:
+    connection = await asyncpg.connect(postgres.url)
+    names = {
+        r[0]
+        for r in await connection.fetch(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        )
+    }
+    await connection.close()
+    going = [table.name for table in TABLES]
+    assert len(going) == len(set(going)) and not set(going) & STAY.keys()
+    assert names == set(going) | STAY.keys()
+
+
+class House:
+    """Alice at the first domain, Dora and Ed at the second, all on one server that listens for both."""
+
+    def __init__(self, new_server: NewServer, authority: Authority) -> None:
+        self._new_server, self._authority = new_server, authority
+        self.ports = free_port(), free_port()
+        self.first, self.second = (f"localhost:{port}" for port in self.ports)
+
+    def settings(self, *ports: int) -> dict[str, Any]:
+        certificate, key = self._authority.issue("localhost")
+        tls = [Listener(port=port, tls_certificate=certificate, tls_key=key) for port in ports]
+        return {"listeners": [Listener(port=0), *tls], "federation": OPEN, "extra_ca_file": self._authority.file}
+
+    async def open(self) -> None:
+        self.old = await self._new_server(server_name=self.first, **self.settings(*self.ports))
+        await self.old.node.domains.add(self.second)
+        self.alice = await self.old.person("alice")
+        self.dora, self.ed = await self._at_second("dora"), await self._at_second("ed")
+
+    async def _at_second(self, name: str) -> Person:
+        await self.old.node.accounts.register(UserId(f"@{name}:{self.second}"), PASSWORD)
+        return await self.signs_in(self.old, name)
+
+    async def signs_in(self, server: Server, name: str) -> Person:
+        user = {"type": "m.id.user", "user": f"@{name}:{self.second}"}
+        body = {"type": "m.login.password", "identifier": user, "password": PASSWORD}
+        status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+        if status != 200:
+            raise Refused(status, json.loads(raw))
+        return Person(server, json.loads(raw))
+
+    def mover(self) -> HostedDomains:
+        node = self.old.node
+        return HostedDomains(node.database, node.writer, node.domains, node.blobs)
+
+    async def move(self, folder: Path, url: str, data: Path) -> Server:
+        """Both servers afterwards, each on its own port; the old one started again."""
+        await self.mover().export(self.second, folder, moves_out=True)
+        await self.old.stop()
+        connection = await asyncpg.connect(url)
+        await import_domain(connection, open_blobs(self.old.config.media, str(data / "media")), folder)
+        await connection.close()
+        old = await self._new_server(url=self.old.url, server_name=self.first, **self.settings(self.ports[0]))
+        self.alice.server = self.old = old
+        return await self._new_server(url=url, server_name=self.second, **self.settings(self.ports[1]))
+
+
+@pytest.fixture
+async def house(new_server: NewServer, authority: Authority) -> House:
+    found = House(new_server, authority)
+    await found.open()
+    return found
+
+
+async def test_everything_goes_along(house: House, new_database: Callable[[], Awaitable[str]], tmp_path: Path) -> None:
+    alice, dora, ed = house.alice, house.dora, house.ed
+    shared = await alice.create_room(preset="public_chat", name="Both houses")
+    for person in (dora, ed):
+        await person.join(shared)
+    inner = await dora.create_room(preset="private_chat", name="Among ourselves", room_alias_name="us", invite=[ed.id])
+    await ed.join(inner)
+    root = await dora.say(inner, "first words")
+    await ed.send(
+        inner,
+        "m.room.message",
+        {"msgtype": "m.text", "body": "in a thread", "m.relates_to": {"rel_type": "m.thread", "event_id": root}},
+    )
+    await alice.say(shared, "before the move")
+    offered = await alice.create_room(name="An offer", invite=[dora.id])
+    await dora.call("POST", "/keys/upload", {"device_keys": device_keys(dora, "keyofdora")})
+    await dora.call("PUT", f"/user/{segment(dora.id)}/account_data/test.mine", {"kept": True})
+    status, raw, _ = await house.old.raw(
+        "POST", "/_matrix/media/v3/upload", PNG, dora.token, {"Content-Type": "image/png"}
+    )
+    assert status == 200
+    file = json.loads(raw)["content_uri"].removeprefix("mxc://")
+    before = await dora.sync()
+    await ed.say(inner, "unread")
+    url = await new_database()
+    new = await house.move(tmp_path / "export", url, tmp_path / url.rsplit("/", 1)[-1].split("?")[0])
+    dora.server = ed.server = new
+    news = await dora.sync()
+    assert list(news["rooms"]["join"]) == [inner] and bodies(joined(news, inner)["timeline"]["events"]) == ["unread"]
+    assert bodies((await dora.messages(inner))["chunk"]) == ["unread", "in a thread", "first words"]
+    assert [
+        e["event_id"] for e in (await dora.call("GET", f"/_matrix/client/v1/rooms/{segment(inner)}/threads"))["chunk"]
+    ] == [root]
+    assert await dora.call("GET", f"/user/{segment(dora.id)}/account_data/test.mine") == {"kept": True}
+    assert (await dora.call("GET", f"/directory/room/{segment(f'#us:{house.second}')}"))["room_id"] == inner
+    status, got, _ = await new.raw("GET", f"/_matrix/client/v1/media/download/{file}", None, dora.token)
+    assert (status, got) == (200, PNG)
+    assert (await house.signs_in(new, "ed")).id == ed.id
+    with pytest.raises(Refused):
+        await house.signs_in(house.old, "ed")
+    assert before["next_batch"] != news["next_batch"]
+    # from now on the two talk over the wire
+    await dora.say(shared, "from our own server")
+    await hears(alice, shared, "from our own server")
+    await alice.say(shared, "we hear you")
+    await hears(dora, shared, "we hear you")
+    assert bodies((await dora.messages(shared))["chunk"])[-1] == "before the move"
+    await agree(shared, house.old, new)
+    assert (await members(alice, shared))[dora.id] == "join"
+    await dora.join(offered)
+    await alice.say(offered, "welcome")
+    await hears(dora, offered, "welcome")
+    asked = await alice.call("POST", "/keys/query", {"device_keys": {dora.id: []}})
+    assert dora.device in asked["device_keys"][dora.id], "her devices are asked for where she lives now"
+    await dora.say(inner, "life goes on")
+    assert (await members(ed, inner))[dora.id] == "join"
+    fresh = await new.person("newcomer")
+    assert fresh.id.endswith(house.second)
+    await fresh.join(shared)
+    await agree(shared, house.old, new)
+
+
+async def test_a_copy_changes_nothing(house: House, tmp_path: Path) -> None:
+    room = await house.dora.create_room(name="Ours")
+    counts = await house.mover().export(house.second, tmp_path / "copy", moves_out=False)
+    assert counts["users"] == 2 and counts["rooms"] == 1
+    await house.dora.say(room, "still here")
+    with pytest.raises(FileExistsError):
+        await house.mover().export(house.second, tmp_path / "copy", moves_out=False)
+
+
+async def test_what_cannot_be_moved(house: House, new_database: Callable[[], Awaitable[str]], tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        await house.mover().export("nowhere.example", tmp_path / "a", moves_out=True)
+    with pytest.raises(BadRequest, match="first domain"):
+        await house.mover().export(house.first, tmp_path / "b", moves_out=True)
+    await house.mover().export(house.second, tmp_path / "c", moves_out=False)
+    blobs = open_blobs(house.old.config.media, str(tmp_path / "media"))
+    used = await asyncpg.connect(house.old.url)
+    with pytest.raises(BadRequest, match="in use"):
+        await import_domain(used, blobs, tmp_path / "c")
+    await used.close()
+    empty = await asyncpg.connect(await new_database())
+    with pytest.raises(BadRequest, match="no exported domain"):
+        await import_domain(empty, blobs, tmp_path / "nothing")
+    manifest = json.loads((tmp_path / "c" / MANIFEST).read_text())
+    (tmp_path / "c" / MANIFEST).write_text(json.dumps({**manifest, "migrations": ["0001"]}))
+    with pytest.raises(BadRequest, match="another version"):
+        await import_domain(empty, blobs, tmp_path / "c")
+    (tmp_path / "c" / MANIFEST).write_text(json.dumps(manifest))
+    (tmp_path / "c" / "events.copy").unlink()
+    with pytest.raises(OSError):
+        await import_domain(empty, blobs, tmp_path / "c")
+    assert not await empty.fetchval("SELECT EXISTS (SELECT 1 FROM users)"), "all or nothing"
+    await empty.close()
+
+
+async def test_from_the_command_line(tmp_path: Path) -> None:
+    old = await ServedProcess(tmp_path / "old", "--server-name", "first.example").start()
+    try:
+        assert (await old.run("admin", "domain", "add", "second.example"))[0] == 0
+        assert (await old.run("admin", "user", "add", "@dora:second.example", "--password", PASSWORD))[0] == 0
+        folder = str(tmp_path / "export")
+        code, said = await old.run("admin", "domain", "export", "second.example", "--to", folder, "--move-out")
+        assert code == 0 and "1 accounts, 0 rooms" in said, said
+        assert "second.example" not in (await old.run("admin", "domain", "list"))[1]
+        code, said = await old.run("admin", "domain", "export", "second.example", "--to", folder)
+        assert code == 1 and "not hosted here" in said
+    finally:
+        await old.stop()
+    new = ServedProcess(tmp_path / "new", "--server-name", "second.example")
+    await (await new.start()).stop()  # makes the configuration and the database
+    code, said = await new.run("admin", "domain", "import", folder)
+    assert code == 0 and "1 accounts" in said, said
+    await new.start()
+    try:
+        body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "dora"}, "password": PASSWORD}
+        status, raw, _ = await new.raw("POST", "/_matrix/client/v3/login", body)
+        assert status == 200 and json.loads(raw)["user_id"] == "@dora:second.example"
+    finally:
+        await new.stop()
