@@ -40,10 +40,21 @@ class Server:
 
     async def start(self) -> Server:
         await self.node.start()
+        self._record_requests()
         self.base = self.node.listeners[0].url
         connector = aiohttp.TCPConnector(limit=0)
         self.session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60))
         return self
+
+    def _record_requests(self) -> None:
+        """Of which operation: also what other servers ask."""
+        count = self.node.metrics.request
+
+        def request(method: str, template: str, status: int, seconds: float) -> None:
+            record(method, template, status)
+            count(method, template, status, seconds)
+
+        self.node.metrics.request = request  # type: ignore[method-assign]
 
     async def stop(self) -> None:
         if self.session is not None:

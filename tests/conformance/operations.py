@@ -1,4 +1,4 @@
-"""The specification's client-server operations, those that this server does not have yet, and which ones the tests used."""
+"""The specification's operations for clients and for servers, those that this server does not have, and which the tests used."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 FOLDER = Path(__file__).parent
 EXCEPTIONS = {
     "getWellknownPolicy": "served by a policy server, which this is not",
+    "server askPolicyServerToSign": "likewise",
+    "server queryInfo": "any further query: there are none beside directory and profile",
 }  # fmt: skip
 # operations whose right answer is never a 2xx here, with the reason
 REFUSED = {
@@ -22,10 +24,11 @@ REFUSED = {
 
 
 def operations() -> dict[str, tuple[str, str]]:
-    """By operation id: method and path."""
+    """By operation id (of those between servers: `server` and the id): method and path."""
     with (FOLDER / "operations.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return {row["operation_id"]: (row["method"], row["path"]) for row in rows if row["api"] == "client-server"}
+    prefixes = {"client-server": "", "server-server": "server "}
+    return {prefixes[row["api"]] + row["operation_id"]: (row["method"], row["path"]) for row in rows}
 
 
 def specification() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every client-server operation of the specification has a route. (That each has a test, `conftest.py` checks at the end.)"""
+"""Every operation of the specification has a route. (That each has a test, `conftest.py` checks at the end.)"""
 
 from __future__ import annotations
 

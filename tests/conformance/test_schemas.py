@@ -29,7 +29,7 @@ EXAMPLES = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-NAMES = sorted(name for name in operations() if name not in EXCEPTIONS)
+NAMES = sorted(name for name in operations() if name not in EXCEPTIONS and not name.startswith("server "))
 
 
 class World:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from chappe.homeserver.matrix.events import seal
+from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, until
 from tests.federation.test_synapse import name
@@ -212,3 +214,40 @@ async def test_restricted_rooms(peer: Peer, neighbour: Any) -> None:
         await enter(other, room, own)
         await other.say(room, "let in")
         await hears(one, room, "let in")
+
+
+async def test_thumbnails_for_servers_that_ask_for_them(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice = await here.person("alice")
+    status, raw, _ = await here.raw("POST", "/_matrix/media/v3/upload", PNG, alice.token, {"Content-Type": "image/png"})
+    assert status == 200
+    media_id = json.loads(raw)["content_uri"].rsplit("/", 1)[1]
+    path = f"/_matrix/federation/v1/media/thumbnail/{media_id}?width=32&height=32&method=scale&animated=false"
+
+    async def use(answer: Any) -> tuple[int, str, bytes]:
+        return answer.status, answer.content_type, await answer.read()
+
+    own, to = there.config.server_name, here.config.server_name
+    status, kind, body = await there.node.federation_client.stream(own, to, path, use)
+    assert (status, kind) == (200, "multipart/mixed") and b"Content-Type: image/" in body and b"{}" in body
+    path = path.replace(media_id, "nothing")
+    assert (await there.node.federation_client.stream(own, to, path, use))[0] == 404
+
+
+async def test_invitations_in_the_form_of_old(peer: Peer) -> None:
+    """Servers that know only the first form of invitations, in rooms of the first versions."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room_id = await bob.create_room(room_version="1", name="Antiquity")
+    room = await there.node.rooms.require(room_id)
+    draft = Draft("m.room.member", bob.id, {"membership": "invite"}, alice.id)
+    pdu = pdu_of(room, draft, there.node.now_ms(), "old")
+    own, to = there.config.server_name, here.config.server_name
+    event_id = seal(pdu, room.version, own, there.node.domains.signing_key(own))
+    shown = [{"type": "m.room.name", "state_key": "", "sender": bob.id, "content": {"name": "Antiquity"}}]
+    path = f"/_matrix/federation/v1/invite/{segment(room_id)}/{segment(event_id)}"
+    body = {**pdu, "unsigned": {"invite_room_state": shown}}
+    status, answer = await there.node.federation_client.request(own, to, "PUT", path, content=body)
+    assert status == 200 and set(answer["event"]["signatures"]) == {own, to}
+    invited = (await alice.sync())["rooms"]["invite"][room_id]["invite_state"]["events"]
+    assert "Antiquity" in [e["content"].get("name") for e in invited]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from tests.federation.conftest import Peer
 from tests.federation.synapse import Synapse
+from tests.federation.test_everything_else import neighbour, synapse_or_none
 from tests.federation.test_rooms import enter, hears
 from tests.federation.test_synapse import name
-from tests.support import Person, bodies
+from tests.support import Person, Refused, bodies, segment
+
+__all__ = ["neighbour", "synapse_or_none"]
 
 
 async def everything(person: Person, room: str) -> list[str]:
@@ -54,6 +60,28 @@ async def test_history_of_synapse(peer: Peer, synapse: Synapse) -> None:
         await bob.say(room, text)
     await enter(alice, room, synapse)  # type: ignore[arg-type]
     assert await everything(alice, room) == said
+
+
+async def test_a_time_before_a_server_came_in(peer: Peer, neighbour: Any) -> None:
+    here = await peer()
+    alice, bob = await here.person("alice"), await neighbour.person(name("bob"))
+    room = await bob.create_room(preset="public_chat")
+    sent = []
+    for number in range(30):
+        sent.append(await bob.say(room, f"{number}"))
+        await asyncio.sleep(0.002)
+    when = (await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(sent[4])}"))["origin_server_ts"]
+    await enter(alice, room, neighbour)
+    path = f"/_matrix/client/v1/rooms/{segment(room)}/timestamp_to_event"
+    for _ in range(2):
+        found = await alice.call("GET", path, ts=when, dir="f")
+        assert (found["event_id"], found["origin_server_ts"]) == (sent[4], when)
+    assert (await alice.call("GET", path, ts=when - 1, dir="b"))["event_id"] == sent[3]
+    with pytest.raises(Refused) as refused:
+        await alice.call("GET", path, ts=1, dir="b")
+    assert refused.value.status == 404
+    context = await alice.call("GET", f"/rooms/{segment(room)}/context/{segment(sent[4])}", limit=4)
+    assert context["event"]["content"]["body"] == "4"
 
 
 async def test_history_before_an_invitation_stays_hidden(peer: Peer) -> None:

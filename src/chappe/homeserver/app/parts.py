@@ -276,7 +276,8 @@ class Parts:
         )
         self.completing.completed = self.inbox.hurry
         self.inbox.ended = self.elsewhere.ended
-        self.rooms.timeline.extend = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms).extend
+        history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
+        rooms.timeline.extend, rooms.timeline.look_back = history.extend, history.look_back
         self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers)
         self.serving = Serving(rooms, receiver.store, self.residence)
         self.federation_sender = FederationSender(

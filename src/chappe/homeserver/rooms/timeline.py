@@ -37,6 +37,7 @@ class Timeline:
         self._trees, self._key_hash = trees, key_hash
         # reads what came before the oldest event that is here from other servers: whether there was more
         self.extend: Callable[[LiveRoom], Awaitable[bool]] | None = None
+        self.look_back: Callable[[LiveRoom, int, bool], Awaitable[None]] | None = None
 
     async def events_between(
         self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool
@@ -131,8 +132,18 @@ class Timeline:
         return events[0] if events else None
 
     async def nearest(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
-        """The event closest to a time that the reader may see. Raises M_NOT_FOUND."""
+        """The event closest to a time that the reader may see. Raises M_NOT_FOUND.
+
+        What was before this server came in, those are asked who were there.
+        """
         await self._visibility.require_reader(user_id, room)
+        if room.is_federated and self.look_back is not None:
+            first = await self._store.events_by_time(room.number, 0, False, 0, 1)
+            if not first or ts < first[0]["ts"]:
+                await self.look_back(room, ts, backwards)
+        return await self._nearest_here(user_id, room, ts, backwards)
+
+    async def _nearest_here(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
         offset = 0
         for _ in range(MAX_READS):
             rows = await self._store.events_by_time(room.number, ts, backwards, offset, READ_AT_ONCE)

@@ -74,6 +74,15 @@ class RoomCalls:
         )
         return _list(answer, "pdus", server)
 
+    async def nearest(self, room: LiveRoom, server: str, ts: int, backwards: bool) -> str:
+        """The event that a server has closest to a time."""
+        query = {"ts": str(ts), "dir": "b" if backwards else "f"}
+        answer = await self._get(room, server, path_of(V1, "timestamp_to_event", room.room_id), query)
+        event_id = answer.get("event_id") if type(answer) is dict else None
+        if type(event_id) is not str:
+            raise PeerUnreachable(server, "its answer names no event")
+        return event_id
+
     async def state_ids(self, room: LiveRoom, server: str, event_id: str) -> tuple[list[str], list[str]]:
         """(the state before an event, its auth chain)."""
         answer = await self._get(room, server, path_of(V1, "state_ids", room.room_id), {"event_id": event_id})

@@ -63,6 +63,22 @@ class History:
             await self._receiver.store.mark_failed(room.number, named, self._now_ms())
         return False
 
+    async def look_back(self, room: LiveRoom, ts: int, backwards: bool) -> None:
+        """Reads the events around the one closest to a time, as another server has it; nothing where none does."""
+        if room.is_partial or self._calls.own_domain(room) is None:
+            return
+        for server in self._calls.servers(room)[:SERVERS_ASKED]:
+            try:
+                event_id = await self._calls.nearest(room, server, ts, backwards)
+                known = (await self._receiver.store.known([event_id])).get(event_id)
+                if known is None or not known.has_state:
+                    await self._extend_from(room, server, [event_id])
+                return
+            except MatrixError as error:
+                log.info(
+                    "a time could not be looked up", extra={"fields": {"from": server, "why": error.message[:200]}}
+                )
+
     async def _extend_from(self, room: LiveRoom, server: str, named: Sequence[str]) -> bool:
         raws = await self._calls.backfill(room, server, named, AT_ONCE)
         events = await self._checks.check_many(raws, room.version)
