@@ -14,6 +14,7 @@ import pytest_asyncio
 from chappe.homeserver.matrix.errors import MatrixError
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
+from tests.federation.partition import _cut_off
 from tests.federation.test_history import everything
 from tests.federation.test_rooms import enter, hears, until
 from tests.process import ServedProcess, free_port
@@ -155,3 +156,48 @@ async def test_killed_after_it_has_acknowledged(peer: Peer, victim: Victim) -> N
         return set(await everything(alice, room)) >= {*said, "the end"}
 
     await until(all_heard, 40)
+
+
+async def test_killed_in_the_middle_of_a_resolution(peer: Peer, victim: Victim) -> None:
+    """Both sides have changed the state apart from each other; while the victim resolves, it dies, several times."""
+    here = await peer()
+    alice, bob = await here.person("alice"), await victim.person("bob")
+    room = await alice.create_room(preset="public_chat", power_level_content_override={"state_default": 0})
+    await enter(bob, room, here)
+    await hears_both(alice, bob, room)
+    deliver = here.node.inbox.deliver
+
+    async def refuse(origin: str, pdus: Any) -> Any:
+        raise MatrixError(503, "M_UNKNOWN", "the wire is cut")
+
+    mend = _cut_off(here, {victim.server_name})
+    here.node.inbox.deliver = refuse  # type: ignore[method-assign]
+    for n in range(40):
+        await alice.set_state(room, "test.state", {"by": f"alice {n}"}, str(n))
+        await bob.set_state(room, "test.state", {"by": f"bob {n}"}, str(n))
+        await alice.say(room, f"alice {n}")
+    mend()
+    here.node.inbox.deliver = deliver  # type: ignore[method-assign]
+    for pause in (0.02, 0.1, 0.3):
+        await here.node.federation_sender.retry(victim.server_name)
+        await asyncio.sleep(pause)
+        await again(victim, bob)
+    await here.node.federation_sender.retry(victim.server_name)
+    await alice.say(room, "after all")
+    await hears(bob, room, "after all", 40)
+
+    async def same() -> bool:
+        await victim.run("admin", "federation", "retry", here.config.server_name)
+        states = [await person.call("GET", f"/rooms/{room}/state") for person in (alice, bob)]
+        ours, theirs = ({(e["type"], e["state_key"]): e["event_id"] for e in state} for state in states)
+        return ours == theirs
+
+    await until(same, 40)
+    assert set(await everything(bob, room)) >= {f"alice {n}" for n in range(40)}
+
+
+async def hears_both(alice: Person, bob: Person, room: str) -> None:
+    await alice.say(room, "one")
+    await hears(bob, room, "one")
+    await bob.say(room, "two")
+    await hears(alice, room, "two")

@@ -149,3 +149,27 @@ async def test_partition_with_synapse(peer: Peer, synapse: Synapse, version: str
         return theirs == set(ours.values())
 
     await until(synapse_agrees, 30)
+
+
+async def test_thousands_of_events_on_both_sides(peer: Peer) -> None:
+    """Nothing is lost, no state is reset, and it ends."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat", power_level_content_override={"state_default": 0})
+    await enter(bob, room, here)
+    await agree(room, here, there)
+    with split([here], [there]):
+        for start in range(0, 1500, 50):
+            await asyncio.gather(*(
+                person.say(room, f"{person.id} {n}") for person in (alice, bob) for n in range(start, start + 50)
+            ))  # fmt: skip
+            await alice.set_state(room, "test.alice", {"n": start})
+            await bob.set_state(room, "test.bob", {"n": start})
+            await asyncio.gather(*(p.set_state(room, "test.both", {"by": p.id, "n": start}) for p in (alice, bob)))
+    await heal(here, there)
+    for person in (alice, bob):
+        await person.say(room, "together again")
+    await said_everywhere(room, {f"{p.id} {n}" for p in (alice, bob) for n in range(1500)}, alice, bob)
+    state = await agree(room, here, there)
+    assert state['["test.alice", ""]'] and state['["test.bob", ""]'] and state['["m.room.power_levels", ""]']
+    assert (await bob.state(room, "test.alice"), await alice.state(room, "test.bob")) == ({"n": 1450}, {"n": 1450})
