@@ -48,6 +48,13 @@ class Forger:
         answer = await self.evil.node.federation_client.request(name, to, "PUT", path, content=content)
         return answer["pdus"]  # type: ignore[no-any-return]
 
+    async def send_all(self, pdus: list[Any]) -> dict[str, Any]:
+        """In as many transactions as it takes."""
+        results: dict[str, Any] = {}
+        for start in range(0, len(pdus), 50):
+            results |= await self.send(*pdus[start : start + 50])
+        return results
+
 
 async def scene(peer: Peer, version: str = "11", **room: Any) -> tuple[Person, Person, str, Forger]:
     here, evil = await peer(), await peer()
@@ -341,3 +348,73 @@ async def test_a_server_that_the_room_shuts_out(peer: Peer) -> None:
             await forger.evil.node.federation_client.request(name, to, "GET", f"/_matrix/federation/v1/{path}")
         assert refused.value.peer_status == 403
     assert await texts(alice, room) == []
+
+
+async def test_a_flood_of_forks_and_state(peer: Peer) -> None:
+    """Hundreds of state events side by side, each on the same old ground: they are resolved, and nobody else waits."""
+    alice, mallory, room, forger = await scene(peer, power_level_content_override={"state_default": 0})
+    carol = await forger.target.person("carol")
+    other = await alice.create_room(preset="public_chat")
+    await carol.join(other)
+    ground, flood = list(forger.room.tips), []
+    for number in range(300):
+        flood.append(forger.event(
+            {"n": number}, type="test.flood", state_key=str(number % 50), prev_events=ground, origin_server_ts=number + 1
+        ))  # fmt: skip
+    sending = asyncio.create_task(forger.send_all(flood))
+    for number in range(20):
+        await alice.say(other, f"meanwhile {number}")
+        await hears(carol, other, f"meanwhile {number}")
+    assert all(result == {} for result in (await sending).values())
+    await alice.say(room, "still here")
+    live = await forger.target.node.rooms.require(room)
+    assert len([key for key in live.state if key[0] == "test.flood"]) == 50
+    for _ in range(20):
+        await alice.say(room, "and on")
+    assert len(live.leaves) <= 20, "what is said ties the ends together"
+    newest = forger.event({"msgtype": "m.text", "body": "after the flood"}, prev_events=list(live.leaves)[:20])
+    await forger.send(newest)
+    await hears(alice, room, "after the flood")
+
+
+async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
+    """Each event cites the one before: the auth chain is hundreds deep, and is found without walking it again and again."""
+    alice, mallory, room, forger = await scene(peer)
+    live = forger.room
+    fixed = [e.event_id for key in (("m.room.create", ""), ("m.room.power_levels", ""), ("m.room.join_rules", ""))
+             if (e := live.get(key)) is not None]  # fmt: skip
+    own = live.get(("m.room.member", mallory.id))
+    assert own is not None
+    chain, cited, prev, depth = [], own.event_id, list(live.tips), live.depth
+    for number in range(400):
+        depth += 1
+        content = {"membership": "join", "displayname": f"Mallory {number}"}
+        pdu = forger.event(
+            content,
+            type="m.room.member",
+            state_key=mallory.id,
+            prev_events=prev,
+            auth_events=[*fixed, cited],
+            depth=depth,
+        )
+        cited = forger.id_of(pdu)
+        prev = [cited]
+        chain.append(pdu)
+    assert all(result == {} for result in (await forger.send_all(chain)).values())
+    target = await forger.target.node.rooms.require(room)
+    assert target.state["m.room.member", mallory.id].content["displayname"] == "Mallory 399"
+    rows = await forger.target.node.database.fetch(
+        "SELECT length(rest) AS size FROM auth_events WHERE room_nid = $1", target.number
+    )
+    assert max(row["size"] for row in rows) < 200, "no event carries its whole chain"
+    bases = await forger.target.node.database.fetchval(
+        "SELECT sum(length(chain)) FROM auth_bases WHERE room_nid = $1", target.number
+    )
+    assert bases < 40_000
+    answer = await forger.evil.node.federation_client.get(
+        forger.evil.config.server_name, forger.target.config.server_name,
+        f"/_matrix/federation/v1/state_ids/{segment(room)}?event_id={segment(cited)}",
+    )  # fmt: skip
+    assert len(answer["auth_chain_ids"]) > 395
+    await alice.say(room, "unimpressed")
+    assert "unimpressed" in await texts(alice, room)
