@@ -136,7 +136,7 @@ def largest_memory(pid: int) -> float:
 
 
 async def measure(base: str, pid: int, via: str, host_process: Any, room_id: str, messages: int) -> dict[str, float]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(1800)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(300)) as session:
         for _ in range(600):
             try:
                 async with session.get(base + "/_matrix/client/versions") as answer:
@@ -234,7 +234,10 @@ async def main() -> None:
                     command_of(name, work, options.synapse), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 )
                 base = f"http://127.0.0.1:{PLAIN[name]}"
-                found = await measure(base, process.pid, via, hosting, room_id, options.messages)
+                try:
+                    found = await measure(base, process.pid, via, hosting, room_id, options.messages)
+                except TimeoutError:
+                    found = {"gave_up_after_s": 300}
                 print(json.dumps({"server": name, "through": via, "members": options.members, **found}), flush=True)
                 if name != "synapse":
                     running.pop(name).terminate()
