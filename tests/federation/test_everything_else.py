@@ -13,6 +13,7 @@ from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, until
 from tests.federation.test_synapse import name
+from tests.homeserver.test_encryption import cross_key
 from tests.support import Person, Refused, joined, segment
 
 PNG = bytes.fromhex(
@@ -251,3 +252,30 @@ async def test_invitations_in_the_form_of_old(peer: Peer) -> None:
     assert status == 200 and set(answer["event"]["signatures"]) == {own, to}
     invited = (await alice.sync())["rooms"]["invite"][room_id]["invite_state"]["events"]
     assert "Antiquity" in [e["content"].get("name") for e in invited]
+
+
+async def test_keys_that_sign_are_told_as_they_are(peer: Peer, neighbour: Any) -> None:
+    """Who resets their identity is seen with the new one at once, whoever asks."""
+    alice, bob, _ = await pair(peer, neighbour)
+    sent: list[str] = []
+    client = alice.server.node.federation_client
+    ask = client.request
+
+    async def note(*arguments: Any, content: Any = None, **options: Any) -> Any:
+        sent.extend(edu["edu_type"] for edu in (content or {}).get("edus", ()))
+        return await ask(*arguments, content=content, **options)
+
+    client.request = note  # type: ignore[method-assign]
+    await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})
+    for public in ("Rk9PQkFSRk9PQkFSRk9PQkFSRk9PQkFSRk9PQkFSMDA", "QkFSRk9PQkFSRk9PQkFSRk9PQkFSRk9PQkFSRk9PMDE"):
+        master = cross_key(alice, "master", public)
+        await alice.server.node.database.execute("DELETE FROM cross_signing_keys")  # a reset, without its ceremony
+        await alice.call("POST", "/keys/device_signing/upload", {"master_key": master})
+
+        async def is_known(public: str = public) -> bool:
+            answer = await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})
+            keys = answer.get("master_keys", {}).get(alice.id, {}).get("keys", {})
+            return bool(list(keys.values()) == [public])
+
+        await until(is_known)
+    assert "m.signing_key_update" in sent and "m.device_list_update" in sent

@@ -79,9 +79,14 @@ class FanOut:
         return {row[0] for row in rows} | edus
 
     async def _changed_devices(self, connection: Any, after: int, upto: int) -> set[str]:
-        """Tells the servers that share a room with somebody whose devices changed. They ask for the list: it says no more."""
+        """Tells the servers that share a room with somebody whose devices changed. They ask for the list: it says no more.
+
+        The keys that sign devices are told as they are.
+        """
         changed = await connection.fetch(
-            """SELECT c.user_id, c.position, (SELECT max(device_id) FROM devices d WHERE d.user_id = c.user_id) AS device
+            """SELECT c.user_id, c.position, (SELECT max(device_id) FROM devices d WHERE d.user_id = c.user_id) AS device,
+                      (SELECT array_agg((k.usage, k.key)) FROM cross_signing_keys k
+                        WHERE k.user_id = c.user_id AND k.usage IN ('master', 'self_signing')) AS keys
                  FROM device_list_changes c JOIN users u USING (user_id) WHERE c.position > $1 AND c.position <= $2""",
             after, upto,
         )  # fmt: skip
@@ -90,14 +95,19 @@ class FanOut:
             content = {
                 "user_id": row["user_id"], "device_id": row["device"] or "", "stream_id": row["position"], "prev_id": [],
             }  # fmt: skip
-            raw = orjson.dumps({"edu_type": "m.device_list_update", "content": content})
+            edus = [(f"devices:{row['user_id']}", {"edu_type": "m.device_list_update", "content": content})]
+            if row["keys"] is not None:
+                keys = {f"{usage}_key": orjson.loads(key) for usage, key in row["keys"]}
+                content = {"user_id": row["user_id"], **keys}
+                edus.append((f"signing:{row['user_id']}", {"edu_type": "m.signing_key_update", "content": content}))
             own = domain_of(row["user_id"])
             servers = [s for s in await self._rooms.servers_sharing(row["user_id"]) if self._boundaries.allows(s, own)]
-            await connection.execute(
-                """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
-                   ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu""",
-                servers, f"devices:{row['user_id']}", raw,
-            )  # fmt: skip
+            for key, edu in edus:
+                await connection.execute(
+                    """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
+                       ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu""",
+                    servers, key, orjson.dumps(edu),
+                )  # fmt: skip
             told.update(servers)
         return told
 
