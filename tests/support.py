@@ -13,8 +13,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from chappe.agency.app import AgencyServer
 from chappe.config import Config, Listener, dev_config
-from chappe.homeserver.app import Homeserver
 from tests.conformance.operations import record
 
 PASSWORD = "correct horse"
@@ -35,7 +35,7 @@ class Server:
 
     def __init__(self, config: Config, data: Path, url: str) -> None:
         self.config, self.data, self.url = config, data, url
-        self.node = Homeserver(config, data, url)
+        self.node = AgencyServer(config, data, url)
         self.session: aiohttp.ClientSession | None = None
 
     async def start(self) -> Server:

@@ -144,6 +144,13 @@ class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     people_of: list[str] = []
 
 
+class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The public-sector layer. `guest_domains`: the servers (hosted here, or others) whose people are external guests."""
+
+    enabled: bool = False
+    guest_domains: list[str] = []
+
+
 class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How a hosted domain calls itself: in its pages, its mail and the web client.
 
@@ -289,6 +296,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     identity_service: IdentityService = IdentityService()
     support: Support = Support()
     federation: Federation = Federation()
+    agency: Agency = Agency()
 
 
 def dev_config(server_name: str = "localhost") -> Config:
@@ -504,6 +512,10 @@ port = {port}
 # allowed = []
 # [federation.delegate_to]           # what /.well-known/matrix/server says, by hosted domain; by default this address
 # "example.org" = "matrix.example.org:443"
+
+[agency]
+# enabled = false                    # accounts by proven professional e-mail, names with the organisation, kinds of rooms, guests
+# guest_domains = []                 # the servers whose people are external guests, such as "externe.example.org"
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

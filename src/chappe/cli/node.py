@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from chappe.agency.app import AgencyServer
 from chappe.config import Config, ConfigError, load_config, template
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
@@ -84,7 +85,7 @@ async def offline_node(data: Path, config_path: Path | None) -> AsyncIterator[Ho
             await postgres.start()
         except DataDirectoryInUse:
             postgres = None  # the server runs: its database is there
-    node = Homeserver(config, data, url)
+    node = AgencyServer(config, data, url)
     try:
         await node.start(serve=False)
         try:

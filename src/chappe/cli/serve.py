@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from chappe.agency.app import AgencyServer
 from chappe.cli.node import CONFIG_NAME, create_config, read_config, run
 from chappe.config import Config, dev_config, load_config
 from chappe.homeserver.app import Homeserver
@@ -67,7 +68,7 @@ async def _serve(data: Path, config: Config) -> None:
     try:
         if postgres is not None:
             await postgres.start()
-        node = Homeserver(config, data, postgres.url if postgres else config.database or "")
+        node = AgencyServer(config, data, postgres.url if postgres else config.database or "")
         try:
             await node.start()
             await _greet(node, data)

@@ -79,6 +79,7 @@ class Accounts:
         kind: str | None = None, owner: str | None = None, purpose: str | None = None,
     ) -> None:  # fmt: skip
         await self._policy.may_register(user_id, facts or {})
+        display_name = await self._policy.display_name(user_id, facts or {}, display_name)
         stored = None
         if password is not None:
             self.passwords.check_strength(password)
@@ -100,6 +101,17 @@ class Accounts:
         )
         if not await self.store.add_user(user):
             raise BadRequest("This user name is already taken", "M_USER_IN_USE")
+
+    async def user_id_of(self, facts: Mapping[str, Any], server_name: str) -> UserId | None:
+        """The account's id where what was proven says it; None where the person may choose."""
+        stem = await self._policy.localpart(facts)
+        if stem is None:
+            return None
+        for number in range(1, 1000):
+            user_id = self.user_id_for(stem if number == 1 else f"{stem}{number}", server_name)
+            if await self.store.find_user(user_id) is None:
+                return user_id
+        raise BadRequest("No free user name was found: ask your administrator", "M_USER_IN_USE")
 
     def free_localpart(self) -> str:
         """For registrations that name none."""
@@ -191,8 +203,13 @@ class Accounts:
             return {}
         return {k: profile[k] for k in ("displayname", "avatar_url") if profile.get(k)}
 
-    async def set_profile_field(self, user_id: str, name: str, value: Any) -> bool:
-        """Sets (None: deletes) a field. Returns whether it changed. Raises M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE."""
+    async def set_profile_field(self, user_id: str, name: str, value: Any, by_owner: bool = False) -> bool:
+        """Sets (None: deletes) a field. Returns whether it changed. Raises M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE.
+
+        `by_owner`: the person changes it, who may not change everything everywhere.
+        """
+        if by_owner:
+            await self._policy.may_set_profile(UserId(user_id), name, value)
         if len(name.encode()) > MAX_FIELD_NAME:
             raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
         if name in ("displayname", "avatar_url"):

@@ -23,8 +23,12 @@ class SetProfileField:
         self._accounts, self._rooms, self._membership = accounts, rooms, membership
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, user_id: UserId, name: str, value: Any) -> None:
-        if await self._accounts.set_profile_field(user_id, name, value) and name in ("displayname", "avatar_url"):
+    async def __call__(self, user_id: UserId, name: str, value: Any, by_owner: bool = False) -> None:
+        """`by_owner`: not an administrator, nor the server itself."""
+        if await self._accounts.set_profile_field(user_id, name, value, by_owner) and name in (
+            "displayname",
+            "avatar_url",
+        ):
             task = asyncio.create_task(self._carry_into_rooms(user_id))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

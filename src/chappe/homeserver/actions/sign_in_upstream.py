@@ -63,6 +63,10 @@ class SignInUpstream:
         return user_id
 
     async def _register(self, proven: Proven, server_name: str, facts: dict[str, str | None]) -> UserId:
+        derived = await self._accounts.user_id_of(facts, server_name)
+        if derived is not None:
+            await self._accounts.register(derived, None, display_name=proven.display_name, facts=facts)
+            return derived
         stem = localpart_of(proven.localpart) or self._accounts.free_localpart()
         for number in range(1, TRIES):
             user_id = self._accounts.user_id_for(stem if number == 1 else f"{stem}{number}", server_name)

@@ -89,7 +89,7 @@ class UpgradeRoom:
             Draft(POWER_LEVELS, user_id, first, ""),
         ]
         for (kind, key), event in old.state.items():
-            if kind in COPIED and event.content:
+            if (kind in COPIED or kind in self._rooms.policy.carried_over) and event.content:
                 drafts.append(Draft(kind, user_id, event.content, key))
             elif kind == MEMBER and event.membership == "ban" and key not in creators:
                 drafts.append(Draft(MEMBER, user_id, event.content, key))

@@ -6,31 +6,65 @@ asked inside the engine and the accounts, so that no path (client, bridge, admin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.matrix.identifiers import UserId
+
+StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
 
 
 class Policy:
     """The default: what the specification allows, everybody may."""
 
+    carried_over: frozenset[str] = (
+        frozenset()
+    )  # types of state that a room's replacement gets, beside the specification's
+
     async def may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
         """`facts`: how the person proved who they are (token, e-mail), and their address."""
 
+    async def localpart(self, facts: Mapping[str, Any]) -> str | None:
+        """The name that an account gets by what was proven; None: the one that was asked for."""
+
+    async def display_name(self, user_id: UserId, facts: Mapping[str, Any], wanted: str | None) -> str | None:
+        """How a new account is called; None: by its user name."""
+        return wanted
+
+    async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
+        """Asked where people change their own profile, not where an administrator does."""
+
     async def may_create_room(self, user_id: UserId, request: Mapping[str, Any]) -> None: ...
+
+    async def shape_room(
+        self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]
+    ) -> Sequence[StateItem]:
+        """The state that a new room begins with, from the power levels on: as it was asked for, or otherwise."""
+        return state
 
     async def may_join(self, user_id: UserId, room_id: str) -> None: ...
 
     async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None: ...
 
+    async def may_invite_address(self, user_id: UserId, room_id: str, medium: str, address: str) -> None:
+        """Somebody of whom only an address is known. `room_id` is "" for a room that is being made."""
+
+    async def leaves(self, user_id: UserId, room_id: str) -> None:
+        """Told before somebody leaves a room, while they can still act in it."""
+
     async def may_publish(self, user_id: UserId, room_id: str) -> None: ...
 
-    async def may_send(self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any]) -> None: ...
+    async def may_send(
+        self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
+    ) -> None: ...
 
     async def may_upload(self, user_id: UserId, content_type: str, size: int | None) -> None: ...
 
     async def may_download(self, user_id: UserId | None, server_name: str, media_id: str) -> None: ...
+
+    async def may_search(self, user_id: UserId) -> bool:
+        """Whether somebody finds anybody, or any room, in the directories."""
+        return True
 
     async def may_be_found(self, searcher: UserId, user_id: UserId) -> bool:
         """Whether a search for people shows somebody to somebody."""

@@ -94,6 +94,7 @@ class RoomCreation:
             if by_address is None:
                 raise BadRequest("People cannot be invited by e-mail here", "M_THREEPID_DENIED")
             by_address.check(invite.medium, invite.address, invite.id_server)
+            await self._rooms.policy.may_invite_address(user_id, "", invite.medium, invite.address)
         invited = self._invited(user_id, request)
         await self._rooms.policy.may_create_room(user_id, msgspec.to_builtins(request))
         for target in invited:
@@ -102,6 +103,7 @@ class RoomCreation:
         alias = await self._alias(user_id, request)
         published: list[str] = [domain_of(user_id)] if request.visibility == "public" else []
         drafts = await self._drafts(user_id, request, version, preset, invited, alias)
+        drafts = await self._shaped(user_id, request, drafts)
         for draft in drafts:
             check_content(draft.content, version)
         room_id = await self.write(user_id, version, drafts, alias, published)
@@ -112,6 +114,15 @@ class RoomCreation:
             for invite in request.invite_3pid:
                 await by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
         return room_id
+
+    async def _shaped(self, user_id: UserId, request: CreateRoomRequest, drafts: list[Draft]) -> list[Draft]:
+        """As the policy wants the room to begin. Who creates it, and who is invited, is not its to say."""
+        wanted = [(d.type, d.state_key or "", d.content) for d in drafts[2:] if d.type != "m.room.member"]
+        shaped = await self._rooms.policy.shape_room(user_id, msgspec.to_builtins(request), wanted)
+        if shaped is wanted:
+            return drafts
+        members = [d for d in drafts[2:] if d.type == "m.room.member"]
+        return [*drafts[:2], *(Draft(kind, user_id, content, key) for kind, key, content in shaped), *members]
 
     def _invited(self, user_id: UserId, request: CreateRoomRequest) -> list[UserId]:
         invited = [parse_user_id(target) for target in dict.fromkeys(request.invite) if target != user_id]

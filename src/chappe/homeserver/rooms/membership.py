@@ -122,6 +122,7 @@ class MembershipChanges:
                 await self._authorise_restricted_join(room, user_id, content)
         elif membership == "leave" and target == user_id and room is not None:
             _require_may_leave(room, user_id)
+            await self._rooms.policy.leaves(user_id, room_id)
         return await self._rooms.set_state(user_id, room_id, MEMBER, target, content)
 
     async def knock(self, user_id: UserId, room_id: str, reason: str | None, servers: Sequence[str] = ()) -> str:
@@ -150,6 +151,7 @@ class MembershipChanges:
         if now is not None and now.membership == "leave":
             return
         _require_may_leave(room, user_id)
+        await self._rooms.policy.leaves(user_id, room_id)
         await self._change(user_id, room, user_id, "leave", reason)
 
     async def kick(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:

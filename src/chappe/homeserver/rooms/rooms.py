@@ -247,7 +247,7 @@ class Rooms:
             raise Forbidden("A room is created once")
         if "\0" in state_key or "\0" in event_type:
             raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
-        await self.policy.may_send(user_id, room_id, event_type, content)
+        await self.policy.may_send(user_id, room_id, event_type, content, state_key)
         now = room.get((event_type, state_key))
         if now is not None and now.sender == user_id and room.membership(user_id) == "join":
             if canonical_json(now.content) == canonical_json(content):

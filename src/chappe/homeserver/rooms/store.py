@@ -295,6 +295,12 @@ class RoomStore:
             "UPDATE memberships SET forgotten = true WHERE user_id = $1 AND room_nid = $2", user_id, room
         )
 
+    async def count_messages(self, room: int, after: int) -> int:
+        """How many messages came after a position."""
+        sql = """SELECT count(*) FROM events WHERE room_nid = $1 AND position > $2 AND state_key IS NULL
+                   AND type IN ('m.room.message', 'm.room.encrypted', 'm.sticker')"""
+        return await self.database.fetchval(sql, room, after)  # type: ignore[no-any-return]
+
     async def last_positions(self, rooms: Sequence[int]) -> dict[int, int]:
         rows = await self.database.fetch(
             "SELECT room_nid, last_position FROM rooms WHERE room_nid = ANY($1::bigint[])", list(rooms)

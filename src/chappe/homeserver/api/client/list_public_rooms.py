@@ -64,7 +64,10 @@ class ListPublicRooms:
     @endpoint("GET", _ROOMS, auth=OPTIONAL_AUTH)
     async def rooms(self, request: Request) -> Answer:
         limit = request.query_int("limit", 100, 1, MAX_PAGE)
-        return await self._directory.list(DirectoryQuery(self._server(request), limit, request.query("since")))
+        requester = request.optional_requester
+        searcher = requester.user_id if requester else None
+        query = DirectoryQuery(self._server(request), limit, request.query("since"), searcher=searcher)
+        return await self._directory.list(query)
 
     @endpoint("POST", _ROOMS, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
@@ -76,6 +79,12 @@ class ListPublicRooms:
         limit = min(body.limit or 100, MAX_PAGE)
         return await self._directory.list(
             DirectoryQuery(
-                self._server(request), limit, body.since, wanted.generic_search_term, wanted.room_types, only
+                self._server(request),
+                limit,
+                body.since,
+                wanted.generic_search_term,
+                wanted.room_types,
+                only,
+                request.user_id,
             )
         )

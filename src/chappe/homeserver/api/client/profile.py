@@ -40,13 +40,13 @@ class Profile:
         if name not in body:
             raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
         check_canonical(body[name])
-        await self._set_field(request.user_id, name, body[name])
+        await self._set_field(request.user_id, name, body[name], by_owner=True)
         return {}
 
     @endpoint("DELETE", _FIELD, _MSC4133, acts=True, limit="account")
     async def delete_field(self, request: Request) -> Answer:
         self._require_own(request)
-        await self._set_field(request.user_id, request.params["keyName"], None)
+        await self._set_field(request.user_id, request.params["keyName"], None, by_owner=True)
         return {}
 
     @staticmethod

@@ -66,6 +66,7 @@ class Registration:
             raise BadRequest("This address belongs to an account already", "M_THREEPID_IN_USE")
         if address is not None and not await self._threepids.use(facts["sid"]):
             raise BadRequest("This proof of an address has been used", "M_NO_VALID_SESSION")
+        user_id = await self._accounts.user_id_of(facts, domain) or user_id
         token = facts.get("registration_token")
         administrator = first and token == await self._accounts.first_administrator_token() and token is not None
         if token is not None and not administrator and not await self._accounts.use_registration_token(token):

@@ -74,7 +74,7 @@ class AccountPages:
         if session.user.suspended:
             raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")
         await self._set_profile_field(
-            UserId(session.user_id), "displayname", form.get("display_name", "").strip() or None
+            UserId(session.user_id), "displayname", form.get("display_name", "").strip() or None, by_owner=True
         )
         return self._pages.redirect(visit, "/account?saved=1")
 

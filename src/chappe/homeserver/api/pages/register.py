@@ -82,7 +82,8 @@ class RegisterPages:
         accounts, settings = self._accounts, self._settings
         if not (settings.open or settings.by_token or settings.email_required):
             raise Forbidden(visit.text("registration_closed"))
-        user_id = accounts.user_id_for(form.get("username", "").strip(), visit.server_name)
+        derived = await accounts.user_id_of({"email": address}, visit.server_name)
+        user_id = derived or accounts.user_id_for(form.get("username", "").strip(), visit.server_name)
         await accounts.require_available(user_id)
         accounts.passwords.check_strength(form.get("password", ""))
         if settings.by_token and not settings.open and not await accounts.use_registration_token(form.get("token", "")):

@@ -69,5 +69,6 @@ STAY = {
     "url_previews": "fetched anew", "progress": "of the installation's loops", "reports": "for those who run the installation",
     "appservice_transactions": "of the installation's bridges", "appservice_progress": "of the installation's bridges",
     "appservice_rooms": "of the installation's bridges", "bound_elsewhere": "people of other servers",
+    "organisations": "of the installation: the new one is told its own", "organisation_addresses": "likewise",
     "partial_rooms": "fetched anew where it matters: an export waits until there are none",
 }  # fmt: skip

@@ -28,6 +28,7 @@ class DirectoryQuery:
     term: str | None = None
     room_types: list[str | None] | None = None
     only: list[str] | None = None  # room ids: those of a bridge's network, in place of the server's own
+    searcher: UserId | None = None  # who asks; None for other servers, and people who have not signed in
 
 
 class RoomDirectory:
@@ -65,6 +66,8 @@ class RoomDirectory:
 
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page, the rooms with most members first. One statement, and one for the number of rooms."""
+        if query.searcher is not None and not await self._rooms.policy.may_search(query.searcher):
+            return {"chunk": [], "total_room_count_estimate": 0}
         if not self._domains.is_hosted(query.server_name):
             if self.ask_server is None:
                 raise NotFound(f"{query.server_name} cannot be reached from here")

@@ -47,6 +47,7 @@ class ThirdPartyInvites:
         """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
         address = self.check(medium, address, id_server)
         room = await self._rooms.require_joined(user_id, room_id)
+        await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
         known = await self._accounts.user_by_threepid(medium, address)
         if known is not None:
             await self._membership.invite(user_id, room_id, UserId(known), {})
@@ -76,6 +77,7 @@ class ThirdPartyInvites:
         """For a client, or a server, that announces the invitation itself. Raises M_THREEPID_IN_USE with the user id."""
         address = _checked(medium, address)
         room = await self._rooms.require_joined(user_id, room_id)
+        await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
         known = await self._accounts.user_by_threepid(medium, address)
         if known is not None:
             raise BadRequest("This address belongs to an account: invite it", "M_THREEPID_IN_USE", mxid=known)

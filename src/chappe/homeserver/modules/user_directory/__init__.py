@@ -27,6 +27,8 @@ class UserDirectory:
 
         Those who are known here come first.
         """
+        if not await self._rooms.policy.may_search(user_id):
+            return [], False
         if self._ask_servers is None or not directory_words(term):
             return await self._known(user_id, term, limit)
         (found, more), elsewhere = await asyncio.gather(

@@ -1,0 +1,159 @@
+"""What kind a room is, and what that binds: `im.vector.room.access_rules`, as the French State's clients read and write it. Pure.
+
+restricted    agents only (what a room is that says nothing)
+unrestricted  open to guests, who come in by invitation
+direct        two people
+
+`visibility` is beside it: a `public` room is a forum, which agents find and enter by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+
+EVENT = "im.vector.room.access_rules"
+RESTRICTED, UNRESTRICTED, DIRECT = "restricted", "unrestricted", "direct"
+RULES = frozenset((RESTRICTED, UNRESTRICTED, DIRECT))
+NOT_IN_DIRECT = ("m.room.name", "m.room.avatar", "m.room.topic")
+FORCED = "force_unencrypted_at_creation"
+MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
+FORUM_RETENTION_MS = 3 * 30 * 86_400_000
+StateItem = tuple[str, str, dict[str, Any]]
+
+_CALLS = ("m.call.member", "org.matrix.msc3401.call.member", "m.beacon_info", "org.matrix.msc3672.beacon_info")
+LEVELS: dict[str, Any] = {
+    "users_default": 0, "events_default": 0, "state_default": 100, "invite": 50, "kick": 50, "ban": 50, "redact": 50,
+    "events": {
+        "m.room.name": 50, "m.room.avatar": 50, "m.room.canonical_alias": 50, "m.room.power_levels": 100,
+        "m.room.history_visibility": 100, "m.room.server_acl": 100, "m.room.encryption": 100, **dict.fromkeys(_CALLS, 0),
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Of a room that exists."""
+
+    rule: str
+    is_public: bool
+    is_forced_plain: bool
+
+    @property
+    def is_direct(self) -> bool:
+        return self.rule == DIRECT
+
+
+def kind_of(content: Mapping[str, Any] | None, join_rule: str | None = None) -> Kind:
+    """By the content of its access rules; a rule that is unknown is the strictest one.
+
+    `join_rule`: tells forums from before they said so themselves.
+    """
+    content = content or {}
+    rule, visibility = content.get("rule"), content.get("visibility")
+    is_public = visibility == "public" or (visibility is None and join_rule == "public")
+    return Kind(rule if type(rule) is str and rule in RULES else RESTRICTED, is_public, content.get(FORCED) is True)
+
+
+# ------------------------------------------------------------------------------------------------------ a room that is made
+
+
+def shape(request: Mapping[str, Any], state: Sequence[StateItem]) -> list[StateItem]:
+    """The state of a new room, completed. `request`: the body of createRoom, every field there.
+
+    Raises BadRequest for rules that contradict each other, Forbidden for what such a room may not have.
+    """
+    given = {(kind, key): content for kind, key, content in state}
+    is_direct, override = request["is_direct"], request["power_level_content_override"]
+    preset = request["preset"] or ("public_chat" if request["visibility"] == "public" else "private_chat")
+    rules = dict(given.get((EVENT, ""), {"rule": DIRECT if is_direct else RESTRICTED}))
+    rule = rules.get("rule")
+    join_rule = given.get(("m.room.join_rules", ""), {}).get("join_rule")
+    if rule not in RULES or (rule == DIRECT) != is_direct or (rule == DIRECT and join_rule == "public"):
+        raise BadRequest("Invalid access rule", "M_UNKNOWN")
+    rules.setdefault("visibility", "public" if preset == "public_chat" else "private")
+    kind = kind_of(rules)
+    if rules["visibility"] not in ("public", "private") or (kind.is_public and rule != RESTRICTED):
+        raise BadRequest("Invalid access rule", "M_UNKNOWN")
+    for key, least in (("invite", 50), ("state_default", 100)):
+        if key in override and (type(override[key]) is not int or override[key] < least):
+            raise BadRequest("Invalid power levels content override", "M_UNKNOWN")
+    asked = given.get(("m.room.power_levels", ""), {})
+    given["m.room.power_levels", ""] = _completed({**asked, **_without(LEVELS, override)}, asked, override)
+    given[EVENT, ""] = rules
+    _shape_history(kind, {item["type"] for item in request["initial_state"]}, given)
+    if kind.is_direct and any((event_type, "") in given for event_type in NOT_IN_DIRECT):
+        raise Forbidden("A direct conversation has no name, picture or topic of its own")
+    return [(event_type, key, content) for (event_type, key), content in given.items()]
+
+
+def _without(defaults: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in defaults.items() if key not in override or key == "events"}
+
+
+def _completed(levels: dict[str, Any], asked: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, where it was; the defaults elsewhere; the levels above all for a room's end stay as they were."""
+    events = {**asked.get("events", {}), **LEVELS["events"]}
+    if type(wanted := override.get("events")) is dict:
+        events.update(wanted)
+    return {**levels, "events": events}
+
+
+def _shape_history(kind: Kind, asked: set[str], given: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """`asked`: the types of state that were given explicitly. Who comes later does not read what was before."""
+    if kind.is_public:
+        if ("m.room.encryption", "") in given:
+            raise Forbidden("A forum is not encrypted: whoever may enter may read it")
+        given.setdefault(("m.room.retention", ""), {"max_lifetime": FORUM_RETENTION_MS})
+        check_retention(kind, given["m.room.retention", ""])
+        return
+    if not kind.is_forced_plain:
+        given.setdefault(("m.room.encryption", ""), dict(MEGOLM))
+    if "m.room.history_visibility" not in asked:
+        given["m.room.history_visibility", ""] = {"history_visibility": "invited"}
+
+
+# ---------------------------------------------------------------------------------------------------- a room that exists
+
+
+def check_retention(kind: Kind, content: Mapping[str, Any]) -> None:
+    """What is said in a forum is deleted after three months at the latest. Raises Forbidden."""
+    lifetime = content.get("max_lifetime")
+    if kind.is_public and (type(lifetime) is not int or not 0 < lifetime <= FORUM_RETENTION_MS):
+        raise Forbidden("Messages of a forum are kept for three months at most")
+
+
+def check_change(
+    kind: Kind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int
+) -> None:
+    """New access rules. `people`: who is in the room or invited; `guests`: how many of these. Raises Forbidden."""
+    rule = after.get("rule")
+    if rule not in RULES:
+        raise Forbidden("This is no access rule")
+    old = before or {}
+    if before is not None and old.get("rule") != rule:
+        if kind.is_direct or rule == DIRECT:
+            raise Forbidden("A direct conversation stays one, and a room does not become one")
+        if rule == UNRESTRICTED and kind.is_public:
+            raise Forbidden("A forum is not opened to guests")
+        if rule == RESTRICTED and guests:
+            raise Forbidden("Guests are in this room: close it to guests, and they will be removed")
+    if rule == DIRECT and people > 2:
+        raise Forbidden("A direct conversation is between two people")
+    now_public = after.get("visibility") == "public"
+    if before is not None and now_public != kind.is_public and "visibility" in {*old, *after}:
+        raise Forbidden("Whether a room is a forum is decided when it is made")
+    if before is not None and (after.get(FORCED) is True) != kind.is_forced_plain:
+        raise Forbidden("Whether a room is encrypted is decided when it is made")
+
+
+def check_levels(kind: Kind, content: Mapping[str, Any], guests_among: Sequence[str]) -> None:
+    """`guests_among`: those whom the new levels name. Guests moderate nothing. Raises Forbidden."""
+    users = content.get("users")
+    if kind.rule == UNRESTRICTED and content.get("users_default", 0) != 0:
+        raise Forbidden("In a room that is open to guests nobody has power by default")
+    if type(users) is dict and any(users.get(guest) != 0 for guest in guests_among):
+        raise Forbidden("Guests cannot be moderators")

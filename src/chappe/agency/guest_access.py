@@ -1,0 +1,90 @@
+"""Opening a room to guests, and closing it again: what deployed systems cannot take back, an administrator can here."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from chappe.agency import access_rules
+from chappe.agency.access_rules import EVENT
+from chappe.agency.policy import AgencyPolicy
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.identifiers import UserId, parse_room_id
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
+
+log = logging.getLogger(__name__)
+REASON = "This room has been closed to guests"
+
+
+class GuestAccess:
+    def __init__(self, rooms: Rooms, membership: MembershipChanges, policy: AgencyPolicy) -> None:
+        self._rooms, self._membership, self._policy = rooms, membership, policy
+
+    async def open(self, user_id: UserId, room_id: str) -> None:
+        """Agents of the room may invite guests from now on. Raises Forbidden for forums, direct conversations, and without power."""
+        room = await self._rooms.require_joined(user_id, room_id)
+        await self._set(user_id, room, access_rules.UNRESTRICTED)
+
+    async def close(self, user_id: UserId, room_id: str) -> list[dict[str, Any]]:
+        """Removes every guest, then closes the room to them. Returns who they were and what each could see.
+
+        Clients use a new key for the next message as soon as somebody has been removed.
+        """
+        room = await self._rooms.require_joined(user_id, room_id)
+        if self._policy.kind(room).rule != access_rules.UNRESTRICTED:
+            raise Forbidden("This room is not open to guests")
+        levels = room.power_levels()
+        if levels.of(user_id) < levels.required(EVENT, True):
+            raise Forbidden("Only an administrator of the room can close it to guests")
+        report = []
+        for guest in self._policy.guests.among([*self._policy.people(room)]):
+            report.append(await self._seen_by(room, guest))
+            await self._membership.kick(user_id, room_id, UserId(guest), REASON)
+        await self._set(user_id, room, access_rules.RESTRICTED)
+        return report
+
+    async def _set(self, user_id: UserId, room: LiveRoom, rule: str) -> None:
+        now = room.get((EVENT, ""))
+        content = {**(now.content if now is not None else {}), "rule": rule}
+        await self._rooms.set_state(user_id, room.room_id, EVENT, "", content)
+
+    async def _seen_by(self, room: LiveRoom, guest: str) -> dict[str, Any]:
+        """A guest, since when they were in the room (ms), and how many messages were written since."""
+        joined = (await self._rooms.memberships.of(guest)).get(room.number)
+        event = room.state.get(("m.room.member", guest))
+        if joined is None or event is None or event.membership != "join":
+            return {"user_id": guest, "membership": "invite", "messages": 0}
+        since = joined.joined_since or 0
+        count = await self._rooms.store.count_messages(room.number, since)
+        return {"user_id": guest, "membership": "join", "since_ts": event.ts, "messages": count}
+
+
+class GuestAccessApi:
+    def __init__(self, access: GuestAccess) -> None:
+        self._access = access
+
+    @endpoint(
+        "POST",
+        "/_chappe/client/v1/rooms/{roomId}/guest_access/open",
+        acts=True,
+        limit="account",
+        body_limit=SMALL_LIMIT,
+    )
+    async def open(self, request: Request) -> Answer:
+        await self._access.open(request.user_id, parse_room_id(request.params["roomId"]))
+        return {}
+
+    @endpoint(
+        "POST",
+        "/_chappe/client/v1/rooms/{roomId}/guest_access/close",
+        acts=True,
+        limit="account",
+        body_limit=SMALL_LIMIT,
+    )
+    async def close(self, request: Request) -> Answer:
+        """Who was removed, and what each could see: for the record."""
+        return {"removed": await self._access.close(request.user_id, parse_room_id(request.params["roomId"]))}

@@ -1,0 +1,22 @@
+"""External guests: people whose accounts are on a server for those who are no agents (`agency.guest_domains`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chappe.config import Agency
+from chappe.homeserver.matrix.identifiers import domain_of
+
+
+class Guests:
+    def __init__(self, settings: Agency) -> None:
+        self._domains = frozenset(settings.guest_domains)
+
+    def is_guest(self, user_id: str) -> bool:
+        return domain_of(user_id) in self._domains
+
+    def is_guest_home(self, server_name: str) -> bool:
+        return server_name in self._domains
+
+    def among(self, users: Iterable[str]) -> list[str]:
+        return [user for user in users if self.is_guest(user)]

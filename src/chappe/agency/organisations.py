@@ -1,0 +1,108 @@
+"""The registry of organisations: whose e-mail addresses are whose, and which server is their home.
+
+An address belongs to the organisation that names it most closely: the address itself, its domain, then `*.parent` for each
+domain above it, at last `*`, which stands for everybody else (the guests).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.email_address import parse_email
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import parse_server_name
+
+EVERYBODY_ELSE = "*"
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_DOMAIN = re.compile(r"(\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """`home`: the server that its people's accounts are on. `requires_invite`: who has not been invited has no account."""
+
+    name: str
+    label: str
+    home: str
+    requires_invite: bool
+    patterns: Sequence[str] = ()
+
+
+class Organisations:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_address(self, address: str) -> Organisation | None:
+        """Raises M_INVALID_PARAM for what is no address, whatever it looks like."""
+        row = await self._database.fetchrow(
+            """SELECT o.name, o.label, o.home, o.requires_invite FROM organisation_addresses a
+                 JOIN organisations o ON o.name = a.organisation
+                WHERE a.pattern = ANY($1::text[]) ORDER BY array_position($1::text[], a.pattern) LIMIT 1""",
+            candidates(parse_email(address)),
+        )  # fmt: skip
+        return Organisation(row["name"], row["label"], row["home"], row["requires_invite"]) if row is not None else None
+
+    async def all(self) -> list[Organisation]:
+        rows = await self._database.fetch(
+            """SELECT o.*, array(SELECT a.pattern FROM organisation_addresses a WHERE a.organisation = o.name ORDER BY 1) AS patterns
+                 FROM organisations o ORDER BY o.name"""
+        )
+        return [Organisation(r["name"], r["label"], r["home"], r["requires_invite"], r["patterns"]) for r in rows]
+
+    async def add(self, organisation: Organisation) -> bool:
+        """Adds or changes it; it counts at once. Whether it is new.
+
+        Raises M_INVALID_PARAM for a bad name, home or pattern, and for a pattern that is another organisation's.
+        """
+        if not _NAME.fullmatch(organisation.name):
+            raise BadRequest("An organisation's name may hold a-z, 0-9, dots and dashes", "M_INVALID_PARAM")
+        label = organisation.label.strip()
+        if not label or len(label) > 80 or any(c in label for c in "[]\0"):
+            raise BadRequest(
+                "An organisation's label is up to 80 characters, without square brackets", "M_INVALID_PARAM"
+            )
+        patterns = [parse_pattern(pattern) for pattern in organisation.patterns]
+        home = parse_server_name(organisation.home.lower())
+        async with self._database.transaction() as transaction:
+            taken = await transaction.fetchrow(
+                "SELECT pattern, organisation FROM organisation_addresses WHERE pattern = ANY($1::text[]) AND organisation <> $2",
+                patterns, organisation.name,
+            )  # fmt: skip
+            if taken is not None:
+                raise BadRequest(f"{taken['pattern']} belongs to {taken['organisation']}", "M_INVALID_PARAM")
+            is_new = await transaction.fetchval(
+                """INSERT INTO organisations VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE
+                   SET label = $2, home = $3, requires_invite = $4 RETURNING xmax = 0""",
+                organisation.name, label, home, organisation.requires_invite,
+            )  # fmt: skip
+            await transaction.execute("DELETE FROM organisation_addresses WHERE organisation = $1", organisation.name)
+            await transaction.execute(
+                "INSERT INTO organisation_addresses SELECT p, $2 FROM unnest($1::text[]) p", list(dict.fromkeys(patterns)),
+                organisation.name,
+            )  # fmt: skip
+        return bool(is_new)
+
+    async def remove(self, name: str) -> None:
+        """Its people keep their accounts; nobody gets a new one by its addresses. Raises M_NOT_FOUND."""
+        if not (await self._database.execute("DELETE FROM organisations WHERE name = $1", name)).endswith(" 1"):
+            raise NotFound(f"There is no organisation {name}")
+
+
+def candidates(address: str) -> list[str]:
+    """The patterns that an address may be named by, the closest first."""
+    domain = address.rpartition("@")[2]
+    labels = domain.split(".")
+    return [address, domain, *(f"*.{'.'.join(labels[n:])}" for n in range(1, len(labels))), EVERYBODY_ELSE]
+
+
+def parse_pattern(text: str) -> str:
+    """An address, a domain, `*.domain` for those below it, or `*`. Raises M_INVALID_PARAM."""
+    pattern = text.strip().lower()
+    if "@" in pattern:
+        return parse_email(pattern)
+    if pattern != EVERYBODY_ELSE and not _DOMAIN.fullmatch(pattern):
+        raise BadRequest(f"{text[:80]!r} is no e-mail domain", "M_INVALID_PARAM")
+    return pattern

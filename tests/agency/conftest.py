@@ -1,0 +1,91 @@
+"""A ministry: its server with the public-sector layer on, a domain for guests beside its own, and somebody of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chappe.agency.app import AgencyServer
+from chappe.agency.organisations import Organisation
+from chappe.config import Agency, Registration
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.neighbours import Mailbox
+from tests.support import PASSWORD, Person, Refused, Server, segment
+
+GUESTS = "externe.example"
+RULES = "im.vector.room.access_rules"
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    running = Mailbox().start()
+    yield running
+    running.stop()
+
+
+@pytest_asyncio.fixture
+async def ministry(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox) -> Server:
+    """`localhost`, home of Culture; whoever is of no organisation is a guest, by invitation."""
+    server = await new_server(
+        agency=Agency(enabled=True, guest_domains=[GUESTS]),
+        email=mailbox.settings(),
+        registration=Registration(email_required=True),
+    )
+    await server.node.domains.add(GUESTS)
+    for one in (
+        Organisation("culture", "Culture", "localhost", False, ["culture.example", "*.culture.example"]),
+        Organisation("elsewhere", "Intérieur", "interieur.example", False, ["interieur.example"]),
+        Organisation("guests", "Externe", GUESTS, True, ["*"]),
+    ):
+        await agency(server).organisations.add(one)
+    return server
+
+
+def agency(server: Server) -> Any:
+    assert isinstance(server.node, AgencyServer) and server.node.agency is not None
+    return server.node.agency
+
+
+async def account(server: Server, name: str, domain: str = "localhost") -> Person:
+    """As the command line makes it."""
+    await server.node.accounts.register(UserId(f"@{name}:{domain}"), PASSWORD)
+    user = {"type": "m.id.user", "user": f"@{name}:{domain}"}
+    body = {"type": "m.login.password", "identifier": user, "password": PASSWORD}
+    status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+    assert status == 200, raw
+    return Person(server, json.loads(raw))
+
+
+@pytest_asyncio.fixture
+async def alice(ministry: Server) -> Person:
+    return await account(ministry, "alice")
+
+
+@pytest_asyncio.fixture
+async def bob(ministry: Server) -> Person:
+    return await account(ministry, "bob")
+
+
+@pytest_asyncio.fixture
+async def gaston(ministry: Server) -> Person:
+    """A guest."""
+    return await account(ministry, "gaston", GUESTS)
+
+
+async def refused(awaitable: Awaitable[Any]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await awaitable
+    return caught.value
+
+
+async def rules_of(person: Person, room: str) -> dict[str, Any]:
+    return await person.state(room, RULES)  # type: ignore[no-any-return]
+
+
+async def membership(person: Person, room: str, who: Person) -> str:
+    answer = await person.call("GET", f"/rooms/{segment(room)}/members")
+    return next((e["content"]["membership"] for e in answer["chunk"] if e["state_key"] == who.id), "leave")  # type: ignore[no-any-return]

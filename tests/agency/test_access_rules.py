@@ -1,0 +1,340 @@
+"""Kinds of rooms, and what each binds: every transition and refusal of `im.vector.room.access_rules`, as people meet them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chappe.agency.access_rules import FORUM_RETENTION_MS
+from tests.agency.conftest import GUESTS, RULES, account, membership, refused, rules_of
+from tests.support import Person, Refused, Server, segment
+
+
+def rules(rule: str, **more: Any) -> dict[str, Any]:
+    return {"type": RULES, "state_key": "", "content": {"rule": rule, **more}}
+
+
+async def has_state(person: Person, room: str, kind: str) -> Any:
+    try:
+        return await person.state(room, kind)
+    except Refused:
+        return None
+
+
+# --------------------------------------------------------------------------------------------------------------- making
+
+
+@pytest.mark.parametrize("version", ["6", "11", "12"])
+async def test_a_private_room(alice: Person, version: str) -> None:
+    room = await alice.create_room(name="Cabinet", room_version=version)
+    assert await rules_of(alice, room) == {"rule": "restricted", "visibility": "private"}
+    assert (await alice.state(room, "m.room.encryption"))["algorithm"] == "m.megolm.v1.aes-sha2"
+    assert (await alice.state(room, "m.room.history_visibility"))["history_visibility"] == "invited"
+    levels = await alice.state(room, "m.room.power_levels")
+    wanted = {
+        "users_default": 0,
+        "events_default": 0,
+        "state_default": 100,
+        "invite": 50,
+        "kick": 50,
+        "ban": 50,
+        "redact": 50,
+    }
+    assert {key: levels[key] for key in wanted} == wanted
+    assert {levels["events"][k] for k in ("m.room.name", "m.room.avatar", "m.room.canonical_alias")} == {50}
+    assert levels["events"]["m.call.member"] == levels["events"]["org.matrix.msc3672.beacon_info"] == 0
+    assert levels["users"] == ({} if version == "12" else {alice.id: 100})
+    assert await has_state(alice, room, "m.room.retention") is None
+
+
+async def test_a_forum(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat", visibility="public", name="Forum")
+    assert await rules_of(alice, room) == {"rule": "restricted", "visibility": "public"}
+    assert await has_state(alice, room, "m.room.encryption") is None
+    assert (await alice.state(room, "m.room.history_visibility"))["history_visibility"] == "shared"
+    assert (await alice.state(room, "m.room.retention"))["max_lifetime"] == FORUM_RETENTION_MS == 7_776_000_000
+    await bob.join(room)
+    found = await bob.call("POST", "/publicRooms", {})
+    assert room in [entry["room_id"] for entry in found["chunk"]]
+
+
+async def test_a_direct_conversation(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(is_direct=True, preset="trusted_private_chat", invite=[bob.id], room_version="11")
+    assert (await rules_of(alice, room))["rule"] == "direct"
+    assert await has_state(alice, room, "m.room.encryption") is not None
+    assert (await alice.state(room, "m.room.power_levels"))["users"] == {alice.id: 100, bob.id: 100}
+
+
+async def test_what_is_asked_for_is_kept_where_it_may_be(alice: Person) -> None:
+    room = await alice.create_room(
+        room_version="11", power_level_content_override={"events_default": 10, "events": {"m.room.topic": 50}, "invite": 60},
+        initial_state=[
+            rules("unrestricted"), {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
+        ],
+    )  # fmt: skip
+    levels = await alice.state(room, "m.room.power_levels")
+    assert (
+        levels["events_default"],
+        levels["invite"],
+        levels["events"]["m.room.topic"],
+        levels["events"]["m.room.name"],
+    ) == (10, 60, 50, 50)
+    assert (await rules_of(alice, room))["rule"] == "unrestricted"
+    assert (await alice.state(room, "m.room.history_visibility"))["history_visibility"] == "shared"
+    plain = await alice.create_room(initial_state=[rules("restricted", force_unencrypted_at_creation=True)])
+    assert await has_state(alice, plain, "m.room.encryption") is None
+
+
+@pytest.mark.parametrize(
+    "options, status, words",
+    [
+        ({"initial_state": [rules("anything")]}, 400, "Invalid access rule"),
+        ({"initial_state": [rules("direct")]}, 400, "Invalid access rule"),
+        ({"initial_state": [rules("restricted")], "is_direct": True}, 400, "Invalid access rule"),
+        ({"is_direct": True, "preset": "public_chat"}, 400, "Invalid access rule"),
+        ({"is_direct": True, "initial_state": [{"type": "m.room.join_rules", "content": {"join_rule": "public"}}]}, 400, "Invalid access rule"),
+        ({"preset": "public_chat", "initial_state": [rules("unrestricted")]}, 400, "Invalid access rule"),
+        ({"initial_state": [rules("restricted", visibility="secret")]}, 400, "Invalid access rule"),
+        ({"initial_state": [{"type": RULES, "state_key": "", "content": {}}]}, 400, "Invalid access rule"),
+        ({"power_level_content_override": {"invite": 0}}, 400, "Invalid power levels content override"),
+        ({"power_level_content_override": {"state_default": 50}}, 400, "Invalid power levels content override"),
+        ({"power_level_content_override": {"invite": "50"}}, 400, "Invalid power levels content override"),
+        ({"initial_state": [rules("unrestricted")], "power_level_content_override": {"users_default": 10}}, 403, "power by default"),
+        ({"initial_state": [rules("unrestricted")], "room_version": "11",
+          "power_level_content_override": {"users": {f"@gaston:{GUESTS}": 50}}}, 403, "Guests cannot be moderators"),
+        ({"preset": "public_chat", "initial_state": [{"type": "m.room.encryption", "content": {}}]}, 403, "not encrypted"),
+        ({"preset": "public_chat", "initial_state": [{"type": "m.room.retention", "content": {}}]}, 403, "three months"),
+        ({"preset": "public_chat", "initial_state": [
+            {"type": "m.room.retention", "content": {"max_lifetime": FORUM_RETENTION_MS + 1}}]}, 403, "three months"),
+        ({"is_direct": True, "name": "Us"}, 403, "no name"),
+        ({"is_direct": True, "invite": ["@bob:localhost", "@carol:localhost"]}, 403, "two people"),
+        ({"invite": [f"@gaston:{GUESTS}"]}, 403, "not open to guests"),
+    ],
+)  # fmt: skip
+async def test_rooms_that_are_not_made(alice: Person, options: dict[str, Any], status: int, words: str) -> None:
+    before = await alice.call("GET", "/joined_rooms")
+    error = await refused(alice.create_room(**options))
+    assert error.status == status and words in error.body["error"], error.body
+    assert await alice.call("GET", "/joined_rooms") == before, "nothing is left of it"
+
+
+# -------------------------------------------------------------------------------------------------------------- changing
+
+
+async def change(person: Person, room: str, **content: Any) -> None:
+    await person.set_state(room, RULES, {**await rules_of(person, room), **content})
+
+
+async def test_transitions(alice: Person, bob: Person) -> None:
+    private = await alice.create_room(room_version="11")
+    for wrong in (
+        {"rule": "direct"},
+        {"rule": "open"},
+        {"visibility": "public"},
+        {"force_unencrypted_at_creation": True},
+    ):
+        assert (await refused(change(alice, private, **wrong))).status == 403, wrong
+    assert (await refused(alice.set_state(private, RULES, {}))).status == 403
+    await change(alice, private, rule="unrestricted")
+    await change(alice, private, rule="restricted")  # nobody from outside is in it: it may be taken back
+    forum = await alice.create_room(preset="public_chat", visibility="public")
+    for wrong in ({"rule": "unrestricted"}, {"visibility": "private"}, {"rule": "direct"}):
+        assert (await refused(change(alice, forum, **wrong))).status == 403, wrong
+    assert (await refused(alice.set_state(forum, RULES, {"rule": "restricted"}))).status == 403, (
+        "visibility cannot be removed"
+    )
+    direct = await alice.create_room(is_direct=True, invite=[bob.id])
+    for wrong in ({"rule": "restricted"}, {"rule": "unrestricted"}):
+        assert (await refused(change(alice, direct, **wrong))).status == 403, wrong
+
+
+async def test_a_moderator_does_not_decide_what_a_room_is(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(room_version="11", invite=[bob.id])
+    await bob.join(room)
+    levels = await alice.state(room, "m.room.power_levels")
+    await alice.set_state(room, "m.room.power_levels", {**levels, "users": {**levels["users"], bob.id: 50}})
+    await bob.set_state(room, "m.room.name", {"name": "A moderator may do this"})
+    assert (await refused(change(bob, room, rule="unrestricted"))).status == 403
+
+
+async def test_a_room_in_the_directory_is_not_opened_to_guests(alice: Person) -> None:
+    room = await alice.create_room()
+    listing = f"/directory/list/room/{segment(room)}"
+    await alice.call("PUT", listing, {"visibility": "public"})
+    assert (await refused(change(alice, room, rule="unrestricted"))).status == 403
+    await alice.call("PUT", listing, {"visibility": "private"})
+    await change(alice, room, rule="unrestricted")
+    assert (await refused(alice.call("PUT", listing, {"visibility": "public"}))).status == 403
+
+
+async def test_state_that_a_kind_of_room_does_not_have(alice: Person, bob: Person) -> None:
+    direct = await alice.create_room(is_direct=True, invite=[bob.id])
+    for kind, content in (("m.room.name", {"name": "x"}), ("m.room.topic", {"topic": "x"}), ("m.room.avatar", {"url": "mxc://a/b"}),
+                          ("m.room.join_rules", {"join_rule": "public"})):  # fmt: skip
+        assert (await refused(alice.set_state(direct, kind, content))).status == 403, kind
+    forum = await alice.create_room(preset="public_chat")
+    assert (
+        await refused(alice.set_state(forum, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}))
+    ).status == 403
+    for content in ({}, {"max_lifetime": FORUM_RETENTION_MS + 1}, {"max_lifetime": 0}, {"max_lifetime": "1"}):
+        assert (await refused(alice.set_state(forum, "m.room.retention", content))).status == 403
+    await alice.set_state(forum, "m.room.retention", {"max_lifetime": 86_400_000})
+    private = await alice.create_room()
+    await alice.set_state(private, "m.room.join_rules", {"join_rule": "public"})  # access by link
+    await bob.join(private)
+    await alice.set_state(private, "m.room.join_rules", {"join_rule": "invite"})
+
+
+async def test_no_third_person_in_a_direct_conversation(ministry: Server, alice: Person, bob: Person) -> None:
+    carol = await account(ministry, "carol")
+    room = await alice.create_room(is_direct=True, preset="trusted_private_chat", invite=[bob.id], room_version="11")
+    assert (await refused(alice.invite(room, carol))).status == 403
+    by_address = {"id_server": "localhost", "id_access_token": "x", "medium": "email", "address": "z@culture.example"}
+    assert (await refused(alice.call("POST", f"/rooms/{segment(room)}/invite", by_address))).status == 403
+    await bob.join(room)
+    member = {"membership": "invite"}
+    assert (await refused(alice.set_state(room, "m.room.member", member, carol.id))).status == 403, (
+        "not by another door either"
+    )
+    await bob.leave(room)
+    await alice.invite(room, bob)  # the same two
+    await bob.join(room)
+
+
+async def test_an_upgrade_carries_the_rules_over(alice: Person) -> None:
+    room = await alice.create_room(room_version="11")
+    await change(alice, room, rule="unrestricted")
+    new = (await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"}))["replacement_room"]
+    assert await rules_of(alice, new) == {"rule": "unrestricted", "visibility": "private"}
+
+
+# ---------------------------------------------------------------------------------------------------------------- guests
+
+
+async def test_what_guests_cannot_do(ministry: Server, alice: Person, bob: Person, gaston: Person) -> None:
+    assert (await refused(gaston.create_room())).status == 403
+    assert (await refused(gaston.create_room(is_direct=True, invite=[alice.id]))).status == 403
+    assert (await gaston.call("POST", "/user_directory/search", {"search_term": "alice"}))["results"] == []
+    forum = await alice.create_room(preset="public_chat", visibility="public", name="Forum")
+    for asked in (gaston.call("POST", "/publicRooms", {}), gaston.call("GET", "/publicRooms")):
+        assert (await asked)["chunk"] == []
+    assert (await refused(gaston.join(forum))).status == 403
+    assert (await refused(alice.invite(forum, gaston))).status == 403
+    private = await alice.create_room()
+    assert (await refused(alice.invite(private, gaston))).status == 403
+    member = {"membership": "invite"}
+    assert (await refused(alice.set_state(private, "m.room.member", member, gaston.id))).status == 403
+    room = await alice.create_room(initial_state=[rules("unrestricted")], invite=[gaston.id, bob.id], room_version="11")
+    await gaston.join(room)
+    carol = await account(ministry, "carol")
+    levels = await alice.state(room, "m.room.power_levels")
+    assert (
+        await refused(
+            alice.set_state(room, "m.room.power_levels", {**levels, "users": {**levels["users"], gaston.id: 50}})
+        )
+    ).status == 403
+    assert (await refused(alice.set_state(room, "m.room.power_levels", {**levels, "users_default": 50}))).status == 403
+    await alice.set_state(
+        room, "m.room.power_levels", {**levels, "invite": 50, "users": {**levels["users"], bob.id: 50}}
+    )
+    assert (await refused(gaston.invite(room, carol))).status == 403
+    assert (
+        await refused(gaston.call("PUT", f"/directory/list/room/{segment(room)}", {"visibility": "public"}))
+    ).status == 403
+    await gaston.say(room, "but I may speak")
+
+
+async def test_a_guest_comes_in_by_invitation_only(alice: Person, gaston: Person) -> None:
+    room = await alice.create_room(initial_state=[rules("unrestricted")], room_version="11")
+    await alice.set_state(room, "m.room.join_rules", {"join_rule": "public"})
+    assert (await refused(gaston.join(room))).status == 403
+    await alice.invite(room, gaston)
+    await gaston.join(room)
+    await gaston.leave(room)
+    assert (await refused(gaston.join(room))).status == 403, "a link does not bring a guest back"
+
+
+async def test_inviting_a_stranger_by_address(ministry: Server, alice: Person) -> None:
+    room = await alice.create_room()
+    body = {"id_server": "localhost", "id_access_token": "x", "medium": "email", "address": "partner@gmail.example"}
+    path = f"/rooms/{segment(room)}/invite"
+    error = await refused(alice.call("POST", path, body))
+    assert error.status == 403 and "open it first" in error.body["error"]
+    await alice.call("POST", path, {**body, "address": "colleague@culture.example"})
+    assert (
+        await refused(alice.call("POST", path, {**body, "address": "a@gmail.example@culture.example"}))
+    ).status == 400
+    await change(alice, room, rule="unrestricted")
+    await alice.call("POST", path, body)
+    status = await ministry.raw(
+        "GET", "/_matrix/identity/api/v1/internal-info?medium=email&address=partner%40gmail.example"
+    )
+    assert b'"invited":true' in status[1]
+
+
+async def test_opening_to_guests_and_closing_again(alice: Person, bob: Person, gaston: Person) -> None:
+    room = await alice.create_room(room_version="11", invite=[bob.id])
+    await bob.join(room)
+    await alice.say(room, "before")
+    base = f"/_chappe/client/v1/rooms/{segment(room)}/guest_access"
+    assert (await refused(bob.call("POST", f"{base}/open", {}))).status == 403
+    await alice.call("POST", f"{base}/open", {})
+    assert (await rules_of(alice, room))["rule"] == "unrestricted"
+    await alice.invite(room, gaston)
+    await gaston.join(room)
+    for number in range(3):
+        await alice.say(room, f"seen {number}")
+    assert (await refused(change(alice, room, rule="restricted"))).status == 403, "not while guests are in it"
+    assert (await refused(bob.call("POST", f"{base}/close", {}))).status == 403
+    report = (await alice.call("POST", f"{base}/close", {}))["removed"]
+    assert [(entry["user_id"], entry["messages"]) for entry in report] == [(gaston.id, 3)] and report[0]["since_ts"] > 0
+    assert await membership(alice, room, gaston) == "leave" and (await rules_of(alice, room))["rule"] == "restricted"
+    assert (await refused(alice.invite(room, gaston))).status == 403
+    assert (await refused(alice.call("POST", f"{base}/close", {}))).status == 403, "it is closed"
+    assert (await refused(gaston.call("POST", f"{base}/open", {}))).status == 403
+
+
+# ------------------------------------------------------------------------------------------------- the last administrator
+
+
+async def test_the_next_in_power_takes_over(ministry: Server, alice: Person, bob: Person, gaston: Person) -> None:
+    carol = await account(ministry, "carol")
+    room = await alice.create_room(
+        initial_state=[rules("unrestricted")], invite=[bob.id, carol.id, gaston.id], room_version="11"
+    )
+    for person in (bob, carol, gaston):
+        await person.join(room)
+    levels = await alice.state(room, "m.room.power_levels")
+    await alice.set_state(
+        room, "m.room.power_levels", {**levels, "users": {**levels["users"], bob.id: 50, carol.id: 10}}
+    )
+    await alice.leave(room)
+    users = (await bob.state(room, "m.room.power_levels"))["users"]
+    assert (users[bob.id], users[carol.id], users.get(gaston.id, 0)) == (100, 10, 0)
+    await carol.leave(room)
+    assert (await bob.state(room, "m.room.power_levels"))["users"] == users, "somebody stays who may"
+
+
+async def test_where_nobody_has_power_everybody_gets_it_but_guests(alice: Person, bob: Person, gaston: Person) -> None:
+    closed = await alice.create_room(invite=[bob.id], room_version="11")
+    await bob.join(closed)
+    await alice.leave(closed)
+    assert (await bob.state(closed, "m.room.power_levels"))["users_default"] == 100
+    opened = await alice.create_room(
+        initial_state=[rules("unrestricted")], invite=[bob.id, gaston.id], room_version="11"
+    )
+    for person in (bob, gaston):
+        await person.join(opened)
+    await alice.set_state(opened, "m.room.member", {"membership": "leave"}, alice.id)  # by the other door
+    levels = await bob.state(opened, "m.room.power_levels")
+    assert levels["users"][bob.id] == 100 and levels["users_default"] == 0 and levels["users"].get(gaston.id, 0) == 0
+    alone = await alice.create_room()
+    await alice.leave(alone)
+
+
+async def test_in_version_12_the_creator_hands_over_too(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(invite=[bob.id], room_version="12")
+    await bob.join(room)
+    await alice.leave(room)
+    assert (await bob.state(room, "m.room.power_levels"))["users_default"] == 100
