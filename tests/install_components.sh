@@ -1,5 +1,5 @@
 #!/bin/sh
-# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it) and an LDAP server, from Debian's packages.
+# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), an LDAP server, ClamAV, an ICAP server, from Debian's packages.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
 # Synapse, a neighbour server that we did not write: in an environment of its own, its dependencies are not ours.
@@ -11,6 +11,8 @@ if [ ! -x "$here/.venv-synapse/bin/python" ]; then
 fi
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+[ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
+[ -x /usr/bin/c-icap ] || missing="$missing c-icap libc-icap-mod-virus-scan"
 command -v slapd >/dev/null 2>&1 || [ -x /usr/sbin/slapd ] || missing="$missing slapd"
 [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || missing="$missing fonts-noto-color-emoji"
 [ -z "$missing" ] && exit 0

@@ -151,6 +151,20 @@ class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     guest_domains: list[str] = []
 
 
+class Antivirus(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`engine`: `clamd:///run/clamav/clamd.ctl`, `clamd://host:3310` or `icap://host:1344/service`; without one nothing is scanned.
+
+    `allowed_types`, `blocked_types`: of the (decrypted) bytes, such as `image/*`. `signatures`: change it, and every file is
+    scanned anew.
+    """
+
+    engine: Annotated[str, Meta(pattern=r"^(clamd|icap)://.+")] | None = None
+    max_size_mib: Positive = 100
+    allowed_types: list[str] = []
+    blocked_types: list[str] = []
+    signatures: str = ""
+
+
 class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How a hosted domain calls itself: in its pages, its mail and the web client.
 
@@ -297,6 +311,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     support: Support = Support()
     federation: Federation = Federation()
     agency: Agency = Agency()
+    antivirus: Antivirus = Antivirus()
 
 
 def dev_config(server_name: str = "localhost") -> Config:
@@ -516,6 +531,13 @@ port = {port}
 [agency]
 # enabled = false                    # accounts by proven professional e-mail, names with the organisation, kinds of rooms, guests
 # guest_domains = []                 # the servers whose people are external guests, such as "externe.example.org"
+
+[antivirus]
+# engine = "clamd:///run/clamav/clamd.ctl"  # or clamd://host:3310, icap://host:1344/service; every file is scanned before it is seen
+# max_size_mib = 100                 # what is larger cannot be scanned, and is not given out
+# allowed_types = []                 # only these, such as "image/*", by the file's own bytes; or:
+# blocked_types = []                 # all but these, such as "application/x-msdownload"
+# signatures = ""                    # change it (a date, say), and every file is scanned anew
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chappe.agency.antivirus.attachments import Envelope
+from chappe.agency.antivirus.engines import ScanFailed, engine_of
+from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
+from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
 from chappe.agency.info import OrganisationInfo
 from chappe.agency.policy import AgencyPolicy
 from chappe.config import Config
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.http.router import Route, routes_of
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.modules.media import Media
 
 
 class AgencyServer(Homeserver):
@@ -17,15 +23,34 @@ class AgencyServer(Homeserver):
 
     def __init__(self, config: Config, data: Path, database_url: str) -> None:
         self.agency = AgencyPolicy(config.agency) if config.agency.enabled else None
+        self.scanner: Scanner | None = None
         super().__init__(config, data, database_url, self.agency)
 
     def _build(self) -> None:
         super()._build()
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
+        settings = self.config.antivirus
+        if settings.engine is not None:
+            self.scanner = Scanner(self.database, self.media, engine_of(settings.engine), settings, self.now_ms)
+            self.media.scan = self._require_clean
+
+    async def _require_clean(self, media: Media) -> None:
+        """For everybody who asks for a file as it is: clients, thumbnails, other servers."""
+        assert self.scanner is not None
+        try:
+            verdict = await self.scanner.verdict(media)
+        except ScanFailed as error:
+            raise MatrixError(502, "M_UNKNOWN", f"This file could not be scanned: {error}") from None
+        if verdict.reason is not None:
+            raise Forbidden(f"This file has been stopped. {verdict.info}", verdict.reason)
 
     def routes(self) -> list[Route]:
         routes = super().routes()
+        if self.scanner is not None:
+            envelope = Envelope(self._scanner_secret)
+            proxy = MediaProxy(self.scanner, self.media, envelope, self.sessions.authenticate)
+            routes += routes_of(proxy, AntivirusAdmin(self.scanner))
         if self.agency is None:
             return routes
         guest_access = GuestAccess(self.rooms, self.membership, self.agency)

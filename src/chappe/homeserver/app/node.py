@@ -62,6 +62,7 @@ class Homeserver(Parts):
             await migrate(connection)
             self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")
             self._browser_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'browser'")
+            self._scanner_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'scanner'")
         finally:
             await connection.close()
         self._database = await Database.connect(self._database_url)

@@ -145,6 +145,7 @@ class Parts:
 
     _secret: bytes
     _browser_secret: bytes
+    _scanner_secret: bytes
 
     def __init__(self, config: Config, data: Path, database_url: str, policy: Policy | None = None) -> None:
         self.config, self._data, self._database_url = config, data, database_url

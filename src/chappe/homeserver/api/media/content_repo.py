@@ -129,34 +129,47 @@ class ContentRepo:
 
     async def _download(self, request: Request, legacy_only: bool) -> Response:
         media = await self._find(request, legacy_only)
-        etag = f'"{media.sha256.hex()}"'
-        if request.header(b"if-none-match") == etag:
-            return Response(304, b"", media.content_type)
         if self._presigned and not legacy_only and request.query("allow_redirect") == "true":
             # MSC3860; the object store serves it as octets, from a host that holds no session
             if (url := await self._repository.signed_url(media)) is not None:
                 return Response(307, b"", headers=((b"location", url.encode()), (b"cache-control", b"no-store")))
-        start, end = _range(request, media.size)
-        headers = [
-            (b"content-length", str(end - start).encode()), (b"accept-ranges", b"bytes"), (b"etag", etag.encode()),
-            (b"content-disposition", disposition_of(media, request.params.get("fileName"))), _IMMUTABLE, *_SECURITY,
-        ]  # fmt: skip
-        partial = end - start != media.size
-        if partial:
-            headers.append((b"content-range", f"bytes {start}-{end - 1}/{media.size}".encode()))
-        return Response(
-            206 if partial else 200, self._repository.content(media, start, end), media.content_type, tuple(headers)
-        )
+        return file_response(self._repository, media, request)
 
     async def _thumbnail(self, request: Request, legacy_only: bool) -> Response:
-        width, height = request.query_int("width", 0, 1, 4096), request.query_int("height", 0, 1, 4096)
-        if not width or not height:
-            raise BadRequest("`width` and `height` are needed", "M_MISSING_PARAM")
-        method = request.query_choice("method", ("crop", "scale"), "scale")
-        size = ThumbnailSize(width, height, method, request.query_bool("animated"))
-        thumbnail = await self._repository.thumbnail(await self._find(request, legacy_only), size)
-        headers = ((b"content-disposition", b'inline; filename="thumbnail"'), _IMMUTABLE, *_SECURITY)
-        return Response(200, thumbnail.data, thumbnail.content_type, headers)
+        size = _thumbnail_size(request)
+        return await thumbnail_response(self._repository, await self._find(request, legacy_only), request, size)
+
+
+def file_response(repository: ContentRepository, media: Media, request: Request) -> Response:
+    """A file, or the range of it that was asked for, as no browser will run it."""
+    etag = f'"{media.sha256.hex()}"'
+    if request.header(b"if-none-match") == etag:
+        return Response(304, b"", media.content_type)
+    start, end = _range(request, media.size)
+    headers = [
+        (b"content-length", str(end - start).encode()), (b"accept-ranges", b"bytes"), (b"etag", etag.encode()),
+        (b"content-disposition", disposition_of(media, request.params.get("fileName"))), _IMMUTABLE, *_SECURITY,
+    ]  # fmt: skip
+    partial = end - start != media.size
+    if partial:
+        headers.append((b"content-range", f"bytes {start}-{end - 1}/{media.size}".encode()))
+    return Response(206 if partial else 200, repository.content(media, start, end), media.content_type, tuple(headers))
+
+
+async def thumbnail_response(
+    repository: ContentRepository, media: Media, request: Request, size: ThumbnailSize | None = None
+) -> Response:
+    thumbnail = await repository.thumbnail(media, size or _thumbnail_size(request))
+    headers = ((b"content-disposition", b'inline; filename="thumbnail"'), _IMMUTABLE, *_SECURITY)
+    return Response(200, thumbnail.data, thumbnail.content_type, headers)
+
+
+def _thumbnail_size(request: Request) -> ThumbnailSize:
+    width, height = request.query_int("width", 0, 1, 4096), request.query_int("height", 0, 1, 4096)
+    if not width or not height:
+        raise BadRequest("`width` and `height` are needed", "M_MISSING_PARAM")
+    method = request.query_choice("method", ("crop", "scale"), "scale")
+    return ThumbnailSize(width, height, method, request.query_bool("animated"))
 
 
 def _content_type(request: Request) -> str:

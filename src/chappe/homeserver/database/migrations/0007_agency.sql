@@ -3,3 +3,7 @@ CREATE TABLE organisations (
     name text PRIMARY KEY, label text NOT NULL, home text NOT NULL, requires_invite boolean NOT NULL);
 CREATE TABLE organisation_addresses (  -- an address, a domain, `*.domain`, or `*`
     pattern text PRIMARY KEY, organisation text NOT NULL REFERENCES organisations ON DELETE CASCADE);
+CREATE TABLE scan_results (  -- `fingerprint`: of the key that a file was decrypted with; empty for a plain one
+    server_name text, media_id text, fingerprint bytea, signatures text NOT NULL, reason text, info text NOT NULL,
+    scanned_ts bigint NOT NULL, released_by text, PRIMARY KEY (server_name, media_id, fingerprint));
+INSERT INTO secrets VALUES ('scanner', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));  -- an X25519 key

@@ -70,5 +70,6 @@ STAY = {
     "appservice_transactions": "of the installation's bridges", "appservice_progress": "of the installation's bridges",
     "appservice_rooms": "of the installation's bridges", "bound_elsewhere": "people of other servers",
     "organisations": "of the installation: the new one is told its own", "organisation_addresses": "likewise",
+    "scan_results": "files are scanned anew",
     "partial_rooms": "fetched anew where it matters: an export waits until there are none",
 }  # fmt: skip

@@ -52,6 +52,7 @@ class ContentRepository:
         self._now_ms, self.max_upload = now_ms, max_upload
         # brings a file of another server here; None where it has it not (`remote.py`)
         self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
+        self.scan: Callable[[Media], Awaitable[None]] | None = None  # raises for files that must not be given out
 
     # ---------------------------------------------------------------------------------------------------- uploading
 
@@ -157,11 +158,12 @@ class ContentRepository:
         )
 
     async def find(
-        self, reader: UserId | None, server_name: str, media_id: str, timeout_ms: int, legacy_only: bool
-    ) -> Media:
+        self, reader: UserId | None, server_name: str, media_id: str, timeout_ms: int, legacy_only: bool,
+        is_scanned: bool = False,
+    ) -> Media:  # fmt: skip
         """A file, waiting up to `timeout_ms` for one whose upload has begun. Raises M_NOT_FOUND, M_NOT_YET_UPLOADED (504).
 
-        `legacy_only`: the deprecated routes serve only what was stored before they were frozen.
+        `legacy_only`: the deprecated routes serve only what was stored before they were frozen. `is_scanned`: by the caller.
         """
         deadline = time.monotonic() + timeout_ms / 1000
         while True:
@@ -180,10 +182,13 @@ class ContentRepository:
             if time.monotonic() >= deadline:
                 raise MatrixError(504, "M_NOT_YET_UPLOADED", "The file is still being uploaded")
             await asyncio.sleep(POLL_SECONDS)
-        await self._policy.may_download(reader, server_name, media_id)
-        return Media(
+        media = Media(
             server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"]
         )
+        await self._policy.may_download(reader, server_name, media_id)
+        if self.scan is not None and not is_scanned:
+            await self.scan(media)
+        return media
 
     def content(self, media: Media, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes [start, end)."""

@@ -1,0 +1,163 @@
+"""Verdicts: each file is scanned once, whoever asks; who may see it is asked every time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import puremagic
+
+from chappe.agency.antivirus.attachments import EncryptedFile, decrypted
+from chappe.agency.antivirus.engines import Engine, ScanFailed
+from chappe.config import Antivirus
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.media import ContentRepository, Media
+
+log = logging.getLogger(__name__)
+SCANS_AT_ONCE = 8
+HEAD = 4096  # bytes by which a type is recognised
+PLAIN = b""
+PROGRAMS = (  # what runs, on whatever system: matters most, and is told by few bytes
+    (b"MZ", "application/x-dosexec"), (b"\x7fELF", "application/x-elf"), (b"#!", "application/x-script"),
+    (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"), (b"\xca\xfe\xba\xbe", "application/x-mach-binary"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reason`: MCS_MEDIA_NOT_CLEAN or MCS_MIME_TYPE_FORBIDDEN; None for a clean file."""
+
+    reason: str | None
+    info: str
+
+    @property
+    def is_clean(self) -> bool:
+        return self.reason is None
+
+
+CLEAN = Verdict(None, "File is clean")
+
+
+class Scanner:
+    def __init__(
+        self,
+        database: Database,
+        repository: ContentRepository,
+        engine: Engine,
+        settings: Antivirus,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._database, self._repository, self._engine = database, repository, engine
+        self._settings, self._now_ms = settings, now_ms
+        self._gate = asyncio.Semaphore(SCANS_AT_ONCE)
+        self._under_way: dict[tuple[str, str, bytes], asyncio.Task[Verdict]] = {}
+
+    async def verdict(self, media: Media, file: EncryptedFile | None = None) -> Verdict:
+        """Raises ScanFailed where there is none, NotDecrypted where the key is not the file's."""
+        fingerprint = PLAIN if file is None else file.fingerprint
+        key = (media.server_name, media.media_id, fingerprint)
+        task = self._under_way.get(key)
+        if task is None:  # many ask for a new file at once: it is scanned for all of them
+            task = self._under_way[key] = asyncio.create_task(self._known_or_scanned(media, file, fingerprint))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _known_or_scanned(self, media: Media, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
+        row = await self._database.fetchrow(
+            """SELECT reason, info, released_by FROM scan_results
+                WHERE server_name = $1 AND media_id = $2 AND fingerprint = $3 AND signatures = $4""",
+            media.server_name, media.media_id, fingerprint, self._settings.signatures,
+        )  # fmt: skip
+        if row is not None:
+            return CLEAN if row["released_by"] is not None else Verdict(row["reason"], row["info"])
+        return await self._scan(media, file, fingerprint)
+
+    async def _scan(self, media: Media, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
+        if media.size > self._settings.max_size_mib << 20:
+            raise ScanFailed("it is too large to be scanned")
+        async with self._gate:
+            verdict = await self._look(media, file)
+        await self._database.execute(
+            """INSERT INTO scan_results (server_name, media_id, fingerprint, signatures, reason, info, scanned_ts)
+               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (server_name, media_id, fingerprint) DO UPDATE
+               SET signatures = excluded.signatures, reason = excluded.reason, info = excluded.info,
+                   scanned_ts = excluded.scanned_ts""",
+            media.server_name, media.media_id, fingerprint, self._settings.signatures, verdict.reason, verdict.info, self._now_ms(),
+        )  # fmt: skip
+        if not verdict.is_clean:
+            log.warning(
+                "a file was stopped",
+                extra={"fields": {"media": f"{media.server_name}/{media.media_id}", "why": verdict.info}},
+            )
+        return verdict
+
+    async def _look(self, media: Media, file: EncryptedFile | None) -> Verdict:
+        stream = self._repository.content(media, 0, media.size)
+        plain = stream if file is None else decrypted(file, stream)
+        head = b""
+
+        async def passing() -> AsyncIterator[bytes]:
+            nonlocal head
+            async with contextlib.aclosing(plain) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    if len(head) < HEAD:
+                        head += chunk[: HEAD - len(head)]
+                    yield chunk
+
+        try:
+            finding = await self._engine.scan(passing(), media.size)
+        except FileNotFoundError:
+            raise ScanFailed("the file is not there") from None
+        if finding.threat is not None:
+            return Verdict("MCS_MEDIA_NOT_CLEAN", f"Threat found: {finding.threat}"[:300])
+        if file is None and media.content_type == "application/octet-stream":
+            return CLEAN  # an encrypted file, most likely: its type shows once its key is there
+        kind = recognised(head)
+        if not self._is_allowed(kind):
+            return Verdict("MCS_MIME_TYPE_FORBIDDEN", f"Files of type {kind} are not allowed")
+        return CLEAN
+
+    def _is_allowed(self, kind: str) -> bool:
+        allowed, blocked = self._settings.allowed_types, self._settings.blocked_types
+        return (not allowed or any(_matches(kind, p) for p in allowed)) and not any(_matches(kind, p) for p in blocked)
+
+    # ----------------------------------------------------------------------------------------------- administering
+
+    async def stopped(self, limit: int) -> list[dict[str, object]]:
+        """What was stopped, the latest first."""
+        rows = await self._database.fetch(
+            """SELECT server_name, media_id, encode(fingerprint, 'hex') AS fingerprint, reason, info, scanned_ts, released_by
+                 FROM scan_results WHERE reason IS NOT NULL ORDER BY scanned_ts DESC LIMIT $1""",
+            limit,
+        )
+        return [dict(row) for row in rows]
+
+    async def release(self, server_name: str, media_id: str, by: str) -> int:
+        """A false alarm: the file is given out from now on. Returns how many verdicts were lifted."""
+        result = await self._database.execute(
+            """UPDATE scan_results SET released_by = $3
+                WHERE server_name = $1 AND media_id = $2 AND reason IS NOT NULL AND released_by IS NULL""",
+            server_name, media_id, by,
+        )  # fmt: skip
+        return int(result.rsplit(" ", 1)[1])
+
+
+def recognised(head: bytes) -> str:
+    """The type of a file by its first bytes, never by what its sender says."""
+    program = next((kind for start, kind in PROGRAMS if head.startswith(start)), None)
+    if program is not None:
+        return program
+    try:
+        return str(puremagic.from_string(head, mime=True)) or "application/octet-stream"
+    except (puremagic.PureError, ValueError):
+        with contextlib.suppress(UnicodeDecodeError):
+            head[:-4].decode() if len(head) == HEAD else head.decode()
+            return "text/plain"
+        return "application/octet-stream"
+
+
+def _matches(kind: str, pattern: str) -> bool:
+    return kind == pattern or (pattern.endswith("/*") and kind.startswith(pattern[:-1]))
