@@ -3,7 +3,7 @@
     python bench/federation.py [--members 10000] [--messages 2000] [--synapse .venv-synapse/bin/python]
 
 The room is hosted by a Chappe in a process of its own. A second Chappe enters it and hears the messages; with --synapse a Synapse
-on SQLite does the same; then a further Chappe and a further Synapse enter through that Synapse, which shows the room as it does.
+on SQLite does the same; then a further Chappe enters through that Synapse, which shows the room as it does.
 Prints seconds until the join is answered and until all members are there, the joiner's largest memory, and events received
 per second.
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 import aiohttp
 
-PLAIN = {"host": 18101, "chappe": 18102, "synapse": 18103, "chappe2": 18104, "synapse2": 18105}
+PLAIN = {"host": 18101, "chappe": 18102, "synapse": 18103, "chappe2": 18104}
 TLS = {name: port + 100 for name, port in PLAIN.items()}
 CHAPPE = """
 server_name = "localhost:{tls}"
@@ -226,7 +226,7 @@ async def main() -> None:
         room_id = (await hosting.stdout.readline()).decode().strip()
         joiners = [("chappe", "host")]
         if options.synapse:
-            joiners += [("synapse", "host"), ("chappe2", "synapse"), ("synapse2", "synapse")]
+            joiners += [("synapse", "host"), ("chappe2", "synapse")]
         running: dict[str, subprocess.Popen[bytes]] = {}
         try:
             for name, via in joiners:
