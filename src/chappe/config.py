@@ -151,6 +151,19 @@ class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     guest_domains: list[str] = []
 
 
+class AccountValidity(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Accounts end `period_days` after they were made or renewed; 0: never. Reminders go out so many days before.
+
+    `send_links`: a link in the mail; otherwise a code of eight digits to be typed. `excluded`: parts of user ids.
+    """
+
+    period_days: Annotated[int, Meta(ge=0)] = 0
+    reminder_days: list[Positive] = msgspec.field(default_factory=lambda: [28, 7, 1])
+    deactivate_after_days: Positive | None = None
+    send_links: bool = True
+    excluded: list[str] = []
+
+
 class Antivirus(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`engine`: `clamd:///run/clamav/clamd.ctl`, `clamd://host:3310` or `icap://host:1344/service`; without one nothing is scanned.
 
@@ -312,6 +325,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     federation: Federation = Federation()
     agency: Agency = Agency()
     antivirus: Antivirus = Antivirus()
+    account_validity: AccountValidity = AccountValidity()
 
 
 def dev_config(server_name: str = "localhost") -> Config:
@@ -538,6 +552,13 @@ port = {port}
 # allowed_types = []                 # only these, such as "image/*", by the file's own bytes; or:
 # blocked_types = []                 # all but these, such as "application/x-msdownload"
 # signatures = ""                    # change it (a date, say), and every file is scanned anew
+
+[account_validity]
+# period_days = 0                    # accounts of people with a proven address end after so many days unless renewed; 0: never
+# reminder_days = [28, 7, 1]         # a mail with a link so many days before
+# deactivate_after_days = 120        # after the end; left out: never
+# send_links = true                  # false: a code of eight digits, to be typed in the client
+# excluded = ["@direction."]         # parts of user ids that never end
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

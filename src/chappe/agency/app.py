@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chappe.agency.account_validity import AccountValidity
+from chappe.agency.account_validity_api import AccountValidityApi
 from chappe.agency.antivirus.attachments import Envelope
 from chappe.agency.antivirus.engines import ScanFailed, engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
@@ -12,10 +14,13 @@ from chappe.agency.guest_access import GuestAccess, GuestAccessApi
 from chappe.agency.info import OrganisationInfo
 from chappe.agency.policy import AgencyPolicy
 from chappe.config import Config
+from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.modules.media import Media
+
+VALIDITY_EVERY = 600
 
 
 class AgencyServer(Homeserver):
@@ -24,6 +29,7 @@ class AgencyServer(Homeserver):
     def __init__(self, config: Config, data: Path, database_url: str) -> None:
         self.agency = AgencyPolicy(config.agency) if config.agency.enabled else None
         self.scanner: Scanner | None = None
+        self.validity: AccountValidity | None = None
         super().__init__(config, data, database_url, self.agency)
 
     def _build(self) -> None:
@@ -34,6 +40,7 @@ class AgencyServer(Homeserver):
         if settings.engine is not None:
             self.scanner = Scanner(self.database, self.media, engine_of(settings.engine), settings, self.now_ms)
             self.media.scan = self._require_clean
+        self._build_validity()
 
     async def _require_clean(self, media: Media) -> None:
         """For everybody who asks for a file as it is: clients, thumbnails, other servers."""
@@ -45,8 +52,27 @@ class AgencyServer(Homeserver):
         if verdict.reason is not None:
             raise Forbidden(f"This file has been stopped. {verdict.info}", verdict.reason)
 
+    def _build_validity(self) -> None:
+        settings = self.config.account_validity
+        if settings.period_days:
+            self.validity = AccountValidity(
+                self.database,
+                self.accounts,
+                self.mail,
+                settings,
+                self.public_url.for_domain,
+                self.deactivate_account,
+                self.now_ms,
+            )
+            self.jobs.add("account validity", VALIDITY_EVERY, self.validity.look)
+
     def routes(self) -> list[Route]:
         routes = super().routes()
+        if self.validity is not None:
+            pages = Pages(
+                self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms
+            )
+            routes += routes_of(AccountValidityApi(self.validity, pages))
         if self.scanner is not None:
             envelope = Envelope(self._scanner_secret)
             proxy = MediaProxy(self.scanner, self.media, envelope, self.sessions.authenticate)

@@ -7,3 +7,9 @@ CREATE TABLE scan_results (  -- `fingerprint`: of the key that a file was decryp
     server_name text, media_id text, fingerprint bytea, signatures text NOT NULL, reason text, info text NOT NULL,
     scanned_ts bigint NOT NULL, released_by text, PRIMARY KEY (server_name, media_id, fingerprint));
 INSERT INTO secrets VALUES ('scanner', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));  -- an X25519 key
+CREATE TABLE account_validity (  -- beside users.expires_ts; `reminded_days`: the last reminder sent for the end `for_expiry`
+    user_id text PRIMARY KEY, token text, used_hash bytea, reminded_days int, for_expiry bigint,
+    mails_enabled boolean NOT NULL DEFAULT true);
+CREATE INDEX account_validity_token ON account_validity (token);
+CREATE INDEX account_validity_used ON account_validity (used_hash);
+CREATE INDEX users_expiry ON users (expires_ts) WHERE expires_ts IS NOT NULL;

@@ -42,7 +42,7 @@ TABLES = [
         "to_device", "device_list_changes", "device_keys", "one_time_keys", "fallback_keys", "cross_signing_keys", "key_signatures",
         "key_backups", "key_backup_sessions", "thread_subscriptions", "presence", "dehydrated_devices", "delayed_events",
         "server_notice_rooms", "browser_sessions", "upstream_links", "totp_secrets", "passkeys", "recovery_codes", "oauth_sessions",
-        "pushers", "identity_tokens", "identity_terms", "invitations",
+        "pushers", "identity_tokens", "identity_terms", "invitations", "account_validity",
     ),
     *_of_rooms("rooms", "events", "state_packs", "auth_events", "auth_bases", "memberships", "threads", "relations",
                "room_summaries", "event_search", "state_moves", "missing_events"),

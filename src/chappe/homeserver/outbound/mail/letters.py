@@ -48,6 +48,18 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("{who} invites you", ["{who} invites you to “{what}” on {brand}.",
                "Create an account with this address to accept."], "Open {brand}"),
     },
+    "renew": {
+        "fr": ("Confirmez votre compte", ["Votre compte {brand} se termine dans {days} jour(s).",
+               "Pour le garder, confirmez que cette adresse est toujours la vôtre."], "Garder mon compte"),
+        "en": ("Confirm your account", ["Your account of {brand} ends in {days} day(s).",
+               "To keep it, confirm that this address is still yours."], "Keep my account"),
+    },
+    "renew_code": {
+        "fr": ("Confirmez votre compte", ["Votre compte {brand} se termine dans {days} jour(s).",
+               "Pour le garder, saisissez ce code dans l'application : {code}"], None),
+        "en": ("Confirm your account", ["Your account of {brand} ends in {days} day(s).",
+               "To keep it, type this code in the application: {code}"], None),
+    },
     "digest": {
         "fr": ("{count} message(s) non lu(s) dans {what}", ["Vous avez des messages non lus sur {brand} :"], "Ouvrir {brand}"),
         "en": ("{count} unread message(s) in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),

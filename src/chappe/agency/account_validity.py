@@ -1,0 +1,180 @@
+"""Accounts that end unless their holder confirms, now and then, that the professional address is still theirs.
+
+Before the end the address is written to, several times; the link in the mail, or a code, renews the account. An account that has
+expired can do nothing but ask for the mail; after a while it is deactivated. Administrators, bots and whoever has no
+proven address are left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import string
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from chappe.config import AccountValidity as Settings
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.outbound.mail.queue import MailQueue
+
+log = logging.getLogger(__name__)
+DAY_MS = 86_400_000
+AT_ONCE = 500
+PATH = "/_synapse/client/email_account_validity"
+RENEWED, ALREADY, UNKNOWN = "renewed", "already", "unknown"
+_FROM = "FROM users u LEFT JOIN account_validity v ON v.user_id = u.user_id"
+_WHO = """NOT u.deactivated AND NOT u.is_admin AND NOT u.is_guest AND u.appservice IS NULL AND u.kind IS NULL
+    AND EXISTS (SELECT 1 FROM threepids t WHERE t.user_id = u.user_id AND t.medium = 'email')"""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """`outcome`: RENEWED, ALREADY (the token has been used), UNKNOWN. `expiration_ts`: in ms."""
+
+    outcome: str
+    expiration_ts: int = 0
+
+
+class AccountValidity:
+    def __init__(
+        self, database: Database, accounts: Accounts, mail: MailQueue, settings: Settings, base_url: Callable[[str], str],
+        deactivate: Callable[[UserId, bool], Awaitable[None]], now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._accounts, self._mail, self._settings = database, accounts, mail, settings
+        self._base_url, self._deactivate, self._now_ms = base_url, deactivate, now_ms
+
+    @property
+    def period_ms(self) -> int:
+        return self._settings.period_days * DAY_MS
+
+    # ---------------------------------------------------------------------------------------------------- now and then
+
+    async def look(self) -> None:
+        """New accounts get an end; those near theirs are written to; those long past it are deactivated."""
+        now = self._now_ms()
+        for row in await self._database.fetch(
+            f"SELECT u.user_id {_FROM} WHERE {_WHO} AND u.expires_ts IS NULL LIMIT {AT_ONCE}"
+        ):
+            if not self._is_excluded(row["user_id"]):
+                await self._accounts.set_state(row["user_id"], expires_ts=now + self.period_ms)
+        for row in await self._due(now):
+            await self._remind(row, now)
+        await self._deactivate_old(now)
+
+    def _is_excluded(self, user_id: str) -> bool:
+        return any(part in user_id for part in self._settings.excluded)
+
+    async def _due(self, now: int) -> list[Row]:
+        """Accounts for which a reminder is due that has not been sent for this period."""
+        furthest = max(self._settings.reminder_days, default=0) * DAY_MS
+        return list(await self._database.fetch(
+            f"""SELECT u.user_id, u.expires_ts, v.reminded_days, v.for_expiry {_FROM} WHERE {_WHO}
+                AND u.expires_ts > $1 AND u.expires_ts <= $2 AND coalesce(v.mails_enabled, true) LIMIT {AT_ONCE}""",
+            now, now + furthest,
+        ))  # fmt: skip
+
+    async def _remind(self, row: Row, now: int) -> None:
+        left = row["expires_ts"] - now
+        due = min((days for days in self._settings.reminder_days if left <= days * DAY_MS), default=None)
+        sent = row["reminded_days"] if row["for_expiry"] == row["expires_ts"] else None
+        if due is None or (sent is not None and sent <= due) or self._is_excluded(row["user_id"]):
+            return
+        await self._write(row["user_id"], row["expires_ts"])
+        await self._database.execute(
+            "UPDATE account_validity SET reminded_days = $2, for_expiry = $3 WHERE user_id = $1",
+            row["user_id"], due, row["expires_ts"],
+        )  # fmt: skip
+
+    async def _deactivate_old(self, now: int) -> None:
+        if self._settings.deactivate_after_days is None:
+            return
+        before = now - self._settings.deactivate_after_days * DAY_MS
+        rows = await self._database.fetch(
+            f"SELECT u.user_id {_FROM} WHERE {_WHO} AND u.expires_ts > 0 AND u.expires_ts <= $1 LIMIT {AT_ONCE}", before
+        )
+        for row in rows:
+            if not self._is_excluded(row["user_id"]):
+                log.warning("an expired account is deactivated", extra={"fields": {"user": row["user_id"]}})
+                await self._deactivate(UserId(row["user_id"]), False)
+
+    # ------------------------------------------------------------------------------------------------------- renewing
+
+    async def send_mail(self, user_id: str) -> None:
+        """Somebody asks for the mail. Raises M_UNKNOWN (400) for an account that does not end."""
+        user = await self._accounts.store.find_user(user_id)
+        if user is None or not user.expires_ts:
+            raise BadRequest("This account does not expire", "M_UNKNOWN")
+        await self._write(user_id, user.expires_ts)
+
+    async def _write(self, user_id: str, expires_ts: int) -> None:
+        """To every proven address. An earlier token stays good until one is used."""
+        row = await self._database.fetchrow("SELECT token FROM account_validity WHERE user_id = $1", user_id)
+        token = row["token"] if row is not None and row["token"] is not None else self._new_token()
+        await self._database.execute(
+            """INSERT INTO account_validity (user_id, token) VALUES ($1, $2)
+               ON CONFLICT (user_id) DO UPDATE SET token = $2""",
+            user_id, token,
+        )  # fmt: skip
+        server_name, days = domain_of(user_id), max(0, (expires_ts - self._now_ms()) // DAY_MS)
+        for threepid in await self._accounts.store.threepids(user_id):
+            if threepid["medium"] != "email":
+                continue
+            if self._settings.send_links:
+                link = f"{self._base_url(server_name)}{PATH}/renew?token={token}"
+                await self._mail.write("renew", threepid["address"], server_name, None, link, days=days)
+            else:
+                await self._mail.write(
+                    "renew_code", threepid["address"], server_name, None, None, days=days, code=token
+                )
+
+    def _new_token(self) -> str:
+        if self._settings.send_links:
+            return "".join(secrets.choice(string.ascii_letters) for _ in range(32))
+        return f"{secrets.randbelow(10**8):08d}"
+
+    async def renew(self, token: str, user_id: str | None) -> Renewal:
+        """By the link of a mail; by a code only together with the account's own session (`user_id`)."""
+        if not self._settings.send_links and user_id is None:
+            return Renewal(UNKNOWN)
+        row = await self._database.fetchrow(
+            """SELECT v.user_id, v.token IS NOT DISTINCT FROM $1 AS fresh, u.expires_ts
+                 FROM account_validity v JOIN users u USING (user_id)
+                WHERE (v.token = $1 OR v.used_hash = $2) AND ($3::text IS NULL OR v.user_id = $3) AND NOT u.deactivated""",
+            token, _hash(token), user_id,
+        )  # fmt: skip
+        if row is None:
+            return Renewal(UNKNOWN)
+        if not row["fresh"]:
+            return Renewal(ALREADY, row["expires_ts"] or 0)
+        until = self._now_ms() + self.period_ms
+        used = await self._database.execute(
+            """UPDATE account_validity SET token = NULL, used_hash = $3, reminded_days = NULL
+                WHERE user_id = $1 AND token = $2""",
+            row["user_id"], token, _hash(token),
+        )  # fmt: skip
+        if not used.endswith(" 1"):
+            return Renewal(ALREADY, row["expires_ts"] or 0)
+        await self._accounts.set_state(row["user_id"], expires_ts=until)
+        return Renewal(RENEWED, until)
+
+    async def set_end(self, user_id: str, expiration_ts: int | None, mails_enabled: bool | None) -> int:
+        """By an administrator: an end of its own (None: a period from now), and whether reminders are sent. Returns the end."""
+        user = await self._accounts.store.find_user(user_id)
+        if user is None:
+            raise NotFound("There is no such account")
+        until = self._now_ms() + self.period_ms if expiration_ts is None else expiration_ts
+        await self._database.execute(
+            """INSERT INTO account_validity (user_id, mails_enabled) VALUES ($1, coalesce($2, true))
+               ON CONFLICT (user_id) DO UPDATE SET mails_enabled = coalesce($2, account_validity.mails_enabled), token = NULL""",
+            user_id, mails_enabled,
+        )  # fmt: skip
+        await self._accounts.set_state(user_id, expires_ts=until)
+        return until
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
