@@ -164,6 +164,22 @@ class AccountValidity(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     excluded: list[str] = []
 
 
+class ReadGuard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What an account may read in an hour before it is slowed; at one and a half times it signs in again, at twice it is frozen.
+
+    Four times that in a day. Events count fully in rooms entered by oneself in the last day, a tenth where one belongs. 0: any
+    number. `organisation_events_per_hour`: of all accounts of a domain together; administrators are told. `excluded`: user ids.
+    """
+
+    enabled: bool = False
+    events_per_hour: Annotated[int, Meta(ge=0)] = 3000
+    rooms_per_hour: Annotated[int, Meta(ge=0)] = 40
+    files_per_hour: Annotated[int, Meta(ge=0)] = 250
+    searches_per_hour: Annotated[int, Meta(ge=0)] = 600
+    organisation_events_per_hour: Annotated[int, Meta(ge=0)] = 0
+    excluded: list[str] = []
+
+
 class Antivirus(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`engine`: `clamd:///run/clamav/clamd.ctl`, `clamd://host:3310` or `icap://host:1344/service`; without one nothing is scanned.
 
@@ -325,6 +341,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     federation: Federation = Federation()
     agency: Agency = Agency()
     antivirus: Antivirus = Antivirus()
+    read_guard: ReadGuard = ReadGuard()
     account_validity: AccountValidity = AccountValidity()
 
 
@@ -559,6 +576,15 @@ port = {port}
 # deactivate_after_days = 120        # after the end; left out: never
 # send_links = true                  # false: a code of eight digits, to be typed in the client
 # excluded = ["@direction."]         # parts of user ids that never end
+
+[read_guard]
+# enabled = false                    # an account that reads too much is slowed, must sign in again, is frozen (docs/operator.md)
+# events_per_hour = 3000             # old messages; those of rooms where one belongs count a tenth
+# rooms_per_hour = 40                # entered without an invitation
+# files_per_hour = 250
+# searches_per_hour = 600            # in directories
+# organisation_events_per_hour = 0   # of all accounts of a domain together: administrators are told
+# excluded = []                      # user ids, such as an archivist's
 
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run

@@ -12,7 +12,9 @@ from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
 from chappe.agency.info import OrganisationInfo
-from chappe.agency.policy import AgencyPolicy
+from chappe.agency.policy import AgencyPolicy, ReadingPolicy
+from chappe.agency.read_guard import ReadGuard
+from chappe.agency.read_guard_api import ReadGuardApi
 from chappe.config import Config
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
@@ -20,7 +22,7 @@ from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.modules.media import Media
 
-VALIDITY_EVERY = 600
+VALIDITY_EVERY, GUARD_EVERY = 600, 5
 
 
 class AgencyServer(Homeserver):
@@ -30,7 +32,9 @@ class AgencyServer(Homeserver):
         self.agency = AgencyPolicy(config.agency) if config.agency.enabled else None
         self.scanner: Scanner | None = None
         self.validity: AccountValidity | None = None
-        super().__init__(config, data, database_url, self.agency)
+        self.guard: ReadGuard | None = None
+        self.reading = ReadingPolicy() if self.agency is None else self.agency
+        super().__init__(config, data, database_url, self.reading)
 
     def _build(self) -> None:
         super()._build()
@@ -41,6 +45,7 @@ class AgencyServer(Homeserver):
             self.scanner = Scanner(self.database, self.media, engine_of(settings.engine), settings, self.now_ms)
             self.media.scan = self._require_clean
         self._build_validity()
+        self._build_guard()
 
     async def _require_clean(self, media: Media) -> None:
         """For everybody who asks for a file as it is: clients, thumbnails, other servers."""
@@ -66,6 +71,20 @@ class AgencyServer(Homeserver):
             )
             self.jobs.add("account validity", VALIDITY_EVERY, self.validity.look)
 
+    def _build_guard(self) -> None:
+        settings = self.config.read_guard
+        if settings.enabled:
+
+            async def freeze(user_id: str) -> None:
+                await self.accounts.set_state(user_id, locked=True)
+
+            guard = ReadGuard(
+                self.database, self.rooms.memberships, settings, self.now_ms, self.sessions.require_sign_in, freeze
+            )
+            self.rooms.visibility.reads = guard.events_read
+            self.guard = self.reading.guard = guard
+            self.jobs.add("read guard", GUARD_EVERY, guard.save)
+
     def routes(self) -> list[Route]:
         routes = super().routes()
         if self.validity is not None:
@@ -73,6 +92,8 @@ class AgencyServer(Homeserver):
                 self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms
             )
             routes += routes_of(AccountValidityApi(self.validity, pages))
+        if self.guard is not None:
+            routes += routes_of(ReadGuardApi(self.guard, self.accounts))
         if self.scanner is not None:
             envelope = Envelope(self._scanner_secret)
             proxy = MediaProxy(self.scanner, self.media, envelope, self.sessions.authenticate)

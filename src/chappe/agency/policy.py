@@ -10,6 +10,7 @@ from chappe.agency.access_rules import EVENT, Kind, kind_of
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.organisations import Organisations
+from chappe.agency.read_guard import ReadGuard
 from chappe.config import Agency
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
@@ -21,12 +22,24 @@ from chappe.homeserver.rooms.rooms import Rooms
 MEMBER = "m.room.member"
 
 
-class AgencyPolicy(Policy):
+class ReadingPolicy(Policy):
+    """What any server may have: an eye on who reads too much."""
+
+    def __init__(self) -> None:
+        self.guard: ReadGuard | None = None
+
+    async def reads(self, user_id: UserId, what: str, amount: float = 1) -> None:
+        if self.guard is not None:
+            await self.guard.count(user_id, what, amount)
+
+
+class AgencyPolicy(ReadingPolicy):
     """`attach` once the engine is there: the answers are about its rooms."""
 
     carried_over = frozenset((EVENT,))
 
     def __init__(self, settings: Agency) -> None:
+        super().__init__()
         self.guests = Guests(settings)
         self._rooms: Rooms
         self._database: Database

@@ -52,7 +52,7 @@ class MediaProxy:
     @endpoint("GET", BASE + "/download/{serverName}/{mediaId}/{fileName}", auth=NO_AUTH, api="media")
     async def download(self, request: Request) -> Answer:
         async def answer() -> Answer:
-            media = await self._clean(request, None)
+            media = await self._clean(request, None, is_read=True)
             return file_response(self._repository, media, request)
 
         return await _told(answer())
@@ -62,7 +62,7 @@ class MediaProxy:
         """The bytes as they are stored: the client decrypts them itself."""
 
         async def answer() -> Answer:
-            media = await self._clean(request, await self._file(request))
+            media = await self._clean(request, await self._file(request), is_read=True)
             return file_response(self._repository, media, request)
 
         return await _told(answer())
@@ -82,8 +82,10 @@ class MediaProxy:
             raise _Stopped(403, verdict.reason, verdict.info)
         return {"clean": verdict.is_clean, "info": verdict.info}
 
-    async def _clean(self, request: Request, file: EncryptedFile | None) -> Media:
+    async def _clean(self, request: Request, file: EncryptedFile | None, is_read: bool = False) -> Media:
         media = await self._media(request, file)
+        if is_read:
+            await self._repository.read_by(request.user_id, media)
         verdict = await self._verdict(media, file)
         if verdict.reason is not None:
             raise _Stopped(403, verdict.reason, verdict.info)
@@ -100,6 +102,7 @@ class MediaProxy:
     async def _media(self, request: Request, file: EncryptedFile | None) -> Media:
         """The file, if who asks may see it. Files that are scanned here are found without the question that asks for it."""
         requester = await self._authenticate(request)
+        request.set_requester(requester)
         names = (
             (request.params["serverName"], request.params["mediaId"])
             if file is None

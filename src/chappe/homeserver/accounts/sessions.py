@@ -197,6 +197,15 @@ class Sessions:
         for tell in self.on_device_removed:
             tell(user_id, devices)
 
+    async def require_sign_in(self, user_id: str) -> None:
+        """Ends every token, keeps the devices: whoever signs in again goes on with their keys (soft logout)."""
+        await self._store.expire_tokens(user_id)
+        write = Write()
+        write.positions = 1
+        write.touch_user(user_id, "account")
+        await self._writer.submit(write)
+        self._drop_user(user_id)
+
     async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
         rows = await self._store.devices(user_id)
         await self.remove_devices(user_id, [row["device_id"] for row in rows if row["device_id"] != but])

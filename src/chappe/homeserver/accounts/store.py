@@ -188,6 +188,10 @@ class AccountStore:
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
 
+    async def expire_tokens(self, user_id: str) -> None:
+        await self._database.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", user_id)
+        await self._database.execute("DELETE FROM refresh_tokens WHERE user_id = $1", user_id)
+
     # ---------------------------------------------------------------------------------------------------- devices
 
     async def devices(self, user_id: str) -> Sequence[Row]:

@@ -52,6 +52,12 @@ class Policy:
     async def leaves(self, user_id: UserId, room_id: str) -> None:
         """Told before somebody leaves a room, while they can still act in it."""
 
+    async def reads(self, user_id: UserId, what: str, amount: float = 1) -> None:
+        """Somebody enters a room uninvited ("rooms"), takes a whole file ("files"), looks into a directory ("searches").
+
+        Events are told of by `Visibility.reads`. A refusal ends the request.
+        """
+
     async def may_publish(self, user_id: UserId, room_id: str) -> None: ...
 
     async def may_send(

@@ -65,6 +65,7 @@ class MembershipChanges:
         await self.may_join(user_id, room_id)
         await self._rooms.policy.may_join(user_id, room_id)
         if now is None or now.membership != "invite":
+            await self._rooms.policy.reads(user_id, "rooms")
             try:
                 await self._authorise_restricted_join(room, user_id, content)
             except MatrixError as error:

@@ -19,9 +19,8 @@ from chappe.homeserver.rooms.store import RoomStore
 
 VISIBILITY_KEY = ("m.room.history_visibility", "")
 Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it
-
-
 IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
+Reads = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[None]]
 
 
 async def _nobody(_: str) -> frozenset[str]:
@@ -32,6 +31,7 @@ class Visibility:
     def __init__(self, store: RoomStore, trees: TreeReader, key_hash: KeyHash, memberships: Memberships) -> None:
         self._store, self._trees, self._key_hash, self._memberships = store, trees, key_hash, memberships
         self.ignored_by: IgnoredBy = _nobody  # whose events, state apart, a reader does not want to see
+        self.reads: Reads | None = None  # told of what somebody is about to be shown; a refusal ends the request
 
     async def require_reader(self, user_id: str, room: LiveRoom) -> Membership | None:
         """The reader's membership, None for one who may only peek. Raises Forbidden for those who may not read at all."""
@@ -46,6 +46,12 @@ class Visibility:
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """Those of a room's events that the user may see, with the user's membership at each."""
+        seen = await self._seen(user_id, room, events)
+        if self.reads is not None and seen:
+            await self.reads(user_id, room, [event for event, _ in seen])
+        return seen
+
+    async def _seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         if ignored := await self.ignored_by(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]
         mine = (await self._memberships.of(user_id)).get(room.number)

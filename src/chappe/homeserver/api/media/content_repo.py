@@ -129,6 +129,8 @@ class ContentRepo:
 
     async def _download(self, request: Request, legacy_only: bool) -> Response:
         media = await self._find(request, legacy_only)
+        if request.optional_requester is not None:
+            await self._repository.read_by(request.user_id, media)
         if self._presigned and not legacy_only and request.query("allow_redirect") == "true":
             # MSC3860; the object store serves it as octets, from a host that holds no session
             if (url := await self._repository.signed_url(media)) is not None:

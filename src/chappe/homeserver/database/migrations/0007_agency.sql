@@ -13,3 +13,9 @@ CREATE TABLE account_validity (  -- beside users.expires_ts; `reminded_days`: th
 CREATE INDEX account_validity_token ON account_validity (token);
 CREATE INDEX account_validity_used ON account_validity (used_hash);
 CREATE INDEX users_expiry ON users (expires_ts) WHERE expires_ts IS NOT NULL;
+CREATE TABLE read_guard (  -- what was read in an hour, weighed
+    user_id text, hour bigint, what text, amount float8 NOT NULL, PRIMARY KEY (user_id, hour, what));
+CREATE TABLE read_guard_alerts (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id text NOT NULL, step text NOT NULL, what text NOT NULL,
+    amount float8 NOT NULL, ts bigint NOT NULL);
+CREATE INDEX read_guard_alerts_user ON read_guard_alerts (user_id, ts);

@@ -190,6 +190,10 @@ class ContentRepository:
             await self.scan(media)
         return media
 
+    async def read_by(self, user_id: UserId, media: Media) -> None:
+        """Somebody is about to be given a whole file, not only a picture of it."""
+        await self._policy.reads(user_id, "files")
+
     def content(self, media: Media, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes [start, end)."""
         return self._blobs.get(media.key, start, end)

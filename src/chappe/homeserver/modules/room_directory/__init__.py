@@ -68,6 +68,8 @@ class RoomDirectory:
         """A page, the rooms with most members first. One statement, and one for the number of rooms."""
         if query.searcher is not None and not await self._rooms.policy.may_search(query.searcher):
             return {"chunk": [], "total_room_count_estimate": 0}
+        if query.searcher is not None:
+            await self._rooms.policy.reads(query.searcher, "searches")
         if not self._domains.is_hosted(query.server_name):
             if self.ask_server is None:
                 raise NotFound(f"{query.server_name} cannot be reached from here")

@@ -29,6 +29,7 @@ class UserDirectory:
         """
         if not await self._rooms.policy.may_search(user_id):
             return [], False
+        await self._rooms.policy.reads(user_id, "searches")
         if self._ask_servers is None or not directory_words(term):
             return await self._known(user_id, term, limit)
         (found, more), elsewhere = await asyncio.gather(

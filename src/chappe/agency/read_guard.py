@@ -1,0 +1,187 @@
+"""The read guard (DESIGN section 10): what each account reads is weighed, so that a stolen one is stopped before it has read much.
+
+What is old when it is read counts: history, and rooms that one has just entered by oneself most. What is said while one listens
+does not. Over the budget of an hour, or four times that of a day, requests become slow; then the account must sign in again
+on every device; then it is frozen and administrators are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chappe.config import ReadGuard as Settings
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Memberships
+from chappe.homeserver.rooms.room_event import RoomEvent
+
+log = logging.getLogger(__name__)
+HOUR_MS, DAY_HOURS, DAY_BUDGETS = 3_600_000, 24, 4.0
+OLD_AFTER_MS, FRESH_FOR_MS = 600_000, 24 * HOUR_MS
+FAMILIAR = 0.1  # what history of a room that one has long been in weighs
+SLOW, CHALLENGE, FREEZE = 1.0, 1.5, 2.0  # in budgets
+SLOWEST = 5.0  # seconds
+REMEMBERED = 20_000
+EVENTS, ROOMS, FILES, SEARCHES = "events", "rooms", "files", "searches"
+
+
+@dataclass(slots=True)
+class _Usage:
+    """By hour and kind. `challenged`: the hour in which the account had to sign in again; `unsaved`: what the database lacks."""
+
+    amounts: dict[tuple[int, str], float] = field(default_factory=dict)
+    unsaved: dict[tuple[int, str], float] = field(default_factory=dict)
+    challenged: int = -DAY_HOURS
+
+    def add(self, hour: int, what: str, amount: float) -> None:
+        for amounts in (self.amounts, self.unsaved):
+            amounts[hour, what] = amounts.get((hour, what), 0.0) + amount
+
+    def within(self, what: str, hour: int, hours: int) -> float:
+        return sum(amount for (h, w), amount in self.amounts.items() if w == what and hour - hours < h <= hour)
+
+
+class ReadGuard:
+    """`challenge` ends every session's tokens, `freeze` locks the account."""
+
+    def __init__(
+        self, database: Database, memberships: Memberships, settings: Settings, now_ms: Callable[[], int],
+        challenge: Callable[[str], Awaitable[None]], freeze: Callable[[str], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        self._database, self._memberships, self._now_ms = database, memberships, now_ms
+        self._challenge, self._freeze = challenge, freeze
+        self._excluded = frozenset(settings.excluded)
+        self._budgets = {
+            EVENTS: settings.events_per_hour, ROOMS: settings.rooms_per_hour, FILES: settings.files_per_hour,
+            SEARCHES: settings.searches_per_hour,
+        }  # fmt: skip
+        self._organisation_budget = settings.organisation_events_per_hour
+        self._usage: OrderedDict[str, _Usage] = OrderedDict()
+        self._organisations: dict[tuple[str, int], float] = {}
+        self._alerted: set[tuple[str, int]] = set()
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    # -------------------------------------------------------------------------------------------------------- weighing
+
+    async def events_read(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> None:
+        """Told of every event that anybody is about to be shown."""
+        before = self._now_ms() - OLD_AFTER_MS
+        old = sum(1 for event in events if event.ts < before)
+        if old:
+            await self.count(user_id, EVENTS, old * await self._weight(user_id, room))
+
+    async def _weight(self, user_id: str, room: LiveRoom) -> float:
+        """1 for rooms entered by oneself in the last day, or only looked into; little for those where one belongs."""
+        mine = (await self._memberships.of(user_id)).get(room.number)
+        event = room.state.get(("m.room.member", user_id))
+        if mine is None or mine.membership != "join" or event is None:
+            return 1.0
+        return 1.0 if event.ts > self._now_ms() - FRESH_FOR_MS and not _was_invited(event) else FAMILIAR
+
+    async def count(self, user_id: str, what: str, amount: float) -> None:
+        """Raises M_UNKNOWN_TOKEN (with soft logout) or M_USER_LOCKED where it is too much."""
+        if user_id in self._excluded or self._budgets[what] <= 0:
+            return
+        usage, hour = await self._of(user_id), self._now_ms() // HOUR_MS
+        usage.add(hour, what, amount)
+        await self._watch_organisation(user_id, hour, what, amount)
+        budget = self._budgets[what]
+        level = max(usage.within(what, hour, 1) / budget, usage.within(what, hour, DAY_HOURS) / (budget * DAY_BUDGETS))
+        if level < SLOW:
+            return
+        if level >= FREEZE:
+            await self._alert(user_id, "frozen", what, usage.within(what, hour, 1))
+            await self._freeze(user_id)
+            raise MatrixError(
+                401,
+                "M_USER_LOCKED",
+                "Unusual activity: your account has been frozen. Ask your administrator",
+                soft_logout=True,
+            )
+        if level >= CHALLENGE and usage.challenged <= hour - DAY_HOURS:
+            usage.challenged = hour
+            await self._alert(user_id, "challenged", what, usage.within(what, hour, 1))
+            await self._challenge(user_id)
+            raise MatrixError(
+                401, "M_UNKNOWN_TOKEN", "Unusual activity: confirm that it is you by signing in again", soft_logout=True
+            )
+        await self.sleep(min(SLOWEST, (level - SLOW) * 2 * SLOWEST))
+
+    async def _of(self, user_id: str) -> _Usage:
+        usage = self._usage.get(user_id)
+        if usage is None:
+            usage, first = _Usage(), self._now_ms() // HOUR_MS - DAY_HOURS
+            for row in await self._database.fetch(
+                "SELECT hour, what, amount FROM read_guard WHERE user_id = $1 AND hour > $2", user_id, first
+            ):
+                usage.amounts[row["hour"], row["what"]] = row["amount"]
+            challenged = await self._database.fetchval(
+                "SELECT max(ts) FROM read_guard_alerts WHERE user_id = $1 AND step = 'challenged'", user_id
+            )
+            if challenged is not None:
+                usage.challenged = challenged // HOUR_MS
+            usage = self._usage.setdefault(user_id, usage)
+            if len(self._usage) > REMEMBERED:
+                oldest = next(iter(self._usage))
+                if not self._usage[oldest].unsaved:
+                    del self._usage[oldest]
+        return usage
+
+    async def _watch_organisation(self, user_id: str, hour: int, what: str, amount: float) -> None:
+        """Many accounts of one organisation that read much together: nobody is stopped, administrators are told."""
+        if what != EVENTS or self._organisation_budget <= 0:
+            return
+        key = (domain_of(user_id), hour)
+        self._organisations = {k: v for k, v in self._organisations.items() if k[1] == hour}
+        self._organisations[key] = self._organisations.get(key, 0.0) + amount
+        if self._organisations[key] > self._organisation_budget and key not in self._alerted:
+            self._alerted.add(key)
+            await self._alert(domain_of(user_id), "organisation", what, self._organisations[key])
+
+    # --------------------------------------------------------------------------------------------------- keeping, telling
+
+    async def save(self) -> None:
+        """What was weighed since the last time, for other processes and the next start; what is older than a day goes."""
+        rows = []
+        for user, usage in self._usage.items():
+            rows += [(user, hour, what, amount) for (hour, what), amount in usage.unsaved.items()]
+            usage.unsaved = {}
+        if rows:
+            await self._database.execute(
+                """INSERT INTO read_guard AS g SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::float8[])
+                   ON CONFLICT (user_id, hour, what) DO UPDATE SET amount = g.amount + excluded.amount""",
+                *(list(column) for column in zip(*rows, strict=True)),
+            )
+        await self._database.execute("DELETE FROM read_guard WHERE hour <= $1", self._now_ms() // HOUR_MS - DAY_HOURS)
+
+    async def _alert(self, who: str, step: str, what: str, amount: float) -> None:
+        log.warning(
+            "unusual reading", extra={"fields": {"who": who, "step": step, "what": what, "amount": round(amount)}}
+        )
+        await self._database.execute(
+            "INSERT INTO read_guard_alerts (user_id, step, what, amount, ts) VALUES ($1, $2, $3, $4, $5)",
+            who, step, what, amount, self._now_ms(),
+        )  # fmt: skip
+
+    async def alerts(self, limit: int) -> list[Mapping[str, object]]:
+        """The latest first."""
+        rows = await self._database.fetch(
+            "SELECT user_id, step, what, amount, ts FROM read_guard_alerts ORDER BY ts DESC, id DESC LIMIT $1", limit
+        )
+        return [dict(row) for row in rows]
+
+    async def forgive(self, user_id: str) -> None:
+        """An administrator has looked at it: the account begins anew."""
+        self._usage.pop(user_id, None)
+        await self._database.execute("DELETE FROM read_guard WHERE user_id = $1", user_id)
+
+
+def _was_invited(event: RoomEvent) -> bool:
+    """Whether a join followed an invitation."""
+    return event.replaces is not None and event.replaces.membership == "invite"

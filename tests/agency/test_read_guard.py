@@ -1,0 +1,289 @@
+"""A stolen account that reads everything it can, as in June 2026, is stopped; whoever works much is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from chappe.agency.app import AgencyServer
+from chappe.agency.read_guard import ReadGuard
+from chappe.config import ReadGuard as Settings
+from tests.support import Person, Refused, Server, segment
+
+NewServer = Callable[..., Awaitable[Server]]
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+ROOMS, MESSAGES = 10, 100
+ADMIN = "/_chappe/admin/v1/read_guard"
+
+
+class Clock:
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Scene:
+    """The leak at a tenth: public rooms full of what was said long ago. `slept`: how long requests had to wait."""
+
+    server: Server
+    guard: ReadGuard
+    clock: Clock
+    author: Person
+    root: Person
+    forums: list[str]
+    slept: list[float]
+
+    def watch(self, server: Server) -> None:
+        assert isinstance(server.node, AgencyServer) and server.node.guard is not None
+        self.server, self.guard = server, server.node.guard
+        self.guard._now_ms = self.clock
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+
+        self.guard.sleep = sleep
+
+
+async def forum(author: Person) -> str:
+    room = await author.create_room(preset="public_chat")
+    await asyncio.gather(*(author.say(room, f"message {n}") for n in range(MESSAGES)))
+    return room
+
+
+async def start(new_server: NewServer, **settings: Any) -> Scene:
+    s = Scene()
+    s.slept = []
+    given = {"events_per_hour": 300, "rooms_per_hour": 40, "files_per_hour": 25, "searches_per_hour": 60, **settings}
+    server = await new_server(read_guard=Settings(True, **given))
+    # Two hours hence, at the beginning of one: what is said in this test is old by then.
+    s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
+    s.watch(server)
+    s.author, s.root = await server.person("author"), await server.person("root")
+    await server.node.accounts.change(s.root.id, is_admin=True)
+    s.forums = [await forum(s.author) for _ in range(ROOMS)]
+    return s
+
+
+async def read_history(person: Person, room: str, limit: int = 50) -> int:
+    """How many messages a client gets that pages back to the beginning."""
+    read, token = 0, None
+    while True:
+        page = await person.call(
+            "GET", f"/rooms/{segment(room)}/messages", dir="b", limit=limit, **({"from": token} if token else {})
+        )
+        read += sum(1 for event in page["chunk"] if event["type"] == "m.room.message")
+        token = page.get("end")
+        if token is None:
+            return read
+
+
+async def steal(thief: Person, forums: list[str], again: bool = True) -> tuple[int, list[str]]:
+    """Enters room after room and reads it. The thief knows the password: (messages read, what stopped them)."""
+    read, stops = 0, []
+    for room in forums:
+        try:
+            await thief.join(room)
+            read += await read_history(thief, room)
+        except Refused as refusal:
+            assert refusal.status == 401 and refusal.body["soft_logout"] is True
+            stops.append(refusal.errcode)
+            if refusal.errcode == "M_USER_LOCKED" or not again:
+                break
+            thief = await thief.another_device(thief.device)
+    return read, stops
+
+
+async def test_a_stolen_account_is_slowed_then_challenged_then_frozen(new_server: NewServer) -> None:
+    s = await start(new_server)
+    thief = await s.server.person("thief")
+    read, stops = await steal(thief, s.forums)
+
+    assert stops == ["M_UNKNOWN_TOKEN", "M_USER_LOCKED"]
+    assert read < 643, "a hundredth of what was read in June 2026, at a tenth"
+    assert s.slept and s.slept == sorted(s.slept) and s.slept[-1] > 1
+    with pytest.raises(AssertionError, match="M_USER_LOCKED"):
+        await thief.another_device()
+    alerts = (await s.root.call("GET", ADMIN + "/alerts"))["alerts"]
+    assert [(a["user_id"], a["step"], a["what"]) for a in alerts] == [
+        (thief.id, "frozen", "events"),
+        (thief.id, "challenged", "events"),
+    ]
+    assert alerts[0]["amount"] >= 600 and alerts[0]["ts"] == s.clock.now
+
+
+async def test_an_administrator_lets_an_account_go_on(new_server: NewServer) -> None:
+    s = await start(new_server)
+    archivist = await s.server.person()
+    await steal(archivist, s.forums)
+    await s.root.call("POST", f"{ADMIN}/release/{segment(archivist.id)}", {})
+    device = await archivist.another_device()
+    assert await read_history(device, s.forums[0]) == MESSAGES
+
+
+async def test_whoever_signs_in_again_goes_on_with_their_device(new_server: NewServer) -> None:
+    s = await start(new_server)
+    person = await s.server.person()
+    await steal(person, s.forums[:6], again=False)
+    with pytest.raises(Refused) as refusal:
+        await person.call("GET", "/account/whoami")
+    assert refusal.value.body["errcode"] == "M_UNKNOWN_TOKEN" and refusal.value.body["soft_logout"] is True
+    again = await person.another_device(person.device)
+    assert (await again.call("GET", "/account/whoami"))["device_id"] == person.device
+    devices = (await again.call("GET", "/devices"))["devices"]
+    assert [device["device_id"] for device in devices] == [person.device], "with its keys"
+    s.clock.now += HOUR
+    assert await read_history(again, s.forums[0]) == MESSAGES
+
+
+async def test_whoever_works_much_in_rooms_of_their_own_is_left_alone(new_server: NewServer) -> None:
+    """A busy agent: ten rooms that they have been in for years, read to the beginning twice, and what is said now."""
+    s = await start(new_server)
+    agent = await s.server.person()
+    for room in s.forums:
+        await agent.join(room)
+    s.clock.now += 2 * DAY
+    for room in s.forums * 2:
+        assert await read_history(agent, room) == MESSAGES
+    assert s.slept == [] and (await s.root.call("GET", ADMIN + "/alerts"))["alerts"] == []
+
+
+async def test_what_one_is_invited_to_weighs_little(new_server: NewServer) -> None:
+    s = await start(new_server)
+    newcomer = await s.server.person()
+    for room in s.forums:
+        await s.author.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": newcomer.id})
+        await newcomer.join(room)
+        assert await read_history(newcomer, room) == MESSAGES
+    assert s.slept == []
+
+
+async def test_what_is_said_while_one_listens_does_not_count(new_server: NewServer) -> None:
+    s = await start(new_server, events_per_hour=10)
+    s.clock.now = s.server.node.now_ms()
+    listener = await s.server.person()
+    await listener.join(s.forums[0])
+    await listener.sync()
+    for n in range(40):
+        await s.author.say(s.forums[0], f"now {n}")
+        await listener.sync()
+    assert s.slept == []
+
+
+async def test_it_does_not_matter_by_which_way_one_reads(new_server: NewServer) -> None:
+    """Sync's first answer, context, threads and search are reading too."""
+    s = await start(new_server, events_per_hour=100)
+    thief = await s.server.person()
+    for room in s.forums[:4]:
+        await thief.join(room)
+    limits = '{"room":{"timeline":{"limit":100}}}'
+    with pytest.raises(Refused) as refusal:
+        await thief.call("GET", "/sync", filter=limits)
+        await thief.call("GET", "/sync", filter=limits)
+    assert refusal.value.errcode in ("M_UNKNOWN_TOKEN", "M_USER_LOCKED")
+
+
+async def test_files_rooms_and_searches_have_budgets_of_their_own(new_server: NewServer) -> None:
+    s = await start(new_server, files_per_hour=10, rooms_per_hour=4, searches_per_hour=10)
+    status, raw, _ = await s.server.raw("POST", "/_matrix/media/v3/upload", b"a plan", s.author.token)
+    assert status == 200
+    uri = raw.decode().split("mxc://")[1].rstrip('"}')
+
+    async def until_stopped(ask: Callable[[Person, int], Awaitable[Any]]) -> int:
+        person = await s.server.person()
+        for n in range(100):
+            try:
+                await ask(person, n)
+            except Refused as refusal:
+                assert refusal.status == 401
+                return n
+        raise AssertionError("never")
+
+    async def download(person: Person, _: int) -> None:
+        status, raw, _headers = await s.server.raw(
+            "GET", f"/_matrix/client/v1/media/download/{uri}", None, person.token
+        )
+        if status != 200:
+            raise Refused(status, raw)
+
+    assert await until_stopped(download) == 14
+    assert await until_stopped(lambda person, n: person.join(s.forums[n])) == 5
+    assert await until_stopped(lambda person, n: person.call("POST", "/publicRooms", {})) == 14
+    assert await until_stopped(
+        lambda person, n: person.call("POST", "/user_directory/search", {"search_term": f"a{n}"})
+    ) == 14  # fmt: skip
+
+
+async def test_what_was_read_is_remembered_through_a_restart(new_server: NewServer) -> None:
+    s = await start(new_server)
+    thief = await s.server.person()
+    read, _ = await steal(thief, s.forums[:4])
+    assert read == 4 * MESSAGES
+    await s.guard.save()
+    await s.server.stop()
+    again = Server(s.server.config, s.server.data, s.server.url)
+    await again.start()
+    s.watch(again)
+    try:
+        thief.server = s.root.server = again
+        more, stops = await steal(thief, s.forums[4:])
+        assert stops == ["M_UNKNOWN_TOKEN", "M_USER_LOCKED"] and read + more < 643
+    finally:
+        await again.stop()
+
+
+async def test_days_pass_and_slow_thieves_are_seen_too(new_server: NewServer) -> None:
+    """Nine tenths of the budget each hour: the day has a budget as well."""
+    s = await start(new_server, events_per_hour=100)
+    thief = await s.server.person()
+    stopped_after = 0
+    try:
+        for hour, room in enumerate(s.forums):
+            await thief.join(room)
+            await thief.call("GET", f"/rooms/{segment(room)}/messages", dir="b", limit=90)
+            s.clock.now += HOUR
+            stopped_after = hour + 1
+    except Refused as refusal:
+        assert refusal.errcode == "M_UNKNOWN_TOKEN"
+    assert stopped_after < 8
+    s.clock.now += 2 * DAY
+    await s.guard.save()
+    assert await s.server.node.database.fetchval("SELECT count(*) FROM read_guard") == 0
+
+
+async def test_many_accounts_of_one_organisation_together_raise_an_alarm(new_server: NewServer) -> None:
+    s = await start(new_server, organisation_events_per_hour=250)
+    for _ in range(4):
+        thief = await s.server.person()
+        await steal(thief, s.forums[:1])
+    alerts = (await s.root.call("GET", ADMIN + "/alerts"))["alerts"]
+    assert [(a["user_id"], a["step"]) for a in alerts] == [("localhost", "organisation")]
+    assert s.slept == [], "nobody is stopped for others"
+
+
+async def test_who_is_excluded_reads_what_they_like(new_server: NewServer) -> None:
+    s = await start(new_server, excluded=["@archivist:localhost"])
+    archivist = await s.server.person("archivist")
+    assert await steal(archivist, s.forums) == (ROOMS * MESSAGES, [])
+
+
+async def test_administrators_only(new_server: NewServer) -> None:
+    s = await start(new_server)
+    for method, path in (("GET", "/alerts"), ("POST", f"/release/{segment(s.author.id)}")):
+        with pytest.raises(Refused) as refusal:
+            await s.author.call(method, ADMIN + path, {} if method == "POST" else None)
+        assert refusal.value.status == 403
+    for who, status in (("nobody", 400), ("@nobody:localhost", 404)):
+        with pytest.raises(Refused) as refusal:
+            await s.root.call("POST", f"{ADMIN}/release/{segment(who)}", {})
+        assert refusal.value.status == status
+
+
+async def test_it_is_off_unless_it_is_asked_for(new_server: NewServer) -> None:
+    server = await new_server()
+    assert isinstance(server.node, AgencyServer) and server.node.guard is None
+    assert (await server.raw("GET", ADMIN + "/alerts"))[0] == 404
