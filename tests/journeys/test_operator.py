@@ -67,6 +67,14 @@ async def test_an_operators_day(tmp_path: Path) -> None:
         token = (await server.run("admin", "token", "add", "--uses", "3", "--days", "7"))[1].strip()
         assert token in (await server.run("admin", "token", "list"))[1]
         assert (await server.run("admin", "token", "remove", token))[0] == 0
+        status, output = await server.run("admin", "audit", "verify")
+        head = output.strip().rsplit(" ", 1)[-1]
+        assert status == 0 and output.startswith("Whole: ") and head.startswith(output.split()[1] + ":")
+        done = (await server.run("admin", "audit", "list"))[1]
+        assert "['admin', 'user', 'deactivate', 'agent'" in done and PASSWORD not in done and "another one" not in done
+        assert (await server.run("admin", "audit", "verify", "--head", head))[0] == 0
+        status, output = await server.run("admin", "audit", "verify", "--head", "99:00")
+        assert status == 1 and "is not what was written" in output
         status, output = await server.run("serve")
         assert status == 1 and "already runs" in output and str(server.process.pid) in output
         postgres = server.postgres_pid()

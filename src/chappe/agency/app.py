@@ -10,6 +10,7 @@ from chappe.agency.antivirus.attachments import Envelope
 from chappe.agency.antivirus.engines import ScanFailed, engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
 from chappe.agency.antivirus.scanner import Scanner
+from chappe.agency.audit import Audit, AuditApi, AuditTrail
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
 from chappe.agency.info import OrganisationInfo
 from chappe.agency.policy import AgencyPolicy, ReadingPolicy
@@ -38,6 +39,8 @@ class AgencyServer(Homeserver):
 
     def _build(self) -> None:
         super()._build()
+        self.audit = Audit(self.database, self.now_ms)
+        self.before_admin = AuditTrail(self.audit)
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
         settings = self.config.antivirus
@@ -86,7 +89,7 @@ class AgencyServer(Homeserver):
             self.jobs.add("read guard", GUARD_EVERY, guard.save)
 
     def routes(self) -> list[Route]:
-        routes = super().routes()
+        routes = super().routes() + routes_of(AuditApi(self.audit))
         if self.validity is not None:
             pages = Pages(
                 self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms

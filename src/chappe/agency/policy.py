@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from chappe.agency import access_rules, last_admin
+from chappe.agency import access_rules, last_admin, red_list
 from chappe.agency.access_rules import EVENT, Kind, kind_of
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, localpart_of_address
@@ -201,6 +201,14 @@ class AgencyPolicy(ReadingPolicy):
 
     async def may_search(self, user_id: UserId) -> bool:
         return not self.guests.is_guest(user_id)
+
+    async def hidden(self, searcher: UserId, people: Collection[str]) -> Collection[str]:
+        """Guests of rooms that one is not in; the red list, and whose account has ended, wherever one meets them."""
+        hidden = await red_list.among(self._database, people)
+        for guest in self.guests.among([user for user in people if user not in hidden]):
+            if not await self._rooms.memberships.share_a_room(searcher, guest):
+                hidden.add(guest)
+        return hidden
 
     # ------------------------------------------------------------------------------------------------------ helpers
 

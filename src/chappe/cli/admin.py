@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import getpass
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from chappe.agency.audit import HIDDEN, Audit
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.app import Homeserver, open_blobs
 from chappe.homeserver.matrix.errors import NotFound
@@ -32,12 +34,27 @@ Name = Annotated[str, typer.Argument(help="A name such as alice, or a whole addr
 Password = Annotated[str | None, typer.Option(help="Asked for, or read from standard input, where it is not given.")]
 
 
-def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]]) -> T:
+def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]], shows: bool = False) -> T:
+    """Runs a command on a node. Unless it only `shows` something it is written into the audit log, before it is done."""
+
     async def go() -> T:
         async with offline_node(data.resolve(), config) as node:
+            if not shows:
+                arguments = {"arguments": _without_passwords(sys.argv[1:])}
+                await Audit(node.database, node.now_ms).record(
+                    f"command line ({getpass.getuser()})", "chappe", arguments
+                )
             return await act(node)
 
     return run(go())
+
+
+def _without_passwords(arguments: list[str]) -> list[str]:
+    kept: list[str] = []
+    for argument in arguments:
+        is_value = bool(kept) and kept[-1] == "--password"
+        kept.append(HIDDEN if is_value else f"--password={HIDDEN}" if argument.startswith("--password=") else argument)
+    return kept
 
 
 def _user_id(node: Homeserver, name: str) -> UserId:
@@ -98,7 +115,7 @@ def user_list(
             ]
             print(f"{user.user_id}\t{user.created:%Y-%m-%d}\t{' '.join(marks)}".rstrip())
 
-    with_node(data, config, act)
+    with_node(data, config, act, shows=True)
 
 
 @user_app.command("deactivate")
@@ -227,7 +244,7 @@ def domain_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> None:
         print("\n".join(node.domains.names()))
 
-    with_node(data, config, act)
+    with_node(data, config, act, shows=True)
 
 
 @token_app.command("add")
@@ -259,7 +276,7 @@ def token_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
             )
             print(f"{row['token']}\tused {row['used']} of {limit}\t{f'until {when:%Y-%m-%d}' if when else ''}".rstrip())
 
-    with_node(data, config, act)
+    with_node(data, config, act, shows=True)
 
 
 @token_app.command("remove")
@@ -300,5 +317,5 @@ def reports(data: Data = Path("data"), config: ConfigFile = None) -> None:
             lines.append(f"{when}  {row['reporter']} reports {what}: {row['reason'] or 'no reason given'}")
         return lines
 
-    for line in with_node(data, config, act) or ["Nothing has been reported."]:
+    for line in with_node(data, config, act, shows=True) or ["Nothing has been reported."]:
         typer.echo(line)

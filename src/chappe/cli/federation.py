@@ -42,7 +42,7 @@ def test(
         origin = domain or node.domains.default
         return await probe(name, origin, node.boundaries, node.federation_client, node.keyring)
 
-    steps = with_node(data, config, act)
+    steps = with_node(data, config, act, shows=True)
     for step in steps:
         typer.echo(f"{'ok  ' if step.is_good else 'no  '}{step.text}")
     if not steps[-1].is_good:
@@ -56,7 +56,7 @@ def status(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> tuple[list[DestinationState], int]:
         return await destination_states(node.database), await waiting_for_their_past(node.database)
 
-    states, waiting = with_node(data, config, act)
+    states, waiting = with_node(data, config, act, shows=True)
     if not states:
         typer.echo("Nothing has been sent to another server yet.")
     for state in states:

@@ -54,7 +54,7 @@ def list_all(data: Data = Path("data"), config: ConfigFile = None) -> None:
             invited = " (by invitation)" if one.requires_invite else ""
             print(f"{one.name}: {one.label}, on {one.home}{invited}: {', '.join(one.patterns)}")
 
-    with_node(data, config, act)
+    with_node(data, config, act, shows=True)
 
 
 @app.command("remove")
@@ -80,4 +80,4 @@ def test(address: str, data: Data = Path("data"), config: ConfigFile = None) -> 
         who = f"@{localpart_of_address(address)}:{found.home}, {display_name(address, found.label)}"
         print(f"{address} is of {found.label}: {who}{', once invited' if found.requires_invite else ''}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, shows=True)

@@ -6,7 +6,7 @@ asked inside the engine and the accounts, so that no path (client, bridge, admin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.matrix.identifiers import UserId
@@ -72,6 +72,6 @@ class Policy:
         """Whether somebody finds anybody, or any room, in the directories."""
         return True
 
-    async def may_be_found(self, searcher: UserId, user_id: UserId) -> bool:
-        """Whether a search for people shows somebody to somebody."""
-        return True
+    async def hidden(self, searcher: UserId, people: Collection[str]) -> Collection[str]:
+        """Whom of some people a search must not show to somebody."""
+        return ()

@@ -13,6 +13,8 @@ CREATE TABLE account_validity (  -- beside users.expires_ts; `reminded_days`: th
 CREATE INDEX account_validity_token ON account_validity (token);
 CREATE INDEX account_validity_used ON account_validity (used_hash);
 CREATE INDEX users_expiry ON users (expires_ts) WHERE expires_ts IS NOT NULL;
+CREATE TABLE audit (  -- append only; `seal`: over the entry and the seal before it
+    number bigint PRIMARY KEY, ts bigint NOT NULL, actor text NOT NULL, action text NOT NULL, detail text NOT NULL, seal bytea NOT NULL);
 CREATE TABLE read_guard (  -- what was read in an hour, weighed
     user_id text, hour bigint, what text, amount float8 NOT NULL, PRIMARY KEY (user_id, hour, what));
 CREATE TABLE read_guard_alerts (

@@ -93,6 +93,8 @@ class IdentityServer:
             )
         if len(addresses) > AT_MOST:
             raise BadRequest(f"At most {AT_MOST} addresses at once", "M_INVALID_PARAM")
+        if not await self._policy.may_search(searcher):
+            return {}
         wanted = {raw: text for text in addresses if (raw := _decoded(text)) is not None}
         rows = await self._database.fetch(
             """SELECT t.lookup_hash, t.user_id FROM threepids t JOIN users u USING (user_id)
@@ -100,11 +102,7 @@ class IdentityServer:
                 UNION ALL SELECT lookup_hash, user_id FROM bound_elsewhere WHERE lookup_hash = ANY($1::bytea[])""",
             list(wanted),
         )
-        found = {}
-        for row in rows:
-            if await self._policy.may_be_found(searcher, UserId(row["user_id"])):
-                found[wanted[row["lookup_hash"]]] = row["user_id"]
-        return found
+        return {wanted[row["lookup_hash"]]: row["user_id"] for row in rows}
 
     # ---------------------------------------------------------------------------------------- people of other servers
 

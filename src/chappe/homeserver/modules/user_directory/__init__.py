@@ -49,11 +49,8 @@ class UserDirectory:
                 WHERE words @@ to_tsquery('simple', $1) AND server_name = $2 ORDER BY length(search), user_id LIMIT $3""",
             _query(words), server_name, CANDIDATES,
         )  # fmt: skip
-        found = [
-            _entry(row)
-            for row in rows
-            if await self._rooms.policy.may_be_found(UserId(searcher), UserId(row["user_id"]))
-        ]
+        hidden = await self._rooms.policy.hidden(UserId(searcher), [row["user_id"] for row in rows])
+        found = [_entry(row) for row in rows if row["user_id"] not in hidden]
         return found[:limit], len(found) > limit
 
     async def _known(self, user_id: UserId, term: str, limit: int) -> Found:
@@ -69,11 +66,12 @@ class UserDirectory:
                 ORDER BY d.server_name = $2 DESC, length(d.search), d.user_id LIMIT $3""",
             _query(words), domain_of(user_id), CANDIDATES, user_id,
         )  # fmt: skip
+        hidden = await self._rooms.policy.hidden(user_id, [row["user_id"] for row in rows])
         found: list[dict[str, Any]] = []
         for row in rows:
-            if not row["is_public"] and not await self._rooms.memberships.share_a_room(user_id, row["user_id"]):
+            if row["user_id"] in hidden:
                 continue
-            if not await self._rooms.policy.may_be_found(user_id, UserId(row["user_id"])):
+            if not row["is_public"] and not await self._rooms.memberships.share_a_room(user_id, row["user_id"]):
                 continue
             if len(found) == limit:
                 return found, True

@@ -1,0 +1,152 @@
+"""The audit log (DESIGN section 10): what administrators do, each entry sealed with the one before it.
+
+Whoever changes or removes an entry breaks every seal after it. Removing the latest ones leaves no broken seal: note the head
+that `verify` tells, elsewhere, and give it to the next `verify`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, Endpoint, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
+
+FIRST = bytes(32)
+AT_MOST = 4096  # bytes of detail
+HIDDEN = "(hidden)"
+_SECRET = frozenset((
+    "password", "new_password", "access_token", "refresh_token", "token", "secret", "mac", "nonce", "key", "content", "auth",
+))  # fmt: skip
+_LOCK = 0x61756469  # of PostgreSQL's advisory locks: entries are written one after the other
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The latest entry: its number (0 of an empty log), its seal."""
+
+    number: int
+    seal: bytes
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.seal.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Raises M_INVALID_PARAM."""
+        number, _, seal = text.partition(":")
+        try:
+            return cls(int(number), bytes.fromhex(seal))
+        except ValueError:
+            raise BadRequest(
+                "A head is a number, a colon and a seal, as `verify` tells it", "M_INVALID_PARAM"
+            ) from None
+
+
+class BrokenChain(Exception):
+    """`number`: the first entry that is not what was written."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Entry {number} of the audit log is not what was written, or one before it is missing")
+        self.number = number
+
+
+class Audit:
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database, self._now_ms = database, now_ms
+
+    async def record(self, actor: str, action: str, detail: Mapping[str, Any]) -> None:
+        """`actor`: a user id, or who used the command line. `detail`: without secrets (`without_secrets`)."""
+        text = orjson.dumps(detail, option=orjson.OPT_SORT_KEYS, default=str).decode()
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            row = await connection.fetchrow("SELECT number, seal FROM audit ORDER BY number DESC LIMIT 1")
+            number, previous = (row["number"] + 1, row["seal"]) if row is not None else (1, FIRST)
+            ts = self._now_ms()
+            await connection.execute(
+                "INSERT INTO audit (number, ts, actor, action, detail, seal) VALUES ($1, $2, $3, $4, $5, $6)",
+                number, ts, actor, action, text, seal_of(previous, number, ts, actor, action, text),
+            )  # fmt: skip
+
+    async def entries(self, before: int | None, limit: int) -> list[dict[str, Any]]:
+        """The latest first; those before a number."""
+        rows = await self._database.fetch(
+            """SELECT number, ts, actor, action, detail FROM audit WHERE $1::bigint IS NULL OR number < $1
+                ORDER BY number DESC LIMIT $2""",
+            before, limit,
+        )  # fmt: skip
+        return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
+
+    async def verify(self, known: Head | None = None) -> Head:
+        """Reads the whole log. `known`: a head noted earlier, which must still be in it. Raises BrokenChain."""
+        head = Head(0, FIRST)
+        while rows := await self._database.fetch(
+            "SELECT * FROM audit WHERE number > $1 ORDER BY number LIMIT $2", head.number, _PAGE
+        ):
+            for row in rows:
+                number = head.number + 1
+                seal = seal_of(head.seal, number, row["ts"], row["actor"], row["action"], row["detail"])
+                if row["number"] != number or row["seal"] != seal:
+                    raise BrokenChain(number)
+                head = Head(number, seal)
+                if known is not None and known.number == number and known.seal != seal:
+                    raise BrokenChain(number)
+        if known is not None and known.number > head.number:
+            raise BrokenChain(head.number + 1)
+        return head
+
+
+def seal_of(previous: bytes, number: int, ts: int, actor: str, action: str, detail: str) -> bytes:
+    return hashlib.sha256(previous + orjson.dumps([number, ts, actor, action, detail])).digest()
+
+
+def without_secrets(value: Any) -> Any:
+    """What may be kept of an administrator's request: no password, no token, nothing that somebody wrote."""
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if key in _SECRET else without_secrets(inner) for key, inner in value.items()}
+    return [without_secrets(inner) for inner in value] if isinstance(value, list) else value
+
+
+class AuditTrail:
+    """Writes down each request of an administrator that changes something, before it is done."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    async def __call__(self, request: Request, endpoint: Endpoint) -> None:
+        if request.method in ("GET", "HEAD"):
+            return
+        detail: dict[str, Any] = {**request.params}
+        if query := request.query_items():
+            detail["query"] = without_secrets(query)
+        if endpoint.body_limit <= SMALL_LIMIT:
+            detail["body"] = _body(await request.body())
+        await self._audit.record(request.user_id, f"{request.method} {endpoint.path}", detail)
+
+
+def _body(raw: bytes) -> Any:
+    try:
+        value = without_secrets(orjson.loads(raw)) if raw.strip() else {}
+    except ValueError:
+        return "(not JSON)"
+    return value if len(orjson.dumps(value)) <= AT_MOST else "(too long)"
+
+
+class AuditApi:
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    @endpoint("GET", "/_chappe/admin/v1/audit", auth=ADMIN_AUTH, api="admin")
+    async def entries(self, request: Request) -> Answer:
+        """The latest first; `before`: the number of the last one that was answered."""
+        before = request.query_int("before", 0, 1) if request.query("before") is not None else None
+        entries = await self._audit.entries(before, request.query_int("limit", 100, 1, 1000))
+        following = {"next": entries[-1]["number"]} if entries and entries[-1]["number"] > 1 else {}
+        return {"entries": entries, **following}
