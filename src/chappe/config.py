@@ -145,10 +145,14 @@ class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The public-sector layer. `guest_domains`: the servers (hosted here, or others) whose people are external guests."""
+    """The public-sector layer. `guest_domains`: the servers (hosted here, or others) whose people are external guests.
+
+    `guest_days`: how long a guest may stay before the sponsor renews; 0: for ever.
+    """
 
     enabled: bool = False
     guest_domains: list[str] = []
+    guest_days: Annotated[int, Meta(ge=0)] = 180
 
 
 class AccountValidity(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -562,6 +566,7 @@ port = {port}
 [agency]
 # enabled = false                    # accounts by proven professional e-mail, names with the organisation, kinds of rooms, guests
 # guest_domains = []                 # the servers whose people are external guests, such as "externe.example.org"
+# guest_days = 180                   # how long a guest may stay before the agent who invited them renews; 0: for ever
 
 [antivirus]
 # engine = "clamd:///run/clamav/clamd.ctl"  # or clamd://host:3310, icap://host:1344/service; every file is scanned before it is seen

@@ -177,3 +177,13 @@ async def test_off_by_default(new_server: NewServer) -> None:
     with pytest.raises(Refused) as caught:
         await alice.call("POST", f"{PATH}/send_mail", {})
     assert caught.value.status == 404 and json.dumps(caught.value.body)
+
+
+async def test_guests_are_renewed_by_their_sponsor(new_server: NewServer, mailbox: Mailbox) -> None:
+    s = await start(new_server, mailbox)
+    await s.server.node.database.execute("INSERT INTO guests VALUES ($1, $2, '', 5, 1)", s.anne.id, s.root.id)
+    await s.pass_days(0)
+    assert await s.end_of(s.anne) is None
+    await s.server.node.accounts.set_state(s.anne.id, expires_ts=s.clock.now + DAY_MS)
+    told = await refused(s.anne.call("POST", PATH + "/send_mail", {}))
+    assert told.status == 400 and "invited you" in told.body["error"]

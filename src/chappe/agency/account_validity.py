@@ -28,7 +28,8 @@ PATH = "/_synapse/client/email_account_validity"
 RENEWED, ALREADY, UNKNOWN = "renewed", "already", "unknown"
 _FROM = "FROM users u LEFT JOIN account_validity v ON v.user_id = u.user_id"
 _WHO = """NOT u.deactivated AND NOT u.is_admin AND NOT u.is_guest AND u.appservice IS NULL AND u.kind IS NULL
-    AND EXISTS (SELECT 1 FROM threepids t WHERE t.user_id = u.user_id AND t.medium = 'email')"""
+    AND EXISTS (SELECT 1 FROM threepids t WHERE t.user_id = u.user_id AND t.medium = 'email')
+    AND NOT EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id AND g.agent_since IS NULL)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ class AccountValidity:
         user = await self._accounts.store.find_user(user_id)
         if user is None or not user.expires_ts:
             raise BadRequest("This account does not expire", "M_UNKNOWN")
+        if await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM guests WHERE user_id = $1 AND agent_since IS NULL)", user_id
+        ):
+            raise BadRequest("The agent who invited you can renew your account", "M_UNKNOWN")
         await self._write(user_id, user.expires_ts)
 
     async def _write(self, user_id: str, expires_ts: int) -> None:

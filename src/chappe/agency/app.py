@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from chappe.agency.account_validity import AccountValidity
@@ -16,14 +17,16 @@ from chappe.agency.info import OrganisationInfo
 from chappe.agency.policy import AgencyPolicy, ReadingPolicy
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.read_guard_api import ReadGuardApi
+from chappe.agency.retention import Retention
+from chappe.agency.sponsors import Sponsors
+from chappe.agency.sponsors_api import SponsorsApi
 from chappe.config import Config
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.modules.media import Media
 
-VALIDITY_EVERY, GUARD_EVERY = 600, 5
+VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY = 600, 600, 60, 5
 
 
 class AgencyServer(Homeserver):
@@ -34,6 +37,7 @@ class AgencyServer(Homeserver):
         self.scanner: Scanner | None = None
         self.validity: AccountValidity | None = None
         self.guard: ReadGuard | None = None
+        self.retention: Retention | None = None
         self.reading = ReadingPolicy() if self.agency is None else self.agency
         super().__init__(config, data, database_url, self.reading)
 
@@ -43,6 +47,13 @@ class AgencyServer(Homeserver):
         self.before_admin = AuditTrail(self.audit)
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
+            self.agency.sponsors = Sponsors(
+                self.database, self.accounts, self.rooms.memberships, self.agency.guests, self.agency.organisations, self.mail,
+                self.config.agency, self.set_profile_field, self.now_ms,
+            )  # fmt: skip
+            self.jobs.add("guests", GUESTS_EVERY, self.agency.sponsors.look)
+            self.retention = Retention(self.database, self.rooms, self.writer, self.media, self.now_ms)
+            self.jobs.add("retention", RETENTION_EVERY, self.retention.look)
         settings = self.config.antivirus
         if settings.engine is not None:
             self.scanner = Scanner(self.database, self.media, engine_of(settings.engine), settings, self.now_ms)
@@ -88,21 +99,24 @@ class AgencyServer(Homeserver):
             self.guard = self.reading.guard = guard
             self.jobs.add("read guard", GUARD_EVERY, guard.save)
 
-    def routes(self) -> list[Route]:
-        routes = super().routes() + routes_of(AuditApi(self.audit))
+    def layer_parts(self) -> Sequence[object]:
+        parts: list[object] = [AuditApi(self.audit)]
         if self.validity is not None:
             pages = Pages(
                 self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms
             )
-            routes += routes_of(AccountValidityApi(self.validity, pages))
+            parts.append(AccountValidityApi(self.validity, pages))
         if self.guard is not None:
-            routes += routes_of(ReadGuardApi(self.guard, self.accounts))
+            parts.append(ReadGuardApi(self.guard, self.accounts))
         if self.scanner is not None:
             envelope = Envelope(self._scanner_secret)
             proxy = MediaProxy(self.scanner, self.media, envelope, self.sessions.authenticate)
-            routes += routes_of(proxy, AntivirusAdmin(self.scanner))
-        if self.agency is None:
-            return routes
-        guest_access = GuestAccess(self.rooms, self.membership, self.agency)
-        owners = OrganisationInfo(self.agency, self.accounts.store), GuestAccessApi(guest_access)
-        return [*routes, *routes_of(*owners)]
+            parts += [proxy, AntivirusAdmin(self.scanner)]
+        if self.agency is not None:
+            parts += [
+                OrganisationInfo(self.agency, self.accounts.store),
+                GuestAccessApi(GuestAccess(self.rooms, self.membership, self.agency)),
+            ]
+            if self.agency.sponsors is not None:
+                parts.append(SponsorsApi(self.agency.sponsors, self.third_party_invites))
+        return parts

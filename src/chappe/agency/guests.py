@@ -11,9 +11,10 @@ from chappe.homeserver.matrix.identifiers import domain_of
 class Guests:
     def __init__(self, settings: Agency) -> None:
         self._domains = frozenset(settings.guest_domains)
+        self.no_longer: set[str] = set()  # who came as a guest and is an agent now
 
     def is_guest(self, user_id: str) -> bool:
-        return domain_of(user_id) in self._domains
+        return domain_of(user_id) in self._domains and user_id not in self.no_longer
 
     def is_guest_home(self, server_name: str) -> bool:
         return server_name in self._domains

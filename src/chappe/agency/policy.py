@@ -11,6 +11,7 @@ from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.organisations import Organisations
 from chappe.agency.read_guard import ReadGuard
+from chappe.agency.sponsors import Sponsors
 from chappe.config import Agency
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
@@ -41,6 +42,7 @@ class AgencyPolicy(ReadingPolicy):
     def __init__(self, settings: Agency) -> None:
         super().__init__()
         self.guests = Guests(settings)
+        self.sponsors: Sponsors | None = None
         self._rooms: Rooms
         self._database: Database
         self.organisations: Organisations
@@ -80,6 +82,10 @@ class AgencyPolicy(ReadingPolicy):
         address = facts.get("email")
         organisation = None if address is None else await self.organisations.of_address(address)
         return wanted if organisation is None or address is None else display_name(address, organisation.label, wanted)
+
+    async def has_proven(self, user_id: UserId, medium: str, address: str) -> None:
+        if medium == "email" and self.sponsors is not None:
+            await self.sponsors.arrived(user_id, address)
 
     async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
         if field == "displayname":

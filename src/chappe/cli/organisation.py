@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from chappe.agency.app import AgencyServer
 from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.cli.admin import ConfigFile, Data, with_node
@@ -38,6 +39,10 @@ def add(
             name, label or name[:1].upper() + name[1:], home or node.domains.default, by_invitation, address
         )
         is_new = await Organisations(node.database).add(organisation)
+        if isinstance(node, AgencyServer) and node.agency is not None and node.agency.sponsors is not None:
+            for guest in await node.agency.sponsors.promote():
+                print(f"{guest} is an agent now.")
+            await node.set_profile_field.wait()
         print(
             f"{organisation.label} has been {'added' if is_new else 'changed'}: {', '.join(address)} → {organisation.home}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from chappe.config import Config, Media, limits_of
@@ -157,6 +158,10 @@ class Parts:
         self.closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._database: Database | None = None
+
+    def layer_parts(self) -> Sequence[object]:
+        """Who else has endpoints: of a layer above the homeserver."""
+        return ()
 
     @property
     def database(self) -> Database:
@@ -321,7 +326,7 @@ class Parts:
             database, store, self.rooms, self.membership, self.domains, config.public_url, self.mail
         )
         self.creation.by_address = self.third_party_invites
-        self.bind_threepid = BindThreepid(store, self.third_party_invites)
+        self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy)
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
         self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)
         self.deactivate_account.forget += [self.second_factors.reset, self.browser_sessions.end_all]

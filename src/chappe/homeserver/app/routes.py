@@ -107,6 +107,7 @@ def routes_of_node(parts: Parts) -> list[Route]:
         *_room_parts(parts),
         *_finding_parts(parts),
         *_data_parts(parts),
+        *parts.layer_parts(),
     )
     routes = routes_of(*owners)
     versions.learn([route.endpoint for route in routes])

@@ -31,6 +31,9 @@ class Policy:
         """How a new account is called; None: by its user name."""
         return wanted
 
+    async def has_proven(self, user_id: UserId, medium: str, address: str) -> None:
+        """Told when an account has proven an address, while the invitations to it still wait."""
+
     async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
         """Asked where people change their own profile, not where an administrator does."""
 

@@ -30,9 +30,13 @@ class LiveRooms:
     def _heard(self, commit: Commit) -> None:
         if commit.foreign:
             for number in commit.rooms:
-                if (room := self._by_number.get(number)) is not None:
-                    room.stale = True
-                    room.reset()
+                self.read_anew(number)
+
+    def read_anew(self, number: int) -> None:
+        """Its rows were changed by other means than a write of its own."""
+        if (room := self._by_number.get(number)) is not None:
+            room.stale = True
+            room.reset()
 
     async def find(self, room_id: str) -> LiveRoom | None:
         """The room, fresh, or None where this installation does not know it (an invitation to it is not enough)."""

@@ -12,12 +12,14 @@ from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.auth_chains import ChainRow
 
+ERASED = ""  # in `redacted_by`: its time was over, nobody redacted it
+
 
 class RoomEvent:
     """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed."""
 
     __slots__ = (
-        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_target", "moved", "nid",
+        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_erased", "is_target", "moved", "nid",
         "notify_total", "position", "redacted_because", "relates_to", "replaces", "room_before", "sender", "state_after",
         "state_before", "state_key", "thread", "ts", "txn", "type",
     )  # fmt: skip
@@ -30,6 +32,7 @@ class RoomEvent:
         self.ts, self.depth, self.head, self.state_before = ts, depth, head, state_before
         self.position = self.notify_total = self.highlight_total = 0
         self.thread = ""  # the root of its thread; "" is the main timeline, and the totals are those of the thread
+        self.is_erased = False  # no reader is shown it
         self.is_target = True  # False where it is known that nothing related to it when it was read
         self.relates_to: str | None = None  # the event that a relation of this one points to
         self.txn: str | None = None  # "user|device|…|transaction id" of its sender
@@ -119,6 +122,7 @@ def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
         row["state_before"],
     )  # fmt: skip
     event.position, event.txn, event.thread = row["position"], row["txn"], row["thread"]
+    event.is_erased = row.get("redacted_by") == ERASED
     event.is_target = row.get("is_target", True)
     if event.state_key is None and b'"m.relates_to"' in head and (relation := relation_of(event.content)) is not None:
         event.relates_to = relation.target

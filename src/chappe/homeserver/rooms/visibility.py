@@ -52,6 +52,7 @@ class Visibility:
         return seen
 
     async def _seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
+        events = [e for e in events if not e.is_erased]
         if ignored := await self.ignored_by(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]
         mine = (await self._memberships.of(user_id)).get(room.number)

@@ -70,6 +70,7 @@ STAY = {
     "appservice_transactions": "of the installation's bridges", "appservice_progress": "of the installation's bridges",
     "appservice_rooms": "of the installation's bridges", "bound_elsewhere": "people of other servers",
     "organisations": "of the installation: the new one is told its own", "organisation_addresses": "likewise",
+    "guests": "of the installation, whose agents sponsor them", "guest_invitations": "likewise",
     "audit": "of the installation, whose seals it holds",
     "read_guard": "lasts a day", "read_guard_alerts": "for those who run the installation",
     "scan_results": "files are scanned anew",

@@ -60,6 +60,12 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("Confirm your account", ["Your account of {brand} ends in {days} day(s).",
                "To keep it, type this code in the application: {code}"], None),
     },
+    "guest_ends": {
+        "fr": ("Le compte d'un de vos invités se termine", ["Le compte {brand} de {who}, que vous parrainez, se termine dans {days} jour(s).",
+               "Motif : {what}. Si cette personne en a encore besoin, renouvelez son compte ; sinon, ne faites rien."], None),
+        "en": ("The account of one of your guests ends", ["The account of {brand} of {who}, whom you sponsor, ends in {days} day(s).",
+               "Purpose: {what}. If they still need it, renew the account; otherwise do nothing."], None),
+    },
     "digest": {
         "fr": ("{count} message(s) non lu(s) dans {what}", ["Vous avez des messages non lus sur {brand} :"], "Ouvrir {brand}"),
         "en": ("{count} unread message(s) in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),

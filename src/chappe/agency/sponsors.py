@@ -1,0 +1,215 @@
+"""External guests have a sponsor: the agent who invited them, for a purpose, until a day that the sponsor puts off or brings near.
+
+A guest's account ends on that day. When their address comes to belong to an organisation they become agents where they are:
+same account, same rooms, their organisation behind their name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chappe.agency.guests import Guests
+from chappe.agency.names import display_name
+from chappe.agency.organisations import Organisations
+from chappe.config import Agency
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.homeserver.rooms.memberships import Memberships
+
+log = logging.getLogger(__name__)
+DAY_MS = 86_400_000
+REMINDER_DAYS = (14, 3)
+PURPOSE_AT_MOST = 500
+SetName = Callable[[UserId, str, Any], Awaitable[None]]
+
+
+class Sponsors:
+    def __init__(
+        self, database: Database, accounts: Accounts, memberships: Memberships, guests: Guests, organisations: Organisations,
+        mail: MailQueue, settings: Agency, set_name: SetName, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests
+        self._organisations, self._mail, self._set_name, self._now_ms = organisations, mail, set_name, now_ms
+        self._longest = settings.guest_days * DAY_MS
+
+    # ------------------------------------------------------------------------------------------------------- arriving
+
+    async def invited(self, sponsor: UserId, address: str, purpose: str, ends_ts: int | None) -> None:
+        """Remembered until somebody has proven the address. Raises M_INVALID_PARAM for a bad purpose or end."""
+        await self._database.execute(
+            """INSERT INTO guest_invitations (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4""",
+            address, sponsor, checked_purpose(purpose), self._checked_end(ends_ts),
+        )  # fmt: skip
+
+    async def has_account(self, address: str) -> bool:
+        return await self._accounts.store.user_by_threepid("email", address) is not None
+
+    def check(self, purpose: str, ends_ts: int | None) -> None:
+        """Raises M_INVALID_PARAM for what `invited` would refuse, and for no purpose at all."""
+        if not checked_purpose(purpose):
+            raise BadRequest("Say what the guest is invited for", "M_INVALID_PARAM")
+        self._checked_end(ends_ts)
+
+    async def arrived(self, user_id: UserId, address: str) -> None:
+        """An account has proven an address, and the invitations to it still wait."""
+        if not self._guests.is_guest(user_id):
+            return
+        row = await self._database.fetchrow(
+            """SELECT sponsor, purpose, ends_ts FROM guest_invitations WHERE address = $1
+               UNION ALL (SELECT sender, '', NULL FROM third_party_invites WHERE medium = 'email' AND address = $1
+                           ORDER BY created_ts LIMIT 1) LIMIT 1""",
+            address,
+        )  # fmt: skip
+        if row is None:
+            return
+        ends_ts = row["ends_ts"] or self._checked_end(None)
+        new = await self._database.execute(
+            """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT DO NOTHING""",
+            user_id, row["sponsor"], row["purpose"], ends_ts, self._now_ms(),
+        )  # fmt: skip
+        await self._database.execute("DELETE FROM guest_invitations WHERE address = $1", address)
+        if new.endswith(" 1"):
+            await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
+
+    # --------------------------------------------------------------------------------------------------- for sponsors
+
+    async def of(self, sponsor: UserId) -> dict[str, Any]:
+        """The guests of an agent, those that have ended too, and the invitations that wait."""
+        now = self._now_ms()
+        guests = await self._database.fetch(
+            "SELECT user_id, purpose, ends_ts, created_ts FROM guests WHERE sponsor = $1 AND agent_since IS NULL ORDER BY ends_ts",
+            sponsor,
+        )
+        invited = await self._database.fetch(
+            "SELECT address, purpose, ends_ts FROM guest_invitations WHERE sponsor = $1 ORDER BY address", sponsor
+        )
+        return {
+            "guests": [
+                _shown(row) | {"has_ended": row["ends_ts"] is not None and row["ends_ts"] <= now} for row in guests
+            ],
+            "invited": [_shown(row) for row in invited],
+        }
+
+    async def change(self, actor: UserId, user_id: UserId, purpose: str | None, ends_ts: int | None) -> dict[str, Any]:
+        """`ends_ts` in the past ends the account at once. Raises M_NOT_FOUND, M_FORBIDDEN to all but the sponsor."""
+        row = await self._require(actor, user_id)
+        if purpose is not None:
+            await self._database.execute(
+                "UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose)
+            )
+        if ends_ts is not None:
+            await self._end(user_id, self._checked_end(ends_ts))
+        return _shown(await self._row(user_id) or row)
+
+    async def renew(self, actor: UserId, user_id: UserId) -> dict[str, Any]:
+        """For as long as a guest may stay, from now on."""
+        row = await self._require(actor, user_id)
+        await self._end(user_id, self._checked_end(None))
+        return _shown(await self._row(user_id) or row)
+
+    async def take_over(self, actor: UserId, user_id: UserId) -> None:
+        """By an agent who is in a room with the guest, once the sponsor's account is no more. Raises Forbidden."""
+        row = await self._row(user_id)
+        if row is None or not await self._memberships.share_a_room(actor, user_id):
+            raise NotFound("There is no such guest in your rooms")
+        sponsor = await self._accounts.store.find_user(row["sponsor"])
+        is_there = sponsor is not None and not sponsor.deactivated
+        if is_there or self._guests.is_guest(actor):
+            raise Forbidden("This guest has a sponsor: ask them")
+        await self._database.execute("UPDATE guests SET sponsor = $2 WHERE user_id = $1", user_id, actor)
+
+    async def _require(self, actor: UserId, user_id: UserId) -> Row:
+        row = await self._row(user_id)
+        if row is None:
+            raise NotFound("There is no such guest")
+        user = await self._accounts.store.find_user(actor)
+        if row["sponsor"] != actor and not (user is not None and user.is_admin):
+            raise Forbidden("Only the agent who invited this guest can do this")
+        return row
+
+    async def _row(self, user_id: str) -> Row | None:
+        return await self._database.fetchrow("SELECT * FROM guests WHERE user_id = $1 AND agent_since IS NULL", user_id)
+
+    async def _end(self, user_id: UserId, ends_ts: int | None) -> None:
+        await self._database.execute(
+            "UPDATE guests SET ends_ts = $2, reminded_days = NULL WHERE user_id = $1", user_id, ends_ts
+        )
+        await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
+
+    def _checked_end(self, ends_ts: int | None) -> int | None:
+        """None: as late as may be. Raises M_INVALID_PARAM for what is later."""
+        latest = self._now_ms() + self._longest if self._longest else None
+        if ends_ts is None or latest is None:
+            return latest if ends_ts is None else max(1, ends_ts)
+        if ends_ts > latest:
+            raise BadRequest(f"Guests stay {self._longest // DAY_MS} days at most, then renew", "M_INVALID_PARAM")
+        return max(1, ends_ts)
+
+    # --------------------------------------------------------------------------------------------------- now and then
+
+    async def look(self) -> None:
+        """Sponsors are written to before a guest's end; guests whose address is an organisation's become agents."""
+        now = self._now_ms()
+        for row in await self._database.fetch(
+            "SELECT * FROM guests WHERE agent_since IS NULL AND ends_ts > $1 AND ends_ts <= $2",
+            now, now + max(REMINDER_DAYS) * DAY_MS,
+        ):  # fmt: skip
+            due = min(days for days in REMINDER_DAYS if row["ends_ts"] - now <= days * DAY_MS)
+            if row["reminded_days"] is None or row["reminded_days"] > due:
+                await self._remind(row, due)
+        await self.promote()
+        await self.refresh()
+
+    async def _remind(self, row: Row, days: int) -> None:
+        server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
+        for threepid in await self._accounts.store.threepids(row["sponsor"]):
+            if threepid["medium"] == "email":
+                await self._mail.write(
+                    "guest_ends", threepid["address"], server_name, None, who=row["user_id"], days=left,
+                    what=row["purpose"] or "…",
+                )  # fmt: skip
+        await self._database.execute("UPDATE guests SET reminded_days = $2 WHERE user_id = $1", row["user_id"], days)
+
+    async def promote(self) -> list[str]:
+        """Returns who became an agent."""
+        promoted = []
+        for row in await self._database.fetch(
+            """SELECT g.user_id, t.address FROM guests g JOIN threepids t USING (user_id)
+                WHERE g.agent_since IS NULL AND t.medium = 'email'"""
+        ):
+            organisation = await self._organisations.of_address(row["address"])
+            if organisation is None or self._guests.is_guest_home(organisation.home):
+                continue
+            user_id = UserId(row["user_id"])
+            await self._database.execute(
+                "UPDATE guests SET agent_since = $2 WHERE user_id = $1", user_id, self._now_ms()
+            )
+            self._guests.no_longer.add(user_id)
+            await self._accounts.set_state(user_id, expires_ts=0)
+            await self._set_name(user_id, "displayname", display_name(row["address"], organisation.label))
+            log.info("a guest has become an agent", extra={"fields": {"user": user_id, "of": organisation.name}})
+            promoted.append(str(user_id))
+        return promoted
+
+    async def refresh(self) -> None:
+        """What other processes have promoted."""
+        rows = await self._database.fetch("SELECT user_id FROM guests WHERE agent_since IS NOT NULL")
+        self._guests.no_longer = {row["user_id"] for row in rows}
+
+
+def checked_purpose(text: str) -> str:
+    if len(text) > PURPOSE_AT_MOST or "\0" in text:
+        raise BadRequest(f"A purpose has {PURPOSE_AT_MOST} characters at most", "M_INVALID_PARAM")
+    return " ".join(text.split())
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    shown = ("user_id", "address", "purpose", "ends_ts", "created_ts")
+    return {key: row[key] for key in shown if key in row and row[key] is not None}
