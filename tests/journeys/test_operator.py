@@ -65,6 +65,7 @@ async def test_an_operators_day(tmp_path: Path) -> None:
         assert (await server.run("admin", "domain", "list"))[1].split() == ["mairie.example", "ecole.example"]
         assert (await server.run("admin", "domain", "add", "not a name"))[0] == 1
         token = (await server.run("admin", "token", "add", "--uses", "3", "--days", "7"))[1].strip()
+        assert token.isalnum(), "one that begins with a dash would be taken for an option"
         assert token in (await server.run("admin", "token", "list"))[1]
         assert (await server.run("admin", "token", "remove", token))[0] == 0
         status, output = await server.run("admin", "audit", "verify")

@@ -85,6 +85,13 @@ class Organisations:
             )  # fmt: skip
         return bool(is_new)
 
+    async def fingerprint(self) -> str:
+        """Another one whenever something was changed."""
+        return str(await self._database.fetchval(
+            """SELECT md5(string_agg(concat_ws(' ', a.pattern, o.name, o.home, o.requires_invite), ',' ORDER BY a.pattern))
+                 FROM organisation_addresses a JOIN organisations o ON o.name = a.organisation"""
+        ))  # fmt: skip
+
     async def remove(self, name: str) -> None:
         """Its people keep their accounts; nobody gets a new one by its addresses. Raises M_NOT_FOUND."""
         if not (await self._database.execute("DELETE FROM organisations WHERE name = $1", name)).endswith(" 1"):

@@ -36,6 +36,7 @@ class Sponsors:
         self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests
         self._organisations, self._mail, self._set_name, self._now_ms = organisations, mail, set_name, now_ms
         self._longest = settings.guest_days * DAY_MS
+        self._registry: str | None = None  # as it was when guests were last compared with it
 
     # ------------------------------------------------------------------------------------------------------- arriving
 
@@ -81,10 +82,11 @@ class Sponsors:
     # --------------------------------------------------------------------------------------------------- for sponsors
 
     async def of(self, sponsor: UserId) -> dict[str, Any]:
-        """The guests of an agent, those that have ended too, and the invitations that wait."""
+        """The guests of an agent, those whose account has ended too, and the invitations that wait."""
         now = self._now_ms()
         guests = await self._database.fetch(
-            "SELECT user_id, purpose, ends_ts, created_ts FROM guests WHERE sponsor = $1 AND agent_since IS NULL ORDER BY ends_ts",
+            """SELECT g.user_id, g.purpose, g.ends_ts, g.created_ts FROM guests g JOIN users u USING (user_id)
+                WHERE g.sponsor = $1 AND g.agent_since IS NULL AND NOT u.deactivated ORDER BY g.ends_ts""",
             sponsor,
         )
         invited = await self._database.fetch(
@@ -158,21 +160,27 @@ class Sponsors:
         """Sponsors are written to before a guest's end; guests whose address is an organisation's become agents."""
         now = self._now_ms()
         for row in await self._database.fetch(
-            "SELECT * FROM guests WHERE agent_since IS NULL AND ends_ts > $1 AND ends_ts <= $2",
+            """SELECT g.* FROM guests g JOIN users u USING (user_id)
+                WHERE g.agent_since IS NULL AND NOT u.deactivated AND g.ends_ts > $1 AND g.ends_ts <= $2""",
             now, now + max(REMINDER_DAYS) * DAY_MS,
         ):  # fmt: skip
             due = min(days for days in REMINDER_DAYS if row["ends_ts"] - now <= days * DAY_MS)
             if row["reminded_days"] is None or row["reminded_days"] > due:
                 await self._remind(row, due)
-        await self.promote()
+        registry = await self._organisations.fingerprint()
+        if registry != self._registry:  # else nobody's address has become anybody's
+            await self.promote()
+            self._registry = registry
         await self.refresh()
 
     async def _remind(self, row: Row, days: int) -> None:
         server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
+        guest = await self._accounts.store.find_user(row["user_id"])
+        name = (guest.profile.get("displayname") if guest is not None else None) or ""
         for threepid in await self._accounts.store.threepids(row["sponsor"]):
             if threepid["medium"] == "email":
                 await self._mail.write(
-                    "guest_ends", threepid["address"], server_name, None, who=row["user_id"], days=left,
+                    "guest_ends", threepid["address"], server_name, None, who=f"{name} ({row['user_id']})".strip(), days=left,
                     what=row["purpose"] or "…",
                 )  # fmt: skip
         await self._database.execute("UPDATE guests SET reminded_days = $2 WHERE user_id = $1", row["user_id"], days)

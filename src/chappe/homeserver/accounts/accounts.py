@@ -256,7 +256,7 @@ class Accounts:
         ))  # fmt: skip
 
     async def add_registration_token(self, token: str | None, uses: int | None, expires_ts: int | None) -> str:
-        token = token or secrets.token_urlsafe(12)
+        token = token or secrets.token_hex(10)  # no dash in front: it is typed on command lines
         result = await self._database.execute(
             "INSERT INTO registration_tokens (token, uses_allowed, expires_ts) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
             token, uses, expires_ts,

@@ -1,0 +1,93 @@
+"""A ministry's rules where others federate with it: guests of another server, and what was erased."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chappe.agency.access_rules import FORUM_RETENTION_MS
+from chappe.agency.app import AgencyServer
+from chappe.config import Agency
+from tests.federation.conftest import Peer
+from tests.federation.test_rooms import enter, hears, until
+from tests.process import free_port
+from tests.support import Person, Refused, bodies, segment
+
+RULES = "im.vector.room.access_rules"
+
+
+class Scene:
+    alice: Person  # of the ministry
+    bob: Person  # an agent of another server
+    gaston: Person  # a guest of a third
+
+
+@pytest.fixture
+async def scene(peer: Peer) -> Scene:
+    port, s = free_port(), Scene()
+    agency = Agency(enabled=True, guest_domains=[f"localhost:{port}"])
+    s.alice = await (await peer(agency=agency)).person("alice")
+    s.bob = await (await peer()).person("bob")
+    s.gaston = await (await peer(port=port)).person("gaston")
+    return s
+
+
+def opened() -> list[dict[str, object]]:
+    return [{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
+
+
+async def refused(awaitable: object) -> Refused:
+    with pytest.raises(Refused) as caught:
+        await awaitable  # type: ignore[misc]
+    return caught.value
+
+
+async def test_guests_of_another_server_come_in_where_they_may(scene: Scene) -> None:
+    alice, gaston, here = scene.alice, scene.gaston, scene.alice.server
+    forum = await alice.create_room(preset="public_chat", visibility="public")
+    assert (await refused(enter(gaston, forum, here))).status == 403
+    await enter(scene.bob, forum, here)
+    private = await alice.create_room(name="Cabinet")
+    assert (await refused(alice.invite(private, gaston))).errcode == "M_FORBIDDEN"
+    assert (await refused(alice.create_room(name="Cabinet", invite=[gaston.id]))).errcode == "M_FORBIDDEN"
+    project = await alice.create_room(name="Projet", initial_state=opened())
+    assert (await refused(enter(gaston, project, here))).status == 403, "not without an invitation"
+    await alice.invite(project, gaston)
+    await enter(gaston, project, here)
+    await gaston.say(project, "here I am")
+    await hears(alice, project, "here I am")
+    assert (await refused(gaston.invite(project, scene.bob))).errcode == "M_FORBIDDEN"
+    removed = await alice.call("POST", f"/_chappe/client/v1/rooms/{segment(project)}/guest_access/close", {})
+    assert [guest["user_id"] for guest in removed["removed"]] == [gaston.id]
+
+    async def has_left() -> bool:
+        return project not in (await gaston.call("GET", "/joined_rooms"))["joined_rooms"]
+
+    await until(has_left)
+    assert (await refused(enter(gaston, project, here))).status == 403
+
+
+async def test_others_never_get_what_was_erased(scene: Scene) -> None:
+    """Who comes in later reads the room's history here: hashes and chains are whole, what was said is not there."""
+    alice, here = scene.alice, scene.alice.server
+    forum = await alice.create_room(preset="public_chat", visibility="public")
+    for n in range(30):
+        await alice.say(forum, f"old {n}")
+    await asyncio.sleep(0.01)
+    last = await alice.say(forum, "last")
+    assert isinstance(here.node, AgencyServer) and here.node.retention is not None
+    sent = (await alice.call("GET", f"/rooms/{segment(forum)}/event/{segment(last)}"))["origin_server_ts"]
+    here.node.retention._now_ms = lambda: sent + FORUM_RETENTION_MS
+    assert await here.node.retention.look() == 30
+    await enter(scene.bob, forum, here)
+    await alice.say(forum, "welcome")
+    await hears(scene.bob, forum, "welcome")
+    page = await scene.bob.messages(forum, limit=100)
+    read = bodies(page["chunk"])
+    while page.get("end"):
+        page = await scene.bob.messages(forum, limit=100, from_=page["end"])
+        read += bodies(page["chunk"])
+    assert read == ["welcome", "last"]
+    await scene.bob.say(forum, "thank you")
+    await hears(alice, forum, "thank you")
