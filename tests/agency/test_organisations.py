@@ -167,6 +167,9 @@ async def test_an_official_signs_up(ministry: Server, mailbox: Mailbox) -> None:
         anne.call("DELETE", f"{profile}/displayname"),
     ):
         assert (await refused(change)).errcode == "M_FORBIDDEN"
+    capabilities = (await anne.call("GET", "/capabilities"))["capabilities"]
+    assert capabilities["m.set_displayname"] == {"enabled": False} and capabilities["m.set_avatar_url"]["enabled"]
+    assert capabilities["m.profile_fields"] == {"enabled": True, "disallowed": ["displayname"]}
     await anne.call("PUT", f"{profile}/avatar_url", {"avatar_url": "mxc://localhost/picture"})
     status, answer = await sign_up(ministry, mailbox, "x@interieur.example")
     assert status == 403 and "interieur.example" in answer["error"]

@@ -38,6 +38,7 @@ class AgencyPolicy(ReadingPolicy):
     """`attach` once the engine is there: the answers are about its rooms."""
 
     carried_over = frozenset((EVENT,))
+    fixed_fields = frozenset(("displayname",))
 
     def __init__(self, settings: Agency) -> None:
         super().__init__()
@@ -88,7 +89,7 @@ class AgencyPolicy(ReadingPolicy):
             await self.sponsors.arrived(user_id, address)
 
     async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
-        if field == "displayname":
+        if field in self.fixed_fields:
             raise Forbidden("Your name comes from your organisation: it cannot be changed here")
 
     # ------------------------------------------------------------------------------------------------------- rooms

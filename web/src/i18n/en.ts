@@ -614,6 +614,7 @@ export const TEXTS: Record<string, string> = {
   "settings.privacy": "Privacy",
   "settings.help": "Help and diagnosis",
   "settings.saved": "Saved",
+  "profile.nameIsFixed": "Your name comes from your organisation. If it is wrong, tell them.",
   "profile.organisation": "Organisation",
   "profile.email": "E-mail address",
   "profile.noPicture": "Remove the picture",

@@ -617,6 +617,7 @@ export const TEXTS: Record<string, string> = {
   "settings.privacy": "Confidentialité",
   "settings.help": "Aide et diagnostic",
   "settings.saved": "Enregistré",
+  "profile.nameIsFixed": "Votre nom vient de votre organisation. S’il est faux, prévenez-la.",
   "profile.organisation": "Organisation",
   "profile.email": "Adresse e-mail",
   "profile.noPicture": "Retirer la photo",

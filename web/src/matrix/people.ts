@@ -9,7 +9,7 @@ const BRACKETED = /^(.+?)\s*\[([^\]]+)\]\s*$/;
 
 export class People {
   readonly changed = new Signal();
-  private own: { name: string | null; avatar: string | null } = { name: null, avatar: null };
+  private own: { name: string | null; avatar: string | null; nameIsFixed?: boolean } = { name: null, avatar: null };
 
   constructor(
     private readonly client: MatrixClient,
@@ -37,10 +37,19 @@ export class People {
     return this.person(this.client.getSafeUserId(), this.own.name, this.own.avatar);
   }
 
+  /** Whether the server, which knows the organisation, says how one is called. */
+  get nameIsFixed(): boolean {
+    return this.own.nameIsFixed ?? false;
+  }
+
   /** Reads one's own profile: what is kept here at once, then what the server has. */
   async loadMe(): Promise<void> {
     this.own = JSON.parse(localStorage.getItem(OWN) ?? "null") ?? this.own;
-    const profile = await this.client.getProfileInfo(this.client.getSafeUserId()).catch(() => null);
+    const [profile, capabilities] = await Promise.all([
+      this.client.getProfileInfo(this.client.getSafeUserId()).catch(() => null),
+      this.client.getCapabilities().catch(() => null),
+    ]);
+    if (capabilities) this.setOwn({ nameIsFixed: capabilities["m.set_displayname"]?.enabled === false });
     if (profile) this.setOwn({ name: profile.displayname ?? null, avatar: profile.avatar_url ?? null });
   }
 

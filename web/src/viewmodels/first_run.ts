@@ -8,6 +8,7 @@ import { ActingViewModel, type Doing, IDLE } from "./view_model";
 interface State extends Doing {
   step: "picture" | "code" | "check";
   me: Person;
+  nameIsFixed: boolean;
   code: string | null;
   kept: boolean;
   typed: string;
@@ -32,6 +33,7 @@ export class FirstRunViewModel extends ActingViewModel<State> {
       ...IDLE,
       step: onlyCode ? "code" : "picture",
       me: matrix.people.me(),
+      nameIsFixed: matrix.people.nameIsFixed,
       code: null,
       kept: false,
       typed: "",

@@ -17,6 +17,7 @@ export interface QuietHours {
 
 interface State extends Doing {
   me: Person;
+  nameIsFixed: boolean;
   devices: Device[] | null;
   keywords: Keyword[];
   everything: boolean;
@@ -39,6 +40,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
     super({
       ...IDLE,
       me: matrix.people.me(),
+      nameIsFixed: matrix.people.nameIsFixed,
       devices: null,
       keywords: [],
       everything: true,
@@ -60,6 +62,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
   private look(): void {
     this.set({
       me: this.matrix.people.me(),
+      nameIsFixed: this.matrix.people.nameIsFixed,
       keywords: this.account.keywords(),
       everything: this.account.tellsEverything(),
       quiet: this.matrix.accountData<QuietHours>(QUIET),

@@ -5,7 +5,7 @@ import type { FirstRunViewModel } from "../viewmodels/first_run";
 import { RecoveryCodeField } from "./recovery_code_field";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { Field, PictureButton, Problem } from "./ui/parts";
+import { NameField, PictureButton, Problem } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 
 export function FirstRun({ model }: { model: FirstRunViewModel }) {
@@ -46,7 +46,7 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
 
 function PictureStep({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
-  const { me, busy, problem } = useSnapshot(model);
+  const { me, nameIsFixed, busy, problem } = useSnapshot(model);
   const [name, setName] = useState(me.name);
   const go = async (): Promise<void> => {
     if (name.trim() && name.trim() !== me.name && !(await model.setName(name))) return;
@@ -68,7 +68,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
         </div>
       </div>
       <div className="mt6 narrow">
-        <Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" hint={t("firstRun.nameHint")} />
+        <NameField name={name} isFixed={nameIsFixed} hint={t("firstRun.nameHint")} onText={setName} />
       </div>
       <Problem problem={problem} />
       <div className="row g2 mt6">

@@ -93,6 +93,7 @@ def routes_of_node(parts: Parts) -> list[Route]:
     versions = Versions(
         parts.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
         parts.config.url_previews.enabled, parts.mail.is_on, parts.vapid.public,
+        parts.policy.fixed_fields,
     )  # fmt: skip
     rest = AdminRest(parts.administration, parts.accounts, parts.server_notices, f"Chappe {version('chappe')}")
     owners = (

@@ -21,6 +21,10 @@ class Policy:
         frozenset()
     )  # types of state that a room's replacement gets, beside the specification's
 
+    fixed_fields: frozenset[str] = (
+        frozenset()
+    )  # of the profile: people cannot change them themselves (`m.profile_fields`)
+
     async def may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
         """`facts`: how the person proved who they are (token, e-mail), and their address."""
 

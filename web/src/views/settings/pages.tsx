@@ -5,12 +5,12 @@ import { keepText } from "../../platform/files";
 import type { QuietHours, SettingsViewModel } from "../../viewmodels/settings";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
-import { Field, PictureButton, Segmented, Switch } from "../ui/parts";
+import { NameField, PictureButton, Segmented, Switch } from "../ui/parts";
 import { useApp, useSnapshot } from "../use";
 
 export function Profile({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
-  const { me, emails, busy } = useSnapshot(model);
+  const { me, nameIsFixed, emails, busy } = useSnapshot(model);
   const [name, setName] = useState(me.name);
   return (
     <form
@@ -31,12 +31,14 @@ export function Profile({ model }: { model: SettingsViewModel }) {
           )}
         </div>
       </div>
-      <Field label={t("firstRun.name")} value={name} onText={setName} autoComplete="name" maxLength={256} />
-      <div>
-        <button type="submit" className="btn main" disabled={busy || !name.trim() || name.trim() === me.name}>
-          {t("save")}
-        </button>
-      </div>
+      <NameField name={name} isFixed={nameIsFixed} onText={setName} />
+      {!nameIsFixed && (
+        <div>
+          <button type="submit" className="btn main" disabled={busy || !name.trim() || name.trim() === me.name}>
+            {t("save")}
+          </button>
+        </div>
+      )}
       <dl className="facts mt4">
         {me.organisation && (
           <>

@@ -58,6 +58,22 @@ export function Field({ label, hint, error, icon, onText, after, ...input }: Fie
   );
 }
 
+/** How one is called; `isFixed` where the organisation says it. */
+export function NameField(props: { name: string; isFixed: boolean; hint?: string; onText: (text: string) => void }) {
+  const { t } = useTranslation();
+  return (
+    <Field
+      label={t("firstRun.name")}
+      value={props.name}
+      onText={props.onText}
+      readOnly={props.isFixed}
+      autoComplete="name"
+      maxLength={256}
+      hint={props.isFixed ? t("profile.nameIsFixed") : props.hint}
+    />
+  );
+}
+
 /** What a list below is narrowed by. */
 export const SearchBox = ({
   label,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
@@ -26,7 +28,9 @@ class Versions:
         previews: bool,
         has_mail: bool,
         vapid: str,
+        fixed_fields: Collection[str],
     ) -> None:
+        self._fixed_fields = sorted(fixed_fields)
         self._has_mail, self._vapid = has_mail, vapid
         self._default_room_version = default_room_version
         self._delays = {"max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled}
@@ -47,9 +51,11 @@ class Versions:
             "m.room_versions": {
                 "default": self._default_room_version, "available": dict.fromkeys(ROOM_VERSIONS, "stable"),
             },
-            "m.set_displayname": {"enabled": True},
-            "m.set_avatar_url": {"enabled": True},
-            "m.profile_fields": {"enabled": True},
+            "m.set_displayname": {"enabled": "displayname" not in self._fixed_fields},
+            "m.set_avatar_url": {"enabled": "avatar_url" not in self._fixed_fields},
+            "m.profile_fields": {
+                "enabled": True, **({"disallowed": self._fixed_fields} if self._fixed_fields else {}),
+            },
             "m.3pid_changes": {"enabled": self._has_mail},
             "m.get_login_token": {"enabled": True},
             "m.forget_forced_upon_leave": {"enabled": False},
