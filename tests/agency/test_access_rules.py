@@ -48,6 +48,14 @@ async def test_a_private_room(alice: Person, version: str) -> None:
     assert await has_state(alice, room, "m.room.retention") is None
 
 
+async def test_a_space_is_not_encrypted(alice: Person) -> None:
+    """Nobody speaks in it; its state is what it is."""
+    space = await alice.create_room(name="Direction", creation_content={"type": "m.space"})
+    assert await rules_of(alice, space) == {"rule": "restricted", "visibility": "private"}
+    assert await has_state(alice, space, "m.room.encryption") is None
+    assert (await alice.state(space, "m.room.history_visibility"))["history_visibility"] == "shared"
+
+
 async def test_a_forum(alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat", visibility="public", name="Forum")
     assert await rules_of(alice, room) == {"rule": "restricted", "visibility": "public"}

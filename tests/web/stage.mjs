@@ -33,8 +33,8 @@ export async function visit(options = {}) {
   return page;
 }
 
-/** Registers somebody and takes them through the first sign-in. Returns the page and the recovery code. */
-export async function arrive(name, options = {}) {
+/** Registers somebody and takes them through the first sign-in. `isNamed`: their organisation says how they are called. */
+export async function arrive(name, options = {}, isNamed = false) {
   const page = await visit(options);
   page.user = name.split(" ")[0].toLowerCase();
   page.password = `correct horse ${page.user}`;
@@ -43,7 +43,11 @@ export async function arrive(name, options = {}) {
   await page.locator("#username").fill(page.user);
   await page.locator("#password").fill(page.password);
   await page.keyboard.press("Enter");
-  await page.getByLabel("Votre nom").fill(name);
+  if (isNamed) {
+    await page.getByText("Votre nom vient de votre organisation").waitFor();
+    assert(!(await page.getByLabel("Votre nom").isEditable()), "a name that the server fixes can be typed over");
+    await look(page, "named-by-organisation");
+  } else await page.getByLabel("Votre nom").fill(name);
   await page.getByRole("button", { name: "Continuer" }).click();
   const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
   await page.getByLabel(/J’ai rangé ce code/).check();

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from chappe.config import Brand, IdentityProvider, Listener, Registration
+from chappe.config import Agency, Brand, IdentityProvider, Listener, ReadGuard, Registration
 from chappe.homeserver.api.web.web_client import BUILT
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.clients.node import node
@@ -50,6 +50,12 @@ async def act(play: str, *arguments: str) -> None:
 async def test_a_play(new_server: NewServer, play: str) -> None:
     server = await new_server()
     await act(play, server.base, "")
+
+
+async def test_a_ministry(new_server: NewServer) -> None:
+    """With the public-sector layer, and the read guard, as an operator switches them on."""
+    server = await new_server(agency=Agency(True, ["externe.example"]), read_guard=ReadGuard(True))
+    await act("agency", server.base, "")
 
 
 async def test_getting_in(new_server: NewServer) -> None:

@@ -84,7 +84,8 @@ def shape(request: Mapping[str, Any], state: Sequence[StateItem]) -> list[StateI
     asked = given.get(("m.room.power_levels", ""), {})
     given["m.room.power_levels", ""] = _completed({**asked, **_without(LEVELS, override)}, asked, override)
     given[EVENT, ""] = rules
-    _shape_history(kind, {item["type"] for item in request["initial_state"]}, given)
+    is_space = request["creation_content"].get("type") == "m.space"
+    _shape_history(kind, is_space, {item["type"] for item in request["initial_state"]}, given)
     if kind.is_direct and any((event_type, "") in given for event_type in NOT_IN_DIRECT):
         raise Forbidden("A direct conversation has no name, picture or topic of its own")
     return [(event_type, key, content) for (event_type, key), content in given.items()]
@@ -102,13 +103,18 @@ def _completed(levels: dict[str, Any], asked: Mapping[str, Any], override: Mappi
     return {**levels, "events": events}
 
 
-def _shape_history(kind: Kind, asked: set[str], given: dict[tuple[str, str], dict[str, Any]]) -> None:
-    """`asked`: the types of state that were given explicitly. Who comes later does not read what was before."""
+def _shape_history(kind: Kind, is_space: bool, asked: set[str], given: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """`asked`: the types of state that were given explicitly. Who comes later does not read what was before.
+
+    Nobody speaks in a space: it is not encrypted, and its rooms are shown to those who come later.
+    """
     if kind.is_public:
         if ("m.room.encryption", "") in given:
             raise Forbidden("A forum is not encrypted: whoever may enter may read it")
         given.setdefault(("m.room.retention", ""), {"max_lifetime": FORUM_RETENTION_MS})
         check_retention(kind, given["m.room.retention", ""])
+        return
+    if is_space:
         return
     if not kind.is_forced_plain:
         given.setdefault(("m.room.encryption", ""), dict(MEGOLM))

@@ -26,7 +26,7 @@ import {
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import type { Media } from "./media";
 import type { People } from "./people";
-import type { Rooms } from "./rooms";
+import { ACCESS_RULES, type Rooms } from "./rooms";
 import { Signal } from "./signal";
 import { Timeline } from "./timeline";
 import type { Attachment, Content, EncryptedFile, Member, Outgoing, RoomDetails } from "./types";
@@ -488,7 +488,8 @@ export class Conversation {
   }
 
   async openToGuests(): Promise<void> {
-    await this.client.sendStateEvent(this.id, "im.vector.room.access_rules" as never, { rule: "unrestricted" } as never, "");
+    const rules = this.room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent();
+    await this.client.sendStateEvent(this.id, ACCESS_RULES as never, { ...rules, rule: "unrestricted" } as never, "");
   }
 
   async upgrade(version: string): Promise<string> {

@@ -26,7 +26,7 @@ import { Signal } from "./signal";
 import type { RoomKind, RoomSummary } from "./types";
 
 const ENTERED = new Set<string>([KnownMembership.Join, KnownMembership.Invite, KnownMembership.Knock]);
-const ACCESS_RULES = "im.vector.room.access_rules";
+export const ACCESS_RULES = "im.vector.room.access_rules";
 
 export interface NewRoom {
   kind: Exclude<RoomKind, "direct">;
