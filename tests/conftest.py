@@ -15,6 +15,7 @@ import pytest_asyncio
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
 from tests.conformance.operations import ANSWERED, never_answered
+from tests.neighbours import Mailbox
 from tests.support import Person, Server, test_config
 
 _numbers = itertools.count(1)
@@ -49,6 +50,14 @@ def _database_maker(postgres: EmbeddedPostgres) -> Callable[[], Awaitable[str]]:
         return postgres.url_of(name)
 
     return make
+
+
+@pytest_asyncio.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """A real mail server that keeps what it is given."""
+    running = Mailbox().start()
+    yield running
+    running.stop()
 
 
 @pytest_asyncio.fixture

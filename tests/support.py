@@ -91,6 +91,16 @@ class Server:
         return Person(self, json.loads(raw))
 
 
+class Clock:
+    """Time that passes when it is told to (`now`, in ms)."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
 class Refused(AssertionError):
     """The server said no; `errcode` and `status` say how."""
 

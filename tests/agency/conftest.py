@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -18,13 +18,6 @@ from tests.support import PASSWORD, Person, Refused, Server, segment
 
 GUESTS = "externe.example"
 RULES = "im.vector.room.access_rules"
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    running = Mailbox().start()
-    yield running
-    running.stop()
 
 
 @pytest_asyncio.fixture

@@ -15,18 +15,10 @@ from chappe.config import AccountValidity as Settings
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import refused
 from tests.neighbours import Mailbox, link_in, plain
-from tests.support import Person, Refused, Server
+from tests.support import Clock, Person, Refused, Server
 
 NewServer = Callable[..., Awaitable[Server]]
 PATH = "/_synapse/client/email_account_validity"
-
-
-class Clock:
-    def __init__(self, now: int) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        return self.now
 
 
 class Scene:

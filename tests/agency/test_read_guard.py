@@ -11,20 +11,12 @@ import pytest
 from chappe.agency.app import AgencyServer
 from chappe.agency.read_guard import ReadGuard
 from chappe.config import ReadGuard as Settings
-from tests.support import Person, Refused, Server, segment
+from tests.support import Clock, Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 ROOMS, MESSAGES = 10, 100
 ADMIN = "/_chappe/admin/v1/read_guard"
-
-
-class Clock:
-    def __init__(self, now: int) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        return self.now
 
 
 class Scene:
@@ -174,16 +166,37 @@ async def test_what_is_said_while_one_listens_does_not_count(new_server: NewServ
     assert s.slept == []
 
 
-async def test_it_does_not_matter_by_which_way_one_reads(new_server: NewServer) -> None:
-    """Sync's first answer, context, threads and search are reading too."""
-    s = await start(new_server, events_per_hour=100)
+SLIDING = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+WAYS: dict[str, Callable[[Person, str, str], Awaitable[Any]]] = {
+    "sync": lambda p, room, event: p.call("GET", "/sync", filter='{"room":{"timeline":{"limit":100}}}'),
+    "sliding sync": lambda p, room, event: p.call(
+        "POST", SLIDING, {"room_subscriptions": {room: {"timeline_limit": 50, "required_state": []}}}
+    ),
+    "messages": lambda p, room, event: p.messages(room, limit=50),
+    "context": lambda p, room, event: p.call("GET", f"/rooms/{segment(room)}/context/{segment(event)}", limit=50),
+    "event": lambda p, room, event: p.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}"),
+    "search": lambda p, room, event: p.call(
+        "POST", "/search", {"search_categories": {"room_events": {"search_term": "message"}}}
+    ),
+    "relations": lambda p, room, event: p.call(
+        "GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}"
+    ),
+    "threads": lambda p, room, event: p.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_it_does_not_matter_by_which_way_one_reads(new_server: NewServer, way: str) -> None:
+    s = await start(new_server, events_per_hour=10)
+    s.guard._excluded = frozenset((s.author.id,))
+    room = s.forums[0]
+    root = await s.author.say(room, "a thread")
+    await s.author.say(room, "in it", **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}})
     thief = await s.server.person()
-    for room in s.forums[:4]:
-        await thief.join(room)
-    limits = '{"room":{"timeline":{"limit":100}}}'
+    await thief.join(room)
     with pytest.raises(Refused) as refusal:
-        await thief.call("GET", "/sync", filter=limits)
-        await thief.call("GET", "/sync", filter=limits)
+        for _ in range(20):
+            await WAYS[way](thief, room, root)
     assert refusal.value.errcode in ("M_UNKNOWN_TOKEN", "M_USER_LOCKED")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 import pytest
 
 from chappe.agency.red_list import TYPE
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.user_directory import UserDirectory
 from tests.agency.conftest import GUESTS, RULES, account
+from tests.federation.test_third_party_invites import IDENTITY, at_identity_service
 from tests.support import Person, Server, segment
 
 
@@ -59,6 +63,17 @@ async def test_accounts_that_have_ended_are_not_found(ministry: Server, alice: P
     assert await found(alice, "bob") == set()
 
 
-async def test_guests_learn_nobodys_address(ministry: Server, alice: Person) -> None:
+async def test_guests_find_nobody_by_name_nor_by_address(ministry: Server, alice: Person, bob: Person) -> None:
     guest = await account(ministry, "gustave", GUESTS)
-    assert await found(guest, "alice") == set()
+    await ministry.node.bind_threepid(UserId(alice.id), "email", "alice@culture.example", 1)
+
+    async def known(searcher: Person) -> Any:
+        me = await at_identity_service(ministry, searcher)
+        details = await me.call("GET", f"{IDENTITY}/hash_details")
+        text = f"alice@culture.example email {details['lookup_pepper']}".encode()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
+        body = {"addresses": [digest], "algorithm": "sha256", "pepper": details["lookup_pepper"]}
+        return list((await me.call("POST", f"{IDENTITY}/lookup", body))["mappings"].values())
+
+    assert await found(guest, "alice") == set() and await known(guest) == []
+    assert await found(bob, "alice") == {alice.id} and await known(bob) == [alice.id]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,13 +18,6 @@ from tests.support import Person, Refused, Server, segment
 __all__ = ["neighbour", "synapse_or_none"]
 IDENTITY = "/_matrix/identity/v2"
 ONBIND = "/_matrix/federation/v1/3pid/onbind"
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    running = Mailbox().start()
-    yield running
-    running.stop()
 
 
 async def invite(alice: Person, room: str, address: str) -> dict[str, Any]:

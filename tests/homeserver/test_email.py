@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,13 +16,6 @@ from tests.support import PASSWORD, Person, Refused, Server
 
 NewServer = Callable[..., Awaitable[Server]]
 V3 = "/_matrix/client/v3"
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    running = Mailbox().start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
+_GUESTS = "/_chappe/client/v1/rooms/{roomId}/guest_access"
+_ACTS: dict[str, Any] = {"acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
 REASON = "This room has been closed to guests"
 
 
@@ -67,24 +69,12 @@ class GuestAccessApi:
     def __init__(self, access: GuestAccess) -> None:
         self._access = access
 
-    @endpoint(
-        "POST",
-        "/_chappe/client/v1/rooms/{roomId}/guest_access/open",
-        acts=True,
-        limit="account",
-        body_limit=SMALL_LIMIT,
-    )
+    @endpoint("POST", _GUESTS + "/open", **_ACTS)
     async def open(self, request: Request) -> Answer:
         await self._access.open(request.user_id, parse_room_id(request.params["roomId"]))
         return {}
 
-    @endpoint(
-        "POST",
-        "/_chappe/client/v1/rooms/{roomId}/guest_access/close",
-        acts=True,
-        limit="account",
-        body_limit=SMALL_LIMIT,
-    )
+    @endpoint("POST", _GUESTS + "/close", **_ACTS)
     async def close(self, request: Request) -> Answer:
         """Who was removed, and what each could see: for the record."""
         return {"removed": await self._access.close(request.user_id, parse_room_id(request.params["roomId"]))}

@@ -40,6 +40,8 @@ class _Usage:
     challenged: int = -DAY_HOURS
 
     def add(self, hour: int, what: str, amount: float) -> None:
+        if (hour, what) not in self.amounts:
+            self.amounts = {key: value for key, value in self.amounts.items() if key[0] > hour - DAY_HOURS}
         for amounts in (self.amounts, self.unsaved):
             amounts[hour, what] = amounts.get((hour, what), 0.0) + amount
 
@@ -127,10 +129,11 @@ class ReadGuard:
             if challenged is not None:
                 usage.challenged = challenged // HOUR_MS
             usage = self._usage.setdefault(user_id, usage)
-            if len(self._usage) > REMEMBERED:
-                oldest = next(iter(self._usage))
-                if not self._usage[oldest].unsaved:
-                    del self._usage[oldest]
+        self._usage.move_to_end(user_id)
+        if len(self._usage) > REMEMBERED:
+            oldest = next(iter(self._usage))
+            if not self._usage[oldest].unsaved:
+                del self._usage[oldest]
         return usage
 
     async def _watch_organisation(self, user_id: str, hour: int, what: str, amount: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -12,8 +11,7 @@ from yarl import URL
 from chappe.homeserver.gateway.settings import GatewaySettings
 from chappe.homeserver.http.request import Request, Requester, Response
 from chappe.homeserver.http.router import NO_AUTH, SERVER_AUTH, Answer, Endpoint, Route
-from chappe.homeserver.matrix.canonical_json import parse_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import ServerName
 from chappe.homeserver.matrix.request_auth import parse_authorization, request_object
 from chappe.homeserver.matrix.signing import verify_json
@@ -42,7 +40,7 @@ class PinnedAuthentication:
             )
         key = self._keys[given.origin].get(given.key_id)
         uri = request.raw_path.decode("ascii", "replace") + (f"?{request.query_string}" if request.query_string else "")
-        signed = request_object(request.method, uri, given.origin, given.destination, await _content(request))
+        signed = request_object(request.method, uri, given.origin, given.destination, await request.signed_content())
         signed["signatures"] = {given.origin: {given.key_id: given.signature}}
         if key is None or not verify_json(signed, given.origin, given.key_id, key):
             raise MatrixError(
@@ -102,16 +100,6 @@ async def _body(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     async with answer:
         async for chunk in answer.content.iter_chunked(1 << 16):
             yield chunk
-
-
-async def _content(request: Request) -> dict[str, Any] | None:
-    raw = await request.body()
-    if not raw.strip():
-        return None
-    value = parse_json(raw)
-    if type(value) is not dict:
-        raise BadRequest("The request body must be a JSON object")
-    return value
 
 
 async def nobody(_request: Request) -> Requester:

@@ -243,6 +243,10 @@ class Request:
             raise BadRequest("The request body must be a JSON object")
         return value
 
+    async def signed_content(self) -> dict[str, Any] | None:
+        """What a server signed of the body (server-server API, "Request Authentication"): None where there is none."""
+        return await self.json_object() if (await self.body()).strip() else None
+
     async def body_as(self, kind: type[T], optional: bool = False) -> T:
         """The body as a typed structure. Raises M_BAD_JSON naming the field that is wrong."""
         return convert(await self.json_object(optional), kind)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.matrix.canonical_json import parse_json
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import ServerName
 from chappe.homeserver.matrix.request_auth import parse_authorization, request_object
 from chappe.homeserver.matrix.signing import verify_json
@@ -30,7 +28,7 @@ class ServerAuthentication:
         if not self._domains.is_hosted(destination):
             raise MatrixError(401, "M_UNAUTHORIZED", f"The request is for {destination}, which is not hosted here")
         self._boundaries.require(given.origin, destination)
-        content = await _content(request)
+        content = await request.signed_content()
         uri = request.raw_path.decode("ascii", "replace") + (f"?{request.query_string}" if request.query_string else "")
         signed = request_object(request.method, uri, given.origin, destination, content)
         signed["signatures"] = {given.origin: {given.key_id: given.signature}}
@@ -39,13 +37,3 @@ class ServerAuthentication:
             raise MatrixError(401, "M_UNAUTHORIZED", "The signature of the request is not valid")
         self._alive(given.origin)
         return ServerName(given.origin), ServerName(destination)
-
-
-async def _content(request: Request) -> dict[str, Any] | None:
-    raw = await request.body()
-    if not raw.strip():
-        return None
-    value = parse_json(raw)
-    if type(value) is not dict:
-        raise BadRequest("The request body must be a JSON object")
-    return value
