@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import random
 import re
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import aiohttp
 
 from tests.support import Server
+
+_PORTS = itertools.count(random.randrange(2_000))
 
 
 class ServedProcess(Server):
@@ -85,9 +90,13 @@ def is_alive(pid: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, a moment ago."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on. Each test process has a range of its own, below those that the system gives to connections."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 10_000 + worker % 8 * 2_000 + next(_PORTS) % 2_000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
