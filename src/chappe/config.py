@@ -144,15 +144,49 @@ class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     people_of: list[str] = []
 
 
+class Classification(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A marking of rooms that binds, such as "restricted". In the configuration the lowest comes first.
+
+    `labels`: how it is shown, by language. `guests`: whether guests may be in such a room. `organisations`: whose people may be in
+    it; empty: all. `retention_days`: how long messages are kept; 0: no limit of its own. `forwarding`: whether messages may be
+    passed on to other rooms. `link_sharing`: whether whoever has the link may enter. `file_types`: such as `application/pdf`,
+    `image/*`; empty: all.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    labels: dict[str, str] = {}
+    guests: bool = False
+    organisations: list[str] = []
+    retention_days: Annotated[int, Meta(ge=0)] = 0
+    forwarding: bool = False
+    link_sharing: bool = False
+    calls: bool = True
+    files: bool = True
+    file_types: list[str] = []
+
+
+class RoomRetention(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """After how many days messages go, by the kind of room, where a room says nothing stricter; 0: they stay."""
+
+    forum_days: Annotated[int, Meta(ge=0)] = 0
+    private_days: Annotated[int, Meta(ge=0)] = 0
+    open_days: Annotated[int, Meta(ge=0)] = 0
+    direct_days: Annotated[int, Meta(ge=0)] = 0
+
+
 class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The public-sector layer. `guest_domains`: the servers (hosted here, or others) whose people are external guests.
 
-    `guest_days`: how long a guest may stay before the sponsor renews; 0: for ever.
+    `guest_days`: how long a guest may stay before the sponsor renews; 0: for ever. `former_profile_days`: how long the name and
+    the addresses of an ended account are kept, so that it can be reactivated as it was. `classifications`: the lowest first.
     """
 
     enabled: bool = False
     guest_domains: list[str] = []
     guest_days: Annotated[int, Meta(ge=0)] = 180
+    former_profile_days: Annotated[int, Meta(ge=0)] = 365
+    classifications: list[Classification] = []
+    retention: RoomRetention = RoomRetention()
 
 
 class AccountValidity(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

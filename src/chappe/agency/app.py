@@ -12,8 +12,12 @@ from chappe.agency.antivirus.engines import ScanFailed, engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit, AuditApi, AuditTrail
+from chappe.agency.former_accounts import FormerAccounts
+from chappe.agency.function_accounts import FunctionAccounts, FunctionAccountsApi
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
 from chappe.agency.info import OrganisationInfo
+from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.people import People
 from chappe.agency.policy import AgencyPolicy, ReadingPolicy
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.read_guard_api import ReadGuardApi
@@ -26,7 +30,7 @@ from chappe.homeserver.app import Homeserver
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.modules.media import Media
 
-VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY = 600, 600, 60, 5
+VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
 
 
 class AgencyServer(Homeserver):
@@ -45,21 +49,52 @@ class AgencyServer(Homeserver):
         super()._build()
         self.audit = Audit(self.database, self.now_ms)
         self.before_admin = AuditTrail(self.audit)
+        self.holds = LegalHolds(self.database, self.now_ms)
+        self.media.deletable = self.holds.deletable
+        self.deactivate_account.before.append(self.holds.require_erasable)
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
-            self.agency.sponsors = Sponsors(
-                self.database, self.accounts, self.rooms.memberships, self.agency.guests, self.agency.organisations, self.mail,
-                self.config.agency, self.set_profile_field, self.now_ms,
-            )  # fmt: skip
-            self.jobs.add("guests", GUESTS_EVERY, self.agency.sponsors.look)
-            self.retention = Retention(self.database, self.rooms, self.writer, self.media, self.now_ms)
-            self.jobs.add("retention", RETENTION_EVERY, self.retention.look)
+            self._build_people(self.agency)
+            self._build_retention(self.agency)
         settings = self.config.antivirus
         if settings.engine is not None:
             self.scanner = Scanner(self.database, self.media, engine_of(settings.engine), settings, self.now_ms)
             self.media.scan = self._require_clean
         self._build_validity()
         self._build_guard()
+
+    def _build_people(self, policy: AgencyPolicy) -> None:
+        database, accounts, settings = self.database, self.accounts, self.config.agency
+        policy.sponsors = Sponsors(
+            database, accounts, self.rooms.memberships, policy.guests, policy.organisations, self.mail, settings,
+            self.set_profile_field, self.now_ms,
+        )  # fmt: skip
+        self.jobs.add("guests", GUESTS_EVERY, policy.sponsors.look)
+        self.people = policy.people_of = People(
+            database, accounts, policy.organisations, policy.guests, self.set_profile_field, self.now_ms
+        )
+        self.jobs.add("people", PEOPLE_EVERY, self.people.look)
+        self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.now_ms)
+        self.former = FormerAccounts(database, accounts, self.bind_threepid, settings.former_profile_days, self.now_ms)
+        self.jobs.add("former accounts", FORMER_EVERY, self.former.prune)
+        self.deactivate_account.before.append(self.former.keep)
+        self.deactivate_account.forget += [self.functions.forget, self.people.forget]
+
+    def _build_retention(self, policy: AgencyPolicy) -> None:
+        rules = self.config.agency.retention
+        by_kind = any((rules.forum_days, rules.private_days, rules.open_days, rules.direct_days))
+        self.retention = Retention(
+            self.database,
+            self.rooms,
+            self.domains,
+            self.writer,
+            self.media,
+            self.holds,
+            policy.keeps_for,
+            by_kind,
+            self.now_ms,
+        )
+        self.jobs.add("retention", RETENTION_EVERY, self.retention.look)
 
     async def _require_clean(self, media: Media) -> None:
         """For everybody who asks for a file as it is: clients, thumbnails, other servers."""
@@ -116,6 +151,7 @@ class AgencyServer(Homeserver):
             parts += [
                 OrganisationInfo(self.agency, self.accounts.store),
                 GuestAccessApi(GuestAccess(self.rooms, self.membership, self.agency)),
+                FunctionAccountsApi(self.functions),
             ]
             if self.agency.sponsors is not None:
                 parts.append(SponsorsApi(self.agency.sponsors, self.third_party_invites))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from chappe.agency import access_rules, last_admin, red_list
+from chappe.agency import access_rules, classification, last_admin, red_list
 from chappe.agency.access_rules import EVENT, Kind, kind_of
+from chappe.agency.classification import Levels
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.organisations import Organisations
+from chappe.agency.people import People
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.sponsors import Sponsors
-from chappe.config import Agency
+from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -37,13 +39,16 @@ class ReadingPolicy(Policy):
 class AgencyPolicy(ReadingPolicy):
     """`attach` once the engine is there: the answers are about its rooms."""
 
-    carried_over = frozenset((EVENT,))
+    carried_over = frozenset((EVENT, classification.EVENT))
     fixed_fields = frozenset(("displayname",))
 
     def __init__(self, settings: Agency) -> None:
         super().__init__()
         self.guests = Guests(settings)
+        self.levels = Levels(settings.classifications)
         self.sponsors: Sponsors | None = None
+        self.people_of: People | None = None
+        self._retention = settings.retention
         self._rooms: Rooms
         self._database: Database
         self.organisations: Organisations
@@ -87,6 +92,16 @@ class AgencyPolicy(ReadingPolicy):
     async def has_proven(self, user_id: UserId, medium: str, address: str) -> None:
         if medium == "email" and self.sponsors is not None:
             await self.sponsors.arrived(user_id, address)
+        if medium == "email" and self.people_of is not None:
+            await self.people_of.proven(user_id, address)
+
+    async def may_prove(self, user_id: UserId, medium: str, address: str) -> None:
+        if medium == "email" and self.people_of is not None:
+            await self.people_of.require_may_prove(user_id, address)
+
+    async def may_remove_address(self, user_id: UserId, medium: str, address: str) -> None:
+        if medium == "email" and self.people_of is not None:
+            await self.people_of.require_may_remove(user_id, address)
 
     async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
         if field in self.fixed_fields:
@@ -112,6 +127,10 @@ class AgencyPolicy(ReadingPolicy):
         access_rules.check_levels(
             kind, content["m.room.power_levels", ""], self._guests_in(content["m.room.power_levels", ""])
         )
+        shaped = classification.shape(self.levels, kind, shaped)
+        level = self.levels.of(next((c for t, k, c in shaped if t == classification.EVENT and not k), None))
+        for target in people:
+            await self._require_cleared(level, target)
         return shaped
 
     async def may_join(self, user_id: UserId, room_id: str) -> None:
@@ -127,6 +146,7 @@ class AgencyPolicy(ReadingPolicy):
                 raise Forbidden("Guests come in by invitation")
         if kind.is_direct and user_id not in self.people(room) and len(self.people(room)) >= 2:
             raise Forbidden("A direct conversation is between two people")
+        await self._require_cleared(self.level(room), user_id)
 
     async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None:
         if self.guests.is_guest(user_id):
@@ -139,6 +159,7 @@ class AgencyPolicy(ReadingPolicy):
         people = self.people(room)
         if kind.is_direct and target not in people and len(people) + self._addresses(room) >= 2:
             raise Forbidden("A direct conversation is between two people")
+        await self._require_cleared(self.level(room), target)
 
     async def may_invite_address(self, user_id: UserId, room_id: str, medium: str, address: str) -> None:
         if self.guests.is_guest(user_id):
@@ -154,6 +175,13 @@ class AgencyPolicy(ReadingPolicy):
             organisation is None or self.guests.is_guest_home(organisation.home)
         ):
             raise Forbidden("This room is not open to guests: open it first, then invite them")
+        level = self.level(room)
+        if (
+            level is not None
+            and level.organisations
+            and (organisation is None or organisation.name not in level.organisations)
+        ):
+            raise Forbidden("People of this organisation are not let into rooms of this level")
         if kind.is_direct and len(self.people(room)) + self._addresses(room) >= 2:
             raise Forbidden("A direct conversation is between two people")
 
@@ -163,15 +191,32 @@ class AgencyPolicy(ReadingPolicy):
         room = await self._rooms.live.find(room_id)
         if room is not None and room.state and self.kind(room).rule != access_rules.RESTRICTED:
             raise Forbidden("Only rooms for agents are listed in the directory")
+        if room is not None and self.level(room) is not None:
+            raise Forbidden("Classified rooms are not listed in the directory")
 
     async def may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None:
-        room = await self._rooms.live.find(room_id) if state_key == "" else None
+        if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
+            return
+        room = await self._rooms.live.find(room_id) if state_key == "" or self.levels.all else None
         if room is None:
             return
+        level = self.level(room)
+        if level is not None:
+            classification.check_message(level, event_type, content)
+        if state_key == "":
+            await self._may_set_state(room, level, event_type, content)
+
+    async def _may_set_state(
+        self, room: LiveRoom, level: Classification | None, event_type: str, content: Mapping[str, Any]
+    ) -> None:
         kind = self.kind(room)
-        if event_type == EVENT:
+        if level is not None:
+            classification.check_state(level, event_type, content)
+        if event_type == classification.EVENT:
+            await self._may_classify(room, content)
+        elif event_type == EVENT:
             before = room.get((EVENT, ""))
             people = self.people(room)
             access_rules.check_change(
@@ -189,6 +234,14 @@ class AgencyPolicy(ReadingPolicy):
             raise Forbidden("A direct conversation is between two people")
         elif event_type in access_rules.NOT_IN_DIRECT and kind.is_direct:
             raise Forbidden("A direct conversation has no name, picture or topic of its own")
+
+    async def _may_classify(self, room: LiveRoom, content: Mapping[str, Any]) -> None:
+        before, join_rules = room.get((classification.EVENT, "")), room.get(("m.room.join_rules", ""))
+        level = self.levels.check_change(before.content if before is not None else None, content)
+        join_rule = join_rules.content.get("join_rule") if join_rules is not None else None
+        classification.check_room(level, self.kind(room), join_rule, room.history_visibility)
+        for person in sorted(self.people(room)):
+            await self._require_cleared(level, person)
 
     async def leaves(self, user_id: UserId, room_id: str) -> None:
         """The last administrator hands over before leaving."""
@@ -223,6 +276,43 @@ class AgencyPolicy(ReadingPolicy):
         rules, join_rules = room.get((EVENT, "")), room.get(("m.room.join_rules", ""))
         join_rule = join_rules.content.get("join_rule") if join_rules is not None else None
         return kind_of(rules.content if rules is not None else None, join_rule if type(join_rule) is str else None)
+
+    def level(self, room: LiveRoom) -> Classification | None:
+        """None for a room that is unmarked."""
+        if not self.levels.all:
+            return None
+        event = room.get((classification.EVENT, ""))
+        return self.levels.of(event.content if event is not None else None)
+
+    def keeps_for(self, room: LiveRoom) -> int | None:
+        """How long messages of a room are kept, in days, whatever the room says itself; None: as it says."""
+        kind, level = self.kind(room), self.level(room)
+        if kind.is_public:
+            default = self._retention.forum_days
+        elif kind.is_direct:
+            default = self._retention.direct_days
+        else:
+            is_open = kind.rule == access_rules.UNRESTRICTED
+            default = self._retention.open_days if is_open else self._retention.private_days
+        days = [d for d in (default, level.retention_days if level is not None else 0) if d]
+        return min(days) if days else None
+
+    async def _require_cleared(self, level: Classification | None, user_id: str) -> None:
+        """Whether somebody may be in a room of a level. Raises Forbidden."""
+        if level is None:
+            return
+        if self.guests.is_guest(user_id):
+            if not level.guests:
+                raise Forbidden("Guests are not let into rooms of this level")
+            return
+        if level.organisations and not await self._is_of(user_id, level.organisations):
+            raise Forbidden(f"{user_id} is of no organisation whose people are let into rooms of this level")
+
+    async def _is_of(self, user_id: str, names: Sequence[str]) -> bool:
+        """People of other servers are of the organisations that are at home there."""
+        if self.people_of is not None and self._rooms.is_hosted(user_id):
+            return await self.people_of.organisation_of(user_id) in names
+        return any(one.home == domain_of(user_id) for one in await self.organisations.all() if one.name in names)
 
     def _require_welcome(self, kind: Kind, user_id: str) -> None:
         if kind.rule == access_rules.RESTRICTED and self.guests.is_guest(user_id):

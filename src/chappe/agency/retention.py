@@ -1,4 +1,5 @@
-"""What is old is deleted, where a room says so (`m.room.retention`, `max_lifetime` in ms): forums always do.
+"""What is old is deleted, where a room says so (`m.room.retention`, `max_lifetime` in ms), its classification or its kind: forums
+always do.
 
 A message loses its content for good, and its file, and nobody is shown it any more. Its place in the room's graph stays, as a
 redaction leaves it: hashes, state and auth chains are whole, and other servers may still ask for it. State is kept.
@@ -12,67 +13,103 @@ from typing import Any
 
 import orjson
 
+from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import ERASED
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
-EVENT, AT_LEAST_MS = "m.room.retention", 86_400_000
+EVENT, DAY_MS = "m.room.retention", 86_400_000
 AT_ONCE = 200  # messages in one commit
+_ROOMS_THAT_SAY_SO = """SELECT room_nid FROM events WHERE type = 'm.room.retention'
+    UNION SELECT room_nid FROM events WHERE type = 'chappe.classification'"""
+_EVERY_ROOM = "SELECT room_nid FROM rooms"
 
 
 class Retention:
-    """`look` now and then. Killed in the middle it goes on where it was: files go before the messages that name them."""
+    """`look` now and then. Killed in the middle it goes on where it was: files go before the messages that name them.
+
+    `keeps_for`: how many days the policy lets a room keep what is said, None: as the room says.
+    """
 
     def __init__(
-        self, database: Database, rooms: Rooms, writer: GroupWriter, media: ContentRepository, now_ms: Callable[[], int]
-    ) -> None:
-        self._database, self._rooms, self._writer, self._media = database, rooms, writer, media
-        self._now_ms = now_ms
-        self._done: dict[
-            int, int
-        ] = {}  # by room, the time before which nothing is left, as far as this process has seen
+        self, database: Database, rooms: Rooms, domains: Domains, writer: GroupWriter, media: ContentRepository, holds: LegalHolds,
+        keeps_for: Callable[[LiveRoom], int | None], in_every_room: bool, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._rooms, self._domains, self._writer, self._media = database, rooms, domains, writer, media
+        self._holds, self._keeps_for, self._now_ms = holds, keeps_for, now_ms
+        self._rooms_concerned = _EVERY_ROOM if in_every_room else _ROOMS_THAT_SAY_SO
+        # by room, up to where nothing is left, as far as this process has seen: a time, a position
+        self._done: dict[int, tuple[int, int]] = {}
+        self._held: Held | None = None
 
     async def look(self) -> int:
         """Returns how many messages were erased."""
-        erased = 0
-        for row in await self._database.fetch(f"SELECT DISTINCT room_nid FROM events WHERE type = '{EVENT}'"):
+        erased, held = 0, await self._holds.held()
+        if held != self._held:  # what a hold has kept goes once it is lifted
+            self._done.clear()
+            self._held = held
+        for row in await self._database.fetch(self._rooms_concerned):
             room = await self._rooms.live.by_number(row["room_nid"])
-            lifetime = lifetime_of(room)
-            if lifetime is not None:
-                erased += await self._erase(room, self._now_ms() - lifetime)
+            lifetime = self._lifetime(room)
+            if lifetime is not None and room.room_id not in held:
+                erased += await self._erase(room, self._now_ms() - lifetime, held)
         if erased:
             log.info("erased what was old", extra={"fields": {"messages": erased}})
         return erased
 
-    async def _erase(self, room: LiveRoom, before: int) -> int:
-        erased, since = 0, self._done.get(room.number, -(1 << 62))
+    def _lifetime(self, room: LiveRoom) -> int | None:
+        own, limit = lifetime_of(room), self._keeps_for(room)
+        return min([t for t in (own, limit and limit * DAY_MS) if t], default=None)
+
+    async def _erase(self, room: LiveRoom, before: int, held: Held) -> int:
+        erased = 0
+        since, known = self._done.get(room.number, (-(1 << 62), -(1 << 62)))
+        upto = max(known, await self._said_here_before(room, since, before))
         while rows := await self._database.fetch(
-            """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND ts >= $2 AND ts < $3 AND state_key IS NULL
-                  AND redacted_by IS DISTINCT FROM $4 ORDER BY ts LIMIT $5""",
-            room.number, since, before, ERASED, AT_ONCE,
+            """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND state_key IS NULL
+                  AND ((ts >= $2 AND ts < $3) OR (position > $4 AND position <= $5))
+                  AND redacted_by IS DISTINCT FROM $6 AND sender <> ALL($7::text[]) ORDER BY ts LIMIT $8""",
+            room.number, since, before, known, upto, ERASED, sorted(held), AT_ONCE,
         ):  # fmt: skip
             write = Write()
             write.touch_room(room.number, "events")
             for row in rows:
                 pdu = orjson.loads(row["json"])
-                await self._delete_files(row["sender"], pdu["content"])
+                await self._delete_files(row["event_id"], row["sender"], pdu["content"])
                 write.add("redactions", row["event_id"], ERASED, canonical_json(redact(pdu, room.version)))
             await self._writer.submit(write)
             self._rooms.live.read_anew(room.number)
             erased += len(rows)
-        self._done[room.number] = before
+        self._done[room.number] = (before, upto)
         return erased
 
-    async def _delete_files(self, sender: str, content: Mapping[str, Any]) -> None:
+    async def _said_here_before(self, room: LiveRoom, since: int, before: int) -> int:
+        """The last position of what people of here said before a time: the clock is this server's own, so that what came before
+        it is old as well, whatever time other servers have written on it."""
+        found: int | None = await self._database.fetchval(
+            """SELECT max(position) FROM events WHERE room_nid = $1 AND ts >= $2 AND ts < $3
+                  AND substr(sender, strpos(sender, ':') + 1) = ANY($4::text[])""",
+            room.number, since, before, [str(name) for name in self._domains.names()],
+        )  # fmt: skip
+        return found if found is not None else -(1 << 62)
+
+    async def _delete_files(self, event_id: str, sender: str, content: Mapping[str, Any]) -> None:
         """Those that the sender uploaded, and copies of other servers' files; what somebody else's message forwarded stays."""
         files = {tuple(url.removeprefix("mxc://").split("/", 1)) for url in _urls(content) if url.count("/") == 3}
+        if content.get("algorithm") is not None:
+            files |= {
+                (row["server_name"], row["media_id"]) for row in await self._database.fetch(
+                    "DELETE FROM encrypted_files WHERE event_id = $1 RETURNING server_name, media_id", event_id
+                )
+            }  # fmt: skip
         if not files:
             return
         rows = await self._database.fetch(
@@ -87,7 +124,7 @@ def lifetime_of(room: LiveRoom) -> int | None:
     """In ms; None where a room keeps everything. Less than a day is a day: nobody loses what they have just been sent."""
     event = room.get((EVENT, ""))
     lifetime = event.content.get("max_lifetime") if event is not None else None
-    return max(lifetime, AT_LEAST_MS) if type(lifetime) is int and lifetime > 0 else None
+    return max(lifetime, DAY_MS) if type(lifetime) is int and lifetime > 0 else None
 
 
 def _urls(value: Any) -> Iterator[str]:

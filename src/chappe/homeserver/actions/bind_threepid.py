@@ -20,3 +20,13 @@ class BindThreepid:
         if await self._accounts.user_by_threepid(medium, address) == user_id:
             await self._policy.has_proven(user_id, medium, address)
             await self._invites.redeem(user_id, medium, address)
+
+    async def by_owner(self, user_id: UserId, medium: str, address: str, now_ms: int) -> None:
+        """The person adds it to their account, which not everybody may. Raises Forbidden."""
+        await self._policy.may_prove(user_id, medium, address)
+        await self(user_id, medium, address, now_ms)
+
+    async def remove_by_owner(self, user_id: UserId, medium: str, address: str) -> None:
+        """The person takes it away from their account, which not everybody may. Raises Forbidden."""
+        await self._policy.may_remove_address(user_id, medium, address)
+        await self._accounts.remove_threepid(user_id, medium, address)

@@ -18,10 +18,13 @@ log = logging.getLogger(__name__)
 class DeactivateAccount:
     def __init__(self, accounts: Accounts, sessions: Sessions, rooms: Rooms, membership: MembershipChanges) -> None:
         self._accounts, self._sessions, self._rooms, self._membership = accounts, sessions, rooms, membership
+        self.before: list[Callable[[UserId, bool], Awaitable[None]]] = []  # told while the account is still whole
         self.forget: list[Callable[[str], Awaitable[None]]] = []  # what else belongs to an account
 
     async def __call__(self, user_id: UserId, erase: bool) -> None:
         """Sessions end first, so nothing can be done any more while the rooms are being left."""
+        for tell in self.before:
+            await tell(user_id, erase)
         await self._accounts.change(user_id, deactivated=True, erased=erase, profile={})
         await self._sessions.remove_all_devices(user_id)
         await self._accounts.store.remove_threepids(user_id)

@@ -6,6 +6,7 @@ it is made, if the provider may create accounts and the policy agrees.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 
+log = logging.getLogger(__name__)
 TRIES = 50
 
 
@@ -43,7 +45,17 @@ class SignInUpstream:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
         if user.server_name != server_name:
             raise Forbidden(f"Your account belongs to {user.server_name}: please sign in there")
+        await self._follow_address(UserId(user.user_id), proven)
         return user
+
+    async def _follow_address(self, user_id: UserId, proven: Proven) -> None:
+        """The provider vouches for another address than before: it is the account's, where nobody else has it."""
+        if proven.email is None or await self._accounts.store.user_by_threepid("email", proven.email) is not None:
+            return
+        try:
+            await self._bind_threepid.by_owner(user_id, "email", proven.email, self._now_ms())
+        except MatrixError as error:  # nobody is kept out for an address that does not count here
+            log.warning("an address was not taken over", extra={"fields": {"user": user_id, "error": error.message}})
 
     async def _by_address(self, proven: Proven, server_name: str) -> str | None:
         if proven.email is None or not proven.links_by_email:

@@ -35,6 +35,12 @@ class Policy:
         """How a new account is called; None: by its user name."""
         return wanted
 
+    async def may_prove(self, user_id: UserId, medium: str, address: str) -> None:
+        """Asked before somebody adds an address to their own account."""
+
+    async def may_remove_address(self, user_id: UserId, medium: str, address: str) -> None:
+        """Asked before somebody takes an address away from their own account."""
+
     async def has_proven(self, user_id: UserId, medium: str, address: str) -> None:
         """Told when an account has proven an address, while the invitations to it still wait."""
 

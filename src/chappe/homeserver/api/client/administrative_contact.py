@@ -110,7 +110,7 @@ class AdministrativeContact:
         if owner is not None and owner != request.user_id:
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         if await self._threepids.use(proof.sid):
-            await self._bind_threepid(request.user_id, "email", address, self._now_ms())
+            await self._bind_threepid.by_owner(request.user_id, "email", address, self._now_ms())
 
     @endpoint("POST", _V3 + "/account/3pid/bind", limit="account", body_limit=SMALL_LIMIT)
     async def bind(self, request: Request) -> Answer:
@@ -122,7 +122,7 @@ class AdministrativeContact:
         if owner is not None and owner != request.user_id:
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         await self._threepids.use(proof.sid)
-        await self._bind_threepid(request.user_id, "email", address, self._now_ms())
+        await self._bind_threepid.by_owner(request.user_id, "email", address, self._now_ms())
         return {}
 
     @endpoint(
@@ -133,5 +133,5 @@ class AdministrativeContact:
         request.require_active()
         address = parse_email(body.address) if body.medium == "email" else body.address
         if request.raw_path.endswith(b"/delete"):
-            await self._store.remove_threepid(request.user_id, body.medium, address)
+            await self._bind_threepid.remove_by_owner(request.user_id, body.medium, address)
         return {"id_server_unbind_result": "success"}

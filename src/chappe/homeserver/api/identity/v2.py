@@ -222,7 +222,7 @@ class IdentityAddresses:
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         if self._domains.is_hosted(domain_of(user_id)):
             await self._threepids.use(body.sid)
-            await self._bind_threepid(user_id, "email", address, self._threepids.now_ms())
+            await self._bind_threepid.by_owner(user_id, "email", address, self._threepids.now_ms())
         else:
             await self._identity.bind_elsewhere(user_id, "email", address)
             await self._exchange.tell(user_id, "email", address)
@@ -236,7 +236,7 @@ class IdentityAddresses:
         if body.mxid != user_id:
             raise Forbidden("An address can be unbound from one's own account only")
         medium, address = body.threepid.medium, body.threepid.address.lower()
-        await self._accounts.remove_threepid(user_id, medium, address)
+        await self._bind_threepid.remove_by_owner(user_id, medium, address)
         await self._identity.unbind_elsewhere(user_id, medium, address)
         return {}
 

@@ -221,7 +221,7 @@ class AddressPages:
         if await self._accounts.store.user_by_threepid("email", address) not in (None, session.user_id):
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         if await self._threepids.use(sid):
-            await self._bind_threepid(UserId(session.user_id), "email", address, self._pages.now_ms())
+            await self._bind_threepid.by_owner(UserId(session.user_id), "email", address, self._pages.now_ms())
         return self._pages.redirect(visit, "/account?saved=1")
 
     @endpoint("POST", "/account/addresses/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -231,7 +231,7 @@ class AddressPages:
     async def _remove(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
         session = await self._pages.require(visit)
-        await self._accounts.store.remove_threepid(session.user_id, "email", form.get("address", ""))
+        await self._bind_threepid.remove_by_owner(UserId(session.user_id), "email", form.get("address", ""))
         return self._pages.redirect(visit, "/account?saved=1")
 
 

@@ -52,6 +52,8 @@ class ContentRepository:
         self._now_ms, self.max_upload = now_ms, max_upload
         # brings a file of another server here; None where it has it not (`remote.py`)
         self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
+        # which of some files may be deleted (None: all)
+        self.deletable: Callable[[list[tuple[str, str]]], Awaitable[list[tuple[str, str]]]] | None = None
         self.scan: Callable[[Media], Awaitable[None]] | None = None  # raises for files that must not be given out
 
     # ---------------------------------------------------------------------------------------------------- uploading
@@ -247,7 +249,7 @@ class ContentRepository:
     async def delete(self, files: Sequence[tuple[str, str]]) -> list[str]:
         """For good, with their thumbnails. Returns the ids of those that existed."""
         deleted = []
-        for server_name, media_id in files:
+        for server_name, media_id in files if self.deletable is None else await self.deletable([*files]):
             row = await self._row(server_name, media_id)
             if row is None:
                 continue

@@ -1,0 +1,186 @@
+"""Function accounts: a post rather than a person (the prefecture's duty officer), held by one of several people at a time.
+
+Nobody knows a password of it. Whoever may hold it takes it with their own account: they get a login token, the holder before
+them is signed out, and who held it when is written down. Its rooms and its key backup stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
+
+KIND = "function"
+HOLDERS_AT_MOST = 100
+_PATH = "/_chappe/client/v1/function_accounts"
+
+
+class FunctionAccounts:
+    def __init__(
+        self, database: Database, accounts: Accounts, sessions: Sessions, login_tokens: LoginTokens, now_ms: Callable[[], int]
+    ) -> None:  # fmt: skip
+        self._database, self._accounts, self._sessions = database, accounts, sessions
+        self._login_tokens, self._now_ms = login_tokens, now_ms
+
+    # ------------------------------------------------------------------------------------------- for administrators
+
+    async def add(self, organisation: str, name: str, called: str) -> UserId:
+        """`name`: of the account; `called`: how it is shown, before its organisation. Raises M_NOT_FOUND, M_USER_IN_USE …"""
+        row = await self._database.fetchrow("SELECT label, home FROM organisations WHERE name = $1", organisation)
+        if row is None:
+            raise NotFound(f"There is no organisation {organisation}")
+        called = " ".join(called.replace("[", " ").replace("]", " ").split())
+        if not called or len(called) > 100:
+            raise BadRequest("A function account is called by up to 100 characters", "M_INVALID_PARAM")
+        user_id = self._accounts.user_id_for(name, row["home"])
+        await self._accounts.register(user_id, None, display_name=f"{called} [{row['label']}]", kind=KIND)
+        await self._database.execute(
+            "INSERT INTO function_accounts (user_id, organisation) VALUES ($1, $2)", user_id, organisation
+        )
+        await self._database.execute(
+            "INSERT INTO organisation_people VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            user_id,
+            organisation,
+            self._now_ms(),
+        )
+        return user_id
+
+    async def all(self, organisation: str) -> list[dict[str, Any]]:
+        rows = await self._database.fetch(
+            """SELECT f.user_id, d.display_name, f.holder, f.since_ts,
+                      array(SELECT h.holder FROM function_holders h WHERE h.user_id = f.user_id ORDER BY 1) AS holders
+                 FROM function_accounts f JOIN users u USING (user_id) LEFT JOIN user_directory d USING (user_id)
+                WHERE f.organisation = $1 AND NOT u.deactivated ORDER BY f.user_id""",
+            organisation,
+        )
+        return [dict(row) for row in rows]
+
+    async def set_holders(self, user_id: UserId, holders: list[str]) -> None:
+        """Who may hold it: people of its organisation. Whoever holds it and is not among them is signed out."""
+        row = await self._require(user_id)
+        wanted = list(dict.fromkeys(parse_user_id(holder) for holder in holders))
+        if len(wanted) > HOLDERS_AT_MOST:
+            raise BadRequest(f"A function account has {HOLDERS_AT_MOST} holders at most", "M_INVALID_PARAM")
+        known = await self._database.fetch(
+            """SELECT p.user_id FROM organisation_people p JOIN users u USING (user_id)
+                WHERE p.user_id = ANY($1::text[]) AND p.organisation = $2 AND NOT u.deactivated AND u.kind IS NULL""",
+            wanted, row["organisation"],
+        )  # fmt: skip
+        strangers = set(wanted) - {one["user_id"] for one in known}
+        if strangers:
+            raise BadRequest(f"{min(strangers)} is not of this organisation", "M_INVALID_PARAM")
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM function_holders WHERE user_id = $1", user_id)
+            await connection.execute("INSERT INTO function_holders SELECT $1, unnest($2::text[])", user_id, wanted)
+        if row["holder"] is not None and row["holder"] not in wanted:
+            await self._end_turn(user_id)
+
+    async def turns(self, user_id: str, limit: int) -> list[dict[str, Any]]:
+        """Who held it when, the latest first."""
+        rows = await self._database.fetch(
+            "SELECT holder, began_ts, ended_ts FROM function_turns WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
+            user_id, limit,
+        )  # fmt: skip
+        return [dict(row) for row in rows]
+
+    # ---------------------------------------------------------------------------------------------------- for holders
+
+    async def of(self, holder: str) -> list[dict[str, Any]]:
+        """Those that somebody may hold, and who holds each."""
+        rows = await self._database.fetch(
+            """SELECT f.user_id, d.display_name, f.holder, f.since_ts FROM function_holders h JOIN function_accounts f USING (user_id)
+                 JOIN users u USING (user_id) LEFT JOIN user_directory d USING (user_id)
+                WHERE h.holder = $1 AND NOT u.deactivated ORDER BY f.user_id""",
+            holder,
+        )
+        return [dict(row) for row in rows]
+
+    async def take(self, holder: UserId, user_id: UserId) -> str:
+        """Returns a login token. Whoever held it before is signed out of it. Raises M_NOT_FOUND, to strangers too."""
+        await self._require_holder(holder, user_id)
+        user = await self._accounts.store.find_user(user_id)
+        if user is None or user.deactivated or user.locked:
+            raise Forbidden("This account is locked: ask your administrator")
+        await self._end_turn(user_id)
+        taken = await self._database.execute(
+            "UPDATE function_accounts SET holder = $2, since_ts = $3 WHERE user_id = $1 AND holder IS NULL",
+            user_id, holder, self._now_ms(),
+        )  # fmt: skip
+        if not taken.endswith(" 1"):
+            raise Forbidden("Somebody has taken it at the same moment: look who, and ask them")
+        await self._database.execute(
+            "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)",
+            user_id,
+            holder,
+            self._now_ms(),
+        )
+        return await self._login_tokens.new(user_id)
+
+    async def hand_back(self, holder: UserId, user_id: UserId) -> None:
+        """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
+        await self._require_holder(holder, user_id)
+        if (await self._require(user_id))["holder"] != holder:
+            raise Forbidden("Somebody else holds it")
+        await self._end_turn(user_id)
+
+    async def forget(self, user_id: str) -> None:
+        """An account has ended: a holder, or the function account itself."""
+        for row in await self._database.fetch(
+            "SELECT user_id FROM function_accounts WHERE holder = $1 OR user_id = $1", user_id
+        ):
+            await self._end_turn(row["user_id"])
+        await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
+
+    async def _end_turn(self, user_id: str) -> None:
+        await self._sessions.remove_all_devices(user_id)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", user_id
+            )
+            await connection.execute(
+                "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL",
+                user_id,
+                self._now_ms(),
+            )
+
+    async def _require(self, user_id: str) -> Row:
+        row = await self._database.fetchrow("SELECT * FROM function_accounts WHERE user_id = $1", user_id)
+        if row is None:
+            raise NotFound("There is no such function account")
+        return row
+
+    async def _require_holder(self, holder: str, user_id: str) -> None:
+        if not await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM function_holders WHERE user_id = $1 AND holder = $2)", user_id, holder
+        ):
+            raise NotFound("There is no such function account")
+
+
+class FunctionAccountsApi:
+    def __init__(self, functions: FunctionAccounts) -> None:
+        self._functions = functions
+
+    @endpoint("GET", _PATH)
+    async def mine(self, request: Request) -> Answer:
+        """The function accounts that one may hold."""
+        return {"accounts": await self._functions.of(request.user_id)}
+
+    @endpoint("POST", _PATH + "/{userId}/take", acts=True, limit="account", body_limit=SMALL_LIMIT)
+    async def take(self, request: Request) -> Answer:
+        """A token for `m.login.token`."""
+        user_id = parse_user_id(request.params["userId"])
+        token = await self._functions.take(request.user_id, user_id)
+        return {"user_id": user_id, "login_token": token, "expires_in_ms": LIFETIME_MS}
+
+    @endpoint("POST", _PATH + "/{userId}/hand_back", acts=True, limit="account", body_limit=SMALL_LIMIT)
+    async def hand_back(self, request: Request) -> Answer:
+        await self._functions.hand_back(request.user_id, parse_user_id(request.params["userId"]))
+        return {}

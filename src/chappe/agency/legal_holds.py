@@ -1,0 +1,96 @@
+"""Legal holds: while an authority asks for it, nothing of an account or of a room is deleted.
+
+Retention passes it by, the account cannot be erased nor its files deleted, and what people redact is kept aside, unseen, by a
+trigger of the database (migration 0008), so that no path escapes it. Who asked, with which reference, is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
+
+Held = frozenset[str]  # user ids and room ids
+TEXT_AT_MOST = 300
+
+
+class LegalHolds:
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database, self._now_ms = database, now_ms
+
+    async def place(self, target: str, authority: str, reference: str, by: str) -> int:
+        """`authority`: who ordered it; `reference`: of the order. Returns its number. Raises M_INVALID_PARAM, M_NOT_FOUND."""
+        is_room = target.startswith("!")
+        (parse_room_id if is_room else parse_user_id)(target)
+        exists = "SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1)" if is_room else (
+            "SELECT EXISTS (SELECT 1 FROM users WHERE user_id = $1)"
+        )  # fmt: skip
+        if not await self._database.fetchval(exists, target):
+            raise NotFound(f"There is no {'room' if is_room else 'account'} {target} here")
+        return int(await self._database.fetchval(
+            """INSERT INTO legal_holds (target, authority, reference, placed_by, placed_ts)
+               VALUES ($1, $2, $3, $4, $5) RETURNING id""",
+            target, _text(authority, "Say which authority asks for it"), _text(reference, "Say the reference of the order"), by,
+            self._now_ms(),
+        ))  # fmt: skip
+
+    async def lift(self, number: int, reason: str, by: str) -> None:
+        """What was kept aside for this hold alone is deleted. Raises M_NOT_FOUND, M_INVALID_PARAM."""
+        lifted = await self._database.execute(
+            "UPDATE legal_holds SET lifted_by = $2, lifted_ts = $3, lifted_for = $4 WHERE id = $1 AND lifted_ts IS NULL",
+            number, by, self._now_ms(), _text(reason, "Say why it is lifted"),
+        )  # fmt: skip
+        if not lifted.endswith(" 1"):
+            raise NotFound("There is no such hold")
+        await self._database.execute(
+            """DELETE FROM held_events e WHERE NOT EXISTS (SELECT 1 FROM legal_holds h
+                WHERE h.lifted_ts IS NULL AND h.target IN (e.room_id, e.sender))"""
+        )
+
+    async def all(self, target: str | None = None) -> list[dict[str, Any]]:
+        """The active ones first, then the latest."""
+        rows = await self._database.fetch(
+            """SELECT * FROM legal_holds WHERE $1::text IS NULL OR target = $1
+                ORDER BY lifted_ts IS NOT NULL, id DESC LIMIT 1000""",
+            target,
+        )
+        return [{key: value for key, value in dict(row).items() if value is not None} for row in rows]
+
+    async def held(self) -> Held:
+        rows = await self._database.fetch("SELECT DISTINCT target FROM legal_holds WHERE lifted_ts IS NULL")
+        return frozenset(row["target"] for row in rows)
+
+    async def kept_aside(self, target: str) -> list[str]:
+        """The events of an account or a room that were redacted since, as JSON."""
+        rows = await self._database.fetch(
+            "SELECT json FROM held_events WHERE room_id = $1 OR sender = $1 ORDER BY kept_ts", target
+        )
+        return [bytes(row["json"]).decode() for row in rows]
+
+    async def require_erasable(self, user_id: UserId, erase: bool) -> None:
+        """Raises Forbidden for an account that is held: it may end, and is not erased."""
+        if erase and user_id in await self.held():
+            raise Forbidden("This account is under a legal hold: it can be ended, but not erased")
+
+    async def deletable(self, files: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Of some files, those that nobody holds: a file is held with who uploaded it."""
+        rows = await self._database.fetch(
+            """SELECT m.server_name, m.media_id FROM media m JOIN legal_holds h ON h.target = m.user_id AND h.lifted_ts IS NULL
+                 JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
+                   ON f.server_name = m.server_name AND f.media_id = m.media_id""",
+            [server for server, _ in files], [name for _, name in files],
+        )  # fmt: skip
+        held = {(row["server_name"], row["media_id"]) for row in rows}
+        return [file for file in files if file not in held]
+
+
+def _text(text: str, missing: str) -> str:
+    text = " ".join(text.split())
+    if not text:
+        raise BadRequest(missing, "M_INVALID_PARAM")
+    if len(text) > TEXT_AT_MOST or "\0" in text:
+        raise BadRequest(f"This is longer than {TEXT_AT_MOST} characters", "M_INVALID_PARAM")
+    return text

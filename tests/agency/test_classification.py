@@ -1,0 +1,199 @@
+"""A room's classification binds: who comes in, how long it is kept, what is sent, how it is entered; and it is never lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chappe.agency.organisations import Organisation
+from chappe.config import Agency, Classification, RoomRetention
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.agency.conftest import GUESTS, RULES, account, agency, refused
+from tests.support import Person, Server
+
+EVENT, DAY = "chappe.classification", 86_400_000
+LEVELS = [
+    Classification("internal", guests=True, link_sharing=True, forwarding=True),
+    Classification(
+        "restricted", {"fr": "Diffusion restreinte", "en": "Restricted"}, organisations=["culture", "elsewhere"], retention_days=30,
+        calls=False, file_types=["application/pdf", "image/*"],
+    ),
+    Classification("secret", organisations=["culture"], retention_days=7, files=False, calls=False),
+]  # fmt: skip
+
+
+@pytest_asyncio.fixture
+async def ministry(new_server: Callable[..., Awaitable[Server]]) -> Server:
+    settings = Agency(
+        enabled=True,
+        guest_domains=[GUESTS],
+        classifications=LEVELS,
+        retention=RoomRetention(private_days=365, direct_days=90),
+    )
+    server = await new_server(agency=settings)
+    await server.node.domains.add(GUESTS)
+    for one in (
+        Organisation("culture", "Culture", "localhost", False, ["culture.example"]),
+        Organisation("sante", "Santé", "localhost", False, ["sante.example"]),
+        Organisation("elsewhere", "Intérieur", "interieur.example", False, ["interieur.example"]),
+        Organisation("guests", "Externe", GUESTS, True, ["*"]),
+    ):
+        await agency(server).organisations.add(one)
+    return server
+
+
+async def of(server: Server, name: str, organisation: str) -> Person:
+    person = await account(server, name)
+    await server.node.bind_threepid(UserId(person.id), "email", f"{name}@{organisation}.example", 1)
+    return person
+
+
+@pytest_asyncio.fixture
+async def alice(ministry: Server) -> Person:
+    return await of(ministry, "alice", "culture")
+
+
+@pytest_asyncio.fixture
+async def bob(ministry: Server) -> Person:
+    return await of(ministry, "bob", "culture")
+
+
+@pytest_asyncio.fixture
+async def sam(ministry: Server) -> Person:
+    return await of(ministry, "sam", "sante")
+
+
+def marked(level: str, **more: Any) -> dict[str, Any]:
+    state = [{"type": EVENT, "state_key": "", "content": {"level": level}}, *more.pop("initial_state", [])]
+    return {"name": "Note", "initial_state": state, **more}
+
+
+def state(event_type: str, **content: Any) -> dict[str, Any]:
+    return {"type": event_type, "state_key": "", "content": content}
+
+
+async def denied(awaitable: Awaitable[Any], words: str = "", status: int = 403) -> None:
+    no = await refused(awaitable)
+    assert no.status == status and words in no.body["error"], no.body
+
+
+async def test_a_room_is_made_with_a_level(alice: Person) -> None:
+    room = await alice.create_room(**marked("restricted"))
+    assert await alice.state(room, EVENT) == {"level": "restricted"}
+    assert await alice.state(room, "m.room.retention") == {"max_lifetime": 30 * DAY}
+    assert (await alice.state(room, "m.room.encryption"))["algorithm"] == "m.megolm.v1.aes-sha2"
+
+
+@pytest.mark.parametrize(
+    "options, status",
+    [
+        (marked("unheard-of"), 400),
+        (marked("internal", preset="public_chat"), 403),
+        (marked("internal", visibility="public"), 403),
+        (marked("restricted", initial_state=[state(RULES, rule="unrestricted")]), 403),
+        (marked("restricted", initial_state=[state("m.room.join_rules", join_rule="public")]), 403),
+        (marked("internal", initial_state=[state("m.room.history_visibility", history_visibility="world_readable")]), 403),
+        (marked("restricted", initial_state=[state("m.room.retention", max_lifetime=31 * DAY)]), 403),
+        (marked("internal", initial_state=[state(RULES, rule="restricted", force_unencrypted_at_creation=True)]), 403),
+        (marked("restricted", invite=["@sam:localhost"]), 403),
+        (marked("restricted", invite=[f"@gaston:{GUESTS}"]), 403),
+    ],
+)  # fmt: skip
+async def test_rooms_that_cannot_be(alice: Person, sam: Person, options: dict[str, Any], status: int) -> None:
+    await denied(alice.create_room(**options), status=status)
+
+
+async def test_who_may_come_in(ministry: Server, alice: Person, bob: Person, sam: Person) -> None:
+    room = await alice.create_room(**marked("restricted"))
+    await alice.invite(room, bob)
+    await bob.join(room)
+    await denied(alice.invite(room, sam), "of no organisation")
+    by_address = {"id_server": "localhost", "id_access_token": "x", "medium": "email"}
+    await denied(
+        alice.call("POST", f"/rooms/{room}/invite", {**by_address, "address": "new@sante.example"}), "not let into"
+    )
+    await agency(ministry).may_invite(alice.id, room, UserId("@paul:interieur.example"))
+    await denied(_as_refused(agency(ministry).may_join(UserId("@eve:ailleurs.example"), room)))
+
+
+async def _as_refused(asked: Awaitable[None]) -> None:
+    from chappe.homeserver.matrix.errors import MatrixError
+    from tests.support import Refused
+
+    try:
+        await asked
+    except MatrixError as error:
+        raise Refused(error.status, {"errcode": error.errcode, "error": error.message}) from None
+
+
+async def test_guests_where_the_level_says_so(ministry: Server, alice: Person) -> None:
+    gaston = await account(ministry, "gaston", GUESTS)
+    room = await alice.create_room(**marked("internal", initial_state=[state(RULES, rule="unrestricted")]))
+    await alice.invite(room, gaston)
+    await gaston.join(room)
+    await denied(alice.set_state(room, EVENT, {"level": "restricted"}), "not open to guests")
+
+
+async def test_raised_and_never_lowered(alice: Person, bob: Person, sam: Person) -> None:
+    room = await alice.create_room(name="Note", invite=[bob.id, sam.id])
+    await sam.join(room)
+    await denied(bob.set_state(room, EVENT, {"level": "internal"}))
+    await denied(alice.set_state(room, EVENT, {"level": "restricted"}), "@sam:localhost")
+    await alice.act("kick", room, sam)
+    await alice.set_state(room, EVENT, {"level": "restricted"})
+    await alice.set_state(room, EVENT, {"level": "restricted"})
+    for lower in ("internal", "unmarked", None, 7):
+        no = await refused(alice.set_state(room, EVENT, {"level": lower}))
+        assert no.status in (400, 403)
+    assert (await refused(alice.set_state(room, EVENT, {}))).status == 400
+    await alice.set_state(room, EVENT, {"level": "secret"})
+
+
+async def test_what_is_bound_in_a_room(alice: Person) -> None:
+    room = await alice.create_room(**marked("restricted"))
+    await denied(alice.set_state(room, "m.room.join_rules", {"join_rule": "public"}), "link")
+    await denied(alice.set_state(room, "m.room.history_visibility", {"history_visibility": "world_readable"}))
+    await denied(alice.set_state(room, RULES, {"rule": "unrestricted"}), "guests")
+    for lifetime in ({}, {"max_lifetime": 31 * DAY}, {"max_lifetime": "long"}):
+        await denied(alice.set_state(room, "m.room.retention", lifetime), "30 days")
+    await alice.set_state(room, "m.room.retention", {"max_lifetime": DAY})
+    await denied(alice.call("PUT", f"/directory/list/room/{room}", {"visibility": "public"}), "not listed")
+    for call in ("m.call.invite", "org.matrix.msc3401.call.member", "m.call.member"):
+        await denied(alice.send(room, call, {}), "no calls")
+    await denied(alice.set_state(room, "m.call.member", {"x": 1}, alice.id), "no calls")
+
+
+async def test_files_by_their_type(alice: Person) -> None:
+    room = await alice.create_room(**marked("restricted"))
+    for kind, fine in (("application/pdf", True), ("image/png; x=y", True), ("application/zip", False), (None, False)):
+        content = {"msgtype": "m.file", "body": "f", "url": "mxc://localhost/f", "info": {"mimetype": kind}}
+        if fine:
+            await alice.send(room, "m.room.message", content)
+        else:
+            await denied(alice.send(room, "m.room.message", content), "type")
+    secret = await alice.create_room(**marked("secret"))
+    content = {"msgtype": "m.image", "body": "f", "url": "mxc://localhost/f", "info": {"mimetype": "image/png"}}
+    await denied(alice.send(secret, "m.room.message", content))
+    await alice.say(secret, "words only")
+
+
+async def test_it_goes_along_to_the_room_that_follows(alice: Person) -> None:
+    room = await alice.create_room(**marked("restricted"))
+    new = (await alice.call("POST", f"/rooms/{room}/upgrade", {"new_version": "11"}))["replacement_room"]
+    assert await alice.state(new, EVENT) == {"level": "restricted"}
+    await denied(alice.set_state(new, "m.room.join_rules", {"join_rule": "public"}))
+
+
+async def test_how_long_rooms_keep_what_is_said(ministry: Server, alice: Person, bob: Person) -> None:
+    policy = agency(ministry)
+
+    async def days(room: str) -> int | None:
+        return policy.keeps_for(await ministry.node.rooms.require(room))  # type: ignore[no-any-return]
+
+    assert await days(await alice.create_room(name="Plain")) == 365
+    assert await days(await alice.create_room(**marked("restricted"))) == 30
+    assert await days(await alice.create_room(is_direct=True, invite=[bob.id])) == 90
+    assert await days(await alice.create_room(preset="public_chat", name="Forum")) is None
