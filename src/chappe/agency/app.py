@@ -7,11 +7,24 @@ from pathlib import Path
 
 from chappe.agency.account_validity import AccountValidity
 from chappe.agency.account_validity_api import AccountValidityApi
+from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.attachments import Envelope
 from chappe.agency.antivirus.engines import ScanFailed, engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit, AuditApi, AuditTrail
+from chappe.agency.console.actions import Actions
+from chappe.agency.console.api import ConsoleApi, OwnDataApi
+from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
+from chappe.agency.console.room_actions import (
+    AnnouncementActions,
+    FileActions,
+    LawActions,
+    RegistryActions,
+    RoomActions,
+)
+from chappe.agency.console.scope import Scope
+from chappe.agency.console.views import Views
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts, FunctionAccountsApi
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
@@ -21,16 +34,25 @@ from chappe.agency.people import People
 from chappe.agency.policy import AgencyPolicy, ReadingPolicy
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.read_guard_api import ReadGuardApi
+from chappe.agency.records.erasure import Erasure
+from chappe.agency.records.exports import Exports
+from chappe.agency.records.personal_data import PersonalData
+from chappe.agency.records.room_archive import RoomArchive
 from chappe.agency.retention import Retention
 from chappe.agency.sponsors import Sponsors
 from chappe.agency.sponsors_api import SponsorsApi
+from chappe.agency.statistics import Statistics
 from chappe.config import Config
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.media import Media
 
 VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
+ANNOUNCE_EVERY, STATISTICS_EVERY, EXPORTS_EVERY = 2, 300, 3
+TOLD_AT_MOST = 20  # administrators who are told that something waits for one of them
 
 
 class AgencyServer(Homeserver):
@@ -62,6 +84,8 @@ class AgencyServer(Homeserver):
             self.media.scan = self._require_clean
         self._build_validity()
         self._build_guard()
+        if self.agency is not None:
+            self._build_console(self.agency)
 
     def _build_people(self, policy: AgencyPolicy) -> None:
         database, accounts, settings = self.database, self.accounts, self.config.agency
@@ -79,6 +103,52 @@ class AgencyServer(Homeserver):
         self.jobs.add("former accounts", FORMER_EVERY, self.former.prune)
         self.deactivate_account.before.append(self.former.keep)
         self.deactivate_account.forget += [self.functions.forget, self.people.forget]
+
+    def _build_console(self, policy: AgencyPolicy) -> None:
+        assert policy.sponsors is not None and self.retention is not None
+        database, now_ms = self.database, self.now_ms
+        self.announcements = Announcements(database, self.server_notices, now_ms)
+        self.statistics = policy.statistics = Statistics(database, now_ms)
+        personal_data = PersonalData(database, self.accounts.store, self.media, self.domains, self.holds, now_ms)
+        room_archive = RoomArchive(database, self.rooms, self.media, self.domains, self.holds, policy, now_ms)
+        self.personal_data, self.room_archive = personal_data, room_archive
+        self.exports = Exports(database, self.blobs, personal_data, room_archive, now_ms)
+        for name, seconds, job in (
+            ("announcements", ANNOUNCE_EVERY, self.announcements.look), ("statistics", STATISTICS_EVERY, self.statistics.look),
+            ("exports", EXPORTS_EVERY, self.exports.look),
+        ):  # fmt: skip
+            self.jobs.add(name, seconds, job)
+        self.scope = scope = Scope(database, self.accounts.store, now_ms)
+        erasure = Erasure(database, self.deactivate_account, self.retention, self.media)
+        owners = [
+            AccountActions(
+                self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former, self.people,
+                self.validity, self.guard,
+            ),
+            GuestActions(policy.sponsors, self.people), FunctionActions(self.functions), AdministratorActions(scope),
+            RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership)),
+            FileActions(database, scope, self.media, self.scanner, self.administration),
+            LawActions(database, scope, self.holds, self.exports), AnnouncementActions(self.announcements),
+            RegistryActions(policy.organisations),
+        ]  # fmt: skip
+        self.actions = Actions(
+            database, scope, self.audit, self.second_factors, owners, self._tell_administrators, now_ms
+        )
+        self.views = Views(
+            database, scope, self.actions, self.accounts, self.rooms, policy, self.people, self.former, self.functions,
+            policy.sponsors, self.holds, self.exports, self.announcements, self.statistics, self.audit, self.scanner, self.guard,
+            self.administration, policy.organisations, now_ms,
+        )  # fmt: skip
+
+    async def _tell_administrators(self, organisation: str, asked_by: str, name: str) -> None:
+        """Something waits for one of them."""
+        text = (
+            f"{asked_by} demande votre accord : {name} ({organisation}). Ouvrez la console d'administration.\n\n"
+            f"{asked_by} asks for your agreement: {name} ({organisation}). Open the administration console."
+        )
+        for other in list(await self.scope.administrators(organisation))[:TOLD_AT_MOST]:
+            if other["user_id"] != asked_by:
+                await self.server_notices.send(UserId(other["user_id"]), text)
 
     def _build_retention(self, policy: AgencyPolicy) -> None:
         rules = self.config.agency.retention
@@ -152,6 +222,8 @@ class AgencyServer(Homeserver):
                 OrganisationInfo(self.agency, self.accounts.store),
                 GuestAccessApi(GuestAccess(self.rooms, self.membership, self.agency)),
                 FunctionAccountsApi(self.functions),
+                ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
+                OwnDataApi(self.exports),
             ]
             if self.agency.sponsors is not None:
                 parts.append(SponsorsApi(self.agency.sponsors, self.third_party_invites))

@@ -84,6 +84,15 @@ class Audit:
         )  # fmt: skip
         return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
 
+    async def of_organisation(self, organisation: str | None, limit: int, start: int) -> list[dict[str, Any]]:
+        """The latest first: what concerned an organisation (None: everything)."""
+        rows = await self._database.fetch(
+            """SELECT number, ts, actor, action, detail FROM audit WHERE $1::text IS NULL OR detail::jsonb->>'organisation' = $1
+                ORDER BY number DESC LIMIT $2 OFFSET $3""",
+            organisation, limit, start,
+        )  # fmt: skip
+        return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
+
     async def verify(self, known: Head | None = None) -> Head:
         """Reads the whole log. `known`: a head noted earlier, which must still be in it. Raises BrokenChain."""
         head = Head(0, FIRST)

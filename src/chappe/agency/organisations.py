@@ -16,6 +16,7 @@ from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import parse_server_name
 
 EVERYBODY_ELSE = "*"
+EVERYWHERE = "all"  # the whole installation, where an organisation could be named
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _DOMAIN = re.compile(r"(\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 
@@ -57,6 +58,8 @@ class Organisations:
 
         Raises M_INVALID_PARAM for a bad name, home or pattern, and for a pattern that is another organisation's.
         """
+        if organisation.name == EVERYWHERE:
+            raise BadRequest(f"{EVERYWHERE} means the whole installation: choose another name", "M_INVALID_PARAM")
         if not _NAME.fullmatch(organisation.name):
             raise BadRequest("An organisation's name may hold a-z, 0-9, dots and dashes", "M_INVALID_PARAM")
         label = organisation.label.strip()

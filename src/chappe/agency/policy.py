@@ -14,6 +14,7 @@ from chappe.agency.organisations import Organisations
 from chappe.agency.people import People
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.sponsors import Sponsors
+from chappe.agency.statistics import Statistics
 from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
@@ -23,6 +24,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 
 MEMBER = "m.room.member"
+_SAID = frozenset(("m.room.message", "m.room.encrypted"))
 
 
 class ReadingPolicy(Policy):
@@ -48,6 +50,7 @@ class AgencyPolicy(ReadingPolicy):
         self.levels = Levels(settings.classifications)
         self.sponsors: Sponsors | None = None
         self.people_of: People | None = None
+        self.statistics: Statistics | None = None
         self._retention = settings.retention
         self._rooms: Rooms
         self._database: Database
@@ -197,6 +200,8 @@ class AgencyPolicy(ReadingPolicy):
     async def may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None:
+        if state_key is None and self.statistics is not None and event_type in _SAID:
+            self.statistics.said(user_id)
         if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
             return
         room = await self._rooms.live.find(room_id) if state_key == "" or self.levels.all else None

@@ -8,14 +8,14 @@ redaction leaves it: hashes, state and auth chains are whole, and other servers 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
@@ -79,17 +79,34 @@ class Retention:
                   AND redacted_by IS DISTINCT FROM $6 AND sender <> ALL($7::text[]) ORDER BY ts LIMIT $8""",
             room.number, since, before, known, upto, ERASED, sorted(held), AT_ONCE,
         ):  # fmt: skip
-            write = Write()
-            write.touch_room(room.number, "events")
-            for row in rows:
-                pdu = orjson.loads(row["json"])
-                await self._delete_files(row["event_id"], row["sender"], pdu["content"])
-                write.add("redactions", row["event_id"], ERASED, canonical_json(redact(pdu, room.version)))
-            await self._writer.submit(write)
-            self._rooms.live.read_anew(room.number)
+            await self._erase_events(room, rows)
             erased += len(rows)
         self._done[room.number] = (before, upto)
         return erased
+
+    async def erase_sender(self, user_id: str) -> int:
+        """What somebody said in any room, but those under a legal hold. Returns how many messages."""
+        erased, held = 0, await self._holds.held()
+        for found in await self._database.fetch("SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
+            room = await self._rooms.live.by_number(found["room_nid"])
+            while room.room_id not in held and (rows := await self._database.fetch(
+                """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND sender = $2 AND state_key IS NULL
+                      AND redacted_by IS DISTINCT FROM $3 ORDER BY position LIMIT $4""",
+                room.number, user_id, ERASED, AT_ONCE,
+            )):  # fmt: skip
+                await self._erase_events(room, rows)
+                erased += len(rows)
+        return erased
+
+    async def _erase_events(self, room: LiveRoom, rows: Sequence[Row]) -> None:
+        write = Write()
+        write.touch_room(room.number, "events")
+        for row in rows:
+            pdu = orjson.loads(row["json"])
+            await self._delete_files(row["event_id"], row["sender"], pdu["content"])
+            write.add("redactions", row["event_id"], ERASED, canonical_json(redact(pdu, room.version)))
+        await self._writer.submit(write)
+        self._rooms.live.read_anew(room.number)
 
     async def _said_here_before(self, room: LiveRoom, since: int, before: int) -> int:
         """The last position of what people of here said before a time: the clock is this server's own, so that what came before

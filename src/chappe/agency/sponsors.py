@@ -116,6 +116,37 @@ class Sponsors:
         await self._end(user_id, self._checked_end(None))
         return _shown(await self._row(user_id) or row)
 
+    async def set_end(self, user_id: UserId, ends_ts: int | None) -> dict[str, Any]:
+        """By an administrator, who has been checked. Raises M_NOT_FOUND."""
+        row = await self._row(user_id)
+        if row is None:
+            raise NotFound("There is no such guest")
+        await self._end(user_id, self._checked_end(ends_ts))
+        return _shown(await self._row(user_id) or row)
+
+    async def give(self, user_id: UserId, sponsor: UserId) -> None:
+        """Another sponsor, by an administrator. Raises M_NOT_FOUND, Forbidden for a sponsor who is none."""
+        if await self._row(user_id) is None:
+            raise NotFound("There is no such guest")
+        user = await self._accounts.store.find_user(sponsor)
+        if user is None or user.deactivated or self._guests.is_guest(sponsor):
+            raise Forbidden("A sponsor is an agent who has an account here")
+        await self._database.execute("UPDATE guests SET sponsor = $2 WHERE user_id = $1", user_id, sponsor)
+
+    async def of_organisation(self, organisation: str | None, limit: int) -> list[dict[str, Any]]:
+        """The guests whose sponsors are of an organisation (None: all), those who end soonest first."""
+        rows = await self._database.fetch(
+            """SELECT g.user_id, d.display_name, g.sponsor, g.purpose, g.ends_ts, g.created_ts,
+                      coalesce(s.deactivated, true) AS sponsor_has_left
+                 FROM guests g JOIN users u USING (user_id) LEFT JOIN users s ON s.user_id = g.sponsor
+                 LEFT JOIN user_directory d ON d.user_id = g.user_id
+                 LEFT JOIN organisation_people p ON p.user_id = g.sponsor
+                WHERE g.agent_since IS NULL AND NOT u.deactivated AND ($1::text IS NULL OR p.organisation = $1)
+                ORDER BY g.ends_ts NULLS LAST, g.user_id LIMIT $2""",
+            organisation, limit,
+        )  # fmt: skip
+        return [dict(row) for row in rows]
+
     async def take_over(self, actor: UserId, user_id: UserId) -> None:
         """By an agent who is in a room with the guest, once the sponsor's account is no more. Raises Forbidden."""
         row = await self._row(user_id)

@@ -24,8 +24,11 @@ class ServerNotices:
         self._accounts, self._rooms, self._creation, self._membership = accounts, rooms, creation, membership
         self._account_data, self._notice_rooms, self._name = account_data, notice_rooms, name
 
-    async def send(self, user_id: UserId, text: str, admin_contact: str | None = None) -> str:
-        """Returns the notice's event id. A user who has left the room is invited anew. Raises M_NOT_FOUND."""
+    async def send(self, user_id: UserId, text: str, admin_contact: str | None = None, once: str | None = None) -> str:
+        """Returns the notice's event id. A user who has left the room is invited anew. Raises M_NOT_FOUND.
+
+        `once`: names the notice, so that the user gets it once however often it is sent.
+        """
         user = await self._accounts.store.find_user(user_id)
         if user is None or user.deactivated:
             raise NotFound(f"There is no account {user_id}")
@@ -34,7 +37,8 @@ class ServerNotices:
         content = {"msgtype": "m.server_notice", "body": text, "server_notice_type": "chappe.notice"}
         if admin_contact is not None:
             content["admin_contact"] = admin_contact
-        return await self._rooms.send(sender, room_id, "m.room.message", content, None)
+        txn = None if once is None else "\x1f".join((sender, user_id, once))
+        return await self._rooms.send(sender, room_id, "m.room.message", content, txn)
 
     async def _sender(self, server_name: str) -> UserId:
         sender = UserId(f"@{NOTICES}:{server_name}")

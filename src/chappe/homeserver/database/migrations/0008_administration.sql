@@ -48,3 +48,8 @@ BEGIN
 END $$;
 CREATE TRIGGER events_held AFTER UPDATE OF redacted_by ON events FOR EACH ROW
     WHEN (OLD.redacted_by IS NULL AND NEW.redacted_by IS NOT NULL) EXECUTE FUNCTION keep_held_event();
+CREATE TABLE exports (  -- packages that are asked for, made, fetched, and gone after a week; `organisation` is '' for one's own data
+    id text PRIMARY KEY, organisation text NOT NULL, kind text NOT NULL, target text NOT NULL, asked_by text NOT NULL,
+    created_ts bigint NOT NULL, state text NOT NULL, started_ts bigint, size bigint, detail text);
+CREATE INDEX exports_of ON exports (organisation, created_ts);
+CREATE INDEX events_created ON events (sender) WHERE type = 'm.room.create';

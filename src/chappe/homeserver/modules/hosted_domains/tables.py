@@ -77,6 +77,7 @@ STAY = {
     "former_accounts": "for those who run the installation", "critical_requests": "likewise", "announcements": "likewise",
     "announcement_queue": "sent from where it was written", "monthly_statistics": "of the installation",
     "legal_holds": "an authority has asked this installation", "held_events": "likewise",
+    "exports": "asked for here, gone after a week",
     "encrypted_files": "of the installation's retention",
     "read_guard": "lasts a day", "read_guard_alerts": "for those who run the installation",
     "scan_results": "files are scanned anew",

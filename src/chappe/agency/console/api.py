@@ -1,0 +1,122 @@
+"""The console over HTTP. Who may see what is `Scope`'s to say: an organisation's administrators are no server administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from chappe.agency.audit import Audit
+from chappe.agency.console.actions import Actions
+from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.console.views import Views
+from chappe.agency.records.exports import PERSON, Exports
+from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import parse_user_id
+
+_ROOT = "/_chappe/console/v1"
+_ORGANISATION = _ROOT + "/organisations/{organisation}"
+_DO: Mapping[str, Any] = {"acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
+
+
+class Decision(msgspec.Struct):
+    approve: bool
+
+
+class ConsoleApi:
+    def __init__(
+        self, scope: Scope, actions: Actions, views: Views, exports: Exports, factors: SecondFactors, audit: Audit
+    ) -> None:
+        self._scope, self._actions, self._views = scope, actions, views
+        self._exports, self._factors, self._audit = exports, factors, audit
+
+    @endpoint("GET", _ROOT + "/rights")
+    async def rights(self, request: Request) -> Answer:
+        """What one may administer, and whether one has codes of a second factor: nothing, for most people."""
+        rights = await self._scope.rights(request.user_id, request.requester.is_admin)
+        return {**rights, "has_codes": (await self._factors.of(request.user_id)).totp}
+
+    @endpoint("GET", _ORGANISATION + "/actions")
+    async def actions(self, request: Request) -> Answer:
+        """What there is to do."""
+        actor = await self._actor(request)
+        return {
+            "actions": [
+                {"name": one.name, "critical": one.critical, "arguments": list(one.arguments.__struct_fields__), "summary": one.summary}
+                for one in self._actions.all.values() if actor.is_everywhere or not one.everywhere_only
+            ]
+        }  # fmt: skip
+
+    @endpoint("POST", _ORGANISATION + "/actions/{action}", **_DO)
+    async def act(self, request: Request) -> Answer:
+        """The body: the action's arguments, and `code` of a second factor. `done` is false where it waits for a second person."""
+        actor, body = await self._actor(request), await request.json_object(optional=True)
+        code = body.pop("code", None)
+        if code is not None and type(code) is not str:
+            raise BadRequest("`code` must be a string")
+        return await self._actions.act(actor, request.params["action"], body, code)
+
+    @endpoint("POST", _ORGANISATION + "/requests/{request}", **_DO)
+    async def decide(self, request: Request) -> Answer:
+        """Agrees to what somebody else asked for, refuses it, or withdraws one's own."""
+        actor, decision = await self._actor(request), await request.body_as(Decision)
+        number = request.params["request"]
+        if not number.isascii() or not number.isdigit() or len(number) > 15:
+            raise NotFound("There is no such request that waits")
+        if decision.approve:
+            return await self._actions.approve(actor, int(number))
+        await self._actions.refuse(actor, int(number))
+        return {}
+
+    @endpoint("GET", _ORGANISATION + "/people/{userId}")
+    async def person(self, request: Request) -> Answer:
+        return await self._views.person(await self._actor(request), parse_user_id(request.params["userId"]))
+
+    @endpoint("GET", _ORGANISATION + "/exports/{package}")
+    async def package(self, request: Request) -> Answer:
+        """A package as a file. Who fetched it is written down."""
+        actor, package = await self._actor(request), request.params["package"]
+        response = await self._exports.fetch(actor.organisation, package)
+        detail = {"organisation": actor.organisation, "package": package, "outcome": "done"}
+        await self._audit.record(actor.user_id, "fetch_package", detail)
+        return response
+
+    @endpoint("GET", _ORGANISATION + "/{view}")
+    async def view(self, request: Request) -> Answer:
+        """A list: `items`, and `next` where there are more, for `from`. `search` narrows it."""
+        actor, view = await self._actor(request), self._views.all.get(request.params["view"])
+        if view is None:
+            raise NotFound(f"There is no such list: there are {', '.join(sorted(self._views.all))}")
+        start = request.query_int("from", 0, 0, 1_000_000)
+        items, more = await view(actor, (request.query("search") or "")[:200], start)
+        return {"items": items, **({"next": start + len(items)} if more else {})}
+
+    async def _actor(self, request: Request) -> Actor:
+        return await self._scope.require(request.user_id, request.params["organisation"])
+
+
+class OwnDataApi:
+    """Everybody may have what the service holds of them."""
+
+    def __init__(self, exports: Exports) -> None:
+        self._exports = exports
+
+    @endpoint("POST", "/_chappe/client/v1/my_data", acts=True, limit="account", body_limit=SMALL_LIMIT)
+    async def ask(self, request: Request) -> Answer:
+        """Begins to pack it. One package at a time."""
+        own = [p for p in await self._exports.all_of(request.user_id) if p["state"] in ("waiting", "working")]
+        if own:
+            return {"package": own[0]["id"]}
+        return {"package": await self._exports.ask("", PERSON, request.user_id, request.user_id)}
+
+    @endpoint("GET", "/_chappe/client/v1/my_data")
+    async def list(self, request: Request) -> Answer:
+        return {"packages": await self._exports.all_of(request.user_id)}
+
+    @endpoint("GET", "/_chappe/client/v1/my_data/{package}")
+    async def fetch(self, request: Request) -> Answer:
+        return await self._exports.fetch("", request.params["package"], request.user_id)

@@ -1,0 +1,185 @@
+"""What administrators do to accounts: of agents, of guests, of functions; and who administers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chappe.agency.account_validity import AccountValidity
+from chappe.agency.console.actions import action
+from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.former_accounts import FormerAccounts
+from chappe.agency.function_accounts import FunctionAccounts
+from chappe.agency.people import People
+from chappe.agency.read_guard import ReadGuard
+from chappe.agency.records.erasure import Erasure
+from chappe.agency.sponsors import Sponsors
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
+
+
+class Person(msgspec.Struct):
+    user_id: str
+
+
+class Device(msgspec.Struct):
+    user_id: str
+    device_id: str
+
+
+class End(msgspec.Struct):
+    """`ends_ts`: in ms; left out, as late as may be."""
+
+    user_id: str
+    ends_ts: int | None = None
+
+
+class Move(msgspec.Struct):
+    user_id: str
+    to: str
+
+
+class NewSponsor(msgspec.Struct):
+    user_id: str
+    sponsor: str
+
+
+class AccountActions:
+    def __init__(
+        self, accounts: Accounts, sessions: Sessions, factors: SecondFactors, deactivate: DeactivateAccount, erasure: Erasure,
+        former: FormerAccounts, people: People, validity: AccountValidity | None, guard: ReadGuard | None,
+    ) -> None:  # fmt: skip
+        self._accounts, self._sessions, self._factors = accounts, sessions, factors
+        self._deactivate, self._erasure, self._former = deactivate, erasure, former
+        self._people, self._validity, self._guard = people, validity, guard
+
+    @action()
+    async def lock(self, actor: Actor, who: Person) -> None:
+        """Lock an account: its holder can do nothing until it is unlocked; nothing is lost."""
+        await self._accounts.set_state(who.user_id, locked=True)
+
+    @action()
+    async def unlock(self, actor: Actor, who: Person) -> None:
+        """Unlock an account, and forget what the read guard has counted of it."""
+        if self._guard is not None:
+            await self._guard.forgive(who.user_id)
+        await self._accounts.set_state(who.user_id, locked=False)
+
+    @action()
+    async def sign_out(self, actor: Actor, who: Person) -> None:
+        """Sign somebody out on every device."""
+        await self._sessions.remove_all_devices(who.user_id)
+
+    @action()
+    async def remove_device(self, actor: Actor, device: Device) -> None:
+        """Sign somebody out on one device, which was lost, say."""
+        known = [row["device_id"] for row in await self._accounts.store.devices(device.user_id)]
+        if device.device_id not in known:
+            raise NotFound("This account has no such device")
+        await self._sessions.remove_devices(device.user_id, [device.device_id])
+
+    @action()
+    async def renew(self, actor: Actor, end: End) -> dict[str, Any]:
+        """Renew an account that ends, or has."""
+        if self._validity is None:
+            raise BadRequest("Accounts do not end here", "M_INVALID_PARAM")
+        return {"ends_ts": await self._validity.set_end(end.user_id, end.ends_ts, None)}
+
+    @action()
+    async def move(self, actor: Actor, move: Move) -> None:
+        """Move somebody to another organisation: same account, same rooms."""
+        await self._people.assign(UserId(move.user_id), move.to, actor.user_id)
+
+    @action(critical=True)
+    async def reset_second_factor(self, actor: Actor, who: Person) -> None:
+        """Take the second factor away from somebody who has lost it."""
+        await self._factors.reset(who.user_id)
+
+    @action(critical=True)
+    async def deactivate(self, actor: Actor, who: Person) -> None:
+        """End an account: signed out, out of its rooms; name and addresses are kept for a while in case it comes back."""
+        await self._deactivate(UserId(who.user_id), False)
+
+    @action()
+    async def reactivate(self, actor: Actor, who: Person) -> dict[str, Any]:
+        """Bring an ended account back."""
+        return await self._former.reactivate(UserId(who.user_id))
+
+    @action(critical=True)
+    async def erase(self, actor: Actor, who: Person) -> dict[str, Any]:
+        """End an account for good: its name, its files, and what it said are deleted."""
+        return await self._erasure(UserId(who.user_id))
+
+
+class GuestActions:
+    def __init__(self, sponsors: Sponsors, people: People) -> None:
+        self._sponsors, self._people = sponsors, people
+
+    @action()
+    async def end_guest(self, actor: Actor, who: Person) -> dict[str, Any]:
+        """End a guest's account now."""
+        return await self._sponsors.set_end(UserId(who.user_id), 1)
+
+    @action()
+    async def renew_guest(self, actor: Actor, end: End) -> dict[str, Any]:
+        """Renew a guest's account."""
+        return await self._sponsors.set_end(UserId(end.user_id), end.ends_ts)
+
+    @action()
+    async def give_guest(self, actor: Actor, new: NewSponsor) -> None:
+        """Give a guest another sponsor, of the same organisation."""
+        sponsor = parse_user_id(new.sponsor)
+        if not actor.is_everywhere and await self._people.organisation_of(sponsor) != actor.organisation:
+            raise BadRequest("The new sponsor is not of your organisation", "M_INVALID_PARAM")
+        await self._sponsors.give(UserId(new.user_id), sponsor)
+
+
+class NewFunction(msgspec.Struct):
+    """`name`: of the account, such as permanence-cabinet; `called`: how it is shown."""
+
+    name: str
+    called: str
+    holders: list[str] = []
+
+
+class Holders(msgspec.Struct):
+    user_id: str
+    holders: list[str]
+
+
+class FunctionActions:
+    def __init__(self, functions: FunctionAccounts) -> None:
+        self._functions = functions
+
+    @action()
+    async def add_function_account(self, actor: Actor, new: NewFunction) -> dict[str, Any]:
+        """Make an account of a post, which several people hold in turn."""
+        user_id = await self._functions.add(actor.organisation, new.name, new.called)
+        if new.holders:
+            await self._functions.set_holders(user_id, new.holders)
+        return {"user_id": user_id}
+
+    @action()
+    async def set_holders(self, actor: Actor, to: Holders) -> None:
+        """Say who may hold an account of a post."""
+        await self._functions.set_holders(UserId(to.user_id), to.holders)
+
+
+class AdministratorActions:
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @action(critical=True)
+    async def grant(self, actor: Actor, who: Person) -> None:
+        """Make somebody an administrator of the organisation."""
+        await self._scope.grant(actor, UserId(who.user_id))
+
+    @action(critical=True, about_itself=True)
+    async def revoke(self, actor: Actor, who: Person) -> None:
+        """Take an administrator's rights away, one's own too."""
+        await self._scope.revoke(actor, who.user_id)

@@ -1,0 +1,249 @@
+"""What administrators do to rooms, files, reports; what the law asks for; announcements; the registry of organisations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chappe.agency.announcements import Announcements
+from chappe.agency.antivirus.scanner import Scanner
+from chappe.agency.console.actions import action
+from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.organisations import Organisation, Organisations
+from chappe.agency.records.exports import PERSON, ROOM, Exports
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.modules.administration import Administration
+from chappe.homeserver.modules.media import ContentRepository
+
+
+class Room(msgspec.Struct):
+    room_id: str
+
+
+class RoomAdministrator(msgspec.Struct):
+    """`appointed`: who becomes an administrator of the room."""
+
+    room_id: str
+    appointed: str
+
+
+class RoomActions:
+    def __init__(self, administration: Administration, make_admin: MakeRoomAdmin) -> None:
+        self._administration, self._make_admin = administration, make_admin
+
+    @action()
+    async def appoint(self, actor: Actor, to: RoomAdministrator) -> None:
+        """Make somebody of a room its administrator: for rooms whose own have left."""
+        appointed = parse_user_id(to.appointed)
+        if appointed not in await self._administration.people_of(to.room_id):
+            raise BadRequest("This person is not in the room", "M_INVALID_PARAM")
+        await self._make_admin(to.room_id, appointed)
+
+    @action()
+    async def unlist(self, actor: Actor, room: Room) -> dict[str, Any]:
+        """Take a room out of the directory, and its addresses away."""
+        return {"aliases": await self._administration.unlist(room.room_id)}
+
+    @action()
+    async def block(self, actor: Actor, room: Room) -> None:
+        """Block a room: nobody enters it any more."""
+        await self._administration.block(room.room_id, actor.user_id, True)
+
+    @action()
+    async def unblock(self, actor: Actor, room: Room) -> None:
+        """Let people enter a blocked room again."""
+        await self._administration.block(room.room_id, actor.user_id, False)
+
+
+class File(msgspec.Struct):
+    server_name: str
+    media_id: str
+
+
+class Report(msgspec.Struct):
+    report: int
+
+
+class FileActions:
+    def __init__(
+        self, database: Database, scope: Scope, media: ContentRepository, scanner: Scanner | None, administration: Administration
+    ) -> None:  # fmt: skip
+        self._database, self._scope, self._media = database, scope, media
+        self._scanner, self._administration = scanner, administration
+
+    @action(critical=True)
+    async def release_file(self, actor: Actor, file: File) -> dict[str, Any]:
+        """Give out a file that the antivirus has stopped by mistake."""
+        await self._require(actor, file)
+        lifted = 0
+        if self._scanner is not None:
+            lifted = await self._scanner.release(file.server_name, file.media_id, actor.user_id)
+        if not lifted:
+            raise NotFound("Nothing was stopped under this address")
+        return {"released": lifted}
+
+    @action()
+    async def quarantine_file(self, actor: Actor, file: File) -> None:
+        """Nobody gets a file any more, until it is released."""
+        await self._require(actor, file)
+        await self._media.quarantine([(file.server_name, file.media_id)], actor.user_id)
+
+    @action()
+    async def unquarantine_file(self, actor: Actor, file: File) -> None:
+        """Give out a file again that an administrator had put into quarantine."""
+        await self._require(actor, file)
+        await self._media.quarantine([(file.server_name, file.media_id)], None)
+
+    @action()
+    async def delete_file(self, actor: Actor, file: File) -> None:
+        """Delete a file for good."""
+        await self._require(actor, file)
+        if not await self._media.delete([(file.server_name, file.media_id)]):
+            raise Forbidden("This file is kept: a legal hold asks for it")
+
+    async def _require(self, actor: Actor, file: File) -> None:
+        """A file that somebody of the organisation has uploaded."""
+        owner = await self._database.fetchval(
+            "SELECT user_id FROM media WHERE server_name = $1 AND media_id = $2", file.server_name, file.media_id
+        )
+        if owner is None:
+            raise NotFound("There is no such file")
+        if not actor.is_everywhere and not await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)",
+            owner,
+            actor.organisation,
+        ):
+            raise NotFound("There is no such file of your organisation")
+
+    @action()
+    async def close_report(self, actor: Actor, about: Report) -> None:
+        """Close a report that has been looked at."""
+        reporter = await self._database.fetchval("SELECT reporter FROM reports WHERE report_id = $1", about.report)
+        if reporter is None or not (actor.is_everywhere or await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)",
+            reporter, actor.organisation,
+        )):  # fmt: skip
+            raise NotFound("There is no such report")
+        await self._administration.delete_report(about.report)
+
+
+class PersonPackage(msgspec.Struct):
+    """`with_held`: what a legal hold has kept aside too, for the authority."""
+
+    user_id: str
+    with_held: bool = False
+
+
+class RoomPackage(msgspec.Struct):
+    room_id: str
+    with_held: bool = False
+
+
+class PersonHold(msgspec.Struct):
+    """`authority`: who ordered it; `reference`: of the order."""
+
+    user_id: str
+    authority: str
+    reference: str
+
+
+class RoomHold(msgspec.Struct):
+    room_id: str
+    authority: str
+    reference: str
+
+
+class Lifted(msgspec.Struct):
+    hold: int
+    reason: str
+
+
+class LawActions:
+    def __init__(self, database: Database, scope: Scope, holds: LegalHolds, exports: Exports) -> None:
+        self._database, self._scope, self._holds, self._exports = database, scope, holds, exports
+
+    @action(critical=True)
+    async def export_person(self, actor: Actor, wanted: PersonPackage) -> dict[str, Any]:
+        """Pack everything that the service holds of one person."""
+        package = await self._exports.ask(actor.organisation, PERSON, wanted.user_id, actor.user_id, wanted.with_held)
+        return {"package": package}
+
+    @action(critical=True)
+    async def archive_room(self, actor: Actor, wanted: RoomPackage) -> dict[str, Any]:
+        """Pack a room for the archives: events, files, description, signature."""
+        package = await self._exports.ask(actor.organisation, ROOM, wanted.room_id, actor.user_id, wanted.with_held)
+        return {"package": package}
+
+    @action(critical=True)
+    async def hold_person(self, actor: Actor, wanted: PersonHold) -> dict[str, Any]:
+        """Keep everything of an account, because an authority asks for it."""
+        return {"hold": await self._holds.place(wanted.user_id, wanted.authority, wanted.reference, actor.user_id)}
+
+    @action(critical=True)
+    async def hold_room(self, actor: Actor, wanted: RoomHold) -> dict[str, Any]:
+        """Keep everything of a room, because an authority asks for it."""
+        return {"hold": await self._holds.place(wanted.room_id, wanted.authority, wanted.reference, actor.user_id)}
+
+    @action(critical=True)
+    async def lift_hold(self, actor: Actor, lifted: Lifted) -> None:
+        """Lift a legal hold: what it kept goes, as it would have gone."""
+        target = await self._database.fetchval("SELECT target FROM legal_holds WHERE id = $1", lifted.hold)
+        if target is None:
+            raise NotFound("There is no such hold")
+        check = self._scope.require_room if target.startswith("!") else self._scope.require_person
+        await check(actor, target)
+        await self._holds.lift(lifted.hold, lifted.reason, actor.user_id)
+
+
+class Announcement(msgspec.Struct):
+    """`room_id`: only to who is in this room; left out, to the whole organisation."""
+
+    text: str
+    room_id: str | None = None
+
+
+class AnnouncementActions:
+    def __init__(self, announcements: Announcements) -> None:
+        self._announcements = announcements
+
+    @action(critical=True)
+    async def announce(self, actor: Actor, wanted: Announcement) -> dict[str, Any]:
+        """Write to everybody of the organisation, or of a room."""
+        return await self._announcements.announce(actor.organisation, wanted.room_id, actor.user_id, wanted.text)
+
+
+class NewOrganisation(msgspec.Struct):
+    """`addresses`: domains, `*.domain`, single addresses, `*`; `home`: its server."""
+
+    name: str
+    label: str
+    home: str
+    addresses: list[str] = []
+    by_invitation: bool = False
+
+
+class Named(msgspec.Struct):
+    name: str
+
+
+class RegistryActions:
+    def __init__(self, organisations: Organisations) -> None:
+        self._organisations = organisations
+
+    @action(everywhere_only=True)
+    async def set_organisation(self, actor: Actor, new: NewOrganisation) -> dict[str, Any]:
+        """Add an organisation, or change it. It counts at once."""
+        is_new = await self._organisations.add(
+            Organisation(new.name, new.label, new.home, new.by_invitation, new.addresses)
+        )
+        return {"is_new": is_new}
+
+    @action(critical=True, everywhere_only=True)
+    async def remove_organisation(self, actor: Actor, which: Named) -> None:
+        """Remove an organisation: its people keep their accounts, nobody gets a new one."""
+        await self._organisations.remove(which.name)

@@ -1,0 +1,115 @@
+"""Who administers what: an organisation each, or the whole installation (`users.is_admin`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.agency.organisations import EVERYWHERE
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+
+# of an organisation ($2; EVERYWHERE: all): its people, those whose account has ended, the guests whom its people sponsor
+_PERSON = """SELECT $2 = 'all' OR EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)
+    OR EXISTS (SELECT 1 FROM former_accounts WHERE user_id = $1 AND organisation = $2)
+    OR EXISTS (SELECT 1 FROM guests g JOIN organisation_people p ON p.user_id = g.sponsor
+                WHERE g.user_id = $1 AND g.agent_since IS NULL AND p.organisation = $2)"""
+_ROOM = """SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1) AND ($2 = 'all' OR EXISTS (
+    SELECT 1 FROM rooms r JOIN events e USING (room_nid) JOIN organisation_people p ON p.user_id = e.sender
+     WHERE r.room_id = $1 AND e.type = 'm.room.create' AND p.organisation = $2))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts (a user id, or who uses the command line), for which organisation."""
+
+    user_id: str
+    organisation: str
+
+    @property
+    def is_everywhere(self) -> bool:
+        return self.organisation == EVERYWHERE
+
+
+class Scope:
+    def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int]) -> None:
+        self._database, self._accounts, self._now_ms = database, accounts, now_ms
+
+    async def rights(self, user_id: str, is_admin: bool) -> dict[str, Any]:
+        """What somebody may administer: `{"everywhere": …, "organisations": [{"name", "label"} …]}`."""
+        rows = await self._database.fetch(
+            """SELECT o.name, o.label FROM organisations o WHERE $2 OR EXISTS (
+                   SELECT 1 FROM administrators a WHERE a.organisation = o.name AND a.user_id = $1) ORDER BY o.label""",
+            user_id, is_admin,
+        )  # fmt: skip
+        return {"everywhere": is_admin, "organisations": [dict(row) for row in rows]}
+
+    async def require(self, user_id: str, organisation: str) -> Actor:
+        """Raises M_FORBIDDEN, for organisations that there are not as well: who is not trusted learns nothing."""
+        user = await self._accounts.find_user(user_id)
+        is_admin = user is not None and user.is_admin and not user.deactivated
+        if organisation == EVERYWHERE:
+            allowed = is_admin
+        else:
+            allowed = bool(await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM administrators WHERE user_id = $1 AND organisation = $2)
+                       OR ($3 AND EXISTS (SELECT 1 FROM organisations WHERE name = $2))""",
+                user_id, organisation, is_admin,
+            ))  # fmt: skip
+        if not allowed:
+            raise Forbidden("You do not administer this organisation")
+        return Actor(user_id, organisation)
+
+    async def require_person(self, actor: Actor, user_id: str) -> None:
+        """An account that the actor administers, and not their own. Raises M_NOT_FOUND, Forbidden."""
+        user = await self._accounts.find_user(user_id)
+        if user is None or not await self._database.fetchval(_PERSON, user_id, actor.organisation):
+            raise NotFound("There is no such account in your organisation")
+        if user_id == actor.user_id:
+            raise Forbidden("Nobody does this to their own account: ask another administrator")
+        if user.is_admin and not actor.is_everywhere:
+            raise Forbidden("This account administers the whole installation")
+
+    async def require_room(self, actor: Actor, room_id: str) -> None:
+        """A room that somebody of the organisation has made. Raises M_NOT_FOUND."""
+        if not await self._database.fetchval(_ROOM, room_id, actor.organisation):
+            raise NotFound("There is no such room of your organisation")
+
+    # ------------------------------------------------------------------------------------------------ administrators
+
+    async def administrators(self, organisation: str) -> Sequence[dict[str, Any]]:
+        if organisation == EVERYWHERE:
+            rows = await self._database.fetch(
+                """SELECT u.user_id, d.display_name FROM users u LEFT JOIN user_directory d USING (user_id)
+                    WHERE u.is_admin AND NOT u.deactivated ORDER BY 1"""
+            )
+        else:
+            rows = await self._database.fetch(
+                """SELECT a.user_id, d.display_name, a.granted_by, a.granted_ts FROM administrators a
+                     LEFT JOIN user_directory d USING (user_id) WHERE a.organisation = $1 ORDER BY 1""",
+                organisation,
+            )
+        return [dict(row) for row in rows]
+
+    async def grant(self, actor: Actor, user_id: UserId) -> None:
+        """Raises M_INVALID_PARAM where it is for the whole installation, M_NOT_FOUND."""
+        if actor.is_everywhere:
+            raise BadRequest("Say of which organisation: `chappe admin user admin` makes one of all", "M_INVALID_PARAM")
+        user = await self._accounts.find_user(user_id)
+        if user is None or user.deactivated or user.kind is not None:
+            raise NotFound("There is no such account")
+        await self._database.execute(
+            "INSERT INTO administrators VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            user_id, actor.organisation, actor.user_id, self._now_ms(),
+        )  # fmt: skip
+
+    async def revoke(self, actor: Actor, user_id: str) -> None:
+        """Raises M_NOT_FOUND."""
+        result = await self._database.execute(
+            "DELETE FROM administrators WHERE user_id = $1 AND organisation = $2", user_id, actor.organisation
+        )
+        if not result.endswith(" 1"):
+            raise NotFound("This is no administrator of the organisation")

@@ -1,0 +1,206 @@
+"""What administrators see of their organisation: lists by name, a person, a room."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chappe.agency.account_validity import DAY_MS
+from chappe.agency.announcements import Announcements
+from chappe.agency.antivirus.scanner import Scanner
+from chappe.agency.audit import Audit
+from chappe.agency.console.actions import Actions
+from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.former_accounts import FormerAccounts
+from chappe.agency.function_accounts import FunctionAccounts
+from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.organisations import Organisations
+from chappe.agency.people import People
+from chappe.agency.policy import AgencyPolicy
+from chappe.agency.read_guard import ReadGuard
+from chappe.agency.records.exports import Exports
+from chappe.agency.sponsors import Sponsors
+from chappe.agency.statistics import Statistics
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.administration import Administration
+from chappe.homeserver.rooms.rooms import Rooms
+
+AWAY_DAYS = 90  # after which somebody who was not seen has probably left
+PAGE = 50
+_OF = "($1 = 'all' OR p.organisation = $1)"
+_PEOPLE = f"""SELECT u.user_id, d.display_name, d.avatar_url, u.kind, u.locked, u.expires_ts, p.organisation, l.seen AS last_seen_ts,
+       (extract(epoch FROM u.created) * 1000)::bigint AS created_ts,
+       EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.user_id) OR u.is_admin AS administers
+  FROM users u LEFT JOIN organisation_people p USING (user_id) LEFT JOIN user_directory d USING (user_id)
+  LEFT JOIN LATERAL (SELECT max(x.last_seen_ts) AS seen FROM devices x WHERE x.user_id = u.user_id) l ON true
+ WHERE {_OF} AND NOT u.deactivated AND NOT u.is_guest AND u.appservice IS NULL
+   AND NOT EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id AND g.agent_since IS NULL)"""
+_SEARCHED = " AND (strpos(lower(u.user_id), $2) > 0 OR strpos(lower(coalesce(d.display_name, '')), $2) > 0)"
+_LEAVER = """ AND u.kind IS NULL AND (u.expires_ts < $3
+    OR (coalesce(l.seen, 0) < $3 - $4 AND extract(epoch FROM u.created) * 1000 < $3 - $4))"""
+_ROOMS = """SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
+       e.ts AS created_ts, EXISTS (SELECT 1 FROM published_rooms q WHERE q.room_nid = r.room_nid) AS listed,
+       EXISTS (SELECT 1 FROM blocked_rooms b WHERE b.room_id = r.room_id) AS blocked
+  FROM events e JOIN rooms r USING (room_nid) JOIN room_summaries s USING (room_nid)
+  LEFT JOIN organisation_people p ON p.user_id = e.sender
+ WHERE e.type = 'm.room.create' AND ($1 = 'all' OR p.organisation = $1) AND s.joined > 0
+   AND ($2 = '' OR strpos(s.search, $2) > 0 OR r.room_id = $2)
+   AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)"""
+
+
+class Views:
+    """Each view answers (items, whether there are more). `search`: what is looked for; `start`: how many are passed over."""
+
+    def __init__(
+        self, database: Database, scope: Scope, actions: Actions, accounts: Accounts, rooms: Rooms, policy: AgencyPolicy,
+        people: People, former: FormerAccounts, functions: FunctionAccounts, sponsors: Sponsors, holds: LegalHolds,
+        exports: Exports, announcements: Announcements, statistics: Statistics, audit: Audit, scanner: Scanner | None,
+        guard: ReadGuard | None, administration: Administration, organisations: Organisations, now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._scope, self._accounts, self._rooms = database, scope, accounts, rooms
+        self._policy, self._people, self._former, self._sponsors = policy, people, former, sponsors
+        self._holds, self._audit, self._scanner, self._guard = holds, audit, scanner, guard
+        self._administration, self._organisations, self._now_ms = administration, organisations, now_ms
+        self._functions = functions
+
+        def simple(fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
+            async def view(actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+                found = list(await fetch(actor.organisation))
+                return found[start : start + PAGE], start + PAGE < len(found)
+
+            return view
+
+        self.all = {
+            "people": self.people, "leavers": self.leavers, "former": self.former, "guests": self.guests, "rooms": self.rooms,
+            "files": self.files, "reports": self.reports, "alerts": self.alerts, "audit": self.audit, "holds": self.legal_holds,
+            "organisations": self.organisations,
+            "functions": simple(functions.all), "administrators": simple(scope.administrators),
+            "requests": simple(actions.requests), "exports": simple(exports.all), "announcements": simple(announcements.all),
+            "statistics": simple(statistics.months),
+        }  # fmt: skip
+
+    async def people(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """By name."""
+        rows = await self._database.fetch(
+            f"{_PEOPLE}{_SEARCHED} ORDER BY lower(coalesce(d.display_name, u.user_id)), u.user_id LIMIT $3 OFFSET $4",
+            actor.organisation, search.lower(), PAGE + 1, start,
+        )  # fmt: skip
+        return _page(rows)
+
+    async def leavers(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """Whose account has expired, or who was not seen for a quarter of a year."""
+        rows = await self._database.fetch(
+            f"{_PEOPLE}{_SEARCHED}{_LEAVER} ORDER BY l.seen NULLS FIRST, u.user_id LIMIT $5 OFFSET $6",
+            actor.organisation, search.lower(), self._now_ms(), AWAY_DAYS * DAY_MS, PAGE + 1, start,
+        )  # fmt: skip
+        return _page(rows)
+
+    async def former(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        found = await self._former.all(None if actor.is_everywhere else actor.organisation, 10_000)
+        found = [f for f in found if search.lower() in f"{f['user_id']} {f['display_name']}".lower()]
+        return found[start : start + PAGE], start + PAGE < len(found)
+
+    async def guests(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        found = await self._sponsors.of_organisation(None if actor.is_everywhere else actor.organisation, 10_000)
+        found = [f for f in found if search.lower() in f"{f['user_id']} {f['display_name']} {f['sponsor']}".lower()]
+        return found[start : start + PAGE], start + PAGE < len(found)
+
+    async def rooms(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """Those that its people have made and somebody is in, the largest first."""
+        rows, more = _page(await self._database.fetch(
+            f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4", actor.organisation, search.lower(), PAGE + 1, start
+        ))  # fmt: skip
+        return [await self._room(row) for row in rows], more
+
+    async def _room(self, row: dict[str, Any]) -> dict[str, Any]:
+        room = await self._rooms.live.by_number(row.pop("room_nid"))
+        kind, level, levels = self._policy.kind(room), self._policy.level(room), room.power_levels()
+        administrators = [user for user in room.joined if levels.of(user) >= 100]
+        return {
+            **row, "access": kind.rule, "is_forum": kind.is_public, "classification": level.name if level is not None else None,
+            "guests": len(self._policy.guests.among(room.joined)), "administrators": len(administrators),
+        }  # fmt: skip
+
+    async def files(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """Those that the antivirus has stopped or somebody put into quarantine, the latest first."""
+        rows = await self._database.fetch(
+            """SELECT m.server_name, m.media_id, m.user_id, m.file_name, m.size, m.created_ts, m.quarantined_by,
+                      s.reason, s.info, s.released_by FROM media m
+                 LEFT JOIN LATERAL (SELECT * FROM scan_results r WHERE r.server_name = m.server_name AND r.media_id = m.media_id
+                                     AND r.reason IS NOT NULL ORDER BY scanned_ts DESC LIMIT 1) s ON true
+                 LEFT JOIN organisation_people p ON p.user_id = m.user_id
+                WHERE ($1 = 'all' OR p.organisation = $1) AND (s.reason IS NOT NULL OR m.quarantined_by IS NOT NULL)
+                ORDER BY m.created_ts DESC LIMIT $2 OFFSET $3""",
+            actor.organisation, PAGE + 1, start,
+        )  # fmt: skip
+        return _page(rows)
+
+    async def reports(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        rows = await self._database.fetch(
+            """SELECT r.report_id, r.reporter, r.room_id, r.event_id, r.user_id, r.reason, r.received_ts, s.name AS room_name
+                 FROM reports r LEFT JOIN organisation_people p ON p.user_id = r.reporter LEFT JOIN rooms m ON m.room_id = r.room_id
+                 LEFT JOIN room_summaries s ON s.room_nid = m.room_nid
+                WHERE $1 = 'all' OR p.organisation = $1 ORDER BY r.report_id DESC LIMIT $2 OFFSET $3""",
+            actor.organisation, PAGE + 1, start,
+        )  # fmt: skip
+        return _page(rows)
+
+    async def alerts(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """Who has read unusually much, the latest first."""
+        rows = await self._database.fetch(
+            """SELECT a.user_id, a.step, a.what, a.amount, a.ts, coalesce(u.locked, false) AS locked FROM read_guard_alerts a
+                 LEFT JOIN users u USING (user_id) LEFT JOIN organisation_people p USING (user_id)
+                WHERE $1 = 'all' OR p.organisation = $1 ORDER BY a.id DESC LIMIT $2 OFFSET $3""",
+            actor.organisation, PAGE + 1, start,
+        )  # fmt: skip
+        return _page(rows)
+
+    async def audit(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """The latest first: of the organisation, or everything."""
+        found = await self._audit.of_organisation(None if actor.is_everywhere else actor.organisation, PAGE + 1, start)
+        return found[:PAGE], len(found) > PAGE
+
+    async def legal_holds(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        found = []
+        for hold in await self._holds.all():
+            check = self._scope.require_room if hold["target"].startswith("!") else self._scope.require_person
+            try:
+                await check(actor, hold["target"])
+            except NotFound:
+                continue
+            found.append(hold)
+        return found[start : start + PAGE], start + PAGE < len(found)
+
+    async def organisations(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """The registry, for administrators of the whole installation; one's own entry for others."""
+        found = [
+            {"name": one.name, "label": one.label, "home": one.home, "by_invitation": one.requires_invite, "addresses": one.patterns}
+            for one in await self._organisations.all() if actor.is_everywhere or one.name == actor.organisation
+        ]  # fmt: skip
+        return found[start : start + PAGE], start + PAGE < len(found)
+
+    # ------------------------------------------------------------------------------------------------------ one of them
+
+    async def person(self, actor: Actor, user_id: str) -> dict[str, Any]:
+        """Everything that an administrator needs to know of an account, and nothing that its holder said. Raises M_NOT_FOUND."""
+        if user_id != actor.user_id:
+            await self._scope.require_person(actor, user_id)
+        user = await self._administration.user(user_id)
+        rooms = await self._rooms.memberships.joined(user_id)
+        devices = [dict(row) for row in await self._accounts.store.devices(user_id)]
+        return {
+            "user_id": user_id, "display_name": user["displayname"], "avatar_url": user["avatar_url"], "kind": user["user_type"],
+            "locked": user["locked"], "deactivated": user["deactivated"], "expires_ts": user["expiration_ts"],
+            "created_ts": user["creation_ts"], "last_seen_ts": user["last_seen_ts"],
+            "addresses": [a["address"] for a in user["threepids"]], "rooms": len(rooms), "devices": devices,
+            "organisation": await self._people.organisation_of(user_id), "moves": await self._people.moves(user_id),
+            "guests": (await self._sponsors.of(UserId(user_id)))["guests"],
+            "holds": await self._holds.all(user_id), "turns": await self._functions.turns(user_id, PAGE),
+        }  # fmt: skip
+
+
+def _page(rows: Any) -> tuple[list[dict[str, Any]], bool]:
+    return [dict(row) for row in rows[:PAGE]], len(rows) > PAGE

@@ -1,0 +1,1 @@
+"""Packages that the law asks for: one person's data, a room for the public archives."""

@@ -1,0 +1,63 @@
+"""What packages are made of: rows and events as lines of JSON, files as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from chappe.agency.records.bag import Bag
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.media import ContentRepository, Media
+
+PAGE = 500
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+def json_of(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
+
+
+def lines_of(values: Iterable[Any]) -> bytes:
+    return b"".join(orjson.dumps(value, default=str) + b"\n" for value in values)
+
+
+async def events_of(database: Database, room: int, sender: str | None = None) -> AsyncIterator[bytes]:
+    """Every event of a room (of one sender) in its order, a line each, as the servers of the room hold it."""
+    after = -(1 << 62)
+    while rows := await database.fetch(
+        """SELECT position, event_id, json FROM events WHERE room_nid = $1 AND position > $2 AND ($3::text IS NULL OR sender = $3)
+            ORDER BY position LIMIT $4""",
+        room, after, sender, PAGE,
+    ):  # fmt: skip
+        yield b"".join(
+            orjson.dumps({"event_id": row["event_id"], "event": orjson.loads(row["json"])}) + b"\n" for row in rows
+        )
+        after = rows[-1]["position"]
+
+
+async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Files into `files/`, and a description of each. `rows`: of the table `media`. What is not there any more is told."""
+    described = []
+    for row in rows:
+        uri = f"mxc://{row['server_name']}/{row['media_id']}"
+        name = f"files/{_UNSAFE.sub('_', row['server_name'])}-{row['media_id']}-{_UNSAFE.sub('_', row['file_name'] or 'file')[-80:]}"
+        found = Media(
+            row["server_name"],
+            row["media_id"],
+            row["content_type"],
+            row["file_name"],
+            row["size"],
+            row["sha256"] or b"",
+            False,
+        )
+        about = {"uri": uri, "content_type": row["content_type"], "size": row["size"], "uploaded_ts": row["created_ts"],
+                 "name": row["file_name"]}  # fmt: skip
+        try:
+            await bag.add(name, media.content(found, 0, found.size))
+            described.append({**about, "file": f"data/{name}"})
+        except FileNotFoundError:
+            described.append({**about, "missing": True})
+    return described

@@ -1,0 +1,30 @@
+"""Erasing a person: the account, its name, its files, and what it said, as far as this installation holds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chappe.agency.retention import Retention
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.media import ContentRepository
+
+
+class Erasure:
+    def __init__(
+        self, database: Database, deactivate: DeactivateAccount, retention: Retention, media: ContentRepository
+    ) -> None:
+        self._database, self._deactivate, self._retention, self._media = database, deactivate, retention, media
+
+    async def __call__(self, user_id: UserId) -> dict[str, Any]:
+        """Returns how many messages and files went. Raises Forbidden under a legal hold. Asked again, it goes on where it was.
+
+        Other servers keep what they have been sent: they are told when its place is asked for, not before.
+        """
+        await self._deactivate(user_id, True)
+        messages = await self._retention.erase_sender(user_id)
+        rows = await self._database.fetch("SELECT server_name, media_id FROM media WHERE user_id = $1", user_id)
+        deleted = await self._media.delete([(row["server_name"], row["media_id"]) for row in rows])
+        await self._database.execute("DELETE FROM account_data WHERE user_id = $1", user_id)
+        return {"messages": messages, "files": len(deleted)}

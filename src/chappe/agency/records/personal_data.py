@@ -1,0 +1,119 @@
+"""Everything that the service holds of one person (right of access), in one package: without secrets, without what others wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.records.bag import Bag
+from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.outbound.domains import Domains
+
+_READ_ME = """Données personnelles de {user_id}
+Ce dossier contient ce que le service détient sur cette personne : compte, appareils, salons, messages envoyés, fichiers déposés.
+Les messages chiffrés le sont aussi ici : seuls les appareils de la personne ont les clés.
+
+Personal data of {user_id}
+This package holds what the service knows of this person: account, devices, rooms, messages sent, files uploaded.
+Encrypted messages are encrypted here as well: only the person's devices have the keys.
+"""
+# file of the package: what is selected of the person ($1)
+_TABLES = {
+    "devices": "SELECT device_id, display_name, last_seen_ts, last_seen_ip FROM devices WHERE user_id = $1 ORDER BY 1",
+    "addresses": "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
+    "sign_in_providers": "SELECT provider, subject FROM upstream_links WHERE user_id = $1 ORDER BY 1",
+    "organisation_changes": """SELECT from_organisation, to_organisation, by_whom, ts FROM organisation_moves
+        WHERE user_id = $1 ORDER BY id""",
+    "reports_made": """SELECT room_id, event_id, user_id AS about, reason, received_ts FROM reports
+        WHERE reporter = $1 ORDER BY report_id""",
+    "guests_sponsored": "SELECT user_id, purpose, ends_ts, created_ts FROM guests WHERE sponsor = $1 ORDER BY created_ts",
+    "as_guest": "SELECT sponsor, purpose, ends_ts, created_ts, agent_since FROM guests WHERE user_id = $1",
+    "function_accounts_held": "SELECT user_id, began_ts, ended_ts FROM function_turns WHERE holder = $1 ORDER BY id",
+    "unusual_reading": "SELECT step, what, amount, ts FROM read_guard_alerts WHERE user_id = $1 ORDER BY ts",
+    "legal_holds": "SELECT placed_ts, lifted_ts FROM legal_holds WHERE target = $1 ORDER BY id",
+    "notification_targets": "SELECT kind, app_id, device_display_name FROM pushers WHERE user_id = $1",
+    "passkeys": "SELECT name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts",
+}
+
+
+class PersonalData:
+    def __init__(
+        self, database: Database, accounts: AccountStore, media: ContentRepository, domains: Domains, holds: LegalHolds,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._database, self._accounts, self._media, self._domains = database, accounts, media, domains
+        self._holds, self._now_ms = holds, now_ms
+
+    async def write(self, user_id: UserId, path: Path, with_held: bool = False) -> dict[str, int]:
+        """Into a new file. `with_held`: what a legal hold has kept aside too, which is for the authority. Returns what there was.
+
+        Raises M_NOT_FOUND.
+        """
+        user = await self._accounts.find_user(user_id)
+        if user is None:
+            raise NotFound("There is no such account")
+        with Bag(path) as bag:
+            await bag.add("LISEZ-MOI.txt", _READ_ME.format(user_id=user_id).encode())
+            organisation = await self._database.fetchval(
+                "SELECT organisation FROM organisation_people WHERE user_id = $1", user_id
+            )
+            account = {
+                "user_id": user_id, "created": user.created, "profile": user.profile, "administrator": user.is_admin,
+                "deactivated": user.deactivated, "locked": user.locked, "suspended": user.suspended, "expires_ts": user.expires_ts,
+                "kind": user.kind, "organisation": organisation,
+            }  # fmt: skip
+            await bag.add("account.json", json_of(account))
+            for name, sql in _TABLES.items():
+                if rows := await self._database.fetch(sql, user_id):
+                    await bag.add(f"{name}.json", json_of([dict(row) for row in rows]))
+            await self._add_account_data(bag, user_id)
+            counts = await self._add_rooms(bag, user_id)
+            files = await self._database.fetch(
+                "SELECT * FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts", user_id
+            )
+            described = await add_files(bag, self._media, files)
+            await bag.add("files.json", json_of(described))
+            if with_held and (held := await self._holds.kept_aside(user_id)):
+                await bag.add("held.jsonl", lines_of(orjson.loads(line) for line in held))
+            server_name = domain_of(user_id)
+            bag.seal(
+                {"Source-Organization": server_name, "External-Identifier": user_id,
+                 "External-Description": "Personal data of one account"},
+                {}, server_name, self._domains.signing_key(server_name), self._now_ms(),
+            )  # fmt: skip
+        return {**counts, "files": len(files)}
+
+    async def _add_account_data(self, bag: Bag, user_id: UserId) -> None:
+        """Settings and tags. What is encrypted for the person's devices stays so."""
+        rows = await self._database.fetch(
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND NOT deleted ORDER BY room_id, type",
+            user_id,
+        )
+        settings = [
+            {"room_id": r["room_id"] or None, "type": r["type"], "content": orjson.loads(r["content"])} for r in rows
+        ]
+        await bag.add("settings.json", json_of(settings))
+
+    async def _add_rooms(self, bag: Bag, user_id: UserId) -> dict[str, int]:
+        rows = await self._database.fetch(
+            """SELECT r.room_nid, r.room_id, m.membership, s.name, s.canonical_alias FROM memberships m JOIN rooms r USING (room_nid)
+                 LEFT JOIN room_summaries s USING (room_nid) WHERE m.user_id = $1 ORDER BY r.room_id""",
+            user_id,
+        )
+        rooms: list[dict[str, Any]] = []
+        for number, row in enumerate(rows, 1):
+            name = f"messages/{number:05}.jsonl"
+            await bag.add(name, events_of(self._database, row["room_nid"], user_id))
+            about = {key: row[key] for key in ("room_id", "membership", "name", "canonical_alias")}
+            rooms.append({**about, "sent": f"data/{name}"})
+        await bag.add("rooms.json", json_of(rooms))
+        return {"rooms": len(rooms)}

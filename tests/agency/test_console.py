@@ -1,0 +1,421 @@
+"""The console: who administers an organisation acts within it, and nowhere else; what is critical needs two, or a code."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chappe.agency.app import AgencyServer
+from chappe.agency.console.scope import Actor
+from chappe.agency.organisations import Organisation
+from chappe.homeserver.accounts.second_factors import totp
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.agency.conftest import GUESTS, RULES, account, agency, refused
+from tests.neighbours import until
+from tests.support import Clock, Person, Refused, Server, bodies, joined, segment
+
+CONSOLE = "/_chappe/console/v1"
+CULTURE, ALL = f"{CONSOLE}/organisations/culture", f"{CONSOLE}/organisations/all"
+
+
+def node_of(server: Server) -> AgencyServer:
+    assert isinstance(server.node, AgencyServer)
+    return server.node
+
+
+async def of(server: Server, name: str, organisation: str = "culture") -> Person:
+    person = await account(server, name)
+    await server.node.bind_threepid(UserId(person.id), "email", f"{name}@{organisation}.example", 1)
+    await server.node.set_profile_field(UserId(person.id), "displayname", f"{name.title()} [{organisation.title()}]")
+    return person
+
+
+@pytest_asyncio.fixture
+async def admin(ministry: Server) -> Person:
+    """Who administers Culture, and nothing else."""
+    await agency(ministry).organisations.add(Organisation("sante", "Santé", "localhost", False, ["sante.example"]))
+    admin = await of(ministry, "adele")
+    await node_of(ministry).scope.grant(Actor("@root:localhost", "culture"), UserId(admin.id))
+    return admin
+
+
+@pytest_asyncio.fixture
+async def second(ministry: Server, admin: Person) -> Person:
+    second = await of(ministry, "basile")
+    await node_of(ministry).scope.grant(Actor(admin.id, "culture"), UserId(second.id))
+    return second
+
+
+@pytest_asyncio.fixture
+async def root(ministry: Server) -> Person:
+    root = await account(ministry, "root")
+    await ministry.node.accounts.change(root.id, is_admin=True)
+    return root
+
+
+@pytest_asyncio.fixture
+async def anne(ministry: Server, admin: Person) -> Person:
+    return await of(ministry, "anne")
+
+
+@pytest_asyncio.fixture
+async def sam(ministry: Server, admin: Person) -> Person:
+    """Of another organisation of the same server."""
+    return await of(ministry, "sam", "sante")
+
+
+async def act(person: Person, action: str, at: str = CULTURE, **arguments: Any) -> Any:
+    return await person.call("POST", f"{at}/actions/{action}", arguments)
+
+
+async def view(person: Person, name: str, at: str = CULTURE, **query: Any) -> list[Any]:
+    return list((await person.call("GET", f"{at}/{name}", **query))["items"])
+
+
+async def code_of(server: Server, person: Person) -> str:
+    """Sets one-time codes up, and gives one."""
+    factors = server.node.second_factors
+    text, _ = await factors.begin_totp(person.id, "Chappe")
+    secret = base64.b32decode(text)
+    await factors.confirm_totp(person.id, totp(secret, int(time.time()) // 30 - 1))
+    return totp(secret, int(time.time()) // 30)
+
+
+# ------------------------------------------------------------------------------------------------------------- rights
+
+
+async def test_what_one_may_administer(ministry: Server, admin: Person, root: Person, anne: Person) -> None:
+    culture = {"name": "culture", "label": "Culture"}
+    assert await admin.call("GET", f"{CONSOLE}/rights") == {
+        "everywhere": False, "organisations": [culture], "has_codes": False
+    }  # fmt: skip
+    everything = await root.call("GET", f"{CONSOLE}/rights")
+    assert everything["everywhere"] and culture in everything["organisations"] and len(everything["organisations"]) == 4
+    assert (await anne.call("GET", f"{CONSOLE}/rights"))["organisations"] == []
+
+
+async def test_nobody_sees_more_than_their_organisation(
+    ministry: Server, admin: Person, anne: Person, sam: Person, root: Person
+) -> None:
+    views, actions = node_of(ministry).views.all, (await admin.call("GET", f"{CULTURE}/actions"))["actions"]
+    for who, at in (
+        (anne, CULTURE),
+        (admin, ALL),
+        (admin, f"{CONSOLE}/organisations/sante"),
+        (admin, f"{CONSOLE}/organisations/x"),
+    ):
+        for name in views:
+            no = await refused(view(who, name, at))
+            assert (no.status, no.errcode) == (403, "M_FORBIDDEN"), (who.id, at, name)
+        for one in actions:
+            assert (await refused(act(who, one["name"], at, user_id=anne.id))).status == 403
+    assert {p["user_id"] for p in await view(admin, "people")} == {admin.id, anne.id}
+    assert {p["user_id"] for p in await view(root, "people", ALL)} >= {admin.id, anne.id, sam.id, root.id}
+
+
+async def test_nobody_acts_beyond_their_organisation(
+    ministry: Server, admin: Person, sam: Person, root: Person
+) -> None:
+    room = await sam.create_room(name="Santé")
+    for arguments in ({"user_id": sam.id}, {"user_id": root.id}, {"user_id": "@nobody:localhost"}):
+        for name in (
+            "lock",
+            "sign_out",
+            "renew",
+            "deactivate",
+            "erase",
+            "export_person",
+            "reset_second_factor",
+            "reactivate",
+        ):
+            assert (await refused(act(admin, name, **arguments))).status == 404, (name, arguments)
+    for name in ("unlist", "block", "archive_room"):
+        assert (await refused(act(admin, name, room_id=room))).status == 404
+    assert (await refused(act(admin, "hold_room", room_id=room, authority="a", reference="b"))).status == 404
+    assert (await refused(admin.call("GET", f"{CULTURE}/people/{segment(sam.id)}"))).status == 404
+    assert (await sam.call("GET", "/account/whoami"))["user_id"] == sam.id
+
+
+async def test_not_to_oneself_nor_to_who_administers_everything(ministry: Server, admin: Person, root: Person) -> None:
+    assert (await refused(act(admin, "lock", user_id=admin.id))).status == 403
+    await ministry.node.bind_threepid(UserId(root.id), "email", "root@culture.example", 1)
+    assert (await refused(act(admin, "lock", user_id=root.id))).status == 403
+
+
+async def test_organisation_administrators_are_no_server_administrators(admin: Person, anne: Person) -> None:
+    assert (await refused(admin.call("GET", "/_synapse/admin/v2/users"))).status == 403
+    assert (await refused(act(admin, "set_organisation", name="x", label="X", home="localhost"))).status == 403
+
+
+@pytest.mark.parametrize(
+    "body, status, errcode",
+    [({}, 400, "M_MISSING_PARAM"), ({"user_id": 7}, 400, "M_BAD_JSON"), ({"user_id": "anne"}, 404, "M_NOT_FOUND"),
+     ({"user_id": "@anne:localhost", "code": 123456}, 400, "M_BAD_JSON")],
+)  # fmt: skip
+async def test_requests_that_are_not_right(admin: Person, anne: Person, body: Any, status: int, errcode: str) -> None:
+    no = await refused(act(admin, "deactivate", **body))
+    assert (no.status, no.errcode) == (status, errcode)
+    assert (await refused(act(admin, "unheard-of"))).status == 404
+    assert (await refused(view(admin, "unheard-of"))).status == 404
+
+
+# ------------------------------------------------------------------------------------------------------------- people
+
+
+async def test_locking_and_unlocking(admin: Person, anne: Person) -> None:
+    await act(admin, "lock", user_id=anne.id)
+    assert (await refused(anne.call("GET", "/joined_rooms"))).errcode == "M_USER_LOCKED"
+    assert [p["locked"] for p in await view(admin, "people", search="ANNE")] == [True]
+    await act(admin, "unlock", user_id=anne.id)
+    await anne.call("GET", "/joined_rooms")
+
+
+async def test_devices(admin: Person, anne: Person) -> None:
+    phone = await anne.another_device("PHONE")
+    person = await admin.call("GET", f"{CULTURE}/people/{segment(anne.id)}")
+    assert {d["device_id"] for d in person["devices"]} >= {"PHONE"}
+    assert person["addresses"] == ["anne@culture.example"] and person["organisation"] == "culture"
+    await act(admin, "remove_device", user_id=anne.id, device_id="PHONE")
+    with pytest.raises(Refused):
+        await phone.call("GET", "/account/whoami")
+    await anne.call("GET", "/account/whoami")
+    assert (await refused(act(admin, "remove_device", user_id=anne.id, device_id="PHONE"))).status == 404
+    await act(admin, "sign_out", user_id=anne.id)
+    with pytest.raises(Refused):
+        await anne.call("GET", "/account/whoami")
+
+
+async def test_leaving_and_coming_back(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
+    request = (await act(admin, "deactivate", user_id=anne.id))["request"]
+    await second.call("POST", f"{CULTURE}/requests/{request}", {"approve": True})
+    assert [f["user_id"] for f in await view(admin, "former")] == [anne.id]
+    assert await view(admin, "people", search="anne") == []
+    await act(admin, "reactivate", user_id=anne.id)
+    assert [p["display_name"] for p in await view(admin, "people", search="anne")] == ["Anne [Culture]"]
+
+
+async def test_who_has_probably_left(ministry: Server, admin: Person, anne: Person) -> None:
+    await ministry.node.accounts.set_state(anne.id, expires_ts=1)
+    assert [p["user_id"] for p in await view(admin, "leavers")] == [anne.id]
+
+
+async def test_moving_somebody(ministry: Server, admin: Person, anne: Person) -> None:
+    await act(admin, "move", user_id=anne.id, to="sante")
+    assert (await refused(act(admin, "lock", user_id=anne.id))).status == 404, "she is another's to administer now"
+
+
+async def test_guests(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
+    room = await anne.create_room(
+        name="Projet", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
+    )
+    body = {"room_id": room, "address": "gaston@lagaffe.example", "purpose": "Audit"}
+    await anne.call("POST", "/_chappe/client/v1/guests", body)
+    gaston = await account(ministry, "gaston", GUESTS)
+    await ministry.node.bind_threepid(UserId(gaston.id), "email", "gaston@lagaffe.example", 1)
+    (guest,) = await view(admin, "guests")
+    assert (guest["user_id"], guest["sponsor"], guest["purpose"]) == (gaston.id, anne.id, "Audit")
+    await act(admin, "end_guest", user_id=gaston.id)
+    assert (await refused(gaston.call("GET", "/joined_rooms"))).errcode == "ORG_MATRIX_EXPIRED_ACCOUNT"
+    await act(admin, "renew_guest", user_id=gaston.id)
+    await gaston.call("GET", "/joined_rooms")
+    assert (await refused(act(admin, "give_guest", user_id=gaston.id, sponsor=sam.id))).status == 400
+    await act(admin, "give_guest", user_id=gaston.id, sponsor=admin.id)
+    assert (await view(admin, "guests"))[0]["sponsor"] == admin.id
+    assert await view(admin, "people", search="gaston") == []
+
+
+async def test_function_accounts(ministry: Server, admin: Person, anne: Person) -> None:
+    made = await act(admin, "add_function_account", name="permanence", called="Permanence", holders=[anne.id])
+    (one,) = await view(admin, "functions")
+    assert (one["user_id"], one["holders"]) == (made["user_id"], [anne.id])
+    await act(admin, "set_holders", user_id=made["user_id"], holders=[])
+    assert (await view(admin, "functions"))[0]["holders"] == []
+
+
+# -------------------------------------------------------------------------------------------------------------- rooms
+
+
+async def test_rooms_of_the_organisation(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
+    room = await anne.create_room(name="Budget 2027", invite=[sam.id])
+    await sam.join(room)
+    await sam.create_room(name="Santé")
+    (one,) = await view(admin, "rooms", search="budget")
+    assert one["room_id"] == room and one["joined"] == 2 and one["access"] == "restricted" and one["encrypted"]
+    assert one["administrators"] == 1 and one["guests"] == 0 and not one["is_forum"]
+    assert len(await view(admin, "rooms")) == 1
+    await act(admin, "appoint", room_id=room, appointed=sam.id)
+    assert (await view(admin, "rooms"))[0]["administrators"] == 2
+    assert (await refused(act(admin, "appoint", room_id=room, appointed=admin.id))).status == 400
+    await act(admin, "block", room_id=room)
+    assert (await view(admin, "rooms"))[0]["blocked"]
+    await act(admin, "unblock", room_id=room)
+    assert not (await view(admin, "rooms"))[0]["blocked"]
+
+
+async def test_files_and_reports(ministry: Server, admin: Person, second: Person, anne: Person, sam: Person) -> None:
+    def name(uri: str) -> dict[str, str]:
+        server_name, media_id = uri.removeprefix("mxc://").split("/")
+        return {"server_name": server_name, "media_id": media_id}
+
+    async def upload(who: Person) -> str:
+        _, raw, _ = await ministry.raw("POST", "/_matrix/media/v3/upload", b"file", who.token)
+        return str(json.loads(raw)["content_uri"])
+
+    hers, his = await upload(anne), await upload(sam)
+    for action in ("quarantine_file", "delete_file"):
+        assert (await refused(act(admin, action, **name(his)))).status == 404
+    await act(admin, "quarantine_file", **name(hers))
+    assert [f["media_id"] for f in await view(admin, "files")] == [name(hers)["media_id"]]
+    await act(admin, "unquarantine_file", **name(hers))
+    assert await view(admin, "files") == []
+    await act(admin, "delete_file", **name(hers))
+    room = await anne.create_room(name="R", invite=[sam.id])
+    await sam.join(room)
+    for who in (anne, sam):
+        event = await who.say(room, "rude")
+        other = sam if who is anne else anne
+        await other.call("POST", f"/rooms/{segment(room)}/report/{segment(event)}", {"reason": f"by {other.id}"})
+    (report,) = await view(admin, "reports")
+    assert report["reporter"] == anne.id and report["room_name"] == "R"
+    await act(admin, "close_report", report=report["report_id"])
+    assert await view(admin, "reports") == []
+    assert (await refused(act(admin, "close_report", report=report["report_id"]))).status == 404
+
+
+# --------------------------------------------------------------------------------------------------- what is critical
+
+
+async def test_a_second_person_agrees(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
+    answer = await act(admin, "deactivate", user_id=anne.id)
+    assert answer["done"] is False
+    await anne.call("GET", "/account/whoami")
+    path = f"{CULTURE}/requests/{answer['request']}"
+    assert (await refused(admin.call("POST", path, {"approve": True}))).status == 403, "not by who asked"
+    assert (await refused(anne.call("POST", path, {"approve": True}))).status == 403
+    (waiting,) = await view(second, "requests")
+    assert waiting["action"] == "deactivate" and waiting["arguments"] == {"user_id": anne.id}
+    notice = (await second.sync())["rooms"]["invite"]
+    assert len(notice) == 1, "the others are told"
+    await second.call("POST", path, {"approve": True})
+    with pytest.raises(Refused):
+        await anne.call("GET", "/account/whoami")
+    assert (await refused(second.call("POST", path, {"approve": True}))).status == 404, "once"
+    (entry, asked) = [e for e in await view(admin, "audit") if e["action"] == "deactivate"]
+    assert entry["actor"] == admin.id and entry["detail"]["approved_by"] == second.id
+    assert asked["detail"]["outcome"] == "asked"
+
+
+async def test_refused_and_withdrawn(admin: Person, second: Person, anne: Person) -> None:
+    for decides, outcome in ((second, "refused"), (admin, "withdrawn")):
+        number = (await act(admin, "erase", user_id=anne.id))["request"]
+        await decides.call("POST", f"{CULTURE}/requests/{number}", {"approve": False})
+        latest = next(r for r in await view(admin, "requests") if r["id"] == number)
+        assert (latest["outcome"], latest["decided_by"]) == (outcome, decides.id)
+    for bad in ("0", "x", "9" * 20, "-1"):
+        assert (await refused(second.call("POST", f"{CULTURE}/requests/{bad}", {"approve": True}))).status == 404
+    await anne.call("GET", "/account/whoami")
+
+
+async def test_a_request_of_somebody_who_may_no_longer(
+    ministry: Server, admin: Person, second: Person, anne: Person
+) -> None:
+    number = (await act(admin, "deactivate", user_id=anne.id))["request"]
+    await node_of(ministry).scope.revoke(Actor("@root:localhost", "culture"), admin.id)
+    assert (await refused(second.call("POST", f"{CULTURE}/requests/{number}", {"approve": True}))).status == 403
+    await anne.call("GET", "/account/whoami")
+
+
+async def test_requests_do_not_wait_for_ever(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
+    number = (await act(admin, "deactivate", user_id=anne.id))["request"]
+    actions = node_of(ministry).actions
+    actions._now_ms = Clock(actions._now_ms() + 8 * 86_400_000)
+    assert await view(second, "requests") == []
+    assert (await refused(second.call("POST", f"{CULTURE}/requests/{number}", {"approve": True}))).status == 404
+
+
+async def test_or_a_second_factor(ministry: Server, admin: Person, anne: Person) -> None:
+    code = await code_of(ministry, admin)
+    assert (await admin.call("GET", f"{CONSOLE}/rights"))["has_codes"]
+    wrong = await refused(act(admin, "deactivate", user_id=anne.id, code="000000"))
+    assert wrong.status == 403
+    await anne.call("GET", "/account/whoami")
+    assert (await act(admin, "deactivate", user_id=anne.id, code=code))["done"]
+    with pytest.raises(Refused):
+        await anne.call("GET", "/account/whoami")
+    assert [e["detail"]["outcome"] for e in await view(admin, "audit")][:2] == ["done", "refused: wrong code"]
+
+
+async def test_what_failed_is_written_down(ministry: Server, admin: Person, anne: Person) -> None:
+    await refused(act(admin, "move", user_id=anne.id, to="nowhere"))
+    failed, tried = (await view(admin, "audit"))[:2]
+    assert failed["detail"]["outcome"].startswith("failed: ") and tried["detail"]["outcome"] == "done"
+
+
+async def test_administrators_are_made_by_two(
+    ministry: Server, admin: Person, second: Person, anne: Person, sam: Person
+) -> None:
+    number = (await act(admin, "grant", user_id=anne.id))["request"]
+    await second.call("POST", f"{CULTURE}/requests/{number}", {"approve": True})
+    assert {a["user_id"] for a in await view(anne, "administrators")} == {admin.id, second.id, anne.id}
+    number = (await act(admin, "revoke", user_id=admin.id))["request"]
+    await anne.call("POST", f"{CULTURE}/requests/{number}", {"approve": True})
+    assert (await refused(view(admin, "people"))).status == 403
+    assert (await refused(act(anne, "grant", user_id=sam.id))).status == 404
+
+
+# --------------------------------------------------------------------------------------- announcements and statistics
+
+
+async def test_announcements(ministry: Server, admin: Person, root: Person, anne: Person, sam: Person) -> None:
+    code = await code_of(ministry, admin)
+    answer = await act(admin, "announce", text="  Coupure à 18 h ", code=code)
+    assert answer["recipients"] == 2
+    announcements = node_of(ministry).announcements
+    await until(lambda: _empty(announcements))
+    (invited,) = (await anne.sync())["rooms"]["invite"]
+    await anne.join(invited)
+    timeline = joined(await anne.sync(), invited)["timeline"]["events"]
+    assert bodies(timeline) == ["Coupure à 18 h"]
+    assert not (await sam.sync()).get("rooms", {}).get("invite")
+    (told,) = await view(admin, "announcements")
+    assert (told["recipients"], told["waiting"], told["sender"]) == (2, 0, admin.id)
+    await ministry.node.database.execute("INSERT INTO announcement_queue VALUES ($1, $2)", told["id"], anne.id)
+    await announcements.look()  # as after a crash between sending and forgetting
+    assert len(bodies((await anne.messages(invited))["chunk"])) == 1
+    for text in ("", "x" * 4001):
+        number = (await act(admin, "announce", text=text))["request"]
+        assert number
+
+
+async def _empty(announcements: Any) -> bool:
+    return (await announcements.look()) == 0
+
+
+async def test_announcements_to_who_is_in_a_room(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
+    room = await anne.create_room(name="Projet", invite=[sam.id])
+    await sam.join(room)
+    code = await code_of(ministry, admin)
+    assert (await act(admin, "announce", text="Réunion", room_id=room, code=code))["recipients"] == 2
+
+
+async def test_statistics_tell_of_nobody(ministry: Server, admin: Person, anne: Person) -> None:
+    statistics = node_of(ministry).statistics
+    room = await anne.create_room(name="R")
+    for _ in range(3):
+        await anne.say(room, "x")
+    await ministry.node.sessions.flush_seen()
+    await statistics.look()
+    (month,) = await view(admin, "statistics")
+    assert month == {"month": month["month"], "accounts": 2, "withheld": True}
+    for n in range(4):
+        await (await of(ministry, f"p{n}")).call("GET", "/joined_rooms")
+    await ministry.node.sessions.flush_seen()
+    await statistics.look()
+    (month,) = await view(admin, "statistics")
+    assert (month["accounts"], month["messages"], month["rooms_made"]) == (6, 3, 1) and month["active_people"] >= 5
+    assert anne.id not in str(await ministry.node.database.fetch("SELECT * FROM monthly_statistics"))

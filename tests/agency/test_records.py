@@ -1,0 +1,202 @@
+"""Packages that the law asks for: whole, sealed, and without what is not theirs to tell."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chappe.agency.app import AgencyServer
+from chappe.agency.records import bag
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import ServerName, UserId
+from tests.agency.conftest import refused
+from tests.agency.test_console import CULTURE, act, admin, anne, code_of, sam, view
+from tests.agency.test_retention import download, upload
+from tests.support import PASSWORD, Person, Server, bodies
+
+__all__ = ["admin", "anne", "sam"]
+MINE = "/_chappe/client/v1/my_data"
+
+
+@pytest_asyncio.fixture
+async def node(ministry: Server) -> AgencyServer:
+    assert isinstance(ministry.node, AgencyServer)
+    return ministry.node
+
+
+def keys_of(node: AgencyServer) -> dict[tuple[str, str], str]:
+    key = node.domains.signing_key(ServerName("localhost"))
+    return {("localhost", key.key_id): key.public}
+
+
+def read(path: Path, name: str) -> Any:
+    with zipfile.ZipFile(path) as packed:
+        return json.loads(packed.read(name))
+
+
+async def conversation(anne: Person, sam: Person) -> tuple[str, str]:
+    """A room with a file in it. (room, file)"""
+    room = await anne.create_room(
+        name="Marché & travaux", topic="Lot n° 3", invite=[sam.id],
+        initial_state=[{"type": "im.vector.room.access_rules", "state_key": "", "content": {
+            "rule": "restricted", "force_unencrypted_at_creation": True}}],
+    )  # fmt: skip
+    await sam.join(room)
+    file = await upload(anne)
+    await anne.send(room, "m.room.message", {"msgtype": "m.file", "body": "plan.txt", "url": file})
+    await anne.say(room, "the envelope of Anne")
+    await sam.say(room, "the word of Sam")
+    return room, file
+
+
+async def test_one_persons_data(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person) -> None:
+    room, file = await conversation(anne, sam)
+    path = tmp_path / "anne.zip"
+    assert await node.personal_data.write(UserId(anne.id), path) == {"rooms": 1, "files": 1}
+    assert bag.verify(path, keys_of(node)).startswith("localhost (")
+    account = read(path, "data/account.json")
+    assert account["user_id"] == anne.id and account["organisation"] == "culture"
+    assert [a["address"] for a in read(path, "data/addresses.json")] == ["anne@culture.example"]
+    assert read(path, "data/rooms.json")[0]["room_id"] == room
+    (about,) = read(path, "data/files.json")
+    assert about["uri"] == file
+    with zipfile.ZipFile(path) as packed:
+        assert packed.read(about["file"]) == b"the plan"
+        everything = b"".join(packed.read(name) for name in packed.namelist())
+    assert b"the envelope of Anne" in everything and b"the word of Sam" not in everything
+    for secret in (anne.token, PASSWORD, "$argon2"):
+        assert secret.encode() not in everything
+    with pytest.raises(NotFound):
+        await node.personal_data.write(UserId("@nobody:localhost"), tmp_path / "x.zip")
+    assert not (tmp_path / "x.zip").exists()
+
+
+async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person) -> None:
+    room, _ = await conversation(anne, sam)
+    await node.holds.place(room, "Tribunal", "4711", "@root:localhost")
+    gone = await sam.say(room, "withdrawn since")
+    await sam.redact(room, gone)
+    path = tmp_path / "room.zip"
+    told = await node.room_archive.write(room, path)
+    assert told["files"] == 1 and told["events"] > 8
+    bag.verify(path, keys_of(node))
+    about = read(path, "data/room.json")
+    assert (about["name"], about["topic"], about["creator"], about["access"]) == (
+        "Marché & travaux", "Lot n° 3", anne.id, "restricted"
+    )  # fmt: skip
+    assert about["legal_holds"][0]["reference"] == "4711" and len(about["members"]) == 2
+    with zipfile.ZipFile(path) as packed:
+        events = [json.loads(line) for line in packed.read("data/events.jsonl").splitlines()]
+        core = packed.read("metadata/dublin-core.xml").decode()
+        assert "held" not in "".join(packed.namelist())
+    assert "<dc:title>Marché &amp; travaux</dc:title>" in core
+    assert len(events) == told["events"] and "signatures" in events[0]["event"] and "hashes" in events[0]["event"]
+    assert "withdrawn since" not in json.dumps(events)
+    with_held = tmp_path / "held.zip"
+    await node.room_archive.write(room, with_held, with_held=True)
+    with zipfile.ZipFile(with_held) as packed:
+        assert b"withdrawn since" in packed.read("data/held.jsonl")
+
+
+@pytest.mark.parametrize("what", ["changed", "removed", "added", "resealed", "not a package"])
+async def test_a_package_that_is_not_whole(
+    node: AgencyServer, tmp_path: Path, anne: Person, sam: Person, what: str
+) -> None:
+    room, _ = await conversation(anne, sam)
+    good, bad = tmp_path / "good.zip", tmp_path / "bad.zip"
+    await node.room_archive.write(room, good)
+    if what == "not a package":
+        bad.write_bytes(b"PK no")
+    else:
+        with zipfile.ZipFile(good) as source, zipfile.ZipFile(bad, "w") as target:
+            for name in source.namelist():
+                data = source.read(name)
+                if what == "changed" and name == "data/events.jsonl":
+                    data = data.replace(b"envelope", b"antelope")
+                if what == "removed" and name == "data/events.jsonl":
+                    continue
+                if what == "resealed" and name == bag.SIGNATURE:
+                    data = data.replace(b'"signed_ts": 1', b'"signed_ts": 2')
+                target.writestr(name, data)
+            if what == "added":
+                target.writestr("data/forged.json", b"{}")
+    with pytest.raises(bag.BrokenBag):
+        bag.verify(bad, keys_of(node))
+    with pytest.raises(bag.BrokenBag):
+        bag.verify(good, {})
+
+
+async def test_a_file_that_is_not_there_any_more(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person) -> None:
+    _, file = await conversation(anne, sam)
+    server_name, name = file.removeprefix("mxc://").split("/")
+    await node.blobs.delete(f"media/{server_name}/{name[:2]}/{name}")
+    path = tmp_path / "anne.zip"
+    await node.personal_data.write(UserId(anne.id), path)
+    bag.verify(path, keys_of(node))
+    assert read(path, "data/files.json")[0]["missing"] is True
+
+
+async def test_asked_for_in_the_console(
+    ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person
+) -> None:
+    room, _ = await conversation(anne, sam)
+    code = await code_of(ministry, admin)
+    package = (await act(admin, "archive_room", room_id=room, code=code))["package"]
+    no = await refused(admin.call("GET", f"{CULTURE}/exports/{package}"))
+    assert (no.status, no.errcode) == (404, "M_NOT_YET_UPLOADED")
+    assert await node.exports.look() == 1
+    (told,) = await view(admin, "exports")
+    assert (told["state"], told["kind"], told["target"]) == ("ready", "room", room) and told["detail"]["files"] == 1
+    status, raw, _ = await ministry.raw("GET", f"{CULTURE}/exports/{package}", None, admin.token)
+    assert status == 200 and raw[:2] == b"PK"
+    assert (await ministry.raw("GET", f"{CULTURE}/exports/{package}", None, sam.token))[0] == 403
+    assert "fetch_package" in [e["action"] for e in await view(admin, "audit")]
+    node.exports._now_ms = lambda: node.now_ms() + 8 * 86_400_000
+    await node.exports.look()
+    assert await view(admin, "exports") == []
+    assert await node.blobs.size_of(f"exports/{package}.zip") is None
+
+
+async def test_ones_own_data(ministry: Server, node: AgencyServer, anne: Person, sam: Person) -> None:
+    package = (await anne.call("POST", MINE, {}))["package"]
+    assert (await anne.call("POST", MINE, {}))["package"] == package, "one at a time"
+    await node.exports.look()
+    (told,) = (await anne.call("GET", MINE))["packages"]
+    assert told["state"] == "ready"
+    assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 200
+    assert (await refused(sam.call("GET", f"{MINE}/{package}"))).status == 404
+    assert (await refused(anne.call("GET", f"{CULTURE}/exports/{package}"))).status == 403
+
+
+async def test_what_was_half_made_is_made_anew(node: AgencyServer, anne: Person) -> None:
+    package = (await anne.call("POST", MINE, {}))["package"]
+    await node.database.execute("UPDATE exports SET state = 'working', started_ts = 1 WHERE id = $1", package)
+    assert await node.exports.look() == 1
+
+
+async def test_erasing_a_person(ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person) -> None:
+    room, file = await conversation(anne, sam)
+    code = await code_of(ministry, admin)
+    answer = await act(admin, "erase", user_id=anne.id, code=code)
+    assert answer == {"done": True, "messages": 2, "files": 0}, "the file went with its message"
+    assert bodies((await sam.messages(room))["chunk"]) == ["the word of Sam"]
+    assert await download(sam, file) == 404
+    assert not await node.database.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM events WHERE json::bytea LIKE '%envelope%'::bytea)"
+    )
+    assert await view(admin, "former") == [], "nothing is kept of her"
+
+
+async def test_a_held_person_is_not_erased(ministry: Server, node: AgencyServer, admin: Person, anne: Person) -> None:
+    await node.holds.place(anne.id, "Tribunal", "4711", admin.id)
+    code = await code_of(ministry, admin)
+    assert (await refused(act(admin, "erase", user_id=anne.id, code=code))).status == 403
+    with pytest.raises(Forbidden):
+        await node.deactivate_account(UserId(anne.id), True)
+    (hold,) = await view(admin, "holds")
+    assert hold["target"] == anne.id
