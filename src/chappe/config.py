@@ -601,6 +601,25 @@ port = {port}
 # enabled = false                    # accounts by proven professional e-mail, names with the organisation, kinds of rooms, guests
 # guest_domains = []                 # the servers whose people are external guests, such as "externe.example.org"
 # guest_days = 180                   # how long a guest may stay before the agent who invited them renews; 0: for ever
+# former_profile_days = 365          # how long an ended account's name is kept, so that it can come back as it was
+
+# [agency.retention]                 # after how many days messages go where a room says nothing stricter; 0: they stay
+# forum_days = 0
+# private_days = 0
+# open_days = 0                      # rooms that are open to guests
+# direct_days = 0
+
+# [[agency.classifications]]         # markings of rooms that bind, the lowest first
+# name = "restricted"
+# labels = {{fr = "Diffusion restreinte", en = "Restricted"}}
+# guests = false
+# organisations = []                 # whose people may be in such a room; empty: all
+# retention_days = 90                # 0: no limit of its own
+# forwarding = false                 # to other rooms
+# link_sharing = false               # whoever has the link may enter
+# calls = true
+# files = true
+# file_types = []                    # such as "application/pdf", "image/*"; empty: all
 
 [antivirus]
 # engine = "clamd:///run/clamav/clamd.ctl"  # or clamd://host:3310, icap://host:1344/service; every file is scanned before it is seen

@@ -16,9 +16,11 @@ _COUNTS = {
     "accounts": f"""SELECT p.organisation, count(*) FROM users u JOIN organisation_people p USING (user_id) WHERE {_PERSON}
         AND $1::bigint < $2::bigint GROUP BY 1""",
     "new_accounts": f"""SELECT p.organisation, count(*) FROM users u JOIN organisation_people p USING (user_id)
-        WHERE {_PERSON} AND extract(epoch FROM u.created) * 1000 >= $1::bigint AND extract(epoch FROM u.created) * 1000 < $2::bigint GROUP BY 1""",
+        WHERE {_PERSON} AND extract(epoch FROM u.created) * 1000 >= $1::bigint
+          AND extract(epoch FROM u.created) * 1000 < $2::bigint GROUP BY 1""",
     "active_people": f"""SELECT p.organisation, count(*) FROM users u JOIN organisation_people p USING (user_id) WHERE {_PERSON}
-        AND EXISTS (SELECT 1 FROM devices d WHERE d.user_id = u.user_id AND d.last_seen_ts >= $1::bigint AND $2::bigint > 0) GROUP BY 1""",
+        AND EXISTS (SELECT 1 FROM devices d WHERE d.user_id = u.user_id AND d.last_seen_ts >= $1::bigint AND $2::bigint > 0)
+        GROUP BY 1""",
     "rooms_made": """SELECT p.organisation, count(*) FROM events e JOIN organisation_people p ON p.user_id = e.sender
         WHERE e.type = 'm.room.create' AND e.ts >= $1::bigint AND e.ts < $2::bigint GROUP BY 1""",
     "files": """SELECT p.organisation, count(*) FROM media m JOIN organisation_people p USING (user_id)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from chappe.cli import admin, audit, federation, gateway, media, organisation, serve
+from chappe.cli import admin, audit, console, export, federation, gateway, media, organisation, serve
 from chappe.config import ConfigError
 from chappe.homeserver.accounts.application_services import RegistrationError
 from chappe.homeserver.database.embedded import DataDirectoryInUse
@@ -22,6 +22,10 @@ app.command("serve")(serve.serve)
 app.command("gateway")(gateway.gateway)
 app.add_typer(serve.config_app, name="config")
 admin.app.add_typer(audit.app, name="audit")
+admin.app.add_typer(export.app, name="export")
+admin.app.command("act")(console.act)
+admin.app.command("actions")(console.actions)
+admin.app.command("show")(console.show)
 admin.app.add_typer(federation.app, name="federation")
 admin.app.add_typer(organisation.app, name="organisation")
 app.add_typer(admin.app, name="admin")

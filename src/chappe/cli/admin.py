@@ -34,15 +34,19 @@ Name = Annotated[str, typer.Argument(help="A name such as alice, or a whole addr
 Password = Annotated[str | None, typer.Option(help="Asked for, or read from standard input, where it is not given.")]
 
 
+def who() -> str:
+    """Whom the audit log names for what is done on the command line."""
+    return f"command line ({getpass.getuser()})"
+
+
 def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]], shows: bool = False) -> T:
     """Runs a command on a node. Unless it only `shows` something it is written into the audit log, before it is done."""
 
     async def go() -> T:
         async with offline_node(data.resolve(), config) as node:
             if not shows:
-                arguments = {"arguments": _without_passwords(sys.argv[1:])}
                 await Audit(node.database, node.now_ms).record(
-                    f"command line ({getpass.getuser()})", "chappe", arguments
+                    who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])}
                 )
             return await act(node)
 
@@ -61,7 +65,7 @@ def _user_id(node: Homeserver, name: str) -> UserId:
     return UserId(name) if name.startswith("@") else UserId(f"@{name.lower()}:{node.domains.default}")
 
 
-async def _existing(node: Homeserver, name: str) -> UserId:
+async def existing(node: Homeserver, name: str) -> UserId:
     user_id = _user_id(node, name)
     if await node.accounts.store.find_user(user_id) is None:
         raise NotFound(f"There is no account {user_id}")
@@ -128,7 +132,7 @@ def user_deactivate(
     """End an account for good: it is signed out everywhere and leaves its rooms."""
 
     async def act(node: Homeserver) -> None:
-        user_id = await _existing(node, name)
+        user_id = await existing(node, name)
         await node.deactivate_account(user_id, erase)
         print(f"Deactivated {user_id}.")
 
@@ -147,7 +151,7 @@ def user_password(
     secret = _ask_password(password)
 
     async def act(node: Homeserver) -> None:
-        user_id = await _existing(node, name)
+        user_id = await existing(node, name)
         await node.accounts.change(user_id, password=secret)
         if not keep_sessions:
             await node.sessions.remove_all_devices(user_id)
@@ -166,7 +170,7 @@ def user_admin(
     """Make somebody an administrator of the server, or no longer one."""
 
     async def act(node: Homeserver) -> None:
-        user_id = await _existing(node, name)
+        user_id = await existing(node, name)
         await node.accounts.change(user_id, is_admin=not revoke)
         print(f"{user_id} is {'no longer' if revoke else 'now'} an administrator.")
 
@@ -299,7 +303,7 @@ def notice(
     """Writes to somebody in the name of the service."""
 
     async def act(node: Homeserver) -> None:
-        await node.server_notices.send(await _existing(node, name), text)
+        await node.server_notices.send(await existing(node, name), text)
 
     with_node(data, config, act)
     typer.echo("Sent.")
