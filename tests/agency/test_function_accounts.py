@@ -14,6 +14,7 @@ from chappe.agency.function_accounts import FunctionAccounts
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import refused
+from tests.neighbours import until
 from tests.support import Person, Refused, Server, segment
 
 PATH = "/_chappe/client/v1/function_accounts"
@@ -64,6 +65,17 @@ async def test_held_in_turn(ministry: Server, functions: FunctionAccounts, alice
     assert all(t["ended_ts"] for t in await functions.turns(DUTY, 10))
     with pytest.raises(Refused):
         await second.call("GET", "/account/whoami")
+
+
+async def test_who_signs_out_hands_it_back(functions: FunctionAccounts, alice: Person) -> None:
+    held = await take(alice)
+    await held.call("POST", "/logout", {})
+    await until(lambda: _nobody(alice))
+    assert (await functions.turns(DUTY, 1))[0]["ended_ts"] is not None
+
+
+async def _nobody(person: Person) -> bool:
+    return (await mine(person))[0]["holder"] is None
 
 
 async def test_strangers_do_not_see_it(functions: FunctionAccounts, ministry: Server, gaston: Person) -> None:

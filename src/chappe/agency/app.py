@@ -39,6 +39,7 @@ from chappe.agency.records.exports import Exports
 from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.agency.retention import Retention
+from chappe.agency.rules_api import RulesApi
 from chappe.agency.sponsors import Sponsors
 from chappe.agency.sponsors_api import SponsorsApi
 from chappe.agency.statistics import Statistics
@@ -224,6 +225,7 @@ class AgencyServer(Homeserver):
                 FunctionAccountsApi(self.functions),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
                 OwnDataApi(self.exports),
+                RulesApi(self.config, self.agency, self.people, self.accounts.store, self.database, self.rooms),
             ]
             if self.agency.sponsors is not None:
                 parts.append(SponsorsApi(self.agency.sponsors, self.third_party_invites))

@@ -6,7 +6,8 @@ them is signed out, and who held it when is written down. Its rooms and its key 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from chappe.homeserver.accounts.accounts import Accounts
@@ -21,6 +22,7 @@ from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 KIND = "function"
 HOLDERS_AT_MOST = 100
 _PATH = "/_chappe/client/v1/function_accounts"
+_END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
 
 
 class FunctionAccounts:
@@ -29,6 +31,31 @@ class FunctionAccounts:
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._sessions = database, accounts, sessions
         self._login_tokens, self._now_ms = login_tokens, now_ms
+        self._ending: set[asyncio.Task[None]] = set()
+        self._changing_hands: set[str] = set()  # signed out by us: the turn is ended with it
+        sessions.on_device_removed.append(self._signed_out)
+
+    def _signed_out(self, user_id: str, devices: Iterable[str]) -> None:
+        """Whoever holds it and signs out hands it back."""
+        if user_id in self._changing_hands:
+            return
+        task = asyncio.create_task(self._end_if_nowhere(user_id))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end_if_nowhere(self, user_id: str) -> None:
+        row = await self._database.fetchrow(
+            "SELECT holder, since_ts FROM function_accounts WHERE user_id = $1", user_id
+        )
+        if row is not None and row["holder"] is not None and not await self._accounts.store.devices(user_id):
+            await self._database.execute(
+                "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1 AND since_ts = $2",
+                user_id, row["since_ts"],
+            )  # fmt: skip
+            await self._database.execute(
+                "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL AND began_ts = $3",
+                user_id, self._now_ms(), row["since_ts"],
+            )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------- for administrators
 
@@ -109,20 +136,18 @@ class FunctionAccounts:
         user = await self._accounts.store.find_user(user_id)
         if user is None or user.deactivated or user.locked:
             raise Forbidden("This account is locked: ask your administrator")
-        await self._end_turn(user_id)
-        taken = await self._database.execute(
-            "UPDATE function_accounts SET holder = $2, since_ts = $3 WHERE user_id = $1 AND holder IS NULL",
-            user_id, holder, self._now_ms(),
-        )  # fmt: skip
-        if not taken.endswith(" 1"):
-            raise Forbidden("Somebody has taken it at the same moment: look who, and ask them")
-        await self._database.execute(
-            "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)",
-            user_id,
-            holder,
-            self._now_ms(),
-        )
-        return await self._login_tokens.new(user_id)
+        async with self._database.transaction() as connection:  # whoever takes it at the same moment waits here
+            await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id)
+            await self._sign_out(user_id)
+            now = self._now_ms()
+            await connection.execute(_END_TURNS, user_id, now)
+            await connection.execute(
+                "UPDATE function_accounts SET holder = $2, since_ts = $3 WHERE user_id = $1", user_id, holder, now
+            )
+            await connection.execute(
+                "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
+            )
+            return await self._login_tokens.new(user_id)
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
         """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
@@ -140,16 +165,22 @@ class FunctionAccounts:
         await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
 
     async def _end_turn(self, user_id: str) -> None:
-        await self._sessions.remove_all_devices(user_id)
         async with self._database.transaction() as connection:
+            await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id)
+            await self._sign_out(user_id)
             await connection.execute(
                 "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", user_id
             )
-            await connection.execute(
-                "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL",
-                user_id,
-                self._now_ms(),
-            )
+            await connection.execute(_END_TURNS, user_id, self._now_ms())
+
+    async def _sign_out(self, user_id: str) -> None:
+        """Every device, and whoever was about to sign in."""
+        await self._database.execute("DELETE FROM login_tokens WHERE user_id = $1", user_id)
+        self._changing_hands.add(user_id)
+        try:
+            await self._sessions.remove_all_devices(user_id)
+        finally:
+            self._changing_hands.discard(user_id)
 
     async def _require(self, user_id: str) -> Row:
         row = await self._database.fetchrow("SELECT * FROM function_accounts WHERE user_id = $1", user_id)

@@ -1,0 +1,92 @@
+"""What clients need to know of the rules here, so that they offer what is allowed and say why the rest is not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from chappe.agency.people import People
+from chappe.agency.policy import AgencyPolicy
+from chappe.config import Config
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.homeserver.rooms.rooms import Rooms
+
+FILES_AT_MOST = 20
+_MXC = re.compile(r"mxc://([^/\s]{1,255})/([A-Za-z0-9_-]{1,255})")
+
+
+class Files(msgspec.Struct):
+    files: list[str]
+
+
+class RulesApi:
+    def __init__(
+        self,
+        config: Config,
+        policy: AgencyPolicy,
+        people: People,
+        accounts: AccountStore,
+        database: Database,
+        rooms: Rooms,
+    ) -> None:
+        self._config, self._policy, self._people = config, policy, people
+        self._accounts, self._database, self._rooms = accounts, database, rooms
+
+    @endpoint("GET", "/_chappe/client/v1/rules")
+    async def rules(self, request: Request) -> Answer:
+        """`me`: what of it concerns who asks. Times in ms."""
+        agency, user = self._config.agency, await self._accounts.find_user(request.user_id)
+        assert user is not None or request.requester.appservice is not None
+        me: dict[str, Any] = {"is_guest": self._policy.guests.is_guest(request.user_id)}
+        if user is not None:
+            me |= {
+                "kind": user.kind,
+                "ends_ts": user.expires_ts,
+                "organisation": await self._people.organisation_of(user.user_id),
+            }
+        if me["is_guest"]:
+            me["sponsor"] = await self._database.fetchval(
+                "SELECT sponsor FROM guests WHERE user_id = $1", request.user_id
+            )
+        return {
+            "guest_servers": list(agency.guest_domains), "guest_days": agency.guest_days,
+            "classifications": [msgspec.structs.asdict(level) for level in agency.classifications],
+            "retention": msgspec.structs.asdict(agency.retention), "antivirus": self._config.antivirus.engine is not None,
+            "account_days": self._config.account_validity.period_days, "renewal_by_link": self._config.account_validity.send_links,
+            "me": {key: value for key, value in me.items() if value is not None},
+        }  # fmt: skip
+
+    @endpoint(
+        "PUT", "/_chappe/client/v1/rooms/{roomId}/files/{eventId}", acts=True, limit="message", body_limit=SMALL_LIMIT
+    )
+    async def files(self, request: Request) -> Answer:
+        """The sender of an encrypted message says which files it holds, so that they go when the message does."""
+        body, room = await request.body_as(Files), await self._rooms.require(parse_room_id(request.params["roomId"]))
+        event_id = request.params["eventId"]
+        parsed = [_MXC.fullmatch(uri) for uri in body.files]
+        if len(parsed) > FILES_AT_MOST or not all(parsed):
+            raise BadRequest(f"`files` holds up to {FILES_AT_MOST} mxc:// addresses", "M_INVALID_PARAM")
+        sender = await self._database.fetchval(
+            "SELECT sender FROM events WHERE room_nid = $1 AND event_id = $2 AND type = 'm.room.encrypted'",
+            room.number,
+            event_id,
+        )
+        if sender is None:
+            raise NotFound("There is no such encrypted message in this room")
+        if sender != request.user_id:
+            raise Forbidden("This message is not yours")
+        await self._database.execute(
+            """INSERT INTO encrypted_files SELECT m.server_name, m.media_id, $3 FROM media m
+                 JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
+                   ON f.server_name = m.server_name AND f.media_id = m.media_id
+                WHERE m.user_id = $4 ON CONFLICT DO NOTHING""",
+            [one[1] for one in parsed if one], [one[2] for one in parsed if one], event_id, request.user_id,
+        )  # fmt: skip
+        return {}
