@@ -17,7 +17,12 @@ from tests.support import Clock, Person, Server, segment
 async def test_the_rules(ministry: Server, alice: Person, gaston: Person) -> None:
     await ministry.node.bind_threepid(UserId(alice.id), "email", "alice@culture.example", 1)
     rules = await alice.call("GET", "/_chappe/client/v1/rules")
-    assert rules["guest_servers"] == [GUESTS] and rules["guest_days"] == 180 and rules["antivirus"] is False
+    assert (
+        rules["guest_servers"] == [GUESTS]
+        and rules["guest_labels"] == ["Externe"]
+        and rules["guest_days"] == 180
+        and rules["antivirus"] is False
+    )
     assert rules["me"] == {"is_guest": False, "organisation": "culture"}
     assert (await gaston.call("GET", "/_chappe/client/v1/rules"))["me"]["is_guest"] is True
 

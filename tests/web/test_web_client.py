@@ -10,9 +10,23 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from chappe.config import Agency, Brand, IdentityProvider, Listener, ReadGuard, Registration
+from chappe.agency.app import AgencyServer
+from chappe.agency.console.scope import Actor
+from chappe.agency.organisations import Organisation, Organisations
+from chappe.config import (
+    AccountValidity,
+    Agency,
+    Antivirus,
+    Brand,
+    Classification,
+    IdentityProvider,
+    Listener,
+    ReadGuard,
+    Registration,
+)
 from chappe.homeserver.api.web.web_client import BUILT
 from chappe.homeserver.matrix.identifiers import UserId
+from tests.agency.antivirus import CLAMD, ClamAV
 from tests.clients.node import node
 from tests.clients.test_matrix_js_sdk import NODE_HOME, install_js, run_js
 from tests.neighbours import Mailbox, link_in
@@ -58,6 +72,39 @@ async def test_a_ministry(new_server: NewServer) -> None:
     await act("agency", server.base, "")
 
 
+@pytest.mark.skipif(CLAMD is None, reason="needs ClamAV (tests/install_components.sh)")
+async def test_a_ministry_with_its_guests(new_server: NewServer, tmp_path: Path) -> None:
+    """Every rule on: sign-up by address with real mail, guests of a domain of their own, ClamAV, classification, the console."""
+    mailbox, own, folder = Mailbox().start(), free_port(), tmp_path / "clamav"
+    folder.mkdir()
+    clamav, base = ClamAV(folder), f"http://localhost:{own}"
+    try:
+        await clamav.start()
+        restricted = Classification("restricted", {"fr": "Diffusion restreinte", "en": "Restricted"}, retention_days=30)
+        server = await new_server(
+            listeners=[Listener(port=own)], public_url=base, email=mailbox.settings(),
+            registration=Registration(email_required=True), antivirus=Antivirus(clamav.url),
+            agency=Agency(enabled=True, guest_domains=["externe.localhost"], classifications=[restricted]),
+            account_validity=AccountValidity(period_days=365), read_guard=ReadGuard(True),
+        )  # fmt: skip
+        await server.node.domains.add("externe.localhost")
+        organisations = Organisations(server.node.database)
+        for one in (
+            Organisation("culture", "Culture", "localhost", False, ["culture.example"]),
+            Organisation("sante", "Santé", "localhost", False, ["sante.example"]),
+            Organisation("externe", "Externe", "externe.localhost", True, ["*"]),
+        ):
+            await organisations.add(one)
+        control = await serve_control(server, mailbox)
+        try:
+            await act("ministry", base, f"http://127.0.0.1:{control.addresses[0][1]}")
+        finally:
+            await control.cleanup()
+    finally:
+        await clamav.stop()
+        mailbox.stop()
+
+
 async def test_getting_in(new_server: NewServer) -> None:
     """A brand, mail, an identity provider, another organisation's server; `control` is what an administrator would do."""
     mailbox, own, theirs = Mailbox().start(), free_port(), free_port()
@@ -93,7 +140,10 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
     async def state(request: web.Request) -> web.Response:
         name, wanted = request.match_info["value"].split()
         user, accounts = UserId(f"@{name}:localhost"), server.node.accounts
-        if wanted == "out":
+        if wanted.startswith("administers-"):
+            assert isinstance(server.node, AgencyServer)
+            await server.node.scope.grant(Actor("@root:localhost", wanted.partition("-")[2]), user)
+        elif wanted == "out":
             await server.node.sessions.remove_all_devices(user)
         else:
             expires = {"expired": 1, "open": 0}.get(wanted)

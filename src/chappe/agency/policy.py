@@ -17,7 +17,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.policy import Policy, StateItem
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -82,6 +82,12 @@ class AgencyPolicy(ReadingPolicy):
         return bool(await self._database.fetchval(
             "SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE medium = 'email' AND address = $1)", address
         ))  # fmt: skip
+
+    async def home_of(self, address: str) -> tuple[str, str] | None:
+        organisation = await self.organisations.of_address(address)
+        if organisation is None:
+            raise NotFound("No organisation is known for this address")
+        return organisation.home, organisation.label
 
     async def localpart(self, facts: Mapping[str, Any]) -> str | None:
         address = facts.get("email")

@@ -57,6 +57,9 @@ class RulesApi:
             )
         return {
             "guest_servers": list(agency.guest_domains), "guest_days": agency.guest_days,
+            "guest_labels": [
+                one.label for one in await self._policy.organisations.all() if self._policy.guests.is_guest_home(one.home)
+            ],
             "classifications": [msgspec.structs.asdict(level) for level in agency.classifications],
             "retention": msgspec.structs.asdict(agency.retention), "antivirus": self._config.antivirus.engine is not None,
             "account_days": self._config.account_validity.period_days, "renewal_by_link": self._config.account_validity.send_links,

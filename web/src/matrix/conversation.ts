@@ -24,12 +24,13 @@ import {
   UpdateDelayedEventAction,
 } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
+import type { Agency, Removed } from "./agency";
 import type { Media } from "./media";
 import type { People } from "./people";
-import { ACCESS_RULES, type Rooms } from "./rooms";
+import { ACCESS_RULES, CLASSIFICATION, type Rooms } from "./rooms";
 import { Signal } from "./signal";
 import { Timeline } from "./timeline";
-import type { Attachment, Content, EncryptedFile, Member, Outgoing, RoomDetails } from "./types";
+import type { Attachment, Content, EncryptedFile, Member, Outgoing, RoomDetails, RoomKind } from "./types";
 
 /** A file made ready to be sent: what the sender's browser could find out about it. */
 export interface PreparedFile {
@@ -52,6 +53,7 @@ export class Conversation {
     private readonly people: People,
     private readonly rooms: Rooms,
     private readonly media: Media,
+    private readonly agency: Agency,
     readonly id: string,
   ) {
     const on = (name: string, concerns: (...given: never[]) => boolean): void => {
@@ -126,11 +128,34 @@ export class Conversation {
         settings: may(EventType.RoomName),
         roles: may(EventType.RoomPowerLevels),
         upgrade: may(EventType.RoomTombstone),
+        guests: may(ACCESS_RULES as EventType),
+        classify: may(CLASSIFICATION as EventType),
       },
       pinned: state.getStateEvents(EventType.RoomPinnedEvents, "")?.getContent().pinned ?? [],
       notifications: this.notifications(),
       guests: summary === "guests",
+      level: this.agency.level(state.getStateEvents(CLASSIFICATION, "")?.getContent().level),
+      keptDays: this.keptDays(summary),
     };
+  }
+
+  /** The strictest of what the room says, its marking and its kind. */
+  private keptDays(kind: RoomKind): number | null {
+    const state = this.room.currentState;
+    const lifetime = Number(state.getStateEvents("m.room.retention", "")?.getContent().max_lifetime);
+    const { rules } = this.agency;
+    if (!rules) return null;
+    const level = this.agency.level(state.getStateEvents(CLASSIFICATION, "")?.getContent().level);
+    const ofKind = {
+      forum: rules.retention.forum_days,
+      guests: rules.retention.open_days,
+      direct: rules.retention.direct_days,
+      private: rules.retention.private_days,
+      space: 0,
+    }[kind];
+    const days = [lifetime > 0 ? Math.ceil(lifetime / 86_400_000) : 0, level?.retention_days ?? 0, ofKind];
+    const limits = days.filter((each) => each > 0);
+    return limits.length ? Math.min(...limits) : null;
   }
 
   typing(): string[] {
@@ -272,7 +297,12 @@ export class Conversation {
     }
     const relation = this.relation(undefined, threadId);
     if (relation) content["m.relates_to"] = relation;
-    await this.client.sendMessage(this.id, threadId, content as never);
+    const { event_id } = await this.client.sendMessage(this.id, threadId, content as never);
+    if (encrypted && this.agency.rules) {
+      const sealed = [source, info.thumbnail_file as EncryptedFile | undefined];
+      const files = sealed.flatMap((each) => (each && typeof each !== "string" ? [each.url] : []));
+      await this.agency.holds(this.id, event_id, files).catch(() => {}); // the message is there: its file outlives it, at worst
+    }
   }
 
   /** Sends what was sent elsewhere again, here. */
@@ -488,8 +518,18 @@ export class Conversation {
   }
 
   async openToGuests(): Promise<void> {
+    if (this.agency.rules) return this.agency.openToGuests(this.id);
     const rules = this.room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent();
     await this.client.sendStateEvent(this.id, ACCESS_RULES as never, { ...rules, rule: "unrestricted" } as never, "");
+  }
+
+  /** Removes every guest. Returns who they were and what they could see. */
+  async closeToGuests(): Promise<Removed[]> {
+    return this.agency.closeToGuests(this.id);
+  }
+
+  async classify(level: string): Promise<void> {
+    await this.client.sendStateEvent(this.id, CLASSIFICATION as never, { level } as never, "");
   }
 
   async upgrade(version: string): Promise<string> {

@@ -10,7 +10,9 @@ import {
   SyncState,
 } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger";
+import { Agency } from "./agency";
 import type { Configuration } from "./configuration";
+import { Console } from "./console";
 import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
 import { Media } from "./media";
@@ -42,6 +44,8 @@ export class Matrix {
   readonly people: People;
   readonly rooms: Rooms;
   readonly media: Media;
+  readonly agency: Agency;
+  readonly console: Console;
   connection: Connection = "starting";
   /** Why the server lets this account do nothing at all. */
   barred: Barred | null = null;
@@ -52,9 +56,11 @@ export class Matrix {
     private readonly session: Session,
     configuration: Configuration,
   ) {
-    this.people = new People(client, configuration.organisations);
+    this.agency = new Agency(client);
+    this.console = new Console(client);
+    this.people = new People(client, configuration.organisations, (id, organisation) => this.agency.isGuest(id, organisation));
     this.rooms = new Rooms(client, this.people);
-    this.media = new Media(client);
+    this.media = new Media(client, this.agency);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       this.barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;
@@ -122,7 +128,7 @@ export class Matrix {
   }
 
   conversation(id: string): Conversation {
-    return new Conversation(this.client, this.people, this.rooms, this.media, id);
+    return new Conversation(this.client, this.people, this.rooms, this.media, this.agency, id);
   }
 
   accountData<T>(type: string): T | null {

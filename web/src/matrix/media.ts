@@ -1,6 +1,7 @@
 /** Files: fetched with authentication, decrypted and encrypted in the browser (specification: "Sending encrypted attachments"). */
 
 import type { MatrixClient } from "matrix-js-sdk";
+import type { Agency } from "./agency";
 import type { Attachment, EncryptedFile } from "./types";
 
 const KEPT = 400;
@@ -10,8 +11,29 @@ const SHOWN =
 
 export class Media {
   private readonly urls = new Map<string, Promise<string>>();
+  private readonly verdicts = new Map<string, Promise<string | null>>();
 
-  constructor(private readonly client: MatrixClient) {}
+  constructor(
+    private readonly client: MatrixClient,
+    private readonly agency: Agency,
+  ) {}
+
+  /** Whether a file is looked at by an antivirus before anybody sees it. */
+  get isScanned(): boolean {
+    return this.agency.rules?.antivirus ?? false;
+  }
+
+  /** Why the antivirus has stopped an attachment; null for a clean one. Asked once for each. */
+  verdict(file: Attachment): Promise<string | null> {
+    const key = typeof file.source === "string" ? file.source : file.source.url;
+    let found = this.verdicts.get(key);
+    if (!found) {
+      found = this.agency.verdict(file.source);
+      found.catch(() => this.verdicts.delete(key));
+      this.verdicts.set(key, found);
+    }
+    return found;
+  }
 
   /** An address that an <img> can show: a thumbnail of an unencrypted file. Kept until pushed out by others. */
   picture(mxc: string, size: number): Promise<string> {

@@ -14,6 +14,7 @@ export class People {
   constructor(
     private readonly client: MatrixClient,
     private readonly organisations: Record<string, string>,
+    private readonly isGuest: (id: string, organisation: string | null) => boolean,
   ) {}
 
   person(id: string, displayName: string | null | undefined, avatar: string | null | undefined): Person {
@@ -24,6 +25,7 @@ export class People {
       name: bracketed?.[1] ?? displayName ?? id.slice(1).split(":")[0],
       organisation: bracketed?.[2] ?? this.organisations[server] ?? null,
       avatar: avatar ?? null,
+      guest: this.isGuest(id, bracketed?.[2] ?? null),
     };
   }
 

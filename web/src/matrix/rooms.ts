@@ -27,6 +27,7 @@ import type { RoomKind, RoomSummary } from "./types";
 
 const ENTERED = new Set<string>([KnownMembership.Join, KnownMembership.Invite, KnownMembership.Knock]);
 export const ACCESS_RULES = "im.vector.room.access_rules";
+export const CLASSIFICATION = "chappe.classification";
 
 export interface NewRoom {
   kind: Exclude<RoomKind, "direct">;
@@ -34,6 +35,8 @@ export interface NewRoom {
   topic: string;
   invite: string[];
   alias?: string;
+  /** The marking that it begins with. */
+  level?: string;
 }
 
 export interface PublicRoom {
@@ -106,9 +109,9 @@ export class Rooms {
 
   kindOf(room: Room): RoomKind {
     if (room.isSpaceRoom()) return "space";
-    if (this.directs().has(room.roomId)) return "direct";
-    if (room.getJoinRule() === JoinRule.Public && !room.hasEncryptionStateEvent()) return "forum";
     const rule = room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent().rule;
+    if (this.directs().has(room.roomId) || rule === "direct") return "direct";
+    if (room.getJoinRule() === JoinRule.Public && !room.hasEncryptionStateEvent()) return "forum";
     return rule === "unrestricted" ? "guests" : "private";
   }
 
@@ -231,6 +234,19 @@ export class Rooms {
     return room_id;
   }
 
+  /** A room with one person of whom only an address is known: they come in once they have an account. */
+  async directByAddress(address: string): Promise<string> {
+    const invited = { id_server: this.client.getDomain()!, id_access_token: "none", medium: "email", address };
+    const { room_id } = await this.client.createRoom({
+      preset: Preset.TrustedPrivateChat,
+      is_direct: true,
+      invite_3pid: [invited],
+      initial_state: [encryption(), accessRule("direct"), guestAccess()],
+    });
+    await this.known(room_id);
+    return room_id;
+  }
+
   async create(wanted: NewRoom): Promise<string> {
     const options: ICreateRoomOpts = { name: wanted.name, topic: wanted.topic || undefined, invite: wanted.invite };
     if (wanted.kind === "forum") {
@@ -249,6 +265,7 @@ export class Rooms {
         accessRule(wanted.kind === "guests" ? "unrestricted" : "restricted"),
         guestAccess(),
         historyVisibility(HistoryVisibility.Invited),
+        ...(wanted.level ? [{ type: CLASSIFICATION, state_key: "", content: { level: wanted.level } }] : []),
       ];
     }
     const { room_id } = await this.client.createRoom(options);

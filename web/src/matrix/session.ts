@@ -104,6 +104,30 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
   return session;
 }
 
+/** Signs in with a token that the server has just given, in place of the present session. */
+export async function signInByToken(token: string): Promise<Session> {
+  const server = await metadata();
+  const answer = await fetch("/_matrix/client/v3/login", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ type: "m.login.token", token }),
+  });
+  if (!answer.ok) throw new SignInError("expired");
+  const { user_id, device_id, access_token } = await answer.json();
+  const session: Session = {
+    userId: user_id,
+    deviceId: device_id,
+    accessToken: access_token,
+    refreshToken: null,
+    clientId: "",
+    tokenEndpoint: server.token_endpoint,
+    revocationEndpoint: server.revocation_endpoint,
+  };
+  await saveSession(session);
+  await nameDevice(session);
+  return session;
+}
+
 /** Devices are told apart by browser and system; people may give them better names. */
 async function nameDevice(session: Session): Promise<void> {
   const agent = navigator.userAgent;
@@ -127,6 +151,11 @@ async function nameDevice(session: Session): Promise<void> {
 /** Ends the session, and that of the sign-in pages: on a shared computer the next person is asked for a password. */
 export async function revoke(session: Session): Promise<void> {
   await endPages().catch(() => {});
+  if (!session.clientId) {
+    const headers = { Authorization: `Bearer ${session.accessToken}` };
+    await fetch("/_matrix/client/v3/logout", { method: "POST", headers }).catch(() => {});
+    return;
+  }
   await ask(session.revocationEndpoint, { token: session.accessToken, client_id: session.clientId }).catch(() => {});
 }
 

@@ -1,11 +1,15 @@
 /** What the rest of the client knows of Matrix: plain values, no objects of the SDK. */
 
+import type { Classification } from "./agency";
+
 export interface Person {
   id: string;
   name: string;
   /** From "First Last [Organisation]", else of the person's server; null where nothing is known. */
   organisation: string | null;
   avatar: string | null;
+  /** From outside: invited by an agent. */
+  guest: boolean;
 }
 
 export type RoomKind = "direct" | "private" | "guests" | "forum" | "space";
@@ -56,10 +60,17 @@ export interface RoomDetails {
     settings: boolean;
     roles: boolean;
     upgrade: boolean;
+    /** Open to guests, or close to them. */
+    guests: boolean;
+    classify: boolean;
   };
   pinned: string[];
   notifications: "all" | "mentions" | "none";
   guests: boolean;
+  /** Its marking, which binds; null: none. */
+  level: Classification | null;
+  /** After how many days messages are deleted; null: they stay. */
+  keptDays: number | null;
 }
 
 export interface Member extends Person {

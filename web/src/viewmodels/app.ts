@@ -1,10 +1,20 @@
 /** The whole client: whether somebody is signed in, where they are, what is open over it. */
 
+import type { Rules } from "../matrix/agency";
 import { type Configuration, loadConfiguration } from "../matrix/configuration";
+import type { Rights } from "../matrix/console";
 import type { Verification } from "../matrix/encryption";
 import type { Connection, Matrix } from "../matrix/matrix";
 import type { MessageIndex } from "../matrix/message_index";
-import { finishSignIn, forgetSession, isWayBack, loadSession, type Session, SignInError } from "../matrix/session";
+import {
+  finishSignIn,
+  forgetSession,
+  isWayBack,
+  loadSession,
+  type Session,
+  SignInError,
+  signInByToken,
+} from "../matrix/session";
 import type { Person } from "../matrix/types";
 import { holdSession } from "../platform/one_tab";
 import { forgetEverything } from "../platform/store";
@@ -43,6 +53,10 @@ export interface AppState {
   /** Something that was done, said once. */
   notice: { key: string; values?: Record<string, string>; turn: number } | null;
   shared: { text: string; files: File[] } | null;
+  /** The public-sector layer, where it is on. */
+  rules: Rules | null;
+  /** What the account administers. */
+  rights: Rights | null;
 }
 
 /** What the page gives: its address, and ways to leave it. */
@@ -84,6 +98,8 @@ export class AppViewModel extends ViewModel<AppState> {
       dialog: null,
       notice: null,
       shared: null,
+      rules: null,
+      rights: null,
     });
     page.onHash(() => this.routed());
   }
@@ -169,7 +185,7 @@ export class AppViewModel extends ViewModel<AppState> {
       () => (this.now.route.screen === "room" ? this.now.route.id : null),
       (id) => this.go({ screen: "room", id, event: null, panel: null }),
     );
-    this.set({ connection: matrix.connection, me: matrix.people.me() });
+    this.set({ connection: matrix.connection, me: matrix.people.me(), rules: matrix.agency.rules });
     if (matrix.connection !== "starting") void this.synced(matrix);
   }
 
@@ -180,7 +196,7 @@ export class AppViewModel extends ViewModel<AppState> {
     this.syncing = true;
     const known = matrix.rooms.list().length > 0;
     if (known) this.main(); // what this browser has kept is shown at once; the checks go on behind it
-    await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe()]);
+    await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe(), this.loadRules(matrix)]);
     void this.index?.start();
     if (matrix.encryption.state === "new") {
       this.firstRun = new FirstRunViewModel(matrix, () => this.main());
@@ -189,6 +205,11 @@ export class AppViewModel extends ViewModel<AppState> {
     else this.main();
     const shared = await this.page.takeShared();
     if (shared) this.set({ shared, dialog: null });
+  }
+
+  private async loadRules(matrix: Matrix): Promise<void> {
+    await matrix.agency.load();
+    this.set({ rules: matrix.agency.rules, rights: matrix.agency.rules ? await matrix.console.rights() : null });
   }
 
   private main(): void {
@@ -249,7 +270,7 @@ export class AppViewModel extends ViewModel<AppState> {
   }
 
   readonly openCreate = (kind: Kind = "private"): void => {
-    if (!this.matrix || this.now.stage !== "main") return;
+    if (!this.matrix || this.now.stage !== "main" || this.now.rules?.me.is_guest) return;
     this.create = new CreateRoomViewModel(this.matrix, (id) => this.openRoom(id), kind);
     this.set({ dialog: "create" });
   };
@@ -320,6 +341,15 @@ export class AppViewModel extends ViewModel<AppState> {
     this.index?.stop();
     await this.matrix?.signOut();
     await this.forget();
+    this.page.leave("/");
+  };
+
+  /** Signs this browser out, and in to another account, by a token for that. */
+  readonly changeTo = async (token: string): Promise<void> => {
+    this.index?.stop();
+    await this.matrix?.signOut();
+    await this.forget();
+    await signInByToken(token);
     this.page.leave("/");
   };
 

@@ -1,5 +1,6 @@
 /** Making a room: what kind it is, who is in it. */
 
+import type { Classification } from "../matrix/agency";
 import type { Matrix } from "../matrix/matrix";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -23,6 +24,8 @@ interface State extends Doing {
   nameMissing: boolean;
   peopleMissing: boolean;
   failed: string[];
+  /** The marking of the new room. */
+  level: string | null;
 }
 
 const EMAIL = /[^\s<>,;"']+@[^\s<>,;"']+\.[^\s<>,;"'.]+/g;
@@ -54,11 +57,19 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
       nameMissing: false,
       peopleMissing: false,
       failed: [],
+      level: null,
     });
   }
 
+  /** The markings that a room of this kind may have. */
+  levels(): Classification[] {
+    if (this.now.kind !== "private" && this.now.kind !== "guests") return [];
+    return this.matrix.agency.higher(null).filter((each) => this.now.kind === "private" || each.guests);
+  }
+
+  readonly setLevel = (level: string | null): void => this.set({ level });
   readonly setKind = (kind: Kind): void =>
-    this.set({ kind, chosen: kind === "direct" ? this.now.chosen.slice(0, 1) : this.now.chosen, problem: null });
+    this.set({ kind, level: null, chosen: kind === "direct" ? this.now.chosen.slice(0, 1) : this.now.chosen, problem: null });
   readonly setName = (name: string): void => this.set({ name, nameMissing: false });
   readonly setTopic = (topic: string): void => this.set({ topic });
 
@@ -118,11 +129,10 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
       const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
       if (kind === "direct") {
         if (people[0]) return this.made(await this.matrix.rooms.direct(people[0]));
-        const id = await this.matrix.rooms.create({ kind: "private", name: chosen[0].email!, topic: "", invite: [] });
-        await this.inviteAddresses(id, [chosen[0].email!]);
-        return this.made(id);
+        return this.made(await this.matrix.rooms.directByAddress(chosen[0].email!));
       }
-      const id = await this.matrix.rooms.create({ kind, name: name.trim(), topic: topic.trim(), invite: people });
+      const level = kind === "private" || kind === "guests" ? (this.now.level ?? undefined) : undefined;
+      const id = await this.matrix.rooms.create({ kind, name: name.trim(), topic: topic.trim(), invite: people, level });
       await this.inviteAddresses(
         id,
         chosen.flatMap((each) => (each.email ? [each.email] : [])),

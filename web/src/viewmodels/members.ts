@@ -29,7 +29,7 @@ export class MembersViewModel extends ActingViewModel<State> {
   readonly setFilter = (filter: string): void => this.set({ filter, shown: filtered(this.now.members, filter) });
 
   /** People by identifier, and by address: many at once, as they were pasted. */
-  readonly invite = (people: string[], pasted: string): Promise<boolean> =>
+  readonly invite = (people: string[], pasted: string, guest?: { purpose: string; ends: number | null }): Promise<boolean> =>
     this.act(async () => {
       const failed: string[] = [];
       let invited = 0;
@@ -39,7 +39,10 @@ export class MembersViewModel extends ActingViewModel<State> {
           () => failed.push(id),
         );
       for (const address of addressesIn(pasted))
-        await this.room.conversation.inviteByEmail(address).then(
+        await (guest
+          ? this.room.matrix.agency.inviteGuest(this.room.id, address, guest.purpose, guest.ends)
+          : this.room.conversation.inviteByEmail(address)
+        ).then(
           () => invited++,
           () => failed.push(address),
         );

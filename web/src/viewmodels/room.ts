@@ -1,5 +1,6 @@
 /** One room on the screen: its head, its timeline, its composer, its panel. */
 
+import type { Removed } from "../matrix/agency";
 import type { Conversation } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
 import type { Matrix } from "../matrix/matrix";
@@ -181,6 +182,14 @@ export class RoomViewModel extends ViewModel<State> {
     this.try(() => this.matrix.rooms.setFavourite(this.id, favourite));
   readonly upgrade = (version: string): Promise<boolean> =>
     this.try(async () => this.go.room(await this.conversation.upgrade(version)));
+  /** Null where it did not go well. */
+  readonly closeToGuests = async (): Promise<Removed[] | null> => {
+    let removed: Removed[] | null = null;
+    await this.try(async () => {
+      removed = await this.conversation.closeToGuests();
+    });
+    return removed;
+  };
   readonly goTo = (id: string): void => this.go.room(id);
   readonly run = (action: (conversation: Conversation) => Promise<unknown>): Promise<boolean> =>
     this.try(() => action(this.conversation));

@@ -5,16 +5,17 @@ export type Panel =
   | { name: "person"; id: string }
   | { name: "members" | "pins" | "files" | "details" | "search" };
 
-export type SettingsPage = "profile" | "notifications" | "appearance" | "devices" | "privacy" | "help";
+export type SettingsPage = "profile" | "notifications" | "appearance" | "devices" | "guests" | "posts" | "privacy" | "help";
 
 export type Route =
   | { screen: "home" }
   | { screen: "room"; id: string; event: string | null; panel: Panel | null }
   | { screen: "forums" }
   | { screen: "files" }
-  | { screen: "settings"; page: SettingsPage | null };
+  | { screen: "settings"; page: SettingsPage | null }
+  | { screen: "admin"; organisation: string | null; view: string | null };
 
-const PAGES: SettingsPage[] = ["profile", "notifications", "appearance", "devices", "privacy", "help"];
+const PAGES: SettingsPage[] = ["profile", "notifications", "appearance", "devices", "guests", "posts", "privacy", "help"];
 
 export function readRoute(hash: string): Route {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
@@ -23,6 +24,7 @@ export function readRoute(hash: string): Route {
     return { screen: "room", id: rest[0], event: rest[1] ?? null, panel: readPanel(new URLSearchParams(query)) };
   if (screen === "forums" || screen === "files") return { screen };
   if (screen === "settings") return { screen: "settings", page: PAGES.find((each) => each === rest[0]) ?? null };
+  if (screen === "admin") return { screen: "admin", organisation: rest[0] || null, view: rest[1] || null };
   return { screen: "home" };
 }
 
@@ -37,6 +39,8 @@ export function writeRoute(route: Route): string {
         : "";
       return `#/room/${encodeURIComponent(route.id)}${event}${panel}`;
     }
+    case "admin":
+      return ["#/admin", route.organisation, route.view].filter((each) => each !== null).join("/");
     case "settings":
       return `#/settings${route.page ? `/${route.page}` : ""}`;
     default:

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { AppViewModel } from "../viewmodels/app";
+import { Barred } from "./barred";
 import { Rail } from "./frame";
 import { RoomList } from "./room_list";
 import { SignIn } from "./sign_in";
@@ -19,6 +20,7 @@ const VerificationDialog = lazy(() => import("./verification").then((each) => ({
 const Forums = lazy(() => import("./forums").then((each) => ({ default: each.Forums })));
 const FilesPage = lazy(() => import("./files").then((each) => ({ default: each.FilesPage })));
 const Settings = lazy(() => import("./settings/settings").then((each) => ({ default: each.Settings })));
+const Admin = lazy(() => import("./admin/admin").then((each) => ({ default: each.Admin })));
 const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
 
 export function App({ model }: { model: AppViewModel }) {
@@ -58,20 +60,7 @@ function Stage() {
         </main>
       );
     case "barred":
-      return (
-        <main className="centred">
-          <Empty whole icon="lock" title={t(`barred.${app.matrix!.barred}`)} text={t(`barred.${app.matrix!.barred}.text`)}>
-            <div className="row g3">
-              <button type="button" className="btn main" onClick={() => app.matrix!.retry()}>
-                {t("retry")}
-              </button>
-              <button type="button" className="btn" onClick={() => void app.signOut()}>
-                {t("account.signOut")}
-              </button>
-            </div>
-          </Empty>
-        </main>
-      );
+      return <Barred />;
     case "sign-in":
       return <SignIn model={app.signIn!} configuration={configuration!} />;
     case "first-run":
@@ -132,7 +121,7 @@ function Main() {
       </a>
       <div
         id="content"
-        className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" ? "" : " nolist"}${phone ? " phone" : ""}`}
+        className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
       >
         {!phone && <Rail />}
         {showList && <RoomList />}
@@ -149,6 +138,7 @@ function Main() {
             {route.screen === "forums" && <Forums />}
             {route.screen === "files" && <FilesPage />}
             {route.screen === "settings" && <Settings page={route.page} />}
+            {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} />}
           </Suspense>
         )}
         {phone && route.screen !== "room" && <Rail phone />}

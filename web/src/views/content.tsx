@@ -22,34 +22,10 @@ interface Props {
 export function Contents({ item, room, details, again = false }: Props) {
   const { t } = useTranslation();
   const { content } = item;
+  if ("file" in content) return <Scanned item={item} />;
   switch (content.type) {
     case "text":
       return <Text item={item} details={details} />;
-    case "image":
-      return (
-        <>
-          <Image file={content.file} sender={item.sender.name} />
-          <Caption file={content.file} />
-        </>
-      );
-    case "video":
-      return (
-        <>
-          <Video file={content.file} />
-          <Caption file={content.file} />
-        </>
-      );
-    case "audio":
-      return <Sound file={content.file} />;
-    case "voice":
-      return <Voice file={content.file} />;
-    case "file":
-      return (
-        <>
-          <FileCard file={content.file} />
-          <Caption file={content.file} />
-        </>
-      );
     case "poll":
       return <Poll item={item} room={room} />;
     case "locked":
@@ -66,6 +42,60 @@ export function Contents({ item, room, details, again = false }: Props) {
       return <p className="txt">{content.body}</p>;
     default:
       return null;
+  }
+}
+
+/** Where there is an antivirus nothing of a file is shown before it has said that the file is clean. */
+function Scanned({ item }: { item: Item }) {
+  const { t } = useTranslation();
+  const { media } = useApp().matrix!;
+  const { file } = item.content as Extract<Item["content"], { file: Attachment }>;
+  const sent = item.state === "sent";
+  const key = typeof file.source === "string" ? file.source : file.source.url;
+  const verdict = useLater(
+    async () => (media.isScanned && sent ? { why: await media.verdict(file) } : { why: null }),
+    `scan ${key} ${sent}`,
+  );
+  if (verdict?.why === null) return <Attached item={item} />;
+  return (
+    <>
+      <div className="card" role="status">
+        <span className="ficon">
+          <Icon name={verdict?.why ? "shieldbad" : "shieldok"} size={22} />
+        </span>
+        <div className="grow min0">
+          <p className="strong cut">{file.name}</p>
+          <p className={verdict?.why || verdict === null ? "scan bad" : "scan"}>
+            {verdict === undefined ? t("scan.going") : verdict === null ? t("scan.failed") : t("scan.stopped")}
+          </p>
+          {verdict?.why && <p className="t12 muted">{verdict.why}</p>}
+        </div>
+      </div>
+      <Caption file={file} />
+    </>
+  );
+}
+
+function Attached({ item }: { item: Item }) {
+  const content = item.content as Extract<Item["content"], { file: Attachment }>;
+  switch (content.type) {
+    case "audio":
+      return <Sound file={content.file} />;
+    case "voice":
+      return <Voice file={content.file} />;
+    default:
+      return (
+        <>
+          {content.type === "image" ? (
+            <Image file={content.file} sender={item.sender.name} />
+          ) : content.type === "video" ? (
+            <Video file={content.file} />
+          ) : (
+            <FileCard file={content.file} />
+          )}
+          <Caption file={content.file} />
+        </>
+      );
   }
 }
 

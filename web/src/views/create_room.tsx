@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { CreateRoomViewModel, Kind } from "../viewmodels/create_room";
+import { levelName } from "./format";
 import type { IconName } from "./icons";
 import { PeopleField } from "./people_field";
 import { Dialog } from "./ui/dialog";
@@ -17,10 +18,10 @@ const KINDS: Array<[Kind, IconName]> = [
 
 /** What kind of room, not what settings: they follow from it. */
 export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const app = useApp();
   const { configuration } = useSnapshot(app);
-  const { kind, name, topic, nameMissing, busy, problem } = useSnapshot(model);
+  const { kind, name, topic, nameMissing, busy, problem, level } = useSnapshot(model);
   const kinds = KINDS.filter(([each]) => each !== "forum" || configuration?.features.forums !== false);
   return (
     <Dialog
@@ -86,6 +87,19 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
           )}
           {(kind === "forum" || kind === "space") && (
             <Field label={t("create.topic")} value={topic} onText={model.setTopic} maxLength={1000} />
+          )}
+          {model.levels().length > 0 && (
+            <div className="field">
+              <label htmlFor="level">{t("details.level")}</label>
+              <select id="level" value={level ?? ""} onChange={(event) => model.setLevel(event.target.value || null)}>
+                <option value="">{t("details.unmarked")}</option>
+                {model.levels().map((each) => (
+                  <option key={each.name} value={each.name}>
+                    {levelName(each, i18n.language)}
+                  </option>
+                ))}
+              </select>
+            </div>
           )}
           <PeopleField
             model={model}

@@ -1,4 +1,4 @@
-/** Times and sizes as people read them. */
+/** Times, sizes and markings as people read them. */
 
 import i18next from "i18next";
 
@@ -77,3 +77,7 @@ export function length(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
+
+/** A marking by its name in a language, else in any, else as the configuration calls it. */
+export const levelName = (level: { name: string; labels: Record<string, string> }, spoken: string): string =>
+  level.labels[spoken] ?? Object.values(level.labels)[0] ?? level.name.charAt(0).toUpperCase() + level.name.slice(1);

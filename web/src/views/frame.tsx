@@ -7,19 +7,32 @@ import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { useApp, useSnapshot } from "./use";
 
-const PLACES: Array<{ name: string; icon: IconName; route: Route; feature?: string }> = [
+interface Place {
+  name: string;
+  icon: IconName;
+  route: Route;
+  feature?: string;
+  /** Only for whoever administers something. */
+  admin?: boolean;
+}
+
+const PLACES: Place[] = [
   { name: "rail.rooms", icon: "chat", route: { screen: "home" } },
   { name: "rail.forums", icon: "forum", route: { screen: "forums" }, feature: "forums" },
   { name: "rail.files", icon: "folder", route: { screen: "files" } },
+  { name: "rail.admin", icon: "admin", route: { screen: "admin", organisation: null, view: null }, admin: true },
 ];
 
 /** The rail of a desktop, the bottom bar of a phone. */
 export function Rail({ phone = false }: { phone?: boolean }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { configuration, route } = useSnapshot(app);
+  const { configuration, route, rights, rules } = useSnapshot(app);
   const { mentions } = useSnapshot(app.list!);
-  const places = PLACES.filter((each) => !each.feature || configuration?.features[each.feature] !== false);
+  const places = PLACES.filter((each) => {
+    if (each.feature === "forums" && rules?.me.is_guest) return false;
+    return (!each.feature || configuration?.features[each.feature] !== false) && (!each.admin || rights !== null);
+  });
   const current = (each: Route): boolean => each.screen === route.screen || (each.screen === "home" && route.screen === "room");
   const links = places.map((each) => (
     <a key={each.name} className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>

@@ -11,6 +11,7 @@ import { full, time } from "./format";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { type Choice, Menu } from "./ui/menu";
+import { GuestTag } from "./ui/parts";
 import { useApp } from "./use";
 
 const EmojiPicker = lazy(() => import("./emoji_picker").then((each) => ({ default: each.EmojiPicker })));
@@ -60,7 +61,11 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
                 <b>{name}</b>
               </button>
             )}
-            {!item.mine && item.sender.organisation && <span className="org">{item.sender.organisation}</span>}
+            {item.sender.guest ? (
+              <GuestTag />
+            ) : (
+              !item.mine && item.sender.organisation && <span className="org">{item.sender.organisation}</span>
+            )}
             <time dateTime={new Date(item.ts).toISOString()} title={full(item.ts)}>
               {time(item.ts)}
             </time>
@@ -157,7 +162,7 @@ function Actions({
       ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }]
       : []),
     ...(item.mine && isText ? [{ name: t("message.edit"), icon: "edit" as const, run: () => composer.edit(item) }] : []),
-    ...(readable && item.content.type !== "poll"
+    ...(readable && item.content.type !== "poll" && details.level?.forwarding !== false
       ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]
       : []),
     ...(details.may.pin

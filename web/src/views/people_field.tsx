@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { CreateRoomViewModel } from "../viewmodels/create_room";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
+import { GuestTag } from "./ui/parts";
 import { useSnapshot } from "./use";
 
 /** Choosing people: names are looked up while they are typed, addresses may be pasted by the hundred. */
@@ -83,6 +84,7 @@ export function PeopleField({
                   <span className="strong cut block">{each.name}</span>
                   <span className="t13 muted cut block">{each.organisation ?? each.id}</span>
                 </span>
+                {each.guest && <GuestTag />}
               </button>
             </li>
           ))}

@@ -4,6 +4,7 @@ import type { RoomDetails } from "../matrix/types";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { Panel } from "../viewmodels/route";
 import { Composer } from "./composer/composer";
+import { levelName } from "./format";
 import { Banner } from "./frame";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
@@ -117,7 +118,7 @@ function BackToList({ alone = false }: { alone?: boolean }) {
 }
 
 function Head({ details, panel }: { details: RoomDetails; panel: Panel | null }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const app = useApp();
   const phone = useMedia("(max-width: 767px)");
   const toggle = (name: "members" | "pins" | "details" | "search" | "files"): void =>
@@ -164,6 +165,12 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
             <span className="tag guest">
               <Icon name="guest" size={13} />
               {t("room.guests")}
+            </span>
+          )}
+          {details.level && (
+            <span className="tag warn">
+              <Icon name="shieldok" size={13} />
+              {levelName(details.level, i18n.language)}
             </span>
           )}
           {details.kind === "forum" && (

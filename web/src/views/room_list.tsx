@@ -19,7 +19,8 @@ export function RoomList() {
   const list = app.list!;
   const phone = useMedia("(max-width: 767px)");
   const { drafts, filter, sections, closed, unread, spaces, space, total } = useSnapshot(list);
-  const { route } = useSnapshot(app);
+  const { route, rules } = useSnapshot(app);
+  const mayCreate = !rules?.me.is_guest;
   const open = route.screen === "room" ? route.id : null;
   const rooms = useRef<HTMLDivElement>(null);
   const Region = phone ? "main" : "section"; // on a phone the list is the screen
@@ -48,15 +49,17 @@ export function RoomList() {
             <Icon name="folder" />
           </button>
         )}
-        <button
-          type="button"
-          className="ib"
-          aria-label={t("list.new")}
-          aria-keyshortcuts="Alt+N"
-          onClick={() => app.openCreate()}
-        >
-          <Icon name="edit" />
-        </button>
+        {mayCreate && (
+          <button
+            type="button"
+            className="ib"
+            aria-label={t("list.new")}
+            aria-keyshortcuts="Alt+N"
+            onClick={() => app.openCreate()}
+          >
+            <Icon name="edit" />
+          </button>
+        )}
         {phone && <AccountMenu size={34} />}
       </div>
       <button type="button" className="seek" aria-keyshortcuts="Control+K" onClick={app.openSwitcher}>
@@ -99,7 +102,7 @@ export function RoomList() {
           </section>
         ))}
       </div>
-      {phone && (
+      {phone && mayCreate && (
         <button type="button" className="fab" aria-label={t("list.new")} onClick={() => app.openCreate()}>
           <Icon name="edit" size={24} />
         </button>

@@ -7,7 +7,7 @@ import { useApp, useSnapshot } from "./use";
 export function Welcome() {
   const { t } = useTranslation();
   const app = useApp();
-  const { me, encryption, configuration } = useSnapshot(app);
+  const { me, encryption, configuration, rules } = useSnapshot(app);
   const { desktopNotifications } = useSnapshot(app.preferences);
   if (!me) return null;
   const ready = encryption === "ready";
@@ -24,8 +24,8 @@ export function Welcome() {
             </p>
           </div>
         </div>
-        <h2>{t("welcome.begin")}</h2>
-        <ul className="was">
+        {rules?.me.is_guest ? <p className="note info">{t("welcome.guest")}</p> : <h2>{t("welcome.begin")}</h2>}
+        <ul className="was" hidden={rules?.me.is_guest}>
           <Start icon="chat" title={t("welcome.write")} text={t("welcome.writeText")} run={() => app.openCreate("direct")} />
           <Start
             icon="users"

@@ -103,10 +103,19 @@ class Accounts:
             raise BadRequest("This user name is already taken", "M_USER_IN_USE")
 
     async def user_id_of(self, facts: Mapping[str, Any], server_name: str) -> UserId | None:
-        """The account's id where what was proven says it; None where the person may choose."""
+        """The account's id where what was proven says it; None where the person may choose.
+
+        Of several domains hosted here it is on the one that its address belongs to, wherever the person came in.
+        """
         stem = await self._policy.localpart(facts)
         if stem is None:
             return None
+        try:
+            home = await self._policy.home_of(facts["email"]) if facts.get("email") else None
+        except NotFound:
+            home = None  # whether there may be an account is asked when it is made
+        if home is not None and self._domains.is_hosted(home[0]):
+            server_name = home[0]
         for number in range(1, 1000):
             user_id = self.user_id_for(stem if number == 1 else f"{stem}{number}", server_name)
             if await self.store.find_user(user_id) is None:

@@ -148,7 +148,7 @@ def _web_client(parts: Parts) -> WebClient:
         return next((provider.name for provider in parts.providers.of(server_name)), None)
 
     means = SignInMeans(registration.open or registration.by_token or registration.email_required, provider_of)
-    return WebClient(parts.config, parts.domains, parts.public_url, means)
+    return WebClient(parts.config, parts.domains, parts.public_url, means, parts.policy)
 
 
 def _sign_in_parts(parts: Parts) -> list[object]:

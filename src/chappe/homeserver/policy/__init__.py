@@ -31,6 +31,13 @@ class Policy:
     async def localpart(self, facts: Mapping[str, Any]) -> str | None:
         """The name that an account gets by what was proven; None: the one that was asked for."""
 
+    async def home_of(self, address: str) -> tuple[str, str] | None:
+        """The server that the accounts with an address are on, and what its organisation is called.
+
+        None: the policy does not know addresses. Raises M_NOT_FOUND for an address that nobody uses here.
+        """
+        return None
+
     async def display_name(self, user_id: UserId, facts: Mapping[str, Any], wanted: str | None) -> str | None:
         """How a new account is called; None: by its user name."""
         return wanted

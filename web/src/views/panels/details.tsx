@@ -1,7 +1,10 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { Removed } from "../../matrix/agency";
 import type { RoomDetails } from "../../matrix/types";
+import { keepText } from "../../platform/files";
 import type { RoomViewModel } from "../../viewmodels/room";
+import { full, levelName } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
@@ -9,11 +12,15 @@ import { Field, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
 import { useApp, useSnapshot } from "../use";
 
 export function Details({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const app = useApp();
   const { summary, problem, busy } = useSnapshot(room);
   const [editing, setEditing] = useState(false);
-  const [asking, setAsking] = useState<"leave" | "guests" | "upgrade" | null>(null);
+  const [asking, setAsking] = useState<"leave" | "guests" | "close" | "upgrade" | null>(null);
+  const [removed, setRemoved] = useState<Removed[] | null>(null);
+  const { rules } = useSnapshot(app);
+  const levels = app.matrix!.agency.higher(details.level);
+  const close = async (): Promise<void> => setRemoved(await room.closeToGuests());
   return (
     <div className="panelbody">
       <div className="cardhead">
@@ -99,6 +106,18 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
       <dl className="facts mt4">
         <dt>{t("details.kind")}</dt>
         <dd>{t(`kind.${details.kind}`)}</dd>
+        {details.level && (
+          <>
+            <dt>{t("details.level")}</dt>
+            <dd>{levelName(details.level, i18n.language)}</dd>
+          </>
+        )}
+        {details.keptDays !== null && (
+          <>
+            <dt>{t("details.kept")}</dt>
+            <dd>{t("details.keptDays", { count: details.keptDays })}</dd>
+          </>
+        )}
         <dt>{t("details.encryption")}</dt>
         <dd>{t(details.encrypted ? "details.encrypted" : "details.clear")}</dd>
         {details.alias && (
@@ -111,12 +130,36 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
         <dd>{details.version}</dd>
       </dl>
       <ul className="actions mt4">
-        {details.may.settings && details.kind === "private" && (
+        {details.may.guests && details.kind === "private" && details.level?.guests !== false && (
           <li>
             <button type="button" onClick={() => setAsking("guests")}>
               <Icon name="guest" />
               {t("details.openToGuests")}
             </button>
+          </li>
+        )}
+        {details.may.guests && details.guests && rules && (
+          <li>
+            <button type="button" onClick={() => setAsking("close")}>
+              <Icon name="guest" />
+              {t("details.closeToGuests")}
+            </button>
+          </li>
+        )}
+        {details.may.classify && (details.kind === "private" || details.kind === "guests") && levels.length > 0 && (
+          <li>
+            <label>
+              <Icon name="shieldok" />
+              {t("details.raise")}
+              <select value="" disabled={busy} onChange={(event) => void room.run((each) => each.classify(event.target.value))}>
+                <option value="">{details.level ? levelName(details.level, i18n.language) : t("details.unmarked")}</option>
+                {levels.map((each) => (
+                  <option key={each.name} value={each.name}>
+                    {levelName(each, i18n.language)}
+                  </option>
+                ))}
+              </select>
+            </label>
           </li>
         )}
         {details.may.upgrade && details.version !== "12" && (
@@ -134,6 +177,7 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
           </button>
         </li>
       </ul>
+      {removed && <Report removed={removed} onClose={() => setRemoved(null)} />}
       {asking && (
         <Dialog
           alert
@@ -143,16 +187,18 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
           foot={
             <DialogActions
               go={t(`details.${asking}Do`)}
-              danger={asking === "leave"}
+              danger={asking === "leave" || asking === "close"}
               disabled={busy}
               onGo={() => {
                 const what = asking;
                 setAsking(null);
                 void (what === "leave"
                   ? room.leave()
-                  : what === "guests"
-                    ? room.run((each) => each.openToGuests())
-                    : room.upgrade("12"));
+                  : what === "close"
+                    ? close()
+                    : what === "guests"
+                      ? room.run((each) => each.openToGuests())
+                      : room.upgrade("12"));
               }}
               onCancel={() => setAsking(null)}
             />
@@ -162,6 +208,42 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
         </Dialog>
       )}
     </div>
+  );
+}
+
+/** Who had to leave when the room was closed to guests, and what each could read: for the record. */
+function Report({ removed, onClose }: { removed: Removed[]; onClose: () => void }) {
+  const { t } = useTranslation();
+  const { people } = useApp().matrix!;
+  const lines = removed.map(({ user_id, since_ts, messages }) => {
+    const { name } = people.of(null, user_id);
+    return since_ts ? t("report.read", { name, date: full(since_ts), count: messages }) : t("report.never", { name });
+  });
+  return (
+    <Dialog
+      title={t("report.title")}
+      hint={t(removed.length ? "report.hint" : "report.nobody")}
+      onClose={onClose}
+      foot={
+        <>
+          {removed.length > 0 && (
+            <button type="button" className="btn" onClick={() => keepText(lines.join("\n"), t("report.file"))}>
+              <Icon name="download" size={18} />
+              {t("report.keep")}
+            </button>
+          )}
+          <button type="button" className="btn main" onClick={onClose}>
+            {t("close")}
+          </button>
+        </>
+      }
+    >
+      <ul className="stackv">
+        {lines.map((each) => (
+          <li key={each}>{each}</li>
+        ))}
+      </ul>
+    </Dialog>
   );
 }
 

@@ -5,7 +5,7 @@ import { MembersViewModel, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
-import { Problem, SearchBox, Skeleton } from "../ui/parts";
+import { GuestTag, Problem, SearchBox, Skeleton } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
 import { InviteDialog } from "./invite_dialog";
 
@@ -50,7 +50,7 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
             </section>
           ),
       )}
-      {inviting && <InviteDialog model={model} present={members} onClose={() => setInviting(false)} />}
+      {inviting && <InviteDialog model={model} present={members} guests={details.guests} onClose={() => setInviting(false)} />}
     </div>
   );
 }
@@ -78,6 +78,7 @@ function MemberRow({
           <span className="t13 muted cut block">{member.organisation ?? member.id}</span>
         </span>
       </button>
+      {member.guest && <GuestTag />}
       {member.membership === "join" && role !== "member" && <span className="tag">{t(`role.${role}`)}</span>}
       {member.membership === "knock" && details.may.invite && (
         <>

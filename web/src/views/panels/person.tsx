@@ -6,7 +6,7 @@ import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
-import { Field, Problem } from "../ui/parts";
+import { Field, GuestTag, Problem } from "../ui/parts";
 import { useApp, useLater, useOwned, useSnapshot, useTurn } from "../use";
 
 export function PersonCard({ id, room, details }: { id: string; room: RoomViewModel; details: RoomDetails }) {
@@ -33,7 +33,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
       <div className="cardhead">
         <Avatar id={id} name={person.name} picture={person.avatar} size={88} />
         <h3>{person.name}</h3>
-        <p className="muted">{person.organisation ?? id.split(":")[1]}</p>
+        {person.guest ? <GuestTag /> : <p className="muted">{person.organisation ?? id.split(":")[1]}</p>}
         {trust === "verified" && (
           <span className="tag ok">
             <Icon name="check" size={13} />

@@ -7,6 +7,7 @@ import { Icon } from "../ui/icon";
 import { Problem } from "../ui/parts";
 import { useApp, useMedia, useOwned, useSnapshot } from "../use";
 import { Devices } from "./devices";
+import { Guests, Posts } from "./guests";
 import { Appearance, Help, Notifications, Privacy, Profile } from "./pages";
 
 const PAGES: Array<[SettingsPage, IconName]> = [
@@ -14,6 +15,8 @@ const PAGES: Array<[SettingsPage, IconName]> = [
   ["notifications", "bell"],
   ["appearance", "palette"],
   ["devices", "laptop"],
+  ["guests", "guest"],
+  ["posts", "admin"],
   ["privacy", "eye"],
   ["help", "help"],
 ];
@@ -27,6 +30,8 @@ export function Settings({ page }: { page: SettingsPage | null }) {
     "settings",
   );
   const { problem, done } = useSnapshot(model);
+  const { rules } = useSnapshot(app);
+  const pages = PAGES.filter(([each]) => (each !== "guests" && each !== "posts") || (rules && !rules.me.is_guest));
   const Region = phone ? "main" : "section";
   const shown = page ?? (phone ? null : "profile");
   return (
@@ -37,7 +42,7 @@ export function Settings({ page }: { page: SettingsPage | null }) {
             <h1>{t("rail.settings")}</h1>
           </div>
           <ul className="menu side-menu">
-            {PAGES.map(([each, icon]) => (
+            {pages.map(([each, icon]) => (
               <li key={each}>
                 <a href={`#/settings/${each}`} aria-current={shown === each ? "page" : undefined}>
                   <Icon name={icon} />
@@ -66,6 +71,8 @@ export function Settings({ page }: { page: SettingsPage | null }) {
             {shown === "notifications" && <Notifications model={model} />}
             {shown === "appearance" && <Appearance />}
             {shown === "devices" && <Devices model={model} />}
+            {shown === "guests" && <Guests />}
+            {shown === "posts" && <Posts />}
             {shown === "privacy" && <Privacy model={model} />}
             {shown === "help" && <Help model={model} />}
           </div>

@@ -74,6 +74,17 @@ export function NameField(props: { name: string; isFixed: boolean; hint?: string
   );
 }
 
+/** Somebody from outside, said in words. */
+export function GuestTag() {
+  const { t } = useTranslation();
+  return (
+    <span className="tag guest">
+      <Icon name="guest" size={13} />
+      {t("guest")}
+    </span>
+  );
+}
+
 /** What a list below is narrowed by. */
 export const SearchBox = ({
   label,

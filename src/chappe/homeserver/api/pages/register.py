@@ -36,10 +36,13 @@ class RegisterPages:
             return self._pages.message(
                 visit, visit.text("create_account"), visit.text("registration_closed"), status=403
             )
-        known = {"username": "", "token": "", **(values or {})}
+        known, proven = {"username": "", "token": "", **(values or {})}, await self._proven(visit)
+        is_named = (
+            proven is not None and await self._accounts.user_id_of({"email": proven}, visit.server_name) is not None
+        )
         return self._pages.render(
             visit, "register.html", 400 if error else 200, error=error, query=visit.request.query_string, values=known,
-            proven=await self._proven(visit), email_required=settings.email_required,
+            proven=proven, is_named=is_named, email_required=settings.email_required,
             token_required=settings.by_token and not settings.open, minimum=self._accounts.passwords.minimum,
         )  # fmt: skip
 

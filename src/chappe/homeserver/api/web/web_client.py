@@ -21,6 +21,7 @@ from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.policy import Policy
 
 BUILT = Path(__file__).parents[3] / "webclient"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
@@ -61,9 +62,11 @@ class WebClient:
     """`folder`: the built files, elsewhere than they are installed (tests, development)."""
 
     def __init__(
-        self, config: Config, domains: Domains, public_url: PublicUrl, means: SignInMeans, folder: Path | None = None
-    ) -> None:
+        self, config: Config, domains: Domains, public_url: PublicUrl, means: SignInMeans, policy: Policy,
+        folder: Path | None = None,
+    ) -> None:  # fmt: skip
         self._config, self._domains, self._public_url, self._means = config, domains, public_url, means
+        self._policy = policy
         self._folder = folder or BUILT
 
     # ------------------------------------------------------------------------------------------------------- files
@@ -160,17 +163,26 @@ class WebClient:
     @endpoint("GET", "/_chappe/client/v1/organisation", auth=NO_AUTH, limit="lookup")
     async def organisation(self, request: Request) -> Answer:
         """Whose an address is. Says nothing of accounts: only the part after the @ counts."""
-        _, at, domain = (request.query("address") or "").strip().rpartition("@")
+        name, at, domain = (request.query("address") or "").strip().rpartition("@")
         domain = domain.lower().rstrip(".")
         if not at or not re.fullmatch(r"[^\s@]+\.[^\s@.]{2,}|localhost", domain):
             raise BadRequest("address must be an e-mail address", "M_INVALID_PARAM")
+        known = await self._policy.home_of(f"{name}@{domain}")
+        if known is not None:
+            home, label = known
+            if self._domains.is_hosted(home):
+                return self._here(home, label)
+            return {"where": "elsewhere", "url": self._config.organisations_elsewhere.get(domain) or f"https://{home}"}
         if elsewhere := self._config.organisations_elsewhere.get(domain):
             return {"where": "elsewhere", "url": elsewhere}
         here = self._domain_of(domain)
         if here is None and self._restricted():
             raise NotFound("No organisation is known for this address")
         server_name = here or self._domains.of_host(request.host)
-        found: dict[str, Any] = {"where": "here", "server_name": server_name, "name": self._brand_of(server_name).name}
+        return self._here(server_name, self._brand_of(server_name).name)
+
+    def _here(self, server_name: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = {"where": "here", "server_name": server_name, "name": name}
         if provider := self._means.provider_of(server_name):
             found["provider"] = provider
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
@@ -92,8 +93,9 @@ class ThirdPartyInvites:
         what = name.content.get("name") if name is not None else None
         who = (profile.profile.get("displayname") if profile else None) or user_id
         server_name = domain_of(user_id)
-        base = self._public_url or f"https://{server_name}"
-        await self._mail.write("invitation", address, server_name, None, base, who=who, what=what or "…")
+        base = (self._public_url or f"https://{server_name}").rstrip("/")
+        link = f"{base}/?{urlencode({'address': address})}"
+        await self._mail.write("invitation", address, server_name, None, link, who=who, what=what or "…")
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
         """An account has proven an address: turns what waited for it into invitations. Returns how many."""

@@ -1,0 +1,255 @@
+// A ministry with every rule on: who proves an address is named by it, guests have a sponsor and an end, files are scanned, rooms are
+// marked, and administrators see to it together.
+import { act, ask, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
+
+const ADDRESS = "Adresse e-mail professionnelle";
+const VIRUS = "X-CHAPPE-TEST-VIRUS-0123456789-X";
+let sophie;
+let karim;
+let gaston;
+
+/** Signs up by an address, from the mail to the first screen. Nobody chooses a name. */
+async function signUp(address, page) {
+  page ??= await visit();
+  if (!page.url().startsWith(server)) await page.goto(server);
+  await page.getByLabel(ADDRESS).fill(address);
+  await page.getByRole("button", { name: "Créer mon compte" }).click();
+  await page.locator("#email").fill(address);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Consultez votre messagerie" }).waitFor();
+  await page.goto(await ask("mail", address));
+  await page.getByRole("button", { name: "Confirmer" }).click();
+  await page.locator("#password").fill(`mot de passe de ${address}`);
+  assert((await page.locator("#username").count()) === 0, "a user name is asked for");
+  await page.keyboard.press("Enter");
+  await page.getByText("Votre nom vient de votre organisation").waitFor();
+  await page.getByRole("button", { name: "Continuer" }).click();
+  await page.getByRole("button", { name: "Me le redemander plus tard" }).click();
+  await page.getByRole("heading", { name: /^Bienvenue, / }).waitFor();
+  return page;
+}
+
+async function openRoom(page, name) {
+  await page.goto(`${server}/#/`);
+  await page.getByRole("link", { name: new RegExp(name) }).first().click();
+  await page.getByRole("heading", { name, exact: true }).first().waitFor();
+}
+
+async function details(page, name) {
+  await openRoom(page, name);
+  await page.locator("main header").getByRole("button", { name: "Détails" }).first().click();
+}
+
+const admin = (page, view) => page.goto(`${server}/#/admin/culture/${view}`);
+
+async function rowAction(page, text, action) {
+  await page.getByRole("row").filter({ hasText: text }).getByRole("button", { name: "Actions" }).click();
+  await page.getByRole("menuitem", { name: action, exact: true }).click();
+}
+
+await play({
+  async "two officials sign up with their professional address, and are named by it"() {
+    sophie = await signUp("sophie.lambert@culture.example");
+    karim = await signUp("karim.benali@culture.example");
+    await sophie.getByText("Sophie Lambert").first().waitFor();
+    await look(sophie, "ministry-home");
+  },
+  async "an address that is nobody's leads nowhere, a guest's does only once invited"() {
+    const stranger = await visit();
+    await stranger.goto(server);
+    await stranger.getByLabel(ADDRESS).fill("someone@elsewhere.example");
+    await stranger.getByRole("button", { name: "Créer mon compte" }).click();
+    await stranger.locator("#email").fill("someone@elsewhere.example");
+    await stranger.keyboard.press("Enter");
+    await stranger.goto(await ask("mail", "someone@elsewhere.example"));
+    await stranger.getByRole("button", { name: "Confirmer" }).click();
+    await stranger.locator("#password").fill("un long mot de passe");
+    await stranger.keyboard.press("Enter");
+    await stranger.getByText(/once an agent has invited you/).waitFor();
+    await stranger.context().close();
+  },
+  async "an official invites a guest, with a purpose and an end"() {
+    await createRoom(sophie, "Travaux du musée", "Ouverte");
+    await say(sophie, "Bienvenue aux entreprises");
+    await sees(sophie, "Bienvenue aux entreprises");
+    await sophie.locator("main header").getByRole("button", { name: "Membres" }).first().click();
+    await sophie.getByRole("button", { name: "Inviter", exact: true }).click();
+    const dialog = sophie.getByRole("dialog");
+    await dialog.getByLabel("Membres").fill("gaston@lagaffe.example");
+    await sophie.keyboard.press("Enter");
+    await dialog.getByLabel("Motif").waitFor();
+    assert(await dialog.getByRole("button", { name: /^Inviter/ }).isDisabled(), "a guest is invited without a purpose");
+    await dialog.getByLabel("Motif").fill("Lot électricité");
+    await look(sophie, "invite-guest");
+    await dialog.getByRole("button", { name: /^Inviter/ }).click();
+    await dialog.waitFor({ state: "detached" });
+  },
+  async "the guest comes by the mail, and may do what guests may"() {
+    gaston = await visit();
+    await gaston.goto(await ask("mail", "gaston@lagaffe.example"));
+    assert((await gaston.getByLabel(ADDRESS).inputValue()) === "gaston@lagaffe.example", "the address is asked for again");
+    await signUp("gaston@lagaffe.example", gaston);
+    await gaston.getByText("Vous êtes invité").waitFor();
+    assert((await gaston.getByRole("button", { name: "Nouvelle discussion" }).count()) === 0, "a guest may make rooms");
+    assert((await gaston.getByRole("link", { name: "Forums" }).count()) === 0, "a guest sees forums");
+    await gaston.getByRole("button", { name: /^Rejoindre/ }).first().click();
+    await say(gaston, "Bonjour, ici l’entreprise");
+    await sees(sophie, "Bonjour, ici l’entreprise");
+    await messages(sophie).getByText("Invité externe").first().waitFor();
+    await look(sophie, "guest-speaks");
+    await look(gaston, "guest-home");
+  },
+  async "a virus in an encrypted room is stopped, a clean file is not"() {
+    await sophie.getByTestId("file").first().setInputFiles({ name: "facture.doc", mimeType: "application/msword", buffer: Buffer.from(`facture ${VIRUS}`) });
+    for (const page of [sophie, gaston]) await messages(page).getByText("Fichier bloqué par l’antivirus").waitFor();
+    await look(sophie, "virus-stopped");
+    await sophie.getByTestId("file").first().setInputFiles({ name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4 plan") });
+    await messages(gaston).getByRole("button", { name: "Télécharger plan.pdf" }).waitFor();
+  },
+  async "the room is closed to guests again, with a list of what they could read"() {
+    await details(sophie, "Travaux du musée");
+    await sophie.getByRole("button", { name: "Refermer aux invités externes" }).click();
+    await look(sophie, "close-to-guests");
+    await sophie.getByRole("alertdialog").getByRole("button", { name: "Refermer", exact: true }).click();
+    await sophie.getByRole("heading", { name: "La discussion est refermée" }).waitFor();
+    await sophie.getByRole("dialog").getByText(/messages depuis le/).waitFor();
+    await look(sophie, "closed-report");
+    await sophie.getByRole("dialog").getByRole("button", { name: "Fermer", exact: true }).last().click();
+    await gaston.getByRole("link", { name: /Travaux du musée/ }).first().waitFor({ state: "detached" });
+  },
+  async "the guest's account is ended, and extended in one click"() {
+    await sophie.goto(`${server}/#/settings/guests`);
+    await sophie.getByText("Lot électricité").waitFor();
+    await look(sophie, "my-guests");
+    await sophie.getByRole("button", { name: /^Mettre fin/ }).click();
+    await sophie.getByRole("alertdialog").getByRole("button", { name: "Mettre fin" }).click();
+    await sophie.getByText(/^Terminé le/).waitFor();
+    await gaston.getByRole("heading", { name: "Votre compte a expiré" }).waitFor();
+    await gaston.getByText("La personne qui vous a invité peut le prolonger").waitFor();
+    await look(gaston, "guest-ended");
+    await sophie.getByRole("button", { name: /^Prolonger/ }).click();
+    await sophie.getByText(/^Jusqu’au/).waitFor();
+    await gaston.context().close();
+  },
+  async "an account expires and is renewed from the mail"() {
+    await ask("state", "karim.benali-culture.example expired");
+    await karim.getByRole("heading", { name: "Votre compte a expiré" }).waitFor();
+    await look(karim, "expired-renew");
+    await karim.getByRole("button", { name: "Recevoir le message" }).click();
+    await karim.getByText("Le message est parti").waitFor();
+    const mail = await visit();
+    await mail.goto(await ask("mail", "karim.benali@culture.example"));
+    await mail.getByText("Votre compte est confirmé").waitFor();
+    await mail.context().close();
+    const inside = karim.getByRole("heading", { name: /^(Bienvenue|Discussions)/ }).first();
+    await karim.getByRole("button", { name: "Réessayer" }).or(inside).first().waitFor();
+    await karim.getByRole("button", { name: "Réessayer" }).click({ timeout: 2000 }).catch(() => {});
+    await inside.waitFor();
+  },
+  async "a room is marked: it says so, for how long it keeps what is said, and passes nothing on"() {
+    await createRoom(sophie, "Note sensible", "Privée", ["karim"]);
+    await say(sophie, "Le projet de décret");
+    await sees(sophie, "Le projet de décret");
+    await details(sophie, "Note sensible");
+    await sophie.getByLabel("Classification").selectOption("restricted");
+    await sophie.locator("main header").getByText("Diffusion restreinte").waitFor();
+    await sophie.getByText("Les messages sont supprimés après 30 jours").waitFor();
+    await look(sophie, "marked-room");
+    await messages(sophie).getByRole("article").filter({ hasText: "Le projet de décret" }).last().hover();
+    await messages(sophie).getByRole("button", { name: "Plus d’actions", exact: true }).last().click();
+    await sophie.getByRole("menuitem").first().waitFor();
+    assert((await sophie.getByRole("menuitem", { name: "Transférer" }).count()) === 0, "a marked message can be passed on");
+    await sophie.keyboard.press("Escape");
+  },
+  async "the last administrator leaves: somebody else looks after the room"() {
+    await karim.goto(`${server}/#/`);
+    await karim.getByRole("button", { name: /^Rejoindre/ }).first().click();
+    await karim.getByRole("heading", { name: "Note sensible", exact: true }).first().waitFor();
+    await details(sophie, "Note sensible");
+    await sophie.getByRole("button", { name: "Quitter la discussion" }).click();
+    await sophie.getByRole("alertdialog").getByRole("button", { name: "Quitter" }).click();
+    await details(karim, "Note sensible");
+    await karim.getByRole("button", { name: "Modifier" }).waitFor();
+  },
+  async "two administrators see to their organisation"() {
+    for (const name of ["sophie.lambert", "karim.benali"]) await ask("state", `${name}-culture.example administers-culture`);
+    for (const page of [sophie, karim]) await page.reload();
+    await sophie.getByRole("link", { name: "Gestion" }).click();
+    await sophie.getByRole("heading", { name: "Personnes" }).waitFor();
+    await sophie.getByText("Karim Benali").first().waitFor();
+    await look(sophie, "admin-people");
+    await sophie.getByRole("button", { name: /Karim Benali/ }).first().click();
+    await sophie.getByRole("dialog").getByText("karim.benali@culture.example").first().waitFor();
+    await look(sophie, "admin-person");
+    await sophie.keyboard.press("Escape");
+    for (const view of ["leavers", "former", "guests", "functions", "rooms", "files", "reports", "alerts", "announcements", "statistics", "requests", "exports", "holds", "administrators", "audit"]) {
+      await admin(sophie, view);
+      await sophie.locator("main table, main .empty").first().waitFor();
+      await look(sophie, `admin-${view}`);
+    }
+    await admin(sophie, "files");
+    await sophie.getByText(/Threat found/).first().waitFor();
+  },
+  async "what is critical waits for a second person"() {
+    await admin(sophie, "people");
+    await rowAction(sophie, "Karim Benali", "Exporter ses données");
+    await sophie.getByText("un autre gestionnaire doit donner son accord").waitFor();
+    await look(sophie, "admin-critical");
+    await sophie.getByRole("button", { name: "Demander l’accord d’un collègue" }).click();
+    await sophie.getByText("La demande attend l’accord").waitFor();
+    await admin(karim, "requests");
+    await karim.getByText("Exporter ses données").waitFor();
+    await look(karim, "admin-request");
+    await rowAction(karim, "Exporter ses données", "Donner mon accord");
+    await karim.getByText("C’est fait.").waitFor();
+    await admin(sophie, "exports");
+    for (let tries = 0; tries < 20 && !(await sophie.getByText("Prêt").count()); tries += 1) {
+      await sophie.waitForTimeout(1000);
+      await sophie.goto(`${server}/#/admin/culture/holds`);
+      await admin(sophie, "exports");
+      await sophie.locator("main table").waitFor();
+    }
+    const [download] = await Promise.all([sophie.waitForEvent("download"), rowAction(sophie, "Prêt", "Télécharger")]);
+    assert(download.suggestedFilename().endsWith(".zip"), download.suggestedFilename());
+    await admin(sophie, "audit");
+    await sophie.getByText("Accord de").first().waitFor();
+    await look(sophie, "admin-audit-filled");
+  },
+  async "a duty account is made, taken and handed back"() {
+    await admin(sophie, "functions");
+    await sophie.getByRole("button", { name: "Nouveau compte de fonction" }).click();
+    const dialog = sophie.getByRole("dialog");
+    await dialog.getByLabel("Nom affiché").fill("Permanence du cabinet");
+    await dialog.getByLabel("Nom", { exact: true }).fill("permanence-cabinet");
+    await look(sophie, "admin-new-post");
+    await dialog.getByRole("button", { name: "Confirmer" }).click();
+    await sophie.getByText("Permanence du cabinet").first().waitFor();
+    await rowAction(sophie, "Permanence du cabinet", "Choisir qui peut le tenir");
+    await sophie.getByRole("dialog").getByLabel("Qui peut le tenir").fill("karim");
+    await sophie.getByRole("dialog").getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
+    await sophie.getByRole("dialog").getByRole("button", { name: "Confirmer" }).click();
+    await sophie.getByRole("dialog").waitFor({ state: "detached" });
+    await karim.goto(`${server}/#/settings/posts`);
+    await karim.getByText("Personne ne le tient").waitFor();
+    await look(karim, "my-posts");
+    await karim.getByRole("button", { name: /^Prendre/ }).click();
+    await karim.getByRole("alertdialog").getByRole("button", { name: "Prendre" }).click();
+    await karim.getByText("Permanence du cabinet").first().waitFor();
+    await sophie.reload();
+    await sophie.getByText("Karim Benali").first().waitFor();
+  },
+  async "on a phone, too"() {
+    await sophie.setViewportSize({ width: 390, height: 844 });
+    for (const view of ["people", "rooms", "audit", "requests"]) {
+      await admin(sophie, view);
+      await sophie.locator("main table, main .empty").first().waitFor();
+      await look(sophie, `phone-admin-${view}`);
+    }
+    await sophie.goto(`${server}/#/admin/culture`);
+    await sophie.getByRole("link", { name: "Journal" }).waitFor();
+    await look(sophie, "phone-admin-menu");
+    await sophie.goto(`${server}/#/settings/guests`);
+    await sophie.getByText("Lot électricité").waitFor();
+    await look(sophie, "phone-my-guests");
+  },
+});

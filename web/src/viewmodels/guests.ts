@@ -1,0 +1,40 @@
+/** The guests whom somebody sponsors: until when, what for; renewed with one press. */
+
+import type { Guest } from "../matrix/agency";
+import type { Matrix } from "../matrix/matrix";
+import type { Person } from "../matrix/types";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+export interface Sponsored extends Guest {
+  person: Person | null;
+}
+
+interface State extends Doing {
+  guests: Sponsored[] | null;
+  invited: Guest[];
+}
+
+export class GuestsViewModel extends ActingViewModel<State> {
+  constructor(private readonly matrix: Matrix) {
+    super({ ...IDLE, guests: null, invited: [] });
+    void this.act(() => this.look());
+  }
+
+  private async look(): Promise<void> {
+    const { guests, invited } = await this.matrix.agency.guests();
+    this.set({ guests: guests.map((each) => ({ ...each, person: this.matrix.people.of(null, each.user_id!) })), invited });
+  }
+
+  readonly renew = (id: string): Promise<boolean> =>
+    this.act(async () => {
+      await this.matrix.agency.renewGuest(id);
+      await this.look();
+    });
+
+  /** Ends the account now; it can be renewed again. */
+  readonly end = (id: string): Promise<boolean> =>
+    this.act(async () => {
+      await this.matrix.agency.changeGuest(id, { ends_ts: 1 });
+      await this.look();
+    });
+}

@@ -1,0 +1,160 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { Row } from "../../matrix/console";
+import { type AdminViewModel, CRITICAL, FIELDS, isGrave, OPTIONAL } from "../../viewmodels/admin";
+import { CreateRoomViewModel } from "../../viewmodels/create_room";
+import { PeopleField } from "../people_field";
+import { Dialog } from "../ui/dialog";
+import { Field, Problem, Switch } from "../ui/parts";
+import { useApp, useOwned, useSnapshot } from "../use";
+import type { Wanted } from "./list";
+
+const PEOPLE = new Set(["sponsor", "appointed", "holders"]);
+
+/** Asks for what an action needs; what is critical needs a code, or a colleague. */
+export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel; wanted: Wanted; onClose: () => void }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const { action, row } = wanted;
+  const fields = FIELDS[action] ?? [];
+  const { busy, problem } = useSnapshot(model);
+  const [given, setGiven] = useState<Record<string, string>>(() => filled(action, row));
+  const [switched, setSwitched] = useState<Record<string, boolean>>({ by_invitation: row?.by_invitation === true });
+  const [code, setCode] = useState("");
+  const picking = useOwned(() => new CreateRoomViewModel(app.matrix!, () => {}, "private"), action);
+  const { chosen } = useSnapshot(picking);
+  const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
+  const missing = fields.some((each) =>
+    PEOPLE.has(each) ? !people.length && !OPTIONAL.has(each) : !OPTIONAL.has(each) && !given[each]?.trim(),
+  );
+  const critical = CRITICAL.has(action);
+  const send = async (withCode: boolean): Promise<void> => {
+    const values: Row = {};
+    for (const each of fields) {
+      if (each === "holders") values[each] = people;
+      else if (PEOPLE.has(each)) values[each] = people[0];
+      else if (each === "with_held" || each === "by_invitation") values[each] = switched[each] ?? false;
+      else if (each === "ends_ts") {
+        if (given[each]) values[each] = new Date(`${given[each]}T23:59`).getTime();
+      } else if (each === "addresses") values[each] = given[each].split(/[\s,;]+/).filter(Boolean);
+      else values[each] = given[each].trim();
+    }
+    if (await model.do(action, row, values, withCode ? code : "")) onClose();
+  };
+  return (
+    <Dialog
+      alert={isGrave(action)}
+      title={t(`admin.do.${action}`)}
+      hint={t(`admin.hint.${action}`)}
+      onClose={onClose}
+      foot={
+        <>
+          <button type="button" className="btn quiet" onClick={onClose}>
+            {t("cancel")}
+          </button>
+          {critical && (
+            <button type="button" className="btn" disabled={busy || missing} onClick={() => void send(false)}>
+              {t("admin.askColleague")}
+            </button>
+          )}
+          {(!critical || model.rights.has_codes) && (
+            <button
+              type="button"
+              className={isGrave(action) ? "btn dangerfill" : "btn main"}
+              disabled={busy || missing || (critical && !code.trim())}
+              onClick={() => void send(true)}
+            >
+              {t("admin.go")}
+            </button>
+          )}
+        </>
+      }
+    >
+      <div className="stackv">
+        {row && <p className="strong anywhere">{nameOf(row, model)}</p>}
+        {fields.map((each) =>
+          PEOPLE.has(each) ? (
+            <PeopleField key={each} model={picking} label={t(`admin.field.${each}`)} />
+          ) : each === "with_held" || each === "by_invitation" ? (
+            <Switch
+              key={each}
+              label={t(`admin.field.${each}`)}
+              on={switched[each] ?? false}
+              onChange={(on) => setSwitched({ ...switched, [each]: on })}
+            />
+          ) : each === "to" ? (
+            <label key={each} className="field">
+              <span className="label">{t("admin.field.to")}</span>
+              <input
+                className="input"
+                value={given.to ?? ""}
+                onChange={(event) => setGiven({ ...given, to: event.target.value })}
+                list="organisations"
+              />
+              <datalist id="organisations">
+                {model.rights.organisations.map((one) => (
+                  <option key={one.name} value={one.name}>
+                    {one.label}
+                  </option>
+                ))}
+              </datalist>
+            </label>
+          ) : each === "text" || each === "addresses" ? (
+            <label key={each} className="field">
+              <span className="label">{t(`admin.field.${each}`)}</span>
+              <textarea
+                className="input"
+                rows={each === "text" ? 5 : 3}
+                maxLength={4000}
+                value={given[each] ?? ""}
+                onChange={(event) => setGiven({ ...given, [each]: event.target.value })}
+              />
+            </label>
+          ) : (
+            <Field
+              key={each}
+              label={t(`admin.field.${each}`)}
+              type={each === "ends_ts" ? "date" : "text"}
+              value={given[each] ?? ""}
+              onText={(text) => setGiven({ ...given, [each]: text })}
+              readOnly={each === "name" && action === "set_organisation" && row !== null}
+              maxLength={300}
+            />
+          ),
+        )}
+        {critical && (
+          <>
+            <p className="note warn">{t(model.rights.has_codes ? "admin.critical" : "admin.criticalNoCode")}</p>
+            {model.rights.has_codes && (
+              <Field
+                label={t("admin.code")}
+                value={code}
+                onText={setCode}
+                inputMode="numeric"
+                autoComplete="one-time-code"
+                maxLength={10}
+              />
+            )}
+          </>
+        )}
+        <Problem problem={problem} />
+      </div>
+    </Dialog>
+  );
+}
+
+function nameOf(row: Row, model: AdminViewModel): string {
+  if (row.user_id) return `${model.person(String(row.user_id), row).name} (${row.user_id})`;
+  return String(row.name ?? row.label ?? row.file_name ?? row.target ?? row.reason ?? "");
+}
+
+/** What an entry says already, where the action changes it. */
+function filled(action: string, row: Row | null): Record<string, string> {
+  if (action !== "set_organisation" || !row) return {};
+  return {
+    name: String(row.name),
+    label: String(row.label),
+    home: String(row.home),
+    addresses: ((row.addresses ?? []) as string[]).join("\n"),
+  };
+}

@@ -1,0 +1,98 @@
+import { useTranslation } from "react-i18next";
+import type { Rights } from "../../matrix/console";
+import { AdminViewModel, scopes, viewsFor } from "../../viewmodels/admin";
+import { Icon } from "../ui/icon";
+import { Empty } from "../ui/parts";
+import { useApp, useMedia, useOwned, useSnapshot } from "../use";
+import { AdminList } from "./list";
+
+/** The administration console. On a phone its menu is a screen of its own. */
+export function Admin({ organisation, view }: { organisation: string | null; view: string | null }) {
+  const { t } = useTranslation();
+  const { rights } = useSnapshot(useApp());
+  if (!rights)
+    return (
+      <main className="panel middle" data-region tabIndex={-1}>
+        <Empty whole icon="lock" title={t("admin.nothing")} text={t("admin.nothingText")} />
+      </main>
+    );
+  const known = scopes(rights, t("admin.everywhere"));
+  const chosen = known.find((each) => each.name === organisation) ?? known[0];
+  return <Console rights={rights} known={known} chosen={chosen} view={view} />;
+}
+
+interface Props {
+  rights: Rights;
+  known: Array<{ name: string; label: string }>;
+  chosen: { name: string; label: string };
+  view: string | null;
+}
+
+function Console({ rights, known, chosen, view }: Props) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const phone = useMedia("(max-width: 767px)");
+  const views = viewsFor(chosen.name);
+  const shown = views.find((each) => each.name === view) ?? (phone ? null : views[0]);
+  const Region = phone ? "main" : "section";
+  return (
+    <>
+      {(!phone || !shown) && (
+        <Region className="list" aria-label={t("rail.admin")} data-region tabIndex={-1}>
+          <div className="listhead">
+            <h1>{t("rail.admin")}</h1>
+          </div>
+          {known.length > 1 ? (
+            <label className="field orgpick">
+              <span className="label">{t("admin.organisation")}</span>
+              <select
+                value={chosen.name}
+                onChange={(event) => app.go({ screen: "admin", organisation: event.target.value, view: shown?.name ?? null })}
+              >
+                {known.map((each) => (
+                  <option key={each.name} value={each.name}>
+                    {each.label}
+                  </option>
+                ))}
+              </select>
+            </label>
+          ) : (
+            <p className="orgpick strong">{chosen.label}</p>
+          )}
+          <ul className="menu side-menu">
+            {views.map((each) => (
+              <li key={each.name}>
+                <a href={`#/admin/${chosen.name}/${each.name}`} aria-current={shown?.name === each.name ? "page" : undefined}>
+                  <Icon name={each.icon} />
+                  {t(`admin.view.${each.name}`)}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </Region>
+      )}
+      {shown && <Shown key={`${chosen.name} ${shown.name}`} rights={rights} organisation={chosen.name} name={shown.name} />}
+    </>
+  );
+}
+
+function Shown({ rights, organisation, name }: { rights: Rights; organisation: string; name: string }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const phone = useMedia("(max-width: 767px)");
+  const view = viewsFor(organisation).find((each) => each.name === name)!;
+  const model = useOwned(() => new AdminViewModel(app.matrix!, rights, organisation, view), `${organisation} ${name}`);
+  return (
+    <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`admin.view.${name}`)}>
+      <div className="page wide">
+        {phone && (
+          <a className="btn quiet" href={`#/admin/${organisation}`}>
+            <Icon name="left" size={18} />
+            {t("rail.admin")}
+          </a>
+        )}
+        <AdminList model={model} />
+      </div>
+    </main>
+  );
+}

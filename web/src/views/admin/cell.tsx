@@ -1,0 +1,159 @@
+import { useTranslation } from "react-i18next";
+import type { Row } from "../../matrix/console";
+import type { AdminViewModel, As } from "../../viewmodels/admin";
+import { ago, date, full, size } from "../format";
+import { Avatar } from "../ui/avatar";
+import { useApp, useSnapshot } from "../use";
+
+interface Props {
+  row: Row;
+  field: string;
+  as: As;
+  model: AdminViewModel;
+  onOpen?: (id: string) => void;
+}
+
+/** One value of an entry, as people read it. */
+export function Cell({ row, field, as, model, onOpen }: Props) {
+  const { t } = useTranslation();
+  const value = row[field];
+  if (as === "state") return <State row={row} />;
+  if (as === "room") return <Room row={row} />;
+  if (as === "file") return <File row={row} />;
+  if (value === null || value === undefined || value === "") return <span className="faint">–</span>;
+  switch (as) {
+    case "person":
+      return <Who row={row} id={String(value)} model={model} onOpen={onOpen} />;
+    case "someone": {
+      const id = String(value);
+      return <span className="anywhere">{id.startsWith("@") ? model.person(id).name : id}</span>;
+    }
+    case "date":
+      return <span className="num">{date(Number(value))}</span>;
+    case "time":
+      return (
+        <time className="num" dateTime={new Date(Number(value)).toISOString()} title={full(Number(value))}>
+          {ago(Number(value))}
+        </time>
+      );
+    case "bytes":
+      return <span className="num">{size(Number(value))}</span>;
+    case "number":
+      return <span className="num">{new Intl.NumberFormat().format(Math.round(Number(value)))}</span>;
+    case "list":
+      return <span className="anywhere">{(value as string[]).join(", ") || "–"}</span>;
+    case "word":
+      return (
+        <span className="anywhere">
+          {t(`admin.do.${value}`, { defaultValue: t(`admin.word.${value}`, { defaultValue: String(value) }) })}
+        </span>
+      );
+    case "detail":
+      return <Detail value={value as Row} />;
+    default:
+      return <span className="anywhere">{String(value)}</span>;
+  }
+}
+
+function Who({ row, id, model, onOpen }: { row: Row; id: string; model: AdminViewModel; onOpen?: (id: string) => void }) {
+  const { t } = useTranslation();
+  const person = model.person(id, row);
+  const name = (
+    <span className="min0">
+      <span className="strong block">{person.name}</span>
+      <span className="t12 muted block anywhere">{id}</span>
+    </span>
+  );
+  return (
+    <span className="row g3">
+      <Avatar id={id} name={person.name} picture={person.avatar} size={32} />
+      {onOpen ? (
+        <button type="button" className="left" onClick={() => onOpen(id)}>
+          {name}
+          <span className="sr">{t("admin.openPerson")}</span>
+        </button>
+      ) : (
+        name
+      )}
+    </span>
+  );
+}
+
+function State({ row }: { row: Row }) {
+  const { t } = useTranslation();
+  const ends = Number(row.expires_ts ?? 0);
+  const days = Math.ceil((ends - Date.now()) / 86_400_000);
+  return (
+    <span className="row g1 wrap">
+      {row.locked ? (
+        <span className="tag danger">{t("admin.state.locked")}</span>
+      ) : ends && days <= 0 ? (
+        <span className="tag danger">{t("admin.state.expired")}</span>
+      ) : ends && days <= 30 ? (
+        <span className="tag warn">{t("admin.state.ends", { count: days })}</span>
+      ) : (
+        <span className="tag ok">{t("admin.state.active")}</span>
+      )}
+      {Boolean(row.administers) && <span className="tag accent">{t("admin.state.administers")}</span>}
+      {row.kind === "function" && <span className="tag">{t("admin.state.post")}</span>}
+    </span>
+  );
+}
+
+function Room({ row }: { row: Row }) {
+  const { t } = useTranslation();
+  const { rules } = useSnapshot(useApp());
+  const kind = row.is_forum
+    ? "forum"
+    : row.access === "direct"
+      ? "direct"
+      : row.access === "unrestricted"
+        ? "guests"
+        : "private";
+  const level = rules?.classifications.find((each) => each.name === row.classification);
+  return (
+    <span className="min0">
+      <span className="strong block anywhere">{String(row.name ?? t("admin.unnamed"))}</span>
+      <span className="row g1 wrap">
+        <span className={kind === "guests" ? "tag guest" : "tag"}>{t(`kind.${kind}`)}</span>
+        {level && <span className="tag warn">{level.labels.fr ?? level.name}</span>}
+        {row.administrators === 0 && <span className="tag danger">{t("admin.state.orphan")}</span>}
+        {Boolean(row.blocked) && <span className="tag danger">{t("admin.state.blocked")}</span>}
+      </span>
+    </span>
+  );
+}
+
+function File({ row }: { row: Row }) {
+  const { t } = useTranslation();
+  return (
+    <span className="min0">
+      <span className="strong block anywhere">{String(row.file_name ?? row.media_id)}</span>
+      <span className="row g1 wrap">
+        {row.released_by ? (
+          <span className="tag ok">{t("admin.state.released")}</span>
+        ) : (
+          Boolean(row.reason) && <span className="tag danger">{t("admin.state.stopped")}</span>
+        )}
+        {Boolean(row.quarantined_by) && <span className="tag warn">{t("admin.state.quarantined")}</span>}
+      </span>
+      {Boolean(row.info) && <span className="t12 muted block anywhere">{String(row.info)}</span>}
+    </span>
+  );
+}
+
+/** What an action was about, a line each. */
+function Detail({ value }: { value: Row }) {
+  const { t } = useTranslation();
+  const shown = Object.entries(value).filter(([key]) => key !== "organisation");
+  return (
+    <ul className="t13">
+      {shown.map(([key, each]) => (
+        <li key={key} className="anywhere">
+          <span className="muted">{t(`admin.field.${key}`, { defaultValue: key })}</span>{" "}
+          {typeof each === "object" ? JSON.stringify(each) : t(`admin.word.${each}`, { defaultValue: String(each) })}
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,62 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { BarredViewModel } from "../viewmodels/barred";
+import { Empty, Field, Problem } from "./ui/parts";
+import { useApp, useOwned, useSnapshot } from "./use";
+
+/** A locked account, or one that has ended: why, and what helps. */
+export function Barred() {
+  const { t } = useTranslation();
+  const app = useApp();
+  const matrix = app.matrix!;
+  const why = matrix.barred ?? "locked";
+  const model = useOwned(() => new BarredViewModel(matrix.agency, () => matrix.retry()), "barred");
+  const { busy, problem, sent, wrong } = useSnapshot(model);
+  const [code, setCode] = useState("");
+  const renews = why === "expired" && model.mayRenew;
+  const text = why === "expired" && model.sponsor !== null ? "barred.guest" : renews ? "barred.renew" : `barred.${why}.text`;
+  return (
+    <main className="centred">
+      <Empty whole icon="lock" title={t(`barred.${why}`)} text={t(text, { sponsor: model.sponsor ?? "" })}>
+        <Problem problem={problem} />
+        <p role="status" className={sent ? "note info" : "sr"}>
+          {sent ? t(model.byCode ? "barred.sentCode" : "barred.sent") : ""}
+        </p>
+        {renews && model.byCode && (
+          <form
+            className="row g2 wrap"
+            onSubmit={(event) => {
+              event.preventDefault();
+              void model.renew(code);
+            }}
+          >
+            <Field
+              label={t("barred.code")}
+              value={code}
+              onText={setCode}
+              inputMode="numeric"
+              autoComplete="one-time-code"
+              error={wrong ? t("barred.wrongCode") : null}
+            />
+            <button type="submit" className="btn main" disabled={busy || !code.trim()}>
+              {t("barred.useCode")}
+            </button>
+          </form>
+        )}
+        <div className="row g3 wrap">
+          {renews && (
+            <button type="button" className="btn main" disabled={busy} onClick={() => void model.send()}>
+              {t(sent ? "barred.sendAgain" : "barred.send")}
+            </button>
+          )}
+          <button type="button" className={renews ? "btn" : "btn main"} onClick={() => matrix.retry()}>
+            {t("retry")}
+          </button>
+          <button type="button" className="btn" onClick={() => void app.signOut()}>
+            {t("account.signOut")}
+          </button>
+        </div>
+      </Empty>
+    </main>
+  );
+}
