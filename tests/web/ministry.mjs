@@ -147,6 +147,7 @@ await play({
     await inside.waitFor();
   },
   async "a room is marked: it says so, for how long it keeps what is said, and passes nothing on"() {
+    await sophie.goto(`${server}/#/`);
     await createRoom(sophie, "Note sensible", "Privée", ["karim"]);
     await say(sophie, "Le projet de décret");
     await sees(sophie, "Le projet de décret");

@@ -1093,4 +1093,7 @@ export const TEXTS: Record<string, string> = {
   "admin.word.searches": "Searches",
   "admin.word.files": "Files",
   "admin.word.fetch_package": "Fetched a package",
+  "admin.field.request": "Request",
+  "admin.field.package": "Package",
+  "admin.field.device_id": "Device",
 };

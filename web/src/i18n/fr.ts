@@ -1097,4 +1097,7 @@ export const TEXTS: Record<string, string> = {
   "admin.word.searches": "Recherches",
   "admin.word.files": "Fichiers",
   "admin.word.fetch_package": "A téléchargé un dossier",
+  "admin.field.request": "Demande",
+  "admin.field.package": "Dossier",
+  "admin.field.device_id": "Appareil",
 };

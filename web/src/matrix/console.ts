@@ -26,7 +26,12 @@ export class Console {
     return rights && (rights.everywhere || rights.organisations.length) ? rights : null;
   }
 
-  async view(organisation: string, view: string, search: string, from: number): Promise<{ items: Row[]; next?: number }> {
+  async view(
+    organisation: string,
+    view: string,
+    search: string,
+    from: number,
+  ): Promise<{ items: Row[]; names: Record<string, string>; next?: number }> {
     const query = { ...(search ? { search } : {}), ...(from ? { from: String(from) } : {}) };
     return this.call(Method.Get, `${at(organisation)}/${view}`, undefined, query);
   }

@@ -19,6 +19,7 @@ export type As =
   | "list"
   | "file"
   | "word"
+  | "moment"
   | "detail";
 
 export interface View {
@@ -148,7 +149,7 @@ export const VIEWS: View[] = [
   {
     name: "requests",
     icon: "hand",
-    columns: [["action", "word"], ["arguments", "detail"], ["asked_by", "someone"], ["asked_ts", "time"], ["outcome", "word"]],
+    columns: [["action", "word"], ["arguments", "detail"], ["asked_by", "someone"], ["asked_ts", "moment"], ["outcome", "word"]],
     actions: (row) => (row.decided_ts ? [] : ["approve", "refuse"]),
   },
   {
@@ -180,7 +181,7 @@ export const VIEWS: View[] = [
   {
     name: "audit",
     icon: "journal",
-    columns: [["ts", "time"], ["actor", "someone"], ["action", "word"], ["detail", "detail"]],
+    columns: [["ts", "moment"], ["actor", "someone"], ["action", "word"], ["detail", "detail"]],
     actions: always(),
   },
 ]; // biome-ignore format: a table
@@ -247,6 +248,8 @@ const ABOUT: Record<string, Array<[argument: string, field: string]>> = {
 
 interface State extends Doing {
   rows: Row[] | null;
+  /** How the people in the list are called. */
+  names: Record<string, string>;
   next: number | null;
   search: string;
   /** What was done last, to be said: the key of a sentence. */
@@ -265,7 +268,7 @@ export class AdminViewModel extends ActingViewModel<State> {
     readonly organisation: string,
     readonly view: View,
   ) {
-    super({ ...IDLE, rows: null, next: null, search: "", done: null, person: null });
+    super({ ...IDLE, rows: null, names: {}, next: null, search: "", done: null, person: null });
     this.console = matrix.console;
     void this.look();
   }
@@ -273,7 +276,8 @@ export class AdminViewModel extends ActingViewModel<State> {
   person(id: string, row: Row | null = null): Person {
     if (row && "display_name" in row)
       return this.matrix.people.person(id, row.display_name as string | null, (row.avatar_url as string | null) ?? null);
-    return this.matrix.people.of(null, id);
+    const name = this.now.names[id];
+    return name ? this.matrix.people.person(id, name, null) : this.matrix.people.of(null, id);
   }
 
   readonly type = (search: string): void => {
@@ -285,20 +289,21 @@ export class AdminViewModel extends ActingViewModel<State> {
   readonly look = async (): Promise<void> => {
     const turn = ++this.turn;
     await this.act(async () => {
-      const { items, next } = await this.console.view(this.organisation, this.view.name, this.now.search.trim(), 0);
-      if (turn === this.turn) this.set({ rows: items, next: next ?? null });
+      const { items, names, next } = await this.console.view(this.organisation, this.view.name, this.now.search.trim(), 0);
+      if (turn === this.turn) this.set({ rows: items, names, next: next ?? null });
     });
   };
 
   readonly more = (): Promise<boolean> =>
     this.act(async () => {
-      const { items, next } = await this.console.view(
+      const { items, names, next } = await this.console.view(
         this.organisation,
         this.view.name,
         this.now.search.trim(),
         this.now.next ?? 0,
       );
-      this.set({ rows: [...(this.now.rows ?? []), ...items], next: next ?? null });
+      const rows = [...(this.now.rows ?? []), ...items];
+      this.set({ rows, names: { ...this.now.names, ...names }, next: next ?? null });
     });
 
   /** Everything of one account. */
@@ -336,8 +341,8 @@ export class AdminViewModel extends ActingViewModel<State> {
   }
 
   private async lookAgain(done: string): Promise<void> {
-    const { items, next } = await this.console.view(this.organisation, this.view.name, this.now.search.trim(), 0);
-    this.set({ rows: items, next: next ?? null, done, person: null });
+    const { items, names, next } = await this.console.view(this.organisation, this.view.name, this.now.search.trim(), 0);
+    this.set({ rows: items, names, next: next ?? null, done, person: null });
   }
 }
 

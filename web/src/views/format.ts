@@ -10,6 +10,10 @@ export const time = (ts: number): string =>
 export const full = (ts: number): string =>
   new Intl.DateTimeFormat(language(), { dateStyle: "full", timeStyle: "short" }).format(ts);
 
+/** "25 nov. 2026, 14:03:12". */
+export const moment = (ts: number): string =>
+  new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "medium" }).format(ts);
+
 export const date = (ts: number): string =>
   new Intl.DateTimeFormat(language(), { day: "numeric", month: "long", year: "numeric" }).format(ts);
 

@@ -87,13 +87,14 @@ class ConsoleApi:
 
     @endpoint("GET", _ORGANISATION + "/{view}")
     async def view(self, request: Request) -> Answer:
-        """A list: `items`, and `next` where there are more, for `from`. `search` narrows it."""
+        """A list: `items`, how the people in them are called, and `next` where there are more, for `from`. `search` narrows it."""
         actor, view = await self._actor(request), self._views.all.get(request.params["view"])
         if view is None:
             raise NotFound(f"There is no such list: there are {', '.join(sorted(self._views.all))}")
         start = request.query_int("from", 0, 0, 1_000_000)
         items, more = await view(actor, (request.query("search") or "")[:200], start)
-        return {"items": items, **({"next": start + len(items)} if more else {})}
+        names = await self._views.names_in(items)
+        return {"items": items, "names": names, **({"next": start + len(items)} if more else {})}
 
     async def _actor(self, request: Request) -> Actor:
         return await self._scope.require(request.user_id, request.params["organisation"])

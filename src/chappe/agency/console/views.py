@@ -182,6 +182,14 @@ class Views:
         ]  # fmt: skip
         return found[start : start + PAGE], start + PAGE < len(found)
 
+    async def names_in(self, items: list[Any]) -> dict[str, str]:
+        """How the people are called whom a list names, by user id; those of here."""
+        rows = await self._database.fetch(
+            "SELECT user_id, display_name FROM user_directory WHERE user_id = ANY($1::text[]) AND display_name IS NOT NULL",
+            sorted(_people_in(items)),
+        )
+        return {row["user_id"]: row["display_name"] for row in rows}
+
     # ------------------------------------------------------------------------------------------------------ one of them
 
     async def person(self, actor: Actor, user_id: str) -> dict[str, Any]:
@@ -204,3 +212,11 @@ class Views:
 
 def _page(rows: Any) -> tuple[list[dict[str, Any]], bool]:
     return [dict(row) for row in rows[:PAGE]], len(rows) > PAGE
+
+
+def _people_in(value: Any) -> set[str]:
+    """Every user id in a list, wherever it stands."""
+    if isinstance(value, str):
+        return {value} if value.startswith("@") and ":" in value else set()
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*(_people_in(each) for each in inner))

@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
 import type { AdminViewModel, As } from "../../viewmodels/admin";
-import { ago, date, full, size } from "../format";
+import { ago, date, full, moment, size } from "../format";
 import { Avatar } from "../ui/avatar";
 import { useApp, useSnapshot } from "../use";
 
@@ -24,10 +24,8 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
   switch (as) {
     case "person":
       return <Who row={row} id={String(value)} model={model} onOpen={onOpen} />;
-    case "someone": {
-      const id = String(value);
-      return <span className="anywhere">{id.startsWith("@") ? model.person(id).name : id}</span>;
-    }
+    case "someone":
+      return <span className="anywhere">{called(String(value), model)}</span>;
     case "date":
       return <span className="num">{date(Number(value))}</span>;
     case "time":
@@ -36,12 +34,14 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
           {ago(Number(value))}
         </time>
       );
+    case "moment":
+      return <time dateTime={new Date(Number(value)).toISOString()}>{moment(Number(value))}</time>;
     case "bytes":
       return <span className="num">{size(Number(value))}</span>;
     case "number":
       return <span className="num">{new Intl.NumberFormat().format(Math.round(Number(value)))}</span>;
     case "list":
-      return <span className="anywhere">{(value as string[]).join(", ") || "–"}</span>;
+      return <span className="anywhere">{(value as string[]).map((each) => called(each, model)).join(", ") || "–"}</span>;
     case "word":
       return (
         <span className="anywhere">
@@ -49,7 +49,7 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
         </span>
       );
     case "detail":
-      return <Detail value={value as Row} />;
+      return <Detail value={value as Row} model={model} />;
     default:
       return <span className="anywhere">{String(value)}</span>;
   }
@@ -142,16 +142,23 @@ function File({ row }: { row: Row }) {
   );
 }
 
-/** What an action was about, a line each. */
-function Detail({ value }: { value: Row }) {
+/** Somebody by their name, anything else as it is. */
+const called = (id: string, model: AdminViewModel): string => (id.startsWith("@") ? model.person(id).name : id);
+
+/** What an action was about, a line each. What was left as it is by default says nothing. */
+function Detail({ value, model }: { value: Row; model: AdminViewModel }) {
   const { t } = useTranslation();
-  const shown = Object.entries(value).filter(([key]) => key !== "organisation");
+  const shown = Object.entries(value).filter(([key, each]) => key !== "organisation" && each !== false && each !== null);
+  const said = (each: unknown): string => {
+    if (Array.isArray(each)) return each.map(said).join(", ");
+    if (typeof each === "object") return JSON.stringify(each);
+    return t(`admin.word.${each}`, { defaultValue: called(String(each), model) });
+  };
   return (
     <ul className="t13">
       {shown.map(([key, each]) => (
         <li key={key} className="anywhere">
-          <span className="muted">{t(`admin.field.${key}`, { defaultValue: key })}</span>{" "}
-          {typeof each === "object" ? JSON.stringify(each) : t(`admin.word.${each}`, { defaultValue: String(each) })}
+          <span className="muted">{t(`admin.field.${key}`, { defaultValue: key })}</span> {said(each)}
         </li>
       ))}
     </ul>
