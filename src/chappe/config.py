@@ -177,14 +177,16 @@ class RoomRetention(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The public-sector layer. `guest_domains`: the servers (hosted here, or others) whose people are external guests.
 
-    `guest_days`: how long a guest may stay before the sponsor renews; 0: for ever. `former_profile_days`: how long the name and
+    `guest_days`: how long a guest may stay before the sponsor renews; 0: for ever. `guest_keep_days`: how long after its end a
+    guest's account can still be renewed; 0: for ever. `former_profile_days`: how long the name and
     the addresses of an ended account are kept, so that it can be reactivated as it was. `classifications`: the lowest first.
     """
 
     enabled: bool = False
     guest_domains: list[str] = []
     guest_days: Annotated[int, Meta(ge=0)] = 180
-    former_profile_days: Annotated[int, Meta(ge=0)] = 365
+    guest_keep_days: Annotated[int, Meta(ge=0)] = 90
+    former_profile_days: Annotated[int, Meta(ge=0)] = 1095
     classifications: list[Classification] = []
     retention: RoomRetention = RoomRetention()
 
@@ -601,7 +603,8 @@ port = {port}
 # enabled = false                    # accounts by proven professional e-mail, names with the organisation, kinds of rooms, guests
 # guest_domains = []                 # the servers whose people are external guests, such as "externe.example.org"
 # guest_days = 180                   # how long a guest may stay before the agent who invited them renews; 0: for ever
-# former_profile_days = 365          # how long an ended account's name is kept, so that it can come back as it was
+# guest_keep_days = 90               # after so many days without renewal an ended guest's account is deactivated
+# former_profile_days = 1095         # how long an ended account's name is kept, so that it can come back as it was
 
 # [agency.retention]                 # after how many days messages go where a room says nothing stricter; 0: they stay
 # forum_days = 0

@@ -184,7 +184,7 @@ async def test_what_an_ended_account_looked_like_is_forgotten_in_time(
     await ministry.node.deactivate_account(UserId(bob.id), True)
     assert await former.all(None, 10) == [], "an erased account leaves nothing"
     await ministry.node.deactivate_account(UserId(anne.id), False)
-    former._now_ms = Clock(former._now_ms() + 366 * DAY_MS)
+    former._now_ms = Clock(former._now_ms() + 1096 * DAY_MS)
     await former.prune()
     assert await former.all(None, 10) == []
     await former.reactivate(UserId(anne.id))
@@ -195,3 +195,33 @@ async def test_a_deactivated_account_proves_nothing(ministry: Server, anne: Pers
     await ministry.node.deactivate_account(UserId(anne.id), False)
     with pytest.raises(MatrixError):
         await people_of(ministry).assign(UserId(anne.id), "sante", "@root:localhost")
+
+
+async def test_whoever_signs_up_again_with_their_address_comes_back(
+    ministry: Server, mailbox: Mailbox, anne: Person
+) -> None:
+    """As the deployed servers do it: the same account, not another one beside it."""
+    await ministry.node.deactivate_account(UserId(anne.id), False)
+    browser = await Browser(ministry).open("/register")
+    await browser.submit("/register", email=OLD)
+    await browser.open(link_in(await mailbox.next(OLD)))
+    await browser.submit("/verify-email")
+    assert 'name="username"' not in browser.page, "nobody chooses a user name"
+    await browser.submit("/register", password="quite another password")
+    assert await name_of(ministry, anne.id) == "Anne Roy [Culture]"
+    assert await addresses_of(ministry, anne.id) == [OLD]
+    body = {"type": "m.login.password", "user": anne.id, "password": "quite another password"}
+    assert (await ministry.raw("POST", "/_matrix/client/v3/login", body))[0] == 200
+
+
+async def test_by_the_provider_too(ministry: Server, anne: Person) -> None:
+    await ministry.node.deactivate_account(UserId(anne.id), False)
+    proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
+    assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
+
+
+async def test_who_was_locked_does_not_come_back_alone(ministry: Server, anne: Person) -> None:
+    await ministry.node.accounts.set_state(anne.id, locked=True)
+    await ministry.node.deactivate_account(UserId(anne.id), False)
+    proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
+    assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id != anne.id

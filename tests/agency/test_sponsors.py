@@ -11,7 +11,7 @@ from chappe.agency.sponsors import DAY_MS, Sponsors
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, membership, refused
 from tests.neighbours import Mailbox, plain, until
-from tests.support import Person, Refused, Server, segment
+from tests.support import Clock, Person, Refused, Server, segment
 
 PATH = "/_chappe/client/v1/guests"
 ADDRESS = "gaston@lagaffe.example"
@@ -199,3 +199,18 @@ async def test_a_guest_becomes_an_agent_where_they_are(ministry: Server, alice: 
     agency(ministry).guests.no_longer = set()  # as another process begins
     await sponsors_of(ministry).refresh()
     await guest.create_room(name="Another")
+
+
+async def test_who_ended_long_ago_is_deactivated(ministry: Server, alice: Person) -> None:
+    room = await open_room(alice)
+    await invite(alice, room)
+    guest = await arrive(ministry)
+    sponsors = sponsors_of(ministry)
+    sponsors._now_ms = Clock(sponsors._now_ms() + (180 + 89) * DAY_MS)
+    await sponsors.look()
+    assert len(await mine(alice)) == 1, "it can still be renewed"
+    sponsors._now_ms = Clock(sponsors._now_ms() + 2 * DAY_MS)
+    await sponsors.look()
+    assert await mine(alice) == []
+    user = await ministry.node.accounts.store.find_user(guest.id)
+    assert user is not None and user.deactivated

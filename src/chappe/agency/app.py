@@ -71,7 +71,7 @@ class AgencyServer(Homeserver):
     def _build(self) -> None:
         super()._build()
         self.audit = Audit(self.database, self.now_ms)
-        self.before_admin = AuditTrail(self.audit)
+        self.admin_trail = AuditTrail(self.audit)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable
         self.deactivate_account.before.append(self.holds.require_erasable)
@@ -92,7 +92,7 @@ class AgencyServer(Homeserver):
         database, accounts, settings = self.database, self.accounts, self.config.agency
         policy.sponsors = Sponsors(
             database, accounts, self.rooms.memberships, policy.guests, policy.organisations, self.mail, settings,
-            self.set_profile_field, self.now_ms,
+            self.set_profile_field, self.deactivate_account, self.now_ms,
         )  # fmt: skip
         self.jobs.add("guests", GUESTS_EVERY, policy.sponsors.look)
         self.people = policy.people_of = People(
@@ -101,6 +101,7 @@ class AgencyServer(Homeserver):
         self.jobs.add("people", PEOPLE_EVERY, self.people.look)
         self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.now_ms)
         self.former = FormerAccounts(database, accounts, self.bind_threepid, settings.former_profile_days, self.now_ms)
+        policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.former.prune)
         self.deactivate_account.before.append(self.former.keep)
         self.deactivate_account.forget += [self.functions.forget, self.people.forget]

@@ -7,7 +7,7 @@ that `verify` tells, elsewhere, and give it to the next `verify`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import orjson
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, Endpoint, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 
 FIRST = bytes(32)
 AT_MOST = 4096  # bytes of detail
@@ -124,20 +124,30 @@ def without_secrets(value: Any) -> Any:
 
 
 class AuditTrail:
-    """Writes down each request of an administrator that changes something, before it is done."""
+    """Writes down each request of an administrator: what changes something before it is done, and once more if it fails; of what
+    only reads, what concerns one person.
+    """
 
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 
-    async def __call__(self, request: Request, endpoint: Endpoint) -> None:
+    async def __call__(self, request: Request, endpoint: Endpoint, act: Callable[[], Awaitable[Answer]]) -> Answer:
+        action = f"{request.method} {endpoint.path}"
         if request.method in ("GET", "HEAD"):
-            return
+            if "userId" in request.params:
+                await self._audit.record(request.user_id, action, {**request.params})
+            return await act()
         detail: dict[str, Any] = {**request.params}
         if query := request.query_items():
             detail["query"] = without_secrets(query)
         if endpoint.body_limit <= SMALL_LIMIT:
             detail["body"] = _body(await request.body())
-        await self._audit.record(request.user_id, f"{request.method} {endpoint.path}", detail)
+        await self._audit.record(request.user_id, action, detail)
+        try:
+            return await act()
+        except MatrixError as error:
+            await self._audit.record(request.user_id, action, {**request.params, "outcome": f"failed: {error.message}"})
+            raise
 
 
 def _body(raw: bytes) -> Any:

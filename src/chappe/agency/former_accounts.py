@@ -59,6 +59,15 @@ class FormerAccounts:
         )
         return found
 
+    async def of_address(self, address: str) -> UserId | None:
+        """The ended account that an address was of, unless it was locked when it ended: then an administrator decides."""
+        found = await self._database.fetchval(
+            """SELECT f.user_id FROM former_accounts f JOIN users u USING (user_id)
+                WHERE $1 = ANY(f.addresses) AND u.deactivated AND NOT u.locked ORDER BY f.ended_ts DESC LIMIT 1""",
+            address,
+        )
+        return None if found is None else UserId(found)
+
     async def reactivate(self, user_id: UserId) -> dict[str, Any]:
         """The account is as it was, without a password, devices and rooms: its holder signs in by mail or by the provider.
 

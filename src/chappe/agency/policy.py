@@ -8,6 +8,7 @@ from typing import Any
 from chappe.agency import access_rules, classification, last_admin, red_list
 from chappe.agency.access_rules import EVENT, Kind, kind_of
 from chappe.agency.classification import Levels
+from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.organisations import Organisations
@@ -50,6 +51,7 @@ class AgencyPolicy(ReadingPolicy):
         self.levels = Levels(settings.classifications)
         self.sponsors: Sponsors | None = None
         self.people_of: People | None = None
+        self.former: FormerAccounts | None = None
         self.statistics: Statistics | None = None
         self._retention = settings.retention
         self._rooms: Rooms
@@ -92,6 +94,14 @@ class AgencyPolicy(ReadingPolicy):
     async def localpart(self, facts: Mapping[str, Any]) -> str | None:
         address = facts.get("email")
         return None if address is None else localpart_of_address(address)
+
+    async def former_account(self, facts: Mapping[str, Any]) -> UserId | None:
+        address = facts.get("email")
+        return None if address is None or self.former is None else await self.former.of_address(address)
+
+    async def comes_back(self, user_id: UserId) -> None:
+        if self.former is not None:
+            await self.former.reactivate(user_id)
 
     async def display_name(self, user_id: UserId, facts: Mapping[str, Any], wanted: str | None) -> str | None:
         address = facts.get("email")

@@ -161,7 +161,16 @@ class ReadGuard:
                    ON CONFLICT (user_id, hour, what) DO UPDATE SET amount = g.amount + excluded.amount""",
                 *(list(column) for column in zip(*rows, strict=True)),
             )
-        await self._database.execute("DELETE FROM read_guard WHERE hour <= $1", self._now_ms() // HOUR_MS - DAY_HOURS)
+        now = self._now_ms() // HOUR_MS
+        await self._database.execute("DELETE FROM read_guard WHERE hour <= $1", now - DAY_HOURS)
+        for row in await self._database.fetch(
+            "SELECT user_id, what, amount FROM read_guard WHERE hour = $1 AND user_id = ANY($2::text[])",
+            now,
+            list(self._usage),
+        ):  # what other processes have weighed in this hour
+            if (known := self._usage.get(row["user_id"])) is not None:
+                key = (now, row["what"])
+                known.amounts[key] = max(known.amounts.get(key, 0.0), row["amount"] + known.unsaved.get(key, 0.0))
 
     async def _alert(self, who: str, step: str, what: str, amount: float) -> None:
         log.warning(

@@ -31,11 +31,13 @@ SetName = Callable[[UserId, str, Any], Awaitable[None]]
 class Sponsors:
     def __init__(
         self, database: Database, accounts: Accounts, memberships: Memberships, guests: Guests, organisations: Organisations,
-        mail: MailQueue, settings: Agency, set_name: SetName, now_ms: Callable[[], int],
+        mail: MailQueue, settings: Agency, set_name: SetName, deactivate: Callable[[UserId, bool], Awaitable[None]],
+        now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests
         self._organisations, self._mail, self._set_name, self._now_ms = organisations, mail, set_name, now_ms
-        self._longest = settings.guest_days * DAY_MS
+        self._longest, self._kept = settings.guest_days * DAY_MS, settings.guest_keep_days * DAY_MS
+        self._deactivate = deactivate
         self._registry: str | None = None  # as it was when guests were last compared with it
 
     # ------------------------------------------------------------------------------------------------------- arriving
@@ -198,6 +200,14 @@ class Sponsors:
             due = min(days for days in REMINDER_DAYS if row["ends_ts"] - now <= days * DAY_MS)
             if row["reminded_days"] is None or row["reminded_days"] > due:
                 await self._remind(row, due)
+        if self._kept:
+            for row in await self._database.fetch(
+                """SELECT g.user_id FROM guests g JOIN users u USING (user_id)
+                    WHERE g.agent_since IS NULL AND NOT u.deactivated AND g.ends_ts > 0 AND g.ends_ts < $1""",
+                now - self._kept,
+            ):
+                log.info("a guest's account is deactivated", extra={"fields": {"user": row["user_id"]}})
+                await self._deactivate(UserId(row["user_id"]), False)
         registry = await self._organisations.fingerprint()
         if registry != self._registry:  # else nobody's address has become anybody's
             await self.promote()

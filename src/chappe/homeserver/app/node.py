@@ -87,7 +87,7 @@ class Homeserver(Parts):
                 self.authenticate_server,
                 self.peer_budgets,
             )
-            application.before_admin = self.before_admin
+            application.admin_trail = self.admin_trail
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
                 listener.behind_proxy,

@@ -41,7 +41,7 @@ from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.http.application import BeforeAdmin
+from chappe.homeserver.http.application import AdminTrail
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
@@ -154,7 +154,7 @@ class Parts:
         self.policy = policy or Policy()
         self.now_ms = system_now_ms
         self.listeners: list[Listener] = []
-        self.before_admin: BeforeAdmin | None = None
+        self.admin_trail: AdminTrail | None = None
         self.closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._database: Database | None = None

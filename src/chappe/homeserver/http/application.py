@@ -35,7 +35,8 @@ from chappe.telemetry import Metrics, request_id
 log = logging.getLogger(__name__)
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Authenticate = Callable[[Request], Awaitable[Requester]]
-BeforeAdmin = Callable[[Request, Endpoint], Awaitable[None]]  # asked before an administrator acts
+# does what an administrator asks for, and may write it down
+AdminTrail = Callable[[Request, Endpoint, Callable[[], Awaitable[Answer]]], Awaitable[Answer]]
 AuthenticateServer = Callable[[Request], Awaitable[tuple[ServerName, ServerName]]]  # who asks, which hosted domain
 
 _CORS = (
@@ -88,7 +89,7 @@ class Application:
         self.router, self._authenticate, self._limits = router, authenticate, limits
         self._authenticate_server, self._peer_budgets = authenticate_server, peer_budgets
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
-        self.before_admin: BeforeAdmin | None = None
+        self.admin_trail: AdminTrail | None = None
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
 
@@ -143,8 +144,8 @@ class Application:
             await self._identify(request, endpoint)
         if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
             self._limits.check(endpoint.limit, request.user_label or request.address)
-        if endpoint.auth == ADMIN_AUTH and self.before_admin is not None:
-            await self.before_admin(request, endpoint)
+        if endpoint.auth == ADMIN_AUTH and self.admin_trail is not None:
+            return await self.admin_trail(request, endpoint, lambda: route.handler(request))
         return await route.handler(request)
 
     async def _answer_server(self, route: Route, request: Request) -> Answer:

@@ -38,6 +38,13 @@ class Policy:
         """
         return None
 
+    async def former_account(self, facts: Mapping[str, Any]) -> UserId | None:
+        """The ended account of whoever has proven an address: it comes back instead of another one being made."""
+        return None
+
+    async def comes_back(self, user_id: UserId) -> None:
+        """Brings the ended account back as it was."""
+
     async def display_name(self, user_id: UserId, facts: Mapping[str, Any], wanted: str | None) -> str | None:
         """How a new account is called; None: by its user name."""
         return wanted

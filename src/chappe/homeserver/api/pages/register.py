@@ -87,7 +87,8 @@ class RegisterPages:
             raise Forbidden(visit.text("registration_closed"))
         derived = await accounts.user_id_of({"email": address}, visit.server_name)
         user_id = derived or accounts.user_id_for(form.get("username", "").strip(), visit.server_name)
-        await accounts.require_available(user_id)
+        if derived is None:
+            await accounts.require_available(user_id)
         accounts.passwords.check_strength(form.get("password", ""))
         if settings.by_token and not settings.open and not await accounts.use_registration_token(form.get("token", "")):
             raise Forbidden("This registration token is not valid")
