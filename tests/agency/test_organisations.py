@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chappe.agency.names import display_name, label_of, localpart_of_address
-from chappe.agency.organisations import Organisation, candidates, parse_pattern
+from chappe.agency.organisations import Organisation, Rules, candidates, parse_pattern
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from tests.agency.conftest import GUESTS, account, agency, refused
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.agency.conftest import GUESTS, RULES, account, agency, refused
 from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in
 from tests.process import ServedProcess
@@ -210,3 +211,56 @@ async def test_from_the_command_line(tmp_path: Any) -> None:
         assert code == 1 and "no organisation" in said
     finally:
         await server.stop()
+
+
+async def test_what_an_organisation_lets_its_people_do(ministry: Server, alice: Person, gaston: Person) -> None:
+    await ministry.node.bind_threepid(UserId(alice.id), "email", "alice@culture.example", 1)
+    open_room = {"initial_state": [{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]}
+    room = await alice.create_room(name="Ouverte", **open_room)
+    closed = await alice.create_room(name="Fermée")
+    strict = Rules(guests=False, forums=False)
+    await agency(ministry).organisations.add(
+        Organisation("culture", "Culture", "localhost", False, ["culture.example"], "#000091", strict)
+    )
+    by_address = {"id_server": "localhost", "id_access_token": "x", "medium": "email", "address": "x@gmail.example"}
+    for wanted in (
+        alice.create_room(preset="public_chat", name="Forum"), alice.create_room(visibility="public", name="Forum"),
+        alice.create_room(name="Ouverte", **open_room), alice.set_state(closed, RULES, {"rule": "unrestricted"}),
+        alice.invite(room, gaston), alice.call("POST", f"/rooms/{segment(room)}/invite", by_address),
+    ):  # fmt: skip
+        no = await refused(wanted)
+        assert (no.status, no.errcode) == (403, "M_FORBIDDEN") and "Culture" in no.body["error"]
+    assert (await alice.call("GET", "/_chappe/client/v1/rules"))["me"]["colour"] == "#000091"
+    for bad in (
+        Organisation("x", "X", "localhost", False, [], "red"),
+        Organisation("x", "X", "localhost", False, [], None, Rules(guest_days=-1)),
+    ):
+        with pytest.raises(BadRequest):
+            await agency(ministry).organisations.add(bad)
+
+
+async def test_how_long_guests_of_an_organisation_stay(ministry: Server, alice: Person) -> None:
+    await ministry.node.bind_threepid(UserId(alice.id), "email", "alice@culture.example", 1)
+    await agency(ministry).organisations.add(
+        Organisation("culture", "Culture", "localhost", False, ["culture.example"], None, Rules(guest_days=10))
+    )
+    room = await alice.create_room(
+        name="Ouverte", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
+    )
+    day, now = 86_400_000, ministry.node.now_ms()
+    body = {"room_id": room, "address": "g@gmail.example", "purpose": "Audit", "ends_ts": now + 11 * day}
+    assert "10 days" in (await refused(alice.call("POST", "/_chappe/client/v1/guests", body))).body["error"]
+    await alice.call("POST", "/_chappe/client/v1/guests", {**body, "ends_ts": now + 9 * day})
+
+
+async def test_where_an_address_is_at_home_is_told_before_anybody_signs_in(ministry: Server) -> None:
+    async def told(address: str) -> tuple[int, Any]:
+        status, raw, _ = await ministry.raw("GET", f"/_chappe/client/v1/organisation?address={segment(address)}")
+        return status, json.loads(raw)
+
+    status, here = await told("new@culture.example")
+    assert status == 200 and (here["where"], here["server_name"], here["name"]) == ("here", "localhost", "Culture")
+    assert (await told("x@gmail.example"))[1]["server_name"] == GUESTS, "hosted here as well: nobody is sent away"
+    assert (await told("x@interieur.example"))[1] == {"where": "elsewhere", "url": "https://interieur.example"}
+    await agency(ministry).organisations.remove("guests")
+    assert (await told("x@gmail.example"))[0] == 404

@@ -23,7 +23,9 @@ async def test_the_rules(ministry: Server, alice: Person, gaston: Person) -> Non
         and rules["guest_days"] == 180
         and rules["antivirus"] is False
     )
-    assert rules["me"] == {"is_guest": False, "organisation": "culture"}
+    assert rules["me"] == {
+        "is_guest": False, "organisation": "culture", "may_have_guests": True, "may_make_forums": True
+    }  # fmt: skip
     assert (await gaston.call("GET", "/_chappe/client/v1/rules"))["me"]["is_guest"] is True
 
 

@@ -31,9 +31,10 @@ from chappe.agency.guest_access import GuestAccess, GuestAccessApi
 from chappe.agency.info import OrganisationInfo
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.people import People
-from chappe.agency.policy import AgencyPolicy, ReadingPolicy
+from chappe.agency.policy import AgencyPolicy
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.read_guard_api import ReadGuardApi
+from chappe.agency.reading_policy import ReadingPolicy
 from chappe.agency.records.erasure import Erasure
 from chappe.agency.records.exports import Exports
 from chappe.agency.records.personal_data import PersonalData

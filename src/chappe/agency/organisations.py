@@ -10,26 +10,45 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chappe.homeserver.database.pool import Database
+import msgspec
+
+from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import parse_server_name
 
 EVERYBODY_ELSE = "*"
 EVERYWHERE = "all"  # the whole installation, where an organisation could be named
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _DOMAIN = re.compile(r"(\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 
 
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an organisation lets its people do. `guest_days`: how long a guest of theirs may stay; 0: as everywhere."""
+
+    guests: bool = True
+    forums: bool = True
+    guest_days: int = 0
+
+
+USUAL = Rules()
+
+
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """`home`: the server that its people's accounts are on. `requires_invite`: who has not been invited has no account."""
+    """`home`: the server that its people's accounts are on. `requires_invite`: who has not been invited has no account.
+
+    `colour`: of its brand, for those who are signed in, such as "#000091".
+    """
 
     name: str
     label: str
     home: str
     requires_invite: bool
     patterns: Sequence[str] = ()
+    colour: str | None = None
+    rules: Rules = USUAL
 
 
 class Organisations:
@@ -39,19 +58,23 @@ class Organisations:
     async def of_address(self, address: str) -> Organisation | None:
         """Raises M_INVALID_PARAM for what is no address, whatever it looks like."""
         row = await self._database.fetchrow(
-            """SELECT o.name, o.label, o.home, o.requires_invite FROM organisation_addresses a
+            """SELECT o.* FROM organisation_addresses a
                  JOIN organisations o ON o.name = a.organisation
                 WHERE a.pattern = ANY($1::text[]) ORDER BY array_position($1::text[], a.pattern) LIMIT 1""",
             candidates(parse_email(address)),
         )  # fmt: skip
-        return Organisation(row["name"], row["label"], row["home"], row["requires_invite"]) if row is not None else None
+        return _organisation(row) if row is not None else None
+
+    async def find(self, name: str) -> Organisation | None:
+        row = await self._database.fetchrow("SELECT * FROM organisations WHERE name = $1", name)
+        return _organisation(row) if row is not None else None
 
     async def all(self) -> list[Organisation]:
         rows = await self._database.fetch(
             """SELECT o.*, array(SELECT a.pattern FROM organisation_addresses a WHERE a.organisation = o.name ORDER BY 1) AS patterns
                  FROM organisations o ORDER BY o.name"""
         )
-        return [Organisation(r["name"], r["label"], r["home"], r["requires_invite"], r["patterns"]) for r in rows]
+        return [_organisation(row, row["patterns"]) for row in rows]
 
     async def add(self, organisation: Organisation) -> bool:
         """Adds or changes it; it counts at once. Whether it is new.
@@ -67,6 +90,10 @@ class Organisations:
             raise BadRequest(
                 "An organisation's label is up to 80 characters, without square brackets", "M_INVALID_PARAM"
             )
+        if organisation.colour is not None and not _COLOUR.fullmatch(organisation.colour):
+            raise BadRequest("A colour is written as #000091", "M_INVALID_PARAM")
+        if organisation.rules.guest_days < 0:
+            raise BadRequest("Guests stay some days, or 0: as everywhere", "M_INVALID_PARAM")
         patterns = [parse_pattern(pattern) for pattern in organisation.patterns]
         home = parse_server_name(organisation.home.lower())
         async with self._database.transaction() as transaction:
@@ -77,9 +104,11 @@ class Organisations:
             if taken is not None:
                 raise BadRequest(f"{taken['pattern']} belongs to {taken['organisation']}", "M_INVALID_PARAM")
             is_new = await transaction.fetchval(
-                """INSERT INTO organisations VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE
-                   SET label = $2, home = $3, requires_invite = $4 RETURNING xmax = 0""",
-                organisation.name, label, home, organisation.requires_invite,
+                """INSERT INTO organisations (name, label, home, requires_invite, colour, rules) VALUES ($1, $2, $3, $4, $5, $6)
+                   ON CONFLICT (name) DO UPDATE SET label = $2, home = $3, requires_invite = $4, colour = $5, rules = $6
+                   RETURNING xmax = 0""",
+                organisation.name, label, home, organisation.requires_invite, organisation.colour,
+                msgspec.json.encode(organisation.rules).decode(),
             )  # fmt: skip
             await transaction.execute("DELETE FROM organisation_addresses WHERE organisation = $1", organisation.name)
             await transaction.execute(
@@ -99,6 +128,11 @@ class Organisations:
         """Its people keep their accounts; nobody gets a new one by its addresses. Raises M_NOT_FOUND."""
         if not (await self._database.execute("DELETE FROM organisations WHERE name = $1", name)).endswith(" 1"):
             raise NotFound(f"There is no organisation {name}")
+
+
+def _organisation(row: Row, patterns: Sequence[str] = ()) -> Organisation:
+    rules = msgspec.json.decode(row["rules"], type=Rules)
+    return Organisation(row["name"], row["label"], row["home"], row["requires_invite"], patterns, row["colour"], rules)
 
 
 def candidates(address: str) -> list[str]:

@@ -51,6 +51,14 @@ class RulesApi:
                 "ends_ts": user.expires_ts,
                 "organisation": await self._people.organisation_of(user.user_id),
             }
+        name = me.get("organisation")
+        organisation = await self._policy.organisations.find(name) if name is not None else None
+        if organisation is not None:
+            me |= {
+                "colour": organisation.colour,
+                "may_have_guests": organisation.rules.guests,
+                "may_make_forums": organisation.rules.forums,
+            }
         if me["is_guest"]:
             me["sponsor"] = await self._database.fetchval(
                 "SELECT sponsor FROM guests WHERE user_id = $1", request.user_id

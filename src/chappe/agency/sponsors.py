@@ -47,17 +47,17 @@ class Sponsors:
         await self._database.execute(
             """INSERT INTO guest_invitations (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
                ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4""",
-            address, sponsor, checked_purpose(purpose), self._checked_end(ends_ts),
+            address, sponsor, checked_purpose(purpose), await self._checked_end(ends_ts, sponsor),
         )  # fmt: skip
 
     async def has_account(self, address: str) -> bool:
         return await self._accounts.store.user_by_threepid("email", address) is not None
 
-    def check(self, purpose: str, ends_ts: int | None) -> None:
+    async def check(self, purpose: str, ends_ts: int | None, sponsor: str) -> None:
         """Raises M_INVALID_PARAM for what `invited` would refuse, and for no purpose at all."""
         if not checked_purpose(purpose):
             raise BadRequest("Say what the guest is invited for", "M_INVALID_PARAM")
-        self._checked_end(ends_ts)
+        await self._checked_end(ends_ts, sponsor)
 
     async def arrived(self, user_id: UserId, address: str) -> None:
         """An account has proven an address, and the invitations to it still wait."""
@@ -71,7 +71,7 @@ class Sponsors:
         )  # fmt: skip
         if row is None:
             return
-        ends_ts = row["ends_ts"] or self._checked_end(None)
+        ends_ts = row["ends_ts"] or await self._checked_end(None, row["sponsor"])
         new = await self._database.execute(
             """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
@@ -109,13 +109,13 @@ class Sponsors:
                 "UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose)
             )
         if ends_ts is not None:
-            await self._end(user_id, self._checked_end(ends_ts))
+            await self._end(user_id, await self._checked_end(ends_ts, row["sponsor"]))
         return _shown(await self._row(user_id) or row)
 
     async def renew(self, actor: UserId, user_id: UserId) -> dict[str, Any]:
         """For as long as a guest may stay, from now on."""
         row = await self._require(actor, user_id)
-        await self._end(user_id, self._checked_end(None))
+        await self._end(user_id, await self._checked_end(None, row["sponsor"]))
         return _shown(await self._row(user_id) or row)
 
     async def set_end(self, user_id: UserId, ends_ts: int | None) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Sponsors:
         row = await self._row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
-        await self._end(user_id, self._checked_end(ends_ts))
+        await self._end(user_id, await self._checked_end(ends_ts, row["sponsor"]))
         return _shown(await self._row(user_id) or row)
 
     async def give(self, user_id: UserId, sponsor: UserId) -> None:
@@ -178,14 +178,22 @@ class Sponsors:
         )
         await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
 
-    def _checked_end(self, ends_ts: int | None) -> int | None:
+    async def _checked_end(self, ends_ts: int | None, sponsor: str) -> int | None:
         """None: as late as may be. Raises M_INVALID_PARAM for what is later."""
-        latest = self._now_ms() + self._longest if self._longest else None
+        longest = await self._longest_of(sponsor)
+        latest = self._now_ms() + longest if longest else None
         if ends_ts is None or latest is None:
             return latest if ends_ts is None else max(1, ends_ts)
         if ends_ts > latest:
-            raise BadRequest(f"Guests stay {self._longest // DAY_MS} days at most, then renew", "M_INVALID_PARAM")
+            raise BadRequest(f"Guests stay {longest // DAY_MS} days at most, then renew", "M_INVALID_PARAM")
         return max(1, ends_ts)
+
+    async def _longest_of(self, sponsor: str) -> int:
+        """In ms; 0: for ever. The installation's limit, or that of the sponsor's organisation where it is nearer."""
+        name = await self._database.fetchval("SELECT organisation FROM organisation_people WHERE user_id = $1", sponsor)
+        organisation = await self._organisations.find(name) if name is not None else None
+        own = organisation.rules.guest_days * DAY_MS if organisation is not None else 0
+        return min(own, self._longest) if own and self._longest else own or self._longest
 
     # --------------------------------------------------------------------------------------------------- now and then
 

@@ -9,7 +9,7 @@ import typer
 
 from chappe.agency.app import AgencyServer
 from chappe.agency.names import display_name, localpart_of_address
-from chappe.agency.organisations import Organisation, Organisations
+from chappe.agency.organisations import Organisation, Organisations, Rules
 from chappe.cli.admin import ConfigFile, Data, with_node
 from chappe.homeserver.app import Homeserver
 
@@ -29,6 +29,12 @@ def add(
     by_invitation: Annotated[
         bool, typer.Option("--by-invitation", help="Only who has been invited may sign up.")
     ] = False,
+    colour: Annotated[
+        str | None, typer.Option(help="Of its brand, for those who are signed in, such as #000091.")
+    ] = None,
+    guests: Annotated[bool, typer.Option(help="Whether its people invite guests.")] = True,
+    forums: Annotated[bool, typer.Option(help="Whether its people make forums.")] = True,
+    guest_days: Annotated[int, typer.Option(help="How long its guests may stay; 0: as everywhere.", min=0)] = 0,
     data: Data = Path("data"),
     config: ConfigFile = None,
 ) -> None:
@@ -36,7 +42,13 @@ def add(
 
     async def act(node: Homeserver) -> None:
         organisation = Organisation(
-            name, label or name[:1].upper() + name[1:], home or node.domains.default, by_invitation, address
+            name,
+            label or name[:1].upper() + name[1:],
+            home or node.domains.default,
+            by_invitation,
+            address,
+            colour,
+            Rules(guests, forums, guest_days),
         )
         is_new = await Organisations(node.database).add(organisation)
         if isinstance(node, AgencyServer) and node.agency is not None and node.agency.sponsors is not None:

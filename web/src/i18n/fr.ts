@@ -1100,4 +1100,17 @@ export const TEXTS: Record<string, string> = {
   "admin.field.request": "Demande",
   "admin.field.package": "Dossier",
   "admin.field.device_id": "Appareil",
+  "admin.field.mayGuests": "Ses agents invitent des personnes extérieures",
+  "admin.field.forums": "Ses agents créent des forums",
+  "admin.field.colour": "Couleur (par exemple #000091)",
+  "admin.field.guest_days": "Durée des invités, en jours (0 : comme partout)",
+  "event.level": "{{who}} a classé la discussion « {{level}} »",
+  "event.closedToGuests": "{{who}} a refermé la discussion aux invités externes",
+  "myData.title": "Tout ce que le service détient sur vous",
+  "myData.text":
+    "Un dossier scellé : compte, appareils, discussions, messages envoyés, fichiers. Les messages chiffrés le restent.",
+  "myData.ask": "Préparer mon dossier",
+  "myData.making": "En préparation…",
+  "myData.ready": "Dossier du {{date}}",
+  "myData.failed": "Le dossier n’a pas pu être préparé.",
 };

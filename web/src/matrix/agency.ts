@@ -24,7 +24,17 @@ export interface Rules {
   antivirus: boolean;
   account_days: number;
   renewal_by_link: boolean;
-  me: { is_guest: boolean; kind?: string; ends_ts?: number; organisation?: string; sponsor?: string };
+  me: {
+    is_guest: boolean;
+    kind?: string;
+    ends_ts?: number;
+    organisation?: string;
+    sponsor?: string;
+    /** Of the organisation's brand. */
+    colour?: string;
+    may_have_guests?: boolean;
+    may_make_forums?: boolean;
+  };
 }
 
 export interface Guest {

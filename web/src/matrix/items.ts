@@ -14,6 +14,7 @@ import {
 } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import type { People } from "./people";
+import { CLASSIFICATION } from "./rooms";
 import type { Attachment, Content, EncryptedFile, Item, LockedReason, PollAnswer, Quote, Reaction } from "./types";
 
 const SHOWN_STATE = new Set<string>([
@@ -29,6 +30,7 @@ const SHOWN_STATE = new Set<string>([
   EventType.RoomCreate,
   EventType.RoomHistoryVisibility,
   "im.vector.room.access_rules",
+  CLASSIFICATION,
 ]);
 const FAILURES: Partial<Record<DecryptionFailureCode, LockedReason>> = {
   [DecryptionFailureCode.MEGOLM_UNKNOWN_INBOUND_SESSION_ID]: "waiting",
@@ -138,7 +140,10 @@ export class Items {
       case EventType.RoomJoinRules:
         return Object.keys(before).length ? says(content.join_rule === "public" ? "opened" : "closed") : null;
       case "im.vector.room.access_rules":
-        return Object.keys(before).length && content.rule === "unrestricted" ? says("guests") : null;
+        if (!Object.keys(before).length || content.rule === before.rule) return null;
+        return says(content.rule === "unrestricted" ? "guests" : "closedToGuests");
+      case CLASSIFICATION:
+        return says("level", { level: this.people.levelName(content.level) });
       case EventType.RoomMember:
         return this.membership(event, who, says);
       default:

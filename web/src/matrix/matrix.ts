@@ -58,7 +58,7 @@ export class Matrix {
   ) {
     this.agency = new Agency(client);
     this.console = new Console(client);
-    this.people = new People(client, configuration.organisations, (id, organisation) => this.agency.isGuest(id, organisation));
+    this.people = new People(client, configuration.organisations, this.agency);
     this.rooms = new Rooms(client, this.people);
     this.media = new Media(client, this.agency);
     client.on(ClientEvent.Sync, (state, _before, data) => {

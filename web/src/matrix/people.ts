@@ -1,6 +1,7 @@
 /** People: their names, their organisations, finding them. */
 
 import type { MatrixClient, RoomMember } from "matrix-js-sdk";
+import type { Agency } from "./agency";
 import { Signal } from "./signal";
 import type { Person } from "./types";
 
@@ -14,7 +15,7 @@ export class People {
   constructor(
     private readonly client: MatrixClient,
     private readonly organisations: Record<string, string>,
-    private readonly isGuest: (id: string, organisation: string | null) => boolean,
+    private readonly agency: Agency,
   ) {}
 
   person(id: string, displayName: string | null | undefined, avatar: string | null | undefined): Person {
@@ -25,7 +26,7 @@ export class People {
       name: bracketed?.[1] ?? displayName ?? id.slice(1).split(":")[0],
       organisation: bracketed?.[2] ?? this.organisations[server] ?? null,
       avatar: avatar ?? null,
-      guest: this.isGuest(id, bracketed?.[2] ?? null),
+      guest: this.agency.isGuest(id, bracketed?.[2] ?? null),
     };
   }
 
@@ -42,6 +43,12 @@ export class People {
   /** Whether the server, which knows the organisation, says how one is called. */
   get nameIsFixed(): boolean {
     return this.own.nameIsFixed ?? false;
+  }
+
+  /** A room's marking, by the name that people know. */
+  levelName(name: unknown): string {
+    const level = this.agency.level(name);
+    return level?.labels[document.documentElement.lang] ?? level?.name ?? String(name ?? "");
   }
 
   /** Reads one's own profile: what is kept here at once, then what the server has. */

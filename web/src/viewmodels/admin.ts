@@ -201,9 +201,18 @@ export const FIELDS: Record<string, string[]> = {
   announce: ["text"],
   add_function_account: ["called", "name"],
   set_holders: ["holders"],
-  set_organisation: ["name", "label", "home", "addresses", "by_invitation"],
+  set_organisation: ["name", "label", "home", "addresses", "colour", "guest_days", "by_invitation", "guests", "forums"],
 };
-export const OPTIONAL = new Set(["ends_ts", "with_held", "by_invitation", "holders"]);
+export const OPTIONAL = new Set([
+  "ends_ts",
+  "with_held",
+  "by_invitation",
+  "guests",
+  "forums",
+  "colour",
+  "guest_days",
+  "holders",
+]);
 /** Actions that a second person, or a second factor, must stand for. */
 export const CRITICAL = new Set([
   "reset_second_factor",

@@ -20,9 +20,12 @@ const KINDS: Array<[Kind, IconName]> = [
 export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
   const { t, i18n } = useTranslation();
   const app = useApp();
-  const { configuration } = useSnapshot(app);
+  const { configuration, rules } = useSnapshot(app);
   const { kind, name, topic, nameMissing, busy, problem, level } = useSnapshot(model);
-  const kinds = KINDS.filter(([each]) => each !== "forum" || configuration?.features.forums !== false);
+  const kinds = KINDS.filter(([each]) => {
+    if (each === "forum") return configuration?.features.forums !== false && rules?.me.may_make_forums !== false;
+    return each !== "guests" || rules?.me.may_have_guests !== false;
+  });
   return (
     <Dialog
       wide

@@ -11,7 +11,7 @@ from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.console.actions import action
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.legal_holds import LegalHolds
-from chappe.agency.organisations import Organisation, Organisations
+from chappe.agency.organisations import Organisation, Organisations, Rules
 from chappe.agency.records.exports import PERSON, ROOM, Exports
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.database.pool import Database
@@ -218,13 +218,20 @@ class AnnouncementActions:
 
 
 class NewOrganisation(msgspec.Struct):
-    """`addresses`: domains, `*.domain`, single addresses, `*`; `home`: its server."""
+    """`addresses`: domains, `*.domain`, single addresses, `*`; `home`: its server; `colour`: of its brand, such as #000091.
+
+    `guests`, `forums`: whether its people invite guests and make forums; `guest_days`: how long guests stay; 0: as everywhere.
+    """
 
     name: str
     label: str
     home: str
     addresses: list[str] = []
     by_invitation: bool = False
+    colour: str | None = None
+    guests: bool = True
+    forums: bool = True
+    guest_days: int = 0
 
 
 class Named(msgspec.Struct):
@@ -238,9 +245,11 @@ class RegistryActions:
     @action(everywhere_only=True)
     async def set_organisation(self, actor: Actor, new: NewOrganisation) -> dict[str, Any]:
         """Add an organisation, or change it. It counts at once."""
-        is_new = await self._organisations.add(
-            Organisation(new.name, new.label, new.home, new.by_invitation, new.addresses)
+        rules = Rules(new.guests, new.forums, new.guest_days)
+        organisation = Organisation(
+            new.name, new.label, new.home, new.by_invitation, new.addresses, new.colour or None, rules
         )
+        is_new = await self._organisations.add(organisation)
         return {"is_new": is_new}
 
     @action(critical=True, everywhere_only=True)

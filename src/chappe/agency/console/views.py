@@ -177,7 +177,8 @@ class Views:
     async def organisations(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """The registry, for administrators of the whole installation; one's own entry for others."""
         found = [
-            {"name": one.name, "label": one.label, "home": one.home, "by_invitation": one.requires_invite, "addresses": one.patterns}
+            {"name": one.name, "label": one.label, "home": one.home, "by_invitation": one.requires_invite, "addresses": one.patterns,
+             "colour": one.colour, "guests": one.rules.guests, "forums": one.rules.forums, "guest_days": one.rules.guest_days}
             for one in await self._organisations.all() if actor.is_everywhere or one.name == actor.organisation
         ]  # fmt: skip
         return found[start : start + PAGE], start + PAGE < len(found)

@@ -10,6 +10,7 @@ import { useApp, useOwned, useSnapshot } from "../use";
 import type { Wanted } from "./list";
 
 const PEOPLE = new Set(["sponsor", "appointed", "holders"]);
+const SWITCHES = new Set(["with_held", "by_invitation", "guests", "forums"]);
 
 /** Asks for what an action needs; what is critical needs a code, or a colleague. */
 export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel; wanted: Wanted; onClose: () => void }) {
@@ -19,7 +20,11 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
   const fields = FIELDS[action] ?? [];
   const { busy, problem } = useSnapshot(model);
   const [given, setGiven] = useState<Record<string, string>>(() => filled(action, row));
-  const [switched, setSwitched] = useState<Record<string, boolean>>({ by_invitation: row?.by_invitation === true });
+  const [switched, setSwitched] = useState<Record<string, boolean>>({
+    by_invitation: row?.by_invitation === true,
+    guests: row?.guests !== false,
+    forums: row?.forums !== false,
+  });
   const [code, setCode] = useState("");
   const picking = useOwned(() => new CreateRoomViewModel(app.matrix!, () => {}, "private"), action);
   const { chosen } = useSnapshot(picking);
@@ -33,10 +38,12 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
     for (const each of fields) {
       if (each === "holders") values[each] = people;
       else if (PEOPLE.has(each)) values[each] = people[0];
-      else if (each === "with_held" || each === "by_invitation") values[each] = switched[each] ?? false;
+      else if (SWITCHES.has(each)) values[each] = switched[each] ?? false;
       else if (each === "ends_ts") {
         if (given[each]) values[each] = new Date(`${given[each]}T23:59`).getTime();
-      } else if (each === "addresses") values[each] = given[each].split(/[\s,;]+/).filter(Boolean);
+      } else if (each === "colour") values[each] = given[each]?.trim() || null;
+      else if (each === "guest_days") values[each] = Number(given[each] || 0);
+      else if (each === "addresses") values[each] = given[each].split(/[\s,;]+/).filter(Boolean);
       else values[each] = given[each].trim();
     }
     if (await model.do(action, row, values, withCode ? code : "")) onClose();
@@ -75,10 +82,10 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
         {fields.map((each) =>
           PEOPLE.has(each) ? (
             <PeopleField key={each} model={picking} label={t(`admin.field.${each}`)} />
-          ) : each === "with_held" || each === "by_invitation" ? (
+          ) : SWITCHES.has(each) ? (
             <Switch
               key={each}
-              label={t(`admin.field.${each}`)}
+              label={t(each === "guests" ? "admin.field.mayGuests" : `admin.field.${each}`)}
               on={switched[each] ?? false}
               onChange={(on) => setSwitched({ ...switched, [each]: on })}
             />
@@ -114,7 +121,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
             <Field
               key={each}
               label={t(`admin.field.${each}`)}
-              type={each === "ends_ts" ? "date" : "text"}
+              type={each === "ends_ts" ? "date" : each === "guest_days" ? "number" : "text"}
               value={given[each] ?? ""}
               onText={(text) => setGiven({ ...given, [each]: text })}
               readOnly={each === "name" && action === "set_organisation" && row !== null}
@@ -156,5 +163,7 @@ function filled(action: string, row: Row | null): Record<string, string> {
     label: String(row.label),
     home: String(row.home),
     addresses: ((row.addresses ?? []) as string[]).join("\n"),
+    colour: String(row.colour ?? ""),
+    guest_days: String(row.guest_days ?? 0),
   };
 }

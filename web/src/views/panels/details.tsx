@@ -130,14 +130,17 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
         <dd>{details.version}</dd>
       </dl>
       <ul className="actions mt4">
-        {details.may.guests && details.kind === "private" && details.level?.guests !== false && (
-          <li>
-            <button type="button" onClick={() => setAsking("guests")}>
-              <Icon name="guest" />
-              {t("details.openToGuests")}
-            </button>
-          </li>
-        )}
+        {details.may.guests &&
+          details.kind === "private" &&
+          details.level?.guests !== false &&
+          rules?.me.may_have_guests !== false && (
+            <li>
+              <button type="button" onClick={() => setAsking("guests")}>
+                <Icon name="guest" />
+                {t("details.openToGuests")}
+              </button>
+            </li>
+          )}
         {details.may.guests && details.guests && rules && (
           <li>
             <button type="button" onClick={() => setAsking("close")}>

@@ -1,12 +1,14 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { accountPage } from "../../matrix/session";
-import { keepText } from "../../platform/files";
+import { keep, keepText } from "../../platform/files";
+import { MyDataViewModel } from "../../viewmodels/my_data";
 import type { QuietHours, SettingsViewModel } from "../../viewmodels/settings";
+import { date } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
-import { NameField, PictureButton, Segmented, Switch } from "../ui/parts";
-import { useApp, useSnapshot } from "../use";
+import { NameField, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
+import { useApp, useOwned, useSnapshot } from "../use";
 
 export function Profile({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
@@ -271,6 +273,7 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
   const app = useApp();
   const { ignored } = useSnapshot(model);
   const { sendTyping, privateReceipts, linkPreviews } = useSnapshot(app.preferences);
+  const { rules } = useSnapshot(app);
   const [progress, setProgress] = useState<string | null>(null);
   const copy = async (): Promise<void> => {
     setProgress(t("export.begun"));
@@ -322,6 +325,7 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
         </button>
         <span role="status">{progress}</span>
       </div>
+      {rules && <MyData />}
       <h2 className="h">{t("privacy.account")}</h2>
       <p>
         <a className="link" href={accountPage("org.matrix.account_deactivate")} target="_blank" rel="noreferrer">
@@ -329,6 +333,50 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
         </a>
       </p>
     </div>
+  );
+}
+
+/** What the service itself has of somebody, packed by the server: it may take a while. */
+function MyData() {
+  const { t } = useTranslation();
+  const app = useApp();
+  const model = useOwned(() => new MyDataViewModel(app.matrix!.agency), "my data");
+  const { packages, busy, problem } = useSnapshot(model);
+  const going = packages?.some((each) => each.state === "waiting" || each.state === "working") ?? false;
+  return (
+    <section aria-label={t("myData.title")}>
+      <h2 className="h">{t("myData.title")}</h2>
+      <p className="muted">{t("myData.text")}</p>
+      <Problem problem={problem} />
+      <div className="row g3 wrap mt2">
+        <button type="button" className="btn" disabled={busy || going} onClick={() => void model.ask()}>
+          <Icon name="archive" size={18} />
+          {t("myData.ask")}
+        </button>
+        <span role="status">{going ? t("myData.making") : ""}</span>
+      </div>
+      <ul className="stackv mt2">
+        {packages
+          ?.filter((each) => each.state === "ready" || each.state === "failed")
+          .map((each) => (
+            <li key={each.id}>
+              {each.state === "failed" ? (
+                t("myData.failed")
+              ) : (
+                <button
+                  type="button"
+                  className="link"
+                  onClick={() =>
+                    void model.fetch(each.id).then((blob) => blob && keep(URL.createObjectURL(blob), "chappe.zip"))
+                  }
+                >
+                  {t("myData.ready", { date: date(each.created_ts) })}
+                </button>
+              )}
+            </li>
+          ))}
+      </ul>
+    </section>
   );
 }
 

@@ -53,3 +53,4 @@ CREATE TABLE exports (  -- packages that are asked for, made, fetched, and gone 
     created_ts bigint NOT NULL, state text NOT NULL, started_ts bigint, size bigint, detail text);
 CREATE INDEX exports_of ON exports (organisation, created_ts);
 CREATE INDEX events_created ON events (sender) WHERE type = 'm.room.create';
+ALTER TABLE organisations ADD COLUMN colour text, ADD COLUMN rules text NOT NULL DEFAULT '{}';

@@ -1,0 +1,16 @@
+"""What any server may have: an eye on who reads too much."""
+
+from __future__ import annotations
+
+from chappe.agency.read_guard import ReadGuard
+from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.policy import Policy
+
+
+class ReadingPolicy(Policy):
+    def __init__(self) -> None:
+        self.guard: ReadGuard | None = None
+
+    async def reads(self, user_id: UserId, what: str, amount: float = 1) -> None:
+        if self.guard is not None:
+            await self.guard.count(user_id, what, amount)

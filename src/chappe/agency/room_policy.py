@@ -1,0 +1,289 @@
+"""What may happen in rooms: by their kind, their classification, who is a guest, and what an organisation lets its people do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chappe.agency import access_rules, classification, last_admin
+from chappe.agency.access_rules import EVENT, Kind, kind_of
+from chappe.agency.classification import Levels
+from chappe.agency.guests import Guests
+from chappe.agency.organisations import Organisation, Organisations
+from chappe.agency.people import People
+from chappe.agency.reading_policy import ReadingPolicy
+from chappe.agency.statistics import Statistics
+from chappe.config import Agency, Classification
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.policy import StateItem
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import Rooms
+
+MEMBER = "m.room.member"
+_SAID = frozenset(("m.room.message", "m.room.encrypted"))
+_TWO = "A direct conversation is between two people"
+
+
+class RoomPolicy(ReadingPolicy):
+    """`attach` once the engine is there: the answers are about its rooms."""
+
+    carried_over = frozenset((EVENT, classification.EVENT))
+
+    def __init__(self, settings: Agency) -> None:
+        super().__init__()
+        self.guests = Guests(settings)
+        self.levels = Levels(settings.classifications)
+        self.people_of: People | None = None
+        self.statistics: Statistics | None = None
+        self._retention = settings.retention
+        self._rooms: Rooms
+        self._database: Database
+        self.organisations: Organisations
+
+    def attach(self, rooms: Rooms, database: Database) -> None:
+        self._rooms, self._database = rooms, database
+        self.organisations = Organisations(database)
+
+    async def may_create_room(self, user_id: UserId, request: Mapping[str, Any]) -> None:
+        if self.guests.is_guest(user_id):
+            raise Forbidden("Guests cannot create rooms")
+
+    async def shape_room(
+        self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]
+    ) -> Sequence[StateItem]:
+        shaped = access_rules.shape(request, state)
+        content = {(kind, key): value for kind, key, value in shaped}
+        kind = kind_of(content[EVENT, ""])
+        people = [user for user in request["invite"] if user != user_id]
+        if kind.is_public:
+            organisation = await self._organisation_of(user_id)
+            if organisation is not None and not organisation.rules.forums:
+                raise Forbidden(f"{organisation.label} does not let its people make forums")
+        if kind.rule == access_rules.UNRESTRICTED:
+            await self._require_may_have_guests(user_id)
+        if kind.is_direct and len(people) + len(request["invite_3pid"]) > 1:
+            raise Forbidden(_TWO)
+        for target in people:
+            self._require_welcome(kind, target)
+        access_rules.check_levels(
+            kind, content["m.room.power_levels", ""], self._guests_in(content["m.room.power_levels", ""])
+        )
+        shaped = classification.shape(self.levels, kind, shaped)
+        level = self.levels.of(next((c for t, k, c in shaped if t == classification.EVENT and not k), None))
+        for target in people:
+            await self._require_cleared(level, target)
+        return shaped
+
+    async def may_join(self, user_id: UserId, room_id: str) -> None:
+        room = await self._rooms.live.find(room_id)
+        if room is None:
+            return
+        kind, membership = self.kind(room), room.membership(user_id)
+        if membership == "join":
+            return
+        if self.guests.is_guest(user_id):
+            self._require_welcome(kind, user_id)
+            if membership != "invite":
+                raise Forbidden("Guests come in by invitation")
+        if kind.is_direct and user_id not in self.people(room) and len(self.people(room)) >= 2:
+            raise Forbidden(_TWO)
+        await self._require_cleared(self.level(room), user_id)
+
+    async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None:
+        if self.guests.is_guest(user_id):
+            raise Forbidden("Guests cannot invite anybody")
+        room = await self._rooms.live.find(room_id) if room_id else None
+        if room is None:
+            return
+        kind = self.kind(room)
+        self._require_welcome(kind, target)
+        if self.guests.is_guest(target):
+            await self._require_may_have_guests(user_id)
+        people = self.people(room)
+        if kind.is_direct and target not in people and len(people) + self._addresses(room) >= 2:
+            raise Forbidden(_TWO)
+        await self._require_cleared(self.level(room), target)
+
+    async def may_invite_address(self, user_id: UserId, room_id: str, medium: str, address: str) -> None:
+        if self.guests.is_guest(user_id):
+            raise Forbidden("Guests cannot invite anybody")
+        if medium != "email":
+            raise Forbidden("People are invited by e-mail address only")
+        organisation = await self.organisations.of_address(address)
+        room = await self._rooms.live.find(room_id) if room_id else None
+        if room is None:
+            return
+        kind = self.kind(room)
+        if kind.rule == access_rules.RESTRICTED and (
+            organisation is None or self.guests.is_guest_home(organisation.home)
+        ):
+            raise Forbidden("This room is not open to guests: open it first, then invite them")
+        if organisation is None or self.guests.is_guest_home(organisation.home):
+            await self._require_may_have_guests(user_id)
+        level = self.level(room)
+        if (
+            level is not None
+            and level.organisations
+            and (organisation is None or organisation.name not in level.organisations)
+        ):
+            raise Forbidden("People of this organisation are not let into rooms of this level")
+        if kind.is_direct and len(self.people(room)) + self._addresses(room) >= 2:
+            raise Forbidden(_TWO)
+
+    async def may_publish(self, user_id: UserId, room_id: str) -> None:
+        if self.guests.is_guest(user_id):
+            raise Forbidden("Guests cannot list rooms in the directory")
+        room = await self._rooms.live.find(room_id)
+        if room is not None and room.state and self.kind(room).rule != access_rules.RESTRICTED:
+            raise Forbidden("Only rooms for agents are listed in the directory")
+        if room is not None and self.level(room) is not None:
+            raise Forbidden("Classified rooms are not listed in the directory")
+
+    async def may_send(
+        self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
+    ) -> None:
+        if state_key is None and self.statistics is not None and event_type in _SAID:
+            self.statistics.said(user_id)
+        if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
+            return
+        room = await self._rooms.live.find(room_id) if state_key == "" or self.levels.all else None
+        if room is None:
+            return
+        level = self.level(room)
+        if level is not None:
+            classification.check_message(level, event_type, content)
+        if state_key == "":
+            if event_type == EVENT and content.get("rule") == access_rules.UNRESTRICTED:
+                await self._require_may_have_guests(user_id)
+            await self._may_set_state(room, level, event_type, content)
+
+    async def _may_set_state(
+        self, room: LiveRoom, level: Classification | None, event_type: str, content: Mapping[str, Any]
+    ) -> None:
+        kind = self.kind(room)
+        if level is not None:
+            classification.check_state(level, event_type, content)
+        if event_type == classification.EVENT:
+            await self._may_classify(room, content)
+        elif event_type == EVENT:
+            before = room.get((EVENT, ""))
+            people = self.people(room)
+            access_rules.check_change(
+                kind, before.content if before else None, content, len(people), len(self.guests.among(people))
+            )
+            if content.get("rule") == access_rules.UNRESTRICTED and await self._rooms.store.published_in(room.number):
+                raise Forbidden("A room that is listed in the directory is not opened to guests")
+        elif event_type == "m.room.power_levels":
+            access_rules.check_levels(kind, content, self._guests_in(content))
+        elif event_type == "m.room.retention":
+            access_rules.check_retention(kind, content)
+        elif event_type == "m.room.encryption" and (kind.is_public or kind.is_forced_plain):
+            raise Forbidden("Whether a room is encrypted is decided when it is made")
+        elif event_type == "m.room.join_rules" and kind.is_direct:
+            raise Forbidden(_TWO)
+        elif event_type in access_rules.NOT_IN_DIRECT and kind.is_direct:
+            raise Forbidden("A direct conversation has no name, picture or topic of its own")
+
+    async def _may_classify(self, room: LiveRoom, content: Mapping[str, Any]) -> None:
+        before, join_rules = room.get((classification.EVENT, "")), room.get(("m.room.join_rules", ""))
+        level = self.levels.check_change(before.content if before is not None else None, content)
+        join_rule = join_rules.content.get("join_rule") if join_rules is not None else None
+        classification.check_room(level, self.kind(room), join_rule, room.history_visibility)
+        for person in sorted(self.people(room)):
+            await self._require_cleared(level, person)
+
+    async def leaves(self, user_id: UserId, room_id: str) -> None:
+        """The last administrator hands over before leaving."""
+        room = await self._rooms.live.find(room_id)
+        if room is None or room.membership(user_id) != "join":
+            return
+        kind = self.kind(room)
+        levels = last_admin.handed_over(room, user_id, self.guests.is_guest, everybody=not kind.is_direct)
+        if levels is not None:
+            try:
+                await self._rooms.set_state(user_id, room_id, "m.room.power_levels", "", levels)
+            except MatrixError as error:
+                if error.status != 403:  # nobody is kept in a room for want of an heir
+                    raise
+
+    # ------------------------------------------------------------------------------------------------------ helpers
+
+    def kind(self, room: LiveRoom) -> Kind:
+        rules, join_rules = room.get((EVENT, "")), room.get(("m.room.join_rules", ""))
+        join_rule = join_rules.content.get("join_rule") if join_rules is not None else None
+        return kind_of(rules.content if rules is not None else None, join_rule if type(join_rule) is str else None)
+
+    def level(self, room: LiveRoom) -> Classification | None:
+        """None for a room that is unmarked."""
+        if not self.levels.all:
+            return None
+        event = room.get((classification.EVENT, ""))
+        return self.levels.of(event.content if event is not None else None)
+
+    def keeps_for(self, room: LiveRoom) -> int | None:
+        """How long messages of a room are kept, in days, whatever the room says itself; None: as it says."""
+        kind, level = self.kind(room), self.level(room)
+        if kind.is_public:
+            default = self._retention.forum_days
+        elif kind.is_direct:
+            default = self._retention.direct_days
+        else:
+            is_open = kind.rule == access_rules.UNRESTRICTED
+            default = self._retention.open_days if is_open else self._retention.private_days
+        days = [d for d in (default, level.retention_days if level is not None else 0) if d]
+        return min(days) if days else None
+
+    async def _require_cleared(self, level: Classification | None, user_id: str) -> None:
+        """Whether somebody may be in a room of a level. Raises Forbidden."""
+        if level is None:
+            return
+        if self.guests.is_guest(user_id):
+            if not level.guests:
+                raise Forbidden("Guests are not let into rooms of this level")
+            return
+        if level.organisations and not await self._is_of(user_id, level.organisations):
+            raise Forbidden(f"{user_id} is of no organisation whose people are let into rooms of this level")
+
+    async def _is_of(self, user_id: str, names: Sequence[str]) -> bool:
+        """People of other servers are of the organisations that are at home there."""
+        if self.people_of is not None and self._rooms.is_hosted(user_id):
+            return await self.people_of.organisation_of(user_id) in names
+        return any(one.home == domain_of(user_id) for one in await self.organisations.all() if one.name in names)
+
+    async def _organisation_of(self, user_id: str) -> Organisation | None:
+        name = await self.people_of.organisation_of(user_id) if self.people_of is not None else None
+        return None if name is None else await self.organisations.find(name)
+
+    async def _require_may_have_guests(self, user_id: str) -> None:
+        """Raises Forbidden to people of an organisation that has none."""
+        organisation = await self._organisation_of(user_id)
+        if organisation is not None and not organisation.rules.guests:
+            raise Forbidden(f"{organisation.label} does not invite people from outside")
+
+    def _require_welcome(self, kind: Kind, user_id: str) -> None:
+        if kind.rule == access_rules.RESTRICTED and self.guests.is_guest(user_id):
+            raise Forbidden("This room is not open to guests")
+
+    @staticmethod
+    def people(room: LiveRoom) -> set[str]:
+        """Who is in the room, or invited."""
+        return {
+            key
+            for (kind, key), event in room.state.items()
+            if kind == MEMBER and event.membership in ("join", "invite")
+        }
+
+    @staticmethod
+    def _addresses(room: LiveRoom) -> int:
+        """Invitations by address that wait."""
+        return sum(
+            1
+            for (kind, _), e in room.state.items()
+            if kind == "m.room.third_party_invite" and e.content.get("public_key")
+        )
+
+    def _guests_in(self, levels: Mapping[str, Any]) -> list[str]:
+        users = levels.get("users")
+        return self.guests.among(users) if type(users) is dict else []

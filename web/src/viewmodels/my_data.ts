@@ -1,0 +1,42 @@
+/** What the service holds of somebody, packed on demand. */
+
+import type { Agency, Package } from "../matrix/agency";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+const EVERY = 3000;
+
+interface State extends Doing {
+  packages: Package[] | null;
+}
+
+export class MyDataViewModel extends ActingViewModel<State> {
+  private timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(private readonly agency: Agency) {
+    super({ ...IDLE, packages: null });
+    this.owns(() => this.timer && clearTimeout(this.timer));
+    void this.act(() => this.look());
+  }
+
+  /** Looks again while something is being made. */
+  private async look(): Promise<void> {
+    const packages = await this.agency.packages();
+    this.set({ packages });
+    const going = packages.some((each) => each.state === "waiting" || each.state === "working");
+    if (going && !this.closed) this.timer = setTimeout(() => void this.look().catch(() => {}), EVERY);
+  }
+
+  readonly ask = (): Promise<boolean> =>
+    this.act(async () => {
+      await this.agency.askPackage();
+      await this.look();
+    });
+
+  readonly fetch = async (id: string): Promise<Blob | null> => {
+    let blob: Blob | null = null;
+    await this.act(async () => {
+      blob = await this.agency.package(id);
+    });
+    return blob;
+  };
+}
