@@ -42,6 +42,7 @@ class Passwords(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     memory_kib: Annotated[int, Meta(ge=8, le=4_194_304)] = 65_536
     passes: Annotated[int, Meta(ge=1, le=100)] = 3
     minimum_length: Annotated[int, Meta(ge=1, le=512)] = 8
+    requires: list[Literal["digit", "symbol", "lowercase", "uppercase"]] = []
 
 
 class Limit(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -530,6 +531,7 @@ port = {port}
 # memory_kib = 65536                 # argon2id
 # passes = 3
 # minimum_length = 8
+# requires = []                      # "digit", "symbol", "lowercase", "uppercase"
 
 [media]
 # location = "…"                     # a folder, or s3://bucket/prefix; default: media/ beside this file

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, refused
-from tests.support import Person, Server
+from tests.support import Clock, Person, Server
 
 EVENT, DAY = "chappe.classification", 86_400_000
 LEVELS = [
@@ -197,3 +198,17 @@ async def test_how_long_rooms_keep_what_is_said(ministry: Server, alice: Person,
     assert await days(await alice.create_room(**marked("restricted"))) == 30
     assert await days(await alice.create_room(is_direct=True, invite=[bob.id])) == 90
     assert await days(await alice.create_room(preset="public_chat", name="Forum")) is None
+
+
+async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(ministry: Server, alice: Person, bob: Person) -> None:
+    """Retention by the kind of room, and by its marking, from the rooms that have something old."""
+    assert isinstance(ministry.node, AgencyServer) and ministry.node.retention is not None
+    retention = ministry.node.retention
+    plain, marked_room = await alice.create_room(name="Plain"), await alice.create_room(**marked("secret"))
+    direct = await alice.create_room(is_direct=True, invite=[bob.id])
+    for room in (plain, marked_room, direct):
+        await alice.say(room, "words")
+    start = ministry.node.now_ms()
+    for days, gone in ((8, 1), (91, 1), (366, 1), (400, 0)):
+        retention._now_ms = Clock(start + days * DAY)
+        assert await retention.look() == gone, days

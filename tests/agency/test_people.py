@@ -225,3 +225,22 @@ async def test_who_was_locked_does_not_come_back_alone(ministry: Server, anne: P
     await ministry.node.deactivate_account(UserId(anne.id), False)
     proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id != anne.id
+
+
+async def test_signing_up_by_the_provider(ministry: Server, bob: Person) -> None:
+    """Single sign-on, like a form, makes accounts of those only whose address says so."""
+
+    def proven(address: str, subject: str) -> Proven:
+        return Proven("oidc", subject, address, "Zoé Martin [Élysée]", None, None, True, True)
+
+    user = await ministry.node.sign_in_upstream(proven("zoe.martin@culture.example", "zoe"), "localhost")
+    assert user.user_id == "@zoe.martin-culture.example:localhost"
+    assert await name_of(ministry, user.user_id) == "Zoé Martin Élysée [Culture]"
+    assert await people_of(ministry).organisation_of(user.user_id) == "culture"
+    for address, words in (("x@interieur.example", "interieur.example"), ("x@gmail.example", "invited you")):
+        with pytest.raises(Forbidden) as no:
+            await ministry.node.sign_in_upstream(proven(address, address), "localhost")
+        assert words in no.value.message
+    await agency(ministry).organisations.remove("guests")
+    with pytest.raises(Forbidden):
+        await ministry.node.sign_in_upstream(proven("x@gmail.example", "x"), "localhost")

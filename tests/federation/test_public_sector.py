@@ -8,7 +8,8 @@ import pytest
 
 from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.agency.app import AgencyServer
-from chappe.config import Agency
+from chappe.agency.organisations import Organisation
+from chappe.config import Agency, Classification
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, until
 from tests.process import free_port
@@ -91,3 +92,71 @@ async def test_others_never_get_what_was_erased(scene: Scene) -> None:
     assert read == ["welcome", "last"]
     await scene.bob.say(forum, "thank you")
     await hears(alice, forum, "thank you")
+
+
+async def test_a_guest_who_has_become_an_agent_is_one_everywhere(peer: Peer) -> None:
+    """The server of the guests says so of its own people, and only of them."""
+    port = free_port()
+    home = f"localhost:{port}"
+    ministry = await peer(agency=Agency(enabled=True, guest_domains=[home]))
+    guests = await peer(port=port, agency=Agency(enabled=True, guest_domains=[home]))
+    alice, gaston = await ministry.person("alice"), await guests.person("gaston")
+    room = await alice.create_room(name="Cabinet")
+    assert (await refused(alice.invite(room, gaston))).errcode == "M_FORBIDDEN"
+    assert isinstance(guests.node, AgencyServer) and guests.node.agency is not None
+    assert isinstance(ministry.node, AgencyServer) and ministry.node.agency is not None
+    guests.node.agency.guests.no_longer |= {gaston.id, alice.id}
+    await ministry.node.guest_homes.look()
+    assert not ministry.node.agency.guests.is_guest(gaston.id)
+    assert ministry.node.agency.guests.agents_of == {home: frozenset((gaston.id,))}
+    await alice.invite(room, gaston)
+    await enter(gaston, room, ministry)
+    await guests.stop()
+    await ministry.node.guest_homes.look()
+    assert not ministry.node.agency.guests.is_guest(gaston.id), (
+        "a server that does not answer is believed what it said last"
+    )
+
+
+async def test_markings_hold_across_servers(peer: Peer) -> None:
+    levels = [Classification("restricted", organisations=["culture"], calls=False)]
+    ministry = await peer(agency=Agency(enabled=True, classifications=levels))
+    elsewhere, friend = await peer(), await peer()
+    alice, eve, bob = await ministry.person("alice"), await elsewhere.person("eve"), await friend.person("bob")
+    assert isinstance(ministry.node, AgencyServer) and ministry.node.agency is not None
+    await ministry.node.agency.organisations.add(
+        Organisation("culture", "Culture", bob.id.partition(":")[2], False, ["culture.example"])
+    )
+    room = await alice.create_room(name="Note")
+    marked = {"level": "restricted"}
+    no = await refused(alice.set_state(room, "chappe.classification", marked))
+    assert no.status == 403, "alice herself is of no organisation that may be in it"
+    await ministry.node.database.execute("INSERT INTO organisation_people VALUES ($1, 'culture', 1)", alice.id)
+    await alice.set_state(room, "chappe.classification", marked)
+    assert (await refused(alice.invite(room, eve))).errcode == "M_FORBIDDEN"
+    await alice.set_state(room, "m.room.join_rules", {"join_rule": "knock"})
+    assert (await refused(enter(eve, room, ministry))).status == 403
+    await alice.invite(room, bob)
+    await enter(bob, room, ministry)
+    await bob.say(room, "read")
+    await hears(alice, room, "read")
+
+
+async def test_the_rules_of_rooms_hold_for_other_servers(peer: Peer) -> None:
+    """What TCHAP section 1.4 refuses, asked over federation: a third person in a direct conversation, a guest in a forum."""
+    port = free_port()
+    ministry = await peer(agency=Agency(enabled=True, guest_domains=[f"localhost:{port}"]))
+    elsewhere, outside = await peer(), await peer(port=port)
+    alice, bob, carol = await ministry.person("alice"), await elsewhere.person("bob"), await elsewhere.person("carol")
+    gaston = await outside.person("gaston")
+    direct = await alice.create_room(is_direct=True, invite=[bob.id])
+    await enter(bob, direct, ministry)
+    for wanted in (alice.invite(direct, carol), enter(carol, direct, ministry)):
+        assert (await refused(wanted)).errcode == "M_FORBIDDEN"
+    forum = await alice.create_room(preset="public_chat", visibility="public", name="Forum")
+    for wanted in (alice.invite(forum, gaston), enter(gaston, forum, ministry)):
+        assert (await refused(wanted)).errcode == "M_FORBIDDEN"
+    project = await alice.create_room(name="Projet", initial_state=opened())
+    levels = await alice.state(project, "m.room.power_levels")
+    powerful = {**levels, "users": {**levels.get("users", {}), gaston.id: 50}}
+    assert (await refused(alice.set_state(project, "m.room.power_levels", powerful))).errcode == "M_FORBIDDEN"

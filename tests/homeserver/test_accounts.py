@@ -327,3 +327,22 @@ async def test_what_the_server_says_of_itself(server: Server, alice: Person) -> 
     status, metrics, _ = await server.raw("GET", "/metrics")
     assert status == 200 and b"chappe_http_responses_total" in metrics
     assert (await server.raw("GET", "/"))[0] == 200
+
+
+async def test_what_a_password_must_hold(new_server: Callable[..., Awaitable[Server]]) -> None:
+    """With the codes that Synapse's and Tchap's clients know; without requirements the specification's."""
+    settings = Passwords(memory_kib=8, passes=1, minimum_length=12, requires=["digit", "symbol", "lowercase", "uppercase"])
+    server = await new_server(passwords=settings)
+    policy = {f"m.require_{name}": True for name in ("digit", "symbol", "lowercase", "uppercase")}
+    for version in ("v3", "r0"):
+        status, raw, _ = await server.raw("GET", f"/_matrix/client/{version}/password_policy")
+        assert (status, json.loads(raw)) == (200, {"m.minimum_length": 12, **policy})
+    for password, code in (
+        ("Short1!", "M_PASSWORD_TOO_SHORT"), ("No digit at all!", "M_PASSWORD_NO_DIGIT"), ("N0symbolatallhere", "M_PASSWORD_NO_SYMBOL"),
+        ("NO LOWER CASE 1", "M_PASSWORD_NO_LOWERCASE"), ("no upper case 1", "M_PASSWORD_NO_UPPERCASE"),
+    ):  # fmt: skip
+        body = {"username": "zoe", "password": password, "auth": {"type": "m.login.dummy"}}
+        status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", body)
+        assert (status, json.loads(raw)["errcode"]) == (400, code)
+    body["password"] = "Quite a good 1!"
+    assert (await server.raw("POST", "/_matrix/client/v3/register", body))[0] == 200

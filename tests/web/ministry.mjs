@@ -7,6 +7,7 @@ const VIRUS = "X-CHAPPE-TEST-VIRUS-0123456789-X";
 let sophie;
 let karim;
 let gaston;
+let thief;
 
 /** Signs up by an address, from the mail to the first screen. Nobody chooses a name. */
 async function signUp(address, page) {
@@ -238,6 +239,46 @@ await play({
     await karim.getByText("Permanence du cabinet").first().waitFor();
     await sophie.reload();
     await sophie.getByText("Karim Benali").first().waitFor();
+  },
+  async "a ministry joins: one form, and its people sign up at once"() {
+    await ask("state", "sophie.lambert-culture.example root");
+    await sophie.reload();
+    await sophie.goto(`${server}/#/admin/all/organisations`);
+    await sophie.getByRole("button", { name: "Ajouter ou modifier une organisation" }).click();
+    const dialog = sophie.getByRole("dialog");
+    await dialog.getByLabel("Nom", { exact: true }).fill("sports");
+    await dialog.getByLabel("Libellé affiché").fill("Sports");
+    await dialog.getByLabel("Serveur").fill("localhost");
+    await dialog.getByLabel("Domaines et adresses, un par ligne").fill("sports.example\n*.sports.example");
+    await dialog.getByLabel(/^Couleur/).fill("#7a1f5c");
+    await look(sophie, "admin-new-organisation");
+    await dialog.getByRole("button", { name: "Confirmer" }).click();
+    await sophie.getByText("*.sports.example").first().waitFor();
+    await look(sophie, "admin-organisations");
+    thief = await signUp("remi.roux@judo.sports.example");
+    await thief.getByText("Sports").first().waitFor();
+    const colour = await thief.evaluate(() => document.documentElement.style.getPropertyValue("--brand"));
+    assert(colour === "#7a1f5c", `the organisation's colour is ${colour}`);
+  },
+  async "a stolen account that reads everything is slowed, must sign in again, and administrators see it"() {
+    const token = new Promise((found) => thief.on("request", (request) => request.headers().authorization && found(request.headers().authorization)));
+    await thief.reload();
+    const authorization = await token;
+    const statuses = await thief.evaluate(async (authorization) => {
+      const seen = [];
+      for (let n = 0; n < 60 && seen.at(-1) !== 401; n += 1) {
+        const answer = await fetch("/_matrix/client/v3/user_directory/search", {
+          method: "POST", headers: { authorization, "content-type": "application/json" }, body: JSON.stringify({ search_term: `a${n}` }),
+        });
+        seen.push(answer.status);
+      }
+      return seen;
+    }, authorization);
+    assert(statuses.at(-1) === 401, `nobody stopped it: ${statuses.length} searches`);
+    await thief.getByText("Vous avez été déconnecté de cet appareil").waitFor();
+    await sophie.goto(`${server}/#/admin/all/alerts`);
+    await sophie.getByText("Reconnexion exigée").first().waitFor();
+    await look(sophie, "admin-alerts-filled");
   },
   async "on a phone, too"() {
     await sophie.setViewportSize({ width: 390, height: 844 });

@@ -85,7 +85,7 @@ async def test_a_ministry_with_its_guests(new_server: NewServer, tmp_path: Path)
             listeners=[Listener(port=own)], public_url=base, email=mailbox.settings(),
             registration=Registration(email_required=True), antivirus=Antivirus(clamav.url),
             agency=Agency(enabled=True, guest_domains=["externe.localhost"], classifications=[restricted]),
-            account_validity=AccountValidity(period_days=365), read_guard=ReadGuard(True),
+            account_validity=AccountValidity(period_days=365), read_guard=ReadGuard(True, searches_per_hour=30),
         )  # fmt: skip
         await server.node.domains.add("externe.localhost")
         organisations = Organisations(server.node.database)
@@ -143,6 +143,8 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
         if wanted.startswith("administers-"):
             assert isinstance(server.node, AgencyServer)
             await server.node.scope.grant(Actor("@root:localhost", wanted.partition("-")[2]), user)
+        elif wanted == "root":
+            await accounts.change(user, is_admin=True)
         elif wanted == "out":
             await server.node.sessions.remove_all_devices(user)
         else:

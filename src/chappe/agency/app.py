@@ -28,6 +28,7 @@ from chappe.agency.console.views import Views
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts, FunctionAccountsApi
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
+from chappe.agency.guest_homes import GuestHomes, GuestHomesApi
 from chappe.agency.info import OrganisationInfo
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.people import People
@@ -54,6 +55,7 @@ from chappe.homeserver.modules.media import Media
 
 VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
 ANNOUNCE_EVERY, STATISTICS_EVERY, EXPORTS_EVERY = 2, 300, 3
+GUEST_HOMES_EVERY = 600
 TOLD_AT_MOST = 20  # administrators who are told that something waits for one of them
 
 
@@ -99,6 +101,8 @@ class AgencyServer(Homeserver):
         self.people = policy.people_of = People(
             database, accounts, policy.organisations, policy.guests, self.set_profile_field, self.now_ms
         )
+        self.guest_homes = GuestHomes(policy.guests, self.domains, self.federation_client)
+        self.jobs.add("guests elsewhere", GUEST_HOMES_EVERY, self.guest_homes.look)
         self.jobs.add("people", PEOPLE_EVERY, self.people.look)
         self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.now_ms)
         self.former = FormerAccounts(database, accounts, self.bind_threepid, settings.former_profile_days, self.now_ms)
@@ -155,18 +159,11 @@ class AgencyServer(Homeserver):
 
     def _build_retention(self, policy: AgencyPolicy) -> None:
         rules = self.config.agency.retention
-        by_kind = any((rules.forum_days, rules.private_days, rules.open_days, rules.direct_days))
+        limits = [d for d in (rules.forum_days, rules.private_days, rules.open_days, rules.direct_days) if d]
         self.retention = Retention(
-            self.database,
-            self.rooms,
-            self.domains,
-            self.writer,
-            self.media,
-            self.holds,
-            policy.keeps_for,
-            by_kind,
-            self.now_ms,
-        )
+            self.database, self.rooms, self.domains, self.writer, self.media, self.holds, policy.keeps_for,
+            min(limits, default=None), self.now_ms,
+        )  # fmt: skip
         self.jobs.add("retention", RETENTION_EVERY, self.retention.look)
 
     async def _require_clean(self, media: Media) -> None:
@@ -227,6 +224,7 @@ class AgencyServer(Homeserver):
                 FunctionAccountsApi(self.functions),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
                 OwnDataApi(self.exports),
+                GuestHomesApi(self.agency.guests),
                 RulesApi(self.config, self.agency, self.people, self.accounts.store, self.database, self.rooms),
             ]
             if self.agency.sponsors is not None:

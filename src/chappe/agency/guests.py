@@ -12,9 +12,17 @@ class Guests:
     def __init__(self, settings: Agency) -> None:
         self._domains = frozenset(settings.guest_domains)
         self.no_longer: set[str] = set()  # who came as a guest and is an agent now
+        self.agents_of: dict[str, frozenset[str]] = {}  # the same, of other servers, as they say it
 
     def is_guest(self, user_id: str) -> bool:
-        return domain_of(user_id) in self._domains and user_id not in self.no_longer
+        domain = domain_of(user_id)
+        return (
+            domain in self._domains and user_id not in self.no_longer and user_id not in self.agents_of.get(domain, ())
+        )
+
+    @property
+    def homes(self) -> frozenset[str]:
+        return self._domains
 
     def is_guest_home(self, server_name: str) -> bool:
         return server_name in self._domains

@@ -120,7 +120,7 @@ class Organisations:
     async def fingerprint(self) -> str:
         """Another one whenever something was changed."""
         return str(await self._database.fetchval(
-            """SELECT md5(string_agg(concat_ws(' ', a.pattern, o.name, o.home, o.requires_invite), ',' ORDER BY a.pattern))
+            """SELECT md5(string_agg(concat_ws(' ', a.pattern, o.name, o.label, o.home, o.requires_invite), ',' ORDER BY a.pattern))
                  FROM organisation_addresses a JOIN organisations o ON o.name = a.organisation"""
         ))  # fmt: skip
 

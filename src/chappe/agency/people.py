@@ -137,15 +137,22 @@ class People:
         registry = await self._organisations.fingerprint()
         if registry != self._registry:
             await self._place_all()
+            await self._rename_all()
             self._registry = registry
-        for row in await self._database.fetch(
+
+    async def _rename_all(self) -> None:
+        last = ""
+        while rows := await self._database.fetch(
             """SELECT p.user_id, o.label, d.display_name FROM organisation_people p JOIN organisations o ON o.name = p.organisation
                  JOIN user_directory d USING (user_id)
-                WHERE right(d.display_name, length(o.label) + 2) <> '[' || o.label || ']' LIMIT $1""",
-            AT_ONCE,
-        ):
-            called = _without_label(row["display_name"])
-            await self._set_name(UserId(row["user_id"]), "displayname", f"{called} [{row['label']}]".strip())
+                WHERE right(d.display_name, length(o.label) + 2) <> '[' || o.label || ']' AND p.user_id > $1
+                ORDER BY p.user_id LIMIT $2""",
+            last, AT_ONCE,
+        ):  # fmt: skip
+            for row in rows:
+                called = _without_label(row["display_name"])
+                await self._set_name(UserId(row["user_id"]), "displayname", f"{called} [{row['label']}]".strip())
+            last = rows[-1]["user_id"]
 
     async def _place_all(self) -> None:
         last = ""

@@ -30,22 +30,24 @@ EVENT, DAY_MS = "m.room.retention", 86_400_000
 AT_ONCE = 200  # messages in one commit
 _ROOMS_THAT_SAY_SO = """SELECT room_nid FROM events WHERE type = 'm.room.retention'
     UNION SELECT room_nid FROM events WHERE type = 'chappe.classification'"""
-_EVERY_ROOM = "SELECT room_nid FROM rooms"
+_ROOMS_WITH_WHAT_IS_OLD = """SELECT room_nid FROM rooms r WHERE EXISTS (SELECT 1 FROM events e WHERE e.room_nid = r.room_nid
+    AND e.ts < $1 AND e.state_key IS NULL AND e.redacted_by IS DISTINCT FROM '')"""
 
 
 class Retention:
     """`look` now and then. Killed in the middle it goes on where it was: files go before the messages that name them.
 
-    `keeps_for`: how many days the policy lets a room keep what is said, None: as the room says.
+    `keeps_for`: how many days the policy lets a room keep what is said, None: as the room says. `shortest_days`: the shortest
+    limit that holds for rooms that say nothing; None: there is none.
     """
 
     def __init__(
         self, database: Database, rooms: Rooms, domains: Domains, writer: GroupWriter, media: ContentRepository, holds: LegalHolds,
-        keeps_for: Callable[[LiveRoom], int | None], in_every_room: bool, now_ms: Callable[[], int],
+        keeps_for: Callable[[LiveRoom], int | None], shortest_days: int | None, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._rooms, self._domains, self._writer, self._media = database, rooms, domains, writer, media
         self._holds, self._keeps_for, self._now_ms = holds, keeps_for, now_ms
-        self._rooms_concerned = _EVERY_ROOM if in_every_room else _ROOMS_THAT_SAY_SO
+        self._shortest_days = shortest_days
         # by room, up to where nothing is left, as far as this process has seen: a time, a position
         self._done: dict[int, tuple[int, int]] = {}
         self._held: Held | None = None
@@ -56,7 +58,7 @@ class Retention:
         if held != self._held:  # what a hold has kept goes once it is lifted
             self._done.clear()
             self._held = held
-        for row in await self._database.fetch(self._rooms_concerned):
+        for row in await self._rooms_concerned():
             room = await self._rooms.live.by_number(row["room_nid"])
             lifetime = self._lifetime(room)
             if lifetime is not None and room.room_id not in held:
@@ -64,6 +66,12 @@ class Retention:
         if erased:
             log.info("erased what was old", extra={"fields": {"messages": erased}})
         return erased
+
+    async def _rooms_concerned(self) -> Sequence[Row]:
+        if self._shortest_days is None:
+            return await self._database.fetch(_ROOMS_THAT_SAY_SO)
+        before = self._now_ms() - self._shortest_days * DAY_MS
+        return await self._database.fetch(f"{_ROOMS_THAT_SAY_SO} UNION {_ROOMS_WITH_WHAT_IS_OLD}", before)
 
     def _lifetime(self, room: LiveRoom) -> int | None:
         own, limit = lifetime_of(room), self._keeps_for(room)

@@ -23,7 +23,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
@@ -169,7 +169,7 @@ class Views:
             check = self._scope.require_room if hold["target"].startswith("!") else self._scope.require_person
             try:
                 await check(actor, hold["target"])
-            except NotFound:
+            except MatrixError:  # another organisation's, or about the administrator themself
                 continue
             found.append(hold)
         return found[start : start + PAGE], start + PAGE < len(found)

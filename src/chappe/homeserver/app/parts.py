@@ -179,7 +179,8 @@ class Parts:
         store = AccountStore(database)
         store.pepper = hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24]
         self.writer.register(*ACCOUNT_FRAGMENTS)
-        passwords = Passwords(config.passwords.memory_kib, config.passwords.passes, config.passwords.minimum_length)
+        rules = config.passwords
+        passwords = Passwords(rules.memory_kib, rules.passes, rules.minimum_length, rules.requires)
         self.accounts = Accounts(database, store, self.writer, self.clock, self.domains, passwords, self.policy, now_ms)
         self.application_services = load_application_services(config.application_services, config.server_name)
         self.sessions = Sessions(

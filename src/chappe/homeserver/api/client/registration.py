@@ -81,6 +81,12 @@ class Registration:
         )
         return tokens.answer()
 
+    @endpoint("GET", "/_matrix/client/v3/password_policy", auth=NO_AUTH)
+    async def password_policy(self, request: Request) -> Answer:
+        """What a password must be like, as Synapse's and Tchap's clients ask for it."""
+        passwords = self._accounts.passwords
+        return {"m.minimum_length": passwords.minimum, **{f"m.require_{name}": True for name in passwords.requires}}
+
     def _flows(self, first: bool) -> list[list[str]]:
         settings = self._settings
         stages = [REGISTRATION_TOKEN] if settings.by_token and not settings.open else []

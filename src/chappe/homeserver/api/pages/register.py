@@ -189,7 +189,7 @@ class MailLinkPages:
         try:
             await self._reset.by_address(address, sid, form.get("password", ""), True)
         except MatrixError as error:
-            if error.errcode == "M_WEAK_PASSWORD":
+            if error.errcode == "M_WEAK_PASSWORD" or error.errcode.startswith("M_PASSWORD_"):
                 return await self._reset_page(visit, error.message)
             raise
         self._pages.signed_out(visit)

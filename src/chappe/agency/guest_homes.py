@@ -1,0 +1,47 @@
+"""Guests of other servers who have become agents: each server says so of its own people, to whoever federates with it."""
+
+from __future__ import annotations
+
+import logging
+
+from chappe.agency.guests import Guests
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.client import FederationClient
+
+log = logging.getLogger(__name__)
+_PATH = "/_chappe/federation/v1/agents"
+
+
+class GuestHomes:
+    def __init__(self, guests: Guests, domains: Domains, client: FederationClient) -> None:
+        self._guests, self._domains, self._client = guests, domains, client
+
+    async def look(self) -> None:
+        """Asks the servers of guests that are not here. One that does not answer is believed what it said last."""
+        for home in self._guests.homes:
+            if self._domains.is_hosted(home):
+                continue
+            try:
+                answer = await self._client.get(self._domains.default, home, _PATH)
+            except (MatrixError, OSError) as error:
+                log.info("the guests' server was not asked", extra={"fields": {"server": home, "error": str(error)}})
+                continue
+            agents = answer.get("agents") if type(answer) is dict else None
+            if type(agents) is list:
+                self._guests.agents_of[home] = frozenset(
+                    user for user in agents if type(user) is str and domain_of(user) == home
+                )
+
+
+class GuestHomesApi:
+    def __init__(self, guests: Guests) -> None:
+        self._guests = guests
+
+    @endpoint("GET", _PATH, auth=SERVER_AUTH, api="federation")
+    async def agents(self, request: Request) -> Answer:
+        """Who of the asked domain came as a guest and is an agent now."""
+        return {"agents": sorted(user for user in self._guests.no_longer if domain_of(user) == request.destination)}
