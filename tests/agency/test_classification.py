@@ -200,7 +200,9 @@ async def test_how_long_rooms_keep_what_is_said(ministry: Server, alice: Person,
     assert await days(await alice.create_room(preset="public_chat", name="Forum")) is None
 
 
-async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(ministry: Server, alice: Person, bob: Person) -> None:
+async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(
+    ministry: Server, alice: Person, bob: Person
+) -> None:
     """Retention by the kind of room, and by its marking, from the rooms that have something old."""
     assert isinstance(ministry.node, AgencyServer) and ministry.node.retention is not None
     retention = ministry.node.retention

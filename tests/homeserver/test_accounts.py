@@ -331,7 +331,9 @@ async def test_what_the_server_says_of_itself(server: Server, alice: Person) -> 
 
 async def test_what_a_password_must_hold(new_server: Callable[..., Awaitable[Server]]) -> None:
     """With the codes that Synapse's and Tchap's clients know; without requirements the specification's."""
-    settings = Passwords(memory_kib=8, passes=1, minimum_length=12, requires=["digit", "symbol", "lowercase", "uppercase"])
+    settings = Passwords(
+        memory_kib=8, passes=1, minimum_length=12, requires=["digit", "symbol", "lowercase", "uppercase"]
+    )
     server = await new_server(passwords=settings)
     policy = {f"m.require_{name}": True for name in ("digit", "symbol", "lowercase", "uppercase")}
     for version in ("v3", "r0"):

@@ -43,9 +43,7 @@ async def test_a_forum_with_a_neighbour(peer: Peer, synapse: Synapse, monkeypatc
             chunk = (await bob.messages(room))["chunk"]
             event = next(e["event_id"] for e in chunk if "Bienvenue" in e["content"].get("body", ""))
             relation = {"rel_type": "m.annotation", "event_id": event, "key": "👍"}
-            await bob.call(
-                "PUT", f"/rooms/{segment(room)}/send/m.reaction/reaction1", {"m.relates_to": relation}
-            )
+            await bob.call("PUT", f"/rooms/{segment(room)}/send/m.reaction/reaction1", {"m.relates_to": relation})
         elif what == "invited":
 
             async def invited() -> bool:

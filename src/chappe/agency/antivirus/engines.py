@@ -54,7 +54,7 @@ class Clamd:
                 for start in range(0, len(chunk), CHUNK):
                     part = chunk[start : start + CHUNK]
                     writer.write(struct.pack("!I", len(part)) + part)
-                await writer.drain()
+                    await writer.drain()  # between parts others get their turn
             writer.write(struct.pack("!I", 0))
             await writer.drain()
             answer = (await reader.readuntil(b"\0")).rstrip(b"\0").decode("utf-8", "replace")

@@ -17,7 +17,6 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.media import ContentRepository, Media
 
 log = logging.getLogger(__name__)
-SCANS_AT_ONCE = 8
 HEAD = 4096  # bytes by which a type is recognised
 PLAIN = b""
 PROGRAMS = (  # what runs, on whatever system: matters most, and is told by few bytes
@@ -52,7 +51,7 @@ class Scanner:
     ) -> None:
         self._database, self._repository, self._engine = database, repository, engine
         self._settings, self._now_ms = settings, now_ms
-        self._gate = asyncio.Semaphore(SCANS_AT_ONCE)
+        self._gate = asyncio.Semaphore(settings.scans_at_once)
         self._under_way: dict[tuple[str, str, bytes], asyncio.Task[Verdict]] = {}
 
     async def verdict(self, media: Media, file: EncryptedFile | None = None) -> Verdict:
