@@ -39,7 +39,7 @@ async def test_a_forum_with_a_neighbour(peer: Peer, synapse: Synapse, monkeypatc
             await enter(bob, room, here)
             await bob.say(room, "Bonjour de Synapse")
         elif what == "hears":
-            await hears(bob, room, "Bienvenue")
+            await hears(bob, room, "Bienvenue **à vous**")
             chunk = (await bob.messages(room))["chunk"]
             event = next(e["event_id"] for e in chunk if "Bienvenue" in e["content"].get("body", ""))
             relation = {"rel_type": "m.annotation", "event_id": event, "key": "👍"}

@@ -48,9 +48,11 @@ async function begin(): Promise<void> {
   });
   const model = new AppViewModel(thisPage(), preferences);
   model.subscribe(() => {
-    const brand = model.snapshot().configuration?.brand;
+    const { configuration, rules } = model.snapshot();
+    const brand = configuration?.brand;
     if (!brand) return;
-    document.documentElement.style.setProperty("--brand", brand.colour);
+    // of the installation until somebody is signed in, then of their organisation
+    document.documentElement.style.setProperty("--brand", rules?.me.colour ?? brand.colour);
     if (!document.title.includes(brand.name)) document.title = brand.name;
   });
   addEventListener("pagehide", () => void model.drafts.write());

@@ -99,12 +99,9 @@ const Starting = () => {
 function Main() {
   const { t } = useTranslation();
   const app = useApp();
-  const { route, dialog, notice, shared, rules } = useSnapshot(app);
+  const { route, dialog, notice, shared } = useSnapshot(app);
   const phone = useMedia("(max-width: 767px)");
   useKeys();
-  useEffect(() => {
-    if (rules?.me.colour) document.documentElement.style.setProperty("--brand", rules.me.colour);
-  }, [rules?.me.colour]);
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
   const listed = route.screen === "home" || route.screen === "room";
