@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from chappe.agency import access_rules
@@ -11,7 +12,7 @@ from chappe.agency.policy import AgencyPolicy
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import UserId, parse_room_id
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
@@ -19,12 +20,16 @@ from chappe.homeserver.rooms.rooms import Rooms
 log = logging.getLogger(__name__)
 _GUESTS = "/_chappe/client/v1/rooms/{roomId}/guest_access"
 _ACTS: dict[str, Any] = {"acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
-REASON = "This room has been closed to guests"
+REASONS = {"fr": "Cette discussion a été refermée aux invités", "en": "This room has been closed to guests"}
 
 
 class GuestAccess:
-    def __init__(self, rooms: Rooms, membership: MembershipChanges, policy: AgencyPolicy) -> None:
-        self._rooms, self._membership, self._policy = rooms, membership, policy
+    """`language_of`: in which a hosted domain speaks to its people."""
+
+    def __init__(
+        self, rooms: Rooms, membership: MembershipChanges, policy: AgencyPolicy, language_of: Callable[[str], str]
+    ) -> None:
+        self._rooms, self._membership, self._policy, self._language_of = rooms, membership, policy, language_of
 
     async def open(self, user_id: UserId, room_id: str) -> None:
         """Agents of the room may invite guests from now on. Raises Forbidden for forums, direct conversations, and without power."""
@@ -42,10 +47,10 @@ class GuestAccess:
         levels = room.power_levels()
         if levels.of(user_id) < levels.required(EVENT, True):
             raise Forbidden("Only an administrator of the room can close it to guests")
-        report = []
+        report, reason = [], REASONS[self._language_of(domain_of(user_id))]
         for guest in self._policy.guests.among([*self._policy.people(room)]):
             report.append(await self._seen_by(room, guest))
-            await self._membership.kick(user_id, room_id, UserId(guest), REASON)
+            await self._membership.kick(user_id, room_id, UserId(guest), reason)
         await self._set(user_id, room, access_rules.RESTRICTED)
         return report
 

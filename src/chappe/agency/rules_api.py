@@ -41,7 +41,7 @@ class RulesApi:
 
     @endpoint("GET", "/_chappe/client/v1/rules")
     async def rules(self, request: Request) -> Answer:
-        """`me`: what of it concerns who asks. Times in ms."""
+        """`me`: what of it concerns who asks; `sponsor`: how whoever invited a guest is called. Times in ms."""
         agency, user = self._config.agency, await self._accounts.find_user(request.user_id)
         assert user is not None or request.requester.appservice is not None
         me: dict[str, Any] = {"is_guest": self._policy.guests.is_guest(request.user_id)}
@@ -61,7 +61,9 @@ class RulesApi:
             }
         if me["is_guest"]:
             me["sponsor"] = await self._database.fetchval(
-                "SELECT sponsor FROM guests WHERE user_id = $1", request.user_id
+                """SELECT coalesce(d.display_name, g.sponsor) FROM guests g LEFT JOIN user_directory d ON d.user_id = g.sponsor
+                    WHERE g.user_id = $1""",
+                request.user_id,
             )
         return {
             "guest_servers": list(agency.guest_domains), "guest_days": agency.guest_days,

@@ -165,7 +165,7 @@ export class Items {
       event.getContent().displayname ?? event.getPrevContent().displayname ?? this.room.getMember(target)?.rawDisplayName,
       null,
     ).name;
-    const values = { whom, reason: reason ? String(reason) : "" };
+    const values = { whom, reason: reason ? ` (${reason})` : "" };
     if (membership === "join")
       return before === "join" ? null : { type: "event", key: "event.joined", values: { who: whom || who } };
     if (membership === "invite") return says("invited", values);

@@ -24,7 +24,7 @@ export class People {
     return {
       id,
       name: bracketed?.[1] ?? displayName ?? id.slice(1).split(":")[0],
-      organisation: bracketed?.[2] ?? this.organisations[server] ?? null,
+      organisation: bracketed?.[2] ?? this.organisations[server] ?? (server === this.client.getDomain() ? null : server),
       avatar: avatar ?? null,
       guest: this.agency.isGuest(id, bracketed?.[2] ?? null),
     };

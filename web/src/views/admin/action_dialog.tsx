@@ -108,7 +108,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
             </label>
           ) : each === "text" || each === "addresses" ? (
             <label key={each} className="field">
-              <span className="label">{t(`admin.field.${each}`)}</span>
+              <span className="label">{t(each === "text" ? "admin.field.text" : "admin.field.addressLines")}</span>
               <textarea
                 className="input"
                 rows={each === "text" ? 5 : 3}
