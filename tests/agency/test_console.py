@@ -350,6 +350,15 @@ async def test_or_a_second_factor(ministry: Server, admin: Person, anne: Person)
     assert [e["detail"]["outcome"] for e in await view(admin, "audit")][:2] == ["done", "refused: wrong code"]
 
 
+async def test_codes_are_not_tried_one_after_the_other(ministry: Server, admin: Person, anne: Person) -> None:
+    code = await code_of(ministry, admin)
+    for _ in range(5):
+        assert (await refused(act(admin, "deactivate", user_id=anne.id, code="000000"))).status == 403
+    no = await refused(act(admin, "deactivate", user_id=anne.id, code=code))
+    assert (no.status, no.errcode) == (429, "M_LIMIT_EXCEEDED")
+    assert not (await act(admin, "deactivate", user_id=anne.id))["done"], "a colleague can still agree"
+
+
 async def test_what_failed_is_written_down(ministry: Server, admin: Person, anne: Person) -> None:
     await refused(act(admin, "move", user_id=anne.id, to="nowhere"))
     failed, tried = (await view(admin, "audit"))[:2]

@@ -214,3 +214,6 @@ async def test_who_ended_long_ago_is_deactivated(ministry: Server, alice: Person
     assert await mine(alice) == []
     user = await ministry.node.accounts.store.find_user(guest.id)
     assert user is not None and user.deactivated
+    await invite(alice, room, purpose="Once more")
+    await arrive(ministry, "gaston2")
+    assert [g["purpose"] for g in await mine(alice)] == ["Once more"], "and can be invited again"

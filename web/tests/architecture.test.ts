@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { TEXTS as EN } from "../src/i18n/en";
-import { TEXTS as FR } from "../src/i18n/fr";
+import { TEXTS as EN_FOR_ALL } from "../src/i18n/en";
+import { ADMIN_TEXTS as EN_ADMIN } from "../src/i18n/en_admin";
+import { TEXTS as FR_FOR_ALL } from "../src/i18n/fr";
+import { ADMIN_TEXTS as FR_ADMIN } from "../src/i18n/fr_admin";
 
+const EN = { ...EN_FOR_ALL, ...EN_ADMIN };
+const FR = { ...FR_FOR_ALL, ...FR_ADMIN };
 const SOURCE = new URL("../src", import.meta.url).pathname;
 
 function files(folder: string): string[] {

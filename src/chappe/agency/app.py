@@ -109,7 +109,7 @@ class AgencyServer(Homeserver):
         policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.former.prune)
         self.deactivate_account.before.append(self.former.keep)
-        self.deactivate_account.forget += [self.functions.forget, self.people.forget]
+        self.deactivate_account.forget += [self.functions.forget, self.people.forget, policy.sponsors.forget]
 
     def _build_console(self, policy: AgencyPolicy) -> None:
         assert policy.sponsors is not None and self.retention is not None

@@ -195,6 +195,10 @@ class Sponsors:
         own = organisation.rules.guest_days * DAY_MS if organisation is not None else 0
         return min(own, self._longest) if own and self._longest else own or self._longest
 
+    async def forget(self, user_id: str) -> None:
+        """A guest's account has ended for good: whoever invites them again is their sponsor."""
+        await self._database.execute("DELETE FROM guests WHERE user_id = $1 AND agent_since IS NULL", user_id)
+
     # --------------------------------------------------------------------------------------------------- now and then
 
     async def look(self) -> None:

@@ -5,7 +5,7 @@ import "../styles/base.css";
 import "../styles/client.css";
 import { I18nProvider } from "react-aria-components/I18nProvider";
 import { useTranslation } from "react-i18next";
-import { browserLanguage, changeLanguage, startText } from "../i18n/text";
+import { browserLanguage, changeLanguage, showAdminText, startText } from "../i18n/text";
 import { AppViewModel } from "../viewmodels/app";
 import { type Choices, Preferences } from "../viewmodels/preferences";
 import { App } from "../views/app";
@@ -48,7 +48,8 @@ async function begin(): Promise<void> {
   });
   const model = new AppViewModel(thisPage(), preferences);
   model.subscribe(() => {
-    const { configuration, rules } = model.snapshot();
+    const { configuration, rules, rights } = model.snapshot();
+    if (rights) void showAdminText();
     const brand = configuration?.brand;
     if (!brand) return;
     // of the installation until somebody is signed in, then of their organisation

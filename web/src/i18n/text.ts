@@ -6,6 +6,8 @@ import { initReactI18next } from "react-i18next";
 export type Language = "fr" | "en";
 
 const loaders = { fr: () => import("./fr"), en: () => import("./en") };
+const adminLoaders = { fr: () => import("./fr_admin"), en: () => import("./en_admin") };
+let administers = false;
 
 /** The language of the browser, where it is one of ours. */
 export const browserLanguage = (): Language =>
@@ -22,6 +24,7 @@ export async function startText(language: Language): Promise<void> {
     nsSeparator: false,
     interpolation: { escapeValue: false },
     returnNull: false,
+    react: { bindI18nStore: "added" },
   });
   document.documentElement.lang = language;
 }
@@ -30,8 +33,20 @@ export async function changeLanguage(language: Language): Promise<void> {
   if (!i18next.hasResourceBundle(language, "translation")) {
     i18next.addResourceBundle(language, "translation", (await loaders[language]()).TEXTS);
   }
+  if (administers) await addAdminText(language);
   await i18next.changeLanguage(language);
   document.documentElement.lang = language;
+}
+
+/** The words of the console too, from now on. */
+export async function showAdminText(): Promise<void> {
+  if (administers) return;
+  administers = true;
+  await addAdminText(i18next.language as Language);
+}
+
+async function addAdminText(language: Language): Promise<void> {
+  i18next.addResourceBundle(language, "translation", (await adminLoaders[language]()).ADMIN_TEXTS, true, true);
 }
 
 export const text = (key: string, values?: Record<string, string | number>): string => i18next.t(key, values ?? {});

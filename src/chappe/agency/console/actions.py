@@ -20,10 +20,11 @@ from chappe.agency.console.scope import Actor, Scope
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.request import convert
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded, MatrixError, NotFound
 
 log = logging.getLogger(__name__)
 WAITS_MS = 7 * 86_400_000
+WRONG_AT_MOST, WRONG_FOR_MS = 5, 900_000
 Run = Callable[[Actor, Any], Awaitable[dict[str, Any] | None]]
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
@@ -83,6 +84,7 @@ class Actions:
     ) -> None:  # fmt: skip
         self._database, self._scope, self._audit, self._factors = database, scope, audit, factors
         self.all, self._tell, self._now_ms = actions_of(*owners), tell, now_ms
+        self._wrong: dict[str, list[int]] = {}  # when somebody last gave a wrong code
 
     async def act(
         self, actor: Actor, name: str, arguments: dict[str, Any], code: str | None = None, is_confirmed: bool = False
@@ -96,10 +98,20 @@ class Actions:
         if wanted.critical and not is_confirmed:
             if code is None:
                 return await self._ask(actor, wanted, parsed)
+            self._require_patience(actor)
             if not await self._factors.check_totp(actor.user_id, code):
+                self._wrong.setdefault(actor.user_id, []).append(self._now_ms())
                 await self._record(actor, wanted.name, parsed, "refused: wrong code")
                 raise Forbidden("This code is not right: codes change every 30 seconds and serve once")
         return {"done": True, **await self._run(actor, wanted, parsed, actor.user_id)}
+
+    def _require_patience(self, actor: Actor) -> None:
+        """A code has six digits: nobody tries them one after the other. Raises M_LIMIT_EXCEEDED."""
+        now = self._now_ms()
+        recent = [ts for ts in self._wrong.get(actor.user_id, ()) if ts > now - WRONG_FOR_MS]
+        self._wrong[actor.user_id] = recent
+        if len(recent) >= WRONG_AT_MOST:
+            raise LimitExceeded(recent[0] + WRONG_FOR_MS - now, "Too many wrong codes: wait, or ask a colleague to agree")
 
     def _find(self, actor: Actor, name: str) -> Action:
         wanted = self.all.get(name)
