@@ -162,6 +162,9 @@ await play({
     await sophie.getByRole("menuitem").first().waitFor();
     assert((await sophie.getByRole("menuitem", { name: "Transférer" }).count()) === 0, "a marked message can be passed on");
     await sophie.keyboard.press("Escape");
+    await sophie.getByTestId("file").first().setInputFiles({ name: "tout.zip", mimeType: "application/zip", buffer: Buffer.from("PK") });
+    await sophie.getByText("n’admet pas ce type de fichier").waitFor();
+    await sophie.getByRole("button", { name: "Annuler l’envoi de tout.zip" }).click();
   },
   async "the last administrator leaves: somebody else looks after the room"() {
     await karim.goto(`${server}/#/`);

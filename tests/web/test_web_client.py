@@ -80,7 +80,12 @@ async def test_a_ministry_with_its_guests(new_server: NewServer, tmp_path: Path)
     clamav, base = ClamAV(folder), f"http://localhost:{own}"
     try:
         await clamav.start()
-        restricted = Classification("restricted", {"fr": "Diffusion restreinte", "en": "Restricted"}, retention_days=30)
+        restricted = Classification(
+            "restricted",
+            {"fr": "Diffusion restreinte", "en": "Restricted"},
+            retention_days=30,
+            file_types=["application/pdf"],
+        )
         server = await new_server(
             listeners=[Listener(port=own)], public_url=base, email=mailbox.settings(),
             registration=Registration(email_required=True), antivirus=Antivirus(clamav.url),

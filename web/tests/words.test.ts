@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { allowsFile } from "../src/matrix/agency";
 import { addressesIn } from "../src/viewmodels/create_room";
 import { compose } from "../src/viewmodels/markdown";
 import { schema, toMarkdown } from "../src/viewmodels/rich_text";
@@ -125,4 +126,27 @@ test.each([
 
 test.each(["", "#/nowhere", "#/room", "#/settings/none?x=1"])("%s leads somewhere", (hash) => {
   expect(["home", "settings"]).toContain(readRoute(hash).screen);
+});
+
+const marked = (files: boolean, ...file_types: string[]) => ({
+  name: "restricted",
+  labels: {},
+  guests: false,
+  retention_days: 0,
+  forwarding: false,
+  link_sharing: false,
+  calls: true,
+  files,
+  file_types,
+});
+
+test.each([
+  [null, "application/zip", true],
+  [marked(true), "application/zip", true],
+  [marked(false), "image/png", false],
+  [marked(true, "application/pdf", "image/*"), "image/png; x=y", true],
+  [marked(true, "application/pdf", "image/*"), "application/zip", false],
+  [marked(true, "image/*"), "", false],
+])("files in a room with a marking %#", (level, mime, allowed) => {
+  expect(allowsFile(level, mime)).toBe(allowed);
 });

@@ -410,6 +410,7 @@ export const TEXTS: Record<string, string> = {
   "upload.progress": "Sending: {{sent}} of {{of}}",
   "upload.failed": "Sending failed.",
   "upload.tooLarge": "This file ({{size}}) is larger than allowed.",
+  "upload.notAllowed": "The classification of this conversation does not allow this type of file.",
   "upload.cancel": "Cancel sending {{name}}",
   "emoji.search": "Search for an emoji",
   "emoji.none": "No emoji of that name",

@@ -412,6 +412,7 @@ export const TEXTS: Record<string, string> = {
   "upload.progress": "Envoi : {{sent}} sur {{of}}",
   "upload.failed": "L’envoi a échoué.",
   "upload.tooLarge": "Ce fichier ({{size}}) dépasse la taille permise.",
+  "upload.notAllowed": "La classification de cette discussion n’admet pas ce type de fichier.",
   "upload.cancel": "Annuler l’envoi de {{name}}",
   "emoji.search": "Chercher un émoji",
   "emoji.none": "Aucun émoji de ce nom",

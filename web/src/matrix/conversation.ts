@@ -24,7 +24,7 @@ import {
   UpdateDelayedEventAction,
 } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
-import type { Agency, Removed } from "./agency";
+import { type Agency, allowsFile, type Removed } from "./agency";
 import type { Media } from "./media";
 import type { People } from "./people";
 import { ACCESS_RULES, CLASSIFICATION, type Rooms } from "./rooms";
@@ -312,6 +312,9 @@ export class Conversation {
     const content = { ...(event.replacingEvent()?.getContent()["m.new_content"] ?? event.getContent()) };
     delete content["m.relates_to"];
     content["m.mentions"] = {};
+    const isFile = ["m.file", "m.image", "m.video", "m.audio"].includes(String(content.msgtype));
+    if (isFile && !allowsFile(this.details().level, String(content.info?.mimetype ?? "")))
+      throw Object.assign(new Error("not in a room of this level"), { errcode: "M_FORBIDDEN" });
     await this.client.sendMessage(this.id, null, content as never);
   }
 

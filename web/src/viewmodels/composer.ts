@@ -1,3 +1,4 @@
+import { allowsFile } from "../matrix/agency";
 import type { Conversation, PreparedFile } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
 import type { Item, Person, RoomDetails } from "../matrix/types";
@@ -19,7 +20,7 @@ export interface Upload {
   name: string;
   size: number;
   sent: number;
-  state: "sending" | "failed" | "too-large";
+  state: "sending" | "failed" | "too-large" | "not-allowed";
 }
 
 interface State {
@@ -312,10 +313,10 @@ export class ComposerViewModel extends ViewModel<State> {
         name: file.name,
         size: file.size,
         sent: 0,
-        state: limit && file.size > limit ? "too-large" : "sending",
+        state: !this.allows(file.type) ? "not-allowed" : limit && file.size > limit ? "too-large" : "sending",
       };
       this.set({ uploads: [...this.now.uploads, upload] });
-      if (upload.state === "too-large") continue;
+      if (upload.state !== "sending") continue;
       this.files.set(id, { file: await this.needs.prepare(file), caption });
       await this.upload(id);
     }
@@ -323,10 +324,16 @@ export class ComposerViewModel extends ViewModel<State> {
 
   readonly attachPrepared = async (file: PreparedFile): Promise<void> => {
     const id = ++counter;
+    const state = this.allows(file.blob.type) ? "sending" : "not-allowed";
+    this.set({ uploads: [...this.now.uploads, { id, name: file.name, size: file.blob.size, sent: 0, state }] });
+    if (state === "not-allowed") return;
     this.files.set(id, { file, caption: "" });
-    this.set({ uploads: [...this.now.uploads, { id, name: file.name, size: file.blob.size, sent: 0, state: "sending" }] });
     await this.upload(id);
   };
+
+  private allows(mime: string): boolean {
+    return allowsFile(this.needs.details().level, mime || "application/octet-stream");
+  }
 
   private async upload(id: number): Promise<void> {
     const { file, caption } = this.files.get(id)!;

@@ -47,6 +47,11 @@ function UploadRow({ upload, model }: { upload: Upload; model: ComposerViewModel
             </button>
           </p>
         )}
+        {upload.state === "not-allowed" && (
+          <p className="t12 bad" role="alert">
+            {t("upload.notAllowed")}
+          </p>
+        )}
         {upload.state === "too-large" && (
           <p className="t12 bad" role="alert">
             {t("upload.tooLarge", { size: size(upload.size) })}
