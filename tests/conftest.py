@@ -25,8 +25,12 @@ hypothesis.settings.load_profile("chappe")
 
 @pytest_asyncio.fixture(scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
-    """One server per worker. `chappe` is the migrated template."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg") / "postgres")
+    """One server per worker. `chappe` is the migrated template.
+
+    It need not survive the machine, so it does not wait for the disk; plays that kill a server have one of their own.
+    """
+    directory = tmp_path_factory.mktemp("pg") / "postgres"
+    server = EmbeddedPostgres(directory, fsync="off", full_page_writes="off")
     await server.start()
     connection = await asyncpg.connect(server.url)
     await migrate(connection)

@@ -220,7 +220,9 @@ class AgencyServer(Homeserver):
         if self.agency is not None:
             parts += [
                 OrganisationInfo(self.agency, self.accounts.store),
-                GuestAccessApi(GuestAccess(self.rooms, self.membership, self.agency, lambda name: self.mail.brand(name).language)),
+                GuestAccessApi(
+                    GuestAccess(self.rooms, self.membership, self.agency, lambda name: self.mail.brand(name).language)
+                ),
                 FunctionAccountsApi(self.functions),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
                 OwnDataApi(self.exports),

@@ -111,7 +111,9 @@ class Actions:
         recent = [ts for ts in self._wrong.get(actor.user_id, ()) if ts > now - WRONG_FOR_MS]
         self._wrong[actor.user_id] = recent
         if len(recent) >= WRONG_AT_MOST:
-            raise LimitExceeded(recent[0] + WRONG_FOR_MS - now, "Too many wrong codes: wait, or ask a colleague to agree")
+            raise LimitExceeded(
+                recent[0] + WRONG_FOR_MS - now, "Too many wrong codes: wait, or ask a colleague to agree"
+            )
 
     def _find(self, actor: Actor, name: str) -> Action:
         wanted = self.all.get(name)

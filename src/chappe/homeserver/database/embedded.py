@@ -78,9 +78,10 @@ def binaries() -> Path:
 
 
 class EmbeddedPostgres:
-    """One private PostgreSQL server. `url` is valid after `start`."""
+    """One private PostgreSQL server. `url` is valid after `start`; `settings` replace those of `SETTINGS`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **settings: str) -> None:
+        self._settings = SETTINGS | settings
         self.directory = directory.resolve()
         self.log_path = self.directory.parent / "postgres.log"
         self._bin = binaries()
@@ -200,7 +201,7 @@ class EmbeddedPostgres:
             time.sleep(0.1)  # after kill -9 its children need a moment to notice
 
     def _spawn(self) -> None:
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         with self.log_path.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", str(self.directory), "-k", str(self._sockets), *settings],
