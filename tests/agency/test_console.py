@@ -205,6 +205,8 @@ async def test_who_has_probably_left(ministry: Server, admin: Person, anne: Pers
 
 
 async def test_moving_somebody(ministry: Server, admin: Person, anne: Person) -> None:
+    assert (await refused(act(admin, "move", user_id=anne.id, to="sante"))).status == 403, "Santé has not been asked"
+    await node_of(ministry).scope.grant(Actor("@root:localhost", "sante"), UserId(admin.id))
     await act(admin, "move", user_id=anne.id, to="sante")
     assert (await refused(act(admin, "lock", user_id=anne.id))).status == 404, "she is another's to administer now"
 
@@ -359,9 +361,9 @@ async def test_codes_are_not_tried_one_after_the_other(ministry: Server, admin: 
     assert not (await act(admin, "deactivate", user_id=anne.id))["done"], "a colleague can still agree"
 
 
-async def test_what_failed_is_written_down(ministry: Server, admin: Person, anne: Person) -> None:
-    await refused(act(admin, "move", user_id=anne.id, to="nowhere"))
-    failed, tried = (await view(admin, "audit"))[:2]
+async def test_what_failed_is_written_down(ministry: Server, root: Person, anne: Person) -> None:
+    await refused(act(root, "move", ALL, user_id=anne.id, to="nowhere"))
+    failed, tried = (await view(root, "audit", ALL))[:2]
     assert failed["detail"]["outcome"].startswith("failed: ") and tried["detail"]["outcome"] == "done"
 
 

@@ -76,6 +76,17 @@ async def test_one_persons_data(node: AgencyServer, tmp_path: Path, anne: Person
     assert not (tmp_path / "x.zip").exists()
 
 
+async def test_who_is_held_is_not_told_by_their_own_package(node: AgencyServer, tmp_path: Path, anne: Person) -> None:
+    await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    own, for_the_authority = tmp_path / "own.zip", tmp_path / "authority.zip"
+    await node.personal_data.write(UserId(anne.id), own)
+    with zipfile.ZipFile(own) as packed:
+        everything = b"".join(packed.read(name) for name in packed.namelist())
+    assert b"4711" not in everything and b"legal_hold" not in everything
+    await node.personal_data.write(UserId(anne.id), for_the_authority, with_held=True)
+    assert [hold["reference"] for hold in read(for_the_authority, "data/legal_holds.json")] == ["4711"]
+
+
 async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person) -> None:
     room, _ = await conversation(anne, sam)
     await node.holds.place(room, "Tribunal", "4711", "@root:localhost")

@@ -208,6 +208,7 @@ async def test_from_the_command_line(tmp_path: Path) -> None:
     await (await new.start()).stop()  # makes the configuration and the database
     code, said = await new.run("admin", "domain", "import", folder)
     assert code == 0 and "1 accounts" in said, said
+    assert f"'domain', 'import', '{folder}'" in (await new.run("admin", "audit", "list"))[1]
     await new.start()
     try:
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "dora"}, "password": PASSWORD}

@@ -129,8 +129,8 @@ class AgencyServer(Homeserver):
         erasure = Erasure(database, self.deactivate_account, self.retention, self.media)
         owners = [
             AccountActions(
-                self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former, self.people,
-                self.validity, self.guard,
+                scope, self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
+                self.people, self.validity, self.guard,
             ),
             GuestActions(policy.sponsors, self.people), FunctionActions(self.functions), AdministratorActions(scope),
             RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership)),

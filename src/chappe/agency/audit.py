@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import orjson
 
 from chappe.homeserver.database.pool import Database
@@ -64,16 +65,8 @@ class Audit:
 
     async def record(self, actor: str, action: str, detail: Mapping[str, Any]) -> None:
         """`actor`: a user id, or who used the command line. `detail`: without secrets (`without_secrets`)."""
-        text = orjson.dumps(detail, option=orjson.OPT_SORT_KEYS, default=str).decode()
         async with self._database.transaction() as connection:
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            row = await connection.fetchrow("SELECT number, seal FROM audit ORDER BY number DESC LIMIT 1")
-            number, previous = (row["number"] + 1, row["seal"]) if row is not None else (1, FIRST)
-            ts = self._now_ms()
-            await connection.execute(
-                "INSERT INTO audit (number, ts, actor, action, detail, seal) VALUES ($1, $2, $3, $4, $5, $6)",
-                number, ts, actor, action, text, seal_of(previous, number, ts, actor, action, text),
-            )  # fmt: skip
+            await write_entry(connection, self._now_ms(), actor, action, detail)
 
     async def entries(self, before: int | None, limit: int) -> list[dict[str, Any]]:
         """The latest first; those before a number."""
@@ -110,6 +103,20 @@ class Audit:
         if known is not None and known.number > head.number:
             raise BrokenChain(head.number + 1)
         return head
+
+
+async def write_entry(
+    connection: asyncpg.Connection, ts: int, actor: str, action: str, detail: Mapping[str, Any]
+) -> None:
+    """As `Audit.record`, in a transaction of the caller's."""
+    text = orjson.dumps(detail, option=orjson.OPT_SORT_KEYS, default=str).decode()
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    row = await connection.fetchrow("SELECT number, seal FROM audit ORDER BY number DESC LIMIT 1")
+    number, previous = (row["number"] + 1, row["seal"]) if row is not None else (1, FIRST)
+    await connection.execute(
+        "INSERT INTO audit (number, ts, actor, action, detail, seal) VALUES ($1, $2, $3, $4, $5, $6)",
+        number, ts, actor, action, text, seal_of(previous, number, ts, actor, action, text),
+    )  # fmt: skip
 
 
 def seal_of(previous: bytes, number: int, ts: int, actor: str, action: str, detail: str) -> bytes:

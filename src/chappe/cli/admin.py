@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from chappe.agency.audit import HIDDEN, Audit
+from chappe.agency.audit import HIDDEN, Audit, write_entry
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.app import Homeserver, open_blobs
 from chappe.homeserver.matrix.errors import NotFound
@@ -234,6 +234,9 @@ def domain_import(
         async with unstarted_database(data.resolve(), config) as (settings, connection):
             blobs = open_blobs(settings.media, str(data.resolve() / "media"))
             counts = await import_domain(connection, blobs, folder)
+            async with connection.transaction():
+                now_ms = time.time_ns() // 1_000_000
+                await write_entry(connection, now_ms, who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])})
         print(
             f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server."
         )

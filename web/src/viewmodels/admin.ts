@@ -39,11 +39,13 @@ const always =
   (): string[] =>
     actions;
 
-const onPerson = (row: Row): string[] => [
+/** To move somebody, one administers where they come from and where they go. */
+const onPerson = (row: Row, rights: Rights): string[] => [
   row.locked ? "unlock" : "lock",
   "sign_out",
   "renew",
-  ...(row.kind === "function" ? ["set_holders"] : ["move", "reset_second_factor"]),
+  ...(row.kind === "function" ? ["set_holders"] : ["reset_second_factor"]),
+  ...(!row.kind && rights.organisations.length > 1 ? ["move"] : []),
   ...(row.administers || row.kind ? [] : ["grant"]),
   "export_person",
   "hold_person",

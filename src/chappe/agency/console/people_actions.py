@@ -51,10 +51,10 @@ class NewSponsor(msgspec.Struct):
 
 class AccountActions:
     def __init__(
-        self, accounts: Accounts, sessions: Sessions, factors: SecondFactors, deactivate: DeactivateAccount, erasure: Erasure,
-        former: FormerAccounts, people: People, validity: AccountValidity | None, guard: ReadGuard | None,
+        self, scope: Scope, accounts: Accounts, sessions: Sessions, factors: SecondFactors, deactivate: DeactivateAccount,
+        erasure: Erasure, former: FormerAccounts, people: People, validity: AccountValidity | None, guard: ReadGuard | None,
     ) -> None:  # fmt: skip
-        self._accounts, self._sessions, self._factors = accounts, sessions, factors
+        self._scope, self._accounts, self._sessions, self._factors = scope, accounts, sessions, factors
         self._deactivate, self._erasure, self._former = deactivate, erasure, former
         self._people, self._validity, self._guard = people, validity, guard
 
@@ -92,7 +92,9 @@ class AccountActions:
 
     @action()
     async def move(self, actor: Actor, move: Move) -> None:
-        """Move somebody to another organisation: same account, same rooms."""
+        """Move somebody to another organisation that one administers too: same account, same rooms."""
+        if not actor.is_everywhere:  # nobody is shown as another organisation's without its agreement
+            await self._scope.require(actor.user_id, move.to)
         await self._people.assign(UserId(move.user_id), move.to, actor.user_id)
 
     @action(critical=True)

@@ -39,7 +39,6 @@ _TABLES = {
     "as_guest": "SELECT sponsor, purpose, ends_ts, created_ts, agent_since FROM guests WHERE user_id = $1",
     "function_accounts_held": "SELECT user_id, began_ts, ended_ts FROM function_turns WHERE holder = $1 ORDER BY id",
     "unusual_reading": "SELECT step, what, amount, ts FROM read_guard_alerts WHERE user_id = $1 ORDER BY ts",
-    "legal_holds": "SELECT placed_ts, lifted_ts FROM legal_holds WHERE target = $1 ORDER BY id",
     "notification_targets": "SELECT kind, app_id, device_display_name FROM pushers WHERE user_id = $1",
     "passkeys": "SELECT name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts",
 }
@@ -82,8 +81,8 @@ class PersonalData:
             )
             described = await add_files(bag, self._media, files)
             await bag.add("files.json", json_of(described))
-            if with_held and (held := await self._holds.kept_aside(user_id)):
-                await bag.add("held.jsonl", lines_of(orjson.loads(line) for line in held))
+            if with_held:
+                await self._add_held(bag, user_id)
             server_name = domain_of(user_id)
             bag.seal(
                 {"Source-Organization": server_name, "External-Identifier": user_id,
@@ -91,6 +90,13 @@ class PersonalData:
                 {}, server_name, self._domains.signing_key(server_name), self._now_ms(),
             )  # fmt: skip
         return {**counts, "files": len(files)}
+
+    async def _add_held(self, bag: Bag, user_id: UserId) -> None:
+        """The holds and what they have kept aside. Whoever is held is not told by their own package."""
+        if holds := await self._holds.all(user_id):
+            await bag.add("legal_holds.json", json_of(holds))
+        if held := await self._holds.kept_aside(user_id):
+            await bag.add("held.jsonl", lines_of(orjson.loads(line) for line in held))
 
     async def _add_account_data(self, bag: Bag, user_id: UserId) -> None:
         """Settings and tags. What is encrypted for the person's devices stays so."""

@@ -92,19 +92,16 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
           ) : each === "to" ? (
             <label key={each} className="field">
               <span className="label">{t("admin.field.to")}</span>
-              <input
-                className="input"
-                value={given.to ?? ""}
-                onChange={(event) => setGiven({ ...given, to: event.target.value })}
-                list="organisations"
-              />
-              <datalist id="organisations">
-                {model.rights.organisations.map((one) => (
-                  <option key={one.name} value={one.name}>
-                    {one.label}
-                  </option>
-                ))}
-              </datalist>
+              <select value={given.to ?? ""} onChange={(event) => setGiven({ ...given, to: event.target.value })}>
+                <option value="" />
+                {model.rights.organisations
+                  .filter((one) => one.name !== row?.organisation)
+                  .map((one) => (
+                    <option key={one.name} value={one.name}>
+                      {one.label}
+                    </option>
+                  ))}
+              </select>
             </label>
           ) : each === "text" || each === "addresses" ? (
             <label key={each} className="field">
