@@ -70,6 +70,16 @@ async def test_an_address_says_where_somebody_belongs(ministry: Server, anne: Pe
     assert await people_of(ministry).organisation_of(gaston.id) is None
 
 
+async def test_an_older_account_bears_its_organisations_name(ministry: Server, alice: Person, bob: Person) -> None:
+    await people_of(ministry).assign(UserId(bob.id), "culture", "@root:localhost")
+    assert await name_of(ministry, bob.id) == "bob [Culture]"
+    await bind(ministry, alice.id, OLD)
+    assert await name_of(ministry, alice.id) == "alice [Culture]"
+    await ministry.node.set_profile_field(UserId(alice.id), "displayname", "Alice Petit [Culture]")
+    await bind(ministry, alice.id, "alice.petit@culture.example")
+    assert await name_of(ministry, alice.id) == "Alice Petit [Culture]", "it is as it was"
+
+
 async def test_moving_by_proving_the_new_address(ministry: Server, mailbox: Mailbox, anne: Person, bob: Person) -> None:
     room = await anne.create_room(name="Dossiers", invite=[bob.id])
     await bob.join(room)

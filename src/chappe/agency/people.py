@@ -103,9 +103,19 @@ class People:
                 )  # fmt: skip
                 await connection.execute("DELETE FROM administrators WHERE user_id = $1", user_id)
                 await connection.execute("DELETE FROM function_holders WHERE holder = $1", user_id)
-        if before is not None:
+        if before is None:
+            await self._name_after(user_id, organisation, address)
+        else:
             await self._leave_behind(user_id, before, organisation, address)
             log.info("somebody has moved", extra={"fields": {"user": user_id, "from": before, "to": organisation.name}})
+
+    async def _name_after(self, user_id: UserId, organisation: Organisation, address: str | None) -> None:
+        """Whoever had an account before it was of an organisation bears its name from now on."""
+        display = (await self._accounts.profile(user_id)).get("displayname") or ""
+        if label_of(display) == organisation.label:
+            return
+        called = _without_label(display) or (name_of_address(address) if address is not None else "")
+        await self._set_name(user_id, "displayname", f"{called} [{organisation.label}]".strip())
 
     async def _leave_behind(self, user_id: UserId, before: str, now: Organisation, address: str | None) -> None:
         """The addresses of the organisation that was left, and its name; the person's own name stays."""

@@ -58,6 +58,8 @@ def add(
         print(
             f"{organisation.label} has been {'added' if is_new else 'changed'}: {', '.join(address)} → {organisation.home}"
         )
+        if isinstance(node, AgencyServer) and node.agency is None:
+            print("It counts once the public-sector layer is on: set `enabled = true` in [agency].")
 
     with_node(data, config, act)
 

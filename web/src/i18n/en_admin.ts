@@ -9,6 +9,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.noMatch": "Nothing found",
   "admin.actions": "Actions",
   "admin.actionsOn": "Actions",
+  "admin.commandLine": "command line ({{name}})",
   "admin.openPerson": "See the account",
   "admin.noDevices": "No devices",
   "admin.moves": "Changes",

@@ -1,3 +1,4 @@
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
 import type { AdminViewModel, As } from "../../viewmodels/admin";
@@ -25,7 +26,7 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
     case "person":
       return <Who row={row} id={String(value)} model={model} onOpen={onOpen} />;
     case "someone":
-      return <span className="anywhere">{called(String(value), model)}</span>;
+      return <span className="anywhere">{byName(String(value), model, t)}</span>;
     case "date":
       return <span className="num">{date(Number(value))}</span>;
     case "time":
@@ -143,6 +144,12 @@ function File({ row }: { row: Row }) {
 }
 
 /** Somebody by their name, anything else as it is. */
+/** Who did something: a person, or somebody at the server's command line. */
+const byName = (who: string, model: AdminViewModel, t: TFunction): string => {
+  const name = /^command line \((.+)\)$/.exec(who)?.[1];
+  return name === undefined ? called(who, model) : t("admin.commandLine", { name });
+};
+
 const called = (id: string, model: AdminViewModel): string => (id.startsWith("@") ? model.person(id).name : id);
 
 /** What an action was about, a line each. What was left as it is by default says nothing. */
