@@ -13,14 +13,8 @@ CREATE TABLE account_validity (  -- beside users.expires_ts; `reminded_days`: th
 CREATE INDEX account_validity_token ON account_validity (token);
 CREATE INDEX account_validity_used ON account_validity (used_hash);
 CREATE INDEX users_expiry ON users (expires_ts) WHERE expires_ts IS NOT NULL;
-CREATE INDEX events_retention ON events (room_nid) WHERE type = 'm.room.retention';
 CREATE TABLE audit (  -- append only; `seal`: over the entry and the seal before it
     number bigint PRIMARY KEY, ts bigint NOT NULL, actor text NOT NULL, action text NOT NULL, detail text NOT NULL, seal bytea NOT NULL);
-CREATE TABLE guests (  -- `reminded_days`: the last reminder that the sponsor was sent; `agent_since`: no guest any more
-    user_id text PRIMARY KEY, sponsor text NOT NULL, purpose text NOT NULL, ends_ts bigint, created_ts bigint NOT NULL,
-    reminded_days int, agent_since bigint);
-CREATE INDEX guests_sponsor ON guests (sponsor);
-CREATE TABLE guest_invitations (address text PRIMARY KEY, sponsor text NOT NULL, purpose text NOT NULL, ends_ts bigint);
 CREATE TABLE read_guard (  -- what was read in an hour, weighed
     user_id text, hour bigint, what text, amount float8 NOT NULL, PRIMARY KEY (user_id, hour, what));
 CREATE TABLE read_guard_alerts (

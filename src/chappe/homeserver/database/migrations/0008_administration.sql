@@ -1,4 +1,10 @@
--- Who is of which organisation, who administers it, and what the law asks for (chappe.agency). Empty where it is off.
+-- Guests and their sponsors, who is of which organisation, who administers it, what the law asks for (chappe.agency). Empty where it is off.
+CREATE INDEX events_retention ON events (room_nid) WHERE type = 'm.room.retention';
+CREATE TABLE guests (  -- `reminded_days`: the last reminder that the sponsor was sent; `agent_since`: no guest any more
+    user_id text PRIMARY KEY, sponsor text NOT NULL, purpose text NOT NULL, ends_ts bigint, created_ts bigint NOT NULL,
+    reminded_days int, agent_since bigint);
+CREATE INDEX guests_sponsor ON guests (sponsor);
+CREATE TABLE guest_invitations (address text PRIMARY KEY, sponsor text NOT NULL, purpose text NOT NULL, ends_ts bigint);
 CREATE TABLE organisation_people (user_id text PRIMARY KEY, organisation text NOT NULL, since_ts bigint NOT NULL);
 CREATE INDEX organisation_people_of ON organisation_people (organisation);
 CREATE TABLE organisation_moves (  -- the record of who came from where; `by_whom`: an administrator, or the account itself
