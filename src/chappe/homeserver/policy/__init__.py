@@ -17,13 +17,10 @@ StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
 class Policy:
     """The default: what the specification allows, everybody may."""
 
-    carried_over: frozenset[str] = (
-        frozenset()
-    )  # types of state that a room's replacement gets, beside the specification's
-
-    fixed_fields: frozenset[str] = (
-        frozenset()
-    )  # of the profile: people cannot change them themselves (`m.profile_fields`)
+    # types of state that a room's replacement gets, beside the specification's
+    carried_over: frozenset[str] = frozenset()
+    # of the profile: people cannot change them themselves (`m.profile_fields`)
+    fixed_fields: frozenset[str] = frozenset()
 
     async def may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
         """`facts`: how the person proved who they are (token, e-mail), and their address."""
