@@ -193,7 +193,7 @@ await play({
       await look(sophie, `admin-${view}`);
     }
     await admin(sophie, "files");
-    await sophie.getByText(/Threat found/).first().waitFor();
+    await sophie.getByText(/Menace reconnue : Chappe\.Test/).first().waitFor();
   },
   async "what is critical waits for a second person"() {
     await admin(sophie, "people");

@@ -867,6 +867,8 @@ export const TEXTS: Record<string, string> = {
   "invite.endsHint_other": "{{count}} days at most; you can extend it.",
   "scan.going": "Antivirus scan…",
   "scan.failed": "The antivirus does not answer: the file stays closed.",
+  "scan.threat": "Threat found: {{what}}",
+  "scan.type": "Files of type {{what}} are not allowed",
   "scan.stopped": "File stopped by the antivirus",
   "welcome.guest": "You are a guest: your conversations are in the list.",
   "event.level": "{{who}} classified the conversation “{{level}}”",

@@ -871,6 +871,8 @@ export const TEXTS: Record<string, string> = {
   "invite.endsHint_other": "Au plus {{count}} jours ; vous pourrez prolonger.",
   "scan.going": "Analyse antivirus…",
   "scan.failed": "L’antivirus ne répond pas : le fichier reste fermé.",
+  "scan.threat": "Menace reconnue : {{what}}",
+  "scan.type": "Les fichiers de type {{what}} ne sont pas admis",
   "scan.stopped": "Fichier bloqué par l’antivirus",
   "welcome.guest": "Vous êtes invité : vos discussions apparaissent dans la liste.",
   "event.level": "{{who}} a classé la discussion « {{level}} »",

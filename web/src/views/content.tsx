@@ -10,6 +10,7 @@ import type { IconName } from "./icons";
 import { ImageDialog } from "./image_dialog";
 import { Icon } from "./ui/icon";
 import { useApp, useLater, useSnapshot } from "./use";
+import { verdictOf } from "./verdict";
 
 interface Props {
   item: Item;
@@ -68,7 +69,7 @@ function Scanned({ item }: { item: Item }) {
           <p className={verdict?.why || verdict === null ? "scan bad" : "scan"}>
             {verdict === undefined ? t("scan.going") : verdict === null ? t("scan.failed") : t("scan.stopped")}
           </p>
-          {verdict?.why && <p className="t12 muted">{verdict.why}</p>}
+          {verdict?.why && <p className="t12 muted">{verdictOf(verdict.why, t)}</p>}
         </div>
       </div>
       <Caption file={file} />

@@ -5,6 +5,7 @@ import type { AdminViewModel, As } from "../../viewmodels/admin";
 import { ago, date, full, moment, size } from "../format";
 import { Avatar } from "../ui/avatar";
 import { useApp, useSnapshot } from "../use";
+import { verdictOf } from "../verdict";
 
 interface Props {
   row: Row;
@@ -138,7 +139,7 @@ function File({ row }: { row: Row }) {
         )}
         {Boolean(row.quarantined_by) && <span className="tag warn">{t("admin.state.quarantined")}</span>}
       </span>
-      {Boolean(row.info) && <span className="t12 muted block anywhere">{String(row.info)}</span>}
+      {Boolean(row.info) && <span className="t12 muted block anywhere">{verdictOf(String(row.info), t)}</span>}
     </span>
   );
 }
@@ -152,10 +153,14 @@ const byName = (who: string, model: AdminViewModel, t: TFunction): string => {
 
 const called = (id: string, model: AdminViewModel): string => (id.startsWith("@") ? model.person(id).name : id);
 
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+
 /** What an action was about, a line each. What was left as it is by default says nothing. */
 function Detail({ value, model }: { value: Row; model: AdminViewModel }) {
   const { t } = useTranslation();
-  const shown = Object.entries(value).filter(([key, each]) => key !== "organisation" && each !== false && each !== null);
+  const shown = Object.entries(value).filter(
+    ([key, each]) => key !== "organisation" && each !== false && each !== null && !isEmpty(each),
+  );
   const said = (each: unknown): string => {
     if (Array.isArray(each)) return each.map(said).join(", ");
     if (typeof each === "object") return JSON.stringify(each);

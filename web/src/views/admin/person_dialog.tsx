@@ -21,6 +21,7 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
   const devices = (person.devices ?? []) as Device[];
   const moves = (person.moves ?? []) as Array<{ from_organisation: string; to_organisation: string; ts: number }>;
   const guests = (person.guests ?? []) as Array<{ user_id: string; purpose: string }>;
+  const labelOf = (name: string): string => model.rights.organisations.find((one) => one.name === name)?.label ?? name;
   const fact = (label: string, value: unknown) =>
     value ? (
       <>
@@ -32,7 +33,7 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
     <Dialog title={who.name} hint={id} onClose={onClose}>
       <Problem problem={problem} />
       <dl className="facts">
-        {fact("admin.field.organisation", person.organisation)}
+        {fact("admin.field.organisation", person.organisation && labelOf(String(person.organisation)))}
         {fact("profile.email", ((person.addresses ?? []) as string[]).join(", "))}
         {fact("admin.field.created_ts", person.created_ts && date(Number(person.created_ts)))}
         {fact("admin.field.expires_ts", person.expires_ts && date(Number(person.expires_ts)))}
@@ -41,7 +42,9 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
         {fact("admin.view.guests", guests.map((each) => `${each.user_id} (${each.purpose})`).join(", "))}
         {fact(
           "admin.moves",
-          moves.map((each) => `${each.from_organisation} → ${each.to_organisation}, ${date(each.ts)}`).join(" ; "),
+          moves
+            .map((each) => `${labelOf(each.from_organisation)} → ${labelOf(each.to_organisation)}, ${date(each.ts)}`)
+            .join(" ; "),
         )}
       </dl>
       <h3 className="h">{t("settings.devices")}</h3>

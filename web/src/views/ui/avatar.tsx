@@ -31,7 +31,7 @@ function Picture({ mxc, size, name }: { mxc: string; size: number; name: string 
 
 export function initials(name: string): string {
   const words = name
-    .replace(/[[(].*$/, "")
+    .replace(/^[@#!]|[[(].*$/g, "")
     .split(/[\s–—-]+/)
     .filter((each) => /^[\p{L}\p{N}]/u.test(each));
   const chosen = words.length > 1 ? [words[0], words[1]] : words;
