@@ -78,7 +78,10 @@ async def test_the_account_ends_and_is_renewed(ministry: Server, alice: Person) 
     await alice.call("PUT", f"{PATH}/{segment(guest.id)}", {"ends_ts": 5})
     ended = await refused(guest.call("GET", "/joined_rooms"))
     assert (ended.status, ended.errcode) == (403, "ORG_MATRIX_EXPIRED_ACCOUNT")
-    assert (await mine(alice))[0]["has_ended"] is True
+    (entry,) = await mine(alice)
+    assert entry["has_ended"] is True and abs(entry["ends_ts"] - ministry.node.now_ms()) < 60_000, "it ended today"
+    await sponsors_of(ministry).look()
+    assert len(await mine(alice)) == 1, "who was ended is not gone"
     renewed = await alice.call("POST", f"{PATH}/{segment(guest.id)}/renew", {})
     assert renewed["ends_ts"] > ministry.node.now_ms() + 179 * DAY_MS
     assert await guest.call("GET", "/joined_rooms") == {"joined_rooms": [room]}, "nothing is lost"

@@ -179,14 +179,14 @@ class Sponsors:
         await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
 
     async def _checked_end(self, ends_ts: int | None, sponsor: str) -> int | None:
-        """None: as late as may be. Raises M_INVALID_PARAM for what is later."""
-        longest = await self._longest_of(sponsor)
-        latest = self._now_ms() + longest if longest else None
-        if ends_ts is None or latest is None:
-            return latest if ends_ts is None else max(1, ends_ts)
-        if ends_ts > latest:
+        """None: as late as may be; what has passed: now, for ended accounts are kept for a while. Raises M_INVALID_PARAM for what is
+        too late."""
+        longest, now = await self._longest_of(sponsor), self._now_ms()
+        if ends_ts is None:
+            return now + longest if longest else None
+        if longest and ends_ts > now + longest:
             raise BadRequest(f"Guests stay {longest // DAY_MS} days at most, then renew", "M_INVALID_PARAM")
-        return max(1, ends_ts)
+        return max(now, ends_ts)
 
     async def _longest_of(self, sponsor: str) -> int:
         """In ms; 0: for ever. The installation's limit, or that of the sponsor's organisation where it is nearer."""
