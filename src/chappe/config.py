@@ -209,7 +209,7 @@ class ReadGuard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What an account may read in an hour before it is slowed; at one and a half times it signs in again, at twice it is frozen.
 
     Four times that in a day. Events count fully in rooms entered by oneself in the last day, a tenth where one belongs. 0: any
-    number. `organisation_events_per_hour`: of all accounts of a domain together; administrators are told. `excluded`: user ids.
+    number. `organisation_events_per_hour`: of an organisation's accounts together; administrators are told. `excluded`: user ids.
     """
 
     enabled: bool = False
@@ -649,7 +649,7 @@ port = {port}
 # rooms_per_hour = 40                # entered without an invitation
 # files_per_hour = 250
 # searches_per_hour = 600            # in directories
-# organisation_events_per_hour = 0   # of all accounts of a domain together: administrators are told
+# organisation_events_per_hour = 0   # of an organisation's accounts together: administrators are told
 # excluded = []                      # user ids, such as an archivist's
 
 [bots]

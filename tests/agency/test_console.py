@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import time
+from contextlib import suppress
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import pytest_asyncio
@@ -13,7 +15,10 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.agency.organisations import Organisation
+from chappe.agency.read_guard import ReadGuard as Guard
+from chappe.config import ReadGuard
 from chappe.homeserver.accounts.second_factors import totp
+from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, refused
 from tests.neighbours import until
@@ -67,6 +72,17 @@ async def anne(ministry: Server, admin: Person) -> Person:
 async def sam(ministry: Server, admin: Person) -> Person:
     """Of another organisation of the same server."""
     return await of(ministry, "sam", "sante")
+
+
+async def invited_guest(server: Server, sponsor: Person) -> Person:
+    room = await sponsor.create_room(
+        name="Projet", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
+    )
+    body = {"room_id": room, "address": "gaston@lagaffe.example", "purpose": "Audit"}
+    await sponsor.call("POST", "/_chappe/client/v1/guests", body)
+    guest = await account(server, "gaston", GUESTS)
+    await server.node.bind_threepid(UserId(guest.id), "email", "gaston@lagaffe.example", 1)
+    return guest
 
 
 async def act(person: Person, action: str, at: str = CULTURE, **arguments: Any) -> Any:
@@ -212,13 +228,7 @@ async def test_moving_somebody(ministry: Server, admin: Person, anne: Person) ->
 
 
 async def test_guests(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
-    room = await anne.create_room(
-        name="Projet", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
-    )
-    body = {"room_id": room, "address": "gaston@lagaffe.example", "purpose": "Audit"}
-    await anne.call("POST", "/_chappe/client/v1/guests", body)
-    gaston = await account(ministry, "gaston", GUESTS)
-    await ministry.node.bind_threepid(UserId(gaston.id), "email", "gaston@lagaffe.example", 1)
+    gaston = await invited_guest(ministry, anne)
     (guest,) = await view(admin, "guests")
     assert (guest["user_id"], guest["sponsor"], guest["purpose"]) == (gaston.id, anne.id, "Audit")
     await act(admin, "end_guest", user_id=gaston.id)
@@ -412,6 +422,31 @@ async def test_announcements_to_who_is_in_a_room(ministry: Server, admin: Person
     await sam.join(room)
     code = await code_of(ministry, admin)
     assert (await act(admin, "announce", text="Réunion", room_id=room, code=code))["recipients"] == 2
+
+
+async def test_who_reads_unusually_much(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
+    """Accounts, and organisations whose accounts and guests read too much together, in whatever process."""
+    node, nothing = node_of(ministry), AsyncMock()
+    gaston = await invited_guest(ministry, anne)
+    settings = ReadGuard(True, events_per_hour=300, organisation_events_per_hour=250)
+    first, other = (
+        Guard(node.database, node.rooms.memberships, settings, node.now_ms, nothing, nothing) for _ in range(2)
+    )
+    for guard, person, amount in ((first, anne, 100), (other, admin, 100), (first, sam, 250), (other, gaston, 51)):
+        await guard.count(person.id, "events", amount)
+    for _ in range(2):
+        await first.save()
+        await other.save()
+    (alert,) = await view(admin, "alerts")
+    assert (alert["user_id"], alert["organisation_label"], alert["step"]) == ("culture", "Culture", "organisation")
+    assert alert["amount"] == 251 and not alert["locked"]
+    nothing.assert_not_awaited()
+    for _ in range(3):
+        with suppress(MatrixError):
+            await first.count(gaston.id, "events", 200)
+    await first.save()
+    assert [(a["user_id"], a["step"]) for a in await view(admin, "alerts")][-1] == ("culture", "organisation")
+    assert {a["user_id"] for a in await view(admin, "alerts")} == {"culture", gaston.id}, "guests are their sponsor's"
 
 
 async def test_statistics_tell_of_nobody(ministry: Server, admin: Person, anne: Person) -> None:

@@ -273,6 +273,7 @@ async def test_many_accounts_of_one_organisation_together_raise_an_alarm(new_ser
     for _ in range(4):
         thief = await s.server.person()
         await steal(thief, s.forums[:1])
+    await s.guard.save()
     alerts = (await s.root.call("GET", ADMIN + "/alerts"))["alerts"]
     assert [(a["user_id"], a["step"]) for a in alerts] == [("localhost", "organisation")]
     assert s.slept == [], "nobody is stopped for others"

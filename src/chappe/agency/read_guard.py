@@ -2,7 +2,8 @@
 
 What is old when it is read counts: history, and rooms that one has just entered by oneself most. What is said while one listens
 does not. Over the budget of an hour, or four times that of a day, requests become slow; then the account must sign in again
-on every device; then it is frozen and administrators are told.
+on every device; then it is frozen and administrators are told. They are told as well of an organisation whose accounts read much
+together: nobody is stopped for what others do.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from dataclasses import dataclass, field
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -29,6 +29,16 @@ SLOW, CHALLENGE, FREEZE = 1.0, 1.5, 2.0  # in budgets
 SLOWEST = 5.0  # seconds
 REMEMBERED = 20_000
 EVENTS, ROOMS, FILES, SEARCHES = "events", "rooms", "files", "searches"
+
+# Guests count for their sponsor's organisation; who has none for their domain. Once an hour for each.
+_TELL_OF_ORGANISATIONS = """
+INSERT INTO read_guard_alerts (user_id, step, what, amount, ts)
+SELECT coalesce(p.organisation, s.organisation, substr(r.user_id, strpos(r.user_id, ':') + 1)), 'organisation', $2, sum(r.amount), $4
+  FROM read_guard r LEFT JOIN organisation_people p USING (user_id)
+  LEFT JOIN guests g ON g.user_id = r.user_id AND g.agent_since IS NULL LEFT JOIN organisation_people s ON s.user_id = g.sponsor
+ WHERE r.hour = $1 AND r.what = $2 GROUP BY 1 HAVING sum(r.amount) > $3
+    ON CONFLICT (user_id, (ts / 3600000)) WHERE step = 'organisation' DO NOTHING
+RETURNING user_id, amount"""
 
 
 @dataclass(slots=True)
@@ -65,8 +75,6 @@ class ReadGuard:
         }  # fmt: skip
         self._organisation_budget = settings.organisation_events_per_hour
         self._usage: OrderedDict[str, _Usage] = OrderedDict()
-        self._organisations: dict[tuple[str, int], float] = {}
-        self._alerted: set[tuple[str, int]] = set()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # -------------------------------------------------------------------------------------------------------- weighing
@@ -88,12 +96,13 @@ class ReadGuard:
 
     async def count(self, user_id: str, what: str, amount: float) -> None:
         """Raises M_UNKNOWN_TOKEN (with soft logout) or M_USER_LOCKED where it is too much."""
-        if user_id in self._excluded or self._budgets[what] <= 0:
+        budget, is_of_all = self._budgets[what], what == EVENTS and self._organisation_budget > 0
+        if user_id in self._excluded or (budget <= 0 and not is_of_all):
             return
         usage, hour = await self._of(user_id), self._now_ms() // HOUR_MS
         usage.add(hour, what, amount)
-        await self._watch_organisation(user_id, hour, what, amount)
-        budget = self._budgets[what]
+        if budget <= 0:
+            return
         level = max(usage.within(what, hour, 1) / budget, usage.within(what, hour, DAY_HOURS) / (budget * DAY_BUDGETS))
         if level < SLOW:
             return
@@ -136,17 +145,6 @@ class ReadGuard:
                 del self._usage[oldest]
         return usage
 
-    async def _watch_organisation(self, user_id: str, hour: int, what: str, amount: float) -> None:
-        """Many accounts of one organisation that read much together: nobody is stopped, administrators are told."""
-        if what != EVENTS or self._organisation_budget <= 0:
-            return
-        key = (domain_of(user_id), hour)
-        self._organisations = {k: v for k, v in self._organisations.items() if k[1] == hour}
-        self._organisations[key] = self._organisations.get(key, 0.0) + amount
-        if self._organisations[key] > self._organisation_budget and key not in self._alerted:
-            self._alerted.add(key)
-            await self._alert(domain_of(user_id), "organisation", what, self._organisations[key])
-
     # --------------------------------------------------------------------------------------------------- keeping, telling
 
     async def save(self) -> None:
@@ -171,11 +169,14 @@ class ReadGuard:
             if (known := self._usage.get(row["user_id"])) is not None:
                 key = (now, row["what"])
                 known.amounts[key] = max(known.amounts.get(key, 0.0), row["amount"] + known.unsaved.get(key, 0.0))
+        if self._organisation_budget > 0:
+            for row in await self._database.fetch(
+                _TELL_OF_ORGANISATIONS, now, EVENTS, self._organisation_budget, self._now_ms()
+            ):
+                _warn(row["user_id"], "organisation", EVENTS, row["amount"])
 
     async def _alert(self, who: str, step: str, what: str, amount: float) -> None:
-        log.warning(
-            "unusual reading", extra={"fields": {"who": who, "step": step, "what": what, "amount": round(amount)}}
-        )
+        _warn(who, step, what, amount)
         await self._database.execute(
             "INSERT INTO read_guard_alerts (user_id, step, what, amount, ts) VALUES ($1, $2, $3, $4, $5)",
             who, step, what, amount, self._now_ms(),
@@ -192,6 +193,10 @@ class ReadGuard:
         """An administrator has looked at it: the account begins anew."""
         self._usage.pop(user_id, None)
         await self._database.execute("DELETE FROM read_guard WHERE user_id = $1", user_id)
+
+
+def _warn(who: str, step: str, what: str, amount: float) -> None:
+    log.warning("unusual reading", extra={"fields": {"who": who, "step": step, "what": what, "amount": round(amount)}})
 
 
 def _was_invited(event: RoomEvent) -> bool:

@@ -220,7 +220,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.word.slowed": "Slowed",
   "admin.word.challenged": "Signs in again",
   "admin.word.frozen": "Frozen",
-  "admin.word.organisation": "Organisation",
+  "admin.word.organisation": "Accounts of one organisation together",
   "admin.word.events": "Messages",
   "admin.word.rooms": "Conversations",
   "admin.word.searches": "Searches",

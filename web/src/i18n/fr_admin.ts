@@ -220,7 +220,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.word.slowed": "Ralenti",
   "admin.word.challenged": "Reconnexion exigée",
   "admin.word.frozen": "Gelé",
-  "admin.word.organisation": "Organisation",
+  "admin.word.organisation": "Comptes d’une organisation, ensemble",
   "admin.word.events": "Messages",
   "admin.word.rooms": "Discussions",
   "admin.word.searches": "Recherches",

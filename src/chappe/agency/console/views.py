@@ -149,11 +149,14 @@ class Views:
         return _page(rows)
 
     async def alerts(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-        """Who has read unusually much, the latest first."""
+        """Who has read unusually much, or which organisation has, the latest first."""
         rows = await self._database.fetch(
-            """SELECT a.user_id, a.step, a.what, a.amount, a.ts, coalesce(u.locked, false) AS locked FROM read_guard_alerts a
-                 LEFT JOIN users u USING (user_id) LEFT JOIN organisation_people p USING (user_id)
-                WHERE $1 = 'all' OR p.organisation = $1 ORDER BY a.id DESC LIMIT $2 OFFSET $3""",
+            """SELECT a.user_id, o.label AS organisation_label, a.step, a.what, a.amount, a.ts, coalesce(u.locked, false) AS locked
+                 FROM read_guard_alerts a LEFT JOIN users u USING (user_id) LEFT JOIN organisation_people p USING (user_id)
+                 LEFT JOIN guests g ON g.user_id = a.user_id AND g.agent_since IS NULL
+                 LEFT JOIN organisation_people s ON s.user_id = g.sponsor
+                 LEFT JOIN organisations o ON a.step = 'organisation' AND o.name = a.user_id
+                WHERE $1 IN ('all', p.organisation, s.organisation, o.name) ORDER BY a.id DESC LIMIT $2 OFFSET $3""",
             actor.organisation, PAGE + 1, start,
         )  # fmt: skip
         return _page(rows)

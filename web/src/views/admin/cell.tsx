@@ -27,7 +27,7 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
     case "person":
       return <Who row={row} id={String(value)} model={model} onOpen={onOpen} />;
     case "someone":
-      return <span className="anywhere">{byName(String(value), model, t)}</span>;
+      return <span className="anywhere">{String(row.organisation_label ?? byName(String(value), model, t))}</span>;
     case "date":
       return <span className="num">{date(Number(value))}</span>;
     case "time":
@@ -144,13 +144,13 @@ function File({ row }: { row: Row }) {
   );
 }
 
-/** Somebody by their name, anything else as it is. */
 /** Who did something: a person, or somebody at the server's command line. */
 const byName = (who: string, model: AdminViewModel, t: TFunction): string => {
   const name = /^command line \((.+)\)$/.exec(who)?.[1];
   return name === undefined ? called(who, model) : t("admin.commandLine", { name });
 };
 
+/** Somebody by their name, anything else as it is. */
 const called = (id: string, model: AdminViewModel): string => (id.startsWith("@") ? model.person(id).name : id);
 
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;

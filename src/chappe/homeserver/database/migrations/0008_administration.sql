@@ -60,3 +60,4 @@ CREATE TABLE exports (  -- packages that are asked for, made, fetched, and gone 
 CREATE INDEX exports_of ON exports (organisation, created_ts);
 CREATE INDEX events_created ON events (sender) WHERE type = 'm.room.create';
 ALTER TABLE organisations ADD COLUMN colour text, ADD COLUMN rules text NOT NULL DEFAULT '{}';
+CREATE UNIQUE INDEX read_guard_alerts_organisation ON read_guard_alerts (user_id, (ts / 3600000)) WHERE step = 'organisation';
