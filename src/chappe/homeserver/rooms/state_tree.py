@@ -10,11 +10,14 @@ a pack (5 bytes, the number of the event that caused the write) and a position i
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import accumulate
 
 HASH, VALUE, NAME, HEADER = 10, 6, 6, 5
 ENTRY, FAN, BUCKET = HASH + VALUE, 16, 16
+CHILDREN = range(HEADER, HEADER + FAN * NAME, NAME)  # where they lie in an inner node
 PACK_NODES = 256
 EMPTY, NO_ENTRIES = bytes(NAME), b"\0"
 Change = tuple[bytes, int | None]
@@ -62,8 +65,12 @@ def _find(leaf: bytes, key: bytes) -> int | None:
     return None if at < 0 else int.from_bytes(leaf[at + HASH : at + ENTRY], "big")
 
 
-def _leaf_entries(leaf: bytes) -> dict[bytes, int]:
-    return {leaf[i : i + HASH]: int.from_bytes(leaf[i + HASH : i + ENTRY], "big") for i in range(1, len(leaf), ENTRY)}
+def _leaf_entries(leaf: bytes) -> set[bytes]:
+    return {leaf[i : i + ENTRY] for i in range(1, len(leaf), ENTRY)}
+
+
+def _read(entry: bytes) -> tuple[bytes, int]:
+    return entry[:HASH], int.from_bytes(entry[HASH:], "big")
 
 
 class TreeEditor:
@@ -179,48 +186,62 @@ def encode_pack(nodes: list[bytes]) -> bytes:
 
 def decode_pack(pack: int, data: bytes) -> dict[bytes, bytes]:
     """Name to node."""
-    count, result = data[0] + 1, {}
-    at, prefix = 1 + 2 * count, pack.to_bytes(5, "big")
-    for i in range(count):
-        size = int.from_bytes(data[1 + 2 * i : 3 + 2 * i], "big")
-        result[prefix + bytes([i])] = data[at : at + size]
-        at += size
-    return result
+    ends, prefix = _ends(data), pack.to_bytes(5, "big")
+    return {prefix + bytes([i]): data[ends[i] : ends[i + 1]] for i in range(len(ends) - 1)}
+
+
+def _ends(pack: bytes) -> list[int]:
+    """Where the nodes of a pack lie: each between two of these."""
+    count = pack[0] + 1
+    return list(accumulate(struct.unpack_from(f">{count}H", pack, 1), initial=1 + 2 * count))
+
+
+Pack = tuple[bytes, list[int]]  # a row, and where its nodes lie
+
+
+def _node(pack: Pack, name: bytes) -> bytes:
+    data, ends = pack
+    return data[ends[name[5]] : ends[name[5] + 1]]
+
+
+def _cost(pack: Pack) -> int:
+    """About what it takes in memory."""
+    return len(pack[0]) + 36 * len(pack[1]) + 300
 
 
 LoadPacks = Callable[[list[int]], Awaitable[dict[int, bytes]]]
 
 
 class TreeReader:
-    """Reads trees from the database through a byte-bounded cache: one statement per level that is not cached."""
+    """Reads trees from the database through a byte-bounded cache of packs: one statement per level that is not cached."""
 
     def __init__(self, load_packs: LoadPacks, limit: int = 32 << 20) -> None:
         self._load_packs, self._limit, self._size = load_packs, limit, 0
-        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
+        self._cache: OrderedDict[bytes, Pack] = OrderedDict()
 
     async def nodes(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
-        found, missing = {}, set()
+        found: dict[bytes, bytes] = {}
+        missing: dict[bytes, list[bytes]] = {}
         for name in names:
             if name == EMPTY:
                 found[name] = NO_ENTRIES
-            elif (node := self._cache.get(name)) is not None:
-                self._cache.move_to_end(name)
-                found[name] = node
+            elif (pack := self._cache.get(name[:5])) is not None:
+                self._cache.move_to_end(name[:5])
+                found[name] = _node(pack, name)
             else:
-                missing.add(name)
+                missing.setdefault(name[:5], []).append(name)
         if missing:
-            packs = await self._load_packs(sorted({int.from_bytes(name[:5], "big") for name in missing}))
-            for pack, data in packs.items():
-                for name, node in decode_pack(pack, data).items():
-                    self._remember(name, node)
-                    if name in missing:
-                        found[name] = node
+            rows = await self._load_packs(sorted(int.from_bytes(prefix, "big") for prefix in missing))
+            for number, data in rows.items():
+                prefix = number.to_bytes(5, "big")
+                pack = self._remember(prefix, data)
+                found.update((name, _node(pack, name)) for name in missing[prefix])
         return found
 
-    def learn(self, nodes: Mapping[bytes, bytes]) -> None:
-        """Nodes that are about to be stored: they can be read from now on."""
-        for name, node in nodes.items():
-            self._remember(name, node)
+    def learn(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Packs that are about to be stored: they can be read from now on."""
+        for number, data in rows:
+            self._remember(number.to_bytes(5, "big"), data)
 
     async def edit(
         self, root: bytes, changes: Mapping[bytes, int | None], packs: Sequence[int]
@@ -235,7 +256,7 @@ class TreeReader:
                 nodes = {name: nodes[name] for name in known}
                 nodes.update(await self.nodes(missing.args))
                 continue
-            self.learn({name: node for name, node in nodes.items() if name not in known})
+            self.learn(rows)
             return new, rows
 
     async def _paths(self, root: bytes, keys: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -256,13 +277,15 @@ class TreeReader:
             level, depth = deeper, depth + 1
         return found
 
-    def _remember(self, name: bytes, node: bytes) -> None:
-        if name not in self._cache:
-            self._cache[name] = node
-            self._size += len(node) + 100
+    def _remember(self, prefix: bytes, data: bytes) -> Pack:
+        pack = data, _ends(data)
+        if prefix not in self._cache:
+            self._cache[prefix] = pack
+            self._size += _cost(pack)
             while self._size > self._limit:
                 _, old = self._cache.popitem(last=False)
-                self._size -= len(old) + 100
+                self._size -= _cost(old)
+        return pack
 
     async def get_many(self, root: bytes, keys: Iterable[bytes]) -> dict[bytes, int]:
         """The event numbers under some keys; absent keys are left out."""
@@ -291,21 +314,20 @@ class TreeReader:
             below = await self._entries_below(uneven)  # a leaf on one side, a subtree on the other
             deeper: list[tuple[bytes, bytes]] = []
             for x, y in pairs:
-                if nodes[x][0] and nodes[y][0]:
-                    slots = ((_child(nodes[x], i), _child(nodes[y], i)) for i in range(FAN))
-                    deeper += [(p, q) for p, q in slots if p != q]
+                one, other = nodes[x], nodes[y]
+                if one[0] and other[0]:
+                    deeper += [(p, q) for i in CHILDREN if (p := one[i : i + NAME]) != (q := other[i : i + NAME])]
                     continue
-                ours = below[x] if nodes[x][0] else _leaf_entries(nodes[x])
-                theirs = below[y] if nodes[y][0] else _leaf_entries(nodes[y])
-                for key in ours.keys() | theirs.keys():
-                    if ours.get(key) != theirs.get(key):
-                        found[key] = ours.get(key), theirs.get(key)
+                ours = below[x] if one[0] else _leaf_entries(one)
+                theirs = below[y] if other[0] else _leaf_entries(other)
+                gone, come = dict(map(_read, ours - theirs)), dict(map(_read, theirs - ours))
+                found.update((key, (gone.get(key), come.get(key))) for key in gone.keys() | come.keys())
             pairs = deeper
         return found
 
-    async def _entries_below(self, names: Iterable[bytes]) -> dict[bytes, dict[bytes, int]]:
+    async def _entries_below(self, names: Iterable[bytes]) -> dict[bytes, set[bytes]]:
         """By name of a subtree: all entries in it. Small ones: a leaf stands beside them."""
-        result: dict[bytes, dict[bytes, int]] = {name: {} for name in names}
+        result: dict[bytes, set[bytes]] = {name: set() for name in names}
         level = [(name, name) for name in result]
         while level:
             nodes = await self.nodes({name for _, name in level})
@@ -321,7 +343,7 @@ class TreeReader:
     async def entries(self, root: bytes) -> dict[bytes, int]:
         """All of a state: by key, the event's number."""
         _, nodes = await self.whole(root)
-        return {key: number for node in nodes.values() if not node[0] for key, number in _leaf_entries(node).items()}
+        return dict(_read(entry) for node in nodes.values() if not node[0] for entry in _leaf_entries(node))
 
     async def whole(self, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
         """Every event number of a state, and the nodes of its tree."""
