@@ -3,6 +3,7 @@
 import {
   EventStatus,
   EventType,
+  type IContent,
   M_POLL_END,
   M_POLL_RESPONSE,
   M_POLL_START,
@@ -13,6 +14,7 @@ import {
   type Room,
 } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
+import { plain } from "../platform/plain";
 import type { People } from "./people";
 import { CLASSIFICATION } from "./rooms";
 import type { Attachment, Content, EncryptedFile, Item, LockedReason, PollAnswer, Quote, Reaction } from "./types";
@@ -284,7 +286,14 @@ export function textOf(event: MatrixEvent): string | null {
     return String(start?.question?.["org.matrix.msc1767.text"] ?? start?.question?.body ?? "");
   }
   if (typeof content.body !== "string") return null;
-  return withoutFallback(content.body).split("\n").join(" ").slice(0, 200);
+  const html = formatted(content);
+  return (html === null ? withoutFallback(content.body).split("\n").join(" ") : plain(html)).slice(0, 200);
+}
+
+function formatted(content: IContent): string | null {
+  return content.format === "org.matrix.custom.html" && typeof content.formatted_body === "string"
+    ? content.formatted_body.replace(/^<mx-reply>[\s\S]*?<\/mx-reply>/, "")
+    : null;
 }
 
 function stateOf(event: MatrixEvent): Item["state"] {
@@ -305,11 +314,13 @@ function message(event: MatrixEvent): Content | null {
     case MsgType.Notice:
     case MsgType.Emote: {
       const body = withoutFallback(String(content.body ?? ""));
-      const html =
-        content.format === "org.matrix.custom.html" && typeof content.formatted_body === "string"
-          ? content.formatted_body.replace(/^<mx-reply>[\s\S]*?<\/mx-reply>/, "")
-          : null;
-      return { type: "text", body, html, emote: content.msgtype === MsgType.Emote, notice: content.msgtype === MsgType.Notice };
+      return {
+        type: "text",
+        body,
+        html: formatted(content),
+        emote: content.msgtype === MsgType.Emote,
+        notice: content.msgtype === MsgType.Notice,
+      };
     }
     case MsgType.Image:
       return { type: "image", file: attachment(content) };
