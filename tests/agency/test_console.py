@@ -22,7 +22,7 @@ from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, refused
 from tests.neighbours import until
-from tests.support import Clock, Person, Refused, Server, bodies, joined, segment
+from tests.support import Clock, Person, Refused, Server, bodies, segment
 
 CONSOLE = "/_chappe/console/v1"
 CULTURE, ALL = f"{CONSOLE}/organisations/culture", f"{CONSOLE}/organisations/all"
@@ -311,7 +311,7 @@ async def test_a_second_person_agrees(ministry: Server, admin: Person, second: P
     assert (await refused(anne.call("POST", path, {"approve": True}))).status == 403
     (waiting,) = await view(second, "requests")
     assert waiting["action"] == "deactivate" and waiting["arguments"] == {"user_id": anne.id}
-    notice = (await second.sync())["rooms"]["invite"]
+    notice = (await second.sync())["rooms"]["join"]
     assert len(notice) == 1, "the others are told"
     await second.call("POST", path, {"approve": True})
     with pytest.raises(Refused):
@@ -398,16 +398,14 @@ async def test_announcements(ministry: Server, admin: Person, root: Person, anne
     assert answer["recipients"] == 2
     announcements = node_of(ministry).announcements
     await until(lambda: _empty(announcements))
-    (invited,) = (await anne.sync())["rooms"]["invite"]
-    await anne.join(invited)
-    timeline = joined(await anne.sync(), invited)["timeline"]["events"]
-    assert bodies(timeline) == ["Coupure à 18 h"]
-    assert not (await sam.sync()).get("rooms", {}).get("invite")
+    ((told_in, news),) = (await anne.sync())["rooms"]["join"].items()
+    assert bodies(news["timeline"]["events"]) == ["Coupure à 18 h"]
+    assert not (await sam.sync()).get("rooms", {}).get("join")
     (told,) = await view(admin, "announcements")
     assert (told["recipients"], told["waiting"], told["sender"]) == (2, 0, admin.id)
     await ministry.node.database.execute("INSERT INTO announcement_queue VALUES ($1, $2)", told["id"], anne.id)
     await announcements.look()  # as after a crash between sending and forgetting
-    assert len(bodies((await anne.messages(invited))["chunk"])) == 1
+    assert len(bodies((await anne.messages(told_in))["chunk"])) == 1
     for text in ("", "x" * 4001):
         number = (await act(admin, "announce", text=text))["request"]
         assert number

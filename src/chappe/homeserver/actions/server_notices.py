@@ -1,9 +1,14 @@
-"""Server notices (client-server API, "Server Notices"): what the service tells a user, in a room made for that."""
+"""Server notices (client-server API, "Server Notices"): what the service tells a user, in a room made for that.
+
+The user is in that room without being asked: an invitation would have to be accepted before the notice can be read.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.matrix.errors import NotFound
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.modules.account_data import AccountData
 from chappe.homeserver.modules.server_notices import NoticeRooms
@@ -25,7 +30,7 @@ class ServerNotices:
         self._account_data, self._notice_rooms, self._name = account_data, notice_rooms, name
 
     async def send(self, user_id: UserId, text: str, admin_contact: str | None = None, once: str | None = None) -> str:
-        """Returns the notice's event id. A user who has left the room is invited anew. Raises M_NOT_FOUND.
+        """Returns the notice's event id. A user who has left the room is brought back. Raises M_NOT_FOUND.
 
         `once`: names the notice, so that the user gets it once however often it is sent.
         """
@@ -34,6 +39,7 @@ class ServerNotices:
             raise NotFound(f"There is no account {user_id}")
         sender = await self._sender(domain_of(user_id))
         room_id = await self._room(sender, user_id)
+        await self._bring_in(sender, user_id, room_id)
         content = {"msgtype": "m.server_notice", "body": text, "server_notice_type": "chappe.notice"}
         if admin_contact is not None:
             content["admin_contact"] = admin_contact
@@ -49,9 +55,6 @@ class ServerNotices:
     async def _room(self, sender: UserId, user_id: UserId) -> str:
         known = await self._notice_rooms.find(user_id)
         if known is not None:
-            room = await self._rooms.require(known)
-            if room.membership(user_id) not in ("join", "invite"):
-                await self._membership.invite(sender, known, user_id, {})
             return known
         request = CreateRoomRequest(
             preset="private_chat", name=self._name, invite=[user_id],
@@ -60,3 +63,11 @@ class ServerNotices:
         room_id = await self._creation.create(sender, request)
         await self._account_data.set_tag(user_id, room_id, TAG, {})
         return await self._notice_rooms.remember(user_id, room_id)
+
+    async def _bring_in(self, sender: UserId, user_id: UserId, room_id: str) -> None:
+        membership = (await self._rooms.require(room_id)).membership(user_id)
+        if membership not in ("join", "invite"):
+            await self._membership.invite(sender, room_id, user_id, {})
+        if membership != "join":
+            with suppress(Forbidden):  # where the rules of the installation are against it, the invitation stays
+                await self._membership.join(user_id, room_id)
