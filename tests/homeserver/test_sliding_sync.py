@@ -226,6 +226,23 @@ async def test_invitations_leaving_and_being_removed(alice: Person, bob: Person)
     assert other not in (await Slider(bob, conn_id="3", lists=window()).ask())["rooms"]
 
 
+async def test_joined_and_removed_between_two_requests(alice: Person, bob: Person) -> None:
+    """The connection has the invitation only: of the room that one was in meanwhile it is told as of a new one."""
+    room = await alice.create_room(name="Salon", invite=[bob.id])
+    slider = Slider(bob, lists=window())
+    await slider.ask()
+    await bob.join(room)
+    await alice.say(room, "said to bob")
+    await alice.act("kick", room, bob)
+    got = (await slider.ask())["rooms"][room]
+    fresh = (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"][room]
+    assert got["initial"] is True and got["name"] == "Salon" and "said to bob" in bodies(got["timeline"])
+    assert sorted(e["event_id"] for e in got["required_state"]) == sorted(
+        e["event_id"] for e in fresh["required_state"]
+    )
+    assert (await slider.ask())["rooms"] == {}
+
+
 async def test_an_invitation_withdrawn_tells_nothing_of_the_room(alice: Person, bob: Person) -> None:
     room = await alice.create_room(name="Secret", topic="very", invite=[bob.id])
     await alice.say(room, "secret")

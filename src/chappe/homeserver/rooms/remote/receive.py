@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import orjson
 
@@ -261,13 +261,13 @@ class Receiver:
         if own is not None:
             key = self._rooms.key_hash(*own)
             prepared.state_after, prepared.packs = await self.states.edit(state_before, {key: nid}, nid)
-            prepared.chains = await self._chains(room, numbers.values())
+            prepared.chains = await self._chains(room, numbers.values(), [event.key for event in cited.values()])
             prepared.chain = (await self.store.chains([nid])).get(nid) if me is not None else None
             if own[0] == MEMBER and pdu["content"].get("membership") == "join" and not self._rooms.is_hosted(own[1]):
                 prepared.person = directory_entry(own[1], pdu["content"])
             replaced = (await self._rooms.trees.get_many(state_before, [key])).get(key)
             if replaced is not None:
-                prepared.replaces = (await self.events(room, [replaced])).get(replaced)
+                prepared.replaces = (await self.events(room, [replaced], [own])).get(replaced)
         await self._relate(room, prepared, state, lookup)
         return prepared
 
@@ -283,26 +283,26 @@ class Receiver:
         else:
             hashes = {self._rooms.key_hash(*key): key for key in keys}
             entries = await self._rooms.trees.get_many(root, hashes)
-            events = await self.events(room, entries.values())
+            events = await self.events(room, entries.values(), keys)
             found = {hashes[h]: events[nid] for h, nid in entries.items()}
         return {key: Cited(e.event_id, key, e.sender, e.content) for key, e in found.items()}
 
-    async def events(self, room: LiveRoom, numbers: Collection[int]) -> dict[int, RoomEvent]:
-        """Events by number: from the room's present state, else from the database."""
-        present = {e.nid: e for e in room.state.values()} if len(numbers) > 20 else {}
-        if not present:
-            wanted = set(numbers)
-            present = {e.nid: e for e in room.state.values() if e.nid in wanted}
-        missing = [n for n in numbers if n not in present]
-        found = {n: present[n] for n in numbers if n in present}
+    async def events(
+        self, room: LiveRoom, numbers: Collection[int], keys: Iterable[StateKey] | None = None
+    ) -> dict[int, RoomEvent]:
+        """Events by number: from the room's present state, else from the database. `keys`: those they may have, where known."""
+        wanted = set(numbers)
+        found = {e.nid: e for e in _present(room, keys) if e.nid in wanted}
+        missing = [n for n in wanted if n not in found]
         if missing:
             rows = await self._rooms.store.events_by_number(missing)
             found.update((e.nid, e) for e in await self._rooms.timeline.of_rows(room, rows))
         return found
 
-    async def _chains(self, room: LiveRoom, numbers: Collection[int]) -> dict[int, ChainRow]:
-        chains = {e.nid: e.chain for e in room.state.values() if e.nid in set(numbers) and e.chain is not None}
-        return {**await self.store.chains([n for n in numbers if n not in chains]), **chains}
+    async def _chains(self, room: LiveRoom, numbers: Collection[int], keys: Iterable[StateKey]) -> dict[int, ChainRow]:
+        wanted = set(numbers)
+        chains = {e.nid: e.chain for e in _present(room, keys) if e.nid in wanted and e.chain is not None}
+        return {**await self.store.chains([n for n in wanted if n not in chains]), **chains}
 
     async def _relate(
         self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup
@@ -413,6 +413,13 @@ class Receiver:
             if outliers:
                 chains = await self.store.chains({n for o in outliers for n in o.cited})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
+
+
+def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEvent]:
+    """The room's present state, or what it has under some keys."""
+    if keys is None:
+        return room.state.values()
+    return [event for key in keys if (event := room.state.get(key)) is not None]
 
 
 def _pruned(room: LiveRoom, event_id: str, raw: bytes) -> Redaction:

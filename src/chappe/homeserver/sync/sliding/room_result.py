@@ -49,7 +49,7 @@ class RoomResults:
         if w.membership.membership in ("invite", "knock"):
             return self._stripped(room, w)
         upto = w.upto if w.membership.membership == "join" else min(w.upto, w.membership.position)
-        initial = w.since is None or (w.membership.told_since > w.since and w.membership.membership == "join")
+        initial = w.since is None or w.membership.told_since > w.since  # of one left again meanwhile, too
         expanded = not initial and w.before is not None and w.config.limit > w.before.limit
         events, all_events, limited = await self._timeline(room, w, upto, initial, expanded)
         state = await self._rooms.timeline.state_after(room, upto)
