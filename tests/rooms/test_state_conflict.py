@@ -49,9 +49,9 @@ class Index:
         self.asked.append(("numbered", len(nums)))
         return {num: self._row(self.by_num[num]) for num in nums}
 
-    async def citers(self, nids: Collection[int]) -> dict[int, Collection[int]]:
+    async def citers(self, nids: Collection[int]) -> dict[int, dict[int, StateKey]]:
         self.asked.append(("citers", len(nids)))
-        return {nid: self.cited_by[nid] for nid in nids}
+        return {nid: {citer: self.stored[citer].key for citer in self.cited_by[nid]} for nid in nids}
 
     async def keys(self, nids: Collection[int]) -> dict[int, StateKey]:
         return {nid: self.stored[nid].key for nid in nids}

@@ -43,7 +43,7 @@ class AuthIndex(Protocol):
 
     async def rows(self, nids: Collection[int]) -> Mapping[int, AuthRow]: ...
     async def numbered(self, nums: Collection[int]) -> Mapping[int, AuthRow]: ...
-    async def citers(self, nids: Collection[int]) -> Mapping[int, Collection[int]]: ...
+    async def citers(self, nids: Collection[int]) -> Mapping[int, Mapping[int, StateKey]]: ...
     async def keys(self, nids: Collection[int]) -> Mapping[int, StateKey]: ...
     async def events(self, nids: Collection[int]) -> Mapping[int, StoredEvent]: ...
 
@@ -147,17 +147,18 @@ class StateResolver:
             left -= row.chain
         rows = await self._index.numbered(list(left))
         reached = {rows[num].nid: BitMap([num]) for num in left}  # by event: which of `left` it has in its chain, or is
-        frontier = dict(reached)
+        frontier, keys = dict(reached), dict(await self._index.keys(reached))
         while frontier:
-            keys = {nid: self._hash(*key) for nid, key in (await self._index.keys(frontier)).items()}
-            holders = await self._holders(base, difference, set(keys.values()))
-            for num in BitMap().union(*[frontier[nid] for nid, key in keys.items() if holders.get(key) == nid]):
+            hashes = {nid: self._hash(*keys[nid]) for nid in frontier if nid in keys}
+            holders = await self._holders(base, difference, set(hashes.values()))
+            for num in BitMap().union(*[frontier[nid] for nid, key in hashes.items() if holders.get(key) == nid]):
                 left -= rows[num].chain
                 left.discard(num)
             frontier = {nid: still for nid, nums in frontier.items() if (still := nums & left)}
-            citers = await self._index.citers(frontier)
+            citers = await self._index.citers(frontier) if frontier else {}
             further: dict[int, BitMap] = {}
             for nid, nums in frontier.items():
+                keys.update(citers[nid])
                 for citer in citers[nid]:
                     fresh = nums - reached[citer] if citer in reached else nums
                     if fresh:

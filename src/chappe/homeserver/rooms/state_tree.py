@@ -19,6 +19,7 @@ HASH, VALUE, NAME, HEADER = 10, 6, 6, 5
 ENTRY, FAN, BUCKET = HASH + VALUE, 16, 16
 CHILDREN = range(HEADER, HEADER + FAN * NAME, NAME)  # where they lie in an inner node
 PACK_NODES = 256
+DIFFERENCES, SMALL_DIFFERENCE = 200, 500  # that are remembered
 EMPTY, NO_ENTRIES = bytes(NAME), b"\0"
 Change = tuple[bytes, int | None]
 
@@ -209,6 +210,7 @@ def _cost(pack: Pack) -> int:
     return len(pack[0]) + 36 * len(pack[1]) + 300
 
 
+Difference = Mapping[bytes, tuple[int | None, int | None]]
 LoadPacks = Callable[[list[int]], Awaitable[dict[int, bytes]]]
 
 
@@ -218,6 +220,7 @@ class TreeReader:
     def __init__(self, load_packs: LoadPacks, limit: int = 32 << 20) -> None:
         self._load_packs, self._limit, self._size = load_packs, limit, 0
         self._cache: OrderedDict[bytes, Pack] = OrderedDict()
+        self._differences: OrderedDict[tuple[bytes, bytes], Difference] = OrderedDict()
 
     async def nodes(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -304,8 +307,20 @@ class TreeReader:
             todo, depth = deeper, depth + 1
         return result
 
-    async def diff(self, a: bytes, b: bytes) -> dict[bytes, tuple[int | None, int | None]]:
+    async def diff(self, a: bytes, b: bytes) -> Difference:
         """Where two states differ: the event under a key in each, None where it has none. Equal subtrees are not read."""
+        known = self._differences.get((a, b))
+        if known is not None:
+            self._differences.move_to_end((a, b))
+            return known
+        found = await self._diff(a, b)
+        if len(found) <= SMALL_DIFFERENCE:  # the ends of a fork are compared again with each event
+            self._differences[a, b] = found
+            if len(self._differences) > DIFFERENCES:
+                self._differences.popitem(last=False)
+        return found
+
+    async def _diff(self, a: bytes, b: bytes) -> Difference:
         found: dict[bytes, tuple[int | None, int | None]] = {}
         pairs = [(a, b)] if a != b else []
         while pairs:

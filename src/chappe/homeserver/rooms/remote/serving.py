@@ -17,7 +17,7 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.residence import Residence
-from chappe.homeserver.rooms.remote.store import Known, RemoteStore, StoredAuth
+from chappe.homeserver.rooms.remote.store import Known, KnownAuth, RemoteStore, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 
@@ -43,7 +43,7 @@ class Serving:
 
     async def auth_chain(self, room: LiveRoom, numbers: Collection[int]) -> list[int]:
         """The numbers of everything that some state events cite, directly or not; themselves left out."""
-        index = StoredAuth(self._store, room)
+        index = StoredAuth(self._store, room, KnownAuth())
         rows = (await index.rows(numbers)).values()
         chain = BitMap().union(*[row.chain for row in rows]) if rows else BitMap()
         chain -= BitMap([row.num for row in rows])

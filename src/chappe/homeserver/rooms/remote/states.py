@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.store import RemoteStore, StoredAuth, Unwritten
+from chappe.homeserver.rooms.remote.store import KnownAuth, RemoteStore, StoredAuth, Unwritten
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_conflict import StateResolver
 from chappe.homeserver.rooms.state_tree import EMPTY
 
-REMEMBERED = 2000
+REMEMBERED, ROOMS_KNOWN = 2000, 8
 Packs = list[tuple[int, bytes]]
 
 
@@ -20,6 +20,7 @@ class States:
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
         self._rooms, self._store = rooms, store
         self._resolved: OrderedDict[frozenset[bytes], bytes] = OrderedDict()
+        self._known: OrderedDict[int, KnownAuth] = OrderedDict()  # of the rooms that were resolved last
 
     async def resolve(self, room: LiveRoom, roots: Sequence[bytes], unwritten: Unwritten | None = None) -> bytes:
         """The root of the state that some states resolve to. What is new of it is stored."""
@@ -32,7 +33,8 @@ class States:
             return known
         create = await self._rooms.trees.get_many(roots[0], [self._rooms.key_hash(*CREATE)])
         resolver = StateResolver(
-            self._rooms.trees, self._rooms.key_hash, StoredAuth(self._store, room, unwritten), room.version, next(iter(create.values()))
+            self._rooms.trees, self._rooms.key_hash, StoredAuth(self._store, room, self._known_of(room.number), unwritten),
+            room.version, next(iter(create.values())),
         )  # fmt: skip
         base, changes = await resolver.resolve(sorted(distinct))
         root = await self.store(room.number, base, changes)
@@ -40,6 +42,15 @@ class States:
         if len(self._resolved) > REMEMBERED:
             self._resolved.popitem(last=False)
         return root
+
+    def _known_of(self, number: int) -> KnownAuth:
+        known = self._known.pop(number, None)
+        if known is None or known.is_large():
+            known = KnownAuth()
+        self._known[number] = known
+        if len(self._known) > ROOMS_KNOWN:
+            self._known.popitem(last=False)
+        return known
 
     async def edit(
         self, root: bytes, changes: Mapping[bytes, int | None], first_pack: int | None = None

@@ -18,6 +18,7 @@ from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
 from chappe.homeserver.rooms.state_tree import int_to_name
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
+MOST_KNOWN = 10_000  # of one room, for state resolution
 
 FRAGMENTS = (
     Fragment(  # events that no timeline has
@@ -173,18 +174,32 @@ class Unwritten:
     auth: Sequence[int]
 
 
-class StoredAuth:
-    """A room's state events as state resolution asks for them (`AuthIndex`). A statement per call."""
+class KnownAuth:
+    """What has been read of a room's state events and does not change: states are resolved again with every event of a fork."""
 
-    def __init__(self, store: RemoteStore, room: LiveRoom, unwritten: Unwritten | None = None) -> None:
-        self._store, self._room, self._unwritten = store, room, unwritten
-        self._bases: dict[int, BitMap] = {0: BitMap()}
+    def __init__(self) -> None:
+        self.rows: dict[int, AuthRow] = {}
+        self.nids: dict[int, int] = {}  # by number in the room
+        self.pdus: dict[int, tuple[str, dict[str, Any]]] = {}  # with the event's id
+        self.bases: dict[int, BitMap] = {0: BitMap()}
+
+    def is_large(self) -> bool:
+        return len(self.rows) + len(self.pdus) > MOST_KNOWN
+
+
+class StoredAuth:
+    """A room's state events as state resolution asks for them (`AuthIndex`). A statement per call, two for `events`."""
+
+    def __init__(
+        self, store: RemoteStore, room: LiveRoom, known: KnownAuth, unwritten: Unwritten | None = None
+    ) -> None:
+        self._database, self._room, self._known, self._unwritten = store.database, room, known, unwritten
 
     async def rows(self, nids: Collection[int]) -> Mapping[int, AuthRow]:
-        rows = await self._store.database.fetch(
-            "SELECT event_nid, num, auth, base, rest FROM auth_events WHERE event_nid = ANY($1::bigint[])", list(nids)
-        )
-        found = {row["event_nid"]: await self._row(row) for row in rows}
+        known = self._known.rows
+        if missing := [nid for nid in nids if nid not in known]:
+            await self._read("event_nid = ANY($1::bigint[])", missing)
+        found = {nid: known[nid] for nid in nids if nid in known}
         if (new := self._unwritten) is not None and new.nid in nids:
             chain = BitMap()
             for row in (await self.rows(new.auth)).values():
@@ -194,51 +209,55 @@ class StoredAuth:
         return found
 
     async def numbered(self, nums: Collection[int]) -> Mapping[int, AuthRow]:
-        rows = await self._store.database.fetch(
-            """SELECT event_nid, num, auth, base, rest FROM auth_events WHERE room_nid = $1 AND num = ANY($2::int[])""",
-            self._room.number, list(nums),
-        )  # fmt: skip
-        return {row["num"]: await self._row(row) for row in rows}
+        known = self._known.nids
+        if missing := [num for num in nums if num not in known]:
+            await self._read("room_nid = $1 AND num = ANY($2::int[])", self._room.number, missing)
+        return {num: self._known.rows[known[num]] for num in nums if num in known}
 
-    async def _row(self, row: Row) -> AuthRow:
-        if row["base"] not in self._bases:
-            bases = await self._store.database.fetch(
+    async def _read(self, which: str, *arguments: Any) -> None:
+        for row in await self._database.fetch(
+            f"SELECT event_nid, num, auth, base, rest FROM auth_events WHERE {which}", *arguments
+        ):
+            chain = await self._base(row["base"]) | BitMap.deserialize(row["rest"])
+            self._known.rows[row["event_nid"]] = AuthRow(row["event_nid"], row["num"], chain, row["auth"])
+            self._known.nids[row["num"]] = row["event_nid"]
+
+    async def _base(self, base: int) -> BitMap:
+        bases = self._known.bases
+        if base not in bases:
+            rows = await self._database.fetch(
                 "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number
             )
-            self._bases.update((b["base"], BitMap.deserialize(b["chain"])) for b in bases)
-        chain = self._bases[row["base"]] | BitMap.deserialize(row["rest"])
-        return AuthRow(row["event_nid"], row["num"], chain, row["auth"])
+            bases.update((row["base"], BitMap.deserialize(row["chain"])) for row in rows)
+        return bases[base]
 
-    async def citers(self, nids: Collection[int]) -> Mapping[int, Collection[int]]:
-        found: dict[int, list[int]] = {nid: [] for nid in nids}
-        rows = await self._store.database.fetch(
-            "SELECT event_nid, auth FROM auth_events WHERE auth && $1::bigint[]", list(nids)
-        )
-        for row in rows:
+    async def citers(self, nids: Collection[int]) -> Mapping[int, Mapping[int, StateKey]]:
+        found: dict[int, dict[int, StateKey]] = {nid: {} for nid in nids}
+        for row in await self._database.fetch(
+            """SELECT a.event_nid, a.auth, e.type, e.state_key FROM auth_events a JOIN events e ON e.nid = a.event_nid
+                WHERE a.auth && $1::bigint[]""",
+            list(nids),
+        ):
             for nid in row["auth"]:
                 if nid in found:
-                    found[nid].append(row["event_nid"])
+                    found[nid][row["event_nid"]] = row["type"], row["state_key"]
         return found
 
     async def keys(self, nids: Collection[int]) -> Mapping[int, StateKey]:
-        rows = await self._store.database.fetch(
-            "SELECT nid, type, state_key FROM events WHERE nid = ANY($1::bigint[])", list(nids)
-        )
-        found: dict[int, StateKey] = {row["nid"]: (row["type"], row["state_key"]) for row in rows}
-        if self._unwritten is not None and self._unwritten.nid in nids:
-            found[self._unwritten.nid] = self._unwritten.pdu["type"], self._unwritten.pdu["state_key"]
-        return found
+        events = await self.events(nids)
+        return {nid: (event.pdu["type"], event.pdu["state_key"]) for nid, event in events.items()}
 
     async def events(self, nids: Collection[int]) -> Mapping[int, StoredEvent]:
-        rows = await self._store.database.fetch(
-            "SELECT nid, event_id, status, json FROM events WHERE nid = ANY($1::bigint[])", list(nids)
+        pdus, fetch = self._known.pdus, self._database.fetch
+        missing = [nid for nid in nids if nid not in pdus]
+        rejected = await fetch(
+            "SELECT nid FROM events WHERE nid = ANY($1::bigint[]) AND status = $2", list(nids), REJECTED
         )
-        found = {row["nid"]: StoredEvent(row["event_id"], _pdu(row["json"]), row["status"] == REJECTED) for row in rows}
+        is_rejected = {row["nid"] for row in rejected}
+        if missing:
+            for row in await fetch("SELECT nid, event_id, json FROM events WHERE nid = ANY($1::bigint[])", missing):
+                pdus[row["nid"]] = row["event_id"], orjson.loads(row["json"])
+        found = {nid: StoredEvent(*pdus[nid], nid in is_rejected) for nid in nids if nid in pdus}
         if (new := self._unwritten) is not None and new.nid in nids:
             found[new.nid] = StoredEvent(new.event_id, new.pdu)
         return found
-
-
-def _pdu(raw: bytes) -> dict[str, Any]:
-    pdu: dict[str, Any] = orjson.loads(raw)
-    return pdu
