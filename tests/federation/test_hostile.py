@@ -418,3 +418,28 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
     assert len(answer["auth_chain_ids"]) > 395
     await alice.say(room, "unimpressed")
     assert "unimpressed" in await texts(alice, room)
+
+
+async def test_another_event_of_a_fork_costs_what_is_new_of_it(peer: Peer) -> None:
+    """States are resolved again with every event of a fork: what was read for the one before is not read again."""
+    alice, mallory, room, forger = await scene(peer)
+    here, tip = forger.target.node, list(forger.room.tips)
+    member = forger.room.state["m.room.member", mallory.id].event_id
+    renaming = forger.event({"membership": "join"}, type="m.room.member", state_key=mallory.id)
+    cited = [event_id for event_id in renaming["auth_events"] if event_id != member]
+    for n in range(5):
+        await alice.set_state(room, "m.room.topic", {"topic": f"{n}"})
+    costs = []
+    for n in range(12):
+        content = {"membership": "join", "displayname": f"M {n}"}
+        renamed = forger.event(
+            content, type="m.room.member", state_key=mallory.id, prev_events=tip, auth_events=[*cited, member]
+        )
+        before = here.database.statements
+        assert await forger.send(renamed) == {forger.id_of(renamed): {}}
+        await here.inbox.settled()
+        costs.append(here.database.statements - before)
+        member, tip = forger.id_of(renamed), [forger.id_of(renamed)]
+    assert max(costs[2:]) <= 15, costs
+    live = await here.rooms.require(room)
+    assert live.state["m.room.member", mallory.id].content["displayname"] == "M 11" and len(live.leaves) == 2

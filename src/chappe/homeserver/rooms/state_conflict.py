@@ -146,7 +146,8 @@ class StateResolver:
         for row in (await self._index.rows(set(holders.values()))).values():
             left -= row.chain
         rows = await self._index.numbered(list(left))
-        reached = {rows[num].nid: BitMap([num]) for num in left}  # by event: which of `left` it has in its chain, or is
+        # by event: which of `left` it has in its chain, or is
+        reached = {row.nid: (row.chain & left) | BitMap([num]) for num, row in rows.items()}
         frontier, keys = dict(reached), dict(await self._index.keys(reached))
         while frontier:
             hashes = {nid: self._hash(*keys[nid]) for nid in frontier if nid in keys}
