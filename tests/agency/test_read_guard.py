@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -41,23 +42,27 @@ class Scene:
         self.guard.sleep = sleep
 
 
-async def forum(author: Person) -> str:
+async def forum(author: Person, messages: int = MESSAGES) -> str:
     room = await author.create_room(preset="public_chat")
-    await asyncio.gather(*(author.say(room, f"message {n}") for n in range(MESSAGES)))
+    await asyncio.gather(*(author.say(room, f"message {n}") for n in range(messages)))
     return room
 
 
 async def start(new_server: NewServer, **settings: Any) -> Scene:
+    given = {"events_per_hour": 300, "rooms_per_hour": 40, "files_per_hour": 25, "searches_per_hour": 60, **settings}
+    return await scene(new_server, Settings(True, **given), MESSAGES)
+
+
+async def scene(new_server: NewServer, settings: Settings, messages: int) -> Scene:
     s = Scene()
     s.slept = []
-    given = {"events_per_hour": 300, "rooms_per_hour": 40, "files_per_hour": 25, "searches_per_hour": 60, **settings}
-    server = await new_server(read_guard=Settings(True, **given))
+    server = await new_server(read_guard=settings)
     # Two hours hence, at the beginning of one: what is said in this test is old by then.
     s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
     s.watch(server)
     s.author, s.root = await server.person("author"), await server.person("root")
     await server.node.accounts.change(s.root.id, is_admin=True)
-    s.forums = [await forum(s.author) for _ in range(ROOMS)]
+    s.forums = [await forum(s.author, messages) for _ in range(ROOMS)]
     return s
 
 
@@ -106,6 +111,48 @@ async def test_a_stolen_account_is_slowed_then_challenged_then_frozen(new_server
         (thief.id, "challenged", "events"),
     ]
     assert alerts[0]["amount"] >= 600 and alerts[0]["ts"] == s.clock.now
+
+
+async def test_the_leak_of_june_2026_as_it_was(new_server: NewServer) -> None:
+    """643,459 messages and 59,386 files in 876 public rooms, with the budgets that come with the read guard.
+
+    Of the rooms only those are made that the thief comes to.
+    """
+    s = await scene(new_server, Settings(True), 643_459 // 876)
+
+    async def upload(room: str, number: int) -> str:
+        status, raw, _ = await s.server.raw(
+            "POST", "/_matrix/media/v3/upload", f"{room} {number}".encode(), s.author.token
+        )
+        assert status == 200
+        return raw.decode().split("mxc://")[1].rstrip('"}')
+
+    files = {
+        room: await asyncio.gather(*(upload(room, number) for number in range(59_386 // 876))) for room in s.forums
+    }
+    thief, taken, entered = await s.server.person("thief"), {"messages": 0, "files": 0}, 0
+    stops: list[str] = []
+
+    async def plunder(room: str) -> None:
+        await thief.join(room)
+        taken["messages"] += await read_history(thief, room, 100)
+        for uri in files[room]:
+            status, raw, _ = await s.server.raw("GET", f"/_matrix/client/v1/media/download/{uri}", None, thief.token)
+            if status != 200:
+                raise Refused(status, json.loads(raw))
+            taken["files"] += 1
+
+    while "M_USER_LOCKED" not in stops:
+        try:
+            await plunder(s.forums[entered])
+        except Refused as refusal:
+            assert refusal.status == 401
+            stops.append(refusal.errcode)
+            if refusal.errcode == "M_UNKNOWN_TOKEN":
+                thief = await thief.another_device(thief.device)
+        entered += 1
+    assert stops == ["M_UNKNOWN_TOKEN", "M_USER_LOCKED"] and s.slept[-1] > 1
+    assert taken["messages"] < 6_434 and taken["files"] < 593 and entered < len(s.forums), "within the first hundredth"
 
 
 async def test_an_administrator_lets_an_account_go_on(new_server: NewServer) -> None:

@@ -21,8 +21,10 @@ await play({
     await messages(sophie).getByText("👍").first().waitFor();
   },
   async "a direct conversation with them, encrypted"() {
-    await createRoom(sophie, "", "Message direct", [await ask("who", "x")]);
+    const them = await ask("who", "x");
+    await createRoom(sophie, "", "Message direct", [them]);
     await sophie.getByText(/^Écrire à/).first().waitFor().catch(() => {});
+    await sophie.locator("main header").getByText(them.slice(1).split(":")[0], { exact: true }).first().waitFor(); // no identifier
     await look(sophie, "neighbour-direct");
     assert((await ask("invited", "x")) === "true", "they were not invited");
   },

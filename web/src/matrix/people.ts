@@ -19,11 +19,12 @@ export class People {
   ) {}
 
   person(id: string, displayName: string | null | undefined, avatar: string | null | undefined): Person {
-    const bracketed = BRACKETED.exec(displayName ?? "");
+    const called = displayName === id ? null : displayName; // the SDK's stand-in for somebody whose name is not known
+    const bracketed = BRACKETED.exec(called ?? "");
     const server = id.slice(id.indexOf(":") + 1);
     return {
       id,
-      name: bracketed?.[1] ?? displayName ?? id.slice(1).split(":")[0],
+      name: bracketed?.[1] ?? called ?? id.slice(1).split(":")[0],
       organisation: bracketed?.[2] ?? this.organisations[server] ?? (server === this.client.getDomain() ? null : server),
       avatar: avatar ?? null,
       guest: this.agency.isGuest(id, bracketed?.[2] ?? null),
