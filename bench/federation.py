@@ -68,6 +68,7 @@ enable_registration_without_verification: true
 trusted_key_servers: []
 ip_range_blacklist: []
 suppress_key_server_warning: true
+rc_message: {{per_second: 100000, burst_count: 100000}}
 """
 
 

@@ -5,7 +5,8 @@
 The room is told by a scripted neighbour, whose answers are made beforehand: what is measured is the server that enters. It enters
 the room, is sent the forks one after the other, each beginning at its join, then an event that follows all of them. Prints the
 seconds until the join is answered, until all members are there, until the last event of the forks is there, and until the event
-that follows them all is. With --synapse both servers must come to the same state.
+that follows them all is; and how long a message takes in another room before the forks and while they come. With --synapse both
+servers must come to the same state.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import secrets
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -219,11 +221,11 @@ class Entering:
         async with self.session.post(self.base + "/_matrix/client/v3/register", json=body) as answer:
             self.headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
 
-    async def ask(self, method: str, path: str) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.base}/_matrix/client/v3{path}"
-        async with self.session.request(
-            method, url, json={} if method == "POST" else None, headers=self.headers
-        ) as answer:
+        if method != "GET" and body is None:
+            body = {}
+        async with self.session.request(method, url, json=body, headers=self.headers) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
@@ -237,6 +239,17 @@ class Entering:
         ) as answer:
             found = await answer.json()
             assert answer.status == 200 and not any("error" in r for r in found["pdus"].values()), found
+
+    async def chat(self, room: str, ends: asyncio.Event) -> list[float]:
+        """Says something in a room of its own again and again. How long each message took, in ms."""
+        took: list[float] = []
+        while not ends.is_set():
+            before = time.perf_counter()
+            text = {"msgtype": "m.text", "body": "meanwhile"}
+            await self.ask("PUT", f"/rooms/{room}/send/m.room.message/{len(took)}.{before}", text)
+            took.append((time.perf_counter() - before) * 1000)
+            await asyncio.sleep(0.02)
+        return took
 
     async def hears(self, event_id: str) -> None:
         url = f"{self.base}/_matrix/client/v3/rooms/{ROOM}/event/{event_id}"
@@ -272,12 +285,22 @@ async def measure(
         last = story.write(
             ("m.room.message", None), ALICE, {"msgtype": "m.text", "body": "healed"}, dict(neighbour.state), ends
         )
+        other = (await server.ask("POST", "/createRoom"))["room_id"]
+        quiet = await _for_a_while(server, other)
+        done = asyncio.Event()
+        chat = asyncio.create_task(server.chat(other, done))
         before = time.perf_counter()
         for fork in forks:
             await server.send(story, fork)
         for end in ends:
             await server.hears(end)
         figures["forks_s"] = round(time.perf_counter() - before, 2)
+        done.set()
+        figures |= {
+            "quiet_ms": _middle(quiet),
+            "meanwhile_ms": _middle(await chat),
+            "meanwhile_p95_ms": _high(await chat),
+        }
         before = time.perf_counter()
         await server.send(story, [last])
         await server.hears(last)
@@ -288,6 +311,22 @@ async def measure(
         }  # fmt: skip
     await runner.cleanup()
     return figures, state
+
+
+async def _for_a_while(server: Entering, room: str) -> list[float]:
+    done = asyncio.Event()
+    chat = asyncio.create_task(server.chat(room, done))
+    await asyncio.sleep(2)
+    done.set()
+    return await chat
+
+
+def _middle(times: list[float]) -> float:
+    return round(statistics.median(times), 1)
+
+
+def _high(times: list[float]) -> float:
+    return round(sorted(times)[int(len(times) * 0.95)], 1)
 
 
 async def main() -> None:

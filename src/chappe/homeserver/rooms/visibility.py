@@ -5,7 +5,7 @@ Sync, messages, context, single events, search and federation all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import orjson
 
@@ -90,7 +90,9 @@ class Visibility:
         found = {}
         for root in {event.state_before for event in events}:
             found[root] = await self._trees.get_many(int_to_name(root), [visibility, member])
-        contents = await self._contents(room, {number for keys in found.values() for number in keys.values()})
+        present = [event for key in (VISIBILITY_KEY, ("m.room.member", user_id)) if (event := room.state.get(key))]
+        numbers = {number for keys in found.values() for number in keys.values()}
+        contents = await self._contents([*present, *room.tail], numbers)
         result = {}
         for root, keys in found.items():
             rule = contents.get(keys.get(visibility, -1), {}).get("history_visibility")
@@ -98,8 +100,8 @@ class Visibility:
             result[root] = (parse_visibility(rule), str(membership))
         return result
 
-    async def _contents(self, room: LiveRoom, numbers: set[int]) -> dict[int, dict[str, object]]:
-        known = {e.nid: e.content for e in (*room.state.values(), *room.tail) if e.nid in numbers}
+    async def _contents(self, at_hand: Iterable[RoomEvent], numbers: set[int]) -> dict[int, dict[str, object]]:
+        known = {e.nid: e.content for e in at_hand if e.nid in numbers}
         missing = numbers - known.keys()
         if missing:
             for row in await self._store.events_by_number(list(missing)):
