@@ -46,7 +46,7 @@ check: install-test web ## format, lint, types, import contract
 
 test: check ## everything that CI runs
 	tests/install_components.sh
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=25
 
 bench: install ## the load generator against a throw-away server (see docs/performance.md)
 	$(BIN)/python bench/run.py
