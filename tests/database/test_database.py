@@ -205,19 +205,45 @@ async def test_two_processes_share_one_order(new_database: Callable[[], Awaitabl
         assert all(c.since < c.upto for c in a.heard)
 
 
+async def _as_of(postgres: EmbeddedPostgres, last: int) -> asyncpg.Connection:
+    """A database as a version left it whose last migration this was."""
+    admin = await asyncpg.connect(postgres.url_of("postgres"))
+    await admin.execute(f"CREATE DATABASE as_of_{last} TEMPLATE template0")
+    await admin.close()
+    connection = await asyncpg.connect(postgres.url_of(f"as_of_{last}"))
+    await connection.execute(_TABLE)
+    for number, name, sql in available()[:last]:
+        await connection.execute(sql)
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        await connection.execute(
+            "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)", number, name, checksum
+        )
+    return connection
+
+
+async def test_alarms_of_several_processes_become_one(postgres: EmbeddedPostgres) -> None:
+    """Before migration 8 each process told of an organisation that read much; now there is one alarm in an hour."""
+    connection = await _as_of(postgres, 7)
+    hour = 3_600_000
+    for who, step, ts in (
+        ("a.example", "organisation", 5 * hour), ("a.example", "organisation", 5 * hour + 9), ("b.example", "organisation", 5 * hour),
+        ("a.example", "organisation", 6 * hour), ("@a:a.example", "challenged", 1), ("@a:a.example", "challenged", 2),
+    ):  # fmt: skip
+        await connection.execute(
+            "INSERT INTO read_guard_alerts (user_id, step, what, amount, ts) VALUES ($1, $2, 'events', 1, $3)",
+            who,
+            step,
+            ts,
+        )
+    assert await migrate(connection) == [name for _, name, _ in available()[7:]]
+    left = await connection.fetch("SELECT ts FROM read_guard_alerts ORDER BY id")
+    assert [row["ts"] for row in left] == [5 * hour, 5 * hour, 6 * hour, 1, 2]
+    await connection.close()
+
+
 async def test_a_database_of_the_foundation_is_brought_up_to_date(postgres: EmbeddedPostgres) -> None:
     """Rooms, relations and published rooms from before migration 2 are there after it."""
-    admin = await asyncpg.connect(postgres.url_of("postgres"))
-    await admin.execute("CREATE DATABASE foundation TEMPLATE template0")
-    await admin.close()
-    connection = await asyncpg.connect(postgres.url_of("foundation"))
-    number, name, sql = available()[0]
-    await connection.execute(sql)
-    await connection.execute(_TABLE)
-    checksum = hashlib.sha256(sql.encode()).hexdigest()
-    await connection.execute(
-        "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)", number, name, checksum
-    )
+    connection = await _as_of(postgres, 1)
     await connection.execute(
         "INSERT INTO domains (server_name, signing_seed, key_version) VALUES ('a.example', 'x', '1')"
     )

@@ -244,7 +244,12 @@ class TreeReader:
     def learn(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Packs that are about to be stored: they can be read from now on."""
         for number, data in rows:
-            self._remember(number.to_bytes(5, "big"), data)
+            prefix = number.to_bytes(5, "big")
+            known = self._cache.get(prefix)
+            if known is not None and known[0] != data:  # of a write that did not come to be
+                self._size -= _cost(self._cache.pop(prefix))
+                self._differences.clear()
+            self._remember(prefix, data)
 
     async def edit(
         self, root: bytes, changes: Mapping[bytes, int | None], packs: Sequence[int]
