@@ -136,20 +136,24 @@ def largest_memory(pid: int) -> float:
     return total / 1000
 
 
+async def joiner(session: aiohttp.ClientSession, base: str) -> dict[str, str]:
+    """Waits for a server that is starting, and registers somebody there: the headers of their requests."""
+    for _ in range(600):
+        try:
+            async with session.get(base + "/_matrix/client/versions") as answer:
+                if answer.status == 200:
+                    break
+        except aiohttp.ClientError:
+            pass
+        await asyncio.sleep(0.1)
+    body = {"username": "joiner", "password": "password", "auth": {"type": "m.login.dummy"}}
+    async with session.post(base + "/_matrix/client/v3/register", json=body) as answer:
+        return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+
+
 async def measure(base: str, pid: int, via: str, host_process: Any, room_id: str, messages: int) -> dict[str, float]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(300)) as session:
-        for _ in range(600):
-            try:
-                async with session.get(base + "/_matrix/client/versions") as answer:
-                    if answer.status == 200:
-                        break
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-        body = {"username": "joiner", "password": "password", "auth": {"type": "m.login.dummy"}}
-        async with session.post(base + "/_matrix/client/v3/register", json=body) as answer:
-            token = (await answer.json())["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = await joiner(session, base)
         before = time.perf_counter()
         url = f"{base}/_matrix/client/v3/join/{room_id}?via=localhost:{TLS[via]}"
         async with session.post(url, json={}, headers=headers) as answer:

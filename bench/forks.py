@@ -29,7 +29,7 @@ import aiohttp
 from aiohttp import web
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench.federation import CHAPPE, PLAIN, TLS, certificates, command_of, largest_memory
+from bench.federation import CHAPPE, PLAIN, TLS, certificates, command_of, joiner, largest_memory
 
 from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys
 from chappe.homeserver.matrix.events import event_id_of, seal
@@ -209,17 +209,7 @@ class Entering:
         self.headers: dict[str, str] = {}
 
     async def ready(self) -> None:
-        for _ in range(600):
-            try:
-                async with self.session.get(self.base + "/_matrix/client/versions") as answer:
-                    if answer.status == 200:
-                        break
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-        body = {"username": "joiner", "password": "password", "auth": {"type": "m.login.dummy"}}
-        async with self.session.post(self.base + "/_matrix/client/v3/register", json=body) as answer:
-            self.headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+        self.headers = await joiner(self.session, self.base)
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.base}/_matrix/client/v3{path}"
