@@ -60,6 +60,7 @@ CREATE TABLE exports (  -- packages that are asked for, made, fetched, and gone 
 CREATE INDEX exports_of ON exports (organisation, created_ts);
 CREATE INDEX events_created ON events (sender) WHERE type = 'm.room.create';
 ALTER TABLE organisations ADD COLUMN colour text, ADD COLUMN rules text NOT NULL DEFAULT '{}';
+CREATE INDEX read_guard_hour ON read_guard (hour);
 DELETE FROM read_guard_alerts a USING read_guard_alerts b  -- each process told of an organisation, before
  WHERE a.step = 'organisation' AND b.step = a.step AND b.user_id = a.user_id AND b.ts / 3600000 = a.ts / 3600000 AND b.id < a.id;
 CREATE UNIQUE INDEX read_guard_alerts_organisation ON read_guard_alerts (user_id, (ts / 3600000)) WHERE step = 'organisation';
