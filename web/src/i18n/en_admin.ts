@@ -52,7 +52,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.view.reports": "Reports",
   "admin.about.reports": "What people have reported.",
   "admin.view.alerts": "Unusual reading",
-  "admin.about.alerts": "Accounts that have read far more than is usual.",
+  "admin.about.alerts": "Accounts and organisations that have read far more than is usual.",
   "admin.view.announcements": "Announcements",
   "admin.about.announcements": "One message to the whole organisation.",
   "admin.view.statistics": "Statistics",

@@ -52,7 +52,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.view.reports": "Signalements",
   "admin.about.reports": "Ce que des personnes ont signalé.",
   "admin.view.alerts": "Lectures inhabituelles",
-  "admin.about.alerts": "Comptes qui ont lu bien plus que d’ordinaire.",
+  "admin.about.alerts": "Comptes et organisations qui ont lu bien plus que d’ordinaire.",
   "admin.view.announcements": "Annonces",
   "admin.about.announcements": "Un message à toute l’organisation.",
   "admin.view.statistics": "Statistiques",

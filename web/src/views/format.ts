@@ -55,7 +55,7 @@ export function short(ts: number): string {
 export function ago(ts: number): string {
   const seconds = Math.round((ts - Date.now()) / 1000);
   const format = new Intl.RelativeTimeFormat(language(), { numeric: "auto" });
-  if (seconds > -60) return format.format(0, "minute");
+  if (seconds > -60) return format.format(0, "second");
   if (seconds > -3600) return format.format(Math.round(seconds / 60), "minute");
   if (seconds > -86_400) return format.format(Math.round(seconds / 3600), "hour");
   return format.format(Math.round(seconds / 86_400), "day");
