@@ -443,3 +443,52 @@ async def test_another_event_of_a_fork_costs_what_is_new_of_it(peer: Peer) -> No
     assert max(costs[2:]) <= 15, costs
     live = await here.rooms.require(room)
     assert live.state["m.room.member", mallory.id].content["displayname"] == "M 11" and len(live.leaves) == 2
+
+
+@pytest.mark.parametrize("before", ["invitation withdrawn", "kicked", "never there"])
+@pytest.mark.parametrize("rule", ["restricted", "knock_restricted"])
+async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str, rule: str) -> None:
+    """A hostile server needs no template: it names a member who may invite as its voucher, and cites what it likes."""
+    here, evil = await peer(), await peer()
+    alice, mallory, friend = await here.person("alice"), await evil.person("mallory"), await evil.person("friend")
+    space = await alice.create_room(preset="private_chat", creation_content={"type": "m.space"})
+    allow = [{"type": "m.room_membership", "room_id": space}]
+    join_rules = {"type": "m.room.join_rules", "content": {"join_rule": rule, "allow": allow}}
+    room = await alice.create_room(preset="private_chat", initial_state=[join_rules], room_version="11")
+    old = await here.node.rooms.require(room)
+    if before != "never there":
+        await alice.invite(room, mallory)
+        if before == "kicked":
+            await enter(mallory, room, here)
+    cited = [e.event_id for k in (("m.room.create", ""), ("m.room.power_levels", ""), ("m.room.join_rules", ""),
+             ("m.room.member", alice.id), ("m.room.member", mallory.id)) if (e := old.get(k)) is not None]  # fmt: skip
+    prev = list(old.tips)
+    if before != "never there":
+        await alice.act("kick", room, mallory)
+    await alice.say(room, "the secret")
+
+    async def send_join(voucher: str | None, who: Person = mallory) -> tuple[int, str | None]:
+        content = {"membership": "join"} | ({"join_authorised_via_users_server": voucher} if voucher else {})
+        pdu = pdu_of(old, Draft("m.room.member", who.id, content, who.id), evil.node.now_ms(), "x")
+        pdu.update({"prev_events": prev, "auth_events": cited, "depth": 9})
+        own = evil.config.server_name
+        seal(pdu, old.version, own, evil.node.domains.signing_key(own))
+        path = f"/_matrix/federation/v2/send_join/{segment(room)}/{segment(event_id_of(pdu, old.version))}"
+        try:
+            await evil.node.federation_client.request(own, here.config.server_name, "PUT", path, content=pdu)
+        except PeerRefused as error:
+            return error.peer_status or 0, error.errcode
+        return 200, None
+
+    for voucher in (alice.id, None, f"@nobody:{here.config.server_name}", mallory.id):
+        status, code = await send_join(voucher)
+        assert status == 403 or (status, code) == (400, "M_UNABLE_TO_GRANT_JOIN"), (voucher, status, code)
+    assert (await here.node.rooms.require(room)).membership(mallory.id) == "leave"
+    path = f"/_matrix/federation/v1/backfill/{segment(room)}?v={segment(prev[0])}&limit=10"
+    with pytest.raises(PeerRefused):
+        await evil.node.federation_client.get(evil.config.server_name, here.config.server_name, path)
+    await alice.invite(space, friend)
+    await enter(friend, space, here)
+    await enter(friend, room, here)
+    await hears(friend, room, "the secret") if before == "never there" else None
+    assert (await here.node.rooms.require(room)).membership(friend.id) == "join"

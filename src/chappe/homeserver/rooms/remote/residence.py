@@ -75,10 +75,19 @@ class Residence:
         return {"event": pdu, "room_version": room.version.id}
 
     async def _authorise(self, room: LiveRoom, user_id: str, content: dict[str, Any]) -> None:
+        if await self._needs_voucher(room, user_id):
+            content["join_authorised_via_users_server"] = authorising_user(room, self._rooms.is_hosted)
+
+    async def _needs_voucher(self, room: LiveRoom, user_id: str) -> bool:
+        """Whether somebody comes in by a condition of a restricted rule, as the room is now (not where their event hangs).
+
+        Raises M_FORBIDDEN where they meet none, M_UNABLE_TO_AUTHORISE_JOIN where this server cannot tell.
+        """
         if join_rule_of(room) not in ("restricted", "knock_restricted"):
-            return
-        if room.membership(user_id) in ("invite", "join"):
-            return
+            return False
+        now = room.get((MEMBER, user_id))
+        if now is not None and now.membership in ("invite", "join"):
+            return False
         if not is_allowed_in(await self._rooms.memberships.of(user_id), room):
             for other in allowed_rooms(room):
                 known = await self._rooms.live.find(other)
@@ -87,12 +96,14 @@ class Residence:
                         "This server is not in the rooms whose members may join", "M_UNABLE_TO_AUTHORISE_JOIN"
                     )
             raise Forbidden("You are not in a room whose members may join this one")
-        content["join_authorised_via_users_server"] = authorising_user(room, self._rooms.is_hosted)
+        return True
 
     async def accept(self, kind: str, origin: str, room_id: str, event_id: str, raw: dict[str, Any]) -> Accepted:
         """send_join, send_knock, send_leave: the event becomes part of the room."""
         room = await self.room(room_id, origin)
-        checked = await self._checks.check(self._with_own_signature(room, raw) if kind == "join" else raw, room.version)
+        if kind == "join":
+            raw = await self._vouched(room, raw)
+        checked = await self._checks.check(raw, room.version)
         pdu = checked.pdu
         if checked.event_id != event_id or checked.room_id != room_id:
             raise BadRequest("The event is not the one that the request names", "M_INVALID_PARAM")
@@ -115,16 +126,23 @@ class Residence:
         known = await self._receiver.store.known([event_id, *checked.pdu_auth()])
         return Accepted(room, checked, known[event_id], [k.nid for i, k in known.items() if i != event_id])
 
-    def _with_own_signature(self, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
-        """A restricted join that somebody here vouches for, as this server has offered it."""
-        content, signatures = raw.get("content"), raw.get("signatures")
+    async def _vouched(self, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
+        """A join that somebody here vouches for, with this server's signature: where the room's conditions are still met.
+
+        The template may have been asked for long ago, or never: what the event says and cites is its author's word.
+        """
+        content, signatures, user_id = raw.get("content"), raw.get("signatures"), raw.get("sender")
         via = content.get("join_authorised_via_users_server") if type(content) is dict else None
         if type(via) is not str or type(signatures) is not dict or not room.version.restricted_joins:
             return raw
-        if ":" not in via or not self._rooms.is_hosted(via):
+        if ":" not in via or not self._rooms.is_hosted(via) or type(user_id) is not str:
             return raw
+        if not await self._needs_voucher(room, user_id):
+            now = room.get((MEMBER, user_id))
+            if join_rule_of(room) != "public" and (now is None or now.membership not in ("invite", "join")):
+                raise Forbidden("The room's rules have changed: you are not invited")
         if via not in room.joined or room.power_levels().of(via) < room.power_levels().level("invite"):
-            raise Forbidden("The member who vouches for this join may not invite")
+            raise BadRequest("The member who vouches for this join may not invite", "M_UNABLE_TO_GRANT_JOIN")
         pdu: Pdu = {key: value for key, value in raw.items() if key != "unsigned"}
         server = domain_of(via)
         key = self._domains.signing_key(server)
