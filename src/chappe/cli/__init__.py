@@ -10,9 +10,14 @@ from chappe.cli import admin, audit, console, export, federation, gateway, media
 from chappe.config import ConfigError
 from chappe.homeserver.accounts.application_services import RegistrationError
 from chappe.homeserver.database.embedded import DataDirectoryInUse
+from chappe.homeserver.database.embedded_folder import DatabaseFolderRefused
 from chappe.homeserver.database.migrations import MigrationError
+from chappe.homeserver.database.requirements import DatabaseRefused
 from chappe.homeserver.matrix.errors import MatrixError
 
+STARTS_REFUSED = (
+    ConfigError, DataDirectoryInUse, DatabaseFolderRefused, DatabaseRefused, MigrationError, RegistrationError,
+)  # fmt: skip
 app = typer.Typer(
     help="Chappe: a sovereign messenger for public administrations.",
     no_args_is_help=True,
@@ -36,7 +41,7 @@ def main() -> None:
     """Mistakes that a person can mend are told in a sentence, without a traceback."""
     try:
         app()
-    except (ConfigError, DataDirectoryInUse, MigrationError, RegistrationError) as error:
+    except STARTS_REFUSED as error:
         sys.exit(f"chappe: {error}")
     except MatrixError as error:
         sys.exit(f"chappe: {error.message}")

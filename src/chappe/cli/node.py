@@ -16,6 +16,7 @@ from chappe.config import Config, ConfigError, load_config, template
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
+from chappe.homeserver.database.requirements import connect_checked
 
 T = TypeVar("T")
 CONFIG_NAME = "chappe.toml"
@@ -58,7 +59,7 @@ async def unstarted_database(data: Path, config_path: Path | None) -> AsyncItera
     try:
         if postgres is not None:
             await postgres.start()
-        connection = await asyncpg.connect(postgres.url if postgres is not None else config.database, timeout=10)
+        connection = await connect_checked(postgres.url if postgres is not None else config.database or "")
         try:
             await migrate(connection)
             yield config, connection

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import logging
 
-import asyncpg
-
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.app.routes import routes_of_node
 from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.requirements import connect_checked
 from chappe.homeserver.http.application import AccessLog, Application
 from chappe.homeserver.http.router import Route, Router
 from chappe.homeserver.http.server import Listener
@@ -57,7 +56,7 @@ class Homeserver(Parts):
             await self._listen()
 
     async def _open_database(self) -> None:
-        connection = await asyncpg.connect(self._database_url, timeout=10)
+        connection = await connect_checked(self._database_url)
         try:
             await migrate(connection)
             self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")

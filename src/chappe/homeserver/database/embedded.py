@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: a private server in `DIR/postgres`, reached through a Unix socket only.
 
 It is started, watched, restarted after a crash and stopped by the one Chappe process that holds `DIR/chappe.lock`.
+Where its data lies, and when new data may be made: `embedded_folder.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import IO
 
 import asyncpg
+
+from chappe.homeserver.database.embedded_folder import ClusterFolder, DatabaseFolderRefused
 
 log = logging.getLogger(__name__)
 SYSTEM_USER = "chappe-postgres"
@@ -82,8 +85,9 @@ class EmbeddedPostgres:
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self._settings = SETTINGS | settings
-        self.directory = directory.resolve()
-        self.log_path = self.directory.parent / "postgres.log"
+        self._folder = ClusterFolder(directory.resolve())
+        self.directory = self._folder.cluster
+        self.log_path = self._folder.given.parent / "postgres.log"
         self._bin = binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -119,32 +123,32 @@ class EmbeddedPostgres:
 
     def start_blocking(self) -> None:
         """Without watching it and without its database."""
-        if not (self.directory / "PG_VERSION").exists():
+        if not self._folder.is_there():
+            self._folder.require_new()
             self._initialise()
+        self._folder.remember()
         self._make_socket_directory()
         self._stop_orphan()
         self._launch()
 
     def _initialise(self) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True, mode=0o700)
-        if self._user:
-            self._open_paths()
-            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
-        arguments = ["initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        done = self._run([*arguments, "-D", str(self.directory)])
-        if done.returncode:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            raise RuntimeError(f"PostgreSQL could not create {self.directory}: {done.stderr.decode(errors='replace')}")
-        os.sync()
+        """Beside the place and then moved there: a cluster is there whole or not at all."""
+        with self._folder.making() as unfinished:
+            if self._user:
+                self._open_paths(unfinished)
+                os.chown(unfinished, self._user.pw_uid, self._user.pw_gid)
+            arguments = ["initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+            done = self._run([*arguments, "-D", str(unfinished)])
+            if done.returncode:
+                said = done.stderr.decode(errors="replace")
+                raise DatabaseFolderRefused(f"PostgreSQL could not create {self.directory}: {said}")
 
-    def _open_paths(self) -> None:
+    def _open_paths(self, data: Path) -> None:
         """As root, PostgreSQL runs as another user, who must be able to reach its programs and its data."""
-        assert self._user is not None
-        for path in (self._bin, self.directory):
+        for path in (self._bin, data):
             for parent in [path, *path.parents]:
                 mode = parent.stat().st_mode
-                if parent != self.directory and not mode & 0o001:
+                if parent != data and not mode & 0o001:
                     parent.chmod(mode | 0o001)
 
     def _socket_directory(self) -> Path:
