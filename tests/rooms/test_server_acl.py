@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.rooms.server_acl import is_allowed
+from chappe.homeserver.rooms.server_acl import ServerAcl
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ from chappe.homeserver.rooms.server_acl import is_allowed
         ({"allow": ["*.gouv.fr"]}, "a.example", False),
         ({"allow": ["a?.example"]}, "a1.example", True),
         ({"allow": ["a?.example"]}, "a12.example", False),
+        ({"allow": ["*"], "deny": ["evil.*"]}, "evil.example", False),
+        ({"allow": ["*"], "deny": ["*evil*"]}, "an.evil.example", False),
+        ({"allow": ["*"], "deny": ["e*l.ex*"]}, "evil.example", False),
+        ({"allow": ["*"], "deny": ["e*l.ex*"]}, "good.example", True),
+        ({"allow": ["*"], "deny": ["**"]}, "good.example", False),
         ({"allow": ["[a-z].example"]}, "b.example", False),
         ({}, "a.example", False),
         ({"allow": "*"}, "a.example", False),
@@ -34,4 +39,4 @@ from chappe.homeserver.rooms.server_acl import is_allowed
     ],
 )
 def test_who_may_take_part(acl: dict[str, Any], server: str, allowed: bool) -> None:
-    assert is_allowed(acl, server) is allowed
+    assert ServerAcl(acl).allows(server) is allowed

@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.globs import glob
+
+MAX_PATTERNS = 100  # of types, in one list
+MAX_NAMES = 1000  # of people or rooms, in one list
+Pattern = Annotated[str, msgspec.Meta(max_length=255)]  # no type is longer
+Patterns = Annotated[tuple[Pattern, ...], msgspec.Meta(max_length=MAX_PATTERNS)]
+Names = Annotated[frozenset[str], msgspec.Meta(max_length=MAX_NAMES)]
 
 
 class EventFilter(msgspec.Struct, frozen=True):
     """Global `account_data` and `presence`."""
 
     limit: int | None = None
-    senders: list[str] | None = None
-    not_senders: list[str] = []
-    types: list[str] | None = None
-    not_types: list[str] = []
+    senders: Names | None = None
+    not_senders: Names = frozenset()
+    types: Patterns | None = None
+    not_types: Patterns = ()
 
 
 class RoomEventFilter(EventFilter, frozen=True):
     """`timeline`, `state`, `ephemeral`, `account_data` of rooms, and the filter of /messages and /context."""
 
-    rooms: list[str] | None = None
-    not_rooms: list[str] = []
+    rooms: Names | None = None
+    not_rooms: Names = frozenset()
     contains_url: bool | None = None
     lazy_load_members: bool = False
     include_redundant_members: bool = False
     unread_thread_notifications: bool = False
-    related_by_senders: list[str] | None = None
-    related_by_rel_types: list[str] | None = None
+    related_by_senders: Names | None = None
+    related_by_rel_types: Names | None = None
 
 
 class RoomFilter(msgspec.Struct, frozen=True):
-    rooms: list[str] | None = None
-    not_rooms: list[str] = []
+    rooms: Names | None = None
+    not_rooms: Names = frozenset()
     include_leave: bool = False
     timeline: RoomEventFilter = RoomEventFilter()
     state: RoomEventFilter = RoomEventFilter()
@@ -48,7 +54,7 @@ class RoomFilter(msgspec.Struct, frozen=True):
 class Filter(msgspec.Struct, frozen=True):
     """A whole /sync filter."""
 
-    event_fields: list[str] | None = None
+    event_fields: Patterns | None = None
     event_format: str = "client"
     presence: EventFilter = EventFilter()
     account_data: EventFilter = EventFilter()
@@ -60,7 +66,7 @@ _ABSENT = object()
 
 
 def parse_filter(value: Any) -> Filter:
-    """Raises M_BAD_JSON where a field has the wrong type."""
+    """Raises M_BAD_JSON where a field has the wrong type, or a list has more entries than anybody needs."""
     try:
         return msgspec.convert(value, Filter)
     except msgspec.ValidationError as error:
@@ -74,14 +80,10 @@ def parse_room_event_filter(value: Any) -> RoomEventFilter:
         raise BadRequest(f"Invalid filter: {error}") from None
 
 
-@lru_cache(maxsize=1024)
-def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
-
-
-def matches_type(patterns: list[str], event_type: str) -> bool:
+@lru_cache(maxsize=512)
+def matches_type(patterns: tuple[str, ...], event_type: str) -> bool:
     """Whether one of the patterns, in which `*` stands for anything, is the type."""
-    return any(p == event_type or ("*" in p and _glob(p).fullmatch(event_type)) for p in patterns)
+    return any(p == event_type or ("*" in p and glob(p, False).matches(event_type)) for p in patterns)
 
 
 def passes(f: EventFilter, event_type: str, sender: str | None) -> bool:
@@ -107,7 +109,7 @@ def is_open(f: RoomEventFilter) -> bool:
     )  # fmt: skip
 
 
-def only_fields(event: dict[str, Any], fields: list[str]) -> dict[str, Any]:
+def only_fields(event: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
     """`event_fields`: what is left of an event. A field is a path with dots; `\\.` is a dot within a key."""
     result: dict[str, Any] = {}
     for field in fields:

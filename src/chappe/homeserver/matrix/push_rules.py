@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from chappe.homeserver.matrix.globs import PLENTY, Work, fold, glob
+
 Rule = dict[str, Any]
 RuleSet = dict[str, list[Rule]]
 KINDS = ("override", "content", "room", "sender", "underride")
@@ -81,11 +83,28 @@ class Verdict:
 SILENT = Verdict(False, False)
 
 
+class _Asked:
+    """An event while rules ask about it: what they look at in it is bounded, all rules together."""
+
+    __slots__ = ("_body", "context", "event", "work")
+
+    def __init__(self, event: dict[str, Any], context: PushContext) -> None:
+        self.event, self.context, self.work = event, context, Work(PLENTY)
+        self._body: str | None = None
+
+    def body(self, text: str) -> str:
+        """`content.body` without case: made once for all patterns."""
+        if self._body is None:
+            self._body = fold(text)
+        return self._body
+
+
 def evaluate(rules: RuleSet, event: dict[str, Any], context: PushContext) -> list[Any] | None:
     """The actions of the first enabled rule that matches, or None. `event` is in its client form."""
+    asked = _Asked(event, context)
     for kind in KINDS:
         for rule in rules.get(kind, ()):
-            if rule.get("enabled", True) and _matches(kind, rule, event, context):
+            if rule.get("enabled", True) and _matches(kind, rule, asked):
                 actions: list[Any] = rule.get("actions", [])
                 return actions
     return None
@@ -101,26 +120,28 @@ def verdict_of(actions: list[Any] | None) -> Verdict:
     return Verdict(True, highlight)
 
 
-def _matches(kind: str, rule: Rule, event: dict[str, Any], context: PushContext) -> bool:
+def _matches(kind: str, rule: Rule, asked: _Asked) -> bool:
     if kind == "room":
-        return bool(rule["rule_id"] == context.room_id)
+        return bool(rule["rule_id"] == asked.context.room_id)
     if kind == "sender":
-        return bool(rule["rule_id"] == event.get("sender"))
+        return bool(rule["rule_id"] == asked.event.get("sender"))
     if kind == "content":
-        return _event_match({"key": "content.body", "pattern": rule.get("pattern")}, event)
-    return all(_condition(condition, event, context) for condition in rule.get("conditions") or ())
+        return _event_match({"key": "content.body", "pattern": rule.get("pattern")}, asked)
+    return all(_condition(condition, asked) for condition in rule.get("conditions") or ())
 
 
-def _condition(condition: dict[str, Any], event: dict[str, Any], context: PushContext) -> bool:
-    kind = condition.get("kind")
+def _condition(condition: dict[str, Any], asked: _Asked) -> bool:
+    kind, event, context = condition.get("kind"), asked.event, asked.context
     if kind == "event_match":
-        return _event_match(condition, event)
+        return _event_match(condition, asked)
     if kind == "event_property_is":
         value = _property(event, condition.get("key"))
         return _same(value, condition.get("value")) and not isinstance(value, dict | list | float)
     if kind == "event_property_contains":
         values = _property(event, condition.get("key"))
-        return type(values) is list and any(_same(value, condition.get("value")) for value in values)
+        if type(values) is not list or not asked.work.spend(_ENTRY_COST * len(values)):
+            return False
+        return any(_same(value, condition.get("value")) for value in values)
     if kind == "room_member_count":
         return _compare(context.member_count, condition.get("is"))
     if kind == "sender_notification_permission":
@@ -129,6 +150,7 @@ def _condition(condition: dict[str, Any], event: dict[str, Any], context: PushCo
 
 
 _ABSENT = object()
+_ENTRY_COST = 32  # of one entry of a list, in characters that a pattern looks at
 
 
 def _same(a: object, b: object) -> bool:
@@ -161,23 +183,15 @@ def _path(text: str) -> tuple[str, ...]:
     return (*keys, current + ("\\" if escaped else ""))
 
 
-def _event_match(condition: dict[str, Any], event: dict[str, Any]) -> bool:
+def _event_match(condition: dict[str, Any], asked: _Asked) -> bool:
     key, pattern = condition.get("key"), condition.get("pattern")
-    value = _property(event, key)
+    value = _property(asked.event, key)
     if type(value) is not str or type(pattern) is not str:
         return False
+    folded = glob(fold(pattern))
     if key == "content.body":
-        return _glob(pattern, True).search(value) is not None
-    return _glob(pattern, False).fullmatch(value) is not None
-
-
-@lru_cache(maxsize=2048)
-def _glob(pattern: str, words: bool) -> re.Pattern[str]:
-    runs = re.sub(r"\*+", "*", pattern)
-    body = "".join(".*?" if c == "*" else "." if c == "?" else re.escape(c) for c in runs)
-    if words:
-        body = rf"(?:^|(?<=[^A-Za-z0-9_])){body}(?=[^A-Za-z0-9_]|$)"
-    return re.compile(body, re.IGNORECASE | re.DOTALL)
+        return folded.is_in(asked.body(value), asked.work)
+    return asked.work.spend(len(value)) and folded.matches(fold(value))
 
 
 _COUNT = re.compile(r"(==|<=|>=|<|>)?([0-9]{1,9})")

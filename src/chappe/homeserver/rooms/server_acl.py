@@ -2,36 +2,82 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
+from collections import OrderedDict
 from typing import Any
 
 from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.globs import Glob, is_pattern
 from chappe.homeserver.matrix.identifiers import is_ip_literal, split_server_name
 from chappe.homeserver.rooms.live_room import LiveRoom
 
-
-def is_allowed(acl: dict[str, Any], server_name: str) -> bool:
-    """Whether the content of an m.room.server_acl event lets a server take part."""
-    host = split_server_name(server_name)[0].lower()
-    if acl.get("allow_ip_literals") is False and is_ip_literal(host):
-        return False
-    return not _matches(acl.get("deny"), host) and _matches(acl.get("allow"), host)
+REMEMBERED = 100_000  # entries of all lists together
 
 
-def _matches(patterns: object, host: str) -> bool:
-    if type(patterns) is not list:
-        return False
-    return any(type(p) is str and re.fullmatch(_glob(p.lower()), host) is not None for p in patterns)
+class _List:
+    """`allow` or `deny`, sorted by form: names, endings and beginnings are found at once, only the rest are patterns."""
+
+    __slots__ = ("_beginnings", "_endings", "_names", "_patterns", "size")
+
+    def __init__(self, entries: object) -> None:
+        texts = [e.lower() for e in entries if type(e) is str and e] if type(entries) is list else []
+        self.size = len(texts)
+        self._names = frozenset(text for text in texts if not is_pattern(text))
+        patterns = [text for text in texts if is_pattern(text)]
+        self._endings = tuple(p[1:] for p in patterns if p[0] == "*" and not is_pattern(p[1:]))
+        self._beginnings = tuple(p[:-1] for p in patterns if p[-1] == "*" and not is_pattern(p[:-1]))
+        self._patterns = [Glob(p) for p in patterns if is_pattern(p[1:]) and is_pattern(p[:-1])]
+
+    def has(self, host: str) -> bool:
+        return (
+            host in self._names
+            or host.endswith(self._endings)
+            or host.startswith(self._beginnings)
+            or any(pattern.matches(host) for pattern in self._patterns)
+        )
 
 
-def _glob(pattern: str) -> str:
-    """Only `*` and `?` mean something: a bracket is one."""
-    return fnmatch.translate(pattern.replace("[", "[[]")) if pattern else "(?!)"
+class ServerAcl:
+    """The content of an m.room.server_acl event, read once."""
+
+    __slots__ = ("_allow", "_deny", "_refuses_literals", "size")
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._allow, self._deny = _List(content.get("allow")), _List(content.get("deny"))
+        self._refuses_literals = content.get("allow_ip_literals") is False
+        self.size = 1 + self._allow.size + self._deny.size
+
+    def allows(self, server_name: str) -> bool:
+        """Whether a server may take part."""
+        host = split_server_name(server_name)[0].lower()
+        if self._refuses_literals and is_ip_literal(host):
+            return False
+        return not self._deny.has(host) and self._allow.has(host)
+
+
+class _Remembered:
+    """The lists asked for last, by event: bounded by what they hold together."""
+
+    def __init__(self) -> None:
+        self._by_event: OrderedDict[str, ServerAcl] = OrderedDict()
+        self._size = 0
+
+    def get(self, event_id: str, content: dict[str, Any]) -> ServerAcl:
+        acl = self._by_event.get(event_id)
+        if acl is not None:
+            self._by_event.move_to_end(event_id)
+            return acl
+        acl = self._by_event[event_id] = ServerAcl(content)
+        self._size += acl.size
+        while self._size > REMEMBERED and len(self._by_event) > 1:
+            self._size -= self._by_event.popitem(last=False)[1].size
+        return acl
+
+
+_remembered = _Remembered()
 
 
 def require_allowed_by_acl(room: LiveRoom, server_name: str) -> None:
     """Raises M_FORBIDDEN."""
-    acl = room.state.get(("m.room.server_acl", ""))
-    if acl is not None and not is_allowed(acl.content, server_name):
+    event = room.state.get(("m.room.server_acl", ""))
+    if event is not None and not _remembered.get(event.event_id, event.content).allows(server_name):
         raise Forbidden("This server may not take part in the room")

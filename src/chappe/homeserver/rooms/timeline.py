@@ -106,7 +106,7 @@ class Timeline:
             return events
         ids = [e.event_id for e in events if e.is_target]
         targets = await self._store.related_targets(
-            room.number, ids, f.related_by_rel_types or None, f.related_by_senders or None
+            room.number, ids, list(f.related_by_rel_types or ()) or None, list(f.related_by_senders or ()) or None
         )
         return [e for e in events if e.event_id in targets]
 

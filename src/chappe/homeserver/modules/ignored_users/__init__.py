@@ -5,10 +5,8 @@ Both are a user's own account data, read here wherever events or invitations are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +15,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.globs import glob
 from chappe.homeserver.matrix.identifiers import domain_of
 
 IGNORED, PERMISSION, FILTERING = (
@@ -25,6 +24,7 @@ IGNORED, PERMISSION, FILTERING = (
     "org.matrix.msc4155.invite_permission_config",
 )
 STABLE_BLOCKING = "org.matrix.msc4380.invite_permission_config"
+MAX_PATTERNS = 1000  # of one list of an invitation filter: what follows is not looked at
 ALLOW, IGNORE, BLOCK = "allow", "ignore", "block"
 
 
@@ -87,12 +87,6 @@ def _by_rules(rules: Mapping[str, Any], sender: str) -> str:
     for kind, name in (("users", sender), ("servers", domain_of(sender))):
         for word, action in (("allowed", ALLOW), ("ignored", IGNORE), ("blocked", BLOCK)):
             globs = rules.get(f"{word}_{kind}")
-            if type(globs) is list and any(type(g) is str and _glob(g).fullmatch(name) for g in globs):
+            if type(globs) is list and any(type(g) is str and glob(g).matches(name) for g in globs[:MAX_PATTERNS]):
                 return action
     return ALLOW
-
-
-@lru_cache(maxsize=1024)
-def _glob(pattern: str) -> re.Pattern[str]:
-    runs = re.sub(r"\*+", "*", pattern)
-    return re.compile("".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in runs), re.DOTALL)

@@ -12,9 +12,11 @@ from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.homeserver.matrix.globs import MAX_PATTERN
 from chappe.homeserver.matrix.push_rules import KINDS, Rule, RuleSet, default_rules
 
 MAX_RULES = 1000
+MAX_RULES_BYTES = 1 << 16  # of all that one account has changed
 
 FRAGMENT = Fragment(
     "push_rules", (("who", "text"), ("rules", "bytea")),
@@ -50,7 +52,7 @@ class PushRules:
         return not await self._differences(user_id)
 
     async def rules(self, user_id: str) -> RuleSet:
-        """All rules in force, in order: the user's before the defaults, but for the master rule."""
+        """All rules in force, in order: the user's before the defaults, but for the master rule. Not to be changed."""
         differences = await self._differences(user_id)
         rules = default_rules(user_id)
         for key, change in differences.get("changed", {}).items():
@@ -60,7 +62,7 @@ class PushRules:
                     rule.update(change)
         for kind, custom in differences.get("custom", {}).items():
             first = 1 if kind == "override" else 0
-            rules[kind][first:first] = copy.deepcopy(custom)
+            rules[kind][first:first] = custom
         return rules
 
     async def rule(self, user_id: str, kind: str, rule_id: str) -> Rule:
@@ -138,8 +140,13 @@ class PushRules:
             await self._save(user_id, differences)
 
     async def _save(self, user_id: str, differences: dict[str, Any]) -> None:
+        raw = orjson.dumps(differences)
+        if len(raw) > MAX_RULES_BYTES:
+            raise MatrixError(
+                413, "M_TOO_LARGE", f"All push rules of an account have {MAX_RULES_BYTES >> 10} KiB together"
+            )
         write = Write()
-        write.add("push_rules", user_id, orjson.dumps(differences))
+        write.add("push_rules", user_id, raw)
         write.touch_user(user_id, "push_rules")
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)
@@ -172,9 +179,17 @@ def _rule(kind: str, rule_id: str, body: dict[str, Any]) -> Rule:
         conditions = body.get("conditions", [])
         if type(conditions) is not list or not all(type(c) is dict and type(c.get("kind")) is str for c in conditions):
             raise BadRequest("`conditions` must be a list of conditions", "M_INVALID_PARAM")
+        for condition in conditions:
+            _check_pattern(condition.get("pattern"))
         rule["conditions"] = conditions
     if kind == "content":
         if type(body.get("pattern")) is not str:
             raise MatrixError(400, "M_MISSING_PARAM", "A content rule needs a `pattern`")
+        _check_pattern(body["pattern"])
         rule["pattern"] = body["pattern"]
     return rule
+
+
+def _check_pattern(pattern: object) -> None:
+    if type(pattern) is str and len(pattern) > MAX_PATTERN:
+        raise BadRequest(f"A `pattern` has at most {MAX_PATTERN} characters", "M_INVALID_PARAM")

@@ -111,7 +111,7 @@ class MessageSearch:
                  WHERE s.words @@ {_QUERY} AND s.room_nid = ANY($2::bigint[]) AND s.type = ANY($3::text[])
                    AND ($4::text[] IS NULL OR s.sender = ANY($4)) AND s.sender <> ALL($5::text[])
                  ORDER BY {order} OFFSET $6 LIMIT $7""",
-            term, list(rooms), types, wanted.filter.senders, wanted.filter.not_senders, offset, limit,
+            term, list(rooms), types, _names(wanted.filter.senders), _names(wanted.filter.not_senders), offset, limit,
         )  # fmt: skip
 
     async def _hits(self, user_id: str, rows: Sequence[Row], f: RoomEventFilter) -> list[Hit | None]:
@@ -174,3 +174,7 @@ def _highlights(term: str, hits: Sequence[Hit]) -> list[str]:
                 if any(fold(word).startswith(root) for root in roots):
                     found[word.lower()] = None
     return list(found)[:50]
+
+
+def _names(found: frozenset[str] | None) -> list[str] | None:
+    return None if found is None else list(found)
