@@ -6,10 +6,13 @@ import contextvars
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
 
@@ -41,6 +44,20 @@ def configure_logging(level: str) -> None:
     logging.getLogger("asyncio").setLevel("WARNING")
 
 
+class _Counted(Collector):
+    def __init__(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self._name, self._text, self._label, self._read = name, text, label, read
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(self._name, self._text, labels=[self._label])
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
+        for value, count in self._read().items():
+            family.add_metric([value], count)
+        yield family
+
+
 class Metrics:
     """The process's figures in Prometheus' format. One object per server, so tests can run several."""
 
@@ -68,6 +85,10 @@ class Metrics:
     def gauge(self, name: str, text: str, read: Any) -> None:
         """A figure that is read when asked for."""
         Gauge(name, text, registry=self.registry).set_function(read)
+
+    def counted(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Counts by a label, read when asked for."""
+        self.registry.register(_Counted(name, text, label, read))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

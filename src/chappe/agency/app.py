@@ -202,7 +202,7 @@ class AgencyServer(Homeserver):
             )
             self.rooms.visibility.reads = guard.events_read
             self.guard = self.reading.guard = guard
-            self.jobs.add("read guard", GUARD_EVERY, guard.save)
+            self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)
 
     def layer_parts(self) -> Sequence[object]:
         parts: list[object] = [AuditApi(self.audit)]

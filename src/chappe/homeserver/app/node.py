@@ -33,27 +33,25 @@ class Homeserver(Parts):
             await self.domains.add(self.config.server_name)
         await self.domains.reload()
         await self.clock.start()
-        self._tasks = [
-            asyncio.create_task(self.writer.run(), name="group writer"),
-            asyncio.create_task(self.clock.poll(), name="clock"),
-            asyncio.create_task(self.jobs.run(), name="jobs"),
-        ]
+        loops = self.loops
+        loops.start("group writer", self.writer.run)
+        loops.start("clock", self.clock.poll)
         await self.rooms.fill_summaries()
         await self.accounts.store.fill_directory()
         await self.accounts.store.fill_lookup_hashes()
-        if serve:
-            self._tasks.append(asyncio.create_task(self.search_index.follow(), name="search index"))
-            self._tasks.append(asyncio.create_task(self.delayed_event_sender.run(), name="delayed events"))
-            self._tasks.append(asyncio.create_task(self.mail.run(), name="mail"))
-            await self._make_service_users()
-            self._tasks.append(asyncio.create_task(self.appservice_sender.run(), name="application services"))
-            self._tasks.append(asyncio.create_task(self.webhook_sender.run(), name="webhooks"))
-            self._tasks.append(asyncio.create_task(self.federation_sender.run(), name="federation sender"))
-            await self.inbox.start()
-            await self.completing.start()
-            self._tasks.append(asyncio.create_task(self.push_gatherer.run(), name="push gatherer"))
-            self._tasks.append(asyncio.create_task(self.push_deliverer.run(), name="push deliverer"))
-            await self._listen()
+        if not serve:
+            return
+        await self._make_service_users()
+        await self.inbox.start()
+        await self.completing.start()
+        for name, run in (
+            ("jobs", self.jobs.run), ("search index", self.search_index.follow), ("delayed events", self.delayed_event_sender.run),
+            ("mail", self.mail.run), ("application services", self.appservice_sender.run), ("webhooks", self.webhook_sender.run),
+            ("federation sender", self.federation_sender.run), ("push gatherer", self.push_gatherer.run),
+            ("push deliverer", self.push_deliverer.run),
+        ):  # fmt: skip
+            loops.start(name, run)
+        await self._listen()
 
     async def _open_database(self) -> None:
         connection = await connect_checked(self._database_url)
@@ -97,34 +95,38 @@ class Homeserver(Parts):
     async def stop(self) -> None:
         """Ends long polls, lets requests finish, writes what is queued, closes the database."""
         self.closing.set()
-        if self._tasks:
+        started = bool(self.loops.names)
+        if started:
             self.notifier.waiters.wake_all()
         await asyncio.gather(*(listener.stop() for listener in self.listeners))
-        if self._tasks:
-            self.typing.close()
-            await self.presence.close()
-            await self.fetcher.close()
-            await self.trusted_fetcher.close()
-            await self.push_fetcher.close()
-            await self.inbox.stop()
-            await self.completing.stop()
-            await self.federation_client.close()
-            self.keys.announce_claims()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
-            with contextlib.suppress(Exception):
-                await self.sessions.flush_seen()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            with contextlib.suppress(Exception):
-                await self.appservice_sender.release()
-            with contextlib.suppress(Exception):
-                await self.federation_sender.release()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._tasks:
+        if started:
+            await self._close_parts()
+            await self.loops.stop()
+            await self._release()
             await self.writer.close()
         if self._database is not None:
             await self._database.close()
+
+    async def _close_parts(self) -> None:
+        """While the loops still run: what is under way ends, what is queued is written."""
+        self.typing.close()
+        await self.presence.close()
+        await self.fetcher.close()
+        await self.trusted_fetcher.close()
+        await self.push_fetcher.close()
+        await self.inbox.stop()
+        await self.completing.stop()
+        await self.federation_client.close()
+        self.keys.announce_claims()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
+        with contextlib.suppress(Exception):
+            await self.sessions.flush_seen()
+
+    async def _release(self) -> None:
+        """Other processes need not wait for what this one held."""
+        for release in (self.appservice_sender.release, self.federation_sender.release, self.leases.release):
+            with contextlib.suppress(Exception):
+                await release()

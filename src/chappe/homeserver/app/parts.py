@@ -38,8 +38,10 @@ from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
+from chappe.homeserver.app.loops import Loops
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
+from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.application import AdminTrail
 from chappe.homeserver.http.peer_budgets import PeerBudgets
@@ -156,7 +158,7 @@ class Parts:
         self.listeners: list[Listener] = []
         self.admin_trail: AdminTrail | None = None
         self.closing = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.loops = Loops()
         self._database: Database | None = None
 
     def layer_parts(self) -> Sequence[object]:
@@ -173,6 +175,7 @@ class Parts:
         self.metrics, self.limits = Metrics(), RateLimits(limits_of(config))
         self.clock = Clock(database)
         self.writer = GroupWriter(self._database_url, self.clock)
+        self.leases = Leases(database.aside())
         self.domains = Domains(database)
         self._build_federation(database)
         # accounts
@@ -269,9 +272,9 @@ class Parts:
         receiver = Receiver(rooms, RemoteStore(database))
         policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks, calls)
         rooms.send_elsewhere, rooms.meets = policy_servers.send, self.boundaries.meets
-        self.completing = Completing(rooms, receiver, checks, calls)
+        self.completing = Completing(rooms, receiver, checks, calls, self.leases)
         rooms.whole = self.completing.whole
-        self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, now_ms)
+        self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.leases, now_ms)
         self.elsewhere = RemoteMembership(
             rooms,
             self.writer,
@@ -427,16 +430,27 @@ class Parts:
                          self.rendezvous, self.second_factors):  # fmt: skip
                 await kept.prune()
 
-        self.jobs = Jobs()
-        self.jobs.add("last seen", 60, self.sessions.flush_seen)
+        self.jobs = Jobs(self.leases)
+        self.jobs.add("last seen", 60, self.sessions.flush_seen, is_per_process=True)
         self.jobs.add("prune", 600, prune)
-        self.jobs.add("presence", 300, self.presence.expire)
-        self.jobs.add("domains", 10, self.domains.reload)
-        self.jobs.add("federation", 5, self.federation_sender.look_at_failures)
+        self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)
+        self.jobs.add("domains", 10, self.domains.reload, is_per_process=True)
+        self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)
+        self.jobs.add("members", 60, self.completing.resume, is_per_process=True)
+        self.jobs.add("federation", 5, self.federation_sender.look_at_failures, is_per_process=True)
 
     def _build_metrics(self, database: Database) -> None:
         self.metrics.gauge("chappe_live_rooms", "Rooms in memory", lambda: len(self.rooms.live))
         self.metrics.gauge("chappe_waiting_syncs", "Requests that wait for news", lambda: len(self.notifier.waiters))
         self.metrics.gauge("chappe_position", "End of the log as this process knows it", lambda: self.clock.watermark)
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
+        self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)
+        self.metrics.gauge(
+            "chappe_clock_listener_failures", "Listeners of the clock that failed", lambda: self.clock.listener_failures
+        )
+        self.metrics.counted("chappe_loop_restarts", "Loops that ended and were started again", "loop", self._restarts)
+        self.metrics.counted("chappe_job_failures", "Jobs that failed", "job", lambda: self.jobs.failures)
         self.metrics.gauge("chappe_sql_statements", "Statements outside the writer", lambda: database.statements)
+
+    def _restarts(self) -> dict[str, int]:
+        return {name: self.loops.restarts(name) for name in self.loops.names}

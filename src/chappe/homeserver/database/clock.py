@@ -41,6 +41,7 @@ class Clock:
         self.epoch = ""
         self._recent: list[Commit] = []
         self._listeners: list[Callable[[Commit], None]] = []
+        self.listener_failures = 0
         self._last_heard = 0.0
         self._repair = asyncio.Lock()
 
@@ -63,7 +64,11 @@ class Clock:
         if len(self._recent) > 2 * REMEMBERED_COMMITS:
             del self._recent[:REMEMBERED_COMMITS]
         for listener in self._listeners:
-            listener(commit)
+            try:
+                listener(commit)
+            except Exception:  # what is committed is committed: the others hear of it, and its author is answered
+                self.listener_failures += 1
+                log.exception("a listener of the clock failed", extra={"fields": {"upto": commit.upto}})
 
     def since(self, position: int) -> list[Commit] | None:
         """The commits after a position (the end of some commit), or None where they are no longer remembered."""

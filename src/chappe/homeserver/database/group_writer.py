@@ -148,7 +148,7 @@ class GroupWriter:
         self._queue: deque[Write] = deque()
         self._kick = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
-        self._busy = False
+        self.busy = False
         self.commits = 0
 
     def register(self, *fragments: Fragment) -> None:
@@ -175,10 +175,11 @@ class GroupWriter:
             if not batch:
                 self._kick.clear()
                 continue
-            self._busy = True
+            self.busy = True
             try:
                 again = await self._process(batch)
             except asyncio.CancelledError:
+                await self._take_back(batch)
                 raise
             except Exception as error:
                 log.exception("a batch of writes failed")
@@ -186,8 +187,21 @@ class GroupWriter:
                     lane.stale = True
                 _fail(batch, error)
                 again = []
-            self._busy = False
+            self.busy = False
             self._queue.extendleft(reversed(again))
+
+    async def _take_back(self, batch: list[Write]) -> None:
+        """The loop is ended in the middle of a batch: should it start again, it writes what nobody has been answered for.
+
+        `sent` tells then what had been committed already.
+        """
+        self.busy = False
+        await self._disconnect()
+        waiting = [write for write in batch if not write.future.done()]
+        for lane in {w.lane for w in waiting if w.lane}:
+            lane.stale = True
+        self._queue.extendleft(reversed(waiting))
+        self._kick.set()
 
     def _next_batch(self) -> list[Write]:
         """The oldest writes. Two objects of one lane (a room evicted and loaded anew) never share a batch."""
@@ -203,7 +217,7 @@ class GroupWriter:
 
     async def drain(self) -> None:
         """Returns once nothing waits to be written (shutdown)."""
-        while self._queue or self._busy:
+        while self._queue or self.busy:
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:

@@ -5,30 +5,66 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from chappe.homeserver.database.leases import Leases
+from chappe.homeserver.database.pool import DATABASE_LOST
 
 log = logging.getLogger(__name__)
+NEARLY = 0.9  # of its period must have passed since a job was done anywhere: clocks of processes drift
+
+
+@dataclass(frozen=True)
+class Job:
+    """`is_per_process`: it concerns what this process has in memory. Every other job runs once in the cluster."""
+
+    name: str
+    seconds: float
+    run: Callable[[], Awaitable[object]]
+    is_per_process: bool
 
 
 class Jobs:
-    """`add` before `run`; a job that fails is logged and tried again at its next time."""
+    """`add` before `run`; a job that fails is logged, counted in `failures`, and tried again at its next time."""
 
-    def __init__(self) -> None:
-        self._jobs: list[tuple[str, float, Callable[[], Awaitable[object]]]] = []
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+        self.jobs: list[Job] = []
+        self.failures: dict[str, int] = {}
 
-    def add(self, name: str, seconds: float, job: Callable[[], Awaitable[object]]) -> None:
-        self._jobs.append((name, seconds, job))
+    def add(
+        self, name: str, seconds: float, job: Callable[[], Awaitable[object]], is_per_process: bool = False
+    ) -> None:
+        """`seconds`: from one run's end to the next one's start."""
+        self.jobs.append(Job(name, seconds, job, is_per_process))
+        self.failures[name] = 0
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for name, seconds, job in self._jobs:
-                group.create_task(self._repeat(name, seconds, job))
+            for job in self.jobs:
+                group.create_task(self._repeat(job), name=f"job {job.name}")
 
-    @staticmethod
-    async def _repeat(name: str, seconds: float, job: Callable[[], Awaitable[object]]) -> None:
+    async def _repeat(self, job: Job) -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(job.seconds)
             try:
-                await job()
+                await self.run_once(job)
+            except (TimeoutError, *DATABASE_LOST):
+                log.warning("a job could not reach the database", extra={"fields": {"job": job.name}})
             except Exception:
-                log.exception("a job failed", extra={"fields": {"job": name}})
+                self.failures[job.name] += 1
+                log.exception("a job failed", extra={"fields": {"job": job.name}})
+
+    async def run_once(self, job: Job) -> bool:
+        """Runs a job now, unless another process does it or has just done it: then False."""
+        if job.is_per_process:
+            await job.run()
+            return True
+        lease = f"job {job.name}"
+        if not await self._leases.claim(lease, job.seconds * NEARLY):
+            return False
+        async with self._leases.kept(lease):
+            await job.run()
+        await self._leases.done(lease)
+        return True

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import MatrixError
@@ -62,7 +63,8 @@ class StatesChanged(Exception):
 
 
 class Completing:
-    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls) -> None:
+    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, leases: Leases) -> None:
+        self._leases = leases
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
         self._database = receiver.store.database
         self.completed: Callable[[str], None] = lambda _room_id: None  # told of each room that has become whole
@@ -73,7 +75,13 @@ class Completing:
         await self._database.execute(  # joins that were cut off in their middle
             "DELETE FROM partial_rooms p USING rooms r WHERE r.room_nid = p.room_nid AND r.stub"
         )
-        for row in await self._database.fetch("SELECT room_nid FROM partial_rooms"):
+        await self.resume()
+
+    async def resume(self) -> None:
+        """Takes up the rooms that nobody works on: those of this process's start, and those of a process that has died."""
+        for row in await self._database.fetch(
+            "SELECT p.room_nid FROM partial_rooms p JOIN rooms r USING (room_nid) WHERE NOT r.stub"
+        ):
             self.begin(row["room_nid"])
 
     async def stop(self) -> None:
@@ -107,10 +115,14 @@ class Completing:
             room = await self._rooms.live.by_number(room.number)
 
     async def _work(self, number: int) -> None:
-        wait = FIRST_WAIT
+        wait, lease = FIRST_WAIT, f"members of room {number}"
         while True:
             try:
-                await self._complete(await self._rooms.live.by_number(number))
+                if not await self._leases.claim(lease):
+                    return  # another process fetches them; if that one dies, `resume` takes the room up
+                async with self._leases.kept(lease):
+                    await self._complete(await self._rooms.live.by_number(number))
+                await self._leases.give_back(lease)
                 return
             except (MatrixError, TimeoutError, *DATABASE_LOST) as error:
                 log.info("members could not be fetched", extra={"fields": {"room": number, "why": str(error)[:200]}})

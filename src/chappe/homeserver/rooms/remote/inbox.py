@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.room_versions import RoomVersion
@@ -37,8 +38,9 @@ ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
 class Inbox:
     def __init__(
         self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls,
-        policy_servers: PolicyServers, now_ms: Callable[[], int],
+        policy_servers: PolicyServers, leases: Leases, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
+        self._leases = leases
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
         self._policy_servers = policy_servers
         self._gaps = Gaps(rooms, receiver, checks, calls, policy_servers)
@@ -150,10 +152,13 @@ class Inbox:
             task.add_done_callback(lambda _: self._workers.pop(room_id, None))
 
     async def _work(self, room_id: str) -> None:
-        wait = FIRST_WAIT
+        wait, lease = FIRST_WAIT, f"inbox of {room_id}"
         while True:
             try:
+                if not await self._leases.claim(lease):
+                    return  # another process works on it; if that one dies, `resume` takes it up
                 if not await self._empty_some(room_id):
+                    await self._leases.give_back(lease)
                     return
                 wait = FIRST_WAIT
                 continue
