@@ -109,6 +109,13 @@ def is_open(f: RoomEventFilter) -> bool:
     )  # fmt: skip
 
 
+def passes_nothing(f: RoomEventFilter, room_id: str) -> bool:
+    """Whether it is plain that no event of a room passes: nothing need be read then."""
+    if (f.types is not None and not f.types) or (f.senders is not None and not f.senders):
+        return True
+    return "*" in f.not_types or not passes_room(f, room_id)
+
+
 def only_fields(event: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
     """`event_fields`: what is left of an event. A field is a path with dots; `\\.` is a dot within a key."""
     result: dict[str, Any] = {}

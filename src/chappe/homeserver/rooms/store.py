@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.filters import RoomEventFilter
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 
 EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
     e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.moved, e.json"""
 OUTLIER = -(1 << 62)  # the position of events that are in no timeline
 BEGINNING = -(1 << 53)  # before every event that is in a timeline
+SCANNED_AT_ONCE = 1000  # events looked at by one statement for those that pass a filter
 
 # Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.
 FRAGMENTS = (
@@ -189,6 +192,20 @@ FRAGMENTS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Rows found, the newest first; everything beyond the position `reached` was looked at."""
+
+    rows: Sequence[Row]
+    reached: int
+
+
+def _like(patterns: Sequence[str]) -> list[str]:
+    """Patterns of LIKE for those of a filter, in which `*` stands for anything."""
+    escaped = (p.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") for p in patterns)
+    return [p.replace("*", "%") for p in escaped]
+
+
 class RoomStore:
     """Reads. Every method is one statement unless it says otherwise."""
 
@@ -236,6 +253,28 @@ class RoomStore:
                 ORDER BY e.position {order} LIMIT $4""",
             room, after, upto, limit,
         )  # fmt: skip
+
+    async def events_matching(self, room: int, after: int, upto: int, limit: int, f: RoomEventFilter) -> Scan:
+        """Of the newest events in (after, upto], those whose type and sender pass a filter, the newest `limit`."""
+        rows = await self.database.fetch(
+            f"""WITH bounds AS (SELECT min(position) AS low, count(*) AS scanned FROM
+                    (SELECT position FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
+                      ORDER BY position DESC LIMIT $4) s)
+                SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = $1) AS is_target,
+                       b.low, b.scanned
+                  FROM bounds b LEFT JOIN LATERAL (
+                    SELECT * FROM events e WHERE e.room_nid = $1 AND e.position >= b.low AND e.position <= $3
+                       AND ($5::text[] IS NULL OR e.type LIKE ANY ($5)) AND NOT e.type LIKE ANY ($6)
+                       AND ($7::text[] IS NULL OR e.sender = ANY ($7)) AND NOT e.sender = ANY ($8)
+                     ORDER BY e.position DESC LIMIT $9) e ON true
+                 ORDER BY e.position DESC""",
+            room, after, upto, SCANNED_AT_ONCE, None if f.types is None else _like(f.types), _like(f.not_types),
+            None if f.senders is None else list(f.senders), list(f.not_senders), limit,
+        )  # fmt: skip
+        found = [row for row in rows if row["nid"] is not None]
+        if len(found) >= limit:
+            return Scan(found, found[-1]["position"] - 1)
+        return Scan(found, after if rows[0]["scanned"] < SCANNED_AT_ONCE else rows[0]["low"] - 1)
 
     async def first_position(self, room: int) -> int:
         """Of the oldest event in its timeline; 0 where there is none."""

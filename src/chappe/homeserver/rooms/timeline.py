@@ -18,6 +18,7 @@ from chappe.homeserver.rooms.visibility import Seen, Visibility
 
 READ_AT_ONCE = 200
 MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
+MAX_SCANS = 100  # reads for one /sync in search of what passes its filter, in all rooms together
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ class Page:
     events: list[Seen]
     start: int
     end: int | None
+
+
+@dataclass(slots=True)
+class Scans:
+    """How many reads a request may still make in search of what passes its filter."""
+
+    left: int = MAX_SCANS
 
 
 class Timeline:
@@ -53,6 +61,29 @@ class Timeline:
                 return recent[::-1][:limit]
         rows = await self._store.events_between(room.number, after, upto, limit, backwards)
         return await self.of_rows(room, rows)
+
+    async def matching(
+        self, room: LiveRoom, after: int, upto: int, limit: int, event_filter: RoomEventFilter, scans: Scans
+    ) -> tuple[list[RoomEvent], int | None]:
+        """The newest `limit` events in (after, upto] that pass a filter, newest first.
+
+        Reads on until there are so many or nothing is left. Where `scans` ends it, the second value is the position up
+        to which nothing was read.
+        """
+        found: list[RoomEvent] = []
+        at = max(room.complete_from, after)
+        batch: list[RoomEvent] = [e for e in reversed(room.tail) if at < e.position <= upto]
+        at = min(at, upto)
+        while True:
+            passing = [e for e in batch if _passes(event_filter, room, e)]
+            found += await self.related_by(room, passing, event_filter)
+            if len(found) >= limit or at <= after:
+                return found[:limit], None
+            if scans.left <= 0:
+                return found, at
+            scans.left -= 1
+            scan = await self._store.events_matching(room.number, after, at, limit - len(found), event_filter)
+            batch, at = await self.of_rows(room, scan.rows), scan.reached
 
     async def of_rows(self, room: LiveRoom, rows: Sequence[object]) -> list[RoomEvent]:
         events = [event_of_row(row, room.room_id, room.version) for row in rows]

@@ -9,6 +9,7 @@ from chappe.homeserver.database.clock import ANYTHING, Clock
 from chappe.homeserver.http.request import Requester
 from chappe.homeserver.matrix.filters import Filter
 from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.timeline import Scans
 from chappe.homeserver.sync.token import SyncToken
 
 
@@ -42,6 +43,7 @@ class SyncContext:
     state_after: str | None
     memberships: Mapping[int, Membership]
     changes: Changes
+    scans: Scans = field(default_factory=Scans)
 
     @property
     def user_id(self) -> str:

@@ -21,24 +21,13 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.timeline import rewind
-from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.context import SyncContext
+from chappe.homeserver.sync.room_timeline import RoomTimeline, changed_state, read_timeline, whole_state
 from chappe.homeserver.sync.token import position_token
 
-DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
+MEMBER = "m.room.member"
 SHARED_CHUNKS = 64
 HEROES = 5
-
-
-@dataclass(slots=True)
-class RoomTimeline:
-    """`events`: what the reader sees; `all`: what happened, for working out the state before it."""
-
-    events: list[Seen]
-    all: list[RoomEvent]
-    limited: bool
-    start: int  # the position just before the first event
 
 
 @dataclass(slots=True)
@@ -66,9 +55,9 @@ class RoomSections:
     ) -> bytes | None:
         """The section, or None where there is nothing to say."""
         newly = context.since is None or membership.told_since > context.after
-        timeline = await self._timeline(context, room, membership, newly, context.upto)
+        timeline = await read_timeline(self._rooms, context, room, newly, context.upto)
         whole = newly or context.full_state
-        state = await self._state(context, room, timeline, whole, sent)
+        state, members_changed = await self._state(context, room, timeline, whole, sent)
         if not (
             whole
             or timeline.events
@@ -79,12 +68,7 @@ class RoomSections:
             or extras.counts
         ):
             return None
-        member_news = (
-            whole
-            or any(e.type == "m.room.member" for e in timeline.all)
-            or any(e.type == "m.room.member" for e in state)
-        )
-        summary = orjson.dumps(self._summary(room, context.user_id)) if member_news else b"{}"
+        summary = orjson.dumps(self._summary(room, context.user_id)) if members_changed else b"{}"
         unread, by_thread = _unread(extras.counts, context.filter.room.timeline.unread_thread_notifications)
         return b"".join((
             b'{"timeline":', await self._timeline_bytes(context, room, timeline),
@@ -95,30 +79,6 @@ class RoomSections:
             b']},"unread_notifications":', unread, by_thread, b',"summary":', summary, b"}",
         ))  # fmt: skip
 
-    async def _timeline(
-        self, context: SyncContext, room: LiveRoom, membership: Membership, newly: bool, upto: int
-    ) -> RoomTimeline:
-        event_filter = context.filter.room.timeline
-        limit = min(DEFAULT_LIMIT if event_filter.limit is None else event_filter.limit, MAX_LIMIT)
-        after = 0 if newly else context.after
-        if limit <= 0:
-            limited = room.last_position > after
-            return RoomTimeline([], [], limited, upto)
-        events = await self._rooms.timeline.events_between(room, after, upto, limit + 1, backwards=True)
-        limited = len(events) > limit
-        events = events[:limit][::-1]
-        if newly and context.since is not None:
-            limited = True
-        start = events[0].position - 1 if events else after
-        seen = await self._rooms.visibility.filter(context.user_id, room, events) if events else []
-        if not is_open(event_filter):
-            kept = {e.nid for e in await self._rooms.timeline.related_by(room, [e for e, _ in seen], event_filter)}
-            seen = [(e, m) for e, m in seen if e.nid in kept]
-            seen = [
-                (e, m) for e, m in seen if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)
-            ]
-        return RoomTimeline(seen, events, limited, start)
-
     async def _state(
         self,
         context: SyncContext,
@@ -126,38 +86,30 @@ class RoomSections:
         timeline: RoomTimeline,
         whole: bool,
         sent: dict[tuple[int, str], str],
-    ) -> list[RoomEvent]:
-        """The state that the client lacks: before the timeline, or with `state_after`, after it."""
+    ) -> tuple[list[RoomEvent], bool]:
+        """(the state that the client lacks, whether anything about members is new)."""
         event_filter = context.filter.room.state
         lazy = event_filter.lazy_load_members
-        news = [e for e in timeline.all if e.state_key is not None]
         if whole:
-            after = await self._rooms.timeline.state_after(room, context.upto)
-            full = after if context.state_after else rewind(after, timeline.all)
+            full = await whole_state(self._rooms, context, room, timeline)
             events: Iterable[RoomEvent] = full.values()
             if lazy:
                 events = self._needed(context, room, full, timeline, sent, event_filter)
         else:
-            changed: dict[StateKey, RoomEvent] = {}
-            start = context.upto if context.state_after or any(e.moved for e in timeline.all) else timeline.start
-            if start > context.after and (timeline.limited or start == context.upto):
-                in_timeline = set() if context.state_after else {e.nid for e in news}
-                for event in await self._rooms.timeline.state_changes(room, context.after, start):
-                    if event.nid not in in_timeline:
-                        changed[event.key] = event
-            events = list(changed.values())
+            changed = await changed_state(self._rooms, context, room, timeline)
+            events = changed.values()
             if lazy:
                 extra = self._needed(context, room, room.state, timeline, sent, event_filter, members_only=True)
                 events = [*events, *(e for e in extra if e.key not in changed)]
-                sent.update(
-                    ((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == "m.room.member"
-                )
-        for event in news:
-            if lazy and event.type == "m.room.member":
-                sent[room.number, event.key[1]] = event.event_id
+                sent.update(((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == MEMBER)
+        shown = [e for e, _ in timeline.events if e.type == MEMBER and e.state_key is not None]
+        if lazy:
+            sent.update(((room.number, e.key[1]), e.event_id) for e in shown)
+        members_changed = whole or len(shown) > 0 or any(e.type == MEMBER for e in events)
         if is_open(event_filter):
-            return list(events)
-        return [e for e in events if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)]
+            return list(events), members_changed
+        kept = [e for e in events if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)]
+        return kept, members_changed
 
     def _needed(
         self, context: SyncContext, room: LiveRoom, state: Mapping[StateKey, RoomEvent], timeline: RoomTimeline,
@@ -199,7 +151,7 @@ class RoomSections:
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
         personal = any(m != "join" or (e.txn is not None and e.txn.startswith(mine)) for e, m in events)
         # a filter, or what others may see and the reader may not
-        partial = len(events) != len(timeline.all) or context.filter.event_fields is not None
+        partial = not timeline.is_complete or context.filter.event_fields is not None
         if personal or partial or bundles:
             return _join(context, [present_event(e, m, mine, bundles.get(e.event_id)) for e, m in events])
         key = ("timeline", events[0][0].position, events[-1][0].position)
@@ -217,10 +169,10 @@ class RoomSections:
     ) -> bytes:
         event_filter = context.filter.room.state
         mine = event_filter.lazy_load_members or not is_open(event_filter) or context.filter.event_fields is not None
-        if not whole or mine:
+        if not whole or mine or not (timeline.is_complete or context.state_after):
             return _join(context, [e.for_joined() for e in state])
         # the same for every member who asks for everything
-        key = ("state", context.upto if context.state_after else timeline.start, int(context.state_after is not None))
+        key = ("state", timeline.upto if context.state_after else timeline.start, int(context.state_after is not None))
         chunk = room.shared.get(key)
         if chunk is None:
             chunk = b",".join([e.for_joined() for e in state])
@@ -245,20 +197,16 @@ class RoomSections:
         """The timeline up to and with the leave, as far as the reader may see it."""
         upto = min(membership.position, context.upto)
         newly = context.since is None or membership.told_since > context.after
-        timeline = await self._timeline(context, room, membership, newly, upto)
-        state: Iterable[RoomEvent] = ()
-        if membership.was_joined and (newly or context.full_state):
-            after = await self._rooms.timeline.state_after(room, upto)
-            state = (after if context.state_after else rewind(after, timeline.all)).values()
+        timeline = await read_timeline(self._rooms, context, room, newly, upto)
+        if not await self._was_inside(room, membership):
+            now = await self._rooms.timeline.state_after(room, upto)
+            own = now.get((MEMBER, context.user_id))
+            shown = context.state_after is None and own is not None and own.key in timeline.last_changes
+            state: Iterable[RoomEvent] = [] if own is None or shown else [own]
+        elif newly or context.full_state:
+            state = (await whole_state(self._rooms, context, room, timeline)).values()
         else:
-            changed: dict[StateKey, RoomEvent] = {}
-            if membership.was_joined and timeline.limited:
-                changed.update(
-                    (e.key, e) for e in await self._rooms.timeline.state_changes(room, context.after, timeline.start)
-                )
-            if context.state_after:  # the timeline changes no state then: the leave itself must be told here
-                changed.update((e.key, e) for e in timeline.all if e.state_key is not None)
-            state = changed.values()
+            state = (await changed_state(self._rooms, context, room, timeline)).values()
         if not is_open(context.filter.room.state):
             f = context.filter.room.state
             state = [e for e in state if passes_event(f, room.room_id, e.type, e.sender, e.get_content)]
@@ -270,6 +218,14 @@ class RoomSections:
             b',"prev_batch":"', position_token(timeline.start).encode(), b'"},"', name, b'":{"events":[',
             _join(context, [e.for_joined() for e in state]), b']},"account_data":{"events":[]}}',
         ))  # fmt: skip
+
+    async def _was_inside(self, room: LiveRoom, membership: Membership) -> bool:
+        """Whether it is a stay that ended, and not an invitation, a knock or (by a ban) nothing at all."""
+        if not membership.was_joined:
+            return False
+        rows = await self._rooms.store.events_by_number([membership.event_nid])
+        events = await self._rooms.timeline.of_rows(room, rows)
+        return any(e.replaces is not None and e.replaces.membership == "join" for e in events)
 
     # ------------------------------------------------------------------------------------ invitations and knocks
 

@@ -1,0 +1,141 @@
+"""One room's timeline in a /sync answer, and the state that a client lacks beside it.
+
+What decides is what the client is *shown*: visibility and a filter take events out of the timeline, and the state that
+such an event brought is then told in `state` (client-server API, "Syncing"). A client that applies `state` and then the
+timeline must come to the room's state at the end of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.filters import is_open, passes_nothing
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.sync.context import SyncContext
+
+DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTimeline:
+    """`events`: what the reader sees. `after`: the position from which news are told; `upto`: where they end.
+
+    `is_complete`: nothing that happened between `start` and `upto` was left out, and no event moved the state otherwise
+    than by its own place in it: the state then follows from `events` alone.
+    """
+
+    events: list[Seen]
+    limited: bool
+    after: int
+    start: int  # the position just before the first event
+    upto: int
+    is_complete: bool
+
+    @property
+    def first_changes(self) -> dict[StateKey, RoomEvent]:
+        """By key: the first state event shown."""
+        return {e.key: e for e, _ in reversed(self.events) if e.state_key is not None}
+
+    @property
+    def last_changes(self) -> dict[StateKey, RoomEvent]:
+        return {e.key: e for e, _ in self.events if e.state_key is not None}
+
+
+async def read_timeline(rooms: Rooms, context: SyncContext, room: LiveRoom, newly: bool, upto: int) -> RoomTimeline:
+    """`newly`: the client knows nothing of the room that would count."""
+    f = context.filter.room.timeline
+    limit = min(DEFAULT_LIMIT if f.limit is None else f.limit, MAX_LIMIT)
+    after = 0 if newly else context.after
+    last = min(room.last_position, upto)
+    if limit <= 0:
+        return RoomTimeline([], last > after, after, upto, upto, last <= after)
+    if passes_nothing(f, room.room_id):
+        return RoomTimeline([], False, after, upto, upto, last <= after)
+    unread: int | None = None
+    if is_open(f):
+        found = await rooms.timeline.events_between(room, after, upto, limit + 1, backwards=True)
+    else:
+        found, unread = await rooms.timeline.matching(room, after, upto, limit + 1, f, context.scans)
+    limited = len(found) > limit or unread is not None or (newly and context.since is not None)
+    start = unread if len(found) <= limit and unread is not None else None
+    events = found[:limit][::-1]
+    if start is None:
+        start = events[0].position - 1 if events else after
+    seen = await rooms.visibility.filter(context.user_id, room, events) if events else []
+    complete = is_open(f) and len(seen) == len(events) and all(e.moved is None for e in events)
+    timeline = RoomTimeline(seen, limited, after, start, upto, complete)
+    if complete or context.state_after:
+        return timeline
+    return await _without_stale_state(rooms, room, timeline)
+
+
+async def _without_stale_state(rooms: Rooms, room: LiveRoom, timeline: RoomTimeline) -> RoomTimeline:
+    """Cut where the last that the timeline says of an entry of the state would not be true.
+
+    Such an event was replaced by one that the reader is not shown, or lost to state resolution. A client applies the
+    timeline last, so nothing in `state` could set that right; it reads what was cut by `prev_batch`.
+    """
+    last = timeline.last_changes
+    if not last:
+        return timeline
+    now = await rooms.timeline.state_after(room, timeline.upto)
+    stale = max((e.position for k, e in last.items() if k not in now or now[k].nid != e.nid), default=None)
+    if stale is None:
+        return timeline
+    events = [(e, m) for e, m in timeline.events if e.position > stale]
+    return replace(timeline, events=events, limited=True, start=max(stale, timeline.start))
+
+
+async def whole_state(
+    rooms: Rooms, context: SyncContext, room: LiveRoom, timeline: RoomTimeline
+) -> Mapping[StateKey, RoomEvent]:
+    """The state at the end of the answer, without what the timeline shows of it where the client applies that itself."""
+    now = await rooms.timeline.state_after(room, timeline.upto)
+    changes = timeline.first_changes
+    if context.state_after or not changes:
+        return now
+    result = dict(now)
+    for key, event in changes.items():
+        before = _before(event)
+        if before is None:
+            result.pop(key, None)
+        else:
+            result[key] = before
+    return result
+
+
+async def changed_state(
+    rooms: Rooms, context: SyncContext, room: LiveRoom, timeline: RoomTimeline
+) -> dict[StateKey, RoomEvent]:
+    """What the state got since the client's token and the timeline does not show."""
+    if context.state_after is None and timeline.is_complete:
+        if not timeline.limited or timeline.start <= timeline.after:
+            return {}
+        return _latest(await rooms.timeline.state_changes(room, timeline.after, timeline.start))
+    if timeline.upto <= timeline.after or room.last_position <= timeline.after:
+        return {}
+    changes = _latest(await rooms.timeline.state_changes(room, timeline.after, timeline.upto))
+    if not changes:
+        return {}
+    now = await rooms.timeline.state_after(room, timeline.upto)
+    shown = {} if context.state_after else timeline.first_changes
+    told: dict[StateKey, RoomEvent] = {}
+    for key in changes:
+        event = _before(shown[key]) if key in shown else now.get(key)
+        if event is not None and (key not in shown or event.position > timeline.after):
+            told[key] = event
+    return told
+
+
+def _latest(changes: Sequence[RoomEvent]) -> dict[StateKey, RoomEvent]:
+    return {event.key: event for event in changes}
+
+
+def _before(event: RoomEvent) -> RoomEvent | None:
+    """What a state event that took its place replaced."""
+    return event.replaces if event.moved is None else event.moved.get(event.key, (None, None))[0]

@@ -1,0 +1,205 @@
+"""Whatever a client asks `/sync` to leave out, and whatever it may not see: the state that it gathers is the room's.
+
+Random histories with every history visibility, filter, way of telling state, gap and change of membership.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.homeserver.reference_client import MEMBER, ReferenceClient, SlidingReferenceClient, state_of
+from tests.support import Person, Refused, Server, bodies, joined, segment
+
+PEOPLE, ROOMS = 3, 2
+VISIBILITIES = ("world_readable", "shared", "invited", "joined")
+_person, _room, _other = st.integers(0, PEOPLE - 1), st.integers(0, ROOMS - 1), st.integers(0, PEOPLE - 1)
+_op = st.one_of(
+    st.tuples(st.just("say"), _person, _room, st.integers(1, 6)),
+    st.tuples(st.sampled_from(["topic", "encryption", "visibility"]), _person, _room, st.integers(0, 3)),
+    st.tuples(st.sampled_from(["join", "leave", "forget", "rename"]), _person, _room, st.none()),
+    st.tuples(st.sampled_from(["invite", "kick", "ban", "unban"]), _person, _room, _other),
+    st.tuples(st.just("sync"), _person, _room, st.integers(0, 1)),
+)
+_kind = st.one_of(
+    st.builds(lambda limit: {"limit": limit, "kind": "sliding"}, st.integers(1, 8)),
+    st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(["state", "state_after"]),
+            "limit": st.integers(0, 8),
+            "lazy": st.booleans(),
+            "only": st.sampled_from(
+                [{}, {"types": ["m.room.message"]}, {"not_types": ["m.room.*"]}, {"types": ["m.room.m*", "m.room.topic"]},
+                 {"senders": [0]}, {"not_senders": [0]}, {"not_senders": [1]}, {"types": []}, {"not_rooms": [0]}]
+            ),
+        }
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    ops=st.lists(_op, min_size=5, max_size=45),
+    kinds=st.lists(_kind, min_size=PEOPLE * 2, max_size=PEOPLE * 2),
+    visibilities=st.tuples(st.sampled_from(VISIBILITIES), st.sampled_from(VISIBILITIES)),
+)
+@example(
+    ops=[("topic", 0, 0, 1), ("encryption", 0, 0, 1), ("join", 1, 0, None)],
+    kinds=[{"kind": "state", "limit": 8, "lazy": False, "only": {}}] * 6,
+    visibilities=("joined", "shared"),
+)
+async def test_the_state_gathered_is_the_state_of_the_room(
+    server: Server, ops: list[Any], kinds: list[Any], visibilities: Any
+) -> None:
+    people = [await server.person() for _ in range(PEOPLE)]
+    rooms = [await _room_of(people[n], visibilities[n]) for n in range(ROOMS)]
+    await people[0].invite(rooms[0], people[1])
+    devices = [await person.another_device() for person in people]
+    clients = [
+        _client(kinds[2 * n + m], device, [p.id for p in people], rooms)
+        for n, pair in enumerate(zip(people, devices, strict=True))
+        for m, device in enumerate(pair)
+    ]
+    for count, (what, who, where, detail) in enumerate(ops):
+        if what == "sync":
+            await _sync(clients[2 * who + detail])
+            continue
+        try:
+            await _perform(what, people[who], rooms[where], people, detail, count)
+        except Refused as refused:  # what the rules of the room refuse does not happen
+            assert refused.status < 500, refused
+    for client in clients:
+        await _sync(client)
+
+
+async def _room_of(person: Person, visibility: str) -> str:
+    state = [{"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": visibility}}]
+    return await person.create_room(preset="public_chat", initial_state=state)
+
+
+def _client(kind: dict[str, Any], person: Person, ids: list[str], rooms: list[str]) -> Any:
+    if kind["kind"] == "sliding":
+        return SlidingReferenceClient(person, kind["limit"])
+    only = dict(kind["only"])
+    for name, source in (("senders", ids), ("not_senders", ids), ("not_rooms", rooms)):
+        if name in only:
+            only[name] = [source[n] for n in only[name]]
+    return ReferenceClient(person, {"limit": kind["limit"], **only}, kind["lazy"], kind["kind"] == "state_after")
+
+
+async def _sync(client: Any) -> None:
+    await client.sync()
+    await client.check()
+
+
+async def _perform(what: str, person: Person, room: str, people: list[Person], detail: Any, count: int) -> None:
+    if what == "say":
+        for n in range(detail):
+            await person.say(room, f"{count}.{n}")
+    elif what == "topic":
+        await person.set_state(room, "m.room.topic", {"topic": f"{count}"})
+    elif what == "encryption":
+        await person.set_state(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2", "n": count})
+    elif what == "visibility":
+        await person.set_state(room, "m.room.history_visibility", {"history_visibility": VISIBILITIES[detail]})
+    elif what == "rename":  # here at once: a change of profile reaches the rooms by and by
+        if room in (await person.call("GET", "/joined_rooms"))["joined_rooms"]:
+            await person.set_state(room, MEMBER, {"membership": "join", "displayname": f"{count}"}, person.id)
+    elif what in ("join", "leave", "forget"):
+        await person.call("POST", f"/rooms/{segment(room)}/{what}", {})
+    else:
+        await person.act(what, room, people[detail])
+
+
+# ------------------------------------------------------------------------------------------------- the listed cases
+
+
+@pytest.mark.parametrize("visibility", VISIBILITIES)
+@pytest.mark.parametrize("initial", [True, False])
+async def test_who_enters_learns_that_the_room_is_encrypted(
+    alice: Person, bob: Person, visibility: str, initial: bool
+) -> None:
+    room = await _room_of(alice, visibility)
+    await alice.set_state(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+    if not initial:
+        await bob.sync()
+    await bob.join(room)
+    section = joined(await bob.sync(), room)
+    told = [*section["state"]["events"], *section["timeline"]["events"]]
+    assert {"m.room.encryption", "m.room.create", "m.room.power_levels"} <= {e["type"] for e in told}
+
+
+async def test_who_asks_for_messages_alone_hears_of_the_state(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat", name="Salle")
+    await bob.join(room)
+    only = {"room": {"timeline": {"types": ["m.room.message"]}}}
+    first = joined(await bob.sync(filter=only), room)
+    known = {(e["type"], e["state_key"]): e["event_id"] for e in first["state"]["events"]}
+    assert known == await state_of(bob, room)
+    named = await alice.set_state(room, "m.room.name", {"name": "Bureau"})
+    assert [e["event_id"] for e in joined(await bob.sync(filter=only), room)["state"]["events"]] == [named]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_filter_is_applied_before_the_cut(server: Server, alice: Person, bob: Person, restarted: bool) -> None:
+    """A bot's commands are found behind what it does not want to hear of."""
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    commands = {"room": {"timeline": {"types": ["m.room.message"], "limit": 2}}}
+    await bob.sync(filter=commands)
+    since = bob.since
+    for n in range(3):
+        await alice.say(room, f"!command {n}")
+        for m in range(40):
+            await alice.send(room, "m.reaction", {"n": m})
+    reader = bob
+    if restarted:
+        await server.stop()
+        again = await Server(server.config, server.data, server.url).start()
+        server.node, server.session, server.base = again.node, again.session, again.base
+    section = joined(await reader.sync(filter=commands), room)["timeline"]
+    assert bodies(section["events"]) == ["!command 1", "!command 2"] and section["limited"]
+    gap = await bob.messages(room, **{"from": section["prev_batch"], "to": since, "limit": 100})
+    assert bodies(gap["chunk"]) == ["!command 0"]
+    wider = {"room": {"timeline": {"types": ["m.room.message"], "limit": 5}}}
+    section = joined(await bob.call("GET", "/sync", since=since, filter=json.dumps(wider)), room)["timeline"]
+    assert bodies(section["events"]) == [f"!command {n}" for n in range(3)] and not section["limited"]
+
+
+async def test_a_timeline_never_ends_with_state_that_was_replaced_unseen(alice: Person, bob: Person) -> None:
+    """Bob hides his own events: after Alice's topic came his own, so hers would be the last that he hears."""
+    room = await alice.create_room(preset="public_chat", power_level_content_override={"state_default": 0})
+    await bob.join(room)
+    others = {"room": {"timeline": {"not_senders": [bob.id]}}}
+    await bob.sync(filter=others)
+    await alice.set_state(room, "m.room.topic", {"topic": "hers"})
+    mine = await bob.set_state(room, "m.room.topic", {"topic": "his"})
+    await alice.say(room, "thanks")
+    section = joined(await bob.sync(filter=others), room)
+    assert bodies(section["timeline"]["events"]) == ["thanks"] and section["timeline"]["limited"]
+    assert [e["event_id"] for e in section["state"]["events"]] == [mine]
+    before = await bob.messages(room, **{"from": section["timeline"]["prev_batch"]})
+    assert before["chunk"][0]["content"] == {"topic": "hers"}
+
+
+@pytest.mark.parametrize("mode", ["state", "state_after"])
+async def test_who_declines_is_told_nothing_of_the_room(alice: Person, bob: Person, mode: str) -> None:
+    query = {"use_state_after": "true"} if mode == "state_after" else {}
+    room = await alice.create_room(preset="private_chat")
+    await bob.sync(**query)
+    for leaves_first in (False, True):
+        await alice.invite(room, bob)
+        if leaves_first:
+            await bob.join(room)
+            await bob.leave(room)
+            await bob.sync(**query)
+            await alice.invite(room, bob)
+        await alice.set_state(room, "m.room.topic", {"topic": "between us"})
+        await bob.leave(room)
+        section = (await bob.sync(**query))["rooms"]["leave"][room]
+        told = [*section[mode]["events"], *section["timeline"]["events"]]
+        assert {(e["type"], e.get("state_key")) for e in told} == {(MEMBER, bob.id)}
