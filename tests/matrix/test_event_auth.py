@@ -150,7 +150,7 @@ def test_without_power_levels_the_creator_rules(version: str) -> None:
     room = Room(version)
     del room.state["m.room.power_levels", ""]
     assert room.allows(ALICE, "m.room.name", {}, "") and room.member(ALICE, BOB, "ban")
-    assert room.allows(CAROL, "m.room.name", {}, "")  # state_default is 0 then
+    assert not room.allows(CAROL, "m.room.name", {}, "")  # m.room.power_levels: "the state_default is 50"
     assert not room.member(CAROL, BOB, "ban")
 
 

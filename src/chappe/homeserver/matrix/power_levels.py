@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from chappe.homeserver.matrix.room_versions import RoomVersion
 
 CREATOR_POWER = math.inf
-_DEFAULTS_WITHOUT_EVENT = {"state_default": 0}
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")  # what Python's int() takes beyond (1_000, other scripts' digits) is none
 DEFAULT_LEVELS = {
     "users_default": 0, "events_default": 0, "state_default": 50, "ban": 50, "redact": 50, "kick": 50, "invite": 0,
 }  # fmt: skip
@@ -25,10 +26,7 @@ def parse_level(value: object, version: RoomVersion) -> int | None:
     if version.integer_power_levels:
         return None
     if type(value) is str:
-        try:
-            return int(value.strip())
-        except ValueError:
-            return None
+        return int(value) if _INTEGER.fullmatch(value) and len(value) <= 4000 else None
     if type(value) is float and not version.strict_canonical_json and math.isfinite(value):
         return int(value)
     return None
@@ -52,7 +50,7 @@ class PowerLevels:
     def level(self, name: str) -> int:
         """The level of `ban`, `kick`, `invite`, `redact`, `state_default`, `events_default` or `users_default`."""
         if self._content is None:
-            return _DEFAULTS_WITHOUT_EVENT.get(name, DEFAULT_LEVELS[name])
+            return DEFAULT_LEVELS[name]
         found = parse_level(self._content.get(name), self._version)
         return DEFAULT_LEVELS[name] if found is None else found
 
