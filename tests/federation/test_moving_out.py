@@ -10,12 +10,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from chappe.agency.tables import ALL
 from chappe.config import Listener
 from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.hosted_domains import MANIFEST, HostedDomains, import_domain
-from chappe.homeserver.modules.hosted_domains.tables import STAY, TABLES
 from tests.federation.certificates import Authority
 from tests.federation.conftest import OPEN
 from tests.federation.test_everything_else import PNG, device_keys
@@ -24,20 +24,6 @@ from tests.process import ServedProcess, free_port
 from tests.support import PASSWORD, Person, Refused, Server, bodies, joined, segment
 
 NewServer = Callable[..., Awaitable[Server]]
-
-
-async def test_every_table_goes_or_stays_for_a_reason(postgres: Any) -> None:
-    connection = await asyncpg.connect(postgres.url)
-    names = {
-        r[0]
-        for r in await connection.fetch(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        )
-    }
-    await connection.close()
-    going = [table.name for table in TABLES]
-    assert len(going) == len(set(going)) and not set(going) & STAY.keys()
-    assert names == set(going) | STAY.keys()
 
 
 class House:
@@ -73,14 +59,14 @@ class House:
 
     def mover(self) -> HostedDomains:
         node = self.old.node
-        return HostedDomains(node.database, node.writer, node.domains, node.blobs)
+        return HostedDomains(node.database, node.writer, node.domains, node.blobs, node.tables)
 
     async def move(self, folder: Path, url: str, data: Path) -> Server:
         """Both servers afterwards, each on its own port; the old one started again."""
         await self.mover().export(self.second, folder, moves_out=True)
         await self.old.stop()
         connection = await asyncpg.connect(url)
-        await import_domain(connection, open_blobs(self.old.config.media, str(data / "media")), folder)
+        await import_domain(connection, open_blobs(self.old.config.media, str(data / "media")), folder, ALL)
         await connection.close()
         old = await self._new_server(url=self.old.url, server_name=self.first, **self.settings(self.ports[0]))
         self.alice.server = self.old = old
@@ -174,19 +160,19 @@ async def test_what_cannot_be_moved(house: House, new_database: Callable[[], Awa
     blobs = open_blobs(house.old.config.media, str(tmp_path / "media"))
     used = await asyncpg.connect(house.old.url)
     with pytest.raises(BadRequest, match="in use"):
-        await import_domain(used, blobs, tmp_path / "c")
+        await import_domain(used, blobs, tmp_path / "c", ALL)
     await used.close()
     empty = await asyncpg.connect(await new_database())
     with pytest.raises(BadRequest, match="no exported domain"):
-        await import_domain(empty, blobs, tmp_path / "nothing")
+        await import_domain(empty, blobs, tmp_path / "nothing", ALL)
     manifest = json.loads((tmp_path / "c" / MANIFEST).read_text())
     (tmp_path / "c" / MANIFEST).write_text(json.dumps({**manifest, "migrations": ["0001"]}))
     with pytest.raises(BadRequest, match="another version"):
-        await import_domain(empty, blobs, tmp_path / "c")
+        await import_domain(empty, blobs, tmp_path / "c", ALL)
     (tmp_path / "c" / MANIFEST).write_text(json.dumps(manifest))
     (tmp_path / "c" / "events.copy").unlink()
     with pytest.raises(OSError):
-        await import_domain(empty, blobs, tmp_path / "c")
+        await import_domain(empty, blobs, tmp_path / "c", ALL)
     assert not await empty.fetchval("SELECT EXISTS (SELECT 1 FROM users)"), "all or nothing"
     await empty.close()
 

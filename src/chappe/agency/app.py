@@ -45,10 +45,12 @@ from chappe.agency.rules_api import RulesApi
 from chappe.agency.sponsors import Sponsors
 from chappe.agency.sponsors_api import SponsorsApi
 from chappe.agency.statistics import Statistics
+from chappe.agency.tables import ALL as ALL_TABLES
 from chappe.config import Config
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
+from chappe.homeserver.database.table import Table
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.media import Media
@@ -70,6 +72,10 @@ class AgencyServer(Homeserver):
         self.retention: Retention | None = None
         self.reading = ReadingPolicy() if self.agency is None else self.agency
         super().__init__(config, data, database_url, self.reading)
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        return ALL_TABLES
 
     def _build(self) -> None:
         super()._build()
@@ -116,7 +122,9 @@ class AgencyServer(Homeserver):
         database, now_ms = self.database, self.now_ms
         self.announcements = Announcements(database, self.server_notices, now_ms)
         self.statistics = policy.statistics = Statistics(database, now_ms)
-        personal_data = PersonalData(database, self.accounts.store, self.media, self.domains, self.holds, now_ms)
+        personal_data = PersonalData(
+            database, self.accounts.store, self.media, self.domains, self.holds, now_ms, self.tables
+        )
         room_archive = RoomArchive(database, self.rooms, self.media, self.domains, self.holds, policy, now_ms)
         self.personal_data, self.room_archive = personal_data, room_archive
         self.exports = Exports(database, self.blobs, personal_data, room_archive, now_ms)
@@ -126,7 +134,7 @@ class AgencyServer(Homeserver):
         ):  # fmt: skip
             self.jobs.add(name, seconds, job)
         self.scope = scope = Scope(database, self.accounts.store, now_ms)
-        erasure = Erasure(database, self.deactivate_account, self.retention, self.media)
+        erasure = Erasure(database, self.deactivate_account, self.retention, self.media, self.tables)
         owners = [
             AccountActions(
                 scope, self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from chappe.agency.audit import HIDDEN, Audit, write_entry
+from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.app import Homeserver, open_blobs
 from chappe.homeserver.matrix.errors import NotFound
@@ -211,7 +212,7 @@ def domain_export(
     """Write everything of a hosted domain into a folder: accounts, rooms with their history, files, keys."""
 
     async def act(node: Homeserver) -> None:
-        domains = HostedDomains(node.database, node.writer, node.domains, node.blobs)
+        domains = HostedDomains(node.database, node.writer, node.domains, node.blobs, node.tables)
         counts = await domains.export(name, folder, moves_out)
         print(
             f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events of {name} are in {folder}."
@@ -233,7 +234,7 @@ def domain_import(
     async def go() -> None:
         async with unstarted_database(data.resolve(), config) as (settings, connection):
             blobs = open_blobs(settings.media, str(data.resolve() / "media"))
-            counts = await import_domain(connection, blobs, folder)
+            counts = await import_domain(connection, blobs, folder, TABLES)
             async with connection.transaction():
                 now_ms = time.time_ns() // 1_000_000
                 await write_entry(connection, now_ms, who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])})

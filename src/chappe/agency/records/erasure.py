@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.table import Table
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.media import ContentRepository
 
 
 class Erasure:
     def __init__(
-        self, database: Database, deactivate: DeactivateAccount, retention: Retention, media: ContentRepository
-    ) -> None:
+        self, database: Database, deactivate: DeactivateAccount, retention: Retention, media: ContentRepository,
+        tables: Sequence[Table],
+    ) -> None:  # fmt: skip
+        self._tables = [table for table in tables if table.erased]
         self._database, self._deactivate, self._retention, self._media = database, deactivate, retention, media
 
     async def __call__(self, user_id: UserId) -> dict[str, Any]:
@@ -26,5 +30,7 @@ class Erasure:
         messages = await self._retention.erase_sender(user_id)
         rows = await self._database.fetch("SELECT server_name, media_id FROM media WHERE user_id = $1", user_id)
         deleted = await self._media.delete([(row["server_name"], row["media_id"]) for row in rows])
-        await self._database.execute("DELETE FROM account_data WHERE user_id = $1", user_id)
+        async with self._database.transaction() as connection:
+            for table in self._tables:
+                await connection.execute(table.erasure, user_id)
         return {"messages": messages, "files": len(deleted)}

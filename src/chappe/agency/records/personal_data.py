@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.table import Table
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.modules.media import ContentRepository
@@ -26,29 +27,14 @@ Personal data of {user_id}
 This package holds what the service knows of this person: account, devices, rooms, messages sent, files uploaded.
 Encrypted messages are encrypted here as well: only the person's devices have the keys.
 """
-# file of the package: what is selected of the person ($1)
-_TABLES = {
-    "devices": "SELECT device_id, display_name, last_seen_ts, last_seen_ip FROM devices WHERE user_id = $1 ORDER BY 1",
-    "addresses": "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
-    "sign_in_providers": "SELECT provider, subject FROM upstream_links WHERE user_id = $1 ORDER BY 1",
-    "organisation_changes": """SELECT from_organisation, to_organisation, by_whom, ts FROM organisation_moves
-        WHERE user_id = $1 ORDER BY id""",
-    "reports_made": """SELECT room_id, event_id, user_id AS about, reason, received_ts FROM reports
-        WHERE reporter = $1 ORDER BY report_id""",
-    "guests_sponsored": "SELECT user_id, purpose, ends_ts, created_ts FROM guests WHERE sponsor = $1 ORDER BY created_ts",
-    "as_guest": "SELECT sponsor, purpose, ends_ts, created_ts, agent_since FROM guests WHERE user_id = $1",
-    "function_accounts_held": "SELECT user_id, began_ts, ended_ts FROM function_turns WHERE holder = $1 ORDER BY id",
-    "unusual_reading": "SELECT step, what, amount, ts FROM read_guard_alerts WHERE user_id = $1 ORDER BY ts",
-    "notification_targets": "SELECT kind, app_id, device_display_name FROM pushers WHERE user_id = $1",
-    "passkeys": "SELECT name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts",
-}
 
 
 class PersonalData:
     def __init__(
         self, database: Database, accounts: AccountStore, media: ContentRepository, domains: Domains, holds: LegalHolds,
-        now_ms: Callable[[], int],
+        now_ms: Callable[[], int], tables: Sequence[Table],
     ) -> None:  # fmt: skip
+        self._tables = tables
         self._database, self._accounts, self._media, self._domains = database, accounts, media, domains
         self._holds, self._now_ms = holds, now_ms
 
@@ -71,9 +57,9 @@ class PersonalData:
                 "kind": user.kind, "organisation": organisation,
             }  # fmt: skip
             await bag.add("account.json", json_of(account))
-            for name, sql in _TABLES.items():
-                if rows := await self._database.fetch(sql, user_id):
-                    await bag.add(f"{name}.json", json_of([dict(row) for row in rows]))
+            for table in self._tables:
+                if table.package and (rows := await self._database.fetch(table.package, user_id)):
+                    await bag.add(f"{table.file or table.name}.json", json_of([dict(row) for row in rows]))
             await self._add_account_data(bag, user_id)
             counts = await self._add_rooms(bag, user_id)
             files = await self._database.fetch(

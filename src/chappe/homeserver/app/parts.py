@@ -39,10 +39,12 @@ from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpst
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.app.loops import Loops
+from chappe.homeserver.app.tables import TABLES
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.table import Table
 from chappe.homeserver.http.application import AdminTrail
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
@@ -160,6 +162,11 @@ class Parts:
         self.closing = asyncio.Event()
         self.loops = Loops()
         self._database: Database | None = None
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """Every table of the installation, those of a layer above included."""
+        return TABLES
 
     def layer_parts(self) -> Sequence[object]:
         """Who else has endpoints: of a layer above the homeserver."""

@@ -7,7 +7,8 @@ new installation begins empty and goes on where the old one was; from then on th
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import asyncpg
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.table import Table, of_domain
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.modules.hosted_domains.tables import TABLES, Table, of_domain
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 
@@ -24,13 +25,19 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _COLUMNS = """SELECT column_name FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER' ORDER BY ordinal_position"""
+_CITES = "SELECT conrelid::regclass::text AS citing, confrelid::regclass::text AS cited FROM pg_constraint WHERE contype = 'f'"
 _IDENTITIES = """SELECT table_name, column_name FROM information_schema.columns
     WHERE table_schema = 'public' AND is_identity = 'YES'"""
 
 
 class HostedDomains:
-    def __init__(self, database: Database, writer: GroupWriter, domains: Domains, blobs: BlobStore) -> None:
+    """`tables`: every table of the installation."""
+
+    def __init__(
+        self, database: Database, writer: GroupWriter, domains: Domains, blobs: BlobStore, tables: Sequence[Table]
+    ) -> None:
         self._database, self._writer, self._domains, self._blobs = database, writer, domains, blobs
+        self._tables = tables
 
     async def export(self, server_name: str, folder: Path, moves_out: bool) -> dict[str, int]:
         """Writes everything of a domain into a new folder. Returns how many rows of each table.
@@ -51,14 +58,15 @@ class HostedDomains:
             if moves_out:
                 await connection.execute("SELECT pg_advisory_xact_lock(1)")  # nobody writes meanwhile
             rooms = await _collect_rooms(connection, server_name)
-            counts = {table.name: await _export(connection, table, server_name, folder) for table in TABLES}
+            tables = await _in_order(connection, self._tables)
+            counts = {table.name: await _export(connection, table, server_name, folder) for table in tables}
             manifest = {
                 "format": FORMAT, "server_name": server_name, "tables": counts,
                 "position": await connection.fetchval("SELECT max(upto) FROM journal"),
                 "migrations": [r[0] for r in await connection.fetch("SELECT name FROM schema_migrations ORDER BY number")],
             }  # fmt: skip
             if moves_out:
-                await _remove(connection, server_name)
+                await _remove(connection, server_name, tables)
         media = await self._database.fetch("SELECT media_id, size FROM media WHERE server_name = $1", server_name)
         for row in media:
             await self._copy_out(server_name, row["media_id"], row["size"], folder)
@@ -101,10 +109,20 @@ async def _export(connection: Any, table: Table, server_name: str, folder: Path)
     return int(status.split()[-1])
 
 
-async def _remove(connection: Any, server_name: str) -> None:
+async def _in_order(connection: Any, tables: Sequence[Table]) -> list[Table]:
+    """Those that have something of a domain, in an order in which they can be written again: the schema knows what cites what."""
+    cites: dict[str, set[str]] = {table.name: set() for table in tables if table.rows}
+    for row in await connection.fetch(_CITES):
+        if row["citing"] in cites and row["cited"] in cites and row["citing"] != row["cited"]:
+            cites[row["citing"]].add(row["cited"])
+    by_name = {table.name: table for table in tables}
+    return [by_name[name] for name in TopologicalSorter(cites).static_order()]
+
+
+async def _remove(connection: Any, server_name: str, tables: Sequence[Table]) -> None:
     """What leaves with the domain. Its people are people of another server from now on, in rooms that are shared."""
-    for table in reversed(TABLES):
-        if table.leaves:
+    for table in reversed(tables):
+        if not table.stays_too:
             arguments = [server_name] if "$1" in table.rows else []
             await connection.execute(f"DELETE FROM {table.name} WHERE {table.rows}", *arguments)
     await connection.execute(
@@ -113,7 +131,9 @@ async def _remove(connection: Any, server_name: str) -> None:
     )
 
 
-async def import_domain(connection: asyncpg.Connection, blobs: BlobStore, folder: Path) -> dict[str, int]:
+async def import_domain(
+    connection: asyncpg.Connection, blobs: BlobStore, folder: Path, tables: Sequence[Table]
+) -> dict[str, int]:
     """Fills an installation that nobody has used yet, before it is started. Returns how many rows of each table.
 
     Raises M_INVALID_PARAM where the folder is no export, or of another version, or the installation is in use.
@@ -130,7 +150,7 @@ async def import_domain(connection: asyncpg.Connection, blobs: BlobStore, folder
     counts = {}
     async with connection.transaction():
         await connection.execute("DELETE FROM old_signing_keys; DELETE FROM domains; DELETE FROM secrets")
-        for table in TABLES:
+        for table in await _in_order(connection, tables):
             columns = [row[0] for row in await connection.fetch(_COLUMNS, table.name)]
             with (folder / f"{table.name}.copy").open("rb") as source:
                 status = await connection.copy_to_table(table.name, source=source, columns=columns, format="binary")

@@ -1,0 +1,72 @@
+"""Every table of the homeserver, by the part that owns it."""
+
+from __future__ import annotations
+
+from chappe.homeserver.accounts import tables as accounts
+from chappe.homeserver.actions import tables as actions
+from chappe.homeserver.database import tables as database
+from chappe.homeserver.database.table import Table
+from chappe.homeserver.modules.account_data import tables as account_data
+from chappe.homeserver.modules.administration import tables as administration
+from chappe.homeserver.modules.appservices import tables as appservices
+from chappe.homeserver.modules.bots import tables as bots
+from chappe.homeserver.modules.delayed_events import tables as delayed_events
+from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
+from chappe.homeserver.modules.filters import tables as filters
+from chappe.homeserver.modules.identity_service import tables as identity_service
+from chappe.homeserver.modules.key_backup import tables as key_backup
+from chappe.homeserver.modules.media import tables as media
+from chappe.homeserver.modules.openid import tables as openid
+from chappe.homeserver.modules.presence import tables as presence
+from chappe.homeserver.modules.push import tables as push
+from chappe.homeserver.modules.receipts import tables as receipts
+from chappe.homeserver.modules.reporting import tables as reporting
+from chappe.homeserver.modules.room_directory import tables as room_directory
+from chappe.homeserver.modules.search import tables as search
+from chappe.homeserver.modules.server_notices import tables as server_notices
+from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
+from chappe.homeserver.modules.threads import tables as threads
+from chappe.homeserver.modules.to_device import tables as to_device
+from chappe.homeserver.modules.url_previews import tables as url_previews
+from chappe.homeserver.outbound import tables as outbound
+from chappe.homeserver.outbound.federation import tables as outbound_federation
+from chappe.homeserver.outbound.mail import tables as outbound_mail
+from chappe.homeserver.rooms import tables as rooms
+from chappe.homeserver.senders import tables as senders
+from chappe.homeserver.senders.federation import tables as senders_federation
+from chappe.homeserver.senders.push import tables as senders_push
+
+TABLES: tuple[Table, ...] = (
+    *accounts.TABLES,
+    *actions.TABLES,
+    *database.TABLES,
+    *account_data.TABLES,
+    *administration.TABLES,
+    *appservices.TABLES,
+    *bots.TABLES,
+    *delayed_events.TABLES,
+    *end_to_end_encryption.TABLES,
+    *filters.TABLES,
+    *identity_service.TABLES,
+    *key_backup.TABLES,
+    *media.TABLES,
+    *openid.TABLES,
+    *presence.TABLES,
+    *push.TABLES,
+    *receipts.TABLES,
+    *reporting.TABLES,
+    *room_directory.TABLES,
+    *search.TABLES,
+    *server_notices.TABLES,
+    *third_party_invites.TABLES,
+    *threads.TABLES,
+    *to_device.TABLES,
+    *url_previews.TABLES,
+    *outbound_federation.TABLES,
+    *outbound_mail.TABLES,
+    *outbound.TABLES,
+    *rooms.TABLES,
+    *senders_federation.TABLES,
+    *senders_push.TABLES,
+    *senders.TABLES,
+)

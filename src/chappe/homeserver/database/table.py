@@ -1,0 +1,55 @@
+"""What is known of each table: whose it is, what it holds of a person, where its rows go.
+
+A table is declared once, in `tables.py` beside the code that owns it; `app/tables.py` and `agency/tables.py` list them all. The
+package of one person's data, the erasure of a person and the export of a hosted domain follow these declarations, and a test
+holds them to the schema and to every SQL statement: only the owner writes, only the owner and `readers` read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def of_domain(column: str) -> str:
+    """A condition: the user id in a column is of the domain ($1)."""
+    return f"right({column}, length($1) + 1) = ':' || $1"
+
+
+OF_USER = of_domain("user_id")
+OF_ROOM = "room_nid IN (SELECT room_nid FROM moving_rooms)"
+OF_ROOM_ID = "room_id IN (SELECT r.room_id FROM rooms r JOIN moving_rooms USING (room_nid))"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`owner`: the package or file that writes it. `readers`: others of the homeserver that read it.
+
+    When a hosted domain ($1) moves to another installation: `rows` go along, and leave the old one unless `stays_too`, as what
+    is of a shared room does; or all of the table stays, and `stays` says why.
+
+    Where `person` names columns with user ids, the table holds something of a person. `package`: the statement that puts it into
+    the person's package ($1: who), into a `file` of that name or the table's; or `not_in_package` says why not. When the person
+    is erased, the rows whose first column of `person` names them are deleted (`erased`), or `kept` says why not, or what deletes
+    them.
+
+    `words`: for tables that can hold what somebody said: how long they do.
+    """
+
+    owner: str
+    name: str
+    rows: str = ""
+    stays_too: bool = False
+    stays: str = ""
+    person: tuple[str, ...] = ()
+    package: str = ""
+    file: str = ""
+    not_in_package: str = ""
+    erased: bool = False
+    kept: str = ""
+    words: str = ""
+    readers: tuple[str, ...] = ()
+
+    @property
+    def erasure(self) -> str:
+        """The statement that deletes a person's rows ($1)."""
+        return f"DELETE FROM {self.name} WHERE {self.person[0]} = $1"

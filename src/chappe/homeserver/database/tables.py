@@ -1,0 +1,62 @@
+"""The tables of `homeserver.database`: see `database/table.py`."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.table import Table
+
+TABLES = (
+    Table(
+        "homeserver.database",
+        "journal",
+        stays="the new installation begins its own where this one ends",
+        readers=(
+            "homeserver.modules.hosted_domains",
+            "homeserver.modules.search",
+            "homeserver.rooms",
+            "homeserver.senders.appservices",
+            "homeserver.senders.federation",
+            "homeserver.senders.push",
+            "homeserver.senders.webhooks",
+        ),
+    ),
+    Table(
+        "homeserver.database",
+        "leases",
+        stays="of the processes of this installation",
+    ),
+    Table(
+        "homeserver.database",
+        "progress",
+        stays="of the installation's loops",
+        readers=(
+            "homeserver.modules.hosted_domains",
+            "homeserver.modules.push",
+            "homeserver.modules.search",
+            "homeserver.senders.push",
+            "homeserver.senders.webhooks",
+        ),
+    ),
+    Table(
+        "homeserver.database",
+        "schema_migrations",
+        stays="the schema's own",
+    ),
+    Table(
+        "homeserver.database",
+        "secrets",
+        rows="true",
+        stays_too=True,
+        readers=(
+            "homeserver.accounts",
+            "homeserver.app",
+            "homeserver.modules.hosted_domains",
+            "homeserver.rooms",
+        ),
+    ),
+    Table(
+        "homeserver.database",
+        "sent",
+        stays="transaction ids, forgotten soon",
+        readers=("homeserver.rooms",),
+    ),
+)

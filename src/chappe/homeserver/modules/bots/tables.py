@@ -1,0 +1,20 @@
+"""The tables of `homeserver.modules.bots`: see `database/table.py`."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.table import Table, of_domain
+
+TABLES = (
+    Table(
+        "homeserver.modules.bots",
+        "webhooks",
+        rows=of_domain("owner"),
+        person=(
+            "owner",
+            "user_id",
+        ),
+        package="SELECT name, room_id, direction, url, created_ts, last_used_ts FROM webhooks WHERE owner = $1 ORDER BY created_ts",
+        erased=True,
+        readers=("homeserver.senders.webhooks",),
+    ),
+)

@@ -1,0 +1,16 @@
+"""The tables of `homeserver.modules.filters`: see `database/table.py`."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.table import OF_USER, Table
+
+TABLES = (
+    Table(
+        "homeserver.modules.filters",
+        "filters",
+        rows=OF_USER,
+        person=("user_id",),
+        package="SELECT convert_from(filter, 'UTF8') AS filter FROM filters WHERE user_id = $1 ORDER BY filter_id",
+        erased=True,
+    ),
+)

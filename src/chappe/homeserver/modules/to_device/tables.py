@@ -1,0 +1,21 @@
+"""The tables of `homeserver.modules.to_device`: see `database/table.py`."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.table import OF_USER, Table
+
+TABLES = (
+    Table(
+        "homeserver.modules.to_device",
+        "to_device",
+        rows=OF_USER,
+        person=("user_id",),
+        not_in_package="sealed, on its way to a device",
+        erased=True,
+        words="until the device has fetched it",
+        readers=(
+            "homeserver.accounts",
+            "homeserver.senders.appservices",
+        ),
+    ),
+)

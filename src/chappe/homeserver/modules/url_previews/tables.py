@@ -1,0 +1,14 @@
+"""The tables of `homeserver.modules.url_previews`: see `database/table.py`."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.table import Table
+
+TABLES = (
+    Table(
+        "homeserver.modules.url_previews",
+        "url_previews",
+        stays="fetched anew",
+        words="of public pages, for some hours",
+    ),
+)

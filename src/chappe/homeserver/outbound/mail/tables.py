@@ -1,0 +1,15 @@
+"""The tables of `homeserver.outbound.mail`: see `database/table.py`."""
+
+from __future__ import annotations
+
+from chappe.homeserver.database.table import Table
+
+TABLES = (
+    Table(
+        "homeserver.outbound.mail",
+        "outgoing_mail",
+        stays="sent from where it was written",
+        words="until it is delivered, or given up",
+        readers=("homeserver.modules.administration",),
+    ),
+)

@@ -1,0 +1,167 @@
+"""Every table is declared, and the declarations are held to the schema and to every SQL statement of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from chappe.agency.tables import ALL, READS
+
+SOURCE = Path(__file__).parents[2] / "src" / "chappe"
+# Columns that hold user ids, whatever the table.
+PEOPLE = {
+    "user_id", "sender", "owner", "creator", "reporter", "sponsor", "holder", "actor", "asked_by", "decided_by", "by_whom",
+    "granted_by", "placed_by", "lifted_by", "lifted_for", "blocked_by", "quarantined_by", "released_by", "approved_by",
+}  # fmt: skip
+NO_PEOPLE = {  # the same names for something else
+    ("outgoing_mail", "sender"): "the address that a mail comes from",
+    ("appservice_progress", "holder"): "a process", ("federation_progress", "holder"): "a process", ("leases", "holder"): "a process",
+}  # fmt: skip
+# Who writes a table that is not its own. This list shrinks: what is to be written is asked of the owner.
+FOREIGN_WRITERS: dict[str, set[str]] = {
+    "account_data": {"homeserver.modules.push"},
+    "administrators": {"agency.people"},
+    "appservice_rooms": {"homeserver.modules.administration"},
+    "destinations": {"homeserver.senders.federation"},
+    "device_keys": {"homeserver.accounts"},
+    "encrypted_files": {"agency.rules_api"},
+    "event_search": {"homeserver.rooms"},
+    "fallback_keys": {"homeserver.accounts"},
+    "federation_edus": {"homeserver.senders.federation"},
+    "function_holders": {"agency.people"},
+    "journal": {"homeserver.rooms"},
+    "key_signatures": {"homeserver.accounts"},
+    "login_tokens": {"agency.function_accounts"},
+    "one_time_keys": {"homeserver.accounts"},
+    "organisation_people": {"agency.former_accounts", "agency.function_accounts"},
+    "progress": {
+        "homeserver.modules.push",
+        "homeserver.modules.search",
+        "homeserver.senders.push",
+        "homeserver.senders.webhooks",
+    },
+    "published_rooms": {"homeserver.modules.administration", "homeserver.rooms"},
+    "pushers": {"homeserver.accounts", "homeserver.senders.push"},
+    "reports": {"homeserver.modules.administration"},
+    "room_aliases": {"homeserver.modules.administration"},
+    "sent": {"homeserver.rooms"},
+    "to_device": {"homeserver.accounts", "homeserver.senders.appservices"},
+    "upstream_links": {"homeserver.actions.sign_in_upstream", "homeserver.modules.administration"},
+    "user_directory": {"homeserver.rooms"},
+    "users": {"homeserver.modules.administration", "homeserver.modules.bots"},
+    "webhooks": {"homeserver.senders.webhooks"},
+}
+# Statements over whatever tables are declared: by name, not by knowledge.
+GENERIC = {"homeserver.modules.hosted_domains"}
+
+
+def unit(path: Path) -> str:
+    """The part of the house that a file belongs to: a module, a sender, an action; a file of the public-sector layer."""
+    parts = list(path.relative_to(SOURCE).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    if parts[0] == "homeserver":
+        return ".".join(parts[: 3 if parts[1] in ("modules", "senders", "outbound", "actions") else 2])
+    return ".".join(parts[:2])
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """(unit, text) of every string that is SQL."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path.name == "tables.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if re.search(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|JOIN|FROM)\b", node.value):
+                    yield unit(path), node.value
+
+
+def touched(text: str) -> tuple[set[str], set[str]]:
+    """(tables written, tables read) by a statement."""
+    names = {table.name for table in ALL}
+    written = set(re.findall(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(?:ONLY\s+)?(\w+)", text)) & names
+    rest = re.sub(r"\bDELETE FROM\b", "", text)
+    return written, (set(re.findall(r"\b(?:FROM|JOIN|USING)\s+(\w+)", rest)) & names)
+
+
+async def columns(url: str) -> dict[str, dict[str, str]]:
+    """By table: its columns and their types."""
+    connection = await asyncpg.connect(url)
+    found: dict[str, dict[str, str]] = {}
+    for row in await connection.fetch(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+    ):
+        found.setdefault(row[0], {})[row[1]] = row[2]
+    await connection.close()
+    return found
+
+
+async def test_every_table_is_declared_once(postgres: Any) -> None:
+    names = [table.name for table in ALL]
+    assert len(names) == len(set(names))
+    assert set(names) == set(await columns(postgres.url))
+
+
+def test_every_table_goes_with_a_domain_or_stays_for_a_reason() -> None:
+    for table in ALL:
+        assert bool(table.rows) != bool(table.stays), table.name
+
+
+async def test_no_table_with_a_person_in_it_is_forgotten(postgres: Any) -> None:
+    for name, found in (await columns(postgres.url)).items():
+        [table] = [t for t in ALL if t.name == name]
+        people = {column for column in found if column in PEOPLE and (name, column) not in NO_PEOPLE}
+        assert people <= set(table.person), f"{name} names people in {people - set(table.person)}"
+        if table.person:
+            assert set(table.person) <= set(found), name
+            assert bool(table.package) != bool(table.not_in_package), f"{name}: in the package of a person, or why not?"
+            assert table.erased != bool(table.kept), f"{name}: is it erased with the person, or why not?"
+
+
+async def test_what_can_hold_words_says_for_how_long(postgres: Any) -> None:
+    suspects = {"json", "pdu", "edu", "body", "content", "message", "words", "preview", "event", "plain", "reason"}
+    for name, found in (await columns(postgres.url)).items():
+        [table] = [t for t in ALL if t.name == name]
+        if set(found) & suspects and name not in ("uia_sessions", "user_directory", "scan_results"):
+            assert table.words, f"{name} can hold what somebody said, in {set(found) & suspects}"
+
+
+async def test_the_statements_of_packages_and_erasures_run(postgres: Any) -> None:
+    connection = await asyncpg.connect(postgres.url)
+    for table in ALL:
+        if table.package:
+            assert await connection.fetch(table.package, "@nobody:example.org") == [], table.name
+        if table.erased:
+            assert await connection.execute(table.erasure, "@nobody:example.org") == "DELETE 0", table.name
+    await connection.close()
+
+
+def test_only_the_owner_writes() -> None:
+    owners = {table.name: table.owner for table in ALL}
+    found: dict[str, set[str]] = {}
+    for part, text in statements():
+        for name in touched(text)[0]:
+            if part not in (owners[name], *GENERIC):
+                found.setdefault(name, set()).add(part)
+    assert found == FOREIGN_WRITERS, (
+        "a table is written by its owner; what is no longer written elsewhere leaves the list"
+    )
+
+
+def test_only_those_read_who_are_declared() -> None:
+    declared = {table.name: {table.owner, *table.readers, *READS.get(table.name, ())} for table in ALL}
+    for part, text in statements():
+        for name in set.union(*touched(text)):
+            if part not in GENERIC and part not in FOREIGN_WRITERS.get(name, ()) and not part.startswith("cli."):
+                layer_own = part.startswith("agency.") and dict(_owners())[name].startswith("agency.")
+                assert part in declared[name] or layer_own, f"{part} reads {name}, which is not declared"
+
+
+def _owners() -> Iterator[tuple[str, str]]:
+    for table in ALL:
+        yield table.name, table.owner
