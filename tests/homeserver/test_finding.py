@@ -327,11 +327,53 @@ async def test_search_shows_nothing_that_one_may_not_see(alice: Person, bob: Per
     await bob.leave(room)
     await alice.say(room, "secret après")
     assert found(await search(bob, "secret")) == [seen]
+    for term, count in (("secret", 1), ("avant", 0), ("après", 0), ("pendant", 1)):
+        for criteria in ({}, {"order_by": "recent"}, {"filter": {"senders": [alice.id]}}):
+            answer = await search(bob, term, **criteria)
+            assert answer["count"] == count and "next_batch" not in answer, (term, criteria)
     secret = await alice.create_room(
         initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
     )
     await alice.send(secret, "m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "body": "chiffrement"})
     assert found(await search(alice, "chiffrement")) == []
+
+
+async def test_pages_and_counts_of_a_search_tell_nothing_of_what_is_hidden(alice: Person, bob: Person) -> None:
+    """Hidden messages stand between those that are seen; the same room without them is told in the same words."""
+    carol = await alice.server.person()
+    rooms = []
+    for hidden in (3, 0):
+        room = await alice.create_room(
+            preset="public_chat",
+            initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}],
+        )
+        for _ in range(2):
+            for number in range(hidden):
+                await alice.say(room, f"licenciement caché {number}")
+            await bob.join(room)
+            for number in range(2):
+                await alice.say(room, f"licenciement annoncé {number}")
+            await bob.leave(room)
+        await carol.join(room)
+        await alice.say(room, "licenciement après")
+        rooms.append(room)
+    for order in ("recent", "rank"):
+        told = []
+        for room in rooms:
+            token, pages = None, []
+            while token is not None or not pages:
+                answer = await search(bob, "licenciement", token, order_by=order, filter={"rooms": [room], "limit": 3})
+                token = answer.get("next_batch")
+                texts = [r["result"]["content"]["body"] for r in answer["results"]]
+                pages.append((answer["count"], token, texts))
+            told.append(pages)
+        assert told[0] == told[1]
+        assert [count for count, _, _ in told[0]] == [4, 4] and len(told[0][0][2]) == 3
+    await bob.call(
+        "PUT", f"/user/{segment(bob.id)}/account_data/m.ignored_user_list", {"ignored_users": {alice.id: {}}}
+    )
+    assert (await search(bob, "licenciement"))["count"] == 0
+    assert (await search(alice, "licenciement", filter={"contains_url": True})).get("count") is None
 
 
 @pytest.mark.parametrize(

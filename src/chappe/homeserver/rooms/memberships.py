@@ -30,6 +30,12 @@ class Membership:
         """What was told of the room before this position no longer counts: the user came in then, or it was told anew."""
         return max(self.joined_since or 0, self.retold or 0)
 
+    def sees(self, position: int) -> bool | None:
+        """Whether what stands at a position is for the user to see; None where the state of that time says so."""
+        if self.membership == "join":
+            return True if self.joined_since is not None and position >= self.joined_since else None
+        return False if self.was_joined and position > self.position else None
+
 
 class Memberships:
     def __init__(self, store: RoomStore, clock: Clock, is_hosted: Callable[[str], bool]) -> None:

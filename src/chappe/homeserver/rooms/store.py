@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.database.group_writer import Fragment
@@ -238,6 +238,15 @@ class RoomStore:
             f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers)
         )
 
+    async def places(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """By number of those events that are in a timeline: the position, and the root of the state before."""
+        if not numbers:
+            return {}
+        rows = await self.database.fetch(
+            "SELECT nid, position, state_before FROM events WHERE nid = ANY($1::bigint[]) AND status = 0", list(numbers)
+        )
+        return {row["nid"]: (row["position"], row["state_before"]) for row in rows}
+
     async def events_by_id(self, room: int, event_ids: Sequence[str]) -> Sequence[Row]:
         return await self.database.fetch(
             f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2",
@@ -328,6 +337,16 @@ class RoomStore:
                 WHERE user_id = $1 AND room_nid = $2""",
             user_id, room,
         )  # fmt: skip
+
+    async def acquainted(self, user_id: str, people: Collection[str]) -> set[str]:
+        """Those of some people who are in a room with a user: both joined, or one of them invited."""
+        rows = await self.database.fetch(
+            """SELECT DISTINCT t.user_id FROM memberships m JOIN memberships t USING (room_nid)
+                WHERE m.user_id = $1 AND t.user_id = ANY($2::text[]) AND m.membership IN ('join', 'invite')
+                  AND t.membership IN ('join', 'invite') AND 'join' IN (m.membership, t.membership)""",
+            user_id, list(people),
+        )  # fmt: skip
+        return {row["user_id"] for row in rows}
 
     async def forget(self, user_id: str, room: int) -> None:
         await self.database.execute(

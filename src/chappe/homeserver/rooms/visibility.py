@@ -5,7 +5,8 @@ Sync, messages, context, single events, search and federation all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -21,6 +22,17 @@ VISIBILITY_KEY = ("m.room.history_visibility", "")
 Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it
 IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
 Reads = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[None]]
+
+
+class Place(NamedTuple):
+    """Where an event stands: its position, and the root of the room's state before it."""
+
+    position: int
+    state_before: int
+
+
+def _joined_later(mine: Membership | None, position: int) -> bool:
+    return mine is not None and (mine.joined_since or 0) > position
 
 
 async def _nobody(_: str) -> frozenset[str]:
@@ -56,39 +68,50 @@ class Visibility:
         if ignored := await self.ignored_by(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]
         mine = (await self._memberships.of(user_id)).get(room.number)
-        since = mine.joined_since if mine and mine.membership == "join" else None
-        if since is not None and all(event.position >= since for event in events):
+        certain = [None if mine is None else mine.sees(event.position) for event in events]
+        if all(certain):
             return [(event, "join") for event in events]
-        last = None if mine is None or mine.membership == "join" or not mine.was_joined else mine.position
-        then = await self._state_then(user_id, room, [e for e in events if since is None or e.position < since])
+        asked = {event.state_before for event, sees in zip(events, certain, strict=True) if sees is None}
+        then = await self._state_then(user_id, room, asked)
         seen: list[Seen] = []
-        for event in events:
-            if since is not None and event.position >= since:
-                seen.append((event, "join"))
-                continue
-            if last is not None and event.position > last:
+        for event, sees in zip(events, certain, strict=True):
+            if sees is not None:
+                seen += [(event, "join")] if sees else []
                 continue
             visibility, membership = then[event.state_before]
             if event.type == VISIBILITY_KEY[0] and event.state_key == "":
                 visibility = more_open(visibility, parse_visibility(event.content.get("history_visibility")))
             if event.type == "m.room.member" and event.state_key == user_id and membership != "join":
                 membership = event.membership
-            joined_later = mine is not None and (mine.joined_since or 0) > event.position
-            if is_visible(visibility, membership, joined_later) or self._is_own(event, user_id):
+            if is_visible(visibility, membership, _joined_later(mine, event.position)) or self._is_own(event, user_id):
                 seen.append((event, membership))
         return seen
+
+    async def seen_places(self, user_id: str, room: LiveRoom, places: Sequence[Place]) -> set[Place]:
+        """Where the user would see messages: to count what they may see, without its being read to them."""
+        mine = (await self._memberships.of(user_id)).get(room.number)
+        certain = {place: None if mine is None else mine.sees(place.position) for place in places}
+        then = await self._state_then(user_id, room, {p.state_before for p, sees in certain.items() if sees is None})
+        return {
+            place for place, sees in certain.items()
+            if sees or (sees is None and is_visible(*then[place.state_before], _joined_later(mine, place.position)))
+        }  # fmt: skip
+
+    async def sees_state(self, user_id: str, room: LiveRoom, position: int, root: int) -> bool:
+        """Whether the user may know the state as it was at a position, `root`: as who would see an event there."""
+        return bool(await self.seen_places(user_id, room, [Place(position, root)]))
 
     @staticmethod
     def _is_own(event: RoomEvent, user_id: str) -> bool:
         return event.type == "m.room.member" and event.state_key == user_id
 
-    async def _state_then(
-        self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]
-    ) -> dict[int, tuple[str, str]]:
+    async def _state_then(self, user_id: str, room: LiveRoom, roots: Collection[int]) -> dict[int, tuple[str, str]]:
         """By root: the history visibility and the reader's membership in that state."""
         visibility, member = self._key_hash(*VISIBILITY_KEY), self._key_hash("m.room.member", user_id)
+        if not roots:
+            return {}
         found = {}
-        for root in {event.state_before for event in events}:
+        for root in roots:
             found[root] = await self._trees.get_many(int_to_name(root), [visibility, member])
         present = [event for key in (VISIBILITY_KEY, ("m.room.member", user_id)) if (event := room.state.get(key))]
         numbers = {number for keys in found.values() for number in keys.values()}

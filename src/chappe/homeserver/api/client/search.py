@@ -39,7 +39,9 @@ class Search:
             return {"search_categories": {}}
         found = await self._search.search(request.user_id, wanted, request.query("next_batch"))
         results = [await self._result(request, hit, wanted.event_context) for hit in found.hits]
-        answer: dict[str, Any] = {"count": found.count, "highlights": found.highlights, "results": results}
+        answer: dict[str, Any] = {"highlights": found.highlights, "results": results}
+        if found.count is not None:
+            answer["count"] = found.count
         if found.next is not None:
             answer["next_batch"] = found.next
         if wanted.groupings.group_by:

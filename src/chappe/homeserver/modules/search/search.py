@@ -10,14 +10,15 @@ import msgspec
 
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
+from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes, passes_event, passes_room
 from chappe.homeserver.modules.search.index import KEYS, SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import fold
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import Place, Seen
 
-DEFAULT_PAGE, MAX_PAGE, MAX_READS, MAX_TERM, COUNTED = 10, 100, 10, 1000, 10_000
+DEFAULT_PAGE, MAX_PAGE, MAX_TERM, LOOKED_AT = 10, 100, 1000, 5000
 _TOKEN = re.compile(r"q([0-9]{1,9})")
 _WORD = re.compile(r"\w+")
 
@@ -57,10 +58,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`next`: the token of the next page."""
+    """`count`: how many of the best 5,000 the user may see, None where only each content says what was asked for;
+    `next`: the token of the next page."""
 
     hits: list[Hit]
-    count: int
+    count: int | None
     highlights: list[str]
     next: str | None
 
@@ -73,49 +75,70 @@ class MessageSearch:
         self._database, self._rooms, self._index = database, rooms, index
 
     async def search(self, user_id: str, wanted: RoomEventsCriteria, token: str | None) -> Found:
-        """In the rooms where the user is or was. Raises M_INVALID_PARAM for unknown keys, orders and tokens."""
+        """In the rooms where the user is or was. Raises M_INVALID_PARAM for unknown keys, orders and tokens.
+
+        Counts and tokens are made of what the user may see: what is hidden does not show in them either.
+        """
         types = _check(wanted)
         offset = _offset(token)
-        numbers = await self._searched_rooms(user_id, wanted.filter)
+        rooms = await self._searched_rooms(user_id, wanted.filter)
         term = fold(wanted.search_term.replace("\0", " "))
         limit = min(DEFAULT_PAGE if wanted.filter.limit is None else max(1, wanted.filter.limit), MAX_PAGE)
-        if not numbers or not _WORD.search(term):
+        if not rooms or not _WORD.search(term):
             return Found([], 0, [], None)
         await self._index.caught_up()
+        visible = await self._visible(user_id, rooms, await self._candidates(term, rooms, types, wanted))
         hits: list[Hit] = []
-        for _ in range(MAX_READS):
-            rows = await self._read(term, numbers, types, wanted, offset, limit + 1)
-            for hit in await self._hits(user_id, rows, wanted.filter):
-                if hit is not None:
-                    if len(hits) == limit:
-                        return await self._found(term, numbers, types, hits, f"q{offset}")
-                    hits.append(hit)
-                offset += 1
-            if len(rows) <= limit:
-                return await self._found(term, numbers, types, hits, None)
-        return await self._found(term, numbers, types, hits, f"q{offset}")
+        while len(hits) < limit and offset < len(visible):
+            rows = visible[offset : offset + limit - len(hits)]
+            hits += await self._hits(user_id, rows, wanted.filter)
+            offset += len(rows)
+        count = len(visible) if wanted.filter.contains_url is None else None
+        return Found(hits, count, _highlights(term, hits), f"q{offset}" if offset < len(visible) else None)
 
-    async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, str]:
+    async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, Membership]:
         memberships = (await self._rooms.memberships.of(user_id)).values()
         return {
-            m.number: m.room_id for m in memberships
-            if m.was_joined and not m.forgotten and m.room_id not in f.not_rooms and (f.rooms is None or m.room_id in f.rooms)
+            m.number: m for m in memberships if m.was_joined and not m.forgotten and passes_room(f, m.room_id)
         }  # fmt: skip
 
-    async def _read(
-        self, term: str, rooms: dict[int, str], types: list[str], wanted: RoomEventsCriteria, offset: int, limit: int
+    async def _candidates(
+        self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
     ) -> Sequence[Row]:
+        """What holds the words, the best first, at most 5,000. What came after one has left a room is none of it."""
         order = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
+        left = {m.number: m.position for m in rooms.values() if m.membership != "join"}
         return await self._database.fetch(
-            f"""SELECT s.nid, s.room_nid, s.position, ts_rank_cd(s.words, {_QUERY}) AS rank FROM event_search s
+            f"""SELECT s.nid, s.room_nid, s.position, s.sender, s.type, ts_rank_cd(s.words, {_QUERY}) AS rank
+                  FROM event_search s
                  WHERE s.words @@ {_QUERY} AND s.room_nid = ANY($2::bigint[]) AND s.type = ANY($3::text[])
                    AND ($4::text[] IS NULL OR s.sender = ANY($4)) AND s.sender <> ALL($5::text[])
-                 ORDER BY {order} OFFSET $6 LIMIT $7""",
-            term, list(rooms), types, _names(wanted.filter.senders), _names(wanted.filter.not_senders), offset, limit,
+                   AND NOT EXISTS (SELECT 1 FROM unnest($6::bigint[], $7::bigint[]) l(room, upto)
+                                    WHERE l.room = s.room_nid AND s.position > l.upto)
+                 ORDER BY {order} LIMIT {LOOKED_AT}""",
+            term, list(rooms), [t for t in types if passes(wanted.filter, t, None)], _names(wanted.filter.senders),
+            _names(wanted.filter.not_senders), list(left), list(left.values()),
         )  # fmt: skip
 
-    async def _hits(self, user_id: str, rows: Sequence[Row], f: RoomEventFilter) -> list[Hit | None]:
-        """In the order of the rows; None for what the user may not see or did not ask for."""
+    async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Row]) -> list[Row]:
+        """Those of the candidates that the user may see. Reads states only where the membership does not tell."""
+        ignored = await self._rooms.visibility.ignored_by(user_id)
+        rows = [row for row in rows if row["sender"] not in ignored or row["type"] != "m.room.message"]
+        sees = {row["nid"]: rooms[row["room_nid"]].sees(row["position"]) for row in rows}
+        by_room: dict[int, list[int]] = {}
+        for row in rows:
+            if sees[row["nid"]] is None:
+                by_room.setdefault(row["room_nid"], []).append(row["nid"])
+        places = await self._rooms.store.places([nid for nids in by_room.values() for nid in nids])
+        for number, nids in by_room.items():
+            of_room = {nid: Place(*places[nid]) for nid in nids if nid in places}
+            room = await self._rooms.live.by_number(number)
+            seen = await self._rooms.visibility.seen_places(user_id, room, list(of_room.values()))
+            sees |= {nid: place in seen for nid, place in of_room.items()}
+        return [row for row in rows if sees[row["nid"]]]
+
+    async def _hits(self, user_id: str, rows: Sequence[Row], f: RoomEventFilter) -> list[Hit]:
+        """In the order of the rows, without what the user did not ask for, or may not see any more."""
         by_room: dict[int, list[int]] = {}
         for row in rows:
             by_room.setdefault(row["room_nid"], []).append(row["nid"])
@@ -126,17 +149,7 @@ class MessageSearch:
             for event, membership in await self._rooms.visibility.filter(user_id, room, events):
                 if is_open(f) or passes_event(f, room.room_id, event.type, event.sender, event.get_content):
                     seen[event.nid] = (room, (event, membership))
-        return [Hit(*seen[row["nid"]], row["rank"]) if row["nid"] in seen else None for row in rows]
-
-    async def _found(
-        self, term: str, rooms: dict[int, str], types: list[str], hits: list[Hit], token: str | None
-    ) -> Found:
-        count = await self._database.fetchval(
-            f"""SELECT count(*) FROM (SELECT 1 FROM event_search s WHERE s.words @@ {_QUERY}
-                  AND s.room_nid = ANY($2::bigint[]) AND s.type = ANY($3::text[]) LIMIT {COUNTED}) x""",
-            term, list(rooms), types,
-        )  # fmt: skip
-        return Found(hits, count, _highlights(term, hits), token)
+        return [Hit(*seen[row["nid"]], row["rank"]) for row in rows if row["nid"] in seen]
 
 
 def _check(wanted: RoomEventsCriteria) -> list[str]:
