@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chappe.agency.access_rules import FORUM_RETENTION_MS
-from tests.agency.conftest import GUESTS, RULES, account, membership, refused, rules_of
+from tests.agency.conftest import GUESTS, RULES, account, agency, membership, refused, rules_of
 from tests.support import Person, Refused, Server, segment
 
 
@@ -275,10 +275,7 @@ async def test_inviting_a_stranger_by_address(ministry: Server, alice: Person) -
     ).status == 400
     await change(alice, room, rule="unrestricted")
     await alice.call("POST", path, body)
-    status = await ministry.raw(
-        "GET", "/_matrix/identity/api/v1/internal-info?medium=email&address=partner%40gmail.example"
-    )
-    assert b'"invited":true' in status[1]
+    assert await agency(ministry).is_invited("partner@gmail.example")
 
 
 async def test_opening_to_guests_and_closing_again(alice: Person, bob: Person, gaston: Person) -> None:

@@ -11,7 +11,7 @@ from chappe.agency.organisations import Organisation
 from chappe.agency.policy import AgencyPolicy
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
+from chappe.homeserver.http.router import NO_AUTH, SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import domain_of
@@ -35,11 +35,18 @@ class OrganisationInfo:
             answer["new_hs"] = organisation.home
         return answer
 
-    @endpoint("GET", _V1 + "/internal-info", auth=NO_AUTH, limit="account")
+    @endpoint("GET", _V1 + "/internal-info", auth=SERVER_AUTH, api="federation")
     async def internal_info(self, request: Request) -> Answer:
+        """`invited`: told to the server where whoever has the address would sign up."""
         address, organisation = await self._asked(request)
-        answer: dict[str, Any] = {"hs": _home(organisation), "invited": await self._policy.is_invited(address)}
-        return {**answer, "requires_invite": organisation is not None and organisation.requires_invite}
+        home = _home(organisation)
+        answer: dict[str, Any] = {
+            "hs": home,
+            "requires_invite": organisation is not None and organisation.requires_invite,
+        }
+        if home == request.origin:
+            answer["invited"] = await self._policy.is_invited(address)
+        return answer
 
     async def _asked(self, request: Request) -> tuple[str, Organisation | None]:
         """Raises M_INVALID_PARAM for what is no address, M_MISSING_PARAMS."""

@@ -16,6 +16,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.config import Agency
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, ServerReader
 
 
 class AgencyPolicy(RoomPolicy):
@@ -92,8 +93,24 @@ class AgencyPolicy(RoomPolicy):
 
     # ------------------------------------------------------------------------------------------------- directories
 
-    async def may_search(self, user_id: UserId) -> bool:
-        return not self.guests.is_guest(user_id)
+    def finds(self, reader: Reader) -> Finds:
+        """Agents, and their servers, find what is published; guests what they are in; who has not signed in, nothing."""
+        match reader:
+            case Person(user_id):
+                return Finds.SHARED if self.guests.is_guest(user_id) else Finds.PUBLISHED
+            case ServerReader(server_name):
+                return Finds.SHARED if self.guests.is_guest_home(server_name) else Finds.PUBLISHED
+            case Guest():
+                return Finds.SHARED
+            case _:
+                return Finds.NOTHING
+
+    def reaches_strangers(self, sender: Reader, event_type: str) -> bool:
+        """What is readable (a request to verify, to hand keys over) goes to acquaintances only: strangers would be asked by strangers.
+
+        Encrypted messages go to other agents too: clients send the keys of a room's history just before they invite.
+        """
+        return self.finds(sender) is Finds.PUBLISHED and event_type == "m.room.encrypted"
 
     async def hidden(self, searcher: UserId, people: Collection[str]) -> Collection[str]:
         """Guests of rooms that one is not in; the red list, and whose account has ended, wherever one meets them."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of, is_user_id
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.presence import Presence
@@ -112,6 +112,8 @@ class ReceiveEdus:
             return
         mine = {u: m for u, m in messages.items() if is_user_id(u) and self._rooms.is_hosted(u) and type(m) is dict}
         mine = {u: {d: c for d, c in m.items() if type(c) is dict} for u, m in mine.items()}
+        reached = await self._rooms.sight.reached_from(UserId(str(sender)), kind, mine)
+        mine = {user: mine[user] for user in reached}
         if mine:
             devices = await self._keys.device_ids(mine)
             await self._to_device.send(str(sender), kind, mine, devices, f"edu\x1f{origin}\x1f{message_id[:100]}")

@@ -125,8 +125,9 @@ def _account_parts(parts: Parts) -> list[object]:
         SharedSecretRegistration(config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains),
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
         Admin(parts.accounts),
-        DeviceManagement(store, parts.sessions, parts.uia, parts.keys), Profile(parts.accounts, parts.set_profile_field),
-        OpenIdApi(parts.openid), IdentityKeys(parts.third_party_invites), _web_client(parts),
+        DeviceManagement(store, parts.sessions, parts.uia, parts.keys),
+        Profile(parts.accounts, parts.set_profile_field, parts.rooms.sight), OpenIdApi(parts.openid),
+        IdentityKeys(parts.third_party_invites), _web_client(parts),
     ]  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def _federation_parts(parts: Parts) -> list[object]:
     own = KeysServer(parts.domains, parts.now_ms)
     return [
         own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
-        Query(parts.accounts, parts.aliases, parts.domains), Transactions(parts.inbox, parts.receive_edus),
+        Query(parts.accounts, parts.aliases, parts.domains, parts.rooms.sight), Transactions(parts.inbox, parts.receive_edus),
         UserKeys(parts.keys), FederationMedia(parts.media),
         RoomHandshakes(parts.residence, parts.serving, parts.elsewhere), RoomEvents(parts.serving, parts.rooms),
         ThirdPartyInvite(parts.exchange_invites),
@@ -243,7 +244,7 @@ def _finding_parts(parts: Parts) -> list[object]:
     people = UserDirectory(database, rooms, parts.ask_servers.people if people_of else None)
     return [
         ListPublicRooms(directory, parts.domains, parts.appservices), Finding(directory, spaces),
-        SpaceHierarchy(spaces, parts.aliases), Users(people, rooms), PeopleForServers(people, people_of),
+        SpaceHierarchy(spaces, parts.aliases, rooms.sight), Users(people, rooms), PeopleForServers(people, people_of),
         Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations), ThirdPartyLookup(parts.appservices),
         VoipApi(parts.voip),
     ]  # fmt: skip

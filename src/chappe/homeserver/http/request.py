@@ -13,6 +13,7 @@ import msgspec
 from chappe.homeserver.matrix.canonical_json import parse_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
+from chappe.homeserver.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -89,6 +90,23 @@ class Request:
     @property
     def optional_requester(self) -> Requester | None:
         return self._requester
+
+    @property
+    def reader(self) -> Reader:
+        """For whom the answer is: what is listed, counted and found goes by it."""
+        if self._server is not None:
+            return ServerReader(self._server[0])
+        if self._requester is None:
+            return Nobody()
+        user_id = self._requester.user_id
+        return Guest(user_id) if self._requester.is_guest else Person(user_id)
+
+    @property
+    def person(self) -> Person | Guest:
+        """The same, where somebody has signed in."""
+        reader = self.reader
+        assert isinstance(reader, Person | Guest), "the endpoint does not require authentication"
+        return reader
 
     def set_requester(self, requester: Requester) -> None:
         self._requester, self.user_label = requester, requester.user_id

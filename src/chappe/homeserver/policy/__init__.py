@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.reader import Finds, Guest, Reader
 
 StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
 
@@ -92,9 +93,13 @@ class Policy:
 
     async def may_download(self, user_id: UserId | None, server_name: str, media_id: str) -> None: ...
 
-    async def may_search(self, user_id: UserId) -> bool:
-        """Whether somebody finds anybody, or any room, in the directories."""
-        return True
+    def finds(self, reader: Reader) -> Finds:
+        """How far somebody sees in directories and look-ups. Nobody sees more than a guest, who sees no more than a person."""
+        return Finds.PUBLISHED
+
+    def reaches_strangers(self, sender: Reader, event_type: str) -> bool:
+        """Whether messages to devices go to people with whom their sender is in no room."""
+        return not isinstance(sender, Guest)
 
     async def hidden(self, searcher: UserId, people: Collection[str]) -> Collection[str]:
         """Whom of some people a search must not show to somebody."""

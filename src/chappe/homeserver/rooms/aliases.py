@@ -10,6 +10,7 @@ import asyncpg
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, parse_room_alias
+from chappe.homeserver.matrix.reader import Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
 
@@ -44,6 +45,14 @@ class Aliases:
         if found is None and self.ask_for is not None and await self.ask_for(alias):
             found = await self.find(alias)
         if found is None:
+            raise NotFound(f"There is no room called {alias}")
+        return found
+
+    async def resolve_for(self, reader: Reader, alias: RoomAlias) -> Alias:
+        """The same, for somebody who asks. Raises M_MISSING_TOKEN, and M_NOT_FOUND for what is not for them."""
+        self._rooms.sight.require(reader)
+        found = await self.resolve(alias)
+        if not await self._rooms.sight.knows_address(reader, found.room_id):
             raise NotFound(f"There is no room called {alias}")
         return found
 

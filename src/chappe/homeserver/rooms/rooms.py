@@ -26,6 +26,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.sight import Sight
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
 from chappe.homeserver.rooms.store import FRAGMENTS, RoomStore
 from chappe.homeserver.rooms.summary import summary_row
@@ -96,6 +97,7 @@ class Rooms:
         self.memberships = Memberships(self.store, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
+        self.sight = Sight(self.store, self.live, self.memberships, policy, self.require_may_enter)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
         self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here

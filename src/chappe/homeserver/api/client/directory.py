@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.identifiers import domain_of, parse_room_alias, parse_room_id
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
@@ -21,10 +21,10 @@ class Directory:
     def __init__(self, aliases: Aliases, rooms: Rooms) -> None:
         self._aliases, self._rooms = aliases, rooms
 
-    @endpoint("GET", _ALIAS, auth=NO_AUTH)
+    @endpoint("GET", _ALIAS, auth=OPTIONAL_AUTH)
     async def resolve(self, request: Request) -> Answer:
         alias = parse_room_alias(request.params["roomAlias"])
-        found = await self._aliases.resolve(alias)
+        found = await self._aliases.resolve_for(request.reader, alias)
         return {"room_id": found.room_id, "servers": list(found.servers) or [domain_of(alias)]}
 
     @endpoint("PUT", _ALIAS, acts=True, body_limit=SMALL_LIMIT)

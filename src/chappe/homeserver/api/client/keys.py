@@ -71,7 +71,8 @@ class Keys:
         body = convert(await request.json_object(), KeysQuery)
         for user in body.device_keys:
             parse_user_id(user)
-        here, elsewhere = self._apart(body.device_keys)
+        known = await self._rooms.sight.known(request.reader, body.device_keys)
+        here, elsewhere = self._apart({user: body.device_keys[user] for user in known})
         answer = await self._keys.query(request.user_id, here)
         answer["device_keys"].update(await self._appservices.query_keys(here))
         for name, found in (await self._remote.query(request.user_id, elsewhere)).items():
@@ -83,7 +84,8 @@ class Keys:
         body = convert(await request.json_object(), KeysClaim)
         for user in body.one_time_keys:
             parse_user_id(user)
-        here, elsewhere = self._apart(body.one_time_keys)
+        reached = await self._rooms.sight.reached(request.person, "m.room.encrypted", body.one_time_keys)
+        here, elsewhere = self._apart({user: body.one_time_keys[user] for user in reached})
         claimed = await self._keys.claim(here)
         missing = {user: {d: a for d, a in devices.items() if d not in claimed.get(user, {})}
                    for user, devices in here.items()}  # fmt: skip
@@ -139,7 +141,9 @@ class Keys:
         if sum(map(len, body.messages.values())) > MAX_RECIPIENTS:
             raise BadRequest(f"At most {MAX_RECIPIENTS} recipients at once", "M_INVALID_PARAM")
         event_type = request.params["eventType"]
-        devices = await self._keys.device_ids(self._apart(body.messages)[0])
+        reached = await self._rooms.sight.reached(request.person, event_type, body.messages)
+        messages = {user: body.messages[user] for user in reached}
+        devices = await self._keys.device_ids(self._apart(messages)[0])
         txn = transaction_key(request, f"to_device\x1f{event_type}")
-        await self._to_device.send(request.user_id, event_type, body.messages, devices, txn)
+        await self._to_device.send(request.user_id, event_type, messages, devices, txn)
         return {}

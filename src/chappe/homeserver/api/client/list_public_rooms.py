@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import AUTH, GUEST_AUTH, NO_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import AUTH, GUEST_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_room_id, parse_server_name
 from chappe.homeserver.modules.appservices import Appservices
@@ -44,10 +44,10 @@ class ListPublicRooms:
         requester = request.optional_requester
         return domain_of(requester.user_id) if requester else self._domains.of_host(request.host)
 
-    @endpoint("GET", _VISIBILITY, auth=NO_AUTH)
+    @endpoint("GET", _VISIBILITY, auth=OPTIONAL_AUTH)
     async def visibility(self, request: Request) -> Answer:
         room_id = parse_room_id(request.params["roomId"])
-        listed = await self._directory.is_published(room_id, self._domains.of_host(request.host))
+        listed = await self._directory.is_published(request.reader, room_id, self._domains.of_host(request.host))
         return {"visibility": "public" if listed else "private"}
 
     @endpoint("PUT", _VISIBILITY, acts=True, auth=AUTH, body_limit=SMALL_LIMIT)
@@ -64,9 +64,7 @@ class ListPublicRooms:
     @endpoint("GET", _ROOMS, auth=OPTIONAL_AUTH)
     async def rooms(self, request: Request) -> Answer:
         limit = request.query_int("limit", 100, 1, MAX_PAGE)
-        requester = request.optional_requester
-        searcher = requester.user_id if requester else None
-        query = DirectoryQuery(self._server(request), limit, request.query("since"), searcher=searcher)
+        query = DirectoryQuery(request.reader, self._server(request), limit, request.query("since"))
         return await self._directory.list(query)
 
     @endpoint("POST", _ROOMS, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
@@ -79,12 +77,12 @@ class ListPublicRooms:
         limit = min(body.limit or 100, MAX_PAGE)
         return await self._directory.list(
             DirectoryQuery(
+                request.reader,
                 self._server(request),
                 limit,
                 body.since,
                 wanted.generic_search_term,
                 wanted.room_types,
                 only,
-                request.user_id,
             )
         )

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.rooms.sight import Sight
 
 _FIELD = "/_matrix/client/v3/profile/{userId}/{keyName}"
 _MSC4133 = "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{userId}/{keyName}"
 
 
 class Profile:
-    def __init__(self, accounts: Accounts, set_field: SetProfileField) -> None:
-        self._accounts, self._set_field = accounts, set_field
+    def __init__(self, accounts: Accounts, set_field: SetProfileField, sight: Sight) -> None:
+        self._accounts, self._set_field, self._sight = accounts, set_field, sight
 
-    @endpoint("GET", "/_matrix/client/v3/profile/{userId}", auth=NO_AUTH)
+    async def _profile(self, request: Request) -> dict[str, Any]:
+        """Raises M_NOT_FOUND for people who are not there, or not for the reader to look up."""
+        user_id = parse_user_id(request.params["userId"])
+        self._sight.require(request.reader)
+        if not await self._sight.known(request.reader, [user_id]):
+            raise NotFound("There is no such person here")
+        return await self._accounts.profile(user_id)
+
+    @endpoint("GET", "/_matrix/client/v3/profile/{userId}", auth=OPTIONAL_AUTH)
     async def get(self, request: Request) -> Answer:
-        return dict(await self._accounts.profile(parse_user_id(request.params["userId"])))
+        return dict(await self._profile(request))
 
-    @endpoint("GET", _FIELD, _MSC4133, auth=NO_AUTH)
+    @endpoint("GET", _FIELD, _MSC4133, auth=OPTIONAL_AUTH)
     async def get_field(self, request: Request) -> Answer:
         name = request.params["keyName"]
-        profile = await self._accounts.profile(parse_user_id(request.params["userId"]))
+        profile = await self._profile(request)
         if name not in profile:
             if name in ("displayname", "avatar_url"):
                 return {}

@@ -8,11 +8,12 @@ from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.spaces import MAX_DEPTH, MAX_PAGE, Spaces
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.sight import Sight
 
 
 class SpaceHierarchy:
-    def __init__(self, spaces: Spaces, aliases: Aliases) -> None:
-        self._spaces, self._aliases = spaces, aliases
+    def __init__(self, spaces: Spaces, aliases: Aliases, sight: Sight) -> None:
+        self._spaces, self._aliases, self._sight = spaces, aliases, sight
 
     @endpoint(
         "GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy",
@@ -22,7 +23,7 @@ class SpaceHierarchy:
         limit = request.query_int("limit", 50, 1, MAX_PAGE)
         depth = request.query_int("max_depth", MAX_DEPTH, 0, MAX_DEPTH)
         rooms, token = await self._spaces.hierarchy(
-            request.user_id, parse_room_id(request.params["roomId"]), request.query_bool("suggested_only"), limit, depth,
+            request.person, parse_room_id(request.params["roomId"]), request.query_bool("suggested_only"), limit, depth,
             request.query("from"), request.query_all("via"),
         )  # fmt: skip
         return {"rooms": rooms} | ({"next_batch": token} if token else {})
@@ -37,6 +38,6 @@ class SpaceHierarchy:
         name = request.params["roomIdOrAlias"]
         if name[:1] not in ("!", "#"):
             raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
+        self._sight.require(request.reader)
         room_id = parse_room_id(await self._aliases.room_id_of(name))
-        requester = request.optional_requester
-        return await self._spaces.summary(requester.user_id if requester else None, room_id)
+        return await self._spaces.summary(request.reader, room_id)

@@ -27,7 +27,7 @@ class Users:
     async def search(self, request: Request) -> Answer:
         body = await request.body_as(SearchUsers)
         limit = min(max(1, body.limit), MAX_LIMIT)
-        found, limited = await self._directory.search(request.user_id, body.search_term[:200].replace("\0", ""), limit)
+        found, limited = await self._directory.search(request.person, body.search_term[:200].replace("\0", ""), limit)
         return {"results": found, "limited": limited}
 
     @endpoint(

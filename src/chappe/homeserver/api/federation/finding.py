@@ -16,21 +16,31 @@ class Finding:
     def __init__(self, directory: RoomDirectory, spaces: Spaces) -> None:
         self._directory, self._spaces = directory, spaces
 
-    @endpoint("GET", _ROOMS, auth=SERVER_AUTH, api="federation")
+    @endpoint("GET", _ROOMS, auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def rooms(self, request: Request) -> Answer:
         limit = request.query_int("limit", 100, 1, MAX_PAGE)
-        return await self._directory.list(DirectoryQuery(request.destination, limit, request.query("since")))
+        return await self._directory.list(
+            DirectoryQuery(request.reader, request.destination, limit, request.query("since"))
+        )
 
-    @endpoint("POST", _ROOMS, auth=SERVER_AUTH, api="federation", body_limit=SMALL_LIMIT)
+    @endpoint("POST", _ROOMS, auth=SERVER_AUTH, api="federation", is_heavy=True, body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
         body = await request.body_as(Query, optional=True)
         wanted = body.filter or Filter()
         limit = max(1, min(body.limit or 100, MAX_PAGE))
         return await self._directory.list(
-            DirectoryQuery(request.destination, limit, body.since, wanted.generic_search_term, wanted.room_types, None)
+            DirectoryQuery(
+                request.reader,
+                request.destination,
+                limit,
+                body.since,
+                wanted.generic_search_term,
+                wanted.room_types,
+                None,
+            )
         )
 
-    @endpoint("GET", "/_matrix/federation/v1/hierarchy/{roomId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("GET", "/_matrix/federation/v1/hierarchy/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def hierarchy(self, request: Request) -> Answer:
         room_id = parse_room_id(request.params["roomId"])
-        return await self._spaces.for_server(request.origin, room_id, request.query_bool("suggested_only"))
+        return await self._spaces.for_server(request.reader, room_id, request.query_bool("suggested_only"))

@@ -9,17 +9,20 @@ from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.sight import Sight
 
 
 class Query:
-    def __init__(self, accounts: Accounts, aliases: Aliases, domains: Domains) -> None:
-        self._accounts, self._aliases, self._domains = accounts, aliases, domains
+    def __init__(self, accounts: Accounts, aliases: Aliases, domains: Domains, sight: Sight) -> None:
+        self._accounts, self._aliases, self._domains, self._sight = accounts, aliases, domains, sight
 
     @endpoint("GET", "/_matrix/federation/v1/query/profile", auth=SERVER_AUTH, api="federation")
     async def profile(self, request: Request) -> Answer:
         user_id = parse_user_id(_required(request, "user_id"))
         if domain_of(user_id) != request.destination:
             raise BadRequest(f"{user_id} is not of {request.destination}", "M_INVALID_PARAM")
+        if not await self._sight.known(request.reader, [user_id]):
+            raise NotFound("There is no such person here")
         profile = await self._accounts.profile(user_id)
         field = request.query("field")
         return {field: profile[field]} if field in profile else {} if field else dict(profile)
@@ -29,7 +32,10 @@ class Query:
         alias = parse_room_alias(_required(request, "room_alias"))
         if not self._domains.is_hosted(domain_of(alias)):
             raise NotFound("The alias is of another server")
-        return {"room_id": (await self._aliases.resolve(alias)).room_id, "servers": [request.destination]}
+        return {
+            "room_id": (await self._aliases.resolve_for(request.reader, alias)).room_id,
+            "servers": [request.destination],
+        }
 
 
 def _required(request: Request, name: str) -> str:

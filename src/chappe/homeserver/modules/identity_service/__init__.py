@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.reader import Finds, Person
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
@@ -93,7 +94,7 @@ class IdentityServer:
             )
         if len(addresses) > AT_MOST:
             raise BadRequest(f"At most {AT_MOST} addresses at once", "M_INVALID_PARAM")
-        if not await self._policy.may_search(searcher):
+        if self._policy.finds(Person(searcher)) is not Finds.PUBLISHED:
             return {}
         wanted = {raw: text for text in addresses if (raw := _decoded(text)) is not None}
         rows = await self._database.fetch(

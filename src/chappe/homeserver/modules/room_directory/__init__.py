@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, ServerReader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import fold
@@ -22,13 +23,13 @@ _TOKEN = re.compile(r"([np])([0-9]{1,12})_([0-9]{1,18})")
 class DirectoryQuery:
     """`since`: a token of an earlier page. `room_types`: None for all; within, None stands for rooms without a type."""
 
+    reader: Reader
     server_name: str
     limit: int
     since: str | None = None
     term: str | None = None
     room_types: list[str | None] | None = None
     only: list[str] | None = None  # room ids: those of a bridge's network, in place of the server's own
-    searcher: UserId | None = None  # who asks; None for other servers, and people who have not signed in
 
 
 class RoomDirectory:
@@ -38,9 +39,12 @@ class RoomDirectory:
             None  # another one, for its directory
         )
 
-    async def is_published(self, room_id: str, server_name: str) -> bool:
-        """Raises M_NOT_FOUND for an unknown room."""
+    async def is_published(self, reader: Reader, room_id: str, server_name: str) -> bool:
+        """Raises M_NOT_FOUND for an unknown room, and for one that is not for the reader."""
+        self._rooms.sight.require(reader)
         room = await self._rooms.require(room_id)
+        if self._rooms.sight.finds(reader) is Finds.SHARED and not await self._rooms.sight.knows(reader, room):
+            raise NotFound("This room is not known here")
         return bool(await self._database.fetchval(
             "SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1 AND server_name = $2)", room.number, server_name
         ))  # fmt: skip
@@ -65,11 +69,16 @@ class RoomDirectory:
             )
 
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
-        """A page, the rooms with most members first. One statement, and one for the number of rooms."""
-        if query.searcher is not None and not await self._rooms.policy.may_search(query.searcher):
+        """A page, the rooms with most members first. One statement, and one for the number of rooms.
+
+        Other servers see neither the rooms that will not have them, nor how many those are.
+        """
+        reader, sight = query.reader, self._rooms.sight
+        sight.require(reader)
+        if sight.finds(reader) is not Finds.PUBLISHED:
             return {"chunk": [], "total_room_count_estimate": 0}
-        if query.searcher is not None:
-            await self._rooms.policy.reads(query.searcher, "searches")
+        if isinstance(reader, Person | Guest):
+            await self._rooms.policy.reads(reader.user_id, "searches")
         if not self._domains.is_hosted(query.server_name):
             if self.ask_server is None:
                 raise NotFound(f"{query.server_name} cannot be reached from here")
@@ -81,25 +90,37 @@ class RoomDirectory:
             None if types is None else [t for t in types if t is not None], types is None or None in types, query.only,
         ]  # fmt: skip
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
-        rows = await self._database.fetch(
-            f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
-                 WHERE {_WHERE} AND ($6::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($6, $7::bigint))
-                 ORDER BY s.joined {order}, s.room_nid {order} LIMIT $8""",
-            *arguments, joined, number, query.limit + 1,
-        )  # fmt: skip
+        rows: list[Row] = []
+        while len(rows) <= query.limit:
+            batch = await self._database.fetch(
+                f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
+                     WHERE {_WHERE} AND ($6::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($6, $7::bigint))
+                     ORDER BY s.joined {order}, s.room_nid {order} LIMIT $8""",
+                *arguments, joined, number, query.limit + 1,
+            )  # fmt: skip
+            rows += [row for row in batch if await self._is_for(reader, row)]
+            if len(batch) <= query.limit:
+                break
+            joined, number = batch[-1]["joined"], batch[-1]["room_nid"]
         more = len(rows) > query.limit
         page = list(rows[: query.limit])
         if backwards:
             page.reverse()
-        total = await self._database.fetchval(
-            f"SELECT count(*) FROM room_summaries s JOIN rooms r USING (room_nid) WHERE {_WHERE}", *arguments
-        )
-        answer: dict[str, Any] = {"chunk": [_entry(row) for row in page], "total_room_count_estimate": total}
+        answer: dict[str, Any] = {"chunk": [_entry(row) for row in page]}
+        if not isinstance(reader, ServerReader):
+            answer["total_room_count_estimate"] = await self._database.fetchval(
+                f"SELECT count(*) FROM room_summaries s JOIN rooms r USING (room_nid) WHERE {_WHERE}", *arguments
+            )
         if page and (more or backwards):
             answer["next_batch"] = f"n{page[-1]['joined']}_{page[-1]['room_nid']}"
         if page and (more if backwards else query.since is not None):
             answer["prev_batch"] = f"p{page[0]['joined']}_{page[0]['room_nid']}"
         return answer
+
+    async def _is_for(self, reader: Reader, row: Row) -> bool:
+        if not isinstance(reader, ServerReader):
+            return True
+        return self._rooms.sight.may_take_part(reader.server_name, await self._rooms.live.by_number(row["room_nid"]))
 
 
 _WHERE = """($5::text[] IS NULL AND EXISTS (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import is_server_name
-from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of, may_know
+from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader
+from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 
@@ -51,10 +51,10 @@ class Spaces:
         """`ask_servers`: (who asks, room, servers that may know it, only suggested children) → their answer."""
         self._rooms, self._ask_servers = rooms, ask_servers
 
-    async def for_server(self, server: str, room_id: str, suggested_only: bool) -> dict[str, Any]:
+    async def for_server(self, reader: Reader, room_id: str, suggested_only: bool) -> dict[str, Any]:
         """A room and its children, as far as any user of another server may know of them: one level. Raises M_NOT_FOUND."""
         room = await self._rooms.live.find(room_id)
-        if room is None or not await self._may_server_know(server, room):
+        if room is None or not await self._rooms.sight.knows(reader, room):
             raise NotFound("There is no such room, or your server may not see it")
         children, hidden = [], []
         listed = _children(room, suggested_only)[:MOST_CHILDREN]
@@ -62,36 +62,27 @@ class Spaces:
             child = await self._rooms.live.find(event.key[1])
             if child is None or not self._rooms.has_own_member(child):
                 continue  # unknown is not hidden
-            if await self._may_server_know(server, child):
+            if await self._rooms.sight.knows(reader, child):
                 children.append(room_summary(child))
             else:
                 hidden.append(child.room_id)
         shown = {**room_summary(room), "children_state": [_stripped(c) for c in listed]}
         return {"room": shown, "children": children, "inaccessible_children": hidden}
 
-    async def _may_server_know(self, server: str, room: LiveRoom) -> bool:
-        if join_rule_of(room) in ("public", "knock", "knock_restricted") or room.history_visibility == "world_readable":
-            return True
-        suffix = f":{server}"
-        members = [k[1] for k, e in room.state.items() if k[0] == "m.room.member" and k[1].endswith(suffix)]
-        if any(room.membership(user) in ("join", "invite") for user in members):
-            return True
-        for other in allowed_rooms(room) if join_rule_of(room) == "restricted" else ():
-            allowed = await self._rooms.live.find(other)
-            if allowed is not None and any(user.endswith(suffix) for user in allowed.joined):
-                return True
-        return False
-
     async def _elsewhere(
-        self, user_id: str, room_id: str, via: list[str], suggested_only: bool, memberships: Mapping[int, Membership],
+        self,
+        reader: Person | Guest,
+        room_id: str,
+        via: list[str],
+        suggested_only: bool,
         told: dict[str, dict[str, Any]],
-    ) -> dict[str, Any] | None:  # fmt: skip
+    ) -> dict[str, Any] | None:
         """A room that nobody here is in, as another server tells of it; `told`: what was learnt on the way."""
         summary = told.get(room_id)
         if summary is None or (summary.get("room_type") == "m.space" and "children_state" not in summary):
             if self._ask_servers is None or not via:
                 return summary
-            answer = await self._ask_servers(user_id, room_id, via, suggested_only)
+            answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
             for child in answer.get("children", []) if answer is not None else []:
                 if type(child) is dict and type(child.get("room_id")) is str:
                     told.setdefault(child["room_id"], child)
@@ -99,29 +90,33 @@ class Spaces:
         if summary is None:
             return None
         allowed = summary.get("allowed_room_ids")
+        memberships = await self._rooms.memberships.of(reader.user_id)
         own_rooms = {m.room_id for m in memberships.values() if m.membership in ("join", "invite")}
+        if room_id in own_rooms:
+            return summary
+        if self._rooms.sight.finds(reader) is not Finds.PUBLISHED:
+            return None
         if summary.get("join_rule", "public") in ("public", "knock", "knock_restricted") or summary.get(
             "world_readable"
         ):
             return summary
         in_allowed = type(allowed) is list and any(room in own_rooms for room in allowed)
-        return summary if in_allowed or room_id in own_rooms else None
+        return summary if in_allowed else None
 
-    async def summary(self, user_id: str | None, room_id: str) -> dict[str, Any]:
-        """Raises M_NOT_FOUND for rooms that are unknown, or that the asker may not know of: one answer for both."""
+    async def summary(self, reader: Reader, room_id: str) -> dict[str, Any]:
+        """Raises M_NOT_FOUND for rooms that are unknown, or that the reader may not know of: one answer for both."""
         room = await self._rooms.live.find(room_id)
-        memberships: Mapping[int, Membership] = await self._rooms.memberships.of(user_id) if user_id else {}
-        if room is None or not may_know(memberships, room):
+        if room is None or not await self._rooms.sight.knows(reader, room):
             raise NotFound("There is no such room, or you may not see it")
         summary = room_summary(room)
-        mine = memberships.get(room.number)
-        if user_id is not None:
+        if isinstance(reader, Person | Guest):
+            mine = (await self._rooms.memberships.of(reader.user_id)).get(room.number)
             summary["membership"] = mine.membership if mine is not None else "leave"
         return summary
 
     async def hierarchy(
         self,
-        user_id: str,
+        reader: Person | Guest,
         room_id: str,
         suggested_only: bool,
         limit: int,
@@ -130,11 +125,10 @@ class Spaces:
         via: list[str],
     ) -> tuple[list[dict[str, Any]], str | None]:
         """(a page of rooms, depth first; the token of the next page). Raises M_FORBIDDEN, M_INVALID_PARAM for a foreign token."""
-        memberships = await self._rooms.memberships.of(user_id)
         root = await self._rooms.live.find(room_id)
-        if self._is_here(root) and not may_know(memberships, root):  # type: ignore[arg-type]
+        if root is not None and self._is_here(root) and not await self._rooms.sight.knows(reader, root):
             raise Forbidden("There is no such space, or you may not see it")
-        bound = hashlib.sha256(f"{user_id} {room_id} {suggested_only} {max_depth}".encode()).hexdigest()[:16]
+        bound = hashlib.sha256(f"{reader.user_id} {room_id} {suggested_only} {max_depth}".encode()).hexdigest()[:16]
         offset = 0
         if start:
             match = _TOKEN.fullmatch(start)
@@ -150,7 +144,7 @@ class Spaces:
             if name in seen:
                 continue
             seen.add(name)
-            entry = await self._entry(user_id, name, servers, suggested_only, memberships, told)
+            entry = await self._entry(reader, name, servers, suggested_only, told)
             if entry is None and depth == 0:
                 raise Forbidden("There is no such space, or you may not see it")
             if entry is None:
@@ -163,23 +157,27 @@ class Spaces:
         return found[offset:], None
 
     async def _entry(
-        self, user_id: str, room_id: str, via: list[str], suggested_only: bool, memberships: Mapping[int, Membership],
+        self,
+        reader: Person | Guest,
+        room_id: str,
+        via: list[str],
+        suggested_only: bool,
         told: dict[str, dict[str, Any]],
-    ) -> dict[str, Any] | None:  # fmt: skip
+    ) -> dict[str, Any] | None:
         """What the reader may know of a room, with its children."""
         room = await self._rooms.live.find(room_id)
         if room is not None and self._is_here(room):
-            if not may_know(memberships, room):
+            if not await self._rooms.sight.knows(reader, room):
                 return None
             return {**room_summary(room), "children_state": [_stripped(c) for c in _children(room, suggested_only)]}
-        summary = await self._elsewhere(user_id, room_id, via, suggested_only, memberships, told)
+        summary = await self._elsewhere(reader, room_id, via, suggested_only, told)
         if summary is None:
             return None
         listed = summary.get("children_state")
         return {**summary, "children_state": [c for c in (listed if type(listed) is list else []) if _is_child(c)]}
 
-    def _is_here(self, room: LiveRoom | None) -> bool:
-        return room is not None and (not room.is_federated or self._rooms.has_own_member(room))
+    def _is_here(self, room: LiveRoom) -> bool:
+        return not room.is_federated or self._rooms.has_own_member(room)
 
 
 def _children(room: LiveRoom, suggested_only: bool) -> list[RoomEvent]:

@@ -10,6 +10,7 @@ from typing import Any
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.directory_entries import directory_words
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.reader import Finds, Guest, Person
 from chappe.homeserver.rooms.rooms import Rooms
 
 Found = tuple[list[dict[str, Any]], bool]
@@ -22,13 +23,14 @@ class UserDirectory:
     def __init__(self, database: Database, rooms: Rooms, ask_servers: AskServers | None = None) -> None:
         self._database, self._rooms, self._ask_servers = database, rooms, ask_servers
 
-    async def search(self, user_id: UserId, term: str, limit: int) -> Found:
+    async def search(self, reader: Person | Guest, term: str, limit: int) -> Found:
         """(people whose names hold every word of the term, or begin with it; whether there were more).
 
         Those who are known here come first.
         """
-        if not await self._rooms.policy.may_search(user_id):
+        if self._rooms.sight.finds(reader) is not Finds.PUBLISHED:
             return [], False
+        user_id = reader.user_id
         await self._rooms.policy.reads(user_id, "searches")
         if self._ask_servers is None or not directory_words(term):
             return await self._known(user_id, term, limit)
@@ -42,7 +44,7 @@ class UserDirectory:
     async def for_server(self, server_name: str, searcher: str, term: str, limit: int) -> Found:
         """The people of a hosted domain, for somebody of another server."""
         words = directory_words(term)
-        if not words:
+        if not words or self._rooms.sight.finds(Person(UserId(searcher))) is not Finds.PUBLISHED:
             return [], False
         rows = await self._database.fetch(
             """SELECT user_id, display_name, avatar_url FROM user_directory
