@@ -168,7 +168,7 @@ async def test_asked_for_in_the_console(
     assert (await ministry.raw("GET", f"{CULTURE}/exports/{package}", None, sam.token))[0] == 403
     assert "fetch_package" in [e["action"] for e in await view(admin, "audit")]
     node.exports._now_ms = lambda: node.now_ms() + 8 * 86_400_000
-    await node.exports.look()
+    await node.exports.prune()
     assert await view(admin, "exports") == []
     assert await node.blobs.size_of(f"exports/{package}.zip") is None
 

@@ -103,7 +103,7 @@ class AgencyServer(Homeserver):
             database, accounts, self.rooms.memberships, policy.guests, policy.organisations, self.mail, settings,
             self.set_profile_field, self.deactivate_account, self.now_ms,
         )  # fmt: skip
-        self.jobs.add("guests", GUESTS_EVERY, policy.sponsors.look)
+        self.jobs.add("guests", GUESTS_EVERY, self.time_evidence.required(policy.sponsors.look))
         self.people = policy.people_of = People(
             database, accounts, policy.organisations, policy.guests, self.set_profile_field, self.now_ms
         )
@@ -113,7 +113,7 @@ class AgencyServer(Homeserver):
         self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.now_ms)
         self.former = FormerAccounts(database, accounts, self.bind_threepid, settings.former_profile_days, self.now_ms)
         policy.former = self.former
-        self.jobs.add("former accounts", FORMER_EVERY, self.former.prune)
+        self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
         self.deactivate_account.before.append(self.former.keep)
         self.deactivate_account.forget += [self.functions.forget, self.people.forget, policy.sponsors.forget]
 
@@ -131,6 +131,7 @@ class AgencyServer(Homeserver):
         for name, seconds, job in (
             ("announcements", ANNOUNCE_EVERY, self.announcements.look), ("statistics", STATISTICS_EVERY, self.statistics.look),
             ("exports", EXPORTS_EVERY, self.exports.look),
+            ("old exports", RETENTION_EVERY, self.time_evidence.required(self.exports.prune)),
         ):  # fmt: skip
             self.jobs.add(name, seconds, job)
         self.scope = scope = Scope(database, self.accounts.store, now_ms)
@@ -172,7 +173,7 @@ class AgencyServer(Homeserver):
             self.database, self.rooms, self.domains, self.writer, self.media, self.holds, policy.keeps_for,
             min(limits, default=None), self.now_ms,
         )  # fmt: skip
-        self.jobs.add("retention", RETENTION_EVERY, self.retention.look)
+        self.jobs.add("retention", RETENTION_EVERY, self.time_evidence.required(self.retention.look))
 
     async def _require_clean(self, media: Media) -> None:
         """For everybody who asks for a file as it is: clients, thumbnails, other servers."""
@@ -196,7 +197,7 @@ class AgencyServer(Homeserver):
                 self.deactivate_account,
                 self.now_ms,
             )
-            self.jobs.add("account validity", VALIDITY_EVERY, self.validity.look)
+            self.jobs.add("account validity", VALIDITY_EVERY, self.time_evidence.required(self.validity.look))
 
     def _build_guard(self) -> None:
         settings = self.config.read_guard

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from chappe.cli import admin, audit, console, export, federation, gateway, media, organisation, serve
+from chappe.cli import admin, audit, clock, console, export, federation, gateway, media, organisation, serve
 from chappe.config import ConfigError
 from chappe.homeserver.accounts.application_services import RegistrationError
 from chappe.homeserver.database.embedded import DataDirectoryInUse
@@ -28,6 +28,7 @@ app.command("gateway")(gateway.gateway)
 app.add_typer(serve.config_app, name="config")
 admin.app.add_typer(audit.app, name="audit")
 admin.app.add_typer(export.app, name="export")
+admin.app.add_typer(clock.app, name="clock")
 admin.app.command("act")(console.act)
 admin.app.command("actions")(console.actions)
 admin.app.command("show")(console.show)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import getpass
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,6 +15,7 @@ from chappe.agency.audit import HIDDEN, Audit, write_entry
 from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.app import Homeserver, open_blobs
+from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.hosted_domains import HostedDomains, import_domain
@@ -236,7 +236,7 @@ def domain_import(
             blobs = open_blobs(settings.media, str(data.resolve() / "media"))
             counts = await import_domain(connection, blobs, folder, TABLES)
             async with connection.transaction():
-                now_ms = time.time_ns() // 1_000_000
+                now_ms = wall_now_ms()
                 await write_entry(connection, now_ms, who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])})
         print(
             f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server."
@@ -266,7 +266,7 @@ def token_add(
     """Create a token with which people can register (registration.by_token must be on)."""
 
     async def act(node: Homeserver) -> None:
-        expires = None if days is None else int(time.time() * 1000) + days * 86_400_000
+        expires = None if days is None else node.now_ms() + days * 86_400_000
         print(await node.accounts.add_registration_token(token, uses, expires))
 
     with_node(data, config, act)

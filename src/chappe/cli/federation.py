@@ -9,7 +9,7 @@ import typer
 
 from chappe.cli.admin import ConfigFile, Data, with_node
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.app.parts import system_now_ms as now_ms
+from chappe.homeserver.database.server_time import wall_now_ms as now_ms
 from chappe.homeserver.matrix.identifiers import parse_server_name
 from chappe.homeserver.outbound.federation.destinations import (
     DestinationState,

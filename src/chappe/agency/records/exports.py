@@ -81,7 +81,7 @@ class Exports:
     # --------------------------------------------------------------------------------------------------- now and then
 
     async def look(self) -> int:
-        """Makes what waits; what another process left half made is made anew; what is old goes. Returns how many were made."""
+        """Makes what waits; what another process left half made is made anew. Returns how many were made."""
         made, now = 0, self._now_ms()
         while row := await self._database.fetchrow(
             """UPDATE exports SET state = 'working', started_ts = $1 WHERE id = (
@@ -91,10 +91,14 @@ class Exports:
         ):  # fmt: skip
             await self._make(row)
             made += 1
-        for old in await self._database.fetch("DELETE FROM exports WHERE created_ts < $1 RETURNING id", now - KEPT_MS):
+        return made
+
+    async def prune(self) -> None:
+        """What is old goes."""
+        before = self._now_ms() - KEPT_MS
+        for old in await self._database.fetch("DELETE FROM exports WHERE created_ts < $1 RETURNING id", before):
             with contextlib.suppress(FileNotFoundError):
                 await self._blobs.delete(_key(old["id"]))
-        return made
 
     async def _make(self, row: Row) -> None:
         with tempfile.TemporaryDirectory(prefix="chappe-export-") as folder:

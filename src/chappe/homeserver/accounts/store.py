@@ -12,6 +12,7 @@ import orjson
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.directory_entries import directory_entry
+from chappe.homeserver.matrix.identifiers import UserId
 
 FRAGMENTS = (
     Fragment(
@@ -104,6 +105,11 @@ class AccountStore:
 
     async def find_user(self, user_id: str) -> User | None:
         return _user(await self._database.fetchrow("SELECT * FROM users WHERE user_id = $1", user_id))
+
+    async def administrators(self) -> list[UserId]:
+        """Of the installation."""
+        rows = await self._database.fetch("SELECT user_id FROM users WHERE is_admin AND NOT deactivated ORDER BY 1")
+        return [UserId(row["user_id"]) for row in rows]
 
     async def add_user(self, user: User) -> bool:
         """False where the user id is taken."""

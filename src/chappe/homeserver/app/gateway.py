@@ -16,6 +16,7 @@ from chappe.homeserver.api.federation.user_directory import PeopleForServers
 from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.well_known.wellknown import WellKnown
+from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.gateway.incoming import Incoming, PinnedAuthentication, nobody
 from chappe.homeserver.gateway.outgoing import OutgoingProxy
 from chappe.homeserver.gateway.settings import GatewaySettings
@@ -45,7 +46,7 @@ class Gateway:
         router = Router(self._incoming.routes([e for kind in KNOWN for e in endpoints_of(kind)]))
         application = Application(
             router, nobody, RateLimits({}), Metrics(), AccessLog(self._settings.access_log), self._closing,
-            PinnedAuthentication(self._settings), PeerBudgets(),
+            PinnedAuthentication(self._settings), PeerBudgets(), wall_now_ms,
         )  # fmt: skip
         for one in self._settings.listeners:
             listener = Listener(application, one.address, one.port, one.tls_certificate, one.tls_key, one.behind_proxy)

@@ -63,6 +63,7 @@ class Homeserver(Parts):
         finally:
             await connection.close()
         self._database = await Database.connect(self._database_url)
+        await self.time.compare(self._database)
 
     async def _make_service_users(self) -> None:
         """Each application service's own user exists from the start."""
@@ -83,6 +84,7 @@ class Homeserver(Parts):
                 self.closing,
                 self.authenticate_server,
                 self.peer_budgets,
+                self.now_ms,
             )
             application.admin_trail = self.admin_trail
             self.listeners.append(Listener(

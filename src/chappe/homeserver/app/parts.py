@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +43,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import ServerTime, TimeEvidence
 from chappe.homeserver.database.table import Table
 from chappe.homeserver.http.application import AdminTrail
 from chappe.homeserver.http.peer_budgets import PeerBudgets
@@ -131,12 +131,8 @@ from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.telemetry import Metrics
 
+TIME_EVERY = 10  # seconds between two looks at the clocks
 DAY_OF_POSITIONS = 2_000_000  # transaction ids and headers are kept for at least so many positions
-
-
-def system_now_ms() -> int:
-    """The wall clock, in milliseconds: the default of every `now_ms`."""
-    return time.time_ns() // 1_000_000
 
 
 def open_blobs(media: Media, folder: str, location: str | None = None) -> BlobStore:
@@ -156,7 +152,8 @@ class Parts:
     def __init__(self, config: Config, data: Path, database_url: str, policy: Policy | None = None) -> None:
         self.config, self._data, self._database_url = config, data, database_url
         self.policy = policy or Policy()
-        self.now_ms = system_now_ms
+        self.time = ServerTime()
+        self.now_ms = self.time.now_ms
         self.listeners: list[Listener] = []
         self.admin_trail: AdminTrail | None = None
         self.closing = asyncio.Event()
@@ -181,6 +178,7 @@ class Parts:
         config, database, now_ms = self.config, self.database, self.now_ms
         self.metrics, self.limits = Metrics(), RateLimits(limits_of(config))
         self.clock = Clock(database)
+        self.time_evidence = TimeEvidence(database.aside(), self.time, self._tell_of_time)
         self.writer = GroupWriter(self._database_url, self.clock)
         self.leases = Leases(database.aside())
         self.domains = Domains(database)
@@ -439,17 +437,37 @@ class Parts:
 
         self.jobs = Jobs(self.leases)
         self.jobs.add("last seen", 60, self.sessions.flush_seen, is_per_process=True)
-        self.jobs.add("prune", 600, prune)
+        self.jobs.add("time", TIME_EVERY, self.time_evidence.look, is_per_process=True)
+        self.jobs.add("prune", 600, self.time_evidence.required(prune))
         self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)
         self.jobs.add("domains", 10, self.domains.reload, is_per_process=True)
         self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)
         self.jobs.add("federation", 5, self.federation_sender.look_at_failures, is_per_process=True)
 
+    async def _tell_of_time(self, doubt: str) -> None:
+        """To every administrator of the installation."""
+        text = (
+            f"L'heure du serveur est douteuse : rien n'est effacé ni clos pour l'instant. ({doubt}.) Vérifiez l'horloge ; si "
+            "l'heure est juste, confirmez-la sur le serveur : chappe admin clock confirm\n\n"
+            f"The server's time is in doubt: nothing is erased or ended for now. ({doubt}.) Check the clock; if the time is "
+            "right, confirm it on the server: chappe admin clock confirm"
+        )
+        for user_id in await self.accounts.store.administrators():
+            await self.server_notices.send(user_id, text)
+
     def _build_metrics(self, database: Database) -> None:
         self.metrics.gauge("chappe_live_rooms", "Rooms in memory", lambda: len(self.rooms.live))
         self.metrics.gauge("chappe_waiting_syncs", "Requests that wait for news", lambda: len(self.notifier.waiters))
         self.metrics.gauge("chappe_position", "End of the log as this process knows it", lambda: self.clock.watermark)
+        self.metrics.gauge(
+            "chappe_clock_skew_seconds",
+            "This machine's clock ahead of the database's",
+            lambda: self.time.skew_ms / 1000,
+        )
+        self.metrics.gauge(
+            "chappe_clock_in_doubt", "1: nothing is erased or ended", lambda: self.time_evidence.doubt is not None
+        )
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)
         self.metrics.gauge(

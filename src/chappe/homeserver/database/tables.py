@@ -59,4 +59,9 @@ TABLES = (
         stays="transaction ids, forgotten soon",
         readers=("homeserver.rooms",),
     ),
+    Table(
+        "homeserver.database",
+        "time_evidence",
+        stays="of the installation's clock",
+    ),
 )

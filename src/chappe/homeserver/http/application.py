@@ -85,10 +85,12 @@ class Application:
     def __init__(
         self, router: Router, authenticate: Authenticate, limits: RateLimits, metrics: Metrics, access_log: AccessLog,
         closing: asyncio.Event, authenticate_server: AuthenticateServer, peer_budgets: PeerBudgets,
+        now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self.router, self._authenticate, self._limits = router, authenticate, limits
         self._authenticate_server, self._peer_budgets = authenticate_server, peer_budgets
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
+        self._now_ms = now_ms
         self.admin_trail: AdminTrail | None = None
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
@@ -169,7 +171,7 @@ class Application:
         if auth == ADMIN_AUTH and not requester.is_admin:
             raise Forbidden("Only administrators of this server may do this")
         request.set_requester(requester)
-        _check_account(requester, endpoint)
+        _check_account(requester, endpoint, self._now_ms())
 
     async def _send(self, response: Response, request: Request, send: Send) -> int:
         body = response.body
@@ -198,13 +200,13 @@ class Application:
             })  # fmt: skip
 
 
-def _check_account(requester: Requester, endpoint: Endpoint) -> None:
+def _check_account(requester: Requester, endpoint: Endpoint, now_ms: int) -> None:
     """Account locking and suspension (client-server API, "Account moderation"); expiry as deployed clients know it."""
     if endpoint.when_locked:
         return
     if requester.is_locked:
         raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
-    if requester.expires_ts is not None and requester.expires_ts <= time.time_ns() // 1_000_000:
+    if requester.expires_ts is not None and requester.expires_ts <= now_ms:
         raise Forbidden("This account has expired and must be renewed", "ORG_MATRIX_EXPIRED_ACCOUNT")
     if requester.is_suspended and endpoint.acts:
         raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")

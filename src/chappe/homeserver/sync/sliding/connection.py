@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.sync.sliding.request import RoomConfig
 from chappe.homeserver.sync.sliding.room_list import ListedRoom
@@ -79,7 +80,7 @@ def unknown_pos() -> BadRequest:
 class Connections:
     def __init__(self) -> None:
         self._by_client: OrderedDict[tuple[str, str, str], Connection] = OrderedDict()
-        self._serials = time.time_ns() // 1_000_000
+        self._serials = wall_now_ms()  # beyond those of an earlier process
 
     def __len__(self) -> int:
         return len(self._by_client)

@@ -1,0 +1,154 @@
+"""What time it is: by the database's clock, which all nodes share, and only as long as there is evidence for it.
+
+A clock is evidence, not truth. A node's own may be wrong: due times and ends go by the database's (`ServerTime`). The database's
+may be wrong as well, after a bad real-time clock, a resumed machine, a step of NTP: what cannot be undone is done only while
+time has passed as it should since somebody last looked (`TimeEvidence`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from chappe.homeserver.database.pool import Database
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+WARN_MS = 5_000  # two clocks that differ by more are told of
+ALLOWED_JUMP_MS = HOUR_MS  # between two clocks, and beyond what a process has seen pass
+ALLOWED_DOWN_MS = DAY_MS  # since the last look of any process: longer, and an operator says that the time is right
+
+
+def wall_now_ms() -> int:
+    """This machine's clock, in milliseconds. Everything else asks a `ServerTime`."""
+    return time.time_ns() // 1_000_000
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class TimeInDoubt(Exception):
+    """A job that cannot be undone was not done; the words say why."""
+
+
+class ServerTime:
+    """`now_ms` costs nothing: what this process has seen pass since it last asked the database (`compare`)."""
+
+    def __init__(self) -> None:
+        self._offset = wall_now_ms() - _monotonic_ms()
+        self.skew_ms = 0  # how far this machine's clock is ahead of the database's
+        self._is_told = False
+
+    def now_ms(self) -> int:
+        return _monotonic_ms() + self._offset
+
+    async def compare(self, database: Database) -> None:
+        """Asks the database what time it is."""
+        before = _monotonic_ms()
+        seconds = await database.fetchval("SELECT extract(epoch FROM clock_timestamp())")
+        after = _monotonic_ms()
+        found = int(seconds * 1000) - (before + after) // 2
+        if abs(found - self._offset) > (after - before) // 2 + 1:  # within that, the old answer is as good
+            self._offset = found
+        self.skew_ms = wall_now_ms() - self.now_ms()
+        if (abs(self.skew_ms) > WARN_MS) != self._is_told:
+            self._is_told = not self._is_told
+            if self._is_told:
+                log.warning(
+                    "this machine's clock and the database's differ: the database's is used. Look at NTP on both",
+                    extra={"fields": {"seconds_ahead": self.skew_ms / 1000}},
+                )
+
+
+class TimeEvidence:
+    """Whether what cannot be undone may be done now. `alert`: tells the administrators, once for all processes."""
+
+    def __init__(self, database: Database, clock: ServerTime, alert: Callable[[str], Awaitable[None]]) -> None:
+        self._database, self._clock, self._alert = database, clock, alert
+        self._last: tuple[int, int] | None = None  # when all was well: the time, and the monotonic clock
+        self._confirmed = 0
+        self.doubt: str | None = None
+
+    def required(self, job: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        """The job, which raises TimeInDoubt and does nothing while the time is in doubt."""
+
+        async def run() -> T:
+            if (doubt := await self.look()) is not None:
+                raise TimeInDoubt(doubt)
+            return await job()
+
+        return run
+
+    async def doubt_now(self) -> str | None:
+        """As `look`, without writing down or telling anything."""
+        await self._clock.compare(self._database)
+        seen = await self._database.fetchval("SELECT seen_ts FROM time_evidence")
+        return None if seen is None else self._doubt(self._clock.now_ms(), seen)
+
+    async def look(self) -> str | None:
+        """What speaks against the time, in words; None: nothing, and so it is written down."""
+        await self._clock.compare(self._database)
+        now = self._clock.now_ms()
+        row = await self._database.fetchrow(
+            """INSERT INTO time_evidence (seen_ts) VALUES ($1)
+               ON CONFLICT (one) DO UPDATE SET seen_ts = time_evidence.seen_ts RETURNING seen_ts, confirmed""",
+            now,
+        )
+        assert row is not None
+        if row["confirmed"] != self._confirmed:
+            self._confirmed, self._last = row["confirmed"], None
+        doubt = self._doubt(now, row["seen_ts"])
+        if doubt is None:
+            self._last = (now, _monotonic_ms())
+            await self._database.execute("UPDATE time_evidence SET seen_ts = $1, is_told = false", now)
+            if self.doubt is not None:
+                log.warning("the time is believed again")
+        elif doubt != self.doubt:
+            log.error("the time is in doubt: nothing is erased or ended", extra={"fields": {"why": doubt}})
+        self.doubt = doubt
+        if doubt is not None:
+            await self._tell(doubt)
+        return doubt
+
+    def _doubt(self, now: int, seen: int) -> str | None:
+        if abs(self._clock.skew_ms) > ALLOWED_JUMP_MS:
+            return f"the clocks of this machine and of the database differ by {_span(self._clock.skew_ms)}"
+        if self._last is not None:
+            then, monotonic = self._last
+            jump = now - then - (_monotonic_ms() - monotonic)
+            if abs(jump) > ALLOWED_JUMP_MS:
+                return f"the clock was moved by {_span(jump)} while the server was running"
+        if now - seen > ALLOWED_DOWN_MS:
+            return f"the server last looked at its clock on {_day(seen)}, and the clock now says {_day(now)}"
+        if seen - now > ALLOWED_JUMP_MS:
+            return f"the clock says {_day(now)}, but has said {_day(seen)} before"
+        return None
+
+    async def _tell(self, doubt: str) -> None:
+        if await self._database.fetchval("UPDATE time_evidence SET is_told = true WHERE NOT is_told RETURNING true"):
+            await self._alert(doubt)
+
+    async def confirm(self) -> int:
+        """An operator says that the database's clock is right. Returns what it says, in ms."""
+        await self._clock.compare(self._database)
+        now = self._clock.now_ms()
+        await self._database.execute(
+            """INSERT INTO time_evidence (seen_ts, confirmed) VALUES ($1, 1)
+               ON CONFLICT (one) DO UPDATE SET seen_ts = $1, is_told = false, confirmed = time_evidence.confirmed + 1""",
+            now,
+        )
+        return now
+
+
+def _span(ms: int) -> str:
+    hours = abs(ms) / HOUR_MS
+    return f"{hours / 24:.1f} days" if hours > 48 else f"{hours:.1f} hours"
+
+
+def _day(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
