@@ -304,6 +304,16 @@ class SecondFactor(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     required_for_admins: bool = False
 
 
+class Administration(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`critical`: what a critical act needs. Unset: nothing, and with [agency] a code of a second factor or a second person.
+
+    `approver_hours`: how old the rights and the second factor of whoever agrees are at least.
+    """
+
+    critical: Literal["open", "second_factor", "two_persons"] | None = None
+    approver_hours: Annotated[int, Meta(ge=0, le=8760)] = 24
+
+
 class QuietHours(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """When nothing rings on a hosted domain, for those who have not set it themselves. Days: Monday is 0."""
 
@@ -376,6 +386,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     identity_providers: list[IdentityProvider] = []
     ldap: list[Ldap] = []
     second_factor: SecondFactor = SecondFactor()
+    administration: Administration = Administration()
     application_services: list[str] = []
     push: Push = Push()
     bots: Bots = Bots()
@@ -674,6 +685,11 @@ port = {port}
 [second_factor]                      # one-time codes and passkeys; anybody may have them
 # required_domains = []              # hosted domains where everybody must
 # required_for_admins = false
+
+[administration]
+# critical = "open"                  # what critical acts need (docs/security.md): "open", "second_factor", "two_persons"
+                                     # public-sector layer: "second_factor", a code of one's own or a second administrator
+# approver_hours = 24                # how old the rights and the second factor of whoever agrees are at least
 
 # [[identity_providers]]             # OpenID Connect; any number
 # id = "proconnect"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Registration
+from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Refused, Server, segment
@@ -67,6 +70,41 @@ async def bob(ministry: Server) -> Person:
 async def gaston(ministry: Server) -> Person:
     """A guest."""
     return await account(ministry, "gaston", GUESTS)
+
+
+async def age(server: Server, person: Person) -> None:
+    """Rights and second factor are from long ago."""
+    for statement in (
+        "UPDATE users SET admin_since_ts = 1 WHERE user_id = $1 AND is_admin",
+        "UPDATE administrators SET granted_ts = 1 WHERE user_id = $1",
+        "UPDATE totp_secrets SET confirmed_ts = 1 WHERE user_id = $1",
+    ):
+        await server.node.database.execute(statement, person.id)
+
+
+async def enrol(server: Server, person: Person) -> None:
+    """Sets one-time codes up."""
+    factors = server.node.second_factors
+    text, _ = await factors.begin_totp(person.id, "Chappe")
+    assert await factors.confirm_totp(person.id, totp(base64.b32decode(text), int(time.time()) // 30 - 1))
+
+
+async def code_of(server: Server, person: Person) -> str:
+    """A code that counts now, however many have served; sets codes up for who has none."""
+    if not (await server.node.second_factors.of(person.id)).totp:
+        await enrol(server, person)
+    row = await server.node.database.fetchrow(
+        "UPDATE totp_secrets SET last_step = 0 WHERE user_id = $1 RETURNING secret", person.id
+    )
+    assert row is not None
+    return totp(row["secret"], int(time.time()) // 30)
+
+
+async def agree(server: Server, approver: Person, path: str) -> Any:
+    """As an administrator of long standing."""
+    code = await code_of(server, approver)
+    await age(server, approver)
+    return await approver.call("POST", path, {"approve": True, "code": code})
 
 
 async def refused(awaitable: Awaitable[Any]) -> Refused:

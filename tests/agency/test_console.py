@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import time
 from contextlib import suppress
 from typing import Any
 from unittest.mock import AsyncMock
@@ -17,10 +15,9 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.organisations import Organisation
 from chappe.agency.read_guard import ReadGuard as Guard
 from chappe.config import ReadGuard
-from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, account, agency, refused
+from tests.agency.conftest import GUESTS, RULES, account, age, agency, agree, code_of, refused
 from tests.neighbours import until
 from tests.support import Clock, Person, Refused, Server, bodies, segment
 
@@ -91,15 +88,6 @@ async def act(person: Person, action: str, at: str = CULTURE, **arguments: Any) 
 
 async def view(person: Person, name: str, at: str = CULTURE, **query: Any) -> list[Any]:
     return list((await person.call("GET", f"{at}/{name}", **query))["items"])
-
-
-async def code_of(server: Server, person: Person) -> str:
-    """Sets one-time codes up, and gives one."""
-    factors = server.node.second_factors
-    text, _ = await factors.begin_totp(person.id, "Chappe")
-    secret = base64.b32decode(text)
-    await factors.confirm_totp(person.id, totp(secret, int(time.time()) // 30 - 1))
-    return totp(secret, int(time.time()) // 30)
 
 
 # ------------------------------------------------------------------------------------------------------------- rights
@@ -208,10 +196,10 @@ async def test_devices(admin: Person, anne: Person) -> None:
 
 async def test_leaving_and_coming_back(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
     request = (await act(admin, "deactivate", user_id=anne.id))["request"]
-    await second.call("POST", f"{CULTURE}/requests/{request}", {"approve": True})
+    await agree(ministry, second, f"{CULTURE}/requests/{request}")
     assert [f["user_id"] for f in await view(admin, "former")] == [anne.id]
     assert await view(admin, "people", search="anne") == []
-    await act(admin, "reactivate", user_id=anne.id)
+    await act(admin, "reactivate", user_id=anne.id, code=await code_of(ministry, admin))
     assert [p["display_name"] for p in await view(admin, "people", search="anne")] == ["Anne [Culture]"]
 
 
@@ -221,9 +209,11 @@ async def test_who_has_probably_left(ministry: Server, admin: Person, anne: Pers
 
 
 async def test_moving_somebody(ministry: Server, admin: Person, anne: Person) -> None:
-    assert (await refused(act(admin, "move", user_id=anne.id, to="sante"))).status == 403, "Santé has not been asked"
+    code = await code_of(ministry, admin)
+    no = await refused(act(admin, "move", user_id=anne.id, to="sante", code=code))
+    assert no.status == 403, "Santé has not been asked"
     await node_of(ministry).scope.grant(Actor("@root:localhost", "sante"), UserId(admin.id))
-    await act(admin, "move", user_id=anne.id, to="sante")
+    await act(admin, "move", user_id=anne.id, to="sante", code=await code_of(ministry, admin))
     assert (await refused(act(admin, "lock", user_id=anne.id))).status == 404, "she is another's to administer now"
 
 
@@ -245,7 +235,8 @@ async def test_function_accounts(ministry: Server, admin: Person, anne: Person) 
     made = await act(admin, "add_function_account", name="permanence", called="Permanence", holders=[anne.id])
     (one,) = await view(admin, "functions")
     assert (one["user_id"], one["holders"]) == (made["user_id"], [anne.id])
-    await act(admin, "set_holders", user_id=made["user_id"], holders=[])
+    assert not (await act(admin, "set_holders", user_id=made["user_id"], holders=[admin.id]))["done"], "not alone"
+    await act(admin, "set_holders", user_id=made["user_id"], holders=[], code=await code_of(ministry, admin))
     assert (await view(admin, "functions"))[0]["holders"] == []
 
 
@@ -260,9 +251,10 @@ async def test_rooms_of_the_organisation(ministry: Server, admin: Person, anne: 
     assert one["room_id"] == room and one["joined"] == 2 and one["access"] == "restricted" and one["encrypted"]
     assert one["administrators"] == 1 and one["guests"] == 0 and not one["is_forum"]
     assert len(await view(admin, "rooms")) == 1
-    await act(admin, "appoint", room_id=room, appointed=sam.id)
+    await act(admin, "appoint", room_id=room, appointed=sam.id, code=await code_of(ministry, admin))
     assert (await view(admin, "rooms"))[0]["administrators"] == 2
-    assert (await refused(act(admin, "appoint", room_id=room, appointed=admin.id))).status == 400
+    code = await code_of(ministry, admin)
+    assert (await refused(act(admin, "appoint", room_id=room, appointed=admin.id, code=code))).status == 400
     await act(admin, "block", room_id=room)
     assert (await view(admin, "rooms"))[0]["blocked"]
     await act(admin, "unblock", room_id=room)
@@ -280,12 +272,13 @@ async def test_files_and_reports(ministry: Server, admin: Person, second: Person
 
     hers, his = await upload(anne), await upload(sam)
     for action in ("quarantine_file", "delete_file"):
-        assert (await refused(act(admin, action, **name(his)))).status == 404
+        code = await code_of(ministry, admin)
+        assert (await refused(act(admin, action, code=code, **name(his)))).status == 404
     await act(admin, "quarantine_file", **name(hers))
     assert [f["media_id"] for f in await view(admin, "files")] == [name(hers)["media_id"]]
-    await act(admin, "unquarantine_file", **name(hers))
+    await act(admin, "unquarantine_file", code=await code_of(ministry, admin), **name(hers))
     assert await view(admin, "files") == []
-    await act(admin, "delete_file", **name(hers))
+    await act(admin, "delete_file", code=await code_of(ministry, admin), **name(hers))
     room = await anne.create_room(name="R", invite=[sam.id])
     await sam.join(room)
     for who in (anne, sam):
@@ -313,7 +306,13 @@ async def test_a_second_person_agrees(ministry: Server, admin: Person, second: P
     assert waiting["action"] == "deactivate" and waiting["arguments"] == {"user_id": anne.id}
     notice = (await second.sync())["rooms"]["join"]
     assert len(notice) == 1, "the others are told"
-    await second.call("POST", path, {"approve": True})
+    no = await refused(second.call("POST", path, {"approve": True}))
+    assert (no.status, no.errcode) == (403, "M_FORBIDDEN"), "her rights are of today"
+    await age(ministry, second)
+    no = await refused(second.call("POST", path, {"approve": True}))
+    assert no.status == 403 and no.body["needs_code"]
+    await anne.call("GET", "/account/whoami")
+    await agree(ministry, second, path)
     with pytest.raises(Refused):
         await anne.call("GET", "/account/whoami")
     assert (await refused(second.call("POST", path, {"approve": True}))).status == 404, "once"
@@ -344,8 +343,8 @@ async def test_a_request_of_somebody_who_may_no_longer(
 
 async def test_requests_do_not_wait_for_ever(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
     number = (await act(admin, "deactivate", user_id=anne.id))["request"]
-    actions = node_of(ministry).actions
-    actions._now_ms = Clock(actions._now_ms() + 8 * 86_400_000)
+    requests = node_of(ministry).critical_acts.requests
+    requests._now_ms = Clock(requests._now_ms() + 8 * 86_400_000)
     assert await view(second, "requests") == []
     assert (await refused(second.call("POST", f"{CULTURE}/requests/{number}", {"approve": True}))).status == 404
 
@@ -372,7 +371,7 @@ async def test_codes_are_not_tried_one_after_the_other(ministry: Server, admin: 
 
 
 async def test_what_failed_is_written_down(ministry: Server, root: Person, anne: Person) -> None:
-    await refused(act(root, "move", ALL, user_id=anne.id, to="nowhere"))
+    await refused(act(root, "move", ALL, user_id=anne.id, to="nowhere", code=await code_of(ministry, root)))
     failed, tried = (await view(root, "audit", ALL))[:2]
     assert failed["detail"]["outcome"].startswith("failed: ") and tried["detail"]["outcome"] == "done"
 
@@ -381,10 +380,13 @@ async def test_administrators_are_made_by_two(
     ministry: Server, admin: Person, second: Person, anne: Person, sam: Person
 ) -> None:
     number = (await act(admin, "grant", user_id=anne.id))["request"]
-    await second.call("POST", f"{CULTURE}/requests/{number}", {"approve": True})
+    await agree(ministry, second, f"{CULTURE}/requests/{number}")
     assert {a["user_id"] for a in await view(anne, "administrators")} == {admin.id, second.id, anne.id}
     number = (await act(admin, "revoke", user_id=admin.id))["request"]
-    await anne.call("POST", f"{CULTURE}/requests/{number}", {"approve": True})
+    assert (await refused(agree(ministry, anne, f"{CULTURE}/requests/{number}"))).status == 403, (
+        "he has just made her one"
+    )
+    await agree(ministry, second, f"{CULTURE}/requests/{number}")
     assert (await refused(view(admin, "people"))).status == 403
     assert (await refused(act(anne, "grant", user_id=sam.id))).status == 404
 

@@ -14,8 +14,8 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.records import bag
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import ServerName, UserId
-from tests.agency.conftest import refused
-from tests.agency.test_console import CULTURE, act, admin, anne, code_of, sam, view
+from tests.agency.conftest import code_of, refused
+from tests.agency.test_console import CULTURE, act, admin, anne, sam, view
 from tests.agency.test_retention import download, upload
 from tests.support import PASSWORD, Person, Server, bodies
 

@@ -65,7 +65,7 @@ class AccountValidityApi:
 
         return await self._pages.answer(request, page)
 
-    @endpoint("POST", PATH + "/admin", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT)
+    @endpoint("POST", PATH + "/admin", auth=ADMIN_AUTH, does="renew", body_limit=SMALL_LIMIT)
     async def admin(self, request: Request) -> Answer:
         body = await request.body_as(Ending)
         if body.expiration_ts is not None and body.expiration_ts < 0:

@@ -80,7 +80,7 @@ class AgencyServer(Homeserver):
     def _build(self) -> None:
         super()._build()
         self.audit = Audit(self.database, self.now_ms)
-        self.admin_trail = AuditTrail(self.audit)
+        self.admin_door = AuditTrail(self.audit, self.critical_acts)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable
         self.deactivate_account.before.append(self.holds.require_erasable)
@@ -147,9 +147,9 @@ class AgencyServer(Homeserver):
             LawActions(database, scope, self.holds, self.exports), AnnouncementActions(self.announcements),
             RegistryActions(policy.organisations),
         ]  # fmt: skip
-        self.actions = Actions(
-            database, scope, self.audit, self.second_factors, owners, self._tell_administrators, now_ms
-        )
+        proofs, requests = self.critical_acts.proofs, self.critical_acts.requests
+        proofs.rights_since, self.critical_acts.tell = scope.rights_since, self._tell_administrators
+        self.actions = Actions(scope, self.audit, proofs, requests, owners, self._tell_administrators)
         self.views = Views(
             database, scope, self.actions, self.accounts, self.rooms, policy, self.people, self.former, self.functions,
             policy.sponsors, self.holds, self.exports, self.announcements, self.statistics, self.audit, self.scanner, self.guard,

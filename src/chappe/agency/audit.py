@@ -15,6 +15,7 @@ import asyncpg
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, Endpoint, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
@@ -135,15 +136,15 @@ class AuditTrail:
     only reads, what concerns one person.
     """
 
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
+    def __init__(self, audit: Audit, door: AdminDoor) -> None:
+        self._audit, self._door = audit, door
 
     async def __call__(self, request: Request, endpoint: Endpoint, act: Callable[[], Awaitable[Answer]]) -> Answer:
         action = f"{request.method} {endpoint.path}"
         if request.method in ("GET", "HEAD"):
             if "userId" in request.params:
                 await self._audit.record(request.user_id, action, {**request.params})
-            return await act()
+            return await self._door(request, endpoint, act)
         detail: dict[str, Any] = {**request.params}
         if query := request.query_items():
             detail["query"] = without_secrets(query)
@@ -151,10 +152,14 @@ class AuditTrail:
             detail["body"] = _body(await request.body())
         await self._audit.record(request.user_id, action, detail)
         try:
-            return await act()
-        except MatrixError as error:
-            await self._audit.record(request.user_id, action, {**request.params, "outcome": f"failed: {error.message}"})
+            return await self._door(request, endpoint, act)
+        except Exception as error:
+            await self._audit.record(request.user_id, action, {**request.params, "outcome": failure_of(error)})
             raise
+
+
+def failure_of(error: Exception) -> str:
+    return f"failed: {error.message if isinstance(error, MatrixError) else type(error).__name__}"
 
 
 def _body(raw: bytes) -> Any:

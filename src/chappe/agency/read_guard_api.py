@@ -20,7 +20,7 @@ class ReadGuardApi:
     async def alerts(self, request: Request) -> Answer:
         return {"alerts": await self._guard.alerts(request.query_int("limit", 100, 1, 1000))}
 
-    @endpoint("POST", _ADMIN + "/release/{userId}", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT, api="admin")
+    @endpoint("POST", _ADMIN + "/release/{userId}", auth=ADMIN_AUTH, does="unlock", body_limit=SMALL_LIMIT, api="admin")
     async def release(self, request: Request) -> Answer:
         """Unlocks a frozen account; what it has read is forgotten."""
         user_id = parse_user_id(request.params["userId"])

@@ -60,17 +60,6 @@ TABLES = (
         erased=True,
     ),
     Table(
-        "agency.console",
-        "critical_requests",
-        stays="likewise",
-        person=(
-            "asked_by",
-            "decided_by",
-        ),
-        not_in_package="an act of administration: it is in the audit log",
-        kept="an act of administration",
-    ),
-    Table(
         "agency.former_accounts",
         "former_accounts",
         stays="for those who run the installation",

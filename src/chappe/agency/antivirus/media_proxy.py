@@ -134,7 +134,14 @@ class AntivirusAdmin:
     async def stopped(self, request: Request) -> Answer:
         return {"files": await self._scanner.stopped(request.query_int("limit", 100, 1, 1000))}
 
-    @endpoint("POST", _ADMIN + "/release/{serverName}/{mediaId}", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT, api="admin")
+    @endpoint(
+        "POST",
+        _ADMIN + "/release/{serverName}/{mediaId}",
+        auth=ADMIN_AUTH,
+        does="release_file",
+        body_limit=SMALL_LIMIT,
+        api="admin",
+    )
     async def release(self, request: Request) -> Answer:
         lifted = await self._scanner.release(request.params["serverName"], request.params["mediaId"], request.user_id)
         if not lifted:

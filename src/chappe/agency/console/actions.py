@@ -1,7 +1,8 @@
 """What administrators do, as a table of actions: each with its arguments, whether it is critical, and its place in the audit log.
 
 A critical action is done at once by whoever proves who they are with a second factor; otherwise it waits for a second
-administrator. Every path (console, command line) goes through `Actions`.
+administrator. Every path (console, command line) goes through `Actions`;
+the administration APIs ask for the same proofs by the same names (`homeserver/policy/acts.py`).
 """
 
 from __future__ import annotations
@@ -15,16 +16,25 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import orjson
 
-from chappe.agency.audit import Audit, without_secrets
+from chappe.agency.audit import Audit, failure_of, without_secrets
 from chappe.agency.console.scope import Actor, Scope
-from chappe.homeserver.accounts.second_factors import SecondFactors
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import convert
-from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded, MatrixError, NotFound
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.modules.critical_acts.proofs import Proofs
+from chappe.homeserver.modules.critical_acts.requests import (
+    AGREED,
+    API,
+    CONSOLE,
+    DONE,
+    REFUSED,
+    VOID,
+    WITHDRAWN,
+    CriticalRequests,
+)
+from chappe.homeserver.policy.acts import ACTS
 
 log = logging.getLogger(__name__)
-WAITS_MS = 7 * 86_400_000
-WRONG_AT_MOST, WRONG_FOR_MS = 5, 900_000
 Run = Callable[[Actor, Any], Awaitable[dict[str, Any] | None]]
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
@@ -43,9 +53,12 @@ class Action:
 
 
 def action(
-    critical: bool = False, everywhere_only: bool = False, about_itself: bool = False
+    critical: bool | None = None, everywhere_only: bool = False, about_itself: bool = False
 ) -> Callable[[Method], Method]:
-    """Declares a method as the action of its name. Its last parameter is a structure of arguments."""
+    """Declares a method as the action of its name. Its last parameter is a structure of arguments.
+
+    `critical`: left out where `policy/acts.py` has the act, and says so for every door.
+    """
 
     def declare(function: Method) -> Method:
         function.__action__ = (critical, everywhere_only, about_itself)  # type: ignore[attr-defined]
@@ -65,7 +78,7 @@ def actions_of(*owners: object) -> dict[str, Action]:
                 critical, everywhere_only, about_itself = declared
                 found[name] = Action(
                     name,
-                    critical,
+                    _is_critical(name, critical),
                     everywhere_only,
                     about_itself,
                     kind,
@@ -75,16 +88,23 @@ def actions_of(*owners: object) -> dict[str, Action]:
     return found
 
 
+def _is_critical(name: str, declared: bool | None) -> bool:
+    """Raises ValueError for an action of which it is said twice, or not at all."""
+    known = ACTS.get(name)
+    if (known is None) == (declared is None):
+        raise ValueError(f"Whether {name} is critical is to be said once: in policy/acts.py, or where it is declared")
+    return known.critical if known is not None else bool(declared)
+
+
 class Actions:
     """`tell`: told when something waits for a second person: (organisation, who asked, the action's name)."""
 
     def __init__(
-        self, database: Database, scope: Scope, audit: Audit, factors: SecondFactors, owners: Sequence[object],
-        tell: Callable[[str, str, str], Awaitable[None]], now_ms: Callable[[], int],
+        self, scope: Scope, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
+        tell: Callable[[str, str, str], Awaitable[None]],
     ) -> None:  # fmt: skip
-        self._database, self._scope, self._audit, self._factors = database, scope, audit, factors
-        self.all, self._tell, self._now_ms = actions_of(*owners), tell, now_ms
-        self._wrong: dict[str, list[int]] = {}  # when somebody last gave a wrong code
+        self._scope, self._audit, self._proofs, self._requests = scope, audit, proofs, requests
+        self.all, self._tell = actions_of(*owners), tell
 
     async def act(
         self, actor: Actor, name: str, arguments: dict[str, Any], code: str | None = None, is_confirmed: bool = False
@@ -96,24 +116,14 @@ class Actions:
         parsed = convert(arguments, wanted.arguments)
         await self._check_scope(actor, wanted, parsed)
         if wanted.critical and not is_confirmed:
-            if code is None:
+            if code is None or not self._proofs.takes_codes:
                 return await self._ask(actor, wanted, parsed)
-            self._require_patience(actor)
-            if not await self._factors.check_totp(actor.user_id, code):
-                self._wrong.setdefault(actor.user_id, []).append(self._now_ms())
+            try:
+                await self._proofs.require_code(actor.user_id, code)
+            except Forbidden:
                 await self._record(actor, wanted.name, parsed, "refused: wrong code")
-                raise Forbidden("This code is not right: codes change every 30 seconds and serve once")
+                raise
         return {"done": True, **await self._run(actor, wanted, parsed, actor.user_id)}
-
-    def _require_patience(self, actor: Actor) -> None:
-        """A code has six digits: nobody tries them one after the other. Raises M_LIMIT_EXCEEDED."""
-        now = self._now_ms()
-        recent = [ts for ts in self._wrong.get(actor.user_id, ()) if ts > now - WRONG_FOR_MS]
-        self._wrong[actor.user_id] = recent
-        if len(recent) >= WRONG_AT_MOST:
-            raise LimitExceeded(
-                recent[0] + WRONG_FOR_MS - now, "Too many wrong codes: wait, or ask a colleague to agree"
-            )
 
     def _find(self, actor: Actor, name: str) -> Action:
         wanted = self.all.get(name)
@@ -135,10 +145,12 @@ class Actions:
         """Written down before it is done, and once more if it fails."""
         more = {} if decided_by == actor.user_id else {"approved_by": decided_by}
         await self._record(actor, wanted.name, arguments, "done", **more)
+        if wanted.critical and (user_id := getattr(arguments, "user_id", None)) is not None:
+            await self._requests.opened(user_id, actor.user_id)
         try:
             return await wanted.run(actor, arguments) or {}
-        except MatrixError as error:
-            await self._record(actor, wanted.name, arguments, f"failed: {error.message}", **more)
+        except Exception as error:
+            await self._record(actor, wanted.name, arguments, failure_of(error), **more)
             raise
 
     async def _record(self, actor: Actor, name: str, arguments: Any, outcome: str, **more: Any) -> None:
@@ -150,68 +162,58 @@ class Actions:
     # ----------------------------------------------------------------------------------------------- a second person
 
     async def _ask(self, actor: Actor, wanted: Action, arguments: Any) -> dict[str, Any]:
-        number = await self._database.fetchval(
-            """INSERT INTO critical_requests (organisation, action, arguments, asked_by, asked_ts) VALUES ($1, $2, $3, $4, $5)
-               RETURNING id""",
-            actor.organisation, wanted.name, orjson.dumps(msgspec.to_builtins(arguments)).decode(), actor.user_id, self._now_ms(),
-        )  # fmt: skip
+        number, is_new = await self._requests.ask(
+            actor.organisation, wanted.name, msgspec.to_builtins(arguments), actor.user_id, CONSOLE
+        )
         await self._record(actor, wanted.name, arguments, "asked", request=number)
-        await self._tell(actor.organisation, actor.user_id, wanted.name)
+        if is_new:
+            await self._tell(actor.organisation, actor.user_id, wanted.name)
         return {"done": False, "request": number}
 
     async def requests(self, organisation: str) -> list[dict[str, Any]]:
         """What waits, and the latest decisions."""
-        rows = await self._database.fetch(
-            """SELECT * FROM critical_requests WHERE organisation = $1 AND (decided_ts IS NOT NULL OR asked_ts > $2)
-                ORDER BY decided_ts IS NOT NULL, id DESC LIMIT 100""",
-            organisation, self._now_ms() - WAITS_MS,
-        )  # fmt: skip
-        return [
-            {key: value for key, value in {**dict(row), "arguments": orjson.loads(row["arguments"])}.items() if value is not None}
-            for row in rows
-        ]  # fmt: skip
+        return await self._requests.all(organisation)
 
-    async def approve(self, actor: Actor, number: int) -> dict[str, Any]:
-        """By somebody else than who asked, who must still have the right to. Raises M_NOT_FOUND, M_FORBIDDEN."""
-        row = await self._waiting(actor, number)
+    async def approve(self, actor: Actor, number: int, code: str | None) -> dict[str, Any]:
+        """By somebody else than who asked, who must still have the right to. Raises M_NOT_FOUND, M_FORBIDDEN.
+
+        What was asked for at an administration API is done when it is asked there again: `done` is false.
+        """
+        row = await self._requests.waiting(number, actor.organisation)
         if row["asked_by"] == actor.user_id:
             raise Forbidden("Somebody else must agree")
-        asker = await self._scope.require(row["asked_by"], row["organisation"])
+        asker = await self._asker(actor, row)
+        about = {"organisation": row["organisation"], "request": number, "asked_by": asker.user_id}
+        if row["door"] == API:
+            await self._proofs.require_may_agree(actor.user_id, asker.user_id, asker.organisation, code)
+            await self._requests.decide(number, actor.user_id, AGREED)
+            await self._audit.record(actor.user_id, row["action"], {**about, "outcome": AGREED})
+            return {"done": False, "agreed": True}
         wanted = self._find(asker, row["action"])
         arguments = convert(orjson.loads(row["arguments"]), wanted.arguments)
         await self._check_scope(asker, wanted, arguments)
-        await self._decide(number, actor, "done")
+        await self._proofs.require_may_agree(actor.user_id, asker.user_id, asker.organisation, code)
+        await self._requests.decide(number, actor.user_id, DONE)
         try:
             return {"done": True, **await self._run(asker, wanted, arguments, actor.user_id)}
-        except MatrixError as error:
-            await self._database.execute(
-                "UPDATE critical_requests SET outcome = $2 WHERE id = $1", number, f"failed: {error.message}"
-            )
+        except Exception as error:
+            await self._requests.ended(number, failure_of(error))
             raise
+
+    async def _asker(self, actor: Actor, row: Row) -> Actor:
+        """Who asked, as far as they still may: a request of whoever may no longer is void."""
+        if (asker := await self._scope.find(row["asked_by"], row["organisation"])) is not None:
+            return asker
+        await self._requests.decide(row["id"], actor.user_id, VOID)
+        detail = {"organisation": row["organisation"], "request": row["id"], "outcome": VOID}
+        await self._audit.record(actor.user_id, row["action"], detail)
+        raise Forbidden("Who asked for this administers the organisation no longer, or their account is locked")
 
     async def refuse(self, actor: Actor, number: int) -> None:
         """By somebody else; who asked withdraws it. Raises M_NOT_FOUND."""
-        row = await self._waiting(actor, number)
-        outcome = "withdrawn" if row["asked_by"] == actor.user_id else "refused"
-        await self._decide(number, actor, outcome)
+        row = await self._requests.waiting(number, actor.organisation)
+        outcome = WITHDRAWN if row["asked_by"] == actor.user_id else REFUSED
+        await self._requests.decide(number, actor.user_id, outcome)
         await self._audit.record(
             actor.user_id, row["action"], {"organisation": row["organisation"], "request": number, "outcome": outcome}
         )
-
-    async def _waiting(self, actor: Actor, number: int) -> Row:
-        row = await self._database.fetchrow(
-            "SELECT * FROM critical_requests WHERE id = $1 AND organisation = $2 AND decided_ts IS NULL AND asked_ts > $3",
-            number, actor.organisation, self._now_ms() - WAITS_MS,
-        )  # fmt: skip
-        if row is None:
-            raise NotFound("There is no such request that waits")
-        return row
-
-    async def _decide(self, number: int, actor: Actor, outcome: str) -> None:
-        """Raises M_NOT_FOUND where another administrator was quicker."""
-        decided = await self._database.execute(
-            "UPDATE critical_requests SET decided_by = $2, decided_ts = $3, outcome = $4 WHERE id = $1 AND decided_ts IS NULL",
-            number, actor.user_id, self._now_ms(), outcome,
-        )  # fmt: skip
-        if not decided.endswith(" 1"):
-            raise NotFound("Another administrator has decided this meanwhile")

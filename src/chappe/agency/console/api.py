@@ -24,7 +24,10 @@ _DO: Mapping[str, Any] = {"acts": True, "limit": "account", "body_limit": SMALL_
 
 
 class Decision(msgspec.Struct):
+    """`code`: of the second factor of whoever agrees."""
+
     approve: bool
+    code: str | None = None
 
 
 class ConsoleApi:
@@ -68,7 +71,7 @@ class ConsoleApi:
         if not number.isascii() or not number.isdigit() or len(number) > 15:
             raise NotFound("There is no such request that waits")
         if decision.approve:
-            return await self._actions.approve(actor, int(number))
+            return await self._actions.approve(actor, int(number), decision.code)
         await self._actions.refuse(actor, int(number))
         return {}
 

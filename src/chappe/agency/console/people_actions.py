@@ -70,7 +70,7 @@ class AccountActions:
             await self._guard.forgive(who.user_id)
         await self._accounts.set_state(who.user_id, locked=False)
 
-    @action()
+    @action(critical=False)
     async def sign_out(self, actor: Actor, who: Person) -> None:
         """Sign somebody out on every device."""
         await self._sessions.remove_all_devices(who.user_id)
@@ -90,19 +90,19 @@ class AccountActions:
             raise BadRequest("Accounts do not end here", "M_INVALID_PARAM")
         return {"ends_ts": await self._validity.set_end(end.user_id, end.ends_ts, None)}
 
-    @action()
+    @action(critical=True)
     async def move(self, actor: Actor, move: Move) -> None:
         """Move somebody to another organisation that one administers too: same account, same rooms."""
         if not actor.is_everywhere:  # nobody is shown as another organisation's without its agreement
             await self._scope.require(actor.user_id, move.to)
         await self._people.assign(UserId(move.user_id), move.to, actor.user_id)
 
-    @action(critical=True)
+    @action()
     async def reset_second_factor(self, actor: Actor, who: Person) -> None:
         """Take the second factor away from somebody who has lost it."""
         await self._factors.reset(who.user_id)
 
-    @action(critical=True)
+    @action()
     async def deactivate(self, actor: Actor, who: Person) -> None:
         """End an account: signed out, out of its rooms; name and addresses are kept for a while in case it comes back."""
         await self._deactivate(UserId(who.user_id), False)
@@ -112,7 +112,7 @@ class AccountActions:
         """Bring an ended account back."""
         return await self._former.reactivate(UserId(who.user_id))
 
-    @action(critical=True)
+    @action()
     async def erase(self, actor: Actor, who: Person) -> dict[str, Any]:
         """End an account for good: its name, its files, and what it said are deleted."""
         return await self._erasure(UserId(who.user_id))
@@ -122,17 +122,17 @@ class GuestActions:
     def __init__(self, sponsors: Sponsors, people: People) -> None:
         self._sponsors, self._people = sponsors, people
 
-    @action()
+    @action(critical=False)
     async def end_guest(self, actor: Actor, who: Person) -> dict[str, Any]:
         """End a guest's account now."""
         return await self._sponsors.set_end(UserId(who.user_id), 1)
 
-    @action()
+    @action(critical=False)
     async def renew_guest(self, actor: Actor, end: End) -> dict[str, Any]:
         """Renew a guest's account."""
         return await self._sponsors.set_end(UserId(end.user_id), end.ends_ts)
 
-    @action()
+    @action(critical=False)
     async def give_guest(self, actor: Actor, new: NewSponsor) -> None:
         """Give a guest another sponsor, of the same organisation."""
         sponsor = parse_user_id(new.sponsor)
@@ -158,7 +158,7 @@ class FunctionActions:
     def __init__(self, functions: FunctionAccounts) -> None:
         self._functions = functions
 
-    @action()
+    @action(critical=False)
     async def add_function_account(self, actor: Actor, new: NewFunction) -> dict[str, Any]:
         """Make an account of a post, which several people hold in turn."""
         user_id = await self._functions.add(actor.organisation, new.name, new.called)
@@ -166,7 +166,7 @@ class FunctionActions:
             await self._functions.set_holders(user_id, new.holders)
         return {"user_id": user_id}
 
-    @action()
+    @action(critical=True)
     async def set_holders(self, actor: Actor, to: Holders) -> None:
         """Say who may hold an account of a post."""
         await self._functions.set_holders(UserId(to.user_id), to.holders)

@@ -44,7 +44,7 @@ class RoomActions:
             raise BadRequest("This person is not in the room", "M_INVALID_PARAM")
         await self._make_admin(to.room_id, appointed)
 
-    @action()
+    @action(critical=False)
     async def unlist(self, actor: Actor, room: Room) -> dict[str, Any]:
         """Take a room out of the directory, and its addresses away."""
         return {"aliases": await self._administration.unlist(room.room_id)}
@@ -76,7 +76,7 @@ class FileActions:
         self._database, self._scope, self._media = database, scope, media
         self._scanner, self._administration = scanner, administration
 
-    @action(critical=True)
+    @action()
     async def release_file(self, actor: Actor, file: File) -> dict[str, Any]:
         """Give out a file that the antivirus has stopped by mistake."""
         await self._require(actor, file)
@@ -242,7 +242,7 @@ class RegistryActions:
     def __init__(self, organisations: Organisations) -> None:
         self._organisations = organisations
 
-    @action(everywhere_only=True)
+    @action(critical=True, everywhere_only=True)
     async def set_organisation(self, actor: Actor, new: NewOrganisation) -> dict[str, Any]:
         """Add an organisation, or change it. It counts at once."""
         rules = Rules(new.guests, new.forums, new.guest_days)

@@ -49,19 +49,29 @@ class Scope:
 
     async def require(self, user_id: str, organisation: str) -> Actor:
         """Raises M_FORBIDDEN, for organisations that there are not as well: who is not trusted learns nothing."""
-        user = await self._accounts.find_user(user_id)
-        is_admin = user is not None and user.is_admin and not user.deactivated
-        if organisation == EVERYWHERE:
-            allowed = is_admin
-        else:
-            allowed = bool(await self._database.fetchval(
-                """SELECT EXISTS (SELECT 1 FROM administrators WHERE user_id = $1 AND organisation = $2)
-                       OR ($3 AND EXISTS (SELECT 1 FROM organisations WHERE name = $2))""",
-                user_id, organisation, is_admin,
-            ))  # fmt: skip
-        if not allowed:
+        if (actor := await self.find(user_id, organisation)) is None:
             raise Forbidden("You do not administer this organisation")
-        return Actor(user_id, organisation)
+        return actor
+
+    async def find(self, user_id: str, organisation: str) -> Actor | None:
+        """Whoever administers an organisation, with an account that may act."""
+        user = await self._accounts.find_user(user_id)
+        if user is None or user.deactivated or user.locked or user.suspended:
+            return None
+        if user.expires_ts is not None and user.expires_ts <= self._now_ms():
+            return None
+        return Actor(user_id, organisation) if await self.rights_since(user_id, organisation) is not None else None
+
+    async def rights_since(self, user_id: str, organisation: str) -> int | None:
+        """Since when (ms) somebody administers an organisation (EVERYWHERE: all of them); None: they do not."""
+        since: int | None = await self._database.fetchval(
+            """SELECT min(since) FROM (
+                   SELECT granted_ts AS since FROM administrators WHERE user_id = $1 AND organisation = $2
+                   UNION ALL SELECT coalesce(admin_since_ts, 0) FROM users WHERE user_id = $1 AND is_admin AND NOT deactivated
+                      AND ($2 = 'all' OR EXISTS (SELECT 1 FROM organisations WHERE name = $2))) AS rights""",
+            user_id, organisation,
+        )  # fmt: skip
+        return since
 
     async def require_person(self, actor: Actor, user_id: str) -> None:
         """An account that the actor administers, and not their own. Raises M_NOT_FOUND, Forbidden."""

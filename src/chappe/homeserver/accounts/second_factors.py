@@ -102,11 +102,20 @@ class SecondFactors:
         for step in range(now - DRIFT, now + DRIFT + 1):
             if step > row["last_step"] and secrets.compare_digest(totp(row["secret"], step), code):
                 result = await self._database.execute(
-                    "UPDATE totp_secrets SET confirmed = true, last_step = $2 WHERE user_id = $1 AND last_step < $2",
-                    user_id, step,
+                    """UPDATE totp_secrets SET last_step = $2, confirmed = true,
+                              confirmed_ts = CASE WHEN confirmed THEN confirmed_ts ELSE $3 END
+                        WHERE user_id = $1 AND last_step < $2""",
+                    user_id, step, self._now_ms(),
                 )  # fmt: skip
                 return result.endswith(" 1")
         return False
+
+    async def codes_since(self, user_id: str) -> int | None:
+        """Since when (ms) somebody has one-time codes; None: they have none."""
+        since: int | None = await self._database.fetchval(
+            "SELECT confirmed_ts FROM totp_secrets WHERE user_id = $1 AND confirmed", user_id
+        )
+        return since
 
     async def remove_totp(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM totp_secrets WHERE user_id = $1", user_id)

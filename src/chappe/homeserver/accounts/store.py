@@ -111,6 +111,13 @@ class AccountStore:
         rows = await self._database.fetch("SELECT user_id FROM users WHERE is_admin AND NOT deactivated ORDER BY 1")
         return [UserId(row["user_id"]) for row in rows]
 
+    async def administers_since(self, user_id: str) -> int | None:
+        """Since when (ms) somebody administers the installation; None: they do not."""
+        since: int | None = await self._database.fetchval(
+            "SELECT coalesce(admin_since_ts, 0) FROM users WHERE user_id = $1 AND is_admin AND NOT deactivated", user_id
+        )
+        return since
+
     async def add_user(self, user: User) -> bool:
         """False where the user id is taken."""
         result = await self._database.execute(

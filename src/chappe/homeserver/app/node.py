@@ -86,7 +86,7 @@ class Homeserver(Parts):
                 self.peer_budgets,
                 self.now_ms,
             )
-            application.admin_trail = self.admin_trail
+            application.admin_door = self.admin_door
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
                 listener.behind_proxy,

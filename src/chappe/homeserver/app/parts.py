@@ -45,7 +45,7 @@ from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import ServerTime, TimeEvidence
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.http.application import AdminTrail
+from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
@@ -56,6 +56,9 @@ from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Webhooks
+from chappe.homeserver.modules.critical_acts import CriticalActs
+from chappe.homeserver.modules.critical_acts.proofs import OPEN, SECOND_FACTOR, Proofs
+from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
 from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
@@ -155,7 +158,7 @@ class Parts:
         self.time = ServerTime()
         self.now_ms = self.time.now_ms
         self.listeners: list[Listener] = []
-        self.admin_trail: AdminTrail | None = None
+        self.admin_door: AdminDoor  # what every request of an administrator passes
         self.closing = asyncio.Event()
         self.loops = Loops()
         self._database: Database | None = None
@@ -324,6 +327,10 @@ class Parts:
         config, store = self.config, self.accounts.store
         self.rooms.may_be_invited = self.ignored_users.require_may_invite
         self.administration = Administration(database, self.now_ms)
+        settings, requests = config.administration, CriticalRequests(database, self.now_ms)
+        level = settings.critical or (SECOND_FACTOR if config.agency.enabled else OPEN)
+        proofs = Proofs(store, self.second_factors, requests, level, settings.approver_hours, self.now_ms)
+        self.critical_acts = self.admin_door = CriticalActs(proofs, requests, store)
         self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.now_ms)
 
         async def may_join(user_id: str, room_id: str) -> None:

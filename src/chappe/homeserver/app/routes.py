@@ -8,6 +8,7 @@ from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.mark_read import MarkRead
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
+from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
 from chappe.homeserver.api.admin.media import AdminMedia
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
 from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
@@ -76,6 +77,7 @@ from chappe.homeserver.api.web.web_client import SignInMeans, WebClient
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
+from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.filters import Filters
 from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.key_backup import KeyBackup
@@ -122,7 +124,9 @@ def _account_parts(parts: Parts) -> list[object]:
         WellKnown(
             parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip, config.federation
         ),
-        SharedSecretRegistration(config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains),
+        SharedSecretRegistration(
+            config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains, parts.critical_acts.proofs.level == OPEN
+        ),
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
         Admin(parts.accounts),
         DeviceManagement(store, parts.sessions, parts.uia, parts.keys),
@@ -192,8 +196,9 @@ def _admin_parts(parts: Parts) -> list[object]:
         AdminUsers(parts.administration, accounts, parts.sessions, parts.second_factors, rooms, parts.pushers),
         AdminUserChanges(
             parts.administration, accounts, parts.sessions, parts.reset_password, parts.deactivate_account,
-            parts.set_profile_field, parts.bind_threepid,
+            parts.set_profile_field, parts.bind_threepid, parts.server_notices,
         ),
+        CriticalRequestsApi(parts.critical_acts),
         AdminRooms(parts.administration, rooms, parts.aliases, shut_down, make_admin, parts.join_room),
         AdminMedia(parts.media, rooms),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from chappe.homeserver.modules.account_data import tables as account_data
 from chappe.homeserver.modules.administration import tables as administration
 from chappe.homeserver.modules.appservices import tables as appservices
 from chappe.homeserver.modules.bots import tables as bots
+from chappe.homeserver.modules.critical_acts import tables as critical_acts
 from chappe.homeserver.modules.delayed_events import tables as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
 from chappe.homeserver.modules.filters import tables as filters
@@ -44,6 +45,7 @@ TABLES: tuple[Table, ...] = (
     *administration.TABLES,
     *appservices.TABLES,
     *bots.TABLES,
+    *critical_acts.TABLES,
     *delayed_events.TABLES,
     *end_to_end_encryption.TABLES,
     *filters.TABLES,

@@ -35,14 +35,17 @@ from chappe.telemetry import Metrics, request_id
 log = logging.getLogger(__name__)
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Authenticate = Callable[[Request], Awaitable[Requester]]
-# does what an administrator asks for, and may write it down
-AdminTrail = Callable[[Request, Endpoint, Callable[[], Awaitable[Answer]]], Awaitable[Answer]]
+# asks for a proof where it is needed, does what an administrator asks for, may write it down
+AdminDoor = Callable[[Request, Endpoint, Callable[[], Awaitable[Answer]]], Awaitable[Answer]]
 AuthenticateServer = Callable[[Request], Awaitable[tuple[ServerName, ServerName]]]  # who asks, which hosted domain
 
 _CORS = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
-    (b"access-control-allow-headers", b"X-Requested-With, Content-Type, Authorization, Range, If-Match, If-None-Match"),
+    (
+        b"access-control-allow-headers",
+        b"X-Requested-With, Content-Type, Authorization, Range, If-Match, If-None-Match, Chappe-Second-Factor",
+    ),
     (
         b"access-control-expose-headers",
         b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition",
@@ -91,7 +94,7 @@ class Application:
         self._authenticate_server, self._peer_budgets = authenticate_server, peer_budgets
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
         self._now_ms = now_ms
-        self.admin_trail: AdminTrail | None = None
+        self.admin_door: AdminDoor | None = None
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
 
@@ -146,8 +149,8 @@ class Application:
             await self._identify(request, endpoint)
         if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
             self._limits.check(endpoint.limit, request.user_label or request.address)
-        if endpoint.auth == ADMIN_AUTH and self.admin_trail is not None:
-            return await self.admin_trail(request, endpoint, lambda: route.handler(request))
+        if endpoint.auth == ADMIN_AUTH and self.admin_door is not None:
+            return await self.admin_door(request, endpoint, lambda: route.handler(request))
         return await route.handler(request)
 
     async def _answer_server(self, route: Route, request: Request) -> Answer:

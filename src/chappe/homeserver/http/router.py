@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from chappe.homeserver.http.request import Request, Response, unquote
 Answer = Response | dict[str, Any] | bytes
 Handler = Callable[[Request], Awaitable[Answer]]
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Answer]])
+Does = str | Callable[[Mapping[str, Any], bool], Sequence[str]]  # (body, whether the account is yet to be made)
 
 NO_AUTH, OPTIONAL_AUTH, AUTH, GUEST_AUTH, ADMIN_AUTH = "none", "optional", "required", "guest", "admin"
 SERVER_AUTH = "server"  # another server, by its signature
@@ -23,7 +24,8 @@ class Endpoint:
     """A route, declared as data next to its code.
 
     `auth`: who may call; guests only where GUEST_AUTH says so. `limit`: the rate limit's action. `api`: which
-    listeners serve it. `features`: what `/versions` may claim because it is there.
+    listeners serve it. `features`: what `/versions` may claim because it is there. `does`: the act of an administrator
+    (`policy/acts.py`), by the body where that says which; an administration endpoint that writes has one.
     """
 
     method: str
@@ -37,6 +39,11 @@ class Endpoint:
     is_heavy: bool = False  # asks for much of a room: another server may do so a few times at once only
     summary: str = ""  # for the description of the API
     when_locked: bool = False  # locked and expired accounts may do it
+    does: Does | None = None
+
+    def __post_init__(self) -> None:
+        if self.auth == ADMIN_AUTH and self.method not in ("GET", "HEAD") and self.does is None:
+            raise ValueError(f"{self.method} {self.path} must say which act of administration it is")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,23 +40,28 @@ class AdminMedia:
         found = {(s.decode(), n.decode()): None for e in events for s, n in _MXC.findall(e.head)}
         return list(found)
 
-    @endpoint(
-        "POST",
-        V1 + "/media/quarantine/{serverName}/{mediaId}",
-        V1 + "/media/unquarantine/{serverName}/{mediaId}",
-        **ADMIN,
-    )
+    @endpoint("POST", V1 + "/media/quarantine/{serverName}/{mediaId}", does="quarantine_file", **ADMIN)
     async def quarantine(self, request: Request) -> Answer:
-        by = None if b"/unquarantine/" in request.raw_path else request.user_id
-        await self._media.quarantine([(request.params["serverName"], request.params["mediaId"])], by)
+        await self._media.quarantine([(request.params["serverName"], request.params["mediaId"])], request.user_id)
         return {}
 
-    @endpoint("POST", V1 + "/room/{roomId}/media/quarantine", V1 + "/quarantine_media/{roomId}", **ADMIN)
+    @endpoint("POST", V1 + "/media/unquarantine/{serverName}/{mediaId}", does="unquarantine_file", **ADMIN)
+    async def unquarantine(self, request: Request) -> Answer:
+        await self._media.quarantine([(request.params["serverName"], request.params["mediaId"])], None)
+        return {}
+
+    @endpoint(
+        "POST",
+        V1 + "/room/{roomId}/media/quarantine",
+        V1 + "/quarantine_media/{roomId}",
+        does="quarantine_file",
+        **ADMIN,
+    )
     async def quarantine_room(self, request: Request) -> Answer:
         found = await self._in_room(request.params["roomId"])
         return {"num_quarantined": await self._media.quarantine(found, request.user_id)}
 
-    @endpoint("POST", V1 + "/user/{userId}/media/quarantine", **ADMIN)
+    @endpoint("POST", V1 + "/user/{userId}/media/quarantine", does="quarantine_file", **ADMIN)
     async def quarantine_user(self, request: Request) -> Answer:
         found, _ = await self._media.of_user(parse_user_id(request.params["userId"]), 0, EVENTS_AT_MOST)
         server = domain_of(request.params["userId"])
@@ -64,19 +69,19 @@ class AdminMedia:
             "num_quarantined": await self._media.quarantine([(server, f["media_id"]) for f in found], request.user_id)
         }
 
-    @endpoint("POST", V1 + "/media/protect/{mediaId}", V1 + "/media/unprotect/{mediaId}", **ADMIN)
+    @endpoint("POST", V1 + "/media/protect/{mediaId}", V1 + "/media/unprotect/{mediaId}", does="protect_file", **ADMIN)
     async def protect(self, request: Request) -> Answer:
         """Protected files cannot be quarantined: stickers and logos, say."""
         wanted = b"/unprotect/" not in request.raw_path
         await self._media.protect(domain_of(request.user_id), request.params["mediaId"], wanted)
         return {}
 
-    @endpoint("DELETE", V1 + "/media/{serverName}/{mediaId}", **ADMIN)
+    @endpoint("DELETE", V1 + "/media/{serverName}/{mediaId}", does="delete_file", **ADMIN)
     async def delete(self, request: Request) -> Answer:
         deleted = await self._media.delete([(request.params["serverName"], request.params["mediaId"])])
         return _deleted(deleted)
 
-    @endpoint("DELETE", V1 + "/users/{userId}/media", **ADMIN)
+    @endpoint("DELETE", V1 + "/users/{userId}/media", does="delete_file", **ADMIN)
     async def delete_of_user(self, request: Request) -> Answer:
         user_id: UserId = parse_user_id(request.params["userId"])
         found, _ = await self._media.of_user(
@@ -84,7 +89,7 @@ class AdminMedia:
         )
         return _deleted(await self._media.delete([(domain_of(user_id), f["media_id"]) for f in found]))
 
-    @endpoint("POST", V1 + "/media/delete", V1 + "/media/{serverName}/delete", **ADMIN)
+    @endpoint("POST", V1 + "/media/delete", V1 + "/media/{serverName}/delete", does="delete_file", **ADMIN)
     async def delete_old(self, request: Request) -> Answer:
         """Older than `before_ts` (ms) and larger than `size_gt` (bytes)."""
         keep = request.query_choice("keep_profiles", ("true", "false"), "true")

@@ -27,8 +27,13 @@ class RegisterBySecret(msgspec.Struct):
 
 
 class SharedSecretRegistration:
-    def __init__(self, secret: str | None, accounts: Accounts, sessions: Sessions, domains: Domains) -> None:
+    """`makes_administrators`: not where critical acts need a proof, which a secret shared by scripts is not."""
+
+    def __init__(
+        self, secret: str | None, accounts: Accounts, sessions: Sessions, domains: Domains, makes_administrators: bool
+    ) -> None:
         self._secret, self._accounts, self._sessions, self._domains = secret, accounts, sessions, domains
+        self._makes_administrators = makes_administrators
 
     @endpoint("GET", _PATH, auth=NO_AUTH, api="admin", limit="register")
     async def nonce(self, request: Request) -> Answer:
@@ -46,6 +51,8 @@ class SharedSecretRegistration:
             raise BadRequest("The nonce is unknown or has expired", "M_UNKNOWN")
         if not hmac.compare_digest(expected.encode(), body.mac.encode()):
             raise Forbidden("The HMAC is wrong")
+        if body.admin and not self._makes_administrators:
+            raise Forbidden("Administrators are made on the command line: chappe admin user admin")
         domain = self._domains.of_host(request.host)
         user_id = self._accounts.user_id_for(body.username.lower(), domain)
         await self._accounts.register(user_id, body.password, is_admin=body.admin, display_name=body.displayname)

@@ -18,6 +18,7 @@ from chappe.homeserver.http.router import NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
 from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
+from chappe.homeserver.policy.acts import blocking
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
 
@@ -81,7 +82,7 @@ class AdminRooms:
         by = await self._administration.blocked_by(request.params["roomId"])
         return {"block": by is not None} | ({"user_id": by} if by else {})
 
-    @endpoint("PUT", V1 + "/rooms/{roomId}/block", **ADMIN)
+    @endpoint("PUT", V1 + "/rooms/{roomId}/block", does=blocking, **ADMIN)
     async def block(self, request: Request) -> Answer:
         value = (await request.json_object()).get("block")
         if type(value) is not bool:
@@ -89,7 +90,7 @@ class AdminRooms:
         await self._administration.block(parse_room_id(request.params["roomId"]), request.user_id, value)
         return {"block": value}
 
-    @endpoint("POST", V1 + "/join/{roomIdOrAlias}", **ADMIN)
+    @endpoint("POST", V1 + "/join/{roomIdOrAlias}", does="join_room", **ADMIN)
     async def join(self, request: Request) -> Answer:
         """Brings somebody into a room that they, or the administrator, may join or are invited to."""
         body = await request.json_object()
@@ -97,18 +98,18 @@ class AdminRooms:
         room_id = await self._aliases.room_id_of(request.params["roomIdOrAlias"])
         return {"room_id": await self._join_room(user_id, parse_room_id(room_id), {}, False)}
 
-    @endpoint("POST", V1 + "/rooms/{roomId}/make_room_admin", **ADMIN)
+    @endpoint("POST", V1 + "/rooms/{roomId}/make_room_admin", does="appoint", **ADMIN)
     async def make_admin(self, request: Request) -> Answer:
         body = await request.json_object(optional=True)
         room_id = parse_room_id(await self._aliases.room_id_of(request.params["roomId"]))
         await self._make_admin(room_id, parse_user_id(str(body.get("user_id", request.user_id))))
         return {}
 
-    @endpoint("DELETE", V1 + "/rooms/{roomId}", **ADMIN)
+    @endpoint("DELETE", V1 + "/rooms/{roomId}", does="delete_room", **ADMIN)
     async def delete(self, request: Request) -> Answer:
         return await self._delete(request)
 
-    @endpoint("DELETE", V2 + "/rooms/{roomId}", **ADMIN)
+    @endpoint("DELETE", V2 + "/rooms/{roomId}", does="delete_room", **ADMIN)
     async def delete_later(self, request: Request) -> Answer:
         """As deployed tools expect it, with an id to ask for the outcome; here it is done when the answer comes."""
         result = await self._delete(request)
@@ -137,7 +138,7 @@ class AdminRooms:
             raise NotFound("There is no such deletion")
         return _status(key, *self._results[key])
 
-    @endpoint("POST", V1 + "/user/{userId}/redact", **ADMIN)
+    @endpoint("POST", V1 + "/user/{userId}/redact", does="redact", **ADMIN)
     async def redact(self, request: Request) -> Answer:
         """What somebody said, in some rooms or in all, as if they had redacted it themselves."""
         body = await request.body_as(Redaction, optional=True)
@@ -196,7 +197,7 @@ class AdminRest:
             found = [t for t in found if _is_valid(t, now) is valid]
         return {"registration_tokens": found}
 
-    @endpoint("POST", V1 + "/registration_tokens/new", **ADMIN)
+    @endpoint("POST", V1 + "/registration_tokens/new", does="add_registration_token", **ADMIN)
     async def new_token(self, request: Request) -> Answer:
         body = await request.body_as(NewToken, optional=True)
         if body.token is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", body.token):
@@ -218,7 +219,7 @@ class AdminRest:
                 return _token(row)
         raise NotFound("There is no such token")
 
-    @endpoint("PUT", V1 + "/registration_tokens/{token}", **ADMIN)
+    @endpoint("PUT", V1 + "/registration_tokens/{token}", does="change_registration_token", **ADMIN)
     async def change_token(self, request: Request) -> Answer:
         body, token = await request.json_object(), request.params["token"]
         known = await self._token(token)
@@ -228,7 +229,7 @@ class AdminRest:
         await self._accounts.change_registration_token(token, values["uses_allowed"], values["expiry_time"])
         return await self._token(token)
 
-    @endpoint("DELETE", V1 + "/registration_tokens/{token}", **ADMIN)
+    @endpoint("DELETE", V1 + "/registration_tokens/{token}", does="remove_registration_token", **ADMIN)
     async def delete_token(self, request: Request) -> Answer:
         if not await self._accounts.remove_registration_token(request.params["token"]):
             raise NotFound("There is no such token")
@@ -250,12 +251,12 @@ class AdminRest:
     async def report(self, request: Request) -> Answer:
         return await self._administration.report(_number(request))
 
-    @endpoint("DELETE", V1 + "/event_reports/{reportId}", **ADMIN)
+    @endpoint("DELETE", V1 + "/event_reports/{reportId}", does="close_report", **ADMIN)
     async def delete_report(self, request: Request) -> Answer:
         await self._administration.delete_report(_number(request))
         return {}
 
-    @endpoint("POST", V1 + "/send_server_notice", **ADMIN)
+    @endpoint("POST", V1 + "/send_server_notice", does="send_notice", **ADMIN)
     async def notice(self, request: Request) -> Answer:
         body = await request.json_object()
         content = body.get("content")

@@ -13,6 +13,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request, Response, convert
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -21,9 +22,14 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_user_id
 from chappe.homeserver.modules.administration import USER_ORDERS, Administration
 from chappe.homeserver.modules.push.pushers import Pushers
+from chappe.homeserver.policy.acts import changes_of_account, end_of_account, setting_administrator
 from chappe.homeserver.rooms.rooms import Rooms
 
 V1, V2 = "/_synapse/admin/v1", "/_synapse/admin/v2"
+_SIGNED_IN_AS = (
+    "{administrator}, qui administre le service, a ouvert votre compte. La session se voit et se ferme dans Réglages, Appareils.\n\n"
+    "{administrator}, who administers the service, has opened your account. See and end the session in Settings, Devices."
+)
 ADMIN: dict[str, Any] = {"auth": ADMIN_AUTH, "api": "admin", "body_limit": SMALL_LIMIT}
 
 
@@ -121,12 +127,12 @@ class AdminUsers:
         rows = [{**dict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
         return {"devices": rows, "total": len(rows)}
 
-    @endpoint("DELETE", V2 + "/users/{userId}/devices/{deviceId}", **ADMIN)
+    @endpoint("DELETE", V2 + "/users/{userId}/devices/{deviceId}", does="remove_device", **ADMIN)
     async def delete_device(self, request: Request) -> Answer:
         await self._sessions.remove_devices(await self._require(request), [request.params["deviceId"]])
         return {}
 
-    @endpoint("POST", V2 + "/users/{userId}/delete_devices", **ADMIN)
+    @endpoint("POST", V2 + "/users/{userId}/delete_devices", does="remove_device", **ADMIN)
     async def delete_devices(self, request: Request) -> Answer:
         body = await request.body_as(Devices)
         await self._sessions.remove_devices(await self._require(request), body.devices)
@@ -153,7 +159,7 @@ class AdminUsers:
         await self._accounts.require_available(self._accounts.user_id_for(name, domain_of(request.user_id)))
         return {"available": True}
 
-    @endpoint("POST", "/_chappe/admin/v1/users/{userId}/reset_second_factor", **ADMIN)
+    @endpoint("POST", "/_chappe/admin/v1/users/{userId}/reset_second_factor", does="reset_second_factor", **ADMIN)
     async def reset_second_factor(self, request: Request) -> Answer:
         """For somebody who lost their telephone and their recovery codes."""
         await self._factors.reset(await self._require(request))
@@ -169,13 +175,13 @@ class AdminUsers:
 class AdminUserChanges:
     def __init__(
         self, administration: Administration, accounts: Accounts, sessions: Sessions, reset_password: ResetPassword,
-        deactivate: DeactivateAccount, set_profile_field: SetProfileField, bind_threepid: BindThreepid,
+        deactivate: DeactivateAccount, set_profile_field: SetProfileField, bind_threepid: BindThreepid, notices: ServerNotices,
     ) -> None:  # fmt: skip
         self._administration, self._accounts, self._sessions = administration, accounts, sessions
         self._reset_password, self._deactivate = reset_password, deactivate
-        self._set_profile_field, self._bind_threepid = set_profile_field, bind_threepid
+        self._set_profile_field, self._bind_threepid, self._notices = set_profile_field, bind_threepid, notices
 
-    @endpoint("PUT", V2 + "/users/{userId}", **ADMIN)
+    @endpoint("PUT", V2 + "/users/{userId}", does=changes_of_account, **ADMIN)
     async def put(self, request: Request) -> Answer:
         """Creates an account or changes what is named. 201 for a new one."""
         body = convert(await request.json_object(), Change)
@@ -228,7 +234,7 @@ class AdminUserChanges:
         for address in addresses - known:
             await self._bind_threepid(user_id, "email", address, self._accounts.now_ms())
 
-    @endpoint("PUT", V1 + "/users/{userId}/admin", **ADMIN)
+    @endpoint("PUT", V1 + "/users/{userId}/admin", does=setting_administrator, **ADMIN)
     async def set_admin(self, request: Request) -> Answer:
         value = (await request.json_object()).get("admin")
         if type(value) is not bool:
@@ -239,14 +245,14 @@ class AdminUserChanges:
         await self._accounts.change(user_id, is_admin=value)
         return {}
 
-    @endpoint("POST", V1 + "/deactivate/{userId}", **ADMIN)
+    @endpoint("POST", V1 + "/deactivate/{userId}", does=end_of_account, **ADMIN)
     async def deactivate(self, request: Request) -> Answer:
         erase = (await request.json_object(optional=True)).get("erase", False)
         user_id = await self._require(request)
         await self._deactivate(user_id, erase is True)
         return {"id_server_unbind_result": "success"}
 
-    @endpoint("PUT", V1 + "/suspend/{userId}", **ADMIN)
+    @endpoint("PUT", V1 + "/suspend/{userId}", does="suspend", **ADMIN)
     async def suspend(self, request: Request) -> Answer:
         value = (await request.json_object()).get("suspend")
         if type(value) is not bool:
@@ -255,19 +261,20 @@ class AdminUserChanges:
         await self._accounts.set_state(user_id, suspended=value)
         return {f"user_{user_id}_suspended": value}
 
-    @endpoint("POST", V1 + "/reset_password/{userId}", **ADMIN)
+    @endpoint("POST", V1 + "/reset_password/{userId}", does="reset_password", **ADMIN)
     async def reset_password(self, request: Request) -> Answer:
         body = await request.body_as(NewPassword)
         await self._reset_password(await self._require(request), body.new_password, None, body.logout_devices)
         return {}
 
-    @endpoint("POST", V1 + "/users/{userId}/login", **ADMIN)
+    @endpoint("POST", V1 + "/users/{userId}/login", does="sign_in_as", **ADMIN)
     async def sign_in_as(self, request: Request) -> Answer:
-        """A session of somebody else's account, on a device that its owner sees and can end."""
+        """A session of somebody else's account, on a device that its owner sees and can end, and is told of."""
         await request.json_object(optional=True)
         user_id = await self._require(request)
         if user_id == request.user_id:
             raise Forbidden("You are signed in already")
+        await self._notices.send(user_id, _SIGNED_IN_AS.format(administrator=request.user_id))
         tokens = await self._sessions.sign_in(user_id, None, f"Administrator {request.user_id}", False)
         return {"access_token": tokens.access_token}
 

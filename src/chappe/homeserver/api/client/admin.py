@@ -10,6 +10,7 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.policy.acts import locking
 
 
 class LockRequest(msgspec.Struct):
@@ -28,7 +29,7 @@ class Admin:
     async def is_locked(self, request: Request) -> Answer:
         return {"locked": (await self._require(request)).locked}
 
-    @endpoint("PUT", "/_matrix/client/v1/admin/lock/{userId}", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT)
+    @endpoint("PUT", "/_matrix/client/v1/admin/lock/{userId}", auth=ADMIN_AUTH, does=locking, body_limit=SMALL_LIMIT)
     async def lock(self, request: Request) -> Answer:
         body, user = await request.body_as(LockRequest), await self._require(request, changes=True)
         await self._changes.set_state(user.user_id, locked=body.locked)
@@ -38,7 +39,9 @@ class Admin:
     async def is_suspended(self, request: Request) -> Answer:
         return {"suspended": (await self._require(request)).suspended}
 
-    @endpoint("PUT", "/_matrix/client/v1/admin/suspend/{userId}", auth=ADMIN_AUTH, body_limit=SMALL_LIMIT)
+    @endpoint(
+        "PUT", "/_matrix/client/v1/admin/suspend/{userId}", auth=ADMIN_AUTH, does="suspend", body_limit=SMALL_LIMIT
+    )
     async def suspend(self, request: Request) -> Answer:
         body, user = await request.body_as(SuspendRequest), await self._require(request, changes=True)
         await self._changes.set_state(user.user_id, suspended=body.suspended)

@@ -1,0 +1,74 @@
+"""What a critical act needs: a code of one's own second factor, or the agreement of a second administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded
+from chappe.homeserver.modules.critical_acts.requests import WHOLE, CriticalRequests
+
+OPEN, SECOND_FACTOR, TWO_PERSONS = "open", "second_factor", "two_persons"
+WRONG_AT_MOST, WRONG_FOR_MS = 5, 900_000
+HOUR_MS = 3_600_000
+
+
+class Proofs:
+    """`level`: OPEN, nothing is asked; SECOND_FACTOR, a code or a second person; TWO_PERSONS, a second person in any case.
+
+    `approver_hours`: how old rights and second factor of the second person are at least. `rights_since`: since when (ms)
+    somebody administers an organisation; None: they do not.
+    """
+
+    def __init__(
+        self, accounts: AccountStore, factors: SecondFactors, requests: CriticalRequests, level: str, approver_hours: int,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._accounts, self._factors, self._requests, self._now_ms = accounts, factors, requests, now_ms
+        self.level, self._approver_ms = level, approver_hours * HOUR_MS
+        self.rights_since: Callable[[str, str], Awaitable[int | None]] = self._administers_everything_since
+        self._wrong: dict[str, list[int]] = {}  # when somebody last gave a wrong code
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether one's own code is enough."""
+        return self.level != TWO_PERSONS
+
+    async def require_code(self, user_id: str, code: str) -> None:
+        """Raises M_FORBIDDEN, and M_LIMIT_EXCEEDED after some wrong ones: a code has six digits."""
+        now = self._now_ms()
+        recent = [ts for ts in self._wrong.get(user_id, ()) if ts > now - WRONG_FOR_MS]
+        if len(recent) >= WRONG_AT_MOST:
+            raise LimitExceeded(
+                recent[0] + WRONG_FOR_MS - now, "Too many wrong codes: wait, or ask a colleague to agree"
+            )
+        self._wrong[user_id] = [*recent, now]  # before the question, so that many at once are counted as well
+        if not await self._factors.check_totp(user_id, code):
+            raise Forbidden("This code is not right: codes change every 30 seconds and serve once")
+        self._wrong.pop(user_id, None)
+
+    async def require_may_agree(self, approver: str, asker: str, organisation: str, code: str | None) -> None:
+        """Whoever agrees is another person, in possession of their account for a while. Raises M_FORBIDDEN."""
+        since = self._now_ms() - self._approver_ms
+        if approver == asker:
+            raise Forbidden("Somebody else must agree")
+        rights = await self.rights_since(approver, organisation)
+        if rights is None:
+            raise Forbidden("You do not administer this")
+        hours = self._approver_ms // HOUR_MS
+        if rights > since:
+            raise Forbidden(f"You have had your rights for less than {hours} hours: ask another administrator to agree")
+        if await self._requests.opened_since(approver, asker, since):
+            raise Forbidden("Who asks has changed your account lately: ask another administrator to agree")
+        enrolled = await self._factors.codes_since(approver)
+        if enrolled is None or code is None:
+            raise Forbidden("Agreeing needs a code of your own second factor", needs_code=True)
+        if enrolled > since:
+            raise Forbidden(f"Your second factor is less than {hours} hours old: ask another administrator to agree")
+        await self.require_code(approver, code)
+
+    async def _administers_everything_since(self, user_id: str, organisation: str) -> int | None:
+        if organisation != WHOLE:
+            return None
+        return await self._accounts.administers_since(user_id)

@@ -1,0 +1,104 @@
+"""What an administrator asked for and waits for a second one: kept until it is decided, agreed to once, void after a week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.errors import NotFound
+
+WAITS_MS, AGREED_MS = 7 * 86_400_000, 86_400_000  # for an answer; to be done once it is agreed to
+API, CONSOLE = (
+    "api",
+    "console",
+)  # doors: what is asked for at an API is done when it is asked again, by the same administrator
+WHOLE = "all"  # the organisation of requests about the whole installation
+AGREED, DONE, REFUSED, WITHDRAWN, VOID = "agreed", "done", "refused", "withdrawn", "void"
+
+
+class CriticalRequests:
+    """The only code that knows `critical_requests` and `accounts_opened`."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database, self._now_ms = database, now_ms
+
+    async def ask(
+        self, organisation: str, action: str, arguments: Mapping[str, Any], by: str, door: str
+    ) -> tuple[int, bool]:
+        """(the request's number, whether it is new): the same is not asked twice."""
+        text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
+        number = await self._database.fetchval(
+            """SELECT id FROM critical_requests WHERE organisation = $1 AND action = $2 AND arguments = $3 AND asked_by = $4
+                  AND door = $5 AND decided_ts IS NULL AND asked_ts > $6""",
+            organisation, action, text, by, door, self._now_ms() - WAITS_MS,
+        )  # fmt: skip
+        if number is not None:
+            return int(number), False
+        number = await self._database.fetchval(
+            """INSERT INTO critical_requests (organisation, action, arguments, asked_by, asked_ts, door)
+               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
+            organisation, action, text, by, self._now_ms(), door,
+        )  # fmt: skip
+        return int(number), True
+
+    async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> Row | None:
+        """What was agreed to at an API, which is used up now; None where nothing was."""
+        text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
+        return await self._database.fetchrow(
+            """UPDATE critical_requests SET used_ts = $1, outcome = 'done' WHERE id = (
+                   SELECT id FROM critical_requests WHERE action = $2 AND arguments = $3 AND asked_by = $4 AND door = 'api'
+                      AND outcome = 'agreed' AND used_ts IS NULL AND decided_ts > $5 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+               RETURNING id, decided_by""",
+            self._now_ms(), action, text, by, self._now_ms() - AGREED_MS,
+        )  # fmt: skip
+
+    async def all(self, organisation: str) -> list[dict[str, Any]]:
+        """What waits, and the latest decisions."""
+        rows = await self._database.fetch(
+            """SELECT * FROM critical_requests WHERE organisation = $1 AND (decided_ts IS NOT NULL OR asked_ts > $2)
+                ORDER BY decided_ts IS NOT NULL, id DESC LIMIT 100""",
+            organisation, self._now_ms() - WAITS_MS,
+        )  # fmt: skip
+        return [
+            {key: value for key, value in {**dict(row), "arguments": orjson.loads(row["arguments"])}.items() if value is not None}
+            for row in rows
+        ]  # fmt: skip
+
+    async def waiting(self, number: int, organisation: str) -> Row:
+        """Raises M_NOT_FOUND."""
+        row = await self._database.fetchrow(
+            "SELECT * FROM critical_requests WHERE id = $1 AND organisation = $2 AND decided_ts IS NULL AND asked_ts > $3",
+            number, organisation, self._now_ms() - WAITS_MS,
+        )  # fmt: skip
+        if row is None:
+            raise NotFound("There is no such request that waits")
+        return row
+
+    async def decide(self, number: int, by: str, outcome: str) -> None:
+        """Raises M_NOT_FOUND where another administrator was quicker."""
+        decided = await self._database.execute(
+            "UPDATE critical_requests SET decided_by = $2, decided_ts = $3, outcome = $4 WHERE id = $1 AND decided_ts IS NULL",
+            number, by, self._now_ms(), outcome,
+        )  # fmt: skip
+        if not decided.endswith(" 1"):
+            raise NotFound("Another administrator has decided this meanwhile")
+
+    async def ended(self, number: int, outcome: str) -> None:
+        await self._database.execute("UPDATE critical_requests SET outcome = $2 WHERE id = $1", number, outcome)
+
+    # --------------------------------------------------------------------------------------------- who opened what
+
+    async def opened(self, user_id: str, by: str) -> None:
+        """Somebody could use the account from now on, or decides who does."""
+        await self._database.execute(
+            "INSERT INTO accounts_opened VALUES ($1, $2, $3) ON CONFLICT (user_id, by) DO UPDATE SET ts = excluded.ts",
+            user_id, by, self._now_ms(),
+        )  # fmt: skip
+
+    async def opened_since(self, user_id: str, by: str, since_ts: int) -> bool:
+        return bool(await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM accounts_opened WHERE user_id = $1 AND by = $2 AND ts > $3)", user_id, by, since_ts
+        ))  # fmt: skip

@@ -1,0 +1,108 @@
+"""What administrators do: one table of acts, for every door (administration APIs, console, command line).
+
+A critical act gives somebody another's account or rights, gives out what was kept back, or destroys: it needs a proof
+(`modules/critical_acts`). The public-sector layer has more acts (`agency/console`), under these names where they are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """`opens_account`: whoever does it could use the account that it is done to, or decides who does."""
+
+    name: str
+    critical: bool = False
+    opens_account: bool = False
+
+
+_TABLE = (
+    # accounts
+    Act("add_account", opens_account=True),
+    Act("change_account"),
+    Act("lock"),
+    Act("unlock"),
+    Act("suspend"),
+    Act("renew"),
+    Act("remove_device"),
+    Act("sign_in_as", critical=True, opens_account=True),
+    Act("reset_password", critical=True, opens_account=True),
+    Act("reset_second_factor", critical=True, opens_account=True),
+    Act("set_addresses", critical=True, opens_account=True),
+    Act("set_identities", critical=True, opens_account=True),
+    Act("make_administrator", critical=True, opens_account=True),
+    Act("unmake_administrator", critical=True),
+    Act("deactivate", critical=True),
+    Act("erase", critical=True),
+    Act("reactivate", critical=True, opens_account=True),
+    # rooms
+    Act("appoint", critical=True),
+    Act("delete_room", critical=True),
+    Act("join_room"),
+    Act("block"),
+    Act("unblock"),
+    Act("redact"),
+    # files
+    Act("quarantine_file"),
+    Act("protect_file"),
+    Act("unquarantine_file", critical=True),
+    Act("release_file", critical=True),
+    Act("delete_file", critical=True),
+    # the installation
+    Act("send_notice", critical=True),
+    Act("close_report"),
+    Act("add_registration_token"),
+    Act("change_registration_token"),
+    Act("remove_registration_token"),
+    Act("decide_request"),
+    Act("add_domain"),
+    Act("rotate_domain_key"),
+    Act("export_domain", critical=True),
+    Act("import_domain", critical=True),
+)
+ACTS: Mapping[str, Act] = {act.name: act for act in _TABLE}
+
+
+def changes_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
+    """The acts in a `PUT /_synapse/admin/v2/users/{userId}`, which says several things at once."""
+    if body.get("deactivated"):
+        return ["erase" if body.get("erase") else "deactivate"]
+    acts = ["add_account" if is_new else "change_account"]
+    if body.get("admin") is not None and not (is_new and not body["admin"]):
+        acts.append("make_administrator" if body["admin"] else "unmake_administrator")
+    if is_new:
+        return acts
+    for field, act in (
+        ("password", "reset_password"),
+        ("threepids", "set_addresses"),
+        ("external_ids", "set_identities"),
+    ):
+        if body.get(field) is not None:
+            acts.append(act)
+    if body.get("deactivated") is False:
+        acts.append("reactivate")
+    for field, (on, off) in {"locked": ("lock", "unlock"), "suspended": ("suspend", "suspend")}.items():
+        if body.get(field) is not None:
+            acts.append(on if body[field] else off)
+    return acts
+
+
+def end_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
+    """The act in a request to end an account."""
+    return ["erase" if body.get("erase") else "deactivate"]
+
+
+def setting_administrator(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
+    return ["make_administrator" if body.get("admin") else "unmake_administrator"]
+
+
+def locking(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
+    return ["lock" if body.get("locked") else "unlock"]
+
+
+def blocking(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
+    return ["block" if body.get("block") else "unblock"]
