@@ -144,7 +144,7 @@ def candidates(address: str) -> list[str]:
 
 def parse_pattern(text: str) -> str:
     """An address, a domain, `*.domain` for those below it, or `*`. Raises M_INVALID_PARAM."""
-    pattern = text.strip().lower()
+    pattern = text.strip(" ").lower()
     if "@" in pattern:
         return parse_email(pattern)
     if pattern != EVERYBODY_ELSE and not _DOMAIN.fullmatch(pattern):

@@ -16,6 +16,7 @@ from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.app import Homeserver, open_blobs
 from chappe.homeserver.database.server_time import wall_now_ms
+from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.hosted_domains import HostedDomains, import_domain
@@ -91,13 +92,14 @@ def user_add(
     config: ConfigFile = None,
 ) -> None:
     """Create an account."""
+    address = parse_email(email) if email is not None else None
     secret = _ask_password(password)
 
     async def act(node: Homeserver) -> None:
         user_id = node.accounts.user_id_for(name, node.domains.default)
         await node.accounts.register(user_id, secret, is_admin=admin)
-        if email is not None:
-            await node.bind_threepid(user_id, "email", email, node.now_ms())
+        if address is not None:
+            await node.bind_threepid(user_id, "email", address, node.now_ms())
         print(f"Created {user_id}{' (administrator)' if admin else ''}.")
 
     with_node(data, config, act)

@@ -153,7 +153,7 @@ class Accounts:
             return parse_user_id(user) if user.startswith("@") else f"@{user.lower()}:{server_name}"
         if kind == "m.id.thirdparty" and type(identifier.get("address")) is str:
             try:
-                address = parse_email(identifier["address"].strip())
+                address = parse_email(identifier["address"].strip(" "))
             except BadRequest:
                 return "@:unknown"
             found = await self.store.user_by_threepid(str(identifier.get("medium")), address)

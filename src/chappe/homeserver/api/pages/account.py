@@ -198,7 +198,7 @@ class AddressPages:
     async def _add(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
         session = await self._pages.require(visit)
-        address = parse_email(form.get("email", "").strip())
+        address = parse_email(form.get("email", "").strip(" "))
         self._limits.check("email", address)
         secret = session.id_hash.hex()  # so that only this session can finish it
         link = f"{visit.base_url}/account/addresses/added"

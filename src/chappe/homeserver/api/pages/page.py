@@ -122,7 +122,9 @@ class Pages:
             )
         except ValueError:
             raise BadRequest("The form could not be read", "M_INVALID_PARAM") from None
-        form = {name: value.replace("\0", "") for name, value in pairs}
+        if any("\0" in value for _, value in pairs):
+            raise BadRequest("U+0000 is not allowed in a form", "M_INVALID_PARAM")
+        form = dict(pairs)
         expected = self.browsers.form_token(visit.browser, visit.session_cookie)
         if not secrets.compare_digest(form.get("form_token", ""), expected):
             raise Forbidden(visit.text("stale_form"))

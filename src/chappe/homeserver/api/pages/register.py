@@ -155,7 +155,7 @@ class MailLinkPages:
         return await self._pages.answer(request, self._send_link)
 
     async def _send_link(self, visit: Visit) -> Response:
-        address = (await self._pages.form(visit)).get("email", "").strip()
+        address = (await self._pages.form(visit)).get("email", "").strip(" ")
         self._limits.check("email", parse_email(address))
         secret = secrets.token_urlsafe(16)
         link = f"{visit.base_url}/reset-password?{urlencode({'client_secret': secret})}"

@@ -141,4 +141,4 @@ class ThirdPartyInvites:
 def _checked(medium: str, address: str) -> str:
     if medium != "email":
         raise BadRequest("People can be invited by e-mail address only", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
-    return parse_email(address.strip())
+    return parse_email(address)
