@@ -31,10 +31,11 @@ async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], sec
 
 
 class Mailbox:
-    """An SMTP server that keeps what it gets. `refuse`: answers to give before anything is taken."""
+    """An SMTP server that keeps what it gets (`raw`: the envelope and the bytes). `refuse`: answers before anything is taken."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.raw: list[tuple[Any, bytes]] = []
         self.refuse: list[str] = []
         self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
 
@@ -42,6 +43,7 @@ class Mailbox:
         if self.refuse:
             return self.refuse.pop(0)
         raw = cast(bytes, envelope.content)
+        self.raw.append((envelope, raw))
         message = cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
         assert envelope.rcpt_tos == [message["To"]]
         self.mails.append(message)

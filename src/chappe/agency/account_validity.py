@@ -13,11 +13,12 @@ import secrets
 import string
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.mail.queue import MailQueue
 
@@ -63,7 +64,12 @@ class AccountValidity:
             if not self._is_excluded(row["user_id"]):
                 await self._accounts.set_state(row["user_id"], expires_ts=now + self.period_ms)
         for row in await self._due(now):
-            await self._remind(row, now)
+            try:
+                await self._remind(row, now)
+            except MatrixError as error:  # this account's own trouble, such as an address that is none
+                log.warning(
+                    "a reminder was not written", extra={"fields": {"user": row["user_id"], "error": error.message}}
+                )
         await self._deactivate_old(now)
 
     def _is_excluded(self, user_id: str) -> bool:
@@ -84,11 +90,15 @@ class AccountValidity:
         sent = row["reminded_days"] if row["for_expiry"] == row["expires_ts"] else None
         if due is None or (sent is not None and sent <= due) or self._is_excluded(row["user_id"]):
             return
-        await self._write(row["user_id"], row["expires_ts"])
-        await self._database.execute(
-            "UPDATE account_validity SET reminded_days = $2, for_expiry = $3 WHERE user_id = $1",
-            row["user_id"], due, row["expires_ts"],
-        )  # fmt: skip
+        async with self._database.transaction(background=True) as connection:
+            is_mine = await connection.fetchval(
+                """INSERT INTO account_validity AS v (user_id, reminded_days, for_expiry) VALUES ($1, $2, $3)
+                   ON CONFLICT (user_id) DO UPDATE SET reminded_days = $2, for_expiry = $3
+                    WHERE v.for_expiry IS DISTINCT FROM $3 OR v.reminded_days IS NULL OR v.reminded_days > $2 RETURNING true""",
+                row["user_id"], due, row["expires_ts"],
+            )  # fmt: skip
+            if is_mine:  # else another process has just written it
+                await self._write(row["user_id"], row["expires_ts"], connection)
 
     async def _deactivate_old(self, now: int) -> None:
         if self._settings.deactivate_after_days is None:
@@ -113,28 +123,30 @@ class AccountValidity:
             "SELECT EXISTS (SELECT 1 FROM guests WHERE user_id = $1 AND agent_since IS NULL)", user_id
         ):
             raise BadRequest("The agent who invited you can renew your account", "M_UNKNOWN")
-        await self._write(user_id, user.expires_ts)
+        async with self._database.transaction() as connection:
+            await self._write(user_id, user.expires_ts, connection)
 
-    async def _write(self, user_id: str, expires_ts: int) -> None:
-        """To every proven address. An earlier token stays good until one is used."""
-        row = await self._database.fetchrow("SELECT token FROM account_validity WHERE user_id = $1", user_id)
-        token = row["token"] if row is not None and row["token"] is not None else self._new_token()
-        await self._database.execute(
-            """INSERT INTO account_validity (user_id, token) VALUES ($1, $2)
-               ON CONFLICT (user_id) DO UPDATE SET token = $2""",
-            user_id, token,
+    async def _write(self, user_id: str, expires_ts: int, connection: Any) -> None:
+        """To every proven address. An earlier token stays good until one is used.
+
+        Raises M_THREEPID_MEDIUM_NOT_SUPPORTED where links may not be mailed.
+        """
+        token = await connection.fetchval(
+            """INSERT INTO account_validity AS v (user_id, token) VALUES ($1, $2)
+               ON CONFLICT (user_id) DO UPDATE SET token = coalesce(v.token, $2) RETURNING v.token""",
+            user_id, self._new_token(),
         )  # fmt: skip
         server_name, days = domain_of(user_id), max(0, (expires_ts - self._now_ms()) // DAY_MS)
         for threepid in await self._accounts.store.threepids(user_id):
             if threepid["medium"] != "email":
                 continue
+            kind, link = "renew_code", None
             if self._settings.send_links:
-                link = f"{self._base_url(server_name)}{PATH}/renew?token={token}"
-                await self._mail.write("renew", threepid["address"], server_name, None, link, days=days)
-            else:
-                await self._mail.write(
-                    "renew_code", threepid["address"], server_name, None, None, days=days, code=token
-                )
+                kind, link = "renew", f"{self._base_url(server_name)}{PATH}/renew?token={token}"
+                self._mail.require_on(link)
+            await self._mail.write(
+                kind, threepid["address"], server_name, None, link, writer=connection, days=days, code=token
+            )
 
     def _new_token(self) -> str:
         if self._settings.send_links:

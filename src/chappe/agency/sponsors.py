@@ -16,7 +16,7 @@ from chappe.agency.organisations import Organisations
 from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
@@ -211,7 +211,11 @@ class Sponsors:
         ):  # fmt: skip
             due = min(days for days in REMINDER_DAYS if row["ends_ts"] - now <= days * DAY_MS)
             if row["reminded_days"] is None or row["reminded_days"] > due:
-                await self._remind(row, due)
+                try:
+                    await self._remind(row, due)
+                except MatrixError as error:  # this guest's or sponsor's own trouble
+                    fields = {"user": row["user_id"], "error": error.message}
+                    log.warning("a reminder was not written", extra={"fields": fields})
         if self._kept:
             for row in await self._database.fetch(
                 """SELECT g.user_id FROM guests g JOIN users u USING (user_id)
@@ -230,13 +234,20 @@ class Sponsors:
         server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
         guest = await self._accounts.store.find_user(row["user_id"])
         name = (guest.profile.get("displayname") if guest is not None else None) or ""
-        for threepid in await self._accounts.store.threepids(row["sponsor"]):
-            if threepid["medium"] == "email":
+        addresses = [
+            t["address"] for t in await self._accounts.store.threepids(row["sponsor"]) if t["medium"] == "email"
+        ]
+        async with self._database.transaction(background=True) as connection:
+            is_mine = await connection.fetchval(
+                """UPDATE guests SET reminded_days = $2 WHERE user_id = $1
+                      AND (reminded_days IS NULL OR reminded_days > $2) RETURNING true""",
+                row["user_id"], days,
+            )  # fmt: skip
+            for address in addresses if is_mine else ():  # else another process has just written them
                 await self._mail.write(
-                    "guest_ends", threepid["address"], server_name, None, who=f"{name} ({row['user_id']})".strip(), days=left,
-                    what=row["purpose"] or "…",
+                    "guest_ends", address, server_name, None, writer=connection, who=f"{name} ({row['user_id']})".strip(),
+                    days=left, what=row["purpose"] or "…",
                 )  # fmt: skip
-        await self._database.execute("UPDATE guests SET reminded_days = $2 WHERE user_id = $1", row["user_id"], days)
 
     async def promote(self) -> list[str]:
         """Returns who became an agent."""

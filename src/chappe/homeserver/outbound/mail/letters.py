@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from chappe.config import Brand
+from chappe.homeserver.outbound.mail.message import one_line
 
 # kind: language: (subject, paragraphs, label of the button)
 TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
@@ -88,9 +89,10 @@ class Letter:
 def compose(
     kind: str, language: str, brand: Brand, link: str | None = None, extra: Sequence[str] = (), **values: object
 ) -> Letter:
-    """`extra`: further lines, such as the messages of a digest. Values are escaped in HTML, and kept to one line."""
+    """`extra`: further lines, such as the messages of a digest. All that is given is kept to one line, and escaped in HTML."""
     subject, paragraphs, label = TEXTS[kind]["fr" if language.startswith("fr") else "en"]
-    clean = {name: " ".join(str(value).split())[:200] for name, value in values.items()} | {"brand": brand.name}
+    clean = {name: one_line(str(value))[:200] for name, value in values.items()} | {"brand": brand.name}
+    extra = [one_line(line) for line in extra]
     title = subject.format(**clean)
     lines = [p.format(**clean) for p in paragraphs]
     plain = "\n\n".join([*lines, *extra, *([link] if link else []), f"-- \n{brand.name}"]) + "\n"

@@ -1,36 +1,53 @@
-"""The queue of outgoing mail: a mail is durable before whoever asked for it is answered, and tried again until it leaves."""
+"""The queue of outgoing mail: a mail is durable before whoever asked for it is answered, and tried again until it leaves.
+
+One mail is claimed, sent and marked at a time: what happens to one, whether it cannot be built or is refused, is its own, and
+what has been sent is not sent again. A claim is a lease, so that a process that dies keeps no mail.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import logging
 import ssl
 from collections.abc import Callable
-from email.message import EmailMessage
+from typing import Any, Protocol
 
 import aiosmtplib
 
 from chappe.config import Brand, Email
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.email_address import EmailAddress, parse_email
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.outbound.mail.letters import Letter, compose
+from chappe.homeserver.outbound.mail.message import parse_sender, serialise
 
 log = logging.getLogger(__name__)
 RETRY_FIRST_MS, RETRY_MOST_MS = 30_000, 6 * 3_600_000
 GIVE_UP_AFTER_MS = 3 * 86_400_000
 LOOK_EVERY = 5.0
-AT_ONCE = 20
+SEND_SECONDS, LEASE_MS = 90, 300_000
+
+
+class Writer(Protocol):
+    """The pool, or a connection in a transaction: what is written with it is queued when that commits."""
+
+    async def execute(self, sql: str, *arguments: Any) -> str: ...
 
 
 class MailQueue:
+    """`may_link`: whether an address may stand in a mail (see `PublicUrl`). Raises M_INVALID_PARAM for a sender that is none."""
+
     def __init__(
-        self, database: Database, settings: Email, brands: dict[str, Brand], now_ms: Callable[[], int],
-        extra_ca_file: str | None,
+        self, database: Database, settings: Email, brands: dict[str, Brand], may_link: Callable[[str], bool],
+        now_ms: Callable[[], int], extra_ca_file: str | None,
     ) -> None:  # fmt: skip
         self._database, self._settings, self._brands, self._now_ms = database, settings, brands, now_ms
-        self._extra_ca_file, self._wake = extra_ca_file, asyncio.Event()
+        self._may_link, self._extra_ca_file, self._wake = may_link, extra_ca_file, asyncio.Event()
+        for sender in [settings.sender, *(brand.sender for brand in brands.values() if brand.sender)]:
+            try:
+                parse_sender(sender)
+            except BadRequest:
+                raise BadRequest(f"{sender!r} cannot be the sender of mails", "M_INVALID_PARAM") from None
 
     @property
     def is_on(self) -> bool:
@@ -43,25 +60,35 @@ class MailQueue:
     def brand(self, server_name: str) -> Brand:
         return self._brands.get(server_name) or Brand()
 
-    def require_on(self) -> None:
-        """Raises M_THREEPID_MEDIUM_NOT_SUPPORTED."""
+    def require_on(self, link: str | None = None) -> None:
+        """Raises M_THREEPID_MEDIUM_NOT_SUPPORTED, also where a mail is of no use without a link that may not be sent."""
         if not self.is_on:
             raise BadRequest("This server does not send e-mail", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
+        if link is not None and not self._may_link(link):
+            raise BadRequest(
+                "This server cannot send links by e-mail yet: its operator has to set public_url",
+                "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+            )
 
     async def write(
         self, kind: str, recipient: str, server_name: str, language: str | None, link: str | None = None,
-        extra: tuple[str, ...] = (), **values: object,
+        extra: tuple[str, ...] = (), writer: Writer | None = None, **values: object,
     ) -> None:  # fmt: skip
-        """Queues one of the letters of `letters.TEXTS`. Raises M_INVALID_PARAM for a bad address."""
-        brand = self.brand(server_name)
+        """Queues one of the letters of `letters.TEXTS`; a link that may not be sent is left out.
+
+        `writer`: a transaction in which it is queued. Raises M_INVALID_PARAM for a bad address.
+        """
+        brand, address = self.brand(server_name), parse_email(recipient)
+        if link is not None and not self._may_link(link):
+            link = None
         letter = compose(
             kind, language or brand.language, brand, link, extra, minutes=self._settings.link_minutes, **values
         )
-        await self.add(parse_email(recipient), brand.sender or self._settings.sender, letter)
+        await self.add(address, brand.sender or self._settings.sender, letter, writer)
 
-    async def add(self, recipient: str, sender: str, letter: Letter) -> None:
+    async def add(self, recipient: EmailAddress, sender: str, letter: Letter, writer: Writer | None = None) -> None:
         now = self._now_ms()
-        await self._database.execute(
+        await (writer or self._database).execute(
             """INSERT INTO outgoing_mail (recipient, sender, subject, plain, html, due_ts, created_ts)
                VALUES ($1, $2, $3, $4, $5, $6, $6)""",
             recipient, sender, letter.subject, letter.plain, letter.html, now,
@@ -71,7 +98,7 @@ class MailQueue:
     # ------------------------------------------------------------------------------------------------- sending
 
     async def run(self) -> None:
-        """Until cancelled. Several processes share the queue: a row is locked while it is being sent."""
+        """Until cancelled."""
         while self.is_on:
             try:
                 while await self.send_due():
@@ -87,57 +114,61 @@ class MailQueue:
                 continue
 
     async def send_due(self) -> bool:
-        """Sends some. Returns whether there may be more."""
-        async with self._database.transaction(background=True) as connection:
-            rows = await connection.fetch(
-                "SELECT * FROM outgoing_mail WHERE due_ts <= $1 ORDER BY due_ts LIMIT $2 FOR UPDATE SKIP LOCKED",
-                self._now_ms(), AT_ONCE,
-            )  # fmt: skip
-            for row in rows:
-                error, is_final = await self._send(row)
-                if error is None:
-                    await connection.execute("DELETE FROM outgoing_mail WHERE id = $1", row["id"])
-                    continue
-                is_final = is_final or self._now_ms() - row["created_ts"] > GIVE_UP_AFTER_MS
-                log.warning("a mail was not taken", extra={"fields": {"error": error, "given_up": is_final}})
-                if is_final:
-                    await connection.execute("DELETE FROM outgoing_mail WHERE id = $1", row["id"])
-                else:
-                    wait = min(RETRY_FIRST_MS << min(row["attempts"], 16), RETRY_MOST_MS)
-                    await connection.execute(
-                        "UPDATE outgoing_mail SET attempts = attempts + 1, due_ts = $2, last_error = $3 WHERE id = $1",
-                        row["id"], self._now_ms() + wait, error,
-                    )  # fmt: skip
-        return len(rows) == AT_ONCE
+        """Sends one. Returns whether there may be more."""
+        now = self._now_ms()
+        row = await self._database.fetchrow(
+            """UPDATE outgoing_mail SET due_ts = $2 WHERE id = (
+                   SELECT id FROM outgoing_mail WHERE due_ts <= $1 ORDER BY due_ts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+               RETURNING *""",
+            now, now + LEASE_MS,
+        )  # fmt: skip
+        if row is None:
+            return False
+        error, is_final = await self._outcome(row)
+        is_final = is_final or now - row["created_ts"] > GIVE_UP_AFTER_MS
+        if error is not None:
+            fields = {"mail": row["id"], "error": error, "given_up": is_final}
+            log.warning("a mail was not taken", extra={"fields": fields})
+        if error is None or is_final:
+            await self._database.execute("DELETE FROM outgoing_mail WHERE id = $1", row["id"])
+            return True
+        wait = min(RETRY_FIRST_MS << min(row["attempts"], 16), RETRY_MOST_MS)
+        await self._database.execute(
+            "UPDATE outgoing_mail SET attempts = attempts + 1, due_ts = $2, last_error = $3 WHERE id = $1",
+            row["id"], now + wait, error,
+        )  # fmt: skip
+        return True
 
-    async def _send(self, row: Row) -> tuple[str | None, bool]:
-        """(what went wrong, whether it is no use to try again)."""
-        settings = self._settings
-        context = ssl.create_default_context()
-        if self._extra_ca_file is not None:
-            context.load_verify_locations(self._extra_ca_file)
+    async def _outcome(self, row: Row) -> tuple[str | None, bool]:
+        """(what went wrong with one mail, whatever it is; whether it is no use to try again)."""
         try:
-            await aiosmtplib.send(
-                message_of(row), hostname=settings.host, port=settings.port, username=settings.username,
-                password=settings.password, use_tls=settings.security == "tls",
-                start_tls=settings.security == "starttls", timeout=30, tls_context=context,
-            )  # fmt: skip
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._send(row)
         except aiosmtplib.SMTPRecipientsRefused as error:
             return str(error)[:300], all(r.code >= 500 for r in error.recipients)
         except aiosmtplib.SMTPResponseException as error:
             return str(error)[:300], 550 <= error.code <= 559
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return f"{type(error).__name__}: {error}"[:300], False
+        except MatrixError as error:  # it does not say what was meant, and never will
+            return error.message, True
+        except Exception as error:
+            log.exception("a mail could not be sent", extra={"fields": {"mail": row["id"]}})
+            return type(error).__name__, False
         return None, False
 
-
-def message_of(row: Row) -> EmailMessage:
-    """The mail as it leaves. The library refuses line breaks in headers; they have been taken out before."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = row["sender"], row["recipient"], row["subject"]
-    message["Date"] = email.utils.formatdate(row["created_ts"] / 1000)
-    message["Message-ID"] = f"<{row['id']}.{row['created_ts']}@{row['sender'].rpartition('@')[2].rstrip('>')}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(row["plain"])
-    message.add_alternative(row["html"], subtype="html")
-    return message
+    async def _send(self, row: Row) -> None:
+        """To the address that was checked, whatever the mail's own header says."""
+        settings, sender, recipient = self._settings, parse_sender(row["sender"]), parse_email(row["recipient"])
+        raw = serialise(
+            sender, recipient, row["subject"], row["plain"], row["html"], row["created_ts"],
+            f"{row['id']}.{row['created_ts']}",
+        )  # fmt: skip
+        context = ssl.create_default_context()
+        if self._extra_ca_file is not None:
+            context.load_verify_locations(self._extra_ca_file)
+        await aiosmtplib.send(
+            raw, sender=sender.address, recipients=[recipient], hostname=settings.host, port=settings.port,
+            username=settings.username, password=settings.password, use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls", timeout=30, tls_context=context,
+        )  # fmt: skip
