@@ -457,6 +457,16 @@ def _mistakes(config: Config) -> list[tuple[str, str]]:
     return found
 
 
+def warnings_of(config: Config) -> list[str]:
+    """What is allowed, but hardly meant: for the log at start, and `chappe config check`."""
+    found = []
+    if config.email.host is not None and config.public_url is None:
+        found.append(
+            "[email] is on and public_url is not set: no mail holds a link, so nobody can prove an address or reset a password"
+        )
+    return found
+
+
 def _listener_mistakes(where: str, listener: Listener) -> list[tuple[str, str]]:
     found = []
     if (listener.tls_certificate is None) != (listener.tls_key is None):
@@ -509,7 +519,7 @@ TEMPLATE = """\
 # added with: chappe admin domain add NAME
 server_name = "{server_name}"
 
-# The address at which clients reach this server, if it differs from the listener's (a reverse proxy, say).
+# The address at which people and clients reach this server. Mails hold links only where it is set.
 # public_url = "https://matrix.example.org"
 
 # A PostgreSQL to use instead of the embedded one.

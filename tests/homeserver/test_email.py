@@ -148,8 +148,12 @@ async def test_adding_and_removing_an_address(server: Server, mailbox: Mailbox) 
         server, "/account/3pid/email/requestToken", request("two@example.org", "secret3"), alice.token
     )
     await confirm(server, link_in(await mailbox.next("two@example.org")))
-    proof = {"sid": answer["sid"], "client_secret": "secret3"}
-    await alice.call("POST", "/account/3pid/bind", {**proof, "id_server": "localhost", "id_access_token": "x"})
+    proof = {"sid": answer["sid"], "client_secret": "secret3", "id_server": "localhost", "id_access_token": "x"}
+    with pytest.raises(Refused) as not_hers:  # what makes an address findable does not add it
+        await alice.call("POST", "/account/3pid/bind", proof)
+    assert not_hers.value.status == 403
+    await server.node.bind_threepid(alice.id, "email", "two@example.org", 1)  # type: ignore[arg-type]
+    await alice.call("POST", "/account/3pid/bind", proof)
     await alice.call("POST", "/account/3pid/unbind", {"medium": "email", "address": "two@example.org"})
     _, answer = await ask(
         server, "/account/3pid/email/requestToken", request("three@example.org", "secret4"), alice.token

@@ -206,6 +206,9 @@ async def test_the_identity_service(new_server: NewServer) -> None:
         await me.call("POST", f"{base}/validate/email/submitToken", {**proof, "token": query["token"][0]})
         assert (await me.call("GET", f"{base}/3pid/getValidated3pid", **proof))["address"] == "alice@example.org"
         assert (await refused(me.call("POST", f"{base}/3pid/bind", {**proof, "mxid": bob.id}))).status == 403
+        # what makes an address findable does not add it to the account
+        assert (await refused(me.call("POST", f"{base}/3pid/bind", {**proof, "mxid": alice.id}))).status == 403
+        await server.node.bind_threepid(alice.id, "email", "alice@example.org", 1)  # type: ignore[arg-type]
         bound = await me.call("POST", f"{base}/3pid/bind", {**proof, "mxid": alice.id})
         assert bound["mxid"] == alice.id and "localhost" in bound["signatures"]
         room = await alice.create_room()
@@ -227,11 +230,10 @@ async def test_the_identity_service(new_server: NewServer) -> None:
         public = (await me.call("GET", f"{base}/pubkey/{segment(key_id)}"))["public_key"]
         assert (await me.call("GET", f"{base}/pubkey/isvalid", public_key=public)) == {"valid": True}
         assert (await refused(me.call("GET", f"{base}/pubkey/ed25519:no"))).errcode == "M_NOT_FOUND"
-        await me.call(
-            "POST",
-            f"{base}/3pid/unbind",
-            {"mxid": alice.id, "threepid": {"medium": "email", "address": "alice@example.org"}},
-        )
+        hers = {"mxid": alice.id, "threepid": {"medium": "email", "address": "alice@example.org"}}
+        assert (await refused(me.call("POST", f"{base}/3pid/unbind", hers))).status == 403  # nor does it take it away
+        other = {"mxid": alice.id, "threepid": {"medium": "email", "address": "old@example.org"}}
+        await me.call("POST", f"{base}/3pid/unbind", other)
         await me.call("POST", f"{base}/account/logout", {})
         assert (await refused(me.call("GET", f"{base}/account"))).errcode == "M_UNAUTHORIZED"
     finally:

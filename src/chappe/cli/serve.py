@@ -15,7 +15,7 @@ import typer
 
 from chappe.agency.app import AgencyServer
 from chappe.cli.node import CONFIG_NAME, create_config, read_config, run
-from chappe.config import Config, dev_config, load_config
+from chappe.config import Config, dev_config, load_config, warnings_of
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.embedded import DataDirectoryLock, EmbeddedPostgres
 from chappe.telemetry import configure_logging
@@ -101,5 +101,6 @@ async def _greet(node: Homeserver, data: Path) -> None:
 def check(data: Data = Path("data"), config: ConfigFile = None) -> None:
     """Check the configuration file; a mistake is reported with its line."""
     path = config or data / CONFIG_NAME
-    load_config(path)
+    for warning in warnings_of(load_config(path)):
+        print(f"Warning: {warning}.", file=sys.stderr)
     print(f"{path} is valid.", file=sys.stdout)

@@ -45,7 +45,7 @@ class Threepids:
 
     async def request_token(self, purpose: str, wanted: TokenRequest) -> str:
         """Sends a mail unless this attempt was made before. Returns the session's id (`sid`)."""
-        self.mail.require_on()
+        self.mail.require_on(f"{wanted.base_url}{PATH}")
         address = parse_email(wanted.address)
         if not _SECRET.fullmatch(wanted.client_secret):
             raise BadRequest("`client_secret` must have 1 to 255 of 0-9 a-z A-Z . = _ -", "M_INVALID_PARAM")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 
+from chappe.config import warnings_of
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.app.routes import routes_of_node
 from chappe.homeserver.database.migrations import migrate
@@ -29,6 +30,8 @@ class Homeserver(Parts):
     async def start(self, serve: bool = True) -> None:
         await self._open_database()
         self._build()
+        for warning in warnings_of(self.config) if serve else ():
+            log.warning(warning)
         if not await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM domains)"):
             await self.domains.add(self.config.server_name)
         await self.domains.reload()

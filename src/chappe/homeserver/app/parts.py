@@ -309,9 +309,13 @@ class Parts:
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms
-        self.public_url = PublicUrl(config.public_url)
+        self.public_url = PublicUrl(
+            config.public_url, self.domains.names, [listener.address for listener in config.listeners]
+        )
         self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
-        self.mail = MailQueue(database, config.email, config.brands, now_ms, config.extra_ca_file)
+        self.mail = MailQueue(
+            database, config.email, config.brands, self.public_url.may_be_mailed, now_ms, config.extra_ca_file
+        )
         self.threepids = Threepids(database, store, self.mail, now_ms)
         second = config.second_factor
         self.second_factors = SecondFactors(database, now_ms, second.required_domains, second.required_for_admins)

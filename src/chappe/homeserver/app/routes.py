@@ -182,8 +182,8 @@ def _identity_parts(parts: Parts) -> list[object]:
     return [
         IdentityAccounts(identity, parts.openid, parts.domains, parts.limits, parts.ask_servers),
         IdentityAddresses(
-            identity, parts.threepids, parts.accounts.store, parts.bind_threepid, parts.third_party_invites,
-            parts.exchange_invites, parts.domains, parts.public_url,
+            identity, parts.threepids, parts.accounts.store, parts.third_party_invites, parts.exchange_invites, parts.domains,
+            parts.public_url,
         ),
     ]  # fmt: skip
 

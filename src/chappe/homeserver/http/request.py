@@ -136,6 +136,12 @@ class Request:
         client = self._scope.get("client")
         return client[0] if client else "local"
 
+    @property
+    def own_address(self) -> tuple[str, int | None]:
+        """The address and port of this machine that the connection came to."""
+        server = self._scope.get("server")
+        return (server[0], server[1]) if server else ("", None)
+
     # -------------------------------------------------------------------------------------------- headers, query
 
     def header(self, name: bytes) -> str | None:

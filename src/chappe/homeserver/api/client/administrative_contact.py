@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.accounts.threepids import ADD, REGISTER, RESET, Threepids, TokenRequest
+from chappe.homeserver.accounts.threepids import ADD, IDENTITY, REGISTER, RESET, Threepids, TokenRequest
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.http.public_url import PublicUrl
@@ -16,7 +16,7 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.outbound.domains import Domains
 
 _V3 = "/_matrix/client/v3"
@@ -114,15 +114,15 @@ class AdministrativeContact:
 
     @endpoint("POST", _V3 + "/account/3pid/bind", limit="account", body_limit=SMALL_LIMIT)
     async def bind(self, request: Request) -> Answer:
-        """Makes an address findable: here it becomes one of the account's."""
-        body = await request.json_object()
-        proof = convert(body, Proof)
-        address = await self._threepids.proven(proof.sid, proof.client_secret, (ADD, "identity"))
+        """Makes an address findable: here every address of an account is, and an address is added by `3pid/add` alone."""
+        proof = await request.body_as(Proof)
+        address = await self._threepids.proven(proof.sid, proof.client_secret, (ADD, IDENTITY))
         owner = await self._store.user_by_threepid("email", address)
         if owner is not None and owner != request.user_id:
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
+        if owner is None:
+            raise Forbidden("Add this address to your account first")
         await self._threepids.use(proof.sid)
-        await self._bind_threepid.by_owner(request.user_id, "email", address, self._now_ms())
         return {}
 
     @endpoint(

@@ -7,7 +7,6 @@ import msgspec
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import IDENTITY, Threepids, TokenRequest
 from chappe.homeserver.actions.ask_servers import AskServers
-from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
@@ -160,11 +159,11 @@ class IdentityAccounts:
 
 class IdentityAddresses:
     def __init__(
-        self, identity: IdentityServer, threepids: Threepids, accounts: AccountStore, bind_threepid: BindThreepid,
-        invites: ThirdPartyInvites, exchange: ExchangeInvites, domains: Domains, public_url: PublicUrl,
+        self, identity: IdentityServer, threepids: Threepids, accounts: AccountStore, invites: ThirdPartyInvites,
+        exchange: ExchangeInvites, domains: Domains, public_url: PublicUrl,
     ) -> None:  # fmt: skip
         self._identity, self._threepids, self._accounts = identity, threepids, accounts
-        self._bind_threepid, self._invites, self._exchange = bind_threepid, invites, exchange
+        self._invites, self._exchange = invites, exchange
         self._domains, self._public_url = domains, public_url
 
     @endpoint("POST", _V2 + "/validate/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -218,11 +217,13 @@ class IdentityAddresses:
         if body.mxid != user_id:
             raise Forbidden("An address can be bound to one's own account only", "M_UNAUTHORIZED")
         address = await self._threepids.proven(body.sid, body.client_secret, (IDENTITY,))
-        if await self._accounts.user_by_threepid("email", address) not in (None, user_id):
+        owner = await self._accounts.user_by_threepid("email", address)
+        if owner not in (None, user_id):
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
-        if self._domains.is_hosted(domain_of(user_id)):
+        if self._domains.is_hosted(domain_of(user_id)):  # found by the addresses of the account, which are added there
+            if owner is None:
+                raise Forbidden("Add this address to your account first")
             await self._threepids.use(body.sid)
-            await self._bind_threepid.by_owner(user_id, "email", address, self._threepids.now_ms())
         else:
             await self._identity.bind_elsewhere(user_id, "email", address)
             await self._exchange.tell(user_id, "email", address)
@@ -236,7 +237,8 @@ class IdentityAddresses:
         if body.mxid != user_id:
             raise Forbidden("An address can be unbound from one's own account only")
         medium, address = body.threepid.medium, body.threepid.address.lower()
-        await self._bind_threepid.remove_by_owner(user_id, medium, address)
+        if await self._accounts.user_by_threepid(medium, address) == user_id:
+            raise Forbidden("This address is your account's: remove it there")
         await self._identity.unbind_elsewhere(user_id, medium, address)
         return {}
 

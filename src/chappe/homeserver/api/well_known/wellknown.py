@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -42,8 +43,8 @@ class WellKnown:
     async def server(self, request: Request) -> Answer:
         """Where the domain's federation is: as configured, else where this very page is."""
         domain = self._domains.of_host(request.host)
-        configured = self._federation.delegate_to.get(domain)
-        return {"m.server": configured or (request.host if ":" in request.host else f"{request.host}:443")}
+        host = self._federation.delegate_to.get(domain) or self._public_url.own_host(request) or domain
+        return {"m.server": host if re.search(r":\d+$", host) else f"{host}:443"}
 
     @endpoint("GET", "/.well-known/matrix/support", auth=NO_AUTH)
     async def support(self, request: Request) -> Answer:
