@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from pathlib import Path
@@ -28,6 +29,12 @@ class Listener(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     tls_key: str | None = None
     apis: list[str] = msgspec.field(default_factory=lambda: list(API_NAMES))
     behind_proxy: bool = False
+    trusted_proxies: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+
+    @property
+    def proxies(self) -> list[str]:
+        """Networks whose `X-Forwarded-For` is believed."""
+        return self.trusted_proxies if self.behind_proxy else []
 
 
 class Registration(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -478,6 +485,11 @@ def _listener_mistakes(where: str, listener: Listener) -> list[tuple[str, str]]:
     for api in listener.apis:
         if api not in API_NAMES:
             found.append((f"{where}.apis", f"{api!r} is none of {', '.join(API_NAMES)}"))
+    for network in listener.trusted_proxies:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            found.append((f"{where}.trusted_proxies", f"{network!r} is no network such as 10.0.0.0/8"))
     return found
 
 
@@ -541,7 +553,8 @@ port = {port}
 # tls_certificate = "/etc/chappe/cert.pem"
 # tls_key = "/etc/chappe/key.pem"
 # apis = ["client", "media", "admin", "health", "metrics"]
-# behind_proxy = false               # believe X-Forwarded-For
+# behind_proxy = false               # clients come through reverse proxies, which say who asks (X-Forwarded-For)
+# trusted_proxies = ["127.0.0.0/8", "::1/128"]   # networks of these proxies: what others say is not believed
 
 [registration]
 # open = false                       # anybody may create an account

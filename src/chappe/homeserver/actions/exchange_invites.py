@@ -27,7 +27,7 @@ from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
-MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 50, 10, 4096
+MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 5, 10, 4096  # anybody may say `onbind`: few servers are asked for it
 
 
 class ExchangeInvites:

@@ -49,7 +49,7 @@ class Gateway:
             PinnedAuthentication(self._settings), PeerBudgets(), wall_now_ms,
         )  # fmt: skip
         for one in self._settings.listeners:
-            listener = Listener(application, one.address, one.port, one.tls_certificate, one.tls_key, one.behind_proxy)
+            listener = Listener(application, one.address, one.port, one.tls_certificate, one.tls_key, one.proxies)
             self.listeners.append(listener)
             await listener.start()
         if self._outgoing is not None:

@@ -90,9 +90,10 @@ class Homeserver(Parts):
                 self.now_ms,
             )
             application.admin_door = self.admin_door
+            application.is_public = "client" in listener.apis
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
-                listener.behind_proxy,
+                listener.proxies,
             ))  # fmt: skip
         for bound in self.listeners:
             await bound.start()

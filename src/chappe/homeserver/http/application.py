@@ -20,6 +20,7 @@ from chappe.homeserver.http.request import Receive, Request, Requester, Response
 from chappe.homeserver.http.router import (
     ADMIN_AUTH,
     AUTH,
+    LOCAL_AUTH,
     NO_AUTH,
     OPTIONAL_AUTH,
     SERVER_AUTH,
@@ -51,6 +52,12 @@ _CORS = (
         b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition",
     ),
 )
+# What scripts of any site may ask, with a token: the APIs, not the pages on which people sign in.
+_FOR_ANY_ORIGIN = (
+    b"/_matrix/", b"/_synapse/", b"/_chappe/", b"/.well-known/", b"/oauth2/token", b"/oauth2/revoke", b"/oauth2/registration",
+    b"/oauth2/device", b"/health",
+)  # fmt: skip
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -95,6 +102,7 @@ class Application:
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
         self._now_ms = now_ms
         self.admin_door: AdminDoor | None = None
+        self.is_public = True  # whether clients are served here: then what is for this machine is for it alone
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
 
@@ -145,10 +153,13 @@ class Application:
         if endpoint.auth == SERVER_AUTH:
             request.set_server(*await self._authenticate_server(request))
             return await self._answer_server(route, request)
-        if endpoint.auth is not NO_AUTH:
+        if endpoint.auth == LOCAL_AUTH:
+            if self.is_public and not request.is_local:
+                raise Forbidden("This is for programs of this machine: give it a listener of its own")
+        elif endpoint.auth is not NO_AUTH:
             await self._identify(request, endpoint)
         if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
-            self._limits.check(endpoint.limit, request.user_label or request.address)
+            self._limits.check(endpoint.limit, request.user_label or request.network)
         if endpoint.auth == ADMIN_AUTH and self.admin_door is not None:
             return await self.admin_door(request, endpoint, lambda: route.handler(request))
         return await route.handler(request)
@@ -178,7 +189,11 @@ class Application:
 
     async def _send(self, response: Response, request: Request, send: Send) -> int:
         body = response.body
-        headers = [(b"content-type", response.content_type.encode()), *_CORS, *response.headers]
+        headers = [(b"content-type", response.content_type.encode()), *response.headers]
+        if request.raw_path.startswith(_FOR_ANY_ORIGIN):
+            headers += _CORS
+        if request.is_secure:
+            headers.append(_HTTPS_ONLY)
         if isinstance(body, bytes):
             headers.append((b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
+from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.matrix.canonical_json import parse_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
@@ -141,6 +142,18 @@ class Request:
         """The address and port of this machine that the connection came to."""
         server = self._scope.get("server")
         return (server[0], server[1]) if server else ("", None)
+
+    @property
+    def network(self) -> str:
+        """What limits by address count as one client."""
+        return network_of(self.address)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a program of this machine asks, itself: not a proxy of this machine for somebody else."""
+        if not self.address.startswith("127.") and self.address not in ("::1", "local"):
+            return False
+        return all(self.header(name) is None for name in (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"))
 
     # -------------------------------------------------------------------------------------------- headers, query
 

@@ -15,6 +15,7 @@ Does = str | Callable[[Mapping[str, Any], bool], Sequence[str]]  # (body, whethe
 
 NO_AUTH, OPTIONAL_AUTH, AUTH, GUEST_AUTH, ADMIN_AUTH = "none", "optional", "required", "guest", "admin"
 SERVER_AUTH = "server"  # another server, by its signature
+LOCAL_AUTH = "local"  # programs of this machine; anybody where a listener serves no clients
 JSON_LIMIT = 10 << 20
 SMALL_LIMIT = 1 << 18
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chappe.homeserver.http.proxies import Proxied
 
 KEEP_ALIVE = 75
 MAX_HEAD_BYTES = 65_536
@@ -100,8 +102,10 @@ class Listener:
     """Bound at construction, so a taken port is an error before anything else starts. `port` is the real one."""
 
     def __init__(
-        self, application: Any, address: str, port: int, certificate: str | None, key: str | None, behind_proxy: bool
-    ) -> None:
+        self, application: Any, address: str, port: int, certificate: str | None, key: str | None,
+        trusted_proxies: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """`trusted_proxies`: networks whose `X-Forwarded-For` is believed; none where clients connect directly."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(
             family, socket.SOCK_STREAM, socket.IPPROTO_TCP
@@ -111,8 +115,9 @@ class Listener:
         self.address, self.port = address, self._socket.getsockname()[1]
         self.is_secure = certificate is not None
         config = uvicorn.Config(
-            application, log_config=None, access_log=False, lifespan="off", ws="none", http=BoundedProtocol, loop="none",
-            server_header=False, proxy_headers=behind_proxy, forwarded_allow_ips="*" if behind_proxy else None,
+            Proxied(application, trusted_proxies) if trusted_proxies else application,
+            log_config=None, access_log=False, lifespan="off", ws="none", http=BoundedProtocol, loop="none",
+            server_header=False, proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=SHUTDOWN_PATIENCE, ssl_certfile=certificate,
             ssl_keyfile=key, backlog=4096,
         )  # fmt: skip

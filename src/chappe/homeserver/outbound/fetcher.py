@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fnmatch
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 MAX_REDIRECTS = 5
 MAX_URL = 4096
 USER_AGENT = "Chappe (link preview)"
+_NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,8 @@ class Fetcher:
         host = host.lower()
         if any(fnmatch.fnmatchcase(host, pattern) for pattern in self._blocked):
             raise MatrixError(403, "M_FORBIDDEN", "This host may not be opened")
-        if not self._is_trusted and host not in self._allowed and _is_literal(host) and not is_public(host):
+        literal = literal_of(host)
+        if literal is not None and not self._is_trusted and host not in self._allowed and not is_public(literal):
             raise MatrixError(403, "M_FORBIDDEN", "This address is not on the public Internet")
         return target
 
@@ -200,12 +204,14 @@ async def read_all(answer: Any, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def literal_of(host: str) -> str | None:
+    """The IP address that a host is, in any notation that some library takes for one (`127.1`, `0x7f.1`, `2130706433`)."""
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host.strip("[]").rstrip(".")))
+    if _NUMERIC.fullmatch(host):
+        with contextlib.suppress(OSError):
+            return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
+    return None
 
 
 def _failed(message: str = "The address could not be opened") -> MatrixError:

@@ -14,7 +14,7 @@ from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
 from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import NO_AUTH, Answer, Endpoint, endpoint
+from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
 from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
@@ -276,7 +276,7 @@ class AdminRest:
     async def statistics(self, request: Request) -> Answer:
         return await self._administration.statistics()
 
-    @endpoint("GET", "/_chappe/admin/v1/openapi.json", auth=NO_AUTH, api="admin")
+    @endpoint("GET", "/_chappe/admin/v1/openapi.json", auth=ADMIN_AUTH, api="admin")
     async def openapi(self, request: Request) -> Answer:
         paths: dict[str, Any] = {}
         for e in self._endpoints:

@@ -20,6 +20,8 @@ _SAFE_INLINE = frozenset((
     "audio/mp4", "audio/webm", "audio/aac", "audio/mpeg", "audio/ogg", "audio/wave", "audio/wav", "audio/x-wav",
     "audio/x-pn-wav", "audio/flac", "audio/x-flac",
 ))  # fmt: skip
+# What a browser would run as a script of this origin, if ever some page could be made to ask for it ("JavaScript MIME type").
+_SCRIPTS = re.compile(r"(text|application)/(x-)?(java|ecma|j|live)script[0-9.]*")
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9_.-]+=(\"[^\"\r\n]*\"|[^;\"\r\n]*))*")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _SECURITY = (
@@ -146,7 +148,7 @@ def file_response(repository: ContentRepository, media: Media, request: Request)
     """A file, or the range of it that was asked for, as no browser will run it."""
     etag = f'"{media.sha256.hex()}"'
     if request.header(b"if-none-match") == etag:
-        return Response(304, b"", media.content_type)
+        return Response(304, b"", _served_type(media))
     start, end = _range(request, media.size)
     headers = [
         (b"content-length", str(end - start).encode()), (b"accept-ranges", b"bytes"), (b"etag", etag.encode()),
@@ -155,7 +157,12 @@ def file_response(repository: ContentRepository, media: Media, request: Request)
     partial = end - start != media.size
     if partial:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{media.size}".encode()))
-    return Response(206 if partial else 200, repository.content(media, start, end), media.content_type, tuple(headers))
+    return Response(206 if partial else 200, repository.content(media, start, end), _served_type(media), tuple(headers))
+
+
+def _served_type(media: Media) -> str:
+    essence = media.content_type.split(";", 1)[0].strip().lower()
+    return "application/octet-stream" if _SCRIPTS.fullmatch(essence) else media.content_type
 
 
 async def thumbnail_response(

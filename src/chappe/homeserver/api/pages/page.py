@@ -88,10 +88,10 @@ class Pages:
         return self._mail.is_on
 
     async def visit(self, request: Request) -> Visit:
-        cookies = _cookies(request)
         domain = self._domains.of_host(request.host)
         brand = self._mail.brand(domain)
         base = self._public_url.of(request)
+        cookies = _cookies(request, base.startswith("https:"))
         value = cookies.get(SESSION, "")
         session = await self.browsers.find(value) if value else None
         visit = Visit(
@@ -185,11 +185,17 @@ class Pages:
         return Response(status, b"", "text/plain", tuple(headers))
 
     def _set_cookies(self, visit: Visit) -> list[tuple[bytes, bytes]]:
-        secure = "; Secure" if visit.base_url.startswith("https:") else ""
+        is_secure = visit.base_url.startswith("https:")
+        secure = "; Secure" if is_secure else ""
         result = []
         for name, value, age in visit.cookies:
             lifetime = "; Max-Age=0" if age < 0 else f"; Max-Age={age}" if age else ""
-            result.append((b"set-cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lifetime}".encode()))
+            result.append(
+                (
+                    b"set-cookie",
+                    f"{cookie_name(name, is_secure)}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{lifetime}".encode(),
+                )
+            )
         return result
 
 
@@ -221,12 +227,20 @@ def safe_next(text: str | None, default: str = "/account") -> str:
     return text
 
 
-def _cookies(request: Request) -> dict[str, str]:
+def cookie_name(name: str, is_secure: bool) -> str:
+    """With a prefix that browsers keep other hosts of the domain from setting, where there is TLS."""
+    return f"__Host-{name}" if is_secure else name
+
+
+def _cookies(request: Request, is_secure: bool) -> dict[str, str]:
+    """Ours, by name; with TLS, only those that no other host can have set."""
     found: dict[str, str] = {}
     for part in (request.header(b"cookie") or "").split(";"):
         name, _, value = part.strip().partition("=")
         found.setdefault(name, value)
-    return found
+    return {
+        name: found[sent] for name in (BROWSER, SESSION, LANGUAGE) if (sent := cookie_name(name, is_secure)) in found
+    }
 
 
 def _language(request: Request, cookies: Mapping[str, str], brand: Brand) -> str:

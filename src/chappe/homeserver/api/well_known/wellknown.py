@@ -11,7 +11,7 @@ from chappe.config import Federation, Support
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
-from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
+from chappe.homeserver.http.router import LOCAL_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
 from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
@@ -68,6 +68,6 @@ class WellKnown:
             raise MatrixError(503, "M_UNKNOWN", "The database does not answer") from None
         return {"status": "ok"}
 
-    @endpoint("GET", "/metrics", auth=NO_AUTH, api="metrics")
+    @endpoint("GET", "/metrics", auth=LOCAL_AUTH, api="metrics")
     async def metrics(self, request: Request) -> Answer:
         return Response(200, self._metrics.render(), "text/plain; version=0.0.4; charset=utf-8")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import aiohttp
 import orjson
@@ -14,13 +15,12 @@ from yarl import URL
 
 from chappe.config import Federation
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import is_ip_literal
 from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
-from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, read_all
+from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, literal_of, read_all
 
 USER_AGENT = "Chappe"
 T = TypeVar("T")
@@ -177,8 +177,7 @@ class FederationClient:
         self, endpoint: Endpoint, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float,
         use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
     ) -> T:  # fmt: skip
-        if is_ip_literal(endpoint.host) and not (self._trust.allow_private or is_public(endpoint.host)):
-            raise OSError(f"{endpoint.host} is a private address (federation.allow_private_addresses)")
+        self._require_reachable(endpoint.host)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         url = URL(f"https://{host}:{endpoint.port}{uri}", encoded=True)
         given = {"Host": endpoint.host_header, **headers}
@@ -191,17 +190,31 @@ class FederationClient:
             return await use(answer)
 
     async def get_document(self, url: str) -> Document | None:
-        """A `.well-known` document, over ordinary HTTPS. None where there is no answer at all."""
-        timeout = aiohttp.ClientTimeout(total=WELL_KNOWN_SECONDS)
+        """A `.well-known` document, over ordinary HTTPS; each redirect is checked as the first address is.
+
+        None where there is no answer at all.
+        """
         try:
-            async with self._open().get(
-                url, max_redirects=WELL_KNOWN_REDIRECTS, timeout=timeout, proxy=self._trust.proxy
-            ) as answer:
-                body = await read_all(answer, WELL_KNOWN_BYTES)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Document(answer.status, headers, body)
+            async with asyncio.timeout(WELL_KNOWN_SECONDS):
+                for _ in range(WELL_KNOWN_REDIRECTS + 1):
+                    target = URL(url)
+                    if target.scheme != "https" or target.host is None or target.user is not None:
+                        return None
+                    self._require_reachable(target.host)
+                    async with self._open().get(target, allow_redirects=False, proxy=self._trust.proxy) as answer:
+                        headers = {name.lower(): value for name, value in answer.headers.items()}
+                        if answer.status not in (301, 302, 303, 307, 308) or "location" not in headers:
+                            return Document(answer.status, headers, await read_all(answer, WELL_KNOWN_BYTES))
+                        url = urljoin(str(target), headers["location"])
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, MatrixError):
             return None
+        return None
+
+    def _require_reachable(self, host: str) -> None:
+        """Raises OSError for a private address; names are checked when they are looked up."""
+        literal = literal_of(host)
+        if literal is not None and not (self._trust.allow_private or is_public(literal)):
+            raise OSError(f"{host} is a private address (federation.allow_private_addresses)")
 
 
 def _read(destination: str, status: int, raw: bytes) -> Any:

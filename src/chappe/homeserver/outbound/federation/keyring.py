@@ -26,7 +26,7 @@ MOST_KEYS = 64
 
 @dataclass(frozen=True, slots=True)
 class ServerKey:
-    """`valid_until_ts`: as the server said. `expired_ts`: set for an old key, which signs no more."""
+    """`valid_until_ts`: as the server said, a week after it was asked at most. `expired_ts`: set for an old key."""
 
     public_key: str
     valid_until_ts: int
@@ -67,7 +67,7 @@ class Keyring:
                 return True
             if key.expired_ts is not None:
                 return key.expired_ts >= ts
-            return min(key.valid_until_ts, self._now_ms() + WEEK) >= ts
+            return key.valid_until_ts >= ts
 
         return await self._key(server_name, key_id, was_valid)
 
@@ -134,7 +134,7 @@ class Keyring:
             except MatrixError:
                 continue
             if document is not None:
-                await self._keep(server_name, document)
+                await self._keep(server_name, document, is_its_own=ask == self._ask_directly)
                 self._failed.pop(server_name, None)
                 return
         times = self._failed.pop(server_name, (0, 0))[0] + 1
@@ -171,8 +171,12 @@ class Keyring:
                 return True
         return False
 
-    async def _keep(self, server_name: str, document: dict[str, Any]) -> None:
-        until = document["valid_until_ts"]
+    async def _keep(self, server_name: str, document: dict[str, Any], is_its_own: bool) -> None:
+        """`is_its_own`: the server itself has answered. What it no longer lists, or for how long, counts from now on.
+
+        A notary may repeat an old answer: that adds keys and never takes any away.
+        """
+        until = min(document["valid_until_ts"], self._now_ms() + WEEK)
         keys = {key_id: ServerKey(value["key"], until, None) for key_id, value in document["verify_keys"].items()}
         for key_id, value in document.get("old_verify_keys", {}).items():
             keys.setdefault(key_id, ServerKey(value["key"], 0, value["expired_ts"]))
@@ -181,10 +185,13 @@ class Keyring:
                SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])
                ON CONFLICT (server_name, key_id) DO UPDATE
                SET public_key = excluded.public_key, expired_ts = excluded.expired_ts,
-                   valid_until_ts = greatest(server_keys.valid_until_ts, excluded.valid_until_ts)""",
+                   valid_until_ts = CASE WHEN $6 THEN excluded.valid_until_ts
+                                         ELSE greatest(server_keys.valid_until_ts, excluded.valid_until_ts) END""",
             server_name, list(keys), [k.public_key for k in keys.values()], [k.valid_until_ts for k in keys.values()],
-            [k.expired_ts for k in keys.values()],
+            [k.expired_ts for k in keys.values()], is_its_own,
         )  # fmt: skip
+        if is_its_own:
+            await self._withdraw(server_name, list(keys))
         await self._database.execute(
             """INSERT INTO server_key_documents VALUES ($1, $2, $3)
                ON CONFLICT (server_name) DO UPDATE SET document = excluded.document, fetched_ts = excluded.fetched_ts""",
@@ -192,6 +199,17 @@ class Keyring:
         )  # fmt: skip
         for key_id in keys:
             self._keys.pop((server_name, key_id), None)
+
+    async def _withdraw(self, server_name: str, listed: list[str]) -> None:
+        """Keys that a server lists no longer sign nothing from now on; what they have signed stays."""
+        rows = await self._database.fetch(
+            """UPDATE server_keys SET valid_until_ts = $3
+                WHERE server_name = $1 AND key_id <> ALL($2::text[]) AND expired_ts IS NULL AND valid_until_ts > $3
+               RETURNING key_id""",
+            server_name, listed, self._now_ms() - 1,
+        )  # fmt: skip
+        for row in rows:
+            self._keys.pop((server_name, row["key_id"]), None)
 
 
 def is_good_document(document: Any, server_name: str) -> bool:

@@ -1,0 +1,99 @@
+"""For how long the keys of another server are good, and what it may take back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.homeserver.outbound.federation.keyring import WEEK, Keyring
+from tests.support import Server
+
+OTHER, NOTARY = "other.example", "notary.example"
+OLD, NEW = SigningKey(bytes(32), "old"), SigningKey(bytes([1]) * 32, "new")
+FAR = 4_102_444_800_000  # the year 2100
+
+
+class World:
+    """What another server and a notary answer, and what time it is."""
+
+    def __init__(self, server: Server) -> None:
+        self.now, self.asked = 1_700_000_000_000, 0
+        self.documents: dict[str, dict[str, Any]] = {}
+        node = server.node
+        self.ring = Keyring(node.database, node.domains, self, [NOTARY], lambda: self.now)
+
+    def answers(self, until: int, *keys: SigningKey, by: str = OTHER) -> None:
+        document: dict[str, Any] = {
+            "server_name": OTHER, "valid_until_ts": until, "old_verify_keys": {},
+            "verify_keys": {key.key_id: {"key": key.public} for key in keys},
+        }  # fmt: skip
+        for key in keys:
+            document = sign_json(document, OTHER, key)
+        self.documents[by] = document
+
+    async def get_unsigned(self, destination: str, path: str) -> Any:
+        self.asked += 1
+        if destination not in self.documents:
+            raise MatrixError(502, "M_UNKNOWN", "no answer")
+        return self.documents[destination]
+
+    async def post_unsigned(self, destination: str, path: str, content: dict[str, Any]) -> Any:
+        raise MatrixError(502, "M_UNKNOWN", "no answer")
+
+
+@pytest.fixture
+async def world(new_server: Callable[..., Awaitable[Server]]) -> World:
+    return World(await new_server())
+
+
+async def test_a_key_is_good_for_a_week_after_it_was_fetched(world: World) -> None:
+    world.answers(FAR, OLD)
+    assert await world.ring.for_request(OTHER, "ed25519:old") == OLD.public
+    world.now += WEEK - 1
+    assert await world.ring.for_request(OTHER, "ed25519:old") == OLD.public and world.asked == 1
+    world.now += 2
+    del world.documents[OTHER]
+    with pytest.raises(MatrixError) as refused:
+        await world.ring.for_request(OTHER, "ed25519:old")
+    assert refused.value.status == 401
+    assert await world.ring.for_event(OTHER, "ed25519:old", world.now, True) is None
+    assert await world.ring.for_event(OTHER, "ed25519:old", world.now - WEEK, True) == OLD.public
+
+
+async def test_a_key_that_its_server_no_longer_lists_signs_nothing_more(world: World) -> None:
+    world.answers(FAR, OLD)
+    before = world.now
+    assert await world.ring.for_request(OTHER, "ed25519:old") == OLD.public
+    world.now += 3_600_000
+    world.answers(FAR, NEW)
+    assert await world.ring.for_request(OTHER, "ed25519:new") == NEW.public
+    with pytest.raises(MatrixError):
+        await world.ring.for_request(OTHER, "ed25519:old")
+    assert await world.ring.for_event(OTHER, "ed25519:old", world.now, True) is None
+    assert await world.ring.for_event(OTHER, "ed25519:old", before, True) == OLD.public, "what it has signed stays"
+
+
+async def test_a_server_can_shorten_the_life_of_its_key(world: World) -> None:
+    world.answers(FAR, OLD)
+    await world.ring.for_request(OTHER, "ed25519:old")
+    world.answers(world.now + 1000, OLD, NEW)
+    await world.ring.for_request(OTHER, "ed25519:new")
+    world.now += 2000
+    del world.documents[OTHER]
+    with pytest.raises(MatrixError):
+        await world.ring.for_request(OTHER, "ed25519:old")
+
+
+async def test_an_answer_of_a_notary_takes_no_key_away(world: World) -> None:
+    world.answers(FAR, OLD, NEW)
+    await world.ring.for_request(OTHER, "ed25519:new")
+    world.answers(world.now + 1000, OLD)
+    await world.ring._keep(OTHER, world.documents[OTHER], is_its_own=False)
+    del world.documents[OTHER]
+    world.now += 2000
+    assert await world.ring.for_request(OTHER, "ed25519:old") == OLD.public
+    assert await world.ring.for_request(OTHER, "ed25519:new") == NEW.public
