@@ -46,7 +46,9 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.sponsors_api import SponsorsApi
 from chappe.agency.statistics import Statistics
 from chappe.agency.tables import ALL as ALL_TABLES
+from chappe.agency.ways_to_act import ends_of_layer
 from chappe.config import Config
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
@@ -96,6 +98,7 @@ class AgencyServer(Homeserver):
         self._build_guard()
         if self.agency is not None:
             self._build_console(self.agency)
+            self.account_states.require_whole(with_layer=True)
 
     def _build_people(self, policy: AgencyPolicy) -> None:
         database, accounts, settings = self.database, self.accounts, self.config.agency
@@ -115,7 +118,9 @@ class AgencyServer(Homeserver):
         policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
         self.deactivate_account.before.append(self.former.keep)
-        self.deactivate_account.forget += [self.functions.forget, self.people.forget, policy.sponsors.forget]
+        self.account_states.add(
+            ends_of_layer(database, self.functions, self.people, self.former, policy.sponsors, self.now_ms)
+        )
 
     def _build_console(self, policy: AgencyPolicy) -> None:
         assert policy.sponsors is not None and self.retention is not None
@@ -203,12 +208,13 @@ class AgencyServer(Homeserver):
         settings = self.config.read_guard
         if settings.enabled:
 
+            async def challenge(user_id: str) -> None:
+                await self.account_states.enter(user_id, State.CHALLENGED)
+
             async def freeze(user_id: str) -> None:
                 await self.accounts.set_state(user_id, locked=True)
 
-            guard = ReadGuard(
-                self.database, self.rooms.memberships, settings, self.now_ms, self.sessions.require_sign_in, freeze
-            )
+            guard = ReadGuard(self.database, self.rooms.memberships, settings, self.now_ms, challenge, freeze)
             self.rooms.visibility.reads = guard.events_read
             self.guard = self.reading.guard = guard
             self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)

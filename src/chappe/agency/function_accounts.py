@@ -13,6 +13,7 @@ from typing import Any
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -22,6 +23,8 @@ from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 KIND = "function"
 HOLDERS_AT_MOST = 100
 _PATH = "/_chappe/client/v1/function_accounts"
+# Whoever holds it answers for it: it may do what its holder may (`accounts/standings.py`).
+_ANSWERS = "UPDATE users SET owner = $2 WHERE user_id = $1"
 _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
 
 
@@ -29,7 +32,7 @@ class FunctionAccounts:
     def __init__(
         self, database: Database, accounts: Accounts, sessions: Sessions, login_tokens: LoginTokens, now_ms: Callable[[], int]
     ) -> None:  # fmt: skip
-        self._database, self._accounts, self._sessions = database, accounts, sessions
+        self._database, self._accounts = database, accounts
         self._login_tokens, self._now_ms = login_tokens, now_ms
         self._ending: set[asyncio.Task[None]] = set()
         self._changing_hands: set[str] = set()  # signed out by us: the turn is ended with it
@@ -52,6 +55,7 @@ class FunctionAccounts:
                 "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1 AND since_ts = $2",
                 user_id, row["since_ts"],
             )  # fmt: skip
+            await self._database.execute(f"{_ANSWERS} AND owner = $3", user_id, None, row["holder"])
             await self._database.execute(
                 "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL AND began_ts = $3",
                 user_id, self._now_ms(), row["since_ts"],
@@ -108,7 +112,7 @@ class FunctionAccounts:
             await connection.execute("DELETE FROM function_holders WHERE user_id = $1", user_id)
             await connection.execute("INSERT INTO function_holders SELECT $1, unnest($2::text[])", user_id, wanted)
         if row["holder"] is not None and row["holder"] not in wanted:
-            await self._end_turn(user_id)
+            await self._accounts.states.enter(row["holder"], State.DUTY_RIGHT_WITHDRAWN)
 
     async def turns(self, user_id: str, limit: int) -> list[dict[str, Any]]:
         """Who held it when, the latest first."""
@@ -147,7 +151,8 @@ class FunctionAccounts:
             await connection.execute(
                 "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
             )
-            return await self._login_tokens.new(user_id)
+            await connection.execute(_ANSWERS, user_id, holder)
+            return await self._login_tokens.new(user_id, None)
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
         """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
@@ -156,13 +161,14 @@ class FunctionAccounts:
             raise Forbidden("Somebody else holds it")
         await self._end_turn(user_id)
 
-    async def forget(self, user_id: str) -> None:
-        """An account has ended: a holder, or the function account itself."""
+    async def end_turns(self, user_id: str, of_itself: bool = True, only_without_right: bool = False) -> None:
+        """Of whoever holds some, and of the function account itself; or only those that somebody may not hold any more."""
         for row in await self._database.fetch(
-            "SELECT user_id FROM function_accounts WHERE holder = $1 OR user_id = $1", user_id
-        ):
+            """SELECT user_id FROM function_accounts f WHERE f.holder IS NOT NULL AND (f.holder = $1 OR ($3 AND f.user_id = $1))
+                AND NOT ($2 AND EXISTS (SELECT 1 FROM function_holders h WHERE h.user_id = f.user_id AND h.holder = $1))""",
+            user_id, only_without_right, of_itself,
+        ):  # fmt: skip
             await self._end_turn(row["user_id"])
-        await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
 
     async def _end_turn(self, user_id: str) -> None:
         async with self._database.transaction() as connection:
@@ -171,14 +177,14 @@ class FunctionAccounts:
             await connection.execute(
                 "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", user_id
             )
+            await connection.execute(_ANSWERS, user_id, None)
             await connection.execute(_END_TURNS, user_id, self._now_ms())
 
     async def _sign_out(self, user_id: str) -> None:
         """Every device, and whoever was about to sign in."""
-        await self._database.execute("DELETE FROM login_tokens WHERE user_id = $1", user_id)
         self._changing_hands.add(user_id)
         try:
-            await self._sessions.remove_all_devices(user_id)
+            await self._accounts.states.enter(user_id, State.SIGNED_OUT_EVERYWHERE)
         finally:
             self._changing_hands.discard(user_id)
 

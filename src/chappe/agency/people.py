@@ -12,6 +12,7 @@ from chappe.agency.guests import Guests
 from chappe.agency.names import label_of, name_of_address
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -101,8 +102,11 @@ class People:
                        VALUES ($1, $2, $3, $4, $5)""",
                     user_id, before, organisation.name, by, self._now_ms(),
                 )  # fmt: skip
+                # rights over the organisation that is left go in the same commit; the rest follows
                 await connection.execute("DELETE FROM administrators WHERE user_id = $1", user_id)
                 await connection.execute("DELETE FROM function_holders WHERE holder = $1", user_id)
+        if before is not None:
+            await self._accounts.states.enter(user_id, State.MOVED)
         if before is None:
             await self._name_after(user_id, organisation, address)
         else:
@@ -179,7 +183,6 @@ class People:
 
     async def forget(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM organisation_people WHERE user_id = $1", user_id)
-        await self._database.execute("DELETE FROM administrators WHERE user_id = $1", user_id)
 
 
 def _without_label(display: str) -> str:

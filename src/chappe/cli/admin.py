@@ -14,6 +14,7 @@ import typer
 from chappe.agency.audit import HIDDEN, Audit, write_entry
 from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.app import Homeserver, open_blobs
 from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.matrix.email_address import parse_email
@@ -157,7 +158,7 @@ def user_password(
         user_id = await existing(node, name)
         await node.accounts.change(user_id, password=secret)
         if not keep_sessions:
-            await node.sessions.remove_all_devices(user_id)
+            await node.account_states.enter(user_id, State.SIGNED_OUT_EVERYWHERE)
         print(f"Changed the password of {user_id}.")
 
     with_node(data, config, act)

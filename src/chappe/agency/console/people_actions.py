@@ -18,6 +18,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
@@ -73,7 +74,7 @@ class AccountActions:
     @action(critical=False)
     async def sign_out(self, actor: Actor, who: Person) -> None:
         """Sign somebody out on every device."""
-        await self._sessions.remove_all_devices(who.user_id)
+        await self._accounts.states.enter(who.user_id, State.SIGNED_OUT_EVERYWHERE)
 
     @action()
     async def remove_device(self, actor: Actor, device: Device) -> None:
@@ -100,7 +101,7 @@ class AccountActions:
     @action()
     async def reset_second_factor(self, actor: Actor, who: Person) -> None:
         """Take the second factor away from somebody who has lost it."""
-        await self._factors.reset(who.user_id)
+        await self._accounts.states.enter(who.user_id, State.SECOND_FACTOR_RESET)
 
     @action()
     async def deactivate(self, actor: Actor, who: Person) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.passwords import Passwords
 from chappe.homeserver.accounts.store import AccountStore, User
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
@@ -24,6 +26,7 @@ from chappe.homeserver.policy import Policy
 
 MAX_PROFILE_BYTES = 65_536
 MAX_FIELD_NAME = 255
+WITHOUT_PASSWORD = frozenset(("bot", "function"))  # kinds of accounts behind which there is somebody else's
 RESERVED = frozenset(("notices",))  # user names that the service itself uses
 
 
@@ -32,10 +35,10 @@ class Accounts:
 
     def __init__(
         self, database: Database, store: AccountStore, writer: GroupWriter, clock: Clock, domains: Domains,
-        passwords: Passwords, policy: Policy, now_ms: Callable[[], int],
+        passwords: Passwords, policy: Policy, states: AccountStates, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
-        self.passwords, self._policy, self.now_ms = passwords, policy, now_ms
+        self.passwords, self._policy, self.states, self.now_ms = passwords, policy, states, now_ms
         self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = (
             None  # another server, for its users' profiles
         )
@@ -138,7 +141,8 @@ class Accounts:
     async def check_password(self, user_id: str, password: str) -> User:
         """Raises M_FORBIDDEN (wrong) or M_USER_DEACTIVATED. Unknown users and wrong passwords look alike."""
         user = await self.store.find_user(user_id)
-        right = await self.passwords.verify(user.password_hash if user else None, password)
+        has_password = user is not None and user.kind not in WITHOUT_PASSWORD
+        right = await self.passwords.verify(user.password_hash if user and has_password else None, password)
         if user is not None and user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
         if user is None or not right:
@@ -168,9 +172,13 @@ class Accounts:
         self, user_id: str, *, password: str | None = None, is_admin: bool | None = None, deactivated: bool | None = None,
         erased: bool | None = None, profile: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Changes what is given; every process learns of it through the log."""
+        """Changes what is given; every process learns of it through the log, and everything by which the account acts.
+
+        Raises M_FORBIDDEN for a password of an account that has none.
+        """
         stored = None
         if password is not None:
+            await self._require_person(user_id)
             self.passwords.check_strength(password)
             stored = await self.passwords.hash(password)
         write = Write()
@@ -180,17 +188,43 @@ class Accounts:
             write.add("directory_entries", user_id, domain_of(user_id), None, None, None)
         elif profile is not None:
             write.add("directory_entries", *directory_entry(user_id, profile))
-        write.touch_user(user_id, "profile" if profile is not None else "account")
+        if profile is not None:
+            write.touch_user(user_id, "profile")
+        if profile is None or password is not None or is_admin is not None or deactivated is not None:
+            await self._touch_account(write, user_id)
         await self._writer.submit(write)
+        if deactivated:
+            await self.states.enter(user_id, State.ERASED if erased else State.ENDED)
+        if password is not None:
+            await self.states.enter(user_id, State.PASSWORD_CHANGED)
+        if is_admin is False:
+            await self.states.enter(user_id, State.CONSOLE_RIGHT_WITHDRAWN)
+
+    async def _touch_account(self, write: Write, user_id: str) -> None:
+        """How it stands may have changed, and with it how those stand that it answers for."""
+        for one in (user_id, *await self.states.owned(user_id)):
+            write.touch_user(one, "account")
+
+    async def _require_person(self, user_id: str) -> None:
+        """Posts and bots have no password: whoever holds a post signs in as themselves. Raises M_FORBIDDEN."""
+        user = await self.store.find_user(user_id)
+        if user is not None and user.kind in WITHOUT_PASSWORD:
+            raise Forbidden("This account has no password: whoever is responsible for it signs in as themselves")
 
     async def set_state(
         self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None
     ) -> None:
-        """Locks, suspends, sets the end of an account (in ms; 0: never ends). Sessions learn of it through the log."""
+        """Locks, suspends, sets the end of an account (in ms; 0: never ends), and all by which it acts with it."""
         write = Write()
         write.add("account_states", user_id, locked, suspended, expires_ts)
-        write.touch_user(user_id, "account")
+        await self._touch_account(write, user_id)
         await self._writer.submit(write)
+        if locked:
+            await self.states.enter(user_id, State.LOCKED)
+        if suspended:
+            await self.states.enter(user_id, State.SUSPENDED)
+        if expires_ts and expires_ts <= self.now_ms():
+            await self.states.enter(user_id, State.EXPIRED)
 
     # ----------------------------------------------------------------------------------------------------- profile
 

@@ -88,6 +88,7 @@ class BrowserSessions:
         await self._database.execute(
             "DELETE FROM browser_sessions WHERE user_id = $1 AND ($2::bytea IS NULL OR id_hash <> $2)", user_id, but
         )
+        await self._database.execute("DELETE FROM passkey_challenges WHERE user_id = $1", user_id)
 
     async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Row]:
         """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each."""

@@ -16,11 +16,13 @@ class LoginTokens:
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database, self._now_ms = database, now_ms
 
-    async def new(self, user_id: str) -> str:
+    async def new(self, user_id: str, device_id: str | None) -> str:
+        """`device_id`: of the session that asks for it, with which it ends; None: a browser or an administrator asks."""
         token = secrets.token_urlsafe(32)
         await self._database.execute(
-            "INSERT INTO login_tokens VALUES ($1, $2, $3)", _hash(token), user_id, self._now_ms() + LIFETIME_MS
-        )
+            "INSERT INTO login_tokens (token_hash, user_id, expires_ts, device_id) VALUES ($1, $2, $3, $4)",
+            _hash(token), user_id, self._now_ms() + LIFETIME_MS, device_id,
+        )  # fmt: skip
         return token
 
     async def use(self, token: str) -> str:
@@ -32,6 +34,9 @@ class LoginTokens:
         if user is None:
             raise Forbidden("This login token is unknown, or has been used or has expired")
         return str(user)
+
+    async def end_all(self, user_id: str) -> None:
+        await self._database.execute("DELETE FROM login_tokens WHERE user_id = $1", user_id)
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM login_tokens WHERE expires_ts < $1", self._now_ms())

@@ -11,8 +11,10 @@ from typing import Any
 
 import asyncpg
 
+from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.http.request import Request, Requester
@@ -197,14 +199,17 @@ class Sessions:
         for tell in self.on_device_removed:
             tell(user_id, devices)
 
-    async def require_sign_in(self, user_id: str) -> None:
-        """Ends every token, keeps the devices: whoever signs in again goes on with their keys (soft logout)."""
+    async def end(self, entry: Entry) -> None:
+        """What an account's state does to its sessions (`ways_to_act`). A challenge keeps the devices (soft logout)."""
+        if entry.state is not State.CHALLENGED:
+            return await self.remove_all_devices(entry.user_id, but=entry.but_device)
+        user_id = entry.user_id
         await self._store.expire_tokens(user_id)
         write = Write()
         write.positions = 1
         write.touch_user(user_id, "account")
         await self._writer.submit(write)
-        self._drop_user(user_id)
+        return self._drop_user(user_id)
 
     async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
         rows = await self._store.devices(user_id)

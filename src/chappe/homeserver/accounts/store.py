@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.directory_entries import directory_entry
@@ -60,6 +61,9 @@ FRAGMENTS = (
             DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM to_device WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM pushers WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM login_tokens WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM openid_tokens WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM identity_tokens WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
         END LOOP;""",
     ),
@@ -272,9 +276,9 @@ class AccountStore:
 
     async def find_access_token(self, token_hash: bytes) -> Row | None:
         return await self._database.fetchrow(
-            """SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, u.deactivated,
-                      u.locked, u.suspended, u.expires_ts AS account_expires_ts, o.client_id, o.scope
-                 FROM access_tokens t JOIN users u USING (user_id)
+            f"""SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, {COLUMNS},
+                      o.client_id, o.scope
+                 FROM access_tokens t JOIN users u USING (user_id) {OWNER}
                  LEFT JOIN oauth_sessions o ON o.user_id = t.user_id AND o.device_id = t.device_id
                 WHERE t.token_hash = $1""",
             token_hash,

@@ -128,6 +128,14 @@ class Threepids:
         result = await self._database.execute("DELETE FROM validation_sessions WHERE sid = $1", sid)
         return result.endswith(" 1")
 
+    async def end_links(self, user_id: str) -> None:
+        """Links to a new password that wait in the mailboxes of an account."""
+        await self._database.execute(
+            """DELETE FROM validation_sessions WHERE purpose = $2
+                AND (medium, address) IN (SELECT medium, address FROM threepids WHERE user_id = $1)""",
+            user_id, RESET,
+        )  # fmt: skip
+
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM validation_sessions WHERE expires_ts < $1", self.now_ms() - 60_000)
 

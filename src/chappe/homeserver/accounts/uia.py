@@ -88,6 +88,10 @@ class UserInteractiveAuth:
             flows.append([SSO])
         return await self.require(purpose, body, flows, user_id, domain_of(user_id))
 
+    async def end_all(self, user_id: str) -> None:
+        """What was begun by an account and not finished."""
+        await self._database.execute("DELETE FROM uia_sessions WHERE user_id = $1", user_id)
+
     async def complete(self, session: str, user_id: str, stages: Sequence[str]) -> bool:
         """A page has seen the owner: notes stages as done. False for a session that is unknown or somebody else's."""
         result = await self._database.execute(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.browser_sessions import BrowserSessions
-from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import Threepids
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of
 
 
 class ResetPassword:
-    def __init__(self, accounts: Accounts, sessions: Sessions, browsers: BrowserSessions, threepids: Threepids) -> None:
-        self._accounts, self._sessions, self._browsers, self._threepids = accounts, sessions, browsers, threepids
+    def __init__(self, accounts: Accounts, threepids: Threepids) -> None:
+        self._accounts, self._threepids = accounts, threepids
 
     async def __call__(
         self, user_id: str, password: str, keep_device: str | None, logout: bool, keep_browser: bytes | None = None
@@ -20,8 +19,9 @@ class ResetPassword:
         """`logout`: also ends every session but the ones to keep. Raises M_WEAK_PASSWORD."""
         await self._accounts.change(user_id, password=password)
         if logout:
-            await self._sessions.remove_all_devices(user_id, but=keep_device)
-            await self._browsers.end_all(user_id, but=keep_browser)
+            await self._accounts.states.enter(
+                user_id, State.SIGNED_OUT_EVERYWHERE, but_device=keep_device, but_browser=keep_browser
+            )
         if self._threepids.mail.is_on:
             for row in await self._accounts.store.threepids(user_id):
                 if row["medium"] == "email":

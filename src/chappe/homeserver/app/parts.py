@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chappe.config import Config, Media, limits_of
+from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.application_services import load_application_services
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
@@ -20,6 +21,7 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import FRAGMENTS as ACCOUNT_FRAGMENTS
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import Threepids
@@ -39,6 +41,7 @@ from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.app.loops import Loops
 from chappe.homeserver.app.tables import TABLES
+from chappe.homeserver.app.ways_to_act import ends_of
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.leases import Leases
@@ -63,6 +66,7 @@ from chappe.homeserver.modules.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
+from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.modules.media.remote import RemoteMedia
@@ -190,9 +194,13 @@ class Parts:
         store = AccountStore(database)
         store.pepper = hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24]
         self.writer.register(*ACCOUNT_FRAGMENTS)
+        self.standings = Standings(database, self.clock, now_ms)
         rules = config.passwords
         passwords = Passwords(rules.memory_kib, rules.passes, rules.minimum_length, rules.requires)
-        self.accounts = Accounts(database, store, self.writer, self.clock, self.domains, passwords, self.policy, now_ms)
+        self.account_states = AccountStates(database, now_ms)
+        self.accounts = Accounts(
+            database, store, self.writer, self.clock, self.domains, passwords, self.policy, self.account_states, now_ms
+        )
         self.application_services = load_application_services(config.application_services, config.server_name)
         self.sessions = Sessions(
             store, self.writer, self.clock, now_ms, config.access_token_minutes * 60_000, self.application_services
@@ -252,12 +260,14 @@ class Parts:
         self.sync = SyncEngine(self.clock, self.rooms, self.notifier, sync_modules)
         self.sliding_sync = SlidingSync(self.clock, self.rooms, self.notifier, sync_modules)
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
-        self.deactivate_account = DeactivateAccount(self.accounts, self.sessions, self.rooms, self.membership)
+        self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
         self._build_room_actions(database, profile_of)
         self._build_appservices(database)
         self._build_push(database)
         self._build_webhooks(database)
         self._build_services(database)
+        self.account_states.add(ends_of(self))
+        self.account_states.require_whole(with_layer=False)
         self._build_jobs(database)
         self._build_metrics(database)
 
@@ -321,11 +331,15 @@ class Parts:
         self.second_factors = SecondFactors(database, now_ms, second.required_domains, second.required_for_admins)
         self.uia = UserInteractiveAuth(database, self.accounts, self.threepids, self.second_factors, self.public_url)
         self.login_tokens = LoginTokens(database, now_ms)
+        self.openid = OpenId(database, self.standings, now_ms)
+        self.identity = IdentityServer(
+            database, store, self.domains, self.standings, self.policy, config.identity_service, now_ms
+        )
         self.browser_sessions = BrowserSessions(database, store, now_ms, self._browser_secret)
         self.providers = Providers(database, config.identity_providers, self.trusted_fetcher, now_ms)
         self.grants = Grants(database, Clients(database, now_ms), self.sessions, store, now_ms)
         self.rendezvous = Rendezvous(database, now_ms)
-        self.reset_password = ResetPassword(self.accounts, self.sessions, self.browser_sessions, self.threepids)
+        self.reset_password = ResetPassword(self.accounts, self.threepids)
 
     def _build_room_actions(self, database: Database, profile_of: ProfileOf) -> None:
         config, store = self.config, self.accounts.store
@@ -349,7 +363,6 @@ class Parts:
         self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy)
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
         self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)
-        self.deactivate_account.forget += [self.second_factors.reset, self.browser_sessions.end_all]
         self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)
         self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, profile_of)
         self.server_notices = ServerNotices(
@@ -387,7 +400,6 @@ class Parts:
         self.pushers = Pushers(database, self.accounts.store, now_ms, self.mail.is_on)
         self.push_fetcher = Fetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
         self.pushers.check_url = self.push_fetcher.check
-        self.deactivate_account.forget.append(self.pushers.remove_all)
         notifications = PushNotifications(self.rooms, self.counts, self.vapid, now_ms)
         digest = Digest(
             database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
@@ -422,7 +434,6 @@ class Parts:
         self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership)
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.reports = Reports(database, self.rooms, now_ms)
-        self.openid = OpenId(database, now_ms)
         self.voip = Voip(config.calls, now_ms)
         self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
@@ -440,6 +451,7 @@ class Parts:
             await self.uia.prune()
             await self.media.prune()
             await self.openid.prune()
+            await self.identity.prune()
             await self.url_previews.prune()
             await self.delayed_events.prune()
             for kept in (self.threepids, self.login_tokens, self.browser_sessions, self.providers, self.grants,
@@ -450,6 +462,7 @@ class Parts:
         self.jobs.add("last seen", 60, self.sessions.flush_seen, is_per_process=True)
         self.jobs.add("time", TIME_EVERY, self.time_evidence.look, is_per_process=True)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
+        self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
         self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)
         self.jobs.add("domains", 10, self.domains.reload, is_per_process=True)
         self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)

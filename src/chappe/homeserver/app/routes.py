@@ -79,7 +79,6 @@ from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.filters import Filters
-from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.room_directory import RoomDirectory
@@ -176,9 +175,7 @@ def _sign_in_parts(parts: Parts) -> list[object]:
 
 
 def _identity_parts(parts: Parts) -> list[object]:
-    identity = IdentityServer(
-        parts.database, parts.accounts.store, parts.domains, parts.policy, parts.config.identity_service, parts.now_ms
-    )
+    identity = parts.identity
     return [
         IdentityAccounts(identity, parts.openid, parts.domains, parts.limits, parts.ask_servers),
         IdentityAddresses(

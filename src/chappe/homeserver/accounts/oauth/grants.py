@@ -223,6 +223,11 @@ class Grants:
             "SELECT user_id, device_id FROM oauth_sessions WHERE browser = $1", browser
         ))  # fmt: skip
 
+    async def end_all(self, user_id: str) -> None:
+        """What was granted and has not been exchanged yet. Sessions end with their devices."""
+        await self._database.execute("DELETE FROM oauth_codes WHERE user_id = $1 AND device_id IS NULL", user_id)
+        await self._database.execute("DELETE FROM device_grants WHERE user_id = $1", user_id)
+
     async def prune(self) -> None:
         # codes are kept for a while: a second use ends the session
         await self._database.execute("DELETE FROM oauth_codes WHERE expires_ts < $1", self._now_ms() - 3_600_000)

@@ -10,6 +10,7 @@ import orjson
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -162,7 +163,7 @@ class AdminUsers:
     @endpoint("POST", "/_chappe/admin/v1/users/{userId}/reset_second_factor", does="reset_second_factor", **ADMIN)
     async def reset_second_factor(self, request: Request) -> Answer:
         """For somebody who lost their telephone and their recovery codes."""
-        await self._factors.reset(await self._require(request))
+        await self._accounts.states.enter(await self._require(request), State.SECOND_FACTOR_RESET)
         return {}
 
     async def _require(self, request: Request) -> UserId:

@@ -13,6 +13,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
@@ -127,7 +128,10 @@ class Login:
         """A session lets another device sign in, after its owner has proven who they are."""
         body = await request.json_object(optional=True)
         await self._uia.require_owner(request, "login_token", body)
-        return {"login_token": await self._login_tokens.new(request.user_id), "expires_in_ms": LIFETIME_MS}
+        return {
+            "login_token": await self._login_tokens.new(request.user_id, request.requester.device_id),
+            "expires_in_ms": LIFETIME_MS,
+        }
 
     @endpoint("POST", "/_matrix/client/v3/refresh", "/_matrix/client/v1/refresh", auth=NO_AUTH, limit="login")
     async def refresh(self, request: Request) -> Answer:
@@ -142,7 +146,7 @@ class Login:
 
     @endpoint("POST", "/_matrix/client/v3/logout/all", auth=GUEST_AUTH, when_locked=True)
     async def logout_all(self, request: Request) -> Answer:
-        await self._sessions.remove_all_devices(request.user_id)
+        await self._accounts.states.enter(request.user_id, State.SIGNED_OUT_EVERYWHERE)
         return {}
 
     @endpoint("GET", "/_matrix/client/v3/account/whoami", auth=GUEST_AUTH)

@@ -13,13 +13,19 @@ class OpenIdApi:
     def __init__(self, openid: OpenId) -> None:
         self._openid = openid
 
-    @endpoint("POST", "/_matrix/client/v3/user/{userId}/openid/request_token", limit="account", body_limit=SMALL_LIMIT)
+    @endpoint(
+        "POST",
+        "/_matrix/client/v3/user/{userId}/openid/request_token",
+        acts=True,
+        limit="account",
+        body_limit=SMALL_LIMIT,
+    )
     async def request_token(self, request: Request) -> Answer:
         if request.params["userId"] != request.user_id:
             raise Forbidden("You may ask for a token of your own only")
         await request.json_object(optional=True)
         return {
-            "access_token": await self._openid.new_token(request.user_id), "token_type": "Bearer",
+            "access_token": await self._openid.new_token(request.user_id, request.requester.device_id), "token_type": "Bearer",
             "matrix_server_name": domain_of(request.user_id), "expires_in": LIFETIME_MS // 1000,
         }  # fmt: skip
 
@@ -28,4 +34,4 @@ class OpenIdApi:
         token = request.query("access_token")
         if not token:
             raise MatrixError(401, "M_MISSING_TOKEN", "`access_token` is missing")
-        return {"sub": await self._openid.user_of(token)}
+        return {"sub": (await self._openid.proven_by(token)).user_id}

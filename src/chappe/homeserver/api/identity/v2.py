@@ -12,6 +12,7 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id
@@ -100,12 +101,14 @@ class IdentityAccounts:
     async def register(self, request: Request) -> Answer:
         body = await request.body_as(OpenIdToken)
         if self._domains.is_hosted(body.matrix_server_name):
-            user_id = await self._openid.user_of(body.access_token)
+            proven = await self._openid.proven_by(body.access_token)
+            user_id, device_id = proven.user_id, proven.device_id
         else:
             user_id = await self._ask_servers.openid_user(body.matrix_server_name, body.access_token)
+            device_id = None
         if domain_of(user_id) != body.matrix_server_name:
             raise MatrixError(401, "M_UNAUTHORIZED", "This token was given by another server")
-        token = await self._identity.register(user_id)
+        token = await self._identity.register(user_id, device_id)
         return {"token": token, "access_token": token}
 
     @endpoint("GET", _V2 + "/account", auth=NO_AUTH)
@@ -114,7 +117,7 @@ class IdentityAccounts:
 
     @endpoint("POST", _V2 + "/account/logout", auth=NO_AUTH, body_limit=SMALL_LIMIT)
     async def logout(self, request: Request) -> Answer:
-        await asker(self._identity, request, needs_terms=False)
+        await asker(self._identity, request, Doing.HOLD, needs_terms=False)
         await self._identity.forget(token_of(request))
         return {}
 
@@ -168,7 +171,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/validate/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def request_token(self, request: Request) -> Answer:
-        await asker(self._identity, request)
+        await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(EmailToken)
         wanted = TokenRequest(
             parse_email(body.email), body.client_secret, body.send_attempt, body.next_link, self._domains.of_host(request.host),
@@ -178,7 +181,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def submit(self, request: Request) -> Answer:
-        await asker(self._identity, request)
+        await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Submitted)
         await self._threepids.submit(body.sid, body.client_secret, body.token)
         return {"success": True}
@@ -200,7 +203,7 @@ class IdentityAddresses:
     )
     @endpoint("GET", _V2 + "/validate/msisdn/submitToken", auth=NO_AUTH)
     async def by_telephone(self, request: Request) -> Answer:
-        await asker(self._identity, request)
+        await asker(self._identity, request, Doing.ACT)
         raise BadRequest("This service does not use telephone numbers", "M_INVALID_PARAM")
 
     @endpoint("GET", _V2 + "/3pid/getValidated3pid", auth=NO_AUTH)
@@ -212,7 +215,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/3pid/bind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def bind(self, request: Request) -> Answer:
-        user_id = await asker(self._identity, request)
+        user_id = await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Binding)
         if body.mxid != user_id:
             raise Forbidden("An address can be bound to one's own account only", "M_UNAUTHORIZED")
@@ -232,7 +235,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/3pid/unbind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def unbind(self, request: Request) -> Answer:
-        user_id = await asker(self._identity, request)
+        user_id = await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Unbinding)
         if body.mxid != user_id:
             raise Forbidden("An address can be unbound from one's own account only")
@@ -244,7 +247,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/store-invite", auth=NO_AUTH, limit="invite", body_limit=SMALL_LIMIT)
     async def store_invite(self, request: Request) -> Answer:
-        user_id = await asker(self._identity, request)
+        user_id = await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(StoreInvite)
         if body.sender != user_id:
             raise Forbidden("Invitations can be sent in one's own name only")
@@ -252,7 +255,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/sign-ed25519", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def sign(self, request: Request) -> Answer:
-        await asker(self._identity, request)
+        await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(SignRequest)
         server = self._domains.of_host(request.host)
         return await self._identity.sign_invite(server, body.mxid, body.token, body.private_key)
@@ -263,6 +266,8 @@ def token_of(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else request.query("access_token") or ""
 
 
-async def asker(identity: IdentityServer, request: Request, needs_terms: bool = True) -> UserId:
-    """Who asks. Raises M_UNAUTHORIZED, M_TERMS_NOT_SIGNED."""
-    return await identity.user_of(token_of(request), needs_terms)
+async def asker(
+    identity: IdentityServer, request: Request, doing: Doing = Doing.READ, needs_terms: bool = True
+) -> UserId:
+    """Who asks. Raises M_UNAUTHORIZED, M_TERMS_NOT_SIGNED, and what refuses the account."""
+    return await identity.user_of(token_of(request), doing, needs_terms)

@@ -70,6 +70,13 @@ class Bots:
             "SELECT count(*) FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated", owner
         ))  # fmt: skip
 
+    async def of(self, owner: str) -> Sequence[str]:
+        """Their ids, those that speak for webhooks too."""
+        rows = await self._database.fetch(
+            "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY user_id", owner
+        )
+        return [row["user_id"] for row in rows]
+
     async def list(self, owner: str) -> list[dict[str, Any]]:
         rows = await self._database.fetch(
             "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY created", owner

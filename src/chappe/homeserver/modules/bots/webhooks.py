@@ -123,6 +123,10 @@ class Webhooks:
             raise NotFound("There is no such webhook in this room")
         return UserId(row["user_id"]) if row["user_id"] else None
 
+    async def forget_owner(self, user_id: str) -> None:
+        """The account that made them, or in whose name one speaks, has ended."""
+        await self._database.execute("DELETE FROM webhooks WHERE owner = $1 OR user_id = $1", user_id)
+
     async def _of_room(self, room_id: str) -> Sequence[Row]:
         return await self._database.fetch("SELECT * FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id", room_id)
 

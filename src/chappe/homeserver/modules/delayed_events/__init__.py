@@ -18,6 +18,7 @@ KEEP_FINALISED_MS = 7 * 24 * 3600 * 1000
 PAGE = 100
 SEND, CANCEL, RESTART = "send", "cancel", "restart"
 ACTIONS = (SEND, CANCEL, RESTART)
+_ENDED = {"errcode": "M_UNKNOWN_TOKEN", "error": "The account has ended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,14 @@ class DelayedEvents:
             delay_id, self._now_ms(), outcome, event_id, None if error is None else orjson.dumps(error),
         )  # fmt: skip
         return result.endswith(" 1")
+
+    async def cancel_all(self, user_id: str) -> None:
+        """The account has ended."""
+        await self._database.execute(
+            """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, error = $4
+                WHERE user_id = $1 AND finalised_ts IS NULL""",
+            user_id, self._now_ms(), CANCEL, orjson.dumps(_ENDED),
+        )  # fmt: skip
 
     # ----------------------------------------------------------------------------------------------------- reading
 

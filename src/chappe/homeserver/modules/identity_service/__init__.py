@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chappe.config import IdentityService as Settings
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.reader import Finds, Person
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
@@ -24,31 +26,42 @@ from chappe.homeserver.policy import Policy
 
 AT_MOST = 1000
 CENTURY_MS = 3_155_760_000_000
+TOKEN_MS = 86_400_000  # clients ask for another by themselves
 
 
 class IdentityServer:
     def __init__(
-        self, database: Database, accounts: AccountStore, domains: Domains, policy: Policy, settings: Settings,
-        now_ms: Callable[[], int],
+        self, database: Database, accounts: AccountStore, domains: Domains, standings: Standings, policy: Policy,
+        settings: Settings, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._domains, self._policy = database, accounts, domains, policy
-        self._settings, self._now_ms = settings, now_ms
+        self._standings, self._settings, self._now_ms = standings, settings, now_ms
 
     # ---------------------------------------------------------------------------------------------------- accounts
 
-    async def register(self, user_id: str) -> str:
-        """A token for somebody who has proven to be this user."""
-        token = secrets.token_urlsafe(32)
+    async def register(self, user_id: str, device_id: str | None) -> str:
+        """A token for somebody who has proven to be this user, with a session of theirs here (None: elsewhere).
+
+        It ends with that session, and after a day in any case.
+        """
+        token, now = secrets.token_urlsafe(32), self._now_ms()
         await self._database.execute(
-            "INSERT INTO identity_tokens VALUES ($1, $2, $3)", _hash(token), user_id, self._now_ms()
-        )
+            """INSERT INTO identity_tokens (token_hash, user_id, device_id, created_ts, expires_ts)
+               VALUES ($1, $2, $3, $4, $5)""",
+            _hash(token), user_id, device_id, now, now + TOKEN_MS,
+        )  # fmt: skip
         return token
 
-    async def user_of(self, token: str, needs_terms: bool = True) -> UserId:
-        """Raises M_UNAUTHORIZED (401), M_TERMS_NOT_SIGNED (403)."""
-        user = await self._database.fetchval("SELECT user_id FROM identity_tokens WHERE token_hash = $1", _hash(token))
+    async def user_of(self, token: str, doing: Doing = Doing.READ, needs_terms: bool = True) -> UserId:
+        """Raises M_UNAUTHORIZED (401), M_TERMS_NOT_SIGNED (403), and what refuses the account here (`Standing`)."""
+        user = await self._database.fetchval(
+            "SELECT user_id FROM identity_tokens WHERE token_hash = $1 AND expires_ts > $2",
+            _hash(token), self._now_ms(),
+        )  # fmt: skip
         if user is None:
-            raise MatrixError(401, "M_UNAUTHORIZED", "This token is unknown")
+            raise MatrixError(401, "M_UNAUTHORIZED", "This token is unknown or has expired")
+        if self._domains.is_hosted(domain_of(user)):
+            await self._standings.require(user, doing)
         if needs_terms and self._settings.terms_url is not None:
             agreed = await self._database.fetchval(
                 "SELECT EXISTS (SELECT 1 FROM identity_terms WHERE user_id = $1 AND url = $2)",
@@ -61,6 +74,12 @@ class IdentityServer:
 
     async def forget(self, token: str) -> None:
         await self._database.execute("DELETE FROM identity_tokens WHERE token_hash = $1", _hash(token))
+
+    async def end_all(self, user_id: str) -> None:
+        await self._database.execute("DELETE FROM identity_tokens WHERE user_id = $1", user_id)
+
+    async def prune(self) -> None:
+        await self._database.execute("DELETE FROM identity_tokens WHERE expires_ts < $1", self._now_ms())
 
     def terms(self) -> dict[str, Any]:
         settings = self._settings

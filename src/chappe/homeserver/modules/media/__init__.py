@@ -274,6 +274,10 @@ class ContentRepository:
         )  # fmt: skip
         return await self.delete([(row["server_name"], row["media_id"]) for row in rows])
 
+    async def forget_reservations(self, user_id: str) -> None:
+        """The account has ended: nothing is uploaded under an address that it reserved."""
+        await self._database.execute("DELETE FROM media WHERE user_id = $1 AND size IS NULL", user_id)
+
     async def prune(self) -> None:
         """Forgets reservations that were never used."""
         await self._database.execute("DELETE FROM media WHERE size IS NULL AND expires_ts < $1", self._now_ms())

@@ -74,8 +74,12 @@ class Pushers:
             "DELETE FROM pushers WHERE user_id = $1 AND app_id = $2 AND pushkey = $3", user_id, app_id, pushkey
         )
 
-    async def remove_all(self, user_id: str) -> None:
-        await self._database.execute("DELETE FROM pushers WHERE user_id = $1", user_id)
+    async def remove_all(self, user_id: str, but_device: str | None = None) -> None:
+        """Those of mailboxes as well, which are of no device."""
+        await self._database.execute(
+            "DELETE FROM pushers WHERE user_id = $1 AND ($2::text IS NULL OR device_id IS DISTINCT FROM $2)",
+            user_id, but_device,
+        )  # fmt: skip
 
     async def _checked(self, user_id: str, kind: object, pushkey: str, data: object) -> tuple[dict[str, Any], str]:
         """(what is kept of `data`, the host that pushes go to)."""

@@ -131,6 +131,10 @@ class ThirdPartyInvites:
         """Invitations that have been redeemed."""
         await self._database.execute("DELETE FROM third_party_invites WHERE token = ANY($1::text[])", tokens)
 
+    async def forget_sender(self, user_id: str) -> None:
+        """The account that invited has ended."""
+        await self._database.execute("DELETE FROM third_party_invites WHERE sender = $1", user_id)
+
     async def is_valid_key(self, public_key: str) -> bool:
         """Whether a public key is that of an invitation that still waits."""
         return bool(await self._database.fetchval(

@@ -1,0 +1,93 @@
+"""What happens to an account happens to everything by which it acts: the one walk over `ways_to_act.WAYS`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
+from chappe.homeserver.database.pool import Database
+
+log = logging.getLogger(__name__)
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who enters which state; of what ends, the session (`but_device`) or the browser (`but_browser`) that goes on."""
+
+    user_id: str
+    state: State
+    but_device: str | None = None
+    but_browser: bytes | None = None
+
+
+End = Callable[[Entry], Awaitable[None]]
+
+
+class AccountStates:
+    """`ends`: for each way, by its name, what ends it for an account. Filled by the wiring; doing it twice must do no harm."""
+
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database, self._now_ms = database, now_ms
+        self.ends: dict[str, End] = {}
+
+    def add(self, ends: Mapping[str, End]) -> None:
+        """Raises ValueError for a way that is not in the list, or has its end already."""
+        known = {way.name for way in WAYS}
+        for name, end in ends.items():
+            if name not in known or name in self.ends:
+                raise ValueError(f"{name!r} is no way to act, or is ended already")
+            self.ends[name] = end
+
+    def require_whole(self, with_layer: bool) -> None:
+        """Raises ValueError where a way ends in some state and nothing ends it."""
+        missing = [
+            way.name for way in WAYS
+            if Effect.ENDS in way.on.values() and not way.ends_with and way.name not in self.ends
+            and (with_layer or not way.is_of_layer)
+        ]  # fmt: skip
+        if missing:
+            raise ValueError(f"nothing ends {', '.join(missing)}")
+
+    async def enter(
+        self, user_id: str, state: State, *, but_device: str | None = None, but_browser: bytes | None = None
+    ) -> None:
+        """After the state itself is written. One end that fails does not spare the account the others; then it raises.
+
+        What ends with one device (DEVICE_SIGNED_OUT) ends in the commit that takes the device away: see `devices_removed`.
+        """
+        entry, failed = Entry(user_id, state, but_device, but_browser), None
+        for way in WAYS:
+            if way.on[state] is not Effect.ENDS or (end := self.ends.get(way.name)) is None:
+                continue
+            try:
+                await end(entry)
+            except Exception as error:
+                log.exception("a way to act could not be ended", extra={"fields": {"way": way.name, "user": user_id}})
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    async def owned(self, user_id: str) -> list[str]:
+        """The accounts that somebody answers for: bots, and the posts that they hold. They stand as their owner stands."""
+        rows = await self._database.fetch("SELECT user_id FROM users WHERE owner = $1 AND NOT deactivated", user_id)
+        return [row["user_id"] for row in rows]
+
+    async def look(self) -> None:
+        """Now and then: accounts that have expired since the last time. Others' ends are entered when they are set."""
+        now = self._now_ms()
+        last = await self._database.fetchval("SELECT position FROM progress WHERE name = 'expired accounts'")
+        user = ""
+        while rows := await self._database.fetch(
+            """SELECT user_id FROM users WHERE expires_ts > $1 AND expires_ts <= $2 AND NOT deactivated AND user_id > $3
+                ORDER BY user_id LIMIT $4""",
+            last, now, user, AT_ONCE,
+        ):  # fmt: skip
+            for row in rows:
+                user = row["user_id"]
+                await self.enter(user, State.EXPIRED)
+        await self._database.execute(
+            "UPDATE progress SET position = greatest(position, $1) WHERE name = 'expired accounts'", now
+        )

@@ -1,0 +1,132 @@
+"""Everything by which an account acts, and what becomes of each when something happens to the account. Data; no I/O.
+
+A test holds this list to the schema: every table that names a user is here, or among those that do not act, with the reason.
+`account_states.py` walks it; docs/security.md shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class State(Enum):
+    """What happens to an account. The first three last and can be lifted; the others happen."""
+
+    LOCKED = "locked"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    ENDED = "ended"
+    ERASED = "erased"
+    MOVED = "moved to another organisation"
+    CONSOLE_RIGHT_WITHDRAWN = "right to administer withdrawn"
+    DUTY_RIGHT_WITHDRAWN = "right to hold a duty account withdrawn"
+    PASSWORD_CHANGED = "password changed"
+    SIGNED_OUT_EVERYWHERE = "signed out everywhere"
+    DEVICE_SIGNED_OUT = "signed out on one device"
+    CHALLENGED = "must sign in again"
+    SECOND_FACTOR_RESET = "second factor reset"
+
+
+class Effect(Enum):
+    ENDS = "ends"  # at once, for good
+    WAITS = "waits"  # is kept and refused while the state lasts: judged when it is used (`Standing`)
+    READS = "reads"  # is kept: reading is allowed, acting is refused
+    STAYS = "stays"  # goes on as before, for the reason that the way gives
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`columns`: where the database keeps it, as `table.column`. `note`: why it stays where it stays, or how it is judged.
+
+    `ends_with`: another way, or the commit of the state itself, with which it ends; empty: `AccountStates.ends` has its own end.
+    `is_of_layer`: the public-sector layer ends it; a server without that layer has none.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    on: Mapping[State, Effect]
+    note: str
+    ends_with: str = ""
+    is_of_layer: bool = False
+
+
+_SHORT = {"-": Effect.STAYS, "E": Effect.ENDS, "w": Effect.WAITS, "r": Effect.READS}
+
+
+def _row(cells: str) -> Mapping[State, Effect]:
+    """One letter per state, in their order. Raises ValueError where one is missing."""
+    return {state: _SHORT[cell] for state, cell in zip(State, cells.split(), strict=True)}
+
+
+# Columns: lock suspend expire | end erase | move console duty | password everywhere device challenge factor
+WAYS = (
+    Way("access tokens", ("devices.user_id", "access_tokens.user_id"), _row("w r w  E E  - - -  - E E E -"),
+        "a lock keeps them (client-server API, Account locking); a changed password signs out everywhere unless its owner says no"),
+    Way("refresh tokens", ("refresh_tokens.user_id",), _row("w r -  E E  - - -  - E E E -"),
+        "an account that has expired keeps its sessions, to be renewed; as access tokens else", ends_with="access tokens"),
+    Way("long polls", (), _row("w r w  E E  - - -  - E E E -"),
+        "/sync, sliding sync and /events are judged again when they wake, before anything is answered",
+        ends_with="access tokens"),
+    Way("OAuth sessions", ("oauth_sessions.user_id",), _row("w r -  E E  - - -  - E E - -"), "they live by their refresh tokens",
+        ends_with="access tokens"),
+    Way("OAuth codes and device codes", ("oauth_codes.user_id", "device_grants.user_id"), _row("E r E  E E  - - -  E E - E E"),
+        "a minute and twenty minutes; bound to their client"),
+    Way("login tokens", ("login_tokens.user_id", "login_tokens.device_id"), _row("E r E  E E  - - -  E E E E E"), "two minutes"),
+    Way("OpenID tokens", ("openid_tokens.user_id", "openid_tokens.device_id"), _row("E E E  E E  - - -  E E E E -"),
+        "an hour; prove nothing of an account that may not act"),
+    Way("identity-service tokens", ("identity_tokens.user_id", "identity_tokens.device_id"), _row("E r E  E E  - - -  E E E E -"),
+        "a day at most"),
+    Way("browser sessions", ("browser_sessions.user_id", "passkey_challenges.user_id"), _row("w r -  E E  - - -  - E - E E"),
+        "an account that has expired is renewed there; not of one device"),
+    Way("rendezvous", (), _row("- - -  - -  - - -  - - - - -"),
+        "a letter box of five minutes that belongs to nobody: what is signed in through it is a device code"),
+    Way("proofs under way", ("uia_sessions.user_id",), _row("E E E  E E  - - -  E E - E E"), "begun by a request, minutes"),
+    Way("links to a new password", ("validation_sessions.address",), _row("E - -  E E  - - -  E E - - -"),
+        "sent to the account's own mailbox"),
+    Way("password", ("users.password_hash",), _row("w r -  E E  - - -  - - - - -"),
+        "it is the account's; duty accounts and bots have none, and none can be given to them",
+        ends_with="the commit that ends the account"),
+    Way("identities at providers", ("upstream_links.user_id",), _row("w r -  w w  - - -  - - - - -"),
+        "who is brought back is who they were; until then nobody signs in"),
+    Way("addresses", ("threepids.user_id", "threepids.lookup_hash"), _row("w r -  E E  - - -  - - - - -"),
+        "of the account; a move takes away those of the organisation that was left"),
+    Way("second factors", ("totp_secrets.user_id", "passkeys.user_id", "recovery_codes.user_id"), _row("w r -  E E  - - -  - - - - E"),
+        "of the account"),
+    Way("pushers", ("pushers.user_id", "pushers.device_id"), _row("w - w  E E  - - -  - E E - -"),
+        "whoever is suspended goes on reading; what would be pushed meanwhile is dropped"),
+    Way("bots", ("users.owner",), _row("w w w  E E  - - -  - - - - -"),
+        "a service that others use: it stays through a new password; its owner sees and ends it in the list of bots"),
+    Way("webhooks", ("webhooks.owner", "webhooks.user_id"), _row("w w w  E E  - - -  - - - - -"), "as bots"),
+    Way("delayed events", ("delayed_events.user_id", "delayed_events.device_id"), _row("w w w  E E  - - -  - - - - -"),
+        "sent when a client is gone, which is what they are for; refused when they are due while the account may not act"),
+    Way("duty accounts held", ("function_accounts.holder", "function_turns.holder"), _row("E E E  E E  E - E  - E - E -"),
+        "the turn is of the person, not of one device", is_of_layer=True),
+    Way("duty accounts that may be held", ("function_holders.holder",), _row("w w w  E E  E - E  - - - - -"),
+        "judged when one is taken", is_of_layer=True),
+    Way("application services", ("users.appservice",), _row("w w w  w w  - - -  - - - - -"),
+        "judged at each request that acts as the account"),
+    Way("belonging to an organisation", ("organisation_people.user_id", "guests.user_id"), _row("w w w  E E  - - -  - - - - -"),
+        "who belongs finds and enters what is the organisation's, by requests of a session; a move writes the new one",
+        is_of_layer=True),
+    Way("administration of organisations", ("administrators.user_id",), _row("w w w  E E  E - -  - - - - -"),
+        "judged at each action", is_of_layer=True),
+    Way("requests for a second person", ("critical_requests.asked_by",), _row("E E E  E E  E E -  - E - E -"),
+        "another administrator reads and decides; whoever decides is judged then", is_of_layer=True),
+    Way("packages asked for", ("exports.asked_by",), _row("E E E  E E  - E -  - - - - -"),
+        "those that are still to be made; a finished one is fetched by who has the right at that time", is_of_layer=True),
+    Way("invitations by address", ("third_party_invites.sender", "guest_invitations.sponsor"), _row("w w w  E E  - - -  - - - - -"),
+        "invite when the address arrives, with the rights that their sender has then"),
+    Way("sponsorship of guests", ("guests.sponsor",), _row("w w w  w w  - - -  - - - - -"),
+        "the guests stay; another agent takes them over", is_of_layer=True),
+    Way("reservations for files", ("media.user_id",), _row("w w w  E E  - - -  - - - - -"),
+        "an upload is a request of a session; what is uploaded stays"),
+    Way("renewal by mail", ("account_validity.user_id",), _row("- - -  E E  - - -  - - - - -"),
+        "renews the account, signs nobody in", is_of_layer=True),
+    Way("coming back", ("former_accounts.user_id",), _row("- - -  - E  - - -  - - - - -"),
+        "whoever proves the address of an ended account is who they were, while its profile is kept; never one that was locked",
+        is_of_layer=True),
+    Way("announcements under way", ("announcements.sender",), _row("- - -  - -  - - -  - - - - -"),
+        "said in the name of the service, and written in the audit log", is_of_layer=True),
+)  # fmt: skip

@@ -1,0 +1,54 @@
+"""Which part of a node ends which of the ways by which an account acts (`accounts/ways_to_act.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from chappe.homeserver.accounts.account_states import End, Entry
+from chappe.homeserver.matrix.identifiers import UserId
+
+if TYPE_CHECKING:
+    from chappe.homeserver.app.parts import Parts
+
+
+def of_user(end: Callable[[str], Awaitable[object]]) -> End:
+    """An end that asks only whose."""
+
+    async def run(entry: Entry) -> None:
+        await end(entry.user_id)
+
+    return run
+
+
+def ends_of(parts: Parts) -> Mapping[str, End]:
+    """Of the homeserver; the public-sector layer adds its own."""
+
+    async def browser_sessions(entry: Entry) -> None:
+        await parts.browser_sessions.end_all(entry.user_id, entry.but_browser)
+
+    async def pushers(entry: Entry) -> None:
+        await parts.pushers.remove_all(entry.user_id, entry.but_device)
+
+    async def bots(entry: Entry) -> None:
+        for bot in await parts.bots.of(entry.user_id):
+            await parts.deactivate_account(UserId(bot), False)
+
+    return {
+        "access tokens": parts.sessions.end,
+        "OAuth codes and device codes": of_user(parts.grants.end_all),
+        "login tokens": of_user(parts.login_tokens.end_all),
+        "OpenID tokens": of_user(parts.openid.end_all),
+        "identity-service tokens": of_user(parts.identity.end_all),
+        "browser sessions": browser_sessions,
+        "proofs under way": of_user(parts.uia.end_all),
+        "links to a new password": of_user(parts.threepids.end_links),
+        "addresses": of_user(parts.accounts.store.remove_threepids),
+        "second factors": of_user(parts.second_factors.reset),
+        "pushers": pushers,
+        "bots": bots,
+        "webhooks": of_user(parts.webhooks.forget_owner),
+        "delayed events": of_user(parts.delayed_events.cancel_all),
+        "invitations by address": of_user(parts.third_party_invites.forget_sender),
+        "reservations for files": of_user(parts.media.forget_reservations),
+    }
