@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
-from chappe.config import Config
-from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from tests.support import PASSWORD, Person, Refused, Server, segment
 
 IDENTITY = "/_matrix/identity/v2"
@@ -58,7 +56,9 @@ async def test_identity_tokens_end_with_everything_else(server: Server, admin: P
 
     async def change_password(who: Person) -> None:
         auth = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": who.id}, "password": PASSWORD}
-        await who.call("POST", "/account/password", {"new_password": "another horse", "logout_devices": False, "auth": auth})
+        await who.call(
+            "POST", "/account/password", {"new_password": "another horse", "logout_devices": False, "auth": auth}
+        )
 
     async def end(who: Person) -> None:
         await admin.call("POST", f"/_synapse/admin/v1/deactivate/{segment(who.id)}", {})
