@@ -193,5 +193,10 @@ class AccountValidity:
         return until
 
 
+async def forget(database: Database, user_id: str) -> None:
+    """The account has ended: nothing renews it."""
+    await database.execute("DELETE FROM account_validity WHERE user_id = $1", user_id)
+
+
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()

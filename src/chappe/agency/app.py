@@ -25,6 +25,7 @@ from chappe.agency.console.room_actions import (
 )
 from chappe.agency.console.scope import Scope
 from chappe.agency.console.views import Views
+from chappe.agency.console.ways_to_act import ends_of_console
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts, FunctionAccountsApi
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
@@ -118,9 +119,7 @@ class AgencyServer(Homeserver):
         policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
         self.deactivate_account.before.append(self.former.keep)
-        self.account_states.add(
-            ends_of_layer(database, self.functions, self.people, self.former, policy.sponsors, self.now_ms)
-        )
+        self.account_states.add(ends_of_layer(database, self.functions, self.people, self.former, policy.sponsors))
 
     def _build_console(self, policy: AgencyPolicy) -> None:
         assert policy.sponsors is not None and self.retention is not None
@@ -139,6 +138,7 @@ class AgencyServer(Homeserver):
             ("old exports", RETENTION_EVERY, self.time_evidence.required(self.exports.prune)),
         ):  # fmt: skip
             self.jobs.add(name, seconds, job)
+        self.account_states.add(ends_of_console(database, self.exports, now_ms))
         self.scope = scope = Scope(database, self.accounts.store, now_ms)
         erasure = Erasure(database, self.deactivate_account, self.retention, self.media, self.tables)
         owners = [

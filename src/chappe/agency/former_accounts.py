@@ -94,6 +94,9 @@ class FormerAccounts:
             )  # fmt: skip
         return {"user_id": user_id, "addresses": bound}
 
+    async def forget(self, user_id: str) -> None:
+        await self._database.execute("DELETE FROM former_accounts WHERE user_id = $1", user_id)
+
     async def prune(self) -> None:
         await self._database.execute(
             "DELETE FROM former_accounts WHERE ended_ts < $1", self._now_ms() - self._days * DAY_MS

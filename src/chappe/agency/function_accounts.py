@@ -23,8 +23,6 @@ from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 KIND = "function"
 HOLDERS_AT_MOST = 100
 _PATH = "/_chappe/client/v1/function_accounts"
-# Whoever holds it answers for it: it may do what its holder may (`accounts/standings.py`).
-_ANSWERS = "UPDATE users SET owner = $2 WHERE user_id = $1"
 _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
 
 
@@ -55,7 +53,7 @@ class FunctionAccounts:
                 "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1 AND since_ts = $2",
                 user_id, row["since_ts"],
             )  # fmt: skip
-            await self._database.execute(f"{_ANSWERS} AND owner = $3", user_id, None, row["holder"])
+            await self._accounts.store.set_owner(user_id, None, row["holder"])
             await self._database.execute(
                 "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL AND began_ts = $3",
                 user_id, self._now_ms(), row["since_ts"],
@@ -151,7 +149,7 @@ class FunctionAccounts:
             await connection.execute(
                 "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
             )
-            await connection.execute(_ANSWERS, user_id, holder)
+            await self._accounts.store.set_owner(user_id, holder)  # it may do what its holder may
             return await self._login_tokens.new(user_id, None)
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
@@ -170,6 +168,10 @@ class FunctionAccounts:
         ):  # fmt: skip
             await self._end_turn(row["user_id"])
 
+    async def end_rights(self, user_id: str) -> None:
+        """An account has ended: a holder, or the function account itself."""
+        await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
+
     async def _end_turn(self, user_id: str) -> None:
         async with self._database.transaction() as connection:
             await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id)
@@ -177,7 +179,7 @@ class FunctionAccounts:
             await connection.execute(
                 "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", user_id
             )
-            await connection.execute(_ANSWERS, user_id, None)
+            await self._accounts.store.set_owner(user_id, None)
             await connection.execute(_END_TURNS, user_id, self._now_ms())
 
     async def _sign_out(self, user_id: str) -> None:

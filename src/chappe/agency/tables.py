@@ -234,7 +234,6 @@ READS = {
         "agency.rules_api",
         "agency.statistics",
     ),
-    "login_tokens": ("agency.function_accounts",),
     "media": (
         "agency.console",
         "agency.legal_holds",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from chappe.agency import account_validity
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.people import People
 from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.accounts.account_states import End, Entry
 from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.app.ways_to_act import of_user
 from chappe.homeserver.database.pool import Database
 
 
 def ends_of_layer(
-    database: Database, functions: FunctionAccounts, people: People, former: FormerAccounts, sponsors: Sponsors,
-    now_ms: Callable[[], int],
+    database: Database, functions: FunctionAccounts, people: People, former: FormerAccounts, sponsors: Sponsors
 ) -> Mapping[str, End]:  # fmt: skip
     async def turns(entry: Entry) -> None:
         # a duty account that is signed out everywhere is given back by that: see `FunctionAccounts`
@@ -29,29 +30,13 @@ def ends_of_layer(
         await people.forget(entry.user_id)
         await sponsors.forget(entry.user_id)
 
-    def sql(statement: str) -> End:
-        async def run(entry: Entry) -> None:
-            await database.execute(statement, entry.user_id)
-
-        return run
-
-    async def requests(entry: Entry) -> None:
-        await database.execute(
-            """UPDATE critical_requests SET decided_by = $1, decided_ts = $2, outcome = 'withdrawn'
-                WHERE asked_by = $1 AND decided_ts IS NULL""",
-            entry.user_id, now_ms(),
-        )  # fmt: skip
+    async def renewal(entry: Entry) -> None:
+        await account_validity.forget(database, entry.user_id)
 
     return {
         "duty accounts held": turns,
-        "duty accounts that may be held": sql("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1"),
+        "duty accounts that may be held": of_user(functions.end_rights),
         "belonging to an organisation": belonging,
-        "administration of organisations": sql("DELETE FROM administrators WHERE user_id = $1"),
-        "requests for a second person": requests,
-        "packages asked for": sql(
-            """UPDATE exports SET state = 'failed', detail = '{"error": "Whoever asked for it may not any more"}'
-                WHERE asked_by = $1 AND state = 'waiting'"""
-        ),
-        "renewal by mail": sql("DELETE FROM account_validity WHERE user_id = $1"),
-        "coming back": sql("DELETE FROM former_accounts WHERE user_id = $1"),
+        "renewal by mail": renewal,
+        "coming back": of_user(former.forget),
     }

@@ -78,6 +78,13 @@ class Exports:
         )  # fmt: skip
         return Response(200, self._blobs.get(_key(name), 0, row["size"]), "application/zip", headers)
 
+    async def withdraw(self, user_id: str) -> None:
+        """Whoever asked may not any more: what has not been begun is not made."""
+        await self._database.execute(
+            "UPDATE exports SET state = 'failed', detail = $2 WHERE asked_by = $1 AND state = 'waiting'",
+            user_id, orjson.dumps({"error": "Whoever asked for it may not any more"}).decode(),
+        )  # fmt: skip
+
     # --------------------------------------------------------------------------------------------------- now and then
 
     async def look(self) -> int:

@@ -202,6 +202,15 @@ class AccountStore:
         )
         return result.endswith(" 1")
 
+    async def set_owner(self, user_id: str, owner: str | None, before: str | None = None) -> None:
+        """Who answers for an account; where `before` is given, only if that is who did."""
+        await self._database.execute(
+            "UPDATE users SET owner = $2 WHERE user_id = $1 AND ($3::text IS NULL OR owner = $3)",
+            user_id,
+            owner,
+            before,
+        )
+
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
 

@@ -29,6 +29,7 @@ TABLES = (
         "progress",
         stays="of the installation's loops",
         readers=(
+            "homeserver.accounts",
             "homeserver.modules.hosted_domains",
             "homeserver.modules.push",
             "homeserver.modules.search",
