@@ -138,7 +138,7 @@ class AgencyServer(Homeserver):
             ("old exports", RETENTION_EVERY, self.time_evidence.required(self.exports.prune)),
         ):  # fmt: skip
             self.jobs.add(name, seconds, job)
-        self.account_states.add(ends_of_console(database, self.exports, now_ms))
+        self.account_states.add(ends_of_console(database, self.exports))
         self.scope = scope = Scope(database, self.accounts.store, now_ms)
         erasure = Erasure(database, self.deactivate_account, self.retention, self.media, self.tables)
         owners = [

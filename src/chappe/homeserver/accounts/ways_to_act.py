@@ -113,7 +113,7 @@ WAYS = (
     Way("administration of organisations", ("administrators.user_id",), _row("w w w  E E  E - -  - - - - -"),
         "judged at each action", is_of_layer=True),
     Way("requests for a second person", ("critical_requests.asked_by",), _row("E E E  E E  E E -  - E - E -"),
-        "another administrator reads and decides; whoever decides is judged then", is_of_layer=True),
+        "another administrator reads and decides; whoever decides is judged then"),
     Way("packages asked for", ("exports.asked_by",), _row("E E E  E E  - E -  - - - - -"),
         "those that are still to be made; a finished one is fetched by who has the right at that time", is_of_layer=True),
     Way("invitations by address", ("third_party_invites.sender", "guest_invitations.sponsor"), _row("w w w  E E  - - -  - - - - -"),

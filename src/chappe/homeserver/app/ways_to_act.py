@@ -49,6 +49,7 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         "bots": bots,
         "webhooks": of_user(parts.webhooks.forget_owner),
         "delayed events": of_user(parts.delayed_events.cancel_all),
+        "requests for a second person": of_user(parts.critical_acts.requests.withdraw_all),
         "invitations by address": of_user(parts.third_party_invites.forget_sender),
         "reservations for files": of_user(parts.media.forget_reservations),
     }

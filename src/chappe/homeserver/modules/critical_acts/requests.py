@@ -89,6 +89,15 @@ class CriticalRequests:
     async def ended(self, number: int, outcome: str) -> None:
         await self._database.execute("UPDATE critical_requests SET outcome = $2 WHERE id = $1", number, outcome)
 
+    async def withdraw_all(self, user_id: str) -> None:
+        """Whoever asked may not any more: what waits, and what was agreed to and has not been done."""
+        await self._database.execute(
+            """UPDATE critical_requests SET decided_by = coalesce(decided_by, $1), decided_ts = coalesce(decided_ts, $2),
+                      outcome = $3
+                WHERE asked_by = $1 AND (decided_ts IS NULL OR (outcome = $4 AND used_ts IS NULL))""",
+            user_id, self._now_ms(), WITHDRAWN, AGREED,
+        )  # fmt: skip
+
     # --------------------------------------------------------------------------------------------- who opened what
 
     async def opened(self, user_id: str, by: str) -> None:
