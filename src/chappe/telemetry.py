@@ -6,7 +6,7 @@ import contextvars
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -58,6 +58,14 @@ class _Counted(Collector):
         yield family
 
 
+class _Count(Collector):
+    def __init__(self, name: str, text: str, read: Callable[[], int]) -> None:
+        self._name, self._text, self._read = name, text, read
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        return [CounterMetricFamily(self._name, self._text, value=self._read())]
+
+
 class Metrics:
     """The process's figures in Prometheus' format. One object per server, so tests can run several."""
 
@@ -89,6 +97,10 @@ class Metrics:
     def counted(self, name: str, text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
         """Counts by a label, read when asked for."""
         self.registry.register(_Counted(name, text, label, read))
+
+    def count(self, name: str, text: str, read: Callable[[], int]) -> None:
+        """A number that only grows, read when asked for: `name` with `_total`."""
+        self.registry.register(_Count(name, text, read))
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
