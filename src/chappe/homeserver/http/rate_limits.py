@@ -3,45 +3,63 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from chappe.homeserver.matrix.errors import LimitExceeded
 
-PRUNE_AT = 50_000
+KEPT = 20_000  # of each action
+LONGEST_KEY = 128
 
 
 class RateLimits:
-    """`settings`: action to (requests per second, burst). An action without a setting is not limited."""
+    """`settings`: action to (requests per second, burst). An action without a setting is not limited.
 
-    def __init__(self, settings: Mapping[str, tuple[float, int]], now: Callable[[], float] = time.monotonic) -> None:
-        self._settings, self._now = dict(settings), now
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}  # tokens left, as of
+    The buckets of an action stand in the order in which they were last taken from. A new one beyond `kept` puts out the
+    oldest, whether it is full again or not: memory has a bound, a check never looks at more than one other bucket, and
+    whoever floods one action with keys puts out none of another.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, tuple[float, int]],
+        now: Callable[[], float] = time.monotonic,
+        kept: int = KEPT,
+    ) -> None:
+        self._settings, self._now, self._kept = dict(settings), now, kept
+        self._buckets: dict[str, OrderedDict[str | int, tuple[float, float]]] = {
+            action: OrderedDict() for action in settings
+        }  # by action and key: tokens left, as of
+
+    def __len__(self) -> int:
+        return sum(map(len, self._buckets.values()))
 
     def require(self, action: str, key: str) -> None:
         """Takes nothing, but raises LimitExceeded where nothing is left: a right guess must be refused like a wrong one."""
         self.check(action, key, 1.0, takes=False)
 
     def check(self, action: str, key: str, cost: float = 1.0, takes: bool = True) -> None:
-        """Takes from the bucket, or raises LimitExceeded with the time to wait."""
+        """Takes from the bucket, or raises LimitExceeded with the time to wait.
+
+        What costs more than the whole burst is let through where the bucket is full, and leaves a debt.
+        """
         setting = self._settings.get(action)
         if setting is None:
             return
         rate, burst = setting
         now = self._now()
-        tokens, then = self._buckets.get((action, key), (float(burst), now))
+        # a long key is kept as a number: no caller decides how much memory its bucket takes
+        name = key if len(key) <= LONGEST_KEY else hash(key)
+        buckets = self._buckets[action]
+        tokens, then = buckets.get(name, (float(burst), now))
         tokens = min(float(burst), tokens + (now - then) * rate)
-        if tokens < cost:
-            wait = (cost - tokens) / rate if rate > 0 else 3600.0
+        needed = min(cost, float(burst))
+        if tokens < needed:
+            wait = (needed - tokens) / rate if rate > 0 else 3600.0
             raise LimitExceeded(max(1, int(wait * 1000)))
         if not takes:
             return
-        self._buckets[action, key] = (tokens - cost, now)
-        if len(self._buckets) > PRUNE_AT:
-            self._prune(now)
-
-    def _prune(self, now: float) -> None:
-        """Full buckets say nothing."""
-        for (action, key), (tokens, then) in list(self._buckets.items()):
-            rate, burst = self._settings[action]
-            if tokens + (now - then) * rate >= burst:
-                del self._buckets[action, key]
+        buckets[name] = (tokens - cost, now)
+        buckets.move_to_end(name)
+        if len(buckets) > self._kept:
+            buckets.popitem(last=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,7 @@ from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Post, Wanted, Webhooks
 
 _V1 = "/_chappe/client/v1"
-HOOK_LIMIT = 12 << 20
+_HOOK: dict[str, Any] = {"body_limit": 12 << 20, "body_reason": "a message with a file in base64"}
 
 
 class NewBot(msgspec.Struct):
@@ -76,9 +76,9 @@ class BotsApi:
             await self._deactivate(bot, False)
         return {}
 
-    @endpoint("POST", "/_chappe/hooks/{webhookId}/{secret}", auth=NO_AUTH, body_limit=HOOK_LIMIT)
+    @endpoint("POST", "/_chappe/hooks/{webhookId}/{secret}", auth=NO_AUTH, **_HOOK)
     async def post(self, request: Request) -> Answer:
-        hook = request.params["webhookId"]
-        self._limits.check("webhook", hook)
-        body = await request.body_as(Post)
-        return {"event_id": await self._webhooks.post(hook, request.params["secret"], body)}
+        self._limits.check("webhook_address", request.address)
+        hook = await self._webhooks.incoming(request.params["webhookId"], request.params["secret"])
+        self._limits.check("webhook", hook["id"])
+        return {"event_id": await self._webhooks.post(hook, await request.body_as(Post))}

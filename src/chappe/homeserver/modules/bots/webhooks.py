@@ -140,8 +140,8 @@ class Webhooks:
 
     # ---------------------------------------------------------------------------------------------------- incoming
 
-    async def post(self, hook: str, secret: str, post: Post) -> str:
-        """The event's id. Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
+    async def incoming(self, hook: str, secret: str) -> Row:
+        """Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
         row = await self._database.fetchrow("SELECT * FROM webhooks WHERE id = $1 AND direction = 'incoming'", hook)
         good = secrets.compare_digest(
             row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest()
@@ -150,8 +150,12 @@ class Webhooks:
             raise NotFound("There is no such webhook")
         if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
             raise MatrixError(410, "M_NOT_FOUND", "This webhook has ended")
+        return row
+
+    async def post(self, row: Row, post: Post) -> str:
+        """The event's id."""
         event_id = await self._say(row, post)
-        await self._database.execute("UPDATE webhooks SET last_used_ts = $2 WHERE id = $1", hook, self._now_ms())
+        await self._database.execute("UPDATE webhooks SET last_used_ts = $2 WHERE id = $1", row["id"], self._now_ms())
         return event_id
 
     async def _say(self, row: Row, post: Post) -> str:

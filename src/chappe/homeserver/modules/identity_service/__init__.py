@@ -115,6 +115,7 @@ class IdentityServer:
             raise BadRequest(f"At most {AT_MOST} addresses at once", "M_INVALID_PARAM")
         if self._policy.finds(Person(searcher)) is not Finds.PUBLISHED:
             return {}
+        await self._policy.reads(searcher, "searches", len(addresses))
         wanted = {raw: text for text in addresses if (raw := _decoded(text)) is not None}
         rows = await self._database.fetch(
             """SELECT t.lookup_hash, t.user_id FROM threepids t JOIN users u USING (user_id)
