@@ -75,7 +75,11 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rendezvous: Limit = Limit(1, 30)
     oauth: Limit = Limit(2, 60)
     webhook: Limit = Limit(1, 30)
-    lookup: Limit = Limit(1, 30)
+    webhook_address: Limit = Limit(5, 100)
+    lookup: Limit = Limit(0.5, 3000)
+    key_lookup: Limit = Limit(1, 30)
+    to_device: Limit = Limit(20, 400)
+    failed_federation: Limit = Limit(1, 60)
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -739,7 +743,9 @@ port = {port}
 # contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
 
 # [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account, search,
-                                   # delayed_events, url_preview, email, rendezvous, oauth, webhook, lookup
+                                   # delayed_events, url_preview, email, rendezvous, oauth, webhook, webhook_address, to_device,
+                                   # failed_federation,
+                                   # key_lookup, lookup (of so many addresses, not requests)
 # per_second = 10
 # burst = 100
 """

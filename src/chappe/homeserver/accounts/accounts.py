@@ -154,6 +154,8 @@ class Accounts:
         kind = identifier.get("type")
         if kind == "m.id.user" and type(identifier.get("user")) is str:
             user: str = identifier["user"]
+            if len(user.encode()) > 255:
+                raise BadRequest("No user name is that long", "M_INVALID_USERNAME")
             return parse_user_id(user) if user.startswith("@") else f"@{user.lower()}:{server_name}"
         if kind == "m.id.thirdparty" and type(identifier.get("address")) is str:
             try:

@@ -36,6 +36,7 @@ class Homeserver(Parts):
             await self.domains.add(self.config.server_name)
         await self.domains.reload()
         await self.clock.start()
+        self.watchdog.start()
         loops = self.loops
         loops.start("group writer", self.writer.run)
         loops.start("clock", self.clock.poll)
@@ -107,6 +108,7 @@ class Homeserver(Parts):
         await asyncio.gather(*(listener.stop() for listener in self.listeners))
         if started:
             await self._close_parts()
+            self.watchdog.stop()
             await self.loops.stop()
             await self._release()
             await self.writer.close()

@@ -53,6 +53,7 @@ from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.server import Listener
+from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import AccountData
 from chappe.homeserver.modules.administration import Administration
@@ -183,7 +184,7 @@ class Parts:
 
     def _build(self) -> None:
         config, database, now_ms = self.config, self.database, self.now_ms
-        self.metrics, self.limits = Metrics(), RateLimits(limits_of(config))
+        self.metrics, self.limits, self.watchdog = Metrics(), RateLimits(limits_of(config)), Watchdog()
         self.clock = Clock(database)
         self.time_evidence = TimeEvidence(database.aside(), self.time, self._tell_of_time)
         self.writer = GroupWriter(self._database_url, self.clock)
@@ -280,7 +281,9 @@ class Parts:
         self.federation_client = client
         self.outbox = Outbox(self.writer, self.boundaries)
         self.keyring = Keyring(database, self.domains, client, settings.notaries, self.now_ms)
-        self.authenticate_server = ServerAuthentication(self.domains, self.keyring, self.boundaries, self.breaker.alive)
+        self.authenticate_server = ServerAuthentication(
+            self.domains, self.keyring, self.boundaries, self.breaker.alive, self.limits
+        )
         self.peer_budgets = PeerBudgets()
 
     def _build_remote_rooms(self, database: Database) -> None:
@@ -492,6 +495,9 @@ class Parts:
         self.metrics.gauge(
             "chappe_clock_in_doubt", "1: nothing is erased or ended", lambda: self.time_evidence.doubt is not None
         )
+        self.metrics.count("chappe_loop_blocked", "Times the event loop was held", lambda: self.watchdog.blocked)
+        self.metrics.gauge("chappe_loop_blocked_longest_seconds", "Longest of them", lambda: self.watchdog.longest)
+        self.metrics.gauge("chappe_rate_limit_buckets", "In memory", lambda: len(self.limits))
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)
         self.metrics.gauge(

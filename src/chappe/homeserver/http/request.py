@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 
 from chappe.homeserver.http.proxies import network_of
-from chappe.homeserver.matrix.canonical_json import parse_json
+from chappe.homeserver.load.parsing import read_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
 from chappe.homeserver.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
@@ -47,6 +47,9 @@ class Response:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+_UNREAD = object()
+
+
 def unquote(raw: bytes) -> str:
     """A percent-encoded path segment or query part. Raises M_INVALID_PARAM for bad UTF-8 and U+0000."""
     try:
@@ -62,8 +65,8 @@ class Request:
     """`params`: the decoded parts of the path, by their names in the specification."""
 
     __slots__ = (
-        "_body", "_headers", "_query", "_receive", "_requester", "_scope", "_server", "body_limit", "closing", "id", "params",
-        "user_label",
+        "_body", "_headers", "_query", "_receive", "_requester", "_scope", "_server", "_value", "body_limit", "closing", "id",
+        "params", "user_label",
     )  # fmt: skip
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, body_limit: int, closing: asyncio.Event) -> None:
@@ -74,6 +77,7 @@ class Request:
         self._requester: Requester | None = None
         self._server: tuple[ServerName, ServerName] | None = None
         self._body: bytes | None = None
+        self._value: Any = _UNREAD
         self.id = ""
         self.user_label: str | None = None
 
@@ -267,15 +271,17 @@ class Request:
             self._body = parts[0] if len(parts) == 1 else b"".join(parts)
         return self._body
 
-    async def json(self) -> Any:
-        return parse_json(await self.body())
+    async def json(self, canonical: bool = False) -> Any:
+        """Read once. `canonical`: numbers must be what events may hold (M_BAD_JSON)."""
+        if self._value is _UNREAD:
+            self._value = await read_json(await self.body(), canonical)
+        return self._value
 
-    async def json_object(self, optional: bool = False) -> dict[str, Any]:
+    async def json_object(self, optional: bool = False, canonical: bool = False) -> dict[str, Any]:
         """A JSON object. With `optional`, an empty body counts as an empty object."""
-        raw = await self.body()
-        if not raw.strip() and optional:
+        if optional and not (await self.body()).strip():
             return {}
-        value = parse_json(raw)
+        value = await self.json(canonical)
         if type(value) is not dict:
             raise BadRequest("The request body must be a JSON object")
         return value

@@ -16,8 +16,12 @@ Does = str | Callable[[Mapping[str, Any], bool], Sequence[str]]  # (body, whethe
 NO_AUTH, OPTIONAL_AUTH, AUTH, GUEST_AUTH, ADMIN_AUTH = "none", "optional", "required", "guest", "admin"
 SERVER_AUTH = "server"  # another server, by its signature
 LOCAL_AUTH = "local"  # programs of this machine; anybody where a listener serves no clients
-JSON_LIMIT = 10 << 20
-SMALL_LIMIT = 1 << 18
+SMALL_LIMIT = 1 << 16  # bytes of a body, where the endpoint does not say otherwise and why
+EVENT_LIMIT = 1 << 18
+EVENT_BODY: dict[str, Any] = {
+    "body_limit": EVENT_LIMIT,
+    "body_reason": "an event of 64 KiB, whose characters may be written as escapes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,14 @@ class Endpoint:
     `auth`: who may call; guests only where GUEST_AUTH says so. `limit`: the rate limit's action. `api`: which
     listeners serve it. `features`: what `/versions` may claim because it is there. `does`: the act of an administrator
     (`policy/acts.py`), by the body where that says which; an administration endpoint that writes has one.
+    `body_limit`: in bytes; what is above the ordinary needs a `body_reason`, since everybody can send it at once.
     """
 
     method: str
     path: str
     auth: str = AUTH
     limit: str | None = None
-    body_limit: int = JSON_LIMIT
+    body_limit: int = SMALL_LIMIT
     api: str = "client"
     features: tuple[str, ...] = ()
     acts: bool = False  # suspended accounts may not do it
@@ -41,10 +46,13 @@ class Endpoint:
     summary: str = ""  # for the description of the API
     when_locked: bool = False  # locked and expired accounts may do it
     does: Does | None = None
+    body_reason: str = ""
 
     def __post_init__(self) -> None:
         if self.auth == ADMIN_AUTH and self.method not in ("GET", "HEAD") and self.does is None:
             raise ValueError(f"{self.method} {self.path} must say which act of administration it is")
+        if self.body_limit > SMALL_LIMIT and not self.body_reason:
+            raise ValueError(f"{self.method} {self.path}: a large body needs a reason")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ def parse_json(raw: bytes) -> Json:
     except orjson.JSONDecodeError as error:
         raise MatrixError(400, "M_NOT_JSON", f"The request body is not valid JSON: {error}") from None
     if type(value) is dict or type(value) is list:
-        check_depth(value)
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # else it cannot be as deep
+            check_depth(value)
         _refuse_duplicate_keys(raw, value)
     return value
 

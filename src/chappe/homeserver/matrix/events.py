@@ -86,11 +86,15 @@ def check_size(pdu: Pdu, raw: bytes) -> None:
     """Raises M_TOO_LARGE beyond 65,536 bytes of canonical JSON or 255 bytes in a short field (client-server API,
     "Size limits")."""
     if len(raw) > MAX_EVENT_BYTES:
-        raise MatrixError(413, "M_TOO_LARGE", f"The event has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}")
+        raise _too_large(len(raw))
     for field in ("sender", "room_id", "state_key", "type", "event_id"):
         value = pdu.get(field)
         if value is not None and len(value) * 4 > MAX_FIELD_BYTES and len(value.encode()) > MAX_FIELD_BYTES:
             raise MatrixError(413, "M_TOO_LARGE", f"The event's {field} is longer than {MAX_FIELD_BYTES} bytes")
+
+
+def _too_large(size: int) -> MatrixError:
+    return MatrixError(413, "M_TOO_LARGE", f"The event has {size} bytes; the limit is {MAX_EVENT_BYTES}")
 
 
 def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
@@ -105,6 +109,9 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
         pdu.pop("event_id", None)
     elif type(pdu.get("event_id")) is not str:
         raise BadRequest("The event has no event_id")
+    written = canonical_json(pdu)
+    if len(written) > MAX_EVENT_BYTES:  # before its values are gone through
+        raise _too_large(len(written))
     if version.strict_canonical_json:
         check_canonical(pdu)
     for name, kind in _FIELDS.items():
@@ -124,7 +131,7 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
             raise BadRequest(f"The event's {name} are malformed")
     if not 0 <= pdu["depth"] < (2**53 if version.strict_canonical_json else 2**63):
         raise BadRequest("The event's depth is out of range")
-    check_size(pdu, canonical_json(pdu))
+    check_size(pdu, written)
     return pdu
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import is_server_name
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
@@ -31,6 +32,12 @@ def request_object(
     """What is signed. `uri`: the raw path with its query. `content`: the body, None where there is none."""
     value: dict[str, Any] = {"method": method, "uri": uri, "origin": origin, "destination": destination}
     return value if content is None else {**value, "content": content}
+
+
+def signed_request(method: str, uri: str, origin: str, destination: str, content: bytes) -> bytes:
+    """The canonical form of what is signed, around a body that is in its canonical form."""
+    rest = canonical_json({"destination": destination, "method": method, "origin": origin, "uri": uri})
+    return b'{"content":' + content + b"," + rest[1:]
 
 
 def authorization(

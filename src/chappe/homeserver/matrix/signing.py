@@ -55,6 +55,15 @@ def sign_json(value: dict[str, Any], entity: str, key: SigningKey) -> dict[str, 
     return {**value, "signatures": signatures}
 
 
+def is_signed(message: bytes, signature: str, public_key: str) -> bool:
+    """Whether a signature of some bytes is good (both unpadded base64)."""
+    try:
+        nacl.signing.VerifyKey(decode_base64(public_key)).verify(message, decode_base64(signature))
+    except (TypeError, ValueError, nacl.exceptions.BadSignatureError):
+        return False
+    return True
+
+
 def verify_json(value: dict[str, Any], entity: str, key_id: str, public_key: str) -> bool:
     """Whether `value` carries a valid signature of `entity` by the given public key (unpadded base64)."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_depth
@@ -12,7 +14,7 @@ from chappe.homeserver.modules.push.rules import PushRules
 
 _USER = "/_matrix/client/v3/user/{userId}"
 _MSC3391 = "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}"
-LIMIT = MAX_BYTES + 1024
+_BODY: dict[str, Any] = {"body_limit": MAX_BYTES + 1024, "body_reason": "what clients keep, such as all direct chats"}
 
 
 class AccountDataApi:
@@ -26,7 +28,7 @@ class AccountDataApi:
             return {"global": await self._push_rules.rules(request.user_id)}
         return await self._account_data.get(request.user_id, GLOBAL, request.params["type"])
 
-    @endpoint("PUT", _USER + "/account_data/{type}", auth=GUEST_AUTH, body_limit=LIMIT)
+    @endpoint("PUT", _USER + "/account_data/{type}", auth=GUEST_AUTH, **_BODY)
     async def set(self, request: Request) -> Answer:
         _require_own(request)
         content = await request.json_object()
@@ -59,7 +61,7 @@ class AccountDataApi:
         room_id = parse_room_id(request.params["roomId"])
         return await self._account_data.get(request.user_id, room_id, request.params["type"])
 
-    @endpoint("PUT", _USER + "/rooms/{roomId}/account_data/{type}", auth=GUEST_AUTH, body_limit=LIMIT)
+    @endpoint("PUT", _USER + "/rooms/{roomId}/account_data/{type}", auth=GUEST_AUTH, **_BODY)
     async def set_of_room(self, request: Request) -> Answer:
         _require_own(request)
         content = await request.json_object()

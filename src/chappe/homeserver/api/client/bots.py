@@ -78,7 +78,7 @@ class BotsApi:
 
     @endpoint("POST", "/_chappe/hooks/{webhookId}/{secret}", auth=NO_AUTH, **_HOOK)
     async def post(self, request: Request) -> Answer:
-        self._limits.check("webhook_address", request.address)
+        self._limits.check("webhook_address", request.network)
         hook = await self._webhooks.incoming(request.params["webhookId"], request.params["secret"])
         self._limits.check("webhook", hook["id"])
         return {"event_id": await self._webhooks.post(hook, await request.body_as(Post))}

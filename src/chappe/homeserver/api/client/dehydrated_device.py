@@ -11,7 +11,6 @@ import orjson
 from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest
 
 _DEVICE = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device"
@@ -29,10 +28,12 @@ class DehydratedDevice:
     def __init__(self, dehydrate: DehydrateDevice) -> None:
         self._dehydrate = dehydrate
 
-    @endpoint("PUT", _DEVICE, limit="keys", features=("org.matrix.msc3814",))
+    @endpoint(
+        "PUT", _DEVICE, limit="keys", features=("org.matrix.msc3814",), body_limit=1 << 18,
+        body_reason="a device with its one-time keys",
+    )  # fmt: skip
     async def put(self, request: Request) -> Answer:
-        body = await request.json_object()
-        check_canonical(body)
+        body = await request.json_object(canonical=True)
         wanted = convert(body, Dehydrated)
         await self._dehydrate.put(
             request.user_id, wanted.device_id, wanted.device_data, wanted.initial_device_display_name, body

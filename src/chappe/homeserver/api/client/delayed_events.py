@@ -11,7 +11,7 @@ from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.events import check_content
 from chappe.homeserver.matrix.identifiers import parse_room_id
@@ -35,7 +35,7 @@ class DelayedEventsApi:
     @endpoint(
         "PUT", "/_matrix/client/v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
         _UNSTABLE + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message",
-        body_limit=SMALL_LIMIT, features=("org.matrix.msc4140",),
+        **EVENT_BODY, features=("org.matrix.msc4140",),
     )  # fmt: skip
     async def schedule(self, request: Request) -> Answer:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Schedule)
@@ -52,7 +52,7 @@ class DelayedEventsApi:
 
     # ---------------------------------------------------------------------------------------------------- managing
 
-    @endpoint("POST", "/_matrix/client/v1/delayed_events/{delayId}/{action}", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    @endpoint("POST", "/_matrix/client/v1/delayed_events/{delayId}/{action}", auth=GUEST_AUTH)
     async def act(self, request: Request) -> Answer:
         await request.json_object(optional=True)
         row = await self._delayed.find(request.params["delayId"], request.user_id)
@@ -64,7 +64,6 @@ class DelayedEventsApi:
         _UNSTABLE + "/delayed_events/{delayId}/{action}",
         auth=NO_AUTH,
         limit="delayed_events",
-        body_limit=SMALL_LIMIT,
     )
     async def act_with_the_id_alone(self, request: Request) -> Answer:
         """Whoever was given the id may act: a media server that sees who is still connected, say."""
@@ -75,7 +74,7 @@ class DelayedEventsApi:
 
     @endpoint(
         "POST", "/_matrix/client/v1/delayed_events/{delayId}", _UNSTABLE + "/delayed_events/{delayId}", auth=NO_AUTH,
-        limit="delayed_events", body_limit=SMALL_LIMIT,
+        limit="delayed_events",
     )  # fmt: skip
     async def act_by_body(self, request: Request) -> Answer:
         action = _action((await request.json_object()).get("action"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import NotFound
@@ -12,7 +14,7 @@ _VERSION = "/_matrix/client/v3/room_keys/version"
 _KEYS = "/_matrix/client/v3/room_keys/keys"
 _ROOM = _KEYS + "/{roomId}"
 _SESSION = _ROOM + "/{sessionId}"
-LIMIT = 50 << 20
+_MANY: dict[str, Any] = {"body_limit": 10 << 20, "body_reason": "the keys of thousands of conversations at once"}
 
 
 class KeyBackupApi:
@@ -38,13 +40,13 @@ class KeyBackupApi:
         await self._backup.delete_version(request.user_id, request.params["version"])
         return {}
 
-    @endpoint("PUT", _KEYS, body_limit=LIMIT)
+    @endpoint("PUT", _KEYS, **_MANY)
     async def put_all(self, request: Request) -> Answer:
         body = convert(await request.json_object(), AllSessions)
         rooms = {room: found.sessions for room, found in body.rooms.items()}
         return await self._backup.put(request.user_id, request.query("version"), rooms)
 
-    @endpoint("PUT", _ROOM, body_limit=LIMIT)
+    @endpoint("PUT", _ROOM, **_MANY)
     async def put_room(self, request: Request) -> Answer:
         body = convert(await request.json_object(), RoomSessions)
         rooms = {str(parse_room_id(request.params["roomId"])): body.sessions}

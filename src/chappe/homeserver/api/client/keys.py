@@ -10,7 +10,6 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices
@@ -39,6 +38,11 @@ class SendToDevice(msgspec.Struct):
     messages: dict[str, dict[str, dict[str, Any]]]
 
 
+_KEYS: dict[str, Any] = {"body_limit": 1 << 18, "body_reason": "the one-time keys of a new device, or many signatures"}
+_MANY: dict[str, Any] = {"body_limit": 1 << 20, "body_reason": "everybody in a large room"}
+_TO_DEVICES: dict[str, Any] = {"body_limit": 4 << 20, "body_reason": "a room's key, encrypted for each of its devices"}
+
+
 class Keys:
     def __init__(
         self,
@@ -59,14 +63,14 @@ class Keys:
         "/_matrix/client/v3/keys/upload/{deviceId}",
         auth=GUEST_AUTH,
         limit="keys",
+        **_KEYS,
     )
     async def upload(self, request: Request) -> Answer:
-        body = await request.json_object(optional=True)
-        check_canonical(body)
+        body = await request.json_object(optional=True, canonical=True)
         counts = await self._keys.upload(request.user_id, request.requester.device_id, body)
         return {"one_time_key_counts": counts}
 
-    @endpoint("POST", "/_matrix/client/v3/keys/query", auth=GUEST_AUTH, limit="keys")
+    @endpoint("POST", "/_matrix/client/v3/keys/query", auth=GUEST_AUTH, limit="keys", **_MANY)
     async def query(self, request: Request) -> Answer:
         body = convert(await request.json_object(), KeysQuery)
         for user in body.device_keys:
@@ -79,7 +83,7 @@ class Keys:
             answer[name].update(found)
         return answer
 
-    @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys")
+    @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys", **_MANY)
     async def claim(self, request: Request) -> Answer:
         body = convert(await request.json_object(), KeysClaim)
         for user in body.one_time_keys:
@@ -117,8 +121,7 @@ class Keys:
         "POST", "/_matrix/client/v3/keys/device_signing/upload", "/_matrix/client/unstable/keys/device_signing/upload"
     )
     async def device_signing(self, request: Request) -> Answer:
-        body = await request.json_object()
-        check_canonical(body)
+        body = await request.json_object(canonical=True)
         user_id = request.user_id
         known = await self._keys.has_cross_signing(user_id)
         if known and not await self._keys.same_cross_signing_keys(user_id, body):
@@ -126,16 +129,18 @@ class Keys:
         await self._keys.upload_cross_signing_keys(user_id, body)
         return {}
 
-    @endpoint("POST", "/_matrix/client/v3/keys/signatures/upload", "/_matrix/client/unstable/keys/signatures/upload")
+    @endpoint(
+        "POST", "/_matrix/client/v3/keys/signatures/upload", "/_matrix/client/unstable/keys/signatures/upload", **_KEYS
+    )
     async def signatures(self, request: Request) -> Answer:
-        body = await request.json_object()
-        check_canonical(body)
+        body = await request.json_object(canonical=True)
         return {"failures": await self._keys.upload_signatures(request.user_id, body)}
 
-    @endpoint("PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", auth=GUEST_AUTH)
+    @endpoint(
+        "PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", auth=GUEST_AUTH, limit="to_device", **_TO_DEVICES
+    )
     async def send_to_device(self, request: Request) -> Answer:
-        body = convert(await request.json_object(), SendToDevice)
-        check_canonical(body.messages)
+        body = convert(await request.json_object(canonical=True), SendToDevice)
         for user in body.messages:
             parse_user_id(user)
         if sum(map(len, body.messages.values())) > MAX_RECIPIENTS:

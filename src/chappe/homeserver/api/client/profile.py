@@ -7,7 +7,7 @@ from typing import Any
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import EVENT_BODY, OPTIONAL_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
@@ -43,7 +43,7 @@ class Profile:
             raise NotFound("The profile has no such field")
         return {name: profile[name]}
 
-    @endpoint("PUT", _FIELD, _MSC4133, acts=True, limit="account", body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _FIELD, _MSC4133, acts=True, limit="account", **EVENT_BODY)
     async def set_field(self, request: Request) -> Answer:
         name = request.params["keyName"]
         self._require_own(request)

@@ -7,7 +7,7 @@ from typing import Any
 
 from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.events import check_content
 from chappe.homeserver.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id, parse_user_id
@@ -33,7 +33,7 @@ class RoomSend:
         self._rooms, self._relations, self._membership, self._evict_guests = rooms, relations, membership, evict_guests
         self._delayed = delayed
 
-    @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", **EVENT_BODY)
     async def send(self, request: Request) -> Answer:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
         content = await request.json_object()
@@ -61,7 +61,7 @@ class RoomSend:
         return {"delay_id": await self._delayed.schedule(wanted, is_old_dialect=True)}
 
     @endpoint(
-        "PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message", body_limit=SMALL_LIMIT,
+        "PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message",
         features=("org.matrix.msc3912",),
     )  # fmt: skip
     async def redact(self, request: Request) -> Answer:
@@ -99,7 +99,7 @@ class RoomSend:
 
     @endpoint(
         "PUT", _ROOM + "/state/{eventType}/{stateKey}", _ROOM + "/state/{eventType}", _ROOM + "/state/{eventType}/",
-        limit="message", body_limit=SMALL_LIMIT,
+        limit="message", **EVENT_BODY,
     )  # fmt: skip
     async def set_state(self, request: Request) -> Answer:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)

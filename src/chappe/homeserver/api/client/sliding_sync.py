@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.homeserver.sync.sliding.request import parse_sliding_request
@@ -14,8 +14,8 @@ class SlidingSyncApi:
         self._engine, self._presence = engine, presence
 
     @endpoint(
-        "POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", auth=GUEST_AUTH, body_limit=4 * SMALL_LIMIT,
-        features=("org.matrix.simplified_msc3575",),
+        "POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", auth=GUEST_AUTH,
+        body_limit=1 << 20, body_reason="subscriptions to thousands of rooms", features=("org.matrix.simplified_msc3575",),
     )  # fmt: skip
     async def sync(self, request: Request) -> Answer:
         presence = request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")

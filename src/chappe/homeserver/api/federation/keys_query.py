@@ -26,13 +26,15 @@ class KeysQuery:
         self._domains, self._keyring, self._own, self._boundaries = domains, keyring, own, boundaries
         self._now_ms = now_ms
 
-    @endpoint("GET", "/_matrix/key/v2/query/{serverName}", auth=NO_AUTH, limit="lookup", api="federation")
+    @endpoint("GET", "/_matrix/key/v2/query/{serverName}", auth=NO_AUTH, limit="key_lookup", api="federation")
     async def one(self, request: Request) -> Answer:
         name = parse_server_name(request.params["serverName"])
         minimum = request.query_int("minimum_valid_until_ts", 0)
         return {"server_keys": await self._answers(request, {name: minimum})}
 
-    @endpoint("POST", "/_matrix/key/v2/query", auth=NO_AUTH, limit="lookup", body_limit=SMALL_LIMIT, api="federation")
+    @endpoint(
+        "POST", "/_matrix/key/v2/query", auth=NO_AUTH, limit="key_lookup", body_limit=SMALL_LIMIT, api="federation"
+    )
     async def many(self, request: Request) -> Answer:
         wanted = (await request.json_object()).get("server_keys")
         if type(wanted) is not dict or len(wanted) > MOST_SERVERS:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.http.router import EVENT_BODY, SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_event_id, parse_room_id, parse_user_id
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, require_room_version
@@ -15,6 +15,7 @@ from chappe.homeserver.rooms.remote.membership import RemoteMembership, stripped
 from chappe.homeserver.rooms.remote.residence import Accepted, Residence
 from chappe.homeserver.rooms.remote.serving import Serving
 
+_INVITE: dict[str, Any] = {"body_limit": 1 << 20, "body_reason": "an event, and events of the room that say what it is"}
 _V1, _V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
@@ -40,7 +41,9 @@ class RoomHandshakes:
         room_id = parse_room_id(request.params["roomId"])
         return await self._residence.template(kind, request.origin, room_id, user_id, versions)
 
-    @endpoint("PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
+    @endpoint(
+        "PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY
+    )
     async def send_join(self, request: Request) -> Answer:
         accepted = await self._accept(request, "join")
         room, known = accepted.room, accepted.known
@@ -55,12 +58,12 @@ class RoomHandshakes:
             b',"state":[', b",".join(state), b'],"auth_chain":[', b",".join(chain), b"]}",
         ))  # fmt: skip
 
-    @endpoint("PUT", _V2 + "/send_leave/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("PUT", _V2 + "/send_leave/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
     async def send_leave(self, request: Request) -> Answer:
         await self._accept(request, "leave")
         return {}
 
-    @endpoint("PUT", _V1 + "/send_knock/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("PUT", _V1 + "/send_knock/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
     async def send_knock(self, request: Request) -> Answer:
         accepted = await self._accept(request, "knock")
         return {"knock_room_state": stripped_state(accepted.room, accepted.checked.pdu["sender"])}
@@ -71,7 +74,7 @@ class RoomHandshakes:
 
     # -------------------------------------------------------------------------------------------------- invitations
 
-    @endpoint("PUT", _V2 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("PUT", _V2 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **_INVITE)
     async def invite(self, request: Request) -> Answer:
         body = await request.json_object()
         version = ROOM_VERSIONS.get(str(body.get("room_version")))
@@ -87,7 +90,7 @@ class RoomHandshakes:
         stripped = body.get("invite_room_state")
         return {"event": await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)}
 
-    @endpoint("PUT", _V1 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("PUT", _V1 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **_INVITE)
     async def invite_of_old(self, request: Request) -> Answer:
         """The form of room versions 1 and 2."""
         event = await request.json_object()

@@ -8,7 +8,7 @@ import msgspec
 
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import NO_AUTH, SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import EVENT_BODY, NO_AUTH, SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.identifiers import parse_room_id
 
 _V1 = "/_matrix/federation/v1"
@@ -25,7 +25,7 @@ class ThirdPartyInvite:
     def __init__(self, exchange: ExchangeInvites) -> None:
         self._exchange = exchange
 
-    @endpoint("PUT", _V1 + "/exchange_third_party_invite/{roomId}", auth=SERVER_AUTH, api="federation")
+    @endpoint("PUT", _V1 + "/exchange_third_party_invite/{roomId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
     async def exchange(self, request: Request) -> Answer:
         room_id = parse_room_id(request.params["roomId"])
         await self._exchange.exchange(request.origin, room_id, await request.json_object())

@@ -13,6 +13,7 @@ from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 
 _V1 = "/_matrix/federation/v1/user"
+_MANY: dict[str, Any] = {"body_limit": 1 << 20, "body_reason": "everybody of here in a large room"}
 
 
 class Query(msgspec.Struct):
@@ -43,14 +44,14 @@ class UserKeys:
                 result[f"{field}_key"] = key
         return result
 
-    @endpoint("POST", _V1 + "/keys/query", auth=SERVER_AUTH, api="federation")
+    @endpoint("POST", _V1 + "/keys/query", auth=SERVER_AUTH, api="federation", **_MANY)
     async def query(self, request: Request) -> Answer:
         body = convert(await request.json_object(), Query)
         _require_own(body.device_keys, request)
         answer = await self._keys.query("", body.device_keys)
         return {name: answer[name] for name in ("device_keys", "master_keys", "self_signing_keys")}
 
-    @endpoint("POST", _V1 + "/keys/claim", auth=SERVER_AUTH, api="federation")
+    @endpoint("POST", _V1 + "/keys/claim", auth=SERVER_AUTH, api="federation", **_MANY)
     async def claim(self, request: Request) -> Answer:
         body = convert(await request.json_object(), Claim)
         _require_own(body.one_time_keys, request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from chappe.homeserver.accounts.store import AccountStore
@@ -22,7 +24,7 @@ from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
 
 _V2 = "/_matrix/identity/v2"
-_LOOKUP_LIMIT = 1 << 18
+_LOOKUP: dict[str, Any] = {"body_limit": 1 << 18, "body_reason": "a thousand hashes of addresses"}
 
 
 class OpenIdToken(msgspec.Struct):
@@ -136,11 +138,11 @@ class IdentityAccounts:
         await asker(self._identity, request)
         return self._identity.details()
 
-    @endpoint("POST", _V2 + "/lookup", auth=NO_AUTH, body_limit=_LOOKUP_LIMIT)
+    @endpoint("POST", _V2 + "/lookup", auth=NO_AUTH, **_LOOKUP)
     async def lookup(self, request: Request) -> Answer:
         user_id = await asker(self._identity, request)
-        self._limits.check("lookup", user_id)
         body = await request.body_as(Lookup)
+        self._limits.check("lookup", user_id, len(body.addresses))
         return {"mappings": await self._identity.lookup(user_id, body.addresses, body.algorithm, body.pepper)}
 
     # -------------------------------------------------------------------------------------------------------- keys

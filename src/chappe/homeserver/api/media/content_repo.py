@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import quote
 
 from chappe.homeserver.http.request import Request, Response
@@ -12,7 +13,7 @@ from chappe.homeserver.modules.media import ContentRepository, Media
 from chappe.homeserver.modules.media.thumbnails import ThumbnailSize
 from chappe.homeserver.modules.url_previews import UrlPreviews
 
-UPLOAD_CEILING = 1 << 40  # the real limit is a setting
+_FILE: dict[str, Any] = {"body_limit": 1 << 40, "body_reason": "a file, written to disk as it comes: `max_upload_mib`"}
 MAX_WAIT_MS = 60_000
 _SAFE_INLINE = frozenset((
     "text/css", "text/plain", "text/csv", "application/json", "application/ld+json", "image/jpeg", "image/gif",
@@ -73,8 +74,8 @@ class ContentRepo:
         "/_matrix/media/r0/upload",
         acts=True,
         limit="upload",
-        body_limit=UPLOAD_CEILING,
         api="media",
+        **_FILE,
     )
     async def upload(self, request: Request) -> Answer:
         request.body_limit = self._repository.max_upload
@@ -83,9 +84,7 @@ class ContentRepo:
         )
         return {"content_uri": uri}
 
-    @endpoint(
-        "PUT", _V3 + "/upload/{serverName}/{mediaId}", acts=True, limit="upload", body_limit=UPLOAD_CEILING, api="media"
-    )
+    @endpoint("PUT", _V3 + "/upload/{serverName}/{mediaId}", acts=True, limit="upload", api="media", **_FILE)
     async def upload_to(self, request: Request) -> Answer:
         request.body_limit = self._repository.max_upload
         await self._repository.upload_to(

@@ -15,6 +15,7 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.push_rules import PushContext, RuleSet, Verdict, evaluate, verdict_of
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -194,8 +195,9 @@ class UnreadCounts:
         events = await self._rooms.timeline.events_between(
             room, state.floor, room.last_position, EVALUATED_AT_MOST, backwards=True
         )
-        counts = RoomCounts()
+        counts, breath = RoomCounts(), Breath()
         for event in events:
+            await breath.take()
             if event.sender == user_id or event.sender in ignored:
                 continue
             read = state.main if event.thread == "" else state.threads.get(event.thread)

@@ -11,6 +11,7 @@ from urllib.parse import urldefrag, urljoin
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.url_previews.page import open_graph
@@ -71,7 +72,7 @@ class UrlPreviews:
             return await self._image(user_id, await self._fetcher.get(page.url, MAX_IMAGE, ("image/",)))
         if page.content_type == "text/plain":
             return {"og:title": page.url.rsplit("/", 1)[-1], "og:description": page.body[:500].decode(errors="replace")}
-        found: dict[str, Any] = open_graph(page.body, page.charset)
+        found: dict[str, Any] = await off_the_loop(len(page.body), open_graph, page.body, page.charset)
         image = found.pop("og:image", None)
         if image is not None:
             try:
