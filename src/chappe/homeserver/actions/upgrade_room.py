@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, creators_of
 from chappe.homeserver.matrix.identifiers import UserId, is_user_id
@@ -101,7 +102,7 @@ class UpgradeRoom:
         """The old room is for reading: only moderators may still write or invite."""
         now = old.get((POWER_LEVELS, ""))
         content = dict(now.content) if now is not None else {}
-        floor = max(50, old.power_levels().level("users_default") + 1)
+        floor = max(50, min(old.power_levels().level("users_default") + 1, MAX_INTEGER))
         for name in ("events_default", "invite"):
             content[name] = max(floor, old.power_levels().level(name))
         await self._try(old, Draft(POWER_LEVELS, user_id, content, ""))

@@ -212,7 +212,7 @@ class Request:
         values = self.query_all(name)
         return values[-1] if values else None
 
-    def query_int(self, name: str, default: int, low: int = 0, high: int = 2**53) -> int:
+    def query_int(self, name: str, default: int, low: int = 0, high: int = 2**53 - 1) -> int:
         """Clamped to `high`. Raises M_INVALID_PARAM for what is no integer or below `low`."""
         text = self.query(name)
         if text is None:

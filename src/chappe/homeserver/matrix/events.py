@@ -129,7 +129,7 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
     for name in ("prev_events", "auth_events"):
         if not all(_is_reference(item, version) for item in pdu[name]):
             raise BadRequest(f"The event's {name} are malformed")
-    if not 0 <= pdu["depth"] < (2**53 if version.strict_canonical_json else 2**63):
+    if not 0 <= pdu["depth"] <= version.depth_limit:
         raise BadRequest("The event's depth is out of range")
     check_size(pdu, written)
     return pdu
@@ -152,6 +152,16 @@ def references(pdu: Pdu, field: str, version: RoomVersion) -> list[EventId]:
     if version.event_ids_are_hashes:
         return cast(list[EventId], pdu[field])
     return [EventId(item[0]) for item in pdu[field]]
+
+
+def depth_after(depth: int, version: RoomVersion) -> int:
+    """Of an event that follows one of `depth`: never beyond the limit, where everybody would refuse it."""
+    return min(max(depth, 0) + 1, version.depth_limit)
+
+
+def timestamp_of(pdu: Pdu) -> int:
+    """`origin_server_ts` as it can be kept: room versions without strict numbers allow greater ones than 2^63 − 1."""
+    return min(int(pdu["origin_server_ts"]), 2**63 - 1)
 
 
 def redacts_of(pdu: Pdu, version: RoomVersion) -> EventId | None:

@@ -37,6 +37,11 @@ class RoomVersion:
     def event_ids_are_hashes(self) -> bool:
         return self.event_id_format != "chosen"
 
+    @property
+    def depth_limit(self) -> int:
+        """The greatest `depth` of an event; where a room is there, its next events have it too (server-server API, "PDUs")."""
+        return 2**53 - 1 if self.strict_canonical_json else 2**63 - 1
+
 
 _V1 = RoomVersion("1")
 _V2 = replace(_V1, id="2", state_resolution="2")

@@ -11,7 +11,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.event_auth import auth_event_keys, check_auth
-from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, room_id_of_create, seal
+from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, depth_after, room_id_of_create, seal
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.signing import SigningKey
@@ -163,7 +163,7 @@ def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:
     auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
     prev = list(room.tips)[:MAX_PREV_EVENTS]
     pdu: Pdu = {
-        "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": room.ahead_depth + 1,
+        "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": depth_after(room.ahead_depth, room.version),
         "origin_server_ts": now_ms if draft.ts is None else draft.ts, "room_id": room.room_id,
     }  # fmt: skip
     if room.version.event_ids_are_hashes:

@@ -11,6 +11,7 @@ from typing import Any
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.matrix.events import timestamp_of
 from chappe.homeserver.matrix.identifiers import is_server_name
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
@@ -222,7 +223,7 @@ def _rows(
         cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
         pdu = checked.pdu
         rows.append((
-            nid, OUTLIER, number, checked.event_id, pdu["type"], pdu["state_key"], pdu["sender"], pdu["origin_server_ts"],
+            nid, OUTLIER, number, checked.event_id, pdu["type"], pdu["state_key"], pdu["sender"], timestamp_of(pdu),
             pdu["depth"], 0, 0, 0, REJECTED if is_rejected else OUTLYING, checked.raw,
         ))  # fmt: skip
         if not is_rejected:

@@ -79,7 +79,7 @@ class Handshakes:
         pdu: Pdu = {
             "type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id,
             "content": {**content, **_authorised(given, kind), "membership": kind}, "origin_server_ts": self._now_ms(),
-            "depth": template.get("depth"), "prev_events": template.get("prev_events"),
+            "depth": _depth(template.get("depth"), version), "prev_events": template.get("prev_events"),
             "auth_events": template.get("auth_events"),
         }  # fmt: skip
         if (
@@ -135,6 +135,11 @@ class Handshakes:
         if event_id_of(result, version) != event_id:
             raise PeerUnreachable(server, "it changed the invitation")
         return result
+
+
+def _depth(given: object, version: RoomVersion) -> int | None:
+    """A template's depth, within what the room's version allows; None for what is none."""
+    return min(given, version.depth_limit) if type(given) is int and given >= 0 else None
 
 
 def for_clients(error: MatrixError) -> MatrixError:

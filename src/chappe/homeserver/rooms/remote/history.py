@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.events import timestamp_of
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -154,7 +155,7 @@ class _HistoryWrite(WithoutTimeline):
         if checked.key is None and (relation := relation_of(content)) is not None:
             self.add_row(
                 "old_relations", 0, prepared.nid, room.number, relation.target, relation.rel_type, checked.pdu["type"],
-                checked.pdu["sender"], relation.key, checked.pdu["origin_server_ts"], checked.event_id, self._old.position,
+                checked.pdu["sender"], relation.key, timestamp_of(checked.pdu), checked.event_id, self._old.position,
             )  # fmt: skip
         if prepared.redacted is not None:
             pruned, because = prepared.redacted

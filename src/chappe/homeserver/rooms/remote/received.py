@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.event_auth import StateEvent, StateKey, check_auth
-from chappe.homeserver.matrix.events import client_event_head
+from chappe.homeserver.matrix.events import client_event_head, timestamp_of
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
@@ -101,7 +101,7 @@ class WithoutTimeline(EventWrite):
         pdu = checked.pdu
         self.add_row(
             "held_events", 0, nid, self.lane.number, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"],
-            pdu["origin_server_ts"], pdu["depth"], name_to_int(before), name_to_int(after) if after != before else None, status,
+            timestamp_of(pdu), pdu["depth"], name_to_int(before), name_to_int(after) if after != before else None, status,
             position, replaces.nid if replaces is not None else None, thread, checked.raw,
         )  # fmt: skip
 
@@ -308,7 +308,7 @@ def received_event(nid: int, checked: Checked, room: LiveRoom, state_before: byt
     pdu = checked.pdu
     head = client_event_head(pdu, checked.event_id, room.room_id, room.version)
     return RoomEvent(
-        nid, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["origin_server_ts"], pdu["depth"], head,
+        nid, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"], timestamp_of(pdu), pdu["depth"], head,
         name_to_int(state_before),
     )  # fmt: skip
 
