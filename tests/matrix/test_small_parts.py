@@ -11,8 +11,10 @@ from chappe.homeserver.matrix.filters import RoomEventFilter, matches_type, only
 from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
 from chappe.homeserver.matrix.identifiers import (
     domain_of,
+    is_compliant,
     is_new_localpart,
     is_server_name,
+    is_user_id,
     parse_event_id,
     parse_room_alias,
     parse_room_id,
@@ -31,14 +33,25 @@ def test_server_names(text: str, good: bool) -> None:
     assert is_server_name(text) is good
 
 
-@pytest.mark.parametrize("text", ["@a:b.org", "@A!~:b.org", "@:b.org", "@a/b=c:b.org:80"])
-def test_user_ids(text: str) -> None:
-    assert parse_user_id(text) == text
+@pytest.mark.parametrize(
+    ("text", "made", "told"),  # whether we may make it, and whether clients are told of it beside events
+    [
+        ("@a:b.org", True, True), ("@a/b=c+d._-:b.org:80", True, True), ("@A!~:b.org", False, True), ("@*:b.org", False, True),
+        ("@:b.org", False, False), ("@Zoë:b.org", False, False), ("@with space:b.org", False, False), ("@日本:b.org", False, False),
+        ("@a\n\t\x01\x7f:b.org", False, False), ("@\u2028\U0001f600:b.org", False, False), ("@" + "é" * 123 + ":b.org", False, False),
+    ],
+)  # fmt: skip
+def test_user_ids(text: str, made: bool, told: bool) -> None:
+    """Appendices, "User Identifiers" and "Historical User IDs"."""
+    assert parse_user_id(text) == text and is_user_id(text)
+    assert is_new_localpart(text[1:].partition(":")[0]) is made
+    assert is_compliant(text) is told
 
 
 @pytest.mark.parametrize(
-    "text", ["a:b.org", "@a", "@é:b.org", "@a b:c.org", "@a:b org", "@" + "a" * 255 + ":b.org", "@a\0:b.org"]
-)
+    "text",
+    ["a:b.org", "@a", "@a:b org", "@" + "a" * 255 + ":b.org", "@" + "é" * 125 + ":b.org", "@a\0:b.org", "@\ud800:b.org", "@a:", "@a:b:c"],
+)  # fmt: skip
 def test_what_is_no_user_id(text: str) -> None:
     with pytest.raises(BadRequest):
         parse_user_id(text)

@@ -12,7 +12,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_compliant, is_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.presence import Presence
@@ -72,7 +72,7 @@ class ReceiveEdus:
 
     async def _take_typing(self, origin: str, content: dict[str, Any]) -> None:
         room, user = await self._room(origin, content.get("room_id")), content.get("user_id")
-        if room is not None and type(user) is str and user in room.joined and domain_of(user) == origin:
+        if room is not None and type(user) is str and user in room.joined and _may_tell(user, origin):
             self._typing.set(room.number, user, TYPING_MS if content.get("typing") is True else 0)
 
     async def _take_receipts(self, origin: str, content: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class ReceiveEdus:
             if room is None or type(users) is not dict:
                 continue
             for user, receipt in users.items():
-                if user in room.joined and domain_of(user) == origin and type(receipt) is dict:
+                if user in room.joined and _may_tell(user, origin) and type(receipt) is dict:
                     await self._take_receipt(room, user, receipt)
 
     async def _take_receipt(self, room: LiveRoom, user: str, receipt: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ class ReceiveEdus:
         push = content.get("push")
         for entry in push if type(push) is list else ():
             user = entry.get("user_id") if type(entry) is dict else None
-            if is_user_id(user) and domain_of(str(user)) == origin and await self._rooms.memberships.joined(str(user)):
+            if is_user_id(user) and _may_tell(str(user), origin) and await self._rooms.memberships.joined(str(user)):
                 await self._presence.set_remote(str(user), entry)
 
     async def _take_to_device(self, origin: str, content: dict[str, Any]) -> None:
@@ -122,3 +122,8 @@ class ReceiveEdus:
         user = content.get("user_id")
         if is_user_id(user) and domain_of(str(user)) == origin:
             await self._devices.changed(str(user))
+
+
+def _may_tell(user: str, origin: str) -> bool:
+    """Whether the server speaks for its own, and clients are told of such a user beside events."""
+    return domain_of(user) == origin and is_compliant(user)

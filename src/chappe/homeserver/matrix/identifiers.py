@@ -1,4 +1,9 @@
-"""Identifiers as types, parsed once at the edge (specification, appendices: "Identifier grammar")."""
+"""Identifiers as types, parsed once at the edge (specification, appendices: "Identifier grammar").
+
+Two grammars of user ids. Those that we *make* (`is_new_localpart`) are strict. Those that we are *given* may be of another
+server's past (appendices, "Historical User IDs"): whatever stands before the first colon, nothing too, but NUL. Events by such
+people are accepted, or rooms would split; beside events, clients are not told of them (`is_compliant`).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ DeviceId = NewType("DeviceId", str)
 MAX_LENGTH = 255
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[0-9A-Za-z.\-]{1,230}))(?::(?P<port>[0-9]{1,5}))?")
 _LOCALPART = re.compile(r"[a-z0-9._=\-/+]+")
-_HISTORICAL_LOCALPART = re.compile(r"[\x21-\x39\x3B-\x7E]*")
+_COMPLIANT_LOCALPART = re.compile(r"[\x21-\x39\x3B-\x7E]+")
 _OPAQUE = re.compile(r"[0-9a-zA-Z.=_\-]{1,255}")
 
 
@@ -41,9 +46,17 @@ def _invalid(kind: str, text: object) -> BadRequest:
 
 def _split(sigil: str, text: str, kind: str) -> tuple[str, str]:
     local, colon, domain = text[1:].partition(":")
-    if not text.startswith(sigil) or not colon or not is_server_name(domain) or len(text.encode()) > MAX_LENGTH:
+    if not text.startswith(sigil) or not colon or not is_server_name(domain) or "\0" in local or not _fits(text):
         raise _invalid(kind, text)
     return local, domain
+
+
+def _fits(text: str) -> bool:
+    """Whether an identifier is Unicode text (no lone surrogates) of at most 255 bytes."""
+    try:
+        return len(text.encode()) <= MAX_LENGTH
+    except UnicodeEncodeError:
+        return False
 
 
 def parse_server_name(text: str) -> ServerName:
@@ -54,29 +67,32 @@ def parse_server_name(text: str) -> ServerName:
 
 
 def parse_user_id(text: str) -> UserId:
-    """Accepts historical user ids too (any visible ASCII localpart)."""
-    local, _ = _split("@", text, "user id")
-    if not _HISTORICAL_LOCALPART.fullmatch(local):
-        raise _invalid("user id", text)
+    """A user id that we are given: historical ones too. Raises BadRequest (M_INVALID_PARAM)."""
+    _split("@", text, "user id")
     return UserId(text)
+
+
+def is_compliant(user_id: str) -> bool:
+    """Whether clients may be told of this user beside events: in typing, receipts, presence, changed devices."""
+    return _COMPLIANT_LOCALPART.fullmatch(localpart_of(user_id)) is not None
 
 
 def parse_room_id(text: str) -> RoomId:
     """Room ids are opaque: with a domain up to room version 11, a bare hash from version 12 on."""
-    if len(text) < 2 or text[0] != "!" or len(text.encode()) > MAX_LENGTH or "\0" in text:
+    if len(text) < 2 or text[0] != "!" or not _fits(text) or "\0" in text:
         raise _invalid("room id", text)
     return RoomId(text)
 
 
 def parse_event_id(text: str) -> EventId:
-    if len(text) < 2 or text[0] != "$" or len(text.encode()) > MAX_LENGTH or "\0" in text:
+    if len(text) < 2 or text[0] != "$" or not _fits(text) or "\0" in text:
         raise _invalid("event id", text)
     return EventId(text)
 
 
 def parse_room_alias(text: str) -> RoomAlias:
     local, _ = _split("#", text, "room alias")
-    if not local or "\0" in local:
+    if not local:
         raise _invalid("room alias", text)
     return RoomAlias(text)
 

@@ -16,7 +16,7 @@ import orjson
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.identifiers import domain_of, is_compliant
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 
 V1 = "/_matrix/federation/v1/user"
@@ -172,7 +172,7 @@ class RemoteDevices:
     async def changed(self, user_id: str) -> None:
         """Their server says that something changed: who shares a room with them asks anew."""
         await self._database.execute("UPDATE remote_device_lists SET stale = true WHERE user_id = $1", user_id)
-        if not await self._shares_room(user_id):
+        if not is_compliant(user_id) or not await self._shares_room(user_id):
             return
         write = Write()
         write.add("device_list_changes", user_id)
