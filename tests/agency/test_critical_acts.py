@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
-from tests.agency.conftest import account, age, code_of, enrol, refused
-from tests.support import PASSWORD, Person, Server, segment
+from chappe.agency.app import AgencyServer
+from chappe.config import Administration, Registration
+from chappe.homeserver.accounts.accounts import shared_secret_mac
+from chappe.homeserver.http.router import ADMIN_AUTH, Endpoint
+from chappe.homeserver.policy.acts import ACTS
+from tests.agency.conftest import account, age, agree, code_of, enrol, refused
+from tests.browser import Browser
+from tests.homeserver.test_oauth import authorize, client_id, exchange, token
+from tests.support import PASSWORD, Person, Server, bodies, segment
 
 SYNAPSE, CHAPPE = "/_synapse/admin/v1", "/_chappe/admin/v1"
 ALL = "/_chappe/console/v1/organisations/all"
@@ -103,3 +114,200 @@ async def test_nobody_is_their_own_second_person(ministry: Server, root: Person,
     decision["code"] = await code_of(ministry, second)
     no = await refused(second.call("POST", f"{ALL}/requests/{number}", decision))
     assert no.status == 403 and "changed your account" in no.body["error"]
+
+
+# ------------------------------------------------------------------------------------------------------------ doors
+
+
+def is_administration(endpoint: Endpoint) -> bool:
+    """`whois` is for everybody, of themselves."""
+    return "/admin" in endpoint.path and not re.fullmatch(
+        r"/_matrix/client/(v3|r0)/admin/whois/\{userId\}", endpoint.path
+    )
+
+
+async def test_every_endpoint_of_administration_says_what_it_does(ministry: Server) -> None:
+    routes = [route.endpoint for route in ministry.node.routes()]
+    without = {e.path for e in routes if is_administration(e) and e.auth != ADMIN_AUTH}
+    assert without == {f"{SYNAPSE}/register", f"{SYNAPSE}/server_version", f"{CHAPPE}/openapi.json"}
+    writing = [e for e in routes if e.auth == ADMIN_AUTH and e.method not in ("GET", "HEAD")]
+    assert len(writing) > 30
+    for endpoint in writing:
+        for body in ({}, {"admin": True}, {"deactivated": True, "erase": True}, {"password": "x", "locked": False}):
+            acts = [endpoint.does] if isinstance(endpoint.does, str) else endpoint.does(body, False)  # type: ignore[misc]
+            assert acts and set(acts) <= set(ACTS), endpoint.path
+    with pytest.raises(ValueError):
+        Endpoint("POST", "/_chappe/admin/v1/new", auth=ADMIN_AUTH)
+
+
+async def test_critical_acts_at_the_administration_apis_need_a_proof(ministry: Server, root: Person) -> None:
+    """All that there are, with nothing in their body."""
+    tried = set()
+    for route in ministry.node.routes():
+        endpoint = route.endpoint
+        if endpoint.auth != ADMIN_AUTH or not isinstance(endpoint.does, str) or not ACTS[endpoint.does].critical:
+            continue
+        path = "/".join("%40x%3Ay" if p.startswith("{") else p for p in endpoint.path.split("/"))
+        status, answer = await ask(root, endpoint.method, path, {})
+        assert (status, answer.get("acts")) == (403, endpoint.does), (endpoint.path, answer)
+        tried.add(endpoint.does)
+    assert tried >= {
+        "sign_in_as",
+        "reset_password",
+        "reset_second_factor",
+        "appoint",
+        "delete_room",
+        "delete_file",
+        "send_notice",
+    }
+
+
+async def test_a_code_is_a_proof_once(ministry: Server, root: Person, chloe: Person) -> None:
+    path = f"{SYNAPSE}/users/{segment(chloe.id)}/login"
+    assert (await ask(root, "POST", path, {}, "000000"))[0] == 403
+    code = await code_of(ministry, root)
+    status, answer = await ask(root, "POST", path, {}, code)
+    assert status == 200 and answer["access_token"]
+    assert (await ask(root, "POST", path, {}, code))[0] == 403
+    notices = (await chloe.sync())["rooms"]["join"].values()
+    assert any(root.id in body for room in notices for body in bodies(room["timeline"]["events"])), "she is told"
+
+
+async def test_wrong_codes_are_counted(ministry: Server, root: Person, chloe: Person) -> None:
+    await enrol(ministry, root)
+    path = f"{SYNAPSE}/users/{segment(chloe.id)}/login"
+    assert [(await ask(root, "POST", path, {}, "000000"))[0] for _ in range(6)] == [403] * 5 + [429]
+    assert (await ask(root, "POST", path, {}, await code_of(ministry, root)))[0] == 429
+
+
+async def test_a_second_administrator_agrees_to_one_act(
+    ministry: Server, root: Person, second: Person, chloe: Person
+) -> None:
+    """What is asked again once it is agreed to is done: once, as it was asked, by who asked."""
+    path, body = f"{SYNAPSE}/deactivate/{segment(chloe.id)}", {"erase": False}
+    _, answer = await ask(root, "POST", path, body)
+    number = answer["request"]
+    assert (await ask(root, "POST", path, body))[1]["request"] == number, "the same is not asked twice"
+    (waiting,) = (await second.call("GET", f"{ALL}/requests"))["items"]
+    assert waiting["action"] == "deactivate" and waiting["arguments"]["userId"] == chloe.id
+    assert (await refused(second.call("POST", f"{CHAPPE}/requests/{number}", {"approve": True}))).body["needs_code"]
+    assert await agree(ministry, second, f"{ALL}/requests/{number}") == {"done": False, "agreed": True}
+    assert (await ask(second, "POST", path, body))[0] == 403, "it was agreed to for another"
+    assert (await ask(root, "POST", path, {"erase": True}))[0] == 403, "something else was agreed to"
+    assert (await ask(root, "POST", path, body))[0] == 200
+    assert (await ask(root, "POST", path, body))[0] == 403, "once"
+
+
+async def test_agreeing_at_the_administration_api(
+    ministry: Server, root: Person, second: Person, chloe: Person
+) -> None:
+    path, body = f"{SYNAPSE}/users/{segment(chloe.id)}/admin", {"admin": True}
+    number = (await ask(root, "PUT", path, body))[1]["request"]
+    decision = f"{CHAPPE}/requests/{number}"
+    assert (await ask(second, "POST", decision, {"approve": True}, await code_of(ministry, second)))[0] == 200
+    assert (await ask(root, "PUT", path, body))[0] == 200
+    number = (await ask(root, "POST", f"{SYNAPSE}/users/{segment(second.id)}/login", {}))[1]["request"]
+    decision = f"{CHAPPE}/requests/{number}"
+    code = await code_of(ministry, chloe)
+    await ministry.node.database.execute("UPDATE totp_secrets SET confirmed_ts = 1")
+    status, answer = await ask(chloe, "POST", decision, {"approve": True}, code)
+    assert status == 403 and "24 hours" in answer["error"], "she has been an administrator for a moment"
+
+
+async def test_whoever_is_locked_asks_for_nothing_any_more(
+    ministry: Server, root: Person, second: Person, chloe: Person
+) -> None:
+    number = (await root.call("POST", f"{ALL}/actions/erase", {"user_id": chloe.id}))["request"]
+    await ministry.node.accounts.set_state(root.id, locked=True)
+    no = await refused(agree(ministry, second, f"{ALL}/requests/{number}"))
+    assert no.status == 403 and "no longer" in no.body["error"]
+    await ministry.node.accounts.set_state(root.id, locked=False)
+    assert (await refused(agree(ministry, second, f"{ALL}/requests/{number}"))).status == 404, "it is void"
+    assert (await chloe.call("GET", "/account/whoami"))["user_id"] == chloe.id
+
+
+async def test_two_persons_where_the_installation_wants_two(
+    new_server: Callable[..., Awaitable[Server]],
+) -> None:
+    """Also without the public-sector layer; and nothing is asked where nothing is set."""
+    server = await new_server(administration=Administration(critical="two_persons", approver_hours=0))
+    root, second = await administrator(server, "root"), await administrator(server, "second")
+    chloe = await account(server, "chloe")
+    path = f"{SYNAPSE}/users/{segment(chloe.id)}/login"
+    status, answer = await ask(root, "POST", path, {}, await code_of(server, root))
+    assert status == 403, "one's own code is not enough"
+    decision = f"{CHAPPE}/requests/{answer['request']}"
+    assert (await ask(second, "POST", decision, {"approve": True}, await code_of(server, second)))[0] == 200
+    assert (await ask(root, "POST", path, {}))[0] == 200
+    plain = await new_server()
+    anybody, other = await administrator(plain, "root"), await account(plain, "chloe")
+    assert (await ask(anybody, "POST", f"{SYNAPSE}/users/{segment(other.id)}/login", {}))[0] == 200
+
+
+async def test_a_shared_secret_makes_no_administrator(new_server: Callable[..., Awaitable[Server]]) -> None:
+    server = await new_server(
+        registration=Registration(shared_secret="hush"), administration=Administration(critical="second_factor")
+    )
+    for is_admin, expected in ((True, 403), (False, 200)):
+        status, raw, _ = await server.raw("GET", f"{SYNAPSE}/register")
+        nonce = json.loads(raw)["nonce"]
+        body = {"nonce": nonce, "username": f"x{expected}", "password": PASSWORD, "admin": is_admin}
+        body["mac"] = shared_secret_mac("hush", nonce, f"x{expected}", PASSWORD, is_admin, None)
+        assert (await server.raw("POST", f"{SYNAPSE}/register", body))[0] == expected
+
+
+# ----------------------------------------------------------------------------------------------------- applications
+
+
+async def authorised(server: Server, person: Person, rights: str, device: str) -> tuple[Person, str]:
+    """An application that somebody has authorised, and what the page said that it may do."""
+    client = await client_id(server)
+    scope = f"urn:matrix:client:api:* urn:matrix:client:device:{device} {rights}".strip()
+    browser = Browser(server)
+    await browser.sign_in(person.id, PASSWORD, authorize(client, scope=scope))
+    page = browser.page
+    await browser.submit("/oauth2/authorize")
+    status, answer = await token(server, **exchange(client, browser.query["code"]))
+    assert status == 200 and answer["scope"] == scope
+    return Person(server, {"user_id": person.id, "device_id": device, "access_token": answer["access_token"]}), page
+
+
+async def test_an_application_administers_only_where_its_scope_says_so(ministry: Server, root: Person) -> None:
+    """Every endpoint of the administration APIs and of the console, by three applications of one administrator."""
+    plain, page = await authorised(ministry, root, "", "PLAINPLAIN")
+    assert "administer" not in page
+    console, page = await authorised(ministry, root, "urn:chappe:console:*", "CONSOLECON")
+    assert "manage in your place the accounts and rooms that you administer" in page
+    full, page = await authorised(ministry, root, "urn:synapse:admin:*", "FULLFULLFU")
+    assert "administer the whole service in your place" in page
+    tried = 0
+    for route in ministry.node.routes():
+        endpoint = route.endpoint
+        if not is_administration(endpoint) and not endpoint.path.startswith("/_chappe/console/"):
+            continue
+        if endpoint.auth == "none":
+            continue
+        assert endpoint.auth == ADMIN_AUTH or endpoint.is_console, endpoint.path
+        path = "/".join("%40x%3Ay" if p.startswith("{") else p for p in endpoint.path.split("/"))
+        for application, may in ((plain, False), (console, endpoint.is_console)):
+            if not may:
+                status, answer = await ask(application, endpoint.method, path, {})
+                assert status == 403 and "dminist" in answer["error"] and "acts" not in answer, (path, answer)
+        tried += 1
+    assert tried > 60
+    assert (await console.call("GET", f"{ALL}/people"))["items"] and (
+        await console.call("GET", "/_chappe/console/v1/rights")
+    )["everywhere"]
+    assert (await full.call("GET", "/_synapse/admin/v2/users"))["users"] and (await full.call("GET", f"{ALL}/people"))[
+        "items"
+    ]
+    assert (await root.call("GET", "/_synapse/admin/v2/users"))["users"], "a session of the old kind has no scope"
+
+
+async def test_the_web_client_knows_what_is_critical(ministry: Server) -> None:
+    """Its console asks for a code, or a colleague, where the server will."""
+    source = (Path(__file__).parents[2] / "web/src/viewmodels/admin.ts").read_text()
+    listed = re.search(r"CRITICAL = new Set\(\[(.*?)\]\)", source, re.DOTALL)
+    assert listed is not None and isinstance(ministry.node, AgencyServer)
+    critical = {one.name for one in ministry.node.actions.all.values() if one.critical}
+    assert set(re.findall(r'"(\w+)"', listed[1])) == critical

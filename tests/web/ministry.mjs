@@ -41,6 +41,13 @@ async function details(page, name) {
   await page.locator("main header").getByRole("button", { name: "Détails" }).first().click();
 }
 
+/** Confirms a sensitive action with a code of the second factor. */
+async function withCode(page, who) {
+  const dialog = page.getByRole("dialog").or(page.getByRole("alertdialog"));
+  await dialog.getByLabel("Code de votre application").fill(await ask("code", `${who}-culture.example`));
+  await dialog.getByRole("button", { name: "Confirmer" }).click();
+}
+
 const admin = (page, view) => page.goto(`${server}/#/admin/culture/${view}`);
 
 async function rowAction(page, text, action) {
@@ -206,6 +213,12 @@ await play({
     await karim.getByText("Exporter ses données").waitFor();
     await look(karim, "admin-request");
     await rowAction(karim, "Exporter ses données", "Donner mon accord");
+    await karim.getByText("ajoutez d’abord un second facteur").waitFor();
+    await ask("code", "karim.benali-culture.example");
+    await karim.reload();
+    await rowAction(karim, "Exporter ses données", "Donner mon accord");
+    await look(karim, "admin-agree");
+    await withCode(karim, "karim.benali");
     await karim.getByText("C’est fait.").waitFor();
     await admin(sophie, "exports");
     for (let tries = 0; tries < 20 && !(await sophie.getByText("Prêt").count()); tries += 1) {
@@ -221,6 +234,8 @@ await play({
     await look(sophie, "admin-audit-filled");
   },
   async "a duty account is made, taken and handed back"() {
+    await ask("code", "sophie.lambert-culture.example");
+    await sophie.reload();
     await admin(sophie, "functions");
     await sophie.getByRole("button", { name: "Nouveau compte de fonction" }).click();
     const dialog = sophie.getByRole("dialog");
@@ -232,7 +247,7 @@ await play({
     await rowAction(sophie, "Permanence du cabinet", "Choisir qui peut le tenir");
     await sophie.getByRole("dialog").getByLabel("Qui peut le tenir").fill("karim");
     await sophie.getByRole("dialog").getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
-    await sophie.getByRole("dialog").getByRole("button", { name: "Confirmer" }).click();
+    await withCode(sophie, "sophie.lambert");
     await sophie.getByRole("dialog").waitFor({ state: "detached" });
     await karim.goto(`${server}/#/settings/posts`);
     await karim.getByText("Personne ne le tient").waitFor();
@@ -255,7 +270,7 @@ await play({
     await dialog.getByLabel("Domaines et adresses, un par ligne").fill("sports.example\n*.sports.example");
     await dialog.getByLabel(/^Couleur/).fill("#7a1f5c");
     await look(sophie, "admin-new-organisation");
-    await dialog.getByRole("button", { name: "Confirmer" }).click();
+    await withCode(sophie, "sophie.lambert");
     await sophie.getByText("*.sports.example").first().waitFor();
     await look(sophie, "admin-organisations");
     thief = await signUp("remi.roux@judo.sports.example");

@@ -27,11 +27,12 @@ from chappe.config import (
 from chappe.homeserver.api.web.web_client import BUILT
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.antivirus import CLAMD, ClamAV
+from tests.agency.conftest import age, code_of
 from tests.clients.node import node
 from tests.clients.test_matrix_js_sdk import NODE_HOME, install_js, run_js
 from tests.neighbours import Mailbox, link_in
 from tests.process import free_port
-from tests.support import Server
+from tests.support import Person, Server
 
 HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium")
@@ -142,6 +143,14 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
     async def mail(request: web.Request) -> web.Response:
         return web.Response(text=link_in(await mailbox.next(request.match_info["value"])))
 
+    async def code(request: web.Request) -> web.Response:
+        """Of the second factor of an administrator of long standing."""
+        session = {"user_id": f"@{request.match_info['value']}:localhost", "device_id": "", "access_token": ""}
+        administrator = Person(server, session)
+        given = await code_of(server, administrator)
+        await age(server, administrator)
+        return web.Response(text=given)
+
     async def state(request: web.Request) -> web.Response:
         name, wanted = request.match_info["value"].split()
         user, accounts = UserId(f"@{name}:localhost"), server.node.accounts
@@ -160,6 +169,7 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
     application = web.Application()
     application.router.add_get("/mail/{value}", mail)
     application.router.add_get("/state/{value}", state)
+    application.router.add_get("/code/{value}", code)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -44,8 +44,9 @@ export class Console {
     return this.call(Method.Post, `${at(organisation)}/actions/${action}`, given);
   }
 
-  async decide(organisation: string, request: number, approve: boolean): Promise<void> {
-    await this.call(Method.Post, `${at(organisation)}/requests/${request}`, { approve });
+  /** `code`: of the second factor of whoever agrees. `agreed`: who asked is to ask again where they did. */
+  async decide(organisation: string, request: number, approve: boolean, code?: string): Promise<{ agreed?: boolean }> {
+    return this.call(Method.Post, `${at(organisation)}/requests/${request}`, { approve, ...(code ? { code } : {}) });
   }
 
   /** The address of a package, to be fetched with the session. */

@@ -58,7 +58,7 @@ export async function beginSignIn(address: string, name: string, language: strin
     response_mode: "query",
     client_id: clientId,
     redirect_uri: home(),
-    scope: `urn:matrix:client:api:* urn:matrix:client:device:${attempt.deviceId}`,
+    scope: `urn:matrix:client:api:* urn:matrix:client:device:${attempt.deviceId} urn:chappe:console:*`,
     state: attempt.state,
     code_challenge: base64url(new Uint8Array(digest)),
     code_challenge_method: "S256",

@@ -217,18 +217,25 @@ export const OPTIONAL = new Set([
 ]);
 /** Actions that a second person, or a second factor, must stand for. */
 export const CRITICAL = new Set([
+  "move",
   "reset_second_factor",
   "deactivate",
+  "reactivate",
   "erase",
+  "set_holders",
   "grant",
   "revoke",
+  "appoint",
   "release_file",
+  "unquarantine_file",
+  "delete_file",
   "export_person",
   "archive_room",
   "hold_person",
   "hold_room",
   "lift_hold",
   "announce",
+  "set_organisation",
   "remove_organisation",
 ]);
 const GRAVE = new Set(["deactivate", "erase", "delete_file", "end_guest", "remove_organisation", "revoke", "block", "lock"]);
@@ -341,10 +348,10 @@ export class AdminViewModel extends ActingViewModel<State> {
       await this.lookAgain(answer.done ? "admin.done" : "admin.asked");
     });
 
-  readonly decide = (row: Row, approve: boolean): Promise<boolean> =>
+  readonly decide = (row: Row, approve: boolean, code = ""): Promise<boolean> =>
     this.act(async () => {
-      await this.console.decide(this.organisation, Number(row.id), approve);
-      await this.lookAgain(approve ? "admin.done" : "admin.refused");
+      const { agreed } = await this.console.decide(this.organisation, Number(row.id), approve, code.trim());
+      await this.lookAgain(agreed ? "admin.agreed" : approve ? "admin.done" : "admin.refused");
     });
 
   package(row: Row): Promise<Blob> {

@@ -20,7 +20,8 @@ from chappe.homeserver.matrix.identifiers import parse_user_id
 
 _ROOT = "/_chappe/console/v1"
 _ORGANISATION = _ROOT + "/organisations/{organisation}"
-_DO: Mapping[str, Any] = {"acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
+_SEE: Mapping[str, Any] = {"is_console": True}
+_DO: Mapping[str, Any] = {**_SEE, "acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
 
 
 class Decision(msgspec.Struct):
@@ -37,13 +38,13 @@ class ConsoleApi:
         self._scope, self._actions, self._views = scope, actions, views
         self._exports, self._factors, self._audit = exports, factors, audit
 
-    @endpoint("GET", _ROOT + "/rights")
+    @endpoint("GET", _ROOT + "/rights", **_SEE)
     async def rights(self, request: Request) -> Answer:
         """What one may administer, and whether one has codes of a second factor: nothing, for most people."""
-        rights = await self._scope.rights(request.user_id, request.requester.is_admin)
+        rights = await self._scope.rights(request.user_id)
         return {**rights, "has_codes": (await self._factors.of(request.user_id)).totp}
 
-    @endpoint("GET", _ORGANISATION + "/actions")
+    @endpoint("GET", _ORGANISATION + "/actions", **_SEE)
     async def actions(self, request: Request) -> Answer:
         """What there is to do."""
         actor = await self._actor(request)
@@ -75,11 +76,11 @@ class ConsoleApi:
         await self._actions.refuse(actor, int(number))
         return {}
 
-    @endpoint("GET", _ORGANISATION + "/people/{userId}")
+    @endpoint("GET", _ORGANISATION + "/people/{userId}", **_SEE)
     async def person(self, request: Request) -> Answer:
         return await self._views.person(await self._actor(request), parse_user_id(request.params["userId"]))
 
-    @endpoint("GET", _ORGANISATION + "/exports/{package}")
+    @endpoint("GET", _ORGANISATION + "/exports/{package}", **_SEE)
     async def package(self, request: Request) -> Answer:
         """A package as a file. Who fetched it is written down."""
         actor, package = await self._actor(request), request.params["package"]
@@ -88,7 +89,7 @@ class ConsoleApi:
         await self._audit.record(actor.user_id, "fetch_package", detail)
         return response
 
-    @endpoint("GET", _ORGANISATION + "/{view}")
+    @endpoint("GET", _ORGANISATION + "/{view}", **_SEE)
     async def view(self, request: Request) -> Answer:
         """A list: `items`, how the people in them are called, and `next` where there are more, for `from`. `search` narrows it."""
         actor, view = await self._actor(request), self._views.all.get(request.params["view"])

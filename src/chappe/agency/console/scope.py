@@ -38,14 +38,15 @@ class Scope:
     def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int]) -> None:
         self._database, self._accounts, self._now_ms = database, accounts, now_ms
 
-    async def rights(self, user_id: str, is_admin: bool) -> dict[str, Any]:
+    async def rights(self, user_id: str) -> dict[str, Any]:
         """What somebody may administer: `{"everywhere": …, "organisations": [{"name", "label"} …]}`."""
+        everywhere = await self.find(user_id, EVERYWHERE) is not None
         rows = await self._database.fetch(
             """SELECT o.name, o.label FROM organisations o WHERE $2 OR EXISTS (
                    SELECT 1 FROM administrators a WHERE a.organisation = o.name AND a.user_id = $1) ORDER BY o.label""",
-            user_id, is_admin,
+            user_id, everywhere,
         )  # fmt: skip
-        return {"everywhere": is_admin, "organisations": [dict(row) for row in rows]}
+        return {"everywhere": everywhere, "organisations": [dict(row) for row in rows]}
 
     async def require(self, user_id: str, organisation: str) -> Actor:
         """Raises M_FORBIDDEN, for organisations that there are not as well: who is not trusted learns nothing."""

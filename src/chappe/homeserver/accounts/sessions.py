@@ -13,6 +13,7 @@ import asyncpg
 
 from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
+from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
@@ -125,10 +126,20 @@ class Sessions:
         row = await self._store.find_access_token(token_hash)
         if row is None or row["deactivated"]:
             raise _unknown()
+        via_oauth = row["client_id"] is not None
+        rights = rights_in(row["scope"]) if via_oauth else RIGHTS
         requester = Requester(
-            UserId(row["user_id"]), DeviceId(row["device_id"]), row["is_guest"], row["is_admin"], token_hash,
-            row["locked"], row["suspended"], row["account_expires_ts"], via_oauth=row["client_id"] is not None,
-        )  # fmt: skip
+            UserId(row["user_id"]),
+            DeviceId(row["device_id"]),
+            row["is_guest"],
+            row["is_admin"] and ADMINISTRATION in rights,
+            token_hash,
+            row["locked"],
+            row["suspended"],
+            row["account_expires_ts"],
+            via_oauth=via_oauth,
+            uses_console=bool(rights),
+        )
         if row["refresh_hash"] is not None:
             for ended in await self._store.retire_predecessor(row["refresh_hash"]):
                 self._cache.pop(ended, None)

@@ -184,6 +184,8 @@ class Application:
             raise Forbidden("Guests may not do this", "M_GUEST_ACCESS_FORBIDDEN")
         if auth == ADMIN_AUTH and not requester.is_admin:
             raise Forbidden("Only administrators of this server may do this")
+        if endpoint.is_console and not requester.uses_console:
+            raise Forbidden("This application may not administer in your place: its scope does not say so")
         request.set_requester(requester)
         _check_account(requester, endpoint, self._now_ms())
 

@@ -27,7 +27,7 @@ class Requester:
     user_id: UserId
     device_id: DeviceId
     is_guest: bool
-    is_admin: bool
+    is_admin: bool  # of the installation; through an application, if its scope says so
     token_hash: bytes
     is_locked: bool = False
     is_suspended: bool = False
@@ -35,6 +35,9 @@ class Requester:
     appservice: str | None = None  # the application service that asks, for itself or as one of its users
     is_limited: bool = True  # by rate limits
     via_oauth: bool = False  # the session came from the OAuth 2.0 API
+    uses_console: bool = (
+        False  # may do what an administrator of an organisation may: an application, if its scope says so
+    )
 
 
 @dataclass(slots=True)

@@ -47,6 +47,7 @@ class Endpoint:
     when_locked: bool = False  # locked and expired accounts may do it
     does: Does | None = None
     body_reason: str = ""
+    is_console: bool = False  # of administrators of organisations: an application needs the right to it in its scope
 
     def __post_init__(self) -> None:
         if self.auth == ADMIN_AUTH and self.method not in ("GET", "HEAD") and self.does is None:

@@ -32,7 +32,8 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
   const missing = fields.some((each) =>
     PEOPLE.has(each) ? !people.length && !OPTIONAL.has(each) : !OPTIONAL.has(each) && !given[each]?.trim(),
   );
-  const critical = CRITICAL.has(action);
+  const agreeing = action === "approve";
+  const critical = agreeing || CRITICAL.has(action);
   const send = async (withCode: boolean): Promise<void> => {
     const values: Row = {};
     for (const each of fields) {
@@ -46,7 +47,8 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
       else if (each === "addresses") values[each] = given[each].split(/[\s,;]+/).filter(Boolean);
       else values[each] = given[each].trim();
     }
-    if (await model.do(action, row, values, withCode ? code : "")) onClose();
+    const done = agreeing ? model.decide(row!, true, code) : model.do(action, row, values, withCode ? code : "");
+    if (await done) onClose();
   };
   return (
     <Dialog
@@ -59,7 +61,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
           <button type="button" className="btn quiet" onClick={onClose}>
             {t("cancel")}
           </button>
-          {critical && (
+          {critical && !agreeing && (
             <button type="button" className="btn" disabled={busy || missing} onClick={() => void send(false)}>
               {t("admin.askColleague")}
             </button>
@@ -128,7 +130,9 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
         )}
         {critical && (
           <>
-            <p className="note warn">{t(model.rights.has_codes ? "admin.critical" : "admin.criticalNoCode")}</p>
+            <p className="note warn">
+              {t(`admin.${agreeing ? "agree" : "critical"}${model.rights.has_codes ? "" : "NoCode"}`)}
+            </p>
             {model.rights.has_codes && (
               <Field
                 label={t("admin.code")}
@@ -149,6 +153,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
 
 function nameOf(row: Row, model: AdminViewModel): string {
   if (row.user_id) return `${model.person(String(row.user_id), row).name} (${row.user_id})`;
+  if (row.action && row.asked_by) return `${model.person(String(row.asked_by)).name} (${row.asked_by})`;
   return String(row.name ?? row.label ?? row.file_name ?? row.target ?? row.reason ?? "");
 }
 

@@ -23,7 +23,7 @@ export function AdminList({ model }: { model: AdminViewModel }) {
   const { rows, next, search, busy, problem, done, person } = useSnapshot(model);
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const run = (action: string, row: Row): void => {
-    if (action === "approve" || action === "refuse") void model.decide(row, action === "approve");
+    if (action === "refuse") void model.decide(row, false);
     else if (action === "fetch")
       void model.package(row).then((blob) => keep(URL.createObjectURL(blob), `${row.kind}-${String(row.id).slice(0, 8)}.zip`));
     else setWanted({ action, row });

@@ -12,6 +12,7 @@ from typing import Any
 
 from chappe.homeserver.accounts.oauth.clients import CODE, DEVICE, REFRESH, Client, Clients
 from chappe.homeserver.accounts.oauth.errors import OAuthError
+from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
 from chappe.homeserver.accounts.sessions import Sessions, Tokens, hash_token
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
@@ -31,6 +32,11 @@ class Scope:
     text: str
     device_id: str
 
+    @property
+    def rights(self) -> list[str]:
+        """Which rights of an administrator it asks for."""
+        return rights_in(self.text)
+
 
 def parse_scope(text: object) -> Scope:
     """Both spellings of the Matrix scopes. Raises invalid_scope."""
@@ -46,7 +52,7 @@ def parse_scope(text: object) -> Scope:
                 raise OAuthError("invalid_scope", "This scope is not known here")
     if not api or len(set(devices)) != 1 or not _DEVICE.fullmatch(devices[0]):
         raise OAuthError("invalid_scope", "The scope must name the Matrix API and one device")
-    known = [t for t in tokens if t.startswith(_PREFIXES) or t == "openid"]
+    known = [t for t in tokens if t.startswith(_PREFIXES) or t in ("openid", *RIGHTS)]
     return Scope(" ".join(known), devices[0])
 
 

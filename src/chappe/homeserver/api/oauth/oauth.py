@@ -11,6 +11,7 @@ from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.oauth.clients import GRANTS
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.grants import DEVICE_CODE_MS, INTERVAL_S, Grants
+from chappe.homeserver.accounts.oauth.scopes import RIGHTS
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -46,7 +47,7 @@ class OAuthApi:
             "token_endpoint_auth_methods_supported": ["none"], "revocation_endpoint_auth_methods_supported": ["none"],
             "authorization_response_iss_parameter_supported": True,
             "account_management_uri": f"{base}/account", "account_management_actions_supported": ACTIONS,
-            "scopes_supported": ["openid", "urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*"],
+            "scopes_supported": ["openid", "urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*", *RIGHTS],
         }  # fmt: skip
 
     @endpoint("GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", auth=NO_AUTH)

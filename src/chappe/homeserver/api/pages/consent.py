@@ -51,7 +51,7 @@ class ConsentPages:
         again = urlencode({"next": here(visit.request)})
         return self._pages.render(
             visit, "field.html", title=visit.text("consent_title", **names), text=visit.text("consent_text", **names),
-            items=[visit.text("consent_all"), f"{visit.text('consent_device')} ({wanted.scope.device_id})"],
+            items=_items(visit, wanted.scope),
             warning=visit.text("consent_warning"), fields=[], action=f"{AUTHORIZE}?{visit.request.query_string}",
             button=visit.text("allow"), refuse=visit.text("refuse"),
             links=[*links, (f"/switch-account?{again}", visit.text("not_you"))],
@@ -140,7 +140,7 @@ class ConsentPages:
         names = {"client": client.name, "host": client.host, "user": user_id}
         return self._pages.render(
             visit, "field.html", title=visit.text("consent_title", **names), text=visit.text("consent_text", **names),
-            items=[visit.text("consent_all"), f"{visit.text('consent_device')} ({scope.device_id})", f"{visit.text('code')} : {code}"],
+            items=[*_items(visit, scope), f"{visit.text('code')} : {code}"],
             warning=visit.text("link_warning"), fields=[], action=f"/link?{urlencode({'code': code})}",
             button=visit.text("allow"), refuse=visit.text("refuse"),
         )  # fmt: skip
@@ -159,6 +159,12 @@ class ConsentPages:
         done = await self._grants.decide_device(code, session.user_id, session.id_hash, agrees)
         text = "link_unknown" if not done else "link_done" if agrees else "link_denied"
         return self._pages.message(visit, visit.text("link_title"), visit.text(text), "/account", visit.text("account"))
+
+
+def _items(visit: Visit, scope: Scope) -> list[str]:
+    """What an application may do, in words: every part of the scope has some."""
+    rights = [visit.text(f"consent_{right}") for right in scope.rights]
+    return [visit.text("consent_all"), *rights, f"{visit.text('consent_device')} ({scope.device_id})"]
 
 
 def _wanted(visit: Visit, client: Client, redirect_uri: str) -> Authorization:

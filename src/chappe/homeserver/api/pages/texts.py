@@ -67,6 +67,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "consent_title": ("Autoriser {client} ?", "Allow {client}?"),
     "consent_text": ("L'application {client} ({host}) demande à accéder à votre compte {user} :", "The application {client} ({host}) asks for access to your account {user}:"),
     "consent_all": ("lire et envoyer vos messages, gérer vos salons et votre profil", "read and send your messages, manage your rooms and your profile"),
+    "consent_urn:synapse:admin:*": ("administrer tout le service à votre place : comptes, salons, fichiers", "administer the whole service in your place: accounts, rooms, files"),
+    "consent_urn:chappe:console:*": ("gérer à votre place les comptes et les salons que vous administrez", "manage in your place the accounts and rooms that you administer"),
     "consent_device": ("se connecter comme un nouvel appareil", "sign in as a new device"),
     "consent_warning": ("N'acceptez que si vous venez d'ouvrir cette application vous-même.", "Accept only if you have just opened this application yourself."),
     "allow": ("Autoriser", "Allow"), "not_you": ("Changer de compte", "Use another account"),
