@@ -465,3 +465,24 @@ async def test_statistics_tell_of_nobody(ministry: Server, admin: Person, anne: 
     (month,) = await view(admin, "statistics")
     assert (month["accounts"], month["messages"], month["rooms_made"]) == (6, 3, 1) and month["active_people"] >= 5
     assert anne.id not in str(await ministry.node.database.fetch("SELECT * FROM monthly_statistics"))
+
+
+async def test_whoever_is_held_is_not_told_so_by_the_console(ministry: Server, admin: Person, second: Person) -> None:
+    """Neither by their own page, nor by the list of holds, nor by the log, by what waits, or by the packages."""
+    node = node_of(ministry)
+    order = {"authority": "Parquet de Paris", "reference": "26/1234"}
+    number = await node.holds.place(admin.id, **order, by=second.id)
+    for action, detail in (
+        ("hold_person", {"user_id": admin.id, **order}),
+        ("lift_hold", {"hold": number, "reason": "26/1234"}),
+    ):
+        await node.audit.record(second.id, action, {"organisation": "culture", **detail})
+    await node.exports.ask("culture", "person", admin.id, second.id, True)
+
+    async def told(who: Person) -> str:
+        pages = [await who.call("GET", f"{CULTURE}/people/{segment(admin.id)}")]
+        return json.dumps([*pages, *[await view(who, name) for name in ("holds", "audit", "requests", "exports")]])
+
+    assert "26/1234" in await told(second) and '"kind": "person"' in await told(second)
+    own = await told(admin)
+    assert "26/1234" not in own and "Parquet" not in own and '"kind": "person"' not in own
