@@ -144,6 +144,7 @@ class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     `delegate_to`: by hosted domain, the `m.server` that its well-known page names. `notaries`: servers that are asked for
     the keys of others that do not answer. `allow_private_addresses`: for test networks and intranets. `domains`: by hosted
     domain, boundaries of its own. `people_of`: servers whose people are found here by name, and that may find ours.
+    `device_names`: whether other servers are told what people call their devices.
     """
 
     mode: Literal["open", "listed", "closed"] = "listed"
@@ -154,6 +155,7 @@ class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     proxy: str | None = None
     domains: dict[str, Boundary] = {}
     people_of: list[str] = []
+    device_names: bool = False
 
 
 class Classification(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -635,6 +637,7 @@ port = {port}
 # allow_private_addresses = false    # true on a test network or an intranet
 # proxy = "http://proxy:3128"        # for everything that goes to other servers
 # people_of = []                     # servers whose people are found here by name, and that may search for ours (they name us, too)
+# device_names = false               # whether other servers are told what people call their devices ("Bob's phone")
 # [federation.domains."example.org"] # of one hosted domain, in place of the two first lines
 # mode = "closed"
 # allowed = []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.rooms.sight import Sight
 
+T = TypeVar("T")
 _V1 = "/_matrix/federation/v1/user"
 _MANY: dict[str, Any] = {"body_limit": 1 << 20, "body_reason": "everybody of here in a large room"}
 
@@ -25,15 +28,30 @@ class Claim(msgspec.Struct):
 
 
 class UserKeys:
-    def __init__(self, keys: DeviceKeys) -> None:
-        self._keys = keys
+    def __init__(self, keys: DeviceKeys, sight: Sight, shows_names: bool) -> None:
+        """`shows_names`: whether other servers are told what people call their devices."""
+        self._keys, self._sight, self._shows_names = keys, sight, shows_names
+
+    async def _known(self, request: Request, wanted: Mapping[str, T]) -> dict[str, T]:
+        """Those of the wanted people whom the asking server may look up. Raises M_FORBIDDEN for people of elsewhere."""
+        _require_own(wanted, request)
+        return {user: wanted[user] for user in await self._sight.known(request.reader, wanted)}
+
+    async def _keys_of(self, users: dict[str, list[str]]) -> dict[str, Any]:
+        answer = await self._keys.query("", users)
+        if not self._shows_names:
+            for devices in answer["device_keys"].values():
+                for device, keys in devices.items():
+                    devices[device] = {name: value for name, value in keys.items() if name != "unsigned"}
+        return answer
 
     @endpoint("GET", _V1 + "/devices/{userId}", auth=SERVER_AUTH, api="federation")
     async def devices(self, request: Request) -> Answer:
         user_id = parse_user_id(request.params["userId"])
-        _require_own([user_id], request)
+        if not await self._known(request, {user_id: None}):
+            raise NotFound("There is no such person here")
         stream_id = await self._keys.list_changed_at(user_id)
-        answer = await self._keys.query("", {user_id: []})
+        answer = await self._keys_of({user_id: []})
         devices = [
             {"device_id": device, "keys": {k: v for k, v in keys.items() if k != "unsigned"}, **_name(keys)}
             for device, keys in answer["device_keys"].get(user_id, {}).items()
@@ -47,15 +65,13 @@ class UserKeys:
     @endpoint("POST", _V1 + "/keys/query", auth=SERVER_AUTH, api="federation", **_MANY)
     async def query(self, request: Request) -> Answer:
         body = convert(await request.json_object(), Query)
-        _require_own(body.device_keys, request)
-        answer = await self._keys.query("", body.device_keys)
+        answer = await self._keys_of(await self._known(request, body.device_keys))
         return {name: answer[name] for name in ("device_keys", "master_keys", "self_signing_keys")}
 
     @endpoint("POST", _V1 + "/keys/claim", auth=SERVER_AUTH, api="federation", **_MANY)
     async def claim(self, request: Request) -> Answer:
         body = convert(await request.json_object(), Claim)
-        _require_own(body.one_time_keys, request)
-        return {"one_time_keys": await self._keys.claim(body.one_time_keys)}
+        return {"one_time_keys": await self._keys.claim(await self._known(request, body.one_time_keys))}
 
 
 def _name(keys: dict[str, Any]) -> dict[str, str]:
