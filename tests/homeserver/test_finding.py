@@ -316,6 +316,34 @@ async def test_pages_order_groups_and_context(alice: Person, bob: Person) -> Non
     assert more["chunk"][0]["content"]["body"] == "dossier numéro 2"
 
 
+async def test_words_of_an_edit_go_with_it(alice: Person) -> None:
+    """The index says what the message says: the original's words come back, or those of an earlier edit."""
+    for version in ("10", "11"):
+        room = await alice.create_room(preset="public_chat", room_version=version)
+
+        async def edit(of: str, text: str, room: str = room) -> str:
+            relation = {"rel_type": "m.replace", "event_id": of}
+            new = {"msgtype": "m.text", "body": text}
+            return await alice.say(room, f"* {text}", **{"m.new_content": new, "m.relates_to": relation})
+
+        async def finds(*terms: str, room: str = room) -> list[bool]:
+            return [(await search(alice, term, filter={"rooms": [room]}))["count"] == 1 for term in terms]
+
+        words = "ouagadougou", "tombouctou", "bobo"
+        event = await alice.say(room, words[0])
+        first, second = await edit(event, words[1]), await edit(event, words[2])
+        assert await finds(*words) == [False, False, True]
+        await alice.redact(room, second)
+        assert await finds(*words) == [False, True, False]
+        await alice.redact(room, first)
+        assert await finds(*words) == [True, False, False]
+        third = await edit(event, words[2])
+        assert await finds(*words) == [False, False, True]
+        await alice.redact(room, event)
+        await alice.redact(room, third)
+        assert await finds(*words) == [False, False, False]
+
+
 async def test_search_shows_nothing_that_one_may_not_see(alice: Person, bob: Person) -> None:
     room = await alice.create_room(
         initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}]

@@ -108,7 +108,7 @@ TABLES = (
         not_in_package="made from the messages, which are in the package",
         kept="goes with each message",
         words="deleted with the redaction of its event",
-        readers=("homeserver.modules.relations",),
+        readers=("homeserver.modules.relations", "homeserver.modules.search"),
     ),
     Table(
         "homeserver.rooms",

@@ -28,6 +28,7 @@ REST = 6  # after a step, so many times its duration
 LOCK = 2
 MAX_TEXT = 20_000  # characters of one message
 PATIENCE = 5.0  # seconds that a search waits
+Entry = tuple[int, int, int, int, str, str, str, str | None]  # a row of the index; the text, and the edit that it is of
 
 _READ = """
     SELECT j.upto AS commit, e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json
@@ -35,18 +36,28 @@ _READ = """
       LEFT JOIN LATERAL (
         SELECT x.* FROM unnest(j.rooms) r(room), LATERAL (
             SELECT v.* FROM events v WHERE v.room_nid = r.room AND v.position > j.since AND v.position <= j.upto) x
-         WHERE x.type IN ('m.room.message', 'm.room.name', 'm.room.topic')) e ON true
+         WHERE x.type IN ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction')) e ON true
      ORDER BY j.upto, e.position"""
 _READ_ALL = """
     SELECT position AS commit, nid, room_nid, position, ts, sender, type, json FROM events
-     WHERE position > $1 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic') ORDER BY position LIMIT $2"""
+     WHERE position > $1 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction') ORDER BY position LIMIT $2"""
 _WRITE = """
-    INSERT INTO event_search (nid, room_nid, position, ts, sender, type, words)
-    SELECT nid, room, position, ts, sender, type,
+    INSERT INTO event_search (nid, room_nid, position, ts, sender, type, edit, words)
+    SELECT nid, room, position, ts, sender, type, edit,
            to_tsvector('french', t) || to_tsvector('english', t) || to_tsvector('simple', t)
-      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
-        AS x(nid, room, position, ts, sender, type, t)
-    ON CONFLICT (nid) DO UPDATE SET words = excluded.words"""
+      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
+        AS x(nid, room, position, ts, sender, type, t, edit)
+    ON CONFLICT (nid) DO UPDATE SET words = excluded.words, edit = excluded.edit"""
+# messages with the latest edit by their own author that there is, if any
+_READ_EDITED = """
+    SELECT e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json, x.event_id AS edit, x.json AS edit_json
+      FROM events e LEFT JOIN LATERAL (
+        SELECT r.event_id, v.json FROM relations r JOIN events v ON v.nid = r.nid
+         WHERE r.target = e.event_id AND r.room_nid = e.room_nid AND r.rel_type = 'm.replace' AND r.sender = e.sender
+           AND r.type = e.type ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT 1) x ON true
+     WHERE e.nid IN (SELECT v.nid FROM events v WHERE v.event_id = ANY($1::text[])
+                     UNION SELECT s.nid FROM event_search s WHERE s.edit = ANY($2::text[]))
+       AND e.status = 0 AND e.type = 'm.room.message'"""
 
 
 class SearchIndex:
@@ -127,26 +138,42 @@ class SearchIndex:
         return bool(rows)
 
     async def _write(self, connection: Any, rows: Sequence[Row]) -> None:
-        found: dict[int, tuple[Any, ...]] = {}
-        edits: list[tuple[str, str, str]] = []
+        found: list[Entry] = []
+        edited: list[str] = []
+        redacted: list[str] = []
         for row in rows:
-            content = orjson.loads(row["json"])["content"]
-            relation = relation_of(content)
-            if relation is not None and relation.rel_type == REPLACE:
-                new = content.get("m.new_content")
-                if type(new) is dict and (text := _text(row["type"], new)):
-                    edits.append((relation.target, row["sender"], text))
+            pdu = orjson.loads(row["json"])
+            relation = relation_of(content := pdu["content"])
+            if row["type"] == "m.room.redaction":
+                redacted += [t for t in (pdu.get("redacts"), content.get("redacts")) if type(t) is str]
+            elif relation is not None and relation.rel_type == REPLACE:
+                edited.append(relation.target)
             elif text := _text(row["type"], content):
-                found[row["nid"]] = (row["room_nid"], row["position"], row["ts"], row["sender"], row["type"], text)
-        if found:
-            await connection.execute(_WRITE, list(found), *map(list, zip(*found.values(), strict=True)))
-        for target, sender, text in edits:
-            await connection.execute(
-                """UPDATE event_search s
-                      SET words = to_tsvector('french', $3) || to_tsvector('english', $3) || to_tsvector('simple', $3)
-                     FROM events e WHERE e.event_id = $1 AND e.sender = $2 AND s.nid = e.nid""",
-                target, sender, text,
-            )  # fmt: skip
+                found.append((*_place(row), text, None))
+        await _store(connection, found)
+        if edited or redacted:
+            await self._write_edited(connection, edited, redacted)
+
+    async def _write_edited(self, connection: Any, edited: list[str], redacted: list[str]) -> None:
+        """What was edited, and what had been edited by what is redacted now: as it reads today."""
+        rows = await connection.fetch(_READ_EDITED, edited, redacted)
+        entries: list[Entry] = []
+        for row in rows:
+            new = orjson.loads(row["edit_json"])["content"].get("m.new_content") if row["edit"] is not None else None
+            text = _text(row["type"], new) if type(new) is dict else None
+            edit = row["edit"] if text is not None else None
+            if text := text or _text(row["type"], orjson.loads(row["json"])["content"]):
+                entries.append((*_place(row), text, edit))
+        await _store(connection, entries)
+
+
+async def _store(connection: Any, entries: Sequence[Entry]) -> None:
+    if entries:
+        await connection.execute(_WRITE, *map(list, zip(*entries, strict=True)))
+
+
+def _place(row: Row) -> tuple[int, int, int, int, str, str]:
+    return row["nid"], row["room_nid"], row["position"], row["ts"], row["sender"], row["type"]
 
 
 def _text(event_type: str, content: dict[str, Any]) -> str | None:
