@@ -17,6 +17,7 @@ from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_ver
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.create_room import RoomCreation
+from chappe.homeserver.rooms.encryption import ENCRYPTION, algorithm_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -90,7 +91,9 @@ class UpgradeRoom:
             Draft(POWER_LEVELS, user_id, first, ""),
         ]
         for (kind, key), event in old.state.items():
-            if (kind in COPIED or kind in self._rooms.policy.carried_over) and event.content:
+            if (kind, key) == ENCRYPTION:  # also where another server has emptied it
+                drafts.append(Draft(kind, user_id, {**event.content, "algorithm": algorithm_of(old.get)}, key))
+            elif (kind in COPIED or kind in self._rooms.policy.carried_over) and event.content:
                 drafts.append(Draft(kind, user_id, event.content, key))
             elif kind == MEMBER and event.membership == "ban" and key not in creators:
                 drafts.append(Draft(MEMBER, user_id, event.content, key))

@@ -15,6 +15,7 @@ from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, 
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.signing import SigningKey
+from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import MAX_PREV_EVENTS, LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -91,6 +92,8 @@ class RoomWrite(EventWrite):
 
     def _build_one(self, index: int, draft: Draft) -> None:
         room, around = self.lane, self.around
+        if (draft.type, draft.state_key) == ENCRYPTION:
+            require_stays_encrypted(room.get, draft.content)
         pdu = self._pdu(draft, index)
         check_auth(pdu, room.version, room.get)
         event_id = seal(pdu, room.version, domain_of(draft.sender), around.signing_key)

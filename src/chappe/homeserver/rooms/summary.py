@@ -9,6 +9,7 @@ from typing import Any
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.matrix.event_auth import StateEvent, StateKey
 from chappe.homeserver.matrix.history_visibility import parse_visibility
+from chappe.homeserver.rooms.encryption import algorithm_of
 
 SHOWN = frozenset((
     "m.room.create", "m.room.name", "m.room.topic", "m.room.canonical_alias", "m.room.avatar", "m.room.join_rules",
@@ -32,7 +33,8 @@ FRAGMENT = Fragment(
         ON CONFLICT (room_nid) DO UPDATE SET name = excluded.name, topic = excluded.topic,
             canonical_alias = excluded.canonical_alias, avatar = excluded.avatar, room_type = excluded.room_type,
             join_rule = excluded.join_rule, history_visibility = excluded.history_visibility,
-            guest_access = excluded.guest_access, encryption = excluded.encryption, joined = excluded.joined,
+            guest_access = excluded.guest_access, joined = excluded.joined,
+            encryption = coalesce(excluded.encryption, room_summaries.encryption),
             invited = excluded.invited, successor = excluded.successor, search = excluded.search;
     END LOOP;""",
 )  # fmt: skip
@@ -62,6 +64,6 @@ def summary_row(
         number, name, topic, alias, text("m.room.avatar", "url"), text("m.room.create", "type"),
         text("m.room.join_rules", "join_rule") or "invite",
         parse_visibility(text("m.room.history_visibility", "history_visibility")),
-        text("m.room.guest_access", "guest_access") or "forbidden", text("m.room.encryption", "algorithm"), joined, invited,
+        text("m.room.guest_access", "guest_access") or "forbidden", algorithm_of(get), joined, invited,
         text("m.room.tombstone", "replacement_room"), fold("\n".join(filter(None, (name, topic, alias)))),
     )  # fmt: skip

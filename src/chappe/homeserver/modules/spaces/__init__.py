@@ -10,6 +10,7 @@ from typing import Any
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import is_server_name
 from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader
+from chappe.homeserver.rooms.encryption import algorithm_of
 from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -37,7 +38,7 @@ def room_summary(room: LiveRoom) -> dict[str, Any]:
         "guest_can_join": text("m.room.guest_access", "guest_access") == "can_join", "name": text("m.room.name", "name"),
         "topic": text("m.room.topic", "topic"), "canonical_alias": text("m.room.canonical_alias", "alias"),
         "avatar_url": text("m.room.avatar", "url"), "room_type": text("m.room.create", "type"),
-        "encryption": text("m.room.encryption", "algorithm"), "room_version": room.version.id,
+        "encryption": algorithm_of(room.state.get), "room_version": room.version.id,
         "allowed_room_ids": allowed_rooms(room) if rule in ("restricted", "knock_restricted") else None,
     }  # fmt: skip
     return {key: value for key, value in summary.items() if value is not None}
