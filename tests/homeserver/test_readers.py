@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.readers import LISTINGS, READERS, V1, V3, World, a_world, table, without_a_row
-from tests.support import Person, Server
+from tests.support import Person, Server, segment
 
 
 async def a_guest(server: Server) -> Person:
@@ -56,3 +56,60 @@ async def test_a_guest_writes_to_the_devices_of_acquaintances_only(new_server: A
     await world.person.call("PUT", "/sendToDevice/m.room_key_request/1", body)
     events = (await world.stranger.sync())["to_device"]["events"]
     assert [event["sender"] for event in events] == [world.person.id]
+
+
+async def test_who_was_there_before_one_came_in_is_not_told(new_server: Any) -> None:
+    """`/members?at=`: by the history visibility of that time; before, one gets the state with which one came in."""
+    server = await new_server()
+    alice, early, bob = [await server.person(name) for name in ("alice", "early", "bob")]
+
+    async def members(room: str, token: str) -> set[str]:
+        answer = await bob.call("GET", f"/rooms/{segment(room)}/members", at=token, membership="join")
+        return {event["state_key"] for event in answer["chunk"]}
+
+    for visibility, sees_before in (("joined", False), ("invited", False), ("shared", True), ("world_readable", True)):
+        rule = {"type": "m.room.history_visibility", "content": {"history_visibility": visibility}}
+        room = await alice.create_room(preset="public_chat", initial_state=[rule])
+        await early.join(room)
+        before = (await alice.sync())["next_batch"]
+        await early.leave(room)
+        await bob.join(room)
+        after = (await alice.sync())["next_batch"]
+        assert (early.id in await members(room, before)) is sees_before, visibility
+        assert await members(room, after) == {alice.id, bob.id}
+        await early.join(room)
+        there = (await alice.sync())["next_batch"]
+        assert early.id in await members(room, there)
+        await bob.leave(room)
+        await early.leave(room)
+        assert early.id in await members(room, (await alice.sync())["next_batch"]), "as it was when one left"
+        assert await members(room, there) == {alice.id, bob.id, early.id}
+
+
+async def test_what_one_may_not_see_one_may_not_name(new_server: Any) -> None:
+    """Receipts, redactions and the rest take an event that is hidden for one that is not there."""
+    server = await new_server()
+    alice, bob = [await server.person(name) for name in ("alice", "bob")]
+    rule = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
+    room = await alice.create_room(preset="public_chat", initial_state=[rule])
+    hidden = await alice.say(room, "before")
+    await bob.join(room)
+    seen = await alice.say(room, "after")
+    for event, statuses in (
+        (hidden, (404, 404, 404, 404, 400)),
+        ("$nowhere", (404, 404, 404, 404, 400)),
+        (seen, (200, 200, 403, 200, 200)),
+    ):
+        name = segment(event)
+        doors = [
+            ("GET", f"{V3}/rooms/{segment(room)}/event/{name}", None), ("GET", f"{V1}/rooms/{segment(room)}/relations/{name}", None),
+            ("PUT", f"{V3}/rooms/{segment(room)}/redact/{name}/{name}", {}),
+            ("POST", f"{V3}/rooms/{segment(room)}/report/{name}", {}),
+            ("POST", f"{V3}/rooms/{segment(room)}/read_markers", {"m.fully_read": event}),
+        ]  # fmt: skip
+        answers = [(await server.raw(method, path, body, bob.token))[0] for method, path, body in doors]
+        assert tuple(answers) == statuses, event
+        await bob.receipt(room, event)
+    receipts = await server.node.database.fetch("SELECT event_id FROM receipts WHERE user_id = $1", bob.id)
+    assert [row["event_id"] for row in receipts] == [seen]
+    assert await alice.redact(room, hidden), "who moderates removes what others may see"

@@ -32,7 +32,7 @@ class MarkRead:
             raise BadRequest(f"Unknown receipt type {receipt_type[:60]!r}", "M_INVALID_PARAM")
         if thread is not None and (type(thread) is not str or not thread or (thread != "main" and thread[0] != "$")):
             raise BadRequest("thread_id must be `main` or an event id", "M_INVALID_PARAM")
-        event = await self._rooms.timeline.find(room, parse_event_id(event_id))
+        event = await self._rooms.timeline.shown(user_id, room, parse_event_id(event_id))
         if event is not None:
             if thread is not None and event.thread != ("" if thread == "main" else thread) and event_id != thread:
                 raise BadRequest("This event is not in this thread", "M_INVALID_PARAM")
@@ -55,7 +55,7 @@ class MarkRead:
     async def fully_read(self, user_id: UserId, room_id: str, event_id: str) -> None:
         """Moves forward only."""
         room = await self._rooms.require_joined(user_id, room_id)
-        event = await self._rooms.timeline.find(room, parse_event_id(event_id))
+        event = await self._rooms.timeline.shown(user_id, room, parse_event_id(event_id))
         if event is None:
             raise BadRequest("There is no such event in this room", "M_INVALID_PARAM")
         old = await self._account_data.find(user_id, room_id, FULLY_READ)

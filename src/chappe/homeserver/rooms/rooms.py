@@ -21,6 +21,7 @@ from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, Surroundings
+from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
@@ -153,6 +154,8 @@ class Rooms:
             for draft in drafts[:-1]:
                 await self._submit(room, [draft], None, prepare)
             drafts = drafts[-1:]
+            if (drafts[0].type, drafts[0].state_key) == ENCRYPTION:  # before it is signed elsewhere
+                require_stays_encrypted(room.get, drafts[0].content)
             known = await self.store.sent(txn) if txn is not None else None
             if known is not None or (known := await self.send_elsewhere(room, drafts[0], txn)) is not None:
                 return known
@@ -262,16 +265,20 @@ class Rooms:
         """Redacts an event: one's own, or with the power to redact anybody's. What was said is deleted from storage."""
         room = await self.require_joined(user_id, room_id)
         check_content(content, room.version)
-        target = await self.timeline.find(room, event_id)
+        levels = room.power_levels()
+        may_any = levels.of(user_id) >= levels.level("redact")
+        target = await (self.timeline.find(room, event_id) if may_any else self.timeline.shown(user_id, room, event_id))
         if target is None:
             known = await self.store.sent(txn) if txn else None
             if known is not None:
                 return known
             raise NotFound("There is no such event in this room")
-        if target.sender != user_id and room.power_levels().of(user_id) < room.power_levels().level("redact"):
+        if target.sender != user_id and not may_any:
             raise Forbidden("You may not redact other people's messages in this room")
         if target.type == "m.room.create":
             raise Forbidden("The creation of a room cannot be redacted")
+        if target.state_key is not None and target.key == ENCRYPTION:
+            raise Forbidden("A room's encryption cannot be taken back")
         raw = await self.timeline.raw(room, event_id)
         assert raw is not None
         pruned = redact(orjson.loads(raw), room.version)

@@ -16,6 +16,16 @@ OUTLIER = -(1 << 62)  # the position of events that are in no timeline
 BEGINNING = -(1 << 53)  # before every event that is in a timeline
 SCANNED_AT_ONCE = 1000  # events looked at by one statement for those that pass a filter
 
+Statuses = tuple[int, ...]  # of `events.status`: 0 history, 1 outlier, 2 rejected, 3 soft-failed
+IN_A_TIMELINE: Statuses = (0,)
+NOT_HELD_BACK: Statuses = (0, 1)  # and what is only cited: the state that a room had when one came in is
+FOR_SERVERS: Statuses = (
+    0,
+    1,
+    3,
+)  # they judge for themselves what came late; what the rules refuse is no event of the room
+WHATEVER_IS_HERE: Statuses = (0, 1, 2, 3)
+
 # Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.
 FRAGMENTS = (
     Fragment(
@@ -152,6 +162,7 @@ FRAGMENTS = (
             UPDATE events SET redacted_by = r.redacted_by, json = r.json
              WHERE event_id = r.event_id;
             DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;
+            UPDATE event_search s SET words = '' WHERE s.edit = r.event_id;
             DELETE FROM relations x USING events e WHERE e.event_id = r.event_id AND x.nid = e.nid;
             UPDATE threads t SET latest = coalesce((SELECT max(x.position) FROM relations x
                                                      WHERE x.target = t.root AND x.room_nid = t.room_nid
@@ -247,10 +258,12 @@ class RoomStore:
         )
         return {row["nid"]: (row["position"], row["state_before"]) for row in rows}
 
-    async def events_by_id(self, room: int, event_ids: Sequence[str]) -> Sequence[Row]:
+    async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> Sequence[Row]:
+        """Events of a room by their ids: by default those that people may be shown."""
         return await self.database.fetch(
-            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2",
-            list(event_ids), room,
+            f"""SELECT {EVENT_COLUMNS} FROM events e
+                 WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2 AND e.status = ANY($3::smallint[])""",
+            list(event_ids), room, which,
         )  # fmt: skip
 
     async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Row]:

@@ -13,10 +13,11 @@ from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
-from chappe.homeserver.rooms.store import BEGINNING, RoomStore
+from chappe.homeserver.rooms.store import BEGINNING, NOT_HELD_BACK, OUTLIER, RoomStore
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 
 READ_AT_ONCE = 200
+See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
 MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
 MAX_SCANS = 100  # reads for one /sync in search of what passes its filter, in all rooms together
 
@@ -142,25 +143,45 @@ class Timeline:
         return [e for e in events if e.event_id in targets]
 
     async def event(self, user_id: str, room: LiveRoom, event_id: str) -> Seen:
-        """Raises M_NOT_FOUND for an event that is not there or not for this reader: one answer for both."""
+        """An event for somebody, who is shown it. Raises M_NOT_FOUND where it is not there or not for them: one answer for both."""
+        seen = await self._look_up(user_id, room, event_id, self._visibility.filter)
+        if seen is None:
+            raise NotFound("There is no such event, or you may not see it")
+        return seen
+
+    async def shown(self, user_id: str, room: LiveRoom, event_id: str) -> RoomEvent | None:
+        """The same for what somebody only names (a receipt, a redaction): they are not shown it now."""
+        seen = await self._look_up(user_id, room, event_id, self._visibility.seen)
+        return None if seen is None else seen[0]
+
+    async def _look_up(self, user_id: str, room: LiveRoom, event_id: str, see: See) -> Seen | None:
         try:
             await self._visibility.require_reader(user_id, room)
-        except Forbidden as error:
-            raise NotFound("There is no such event, or you may not see it") from error
+        except Forbidden:
+            return None
         event = await self.find(room, event_id)
-        seen = await self._visibility.filter(user_id, room, [event]) if event else []
-        if not seen:
-            raise NotFound("There is no such event, or you may not see it")
-        return seen[0]
+        if event is None:
+            return None
+        if event.position == OUTLIER:  # of the state with which this server came in: whoever reads the state reads it
+            now = (await self.state_at(user_id, room)).get(event.key)
+            return None if now is None or now.nid != event.nid else (event, room.membership(user_id) or "leave")
+        seen = await see(user_id, room, [event])
+        return seen[0] if seen else None
 
     async def find(self, room: LiveRoom, event_id: str) -> RoomEvent | None:
-        """Any event of the room, whoever asks."""
+        """An event of the room's timeline or present state, whoever asks.
+
+        What the rules refused, what came too late to be shown and what is only cited is no event to anybody here.
+        """
         for event in reversed(room.tail):
             if event.event_id == event_id:
                 return event
-        rows = await self._store.events_by_id(room.number, [event_id])
+        rows = await self._store.events_by_id(room.number, [event_id], NOT_HELD_BACK)
         events = await self.of_rows(room, rows)
-        return events[0] if events else None
+        if not events or events[0].position != OUTLIER:
+            return events[0] if events else None
+        now = room.state.get(events[0].key) if events[0].state_key is not None else None
+        return events[0] if now is not None and now.nid == events[0].nid else None
 
     async def nearest(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
         """The event closest to a time that the reader may see. Raises M_NOT_FOUND.
@@ -190,17 +211,27 @@ class Timeline:
 
     async def raw(self, room: LiveRoom, event_id: str) -> bytes | None:
         """The event as it travels between servers."""
-        rows = await self._store.events_by_id(room.number, [event_id])
+        rows = await self._store.events_by_id(room.number, [event_id], NOT_HELD_BACK)
         return rows[0]["json"] if rows else None
 
     async def state_at(self, user_id: str, room: LiveRoom, position: int | None = None) -> dict[StateKey, RoomEvent]:
-        """The state for a reader: now, or for one who has left, as of the leave; or at an earlier position."""
+        """The state for a reader: now, or for one who has left, as of the leave; or at an earlier position.
+
+        Who was not there yet, and may not read of that time, gets the state with which they came in: older tokens of a client
+        that has just entered go on working, and say nothing of who was there before.
+        """
         membership = await self._visibility.require_reader(user_id, room)
         left = _left_at(membership)
         if left is not None and (position is None or position > left):
             position = left
         if position is None or position >= room.last_position:
             return room.state
+        if membership is None or (membership.sees(position) is None and position != left):
+            root = await self._store.root_after(room.number, position)
+            if not await self._visibility.sees_state(user_id, room, position, root):
+                if membership is None or membership.joined_since is None:
+                    raise Forbidden("You may not see how this room was then")
+                position = max(position, membership.joined_since)
         return await self.state_after(room, position)
 
     async def state_after(self, room: LiveRoom, position: int) -> dict[StateKey, RoomEvent]:

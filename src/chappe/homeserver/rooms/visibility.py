@@ -58,12 +58,13 @@ class Visibility:
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """Those of a room's events that the user may see, with the user's membership at each."""
-        seen = await self._seen(user_id, room, events)
+        seen = await self.seen(user_id, room, events)
         if self.reads is not None and seen:
             await self.reads(user_id, room, [event for event, _ in seen])
         return seen
 
-    async def _seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
+    async def seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
+        """The same, without their being read to the user."""
         events = [e for e in events if not e.is_erased]
         if ignored := await self.ignored_by(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]

@@ -57,7 +57,7 @@ class ThreadSubscriptions:
         """`cause`: the event for which a client subscribes by itself. Raises M_NOT_IN_THREAD, M_CONFLICTING_UNSUBSCRIPTION."""
         row = await self._row(user_id, room.number, root)
         if cause is not None:
-            event = await self._rooms.timeline.find(room, cause)
+            event = await self._rooms.timeline.shown(user_id, room, cause)
             if event is None or (event.thread != root and event.event_id != root):
                 raise BadRequest("This event is not in the thread", "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD")
             if row is not None and row["subscribed"]:

@@ -40,6 +40,7 @@ from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED,
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, children
+from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
 
 MEMBER = "m.room.member"
 OUTLIERS_AT_ONCE = 500
@@ -316,13 +317,13 @@ class Receiver:
             else:
                 prepared.thread, _ = await self._rooms.thread_of(room, relation.target)
         if pdu["type"] == "m.room.redaction" and (target := redacts_of(pdu, room.version)) is not None:
-            found = await self._rooms.store.events_by_id(room.number, [target])
+            found = await self._rooms.store.events_by_id(room.number, [target], WHATEVER_IS_HERE)
             if not found:
                 prepared.unmet_target = target
             elif self._may_redact(room, pdu["sender"], found[0]["sender"], state):
                 prepared.redaction = _pruned(room, target, found[0]["json"])
         held = lookup.redactions.get(checked.event_id)
-        for row in await self._rooms.store.events_by_id(room.number, held) if held else ():
+        for row in await self._rooms.store.events_by_id(room.number, held, WHATEVER_IS_HERE) if held else ():
             if self._may_redact(room, row["sender"], pdu["sender"], state):
                 because = (await self._rooms.timeline.of_rows(room, [row]))[0]
                 prepared.redacted = _pruned(room, checked.event_id, checked.raw), because

@@ -17,9 +17,10 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.residence import Residence
-from chappe.homeserver.rooms.remote.store import Known, KnownAuth, RemoteStore, StoredAuth
+from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, Known, KnownAuth, RemoteStore, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
+from chappe.homeserver.rooms.store import FOR_SERVERS
 
 MOST_EVENTS = 100
 MEMBERS_LOOKED_AT = 500
@@ -82,20 +83,21 @@ class Serving:
     async def nearest(self, origin: str, room_id: str, ts: int, backwards: bool) -> tuple[str, int] | None:
         """The event closest to a time, and its own."""
         room = await self.room_for(origin, room_id)
-        rows = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, 1)
-        return (rows[0]["event_id"], rows[0]["ts"]) if rows else None
+        rows = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, MOST_EVENTS)
+        seen = await self._seen_by(origin, room, rows)
+        return next(((row["event_id"], row["ts"]) for row, is_seen in zip(rows, seen, strict=True) if is_seen), None)
 
     async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, Known]:
         """An event whose state is asked for."""
         room = await self.room_for(origin, room_id)
         known = (await self._store.known([event_id])).get(event_id)
-        if known is None or known.room != room.number or not known.has_state:
+        if known is None or known.room != room.number or known.status not in (HISTORY, SOFT_FAILED):
             raise NotFound("The state at this event is not known here")
         return room, known
 
     async def event_auth(self, origin: str, room_id: str, event_id: str) -> list[bytes]:
         room = await self.room_for(origin, room_id, needs_members=False)
-        rows = await self._rooms.store.events_by_id(room.number, [event_id])
+        rows = await self._rooms.store.events_by_id(room.number, [event_id], FOR_SERVERS)
         if not rows:
             raise NotFound("There is no such event in the room")
         cited = await self._store.known(references(orjson.loads(rows[0]["json"]), "auth_events", room.version))
@@ -111,8 +113,11 @@ class Serving:
             raise NotFound("There is no such event here")
         room = await self._rooms.live.by_number(number)
         await self.room_for(origin, room.room_id, needs_members=False)
-        rows = await self._rooms.store.events_by_id(number, [event_id])
-        return (await self.visible(origin, room, rows))[0]
+        rows = await self._rooms.store.events_by_id(number, [event_id], FOR_SERVERS)
+        shown = await self.visible(origin, room, rows)
+        if not shown:
+            raise NotFound("There is no such event here")
+        return shown[0]
 
     async def backfill(self, origin: str, room_id: str, start: Sequence[str], limit: int) -> list[bytes]:
         """Events with, and before, some events, the latest first."""
@@ -153,7 +158,20 @@ class Serving:
         return found[:limit]
 
     async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bytes]:
-        """The events as the server may have them: redacted, where none of its users may see them."""
+        """The events as the server may have them: redacted, where none of its users may see them.
+
+        While this server is still entering the room it does not know who was there: what depends on that it leaves to others.
+        """
+        result = []
+        for row, is_seen in zip(rows, await self._seen_by(origin, room, rows), strict=True):
+            if is_seen:
+                result.append(row["json"])
+            elif not room.is_partial:
+                result.append(canonical_json(redact(orjson.loads(row["json"]), room.version)))
+        return result
+
+    async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bool]:
+        """Of each event, whether any of a server's users may see it."""
         members = [u for u in room.joined if domain_of(u) == origin][:MEMBERS_LOOKED_AT]
         keys = {self._rooms.key_hash("m.room.member", user): user for user in members}
         rule_key = self._rooms.key_hash(*VISIBILITY)
@@ -162,23 +180,19 @@ class Serving:
         for root in {row["state_before"] for row in rows}:
             entries = await self._rooms.trees.get_many(int_to_name(root), [rule_key])
             rules[root] = await self._rule(room, entries.get(rule_key))
-            if rules[root] in ("invited", "joined") and not room.is_partial:
+            if rules[root] in ("invited", "joined"):
                 then = await self._rooms.trees.get_many(int_to_name(root), keys)
                 memberships[root] = await self._memberships(then.values())
         result = []
         for row in rows:
-            pdu = None
             visibility = rules[row["state_before"]]
             if row["type"] == VISIBILITY[0] and row["state_key"] == "":
-                pdu = orjson.loads(row["json"])
-                visibility = more_open(visibility, parse_visibility(pdu["content"].get("history_visibility")))
-            then_members = memberships.get(row["state_before"], {"join"})
-            may = any(is_visible(visibility, m, True) for m in then_members or {"leave"})
+                content = orjson.loads(row["json"])["content"]
+                visibility = more_open(visibility, parse_visibility(content.get("history_visibility")))
+            then_members = memberships.get(row["state_before"], {"join"}) or {"leave"}
             is_own = row["type"] == "m.room.member" and domain_of(row["state_key"] or ":") == origin
-            if may or is_own or domain_of(row["sender"]) == origin:
-                result.append(row["json"])
-            else:
-                result.append(canonical_json(redact(pdu or orjson.loads(row["json"]), room.version)))
+            may = any(is_visible(visibility, membership, True) for membership in then_members)
+            result.append(may or is_own or domain_of(row["sender"]) == origin)
         return result
 
     async def _rule(self, room: LiveRoom, nid: int | None) -> str:

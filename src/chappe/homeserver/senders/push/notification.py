@@ -81,7 +81,7 @@ class Notifications:
             return Notification(unread) if changed else None
         room = await self._rooms.live.by_number(row["room_nid"])
         event = await self._rooms.timeline.find(room, row["event_id"])
-        if event is None or event.redacted_because is not None:
+        if event is None or event.is_erased or event.redacted_because is not None:
             return None
         if room.membership(user_id) == "join" and await self._counts.is_read(user_id, room, event):
             return None
