@@ -18,7 +18,7 @@ class Finding:
 
     @endpoint("GET", _ROOMS, auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def rooms(self, request: Request) -> Answer:
-        limit = request.query_int("limit", 100, 1, MAX_PAGE)
+        limit = request.query_int("limit", 0, 0, MAX_PAGE) or 100  # 0: as many as we like
         return await self._directory.list(
             DirectoryQuery(request.reader, request.destination, limit, request.query("since"))
         )
