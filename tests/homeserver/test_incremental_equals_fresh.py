@@ -96,9 +96,9 @@ class Seen:
                 known["typing"] = sorted(event["content"]["user_ids"])
             else:
                 self._receipts(known["receipts"], event["content"])
-        if section["unread_notifications"]:
+        if "unread_notifications" in section:
             known["counts"] = section["unread_notifications"], section.get("unread_thread_notifications")
-        known["summary"].update(section["summary"])
+        known["summary"].update(section.get("summary", {}))
 
     @staticmethod
     def _receipts(known: dict[Any, str], content: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import orjson
 import pytest
@@ -246,6 +247,66 @@ async def test_receipts_and_counts(alice: Person, bob: Person) -> None:
     assert joined(await bob.sync(), room)["unread_notifications"] == {"notification_count": 1, "highlight_count": 1}
     await bob.say(room, "own message implies read")
     assert joined(await bob.sync(), room)["unread_notifications"] == {"notification_count": 0, "highlight_count": 0}
+
+
+def _badge(known: int, section: Any) -> int:
+    """As matrix-js-sdk reads an answer: counts that are there count, and what is missing in them is 0."""
+    return (
+        int(section["unread_notifications"].get("notification_count", 0))
+        if "unread_notifications" in section
+        else known
+    )
+
+
+async def test_nothing_but_reading_clears_a_badge(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    await bob.sync()
+    said = await alice.say(room, "unread")
+    badge = _badge(0, joined(await bob.sync(), room))
+    mine = f"/user/{segment(bob.id)}"
+    writing = {"typing": True, "timeout": 30_000}
+    for act in (
+        lambda: alice.call("PUT", f"/rooms/{segment(room)}/typing/{segment(alice.id)}", writing),
+        lambda: alice.receipt(room, said),
+        lambda: bob.call("PUT", f"{mine}/rooms/{segment(room)}/tags/m.favourite", {"order": 0.5}),
+        lambda: bob.call("PUT", f"{mine}/rooms/{segment(room)}/account_data/x", {"n": 1}),
+        lambda: bob.set_state(room, "m.room.member", {"membership": "join", "displayname": "Robert"}, bob.id),
+        lambda: alice.set_state(room, "m.room.topic", {"topic": "x"}),
+        lambda: alice.call("PUT", f"/profile/{segment(alice.id)}/displayname", {"displayname": "A"}),
+    ):
+        await act()
+        section = joined(await bob.sync(), room) or {}
+        badge = _badge(badge, section)
+        assert badge == 1
+        assert section.get("summary", {"m.joined_member_count": 2})  # whole, or not there
+    await bob.receipt(room, said)
+    assert _badge(badge, joined(await bob.sync(), room)) == 0
+
+
+@pytest.mark.parametrize("cold", [False, True])
+async def test_what_a_client_does_by_itself_reads_nothing(
+    new_server: Callable[..., Awaitable[Server]], cold: bool
+) -> None:
+    server = await new_server()
+    alice, bob = await server.person(), await server.person()
+    call = {"org.matrix.msc3401.call.member": 0}
+    room = await alice.create_room(preset="public_chat", power_level_content_override={"events": call})
+    await bob.join(room)
+    await alice.say(room, "unread")
+    await bob.set_state(room, "m.room.member", {"membership": "join", "displayname": "Robert"}, bob.id)
+    await bob.set_state(room, "org.matrix.msc3401.call.member", {"n": 1}, bob.id)
+    reader = bob
+    if cold:
+        reader = Person(await Server(server.config, server.data, server.url).start(), bob.session)
+    try:
+        counts = joined(await reader.call("GET", "/sync"), room)["unread_notifications"]
+        assert counts == {"notification_count": 1, "highlight_count": 0}
+        await reader.send(room, "m.reaction", {"n": 1})
+        assert joined(await reader.call("GET", "/sync"), room)["unread_notifications"]["notification_count"] == 0
+    finally:
+        if cold:
+            await reader.server.stop()
 
 
 async def test_counts_follow_changed_push_rules(alice: Person, bob: Person) -> None:

@@ -12,7 +12,6 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes, passes_room
 from chappe.homeserver.modules.account_data import GLOBAL
 from chappe.homeserver.modules.ignored_users import ALLOW
-from chappe.homeserver.modules.push.counts import RoomCounts
 from chappe.homeserver.modules.receipts import receipt_content
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
@@ -169,7 +168,10 @@ class SyncEngine:
         sections = []
         for membership, room in joined:
             extras = Extras(
-                account_data.get(room.room_id, []), ephemeral.get(room.number, []), self._counts(context, room, counts)
+                account_data.get(room.room_id, []),
+                ephemeral.get(room.number, []),
+                counts[room.number],
+                self._counts_changed(context, room),
             )
             section = await self._sections.joined(context, room, membership, sent, extras)
             if section is not None:
@@ -177,14 +179,13 @@ class SyncEngine:
         return sections
 
     @staticmethod
-    def _counts(context: SyncContext, room: LiveRoom, counts: dict[int, RoomCounts]) -> RoomCounts | None:
-        """In the same answer as the event or receipt that changes them."""
-        relevant = (
+    def _counts_changed(context: SyncContext, room: LiveRoom) -> bool:
+        """Whether what came since may have changed them: they are told in the same answer as the event or receipt that did."""
+        return (
             context.since is None
             or context.full_state
             or any(context.changes.touches(room.number, kind) for kind in ("events", "receipts", "private_receipts"))
         )
-        return counts.get(room.number) if relevant else None
 
     async def _ephemeral(
         self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]]

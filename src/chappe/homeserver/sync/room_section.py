@@ -32,11 +32,13 @@ HEROES = 5
 
 @dataclass(slots=True)
 class Extras:
-    """What other modules add to a joined room, as ready-made JSON."""
+    """What other modules add to a joined room, as ready-made JSON. `counts` go with whatever else is said of the room: a client
+    takes what is missing in them for zero; `counts_changed` is worth saying by itself."""
 
     account_data: list[bytes]
     ephemeral: list[bytes]
-    counts: RoomCounts | None
+    counts: RoomCounts
+    counts_changed: bool
 
 
 class RoomSections:
@@ -65,10 +67,10 @@ class RoomSections:
             or state
             or extras.account_data
             or extras.ephemeral
-            or extras.counts
+            or extras.counts_changed
         ):
             return None
-        summary = orjson.dumps(self._summary(room, context.user_id)) if members_changed else b"{}"
+        summary = b',"summary":' + orjson.dumps(self._summary(room, context.user_id)) if members_changed else b""
         unread, by_thread = _unread(extras.counts, context.filter.room.timeline.unread_thread_notifications)
         return b"".join((
             b'{"timeline":', await self._timeline_bytes(context, room, timeline),
@@ -76,7 +78,7 @@ class RoomSections:
             b'":{"events":[', self._state_bytes(context, room, state, whole, timeline),
             b']},"account_data":{"events":[', b",".join(extras.account_data),
             b']},"ephemeral":{"events":[', b",".join(extras.ephemeral),
-            b']},"unread_notifications":', unread, by_thread, b',"summary":', summary, b"}",
+            b']},"unread_notifications":', unread, by_thread, summary, b"}",
         ))  # fmt: skip
 
     async def _state(
@@ -250,10 +252,8 @@ _STRIPPED = (
 )  # fmt: skip
 
 
-def _unread(counts: RoomCounts | None, by_thread: bool) -> tuple[bytes, bytes]:
+def _unread(counts: RoomCounts, by_thread: bool) -> tuple[bytes, bytes]:
     """`unread_notifications`, and `unread_thread_notifications` with its key where the client asked for it."""
-    if counts is None:
-        return b"{}", b""
     notify, highlight = counts.main if by_thread else counts.total
     unread = b'{"notification_count":%d,"highlight_count":%d}' % (notify, highlight)
     if not by_thread:

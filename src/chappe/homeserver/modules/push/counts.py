@@ -32,8 +32,13 @@ _HITS = """(SELECT count(*) FILTER (WHERE h.notify) FROM push_hits h WHERE h.use
               AND h.thread = {thread} AND h.position > {read}) AS highlight_hits"""
 _RECEIPT = """(SELECT max(x.event_position) FROM receipts x WHERE x.room_nid = {room} AND x.user_id = $1
                 AND x.type IN ('m.read', 'm.read.private') AND x.thread = {thread})"""
-_OWN = """(SELECT o.position FROM events o WHERE o.room_nid = {room} AND o.sender = $1 AND o.thread = {thread}
-            ORDER BY o.position DESC LIMIT 1)"""
+# What somebody writes says that they have read so far; what their client sets (a name, their part in a call) or sends when they
+# are gone (delayed events) does not. What itself notifies stays reading whenever it comes, or it would be unread to its author.
+_WRITTEN = """(o.state_key IS NULL AND (o.type IN ('m.room.message', 'm.room.encrypted') OR o.txn IS NULL
+                                        OR position(chr(31) || 'delayed' || chr(31) IN o.txn) = 0)
+               OR o.type = 'm.room.tombstone')"""
+_OWN = f"""(SELECT o.position FROM events o WHERE o.room_nid = {{room}} AND o.sender = $1 AND o.thread = {{thread}}
+             AND {_WRITTEN} ORDER BY o.position DESC LIMIT 1)"""
 _TOTALS = """LEFT JOIN LATERAL (SELECT y.notify_total, y.highlight_total FROM events y WHERE y.room_nid = {room}
               AND y.position <= {read} AND y.thread = {thread} ORDER BY y.position DESC LIMIT 1) e ON true"""
 
@@ -122,6 +127,8 @@ class UnreadCounts:
     def _own_messages_are_read(self, number: int, since: int, states: dict[str, _State]) -> None:
         room = self._rooms.live.live(number)
         for event in (room.tail_after(since) or []) if room else ():
+            if not _is_written(event):
+                continue
             self._loading.pop(event.sender, None)
             if (state := states.get(event.sender)) is not None:
                 read = _Read(event.position, event.notify_total, event.highlight_total)
@@ -209,6 +216,15 @@ class UnreadCounts:
             elif verdict.notify:
                 counts.threads[event.thread] = _plus(counts.threads.get(event.thread, (0, 0)), verdict)
         return counts
+
+
+def _is_written(event: RoomEvent) -> bool:
+    """As `_WRITTEN`."""
+    if event.state_key is not None:
+        return event.type == "m.room.tombstone"
+    if event.type in ("m.room.message", "m.room.encrypted"):
+        return True
+    return event.txn is None or "\x1fdelayed\x1f" not in event.txn
 
 
 def _read(row: Any) -> _Read:
