@@ -25,6 +25,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 
 MAX_PROFILE_BYTES = 65_536
+CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
 MAX_FIELD_NAME = 255
 WITHOUT_PASSWORD = frozenset(("bot", "function"))  # kinds of accounts behind which there is somebody else's
 RESERVED = frozenset(("notices",))  # user names that the service itself uses
@@ -172,10 +173,11 @@ class Accounts:
 
     async def change(
         self, user_id: str, *, password: str | None = None, is_admin: bool | None = None, deactivated: bool | None = None,
-        erased: bool | None = None, profile: dict[str, Any] | None = None,
+        erased: bool | None = None, profile: dict[str, Any] | None = None, is_carried: bool = False,
     ) -> None:  # fmt: skip
         """Changes what is given; every process learns of it through the log, and everything by which the account acts.
 
+        `is_carried`: the profile is to be carried into rooms.
         Raises M_FORBIDDEN for a password of an account that has none.
         """
         stored = None
@@ -190,6 +192,8 @@ class Accounts:
             write.add("directory_entries", user_id, domain_of(user_id), None, None, None)
         elif profile is not None:
             write.add("directory_entries", *directory_entry(user_id, profile))
+        if is_carried:
+            write.add("profile_carries", user_id)
         if profile is not None:
             write.touch_user(user_id, "profile")
         if profile is None or password is not None or is_admin is not None or deactivated is not None:
@@ -279,7 +283,7 @@ class Accounts:
             profile[name] = value
         if len(orjson.dumps(profile)) > MAX_PROFILE_BYTES:
             raise BadRequest("The profile is larger than 64 KiB", "M_PROFILE_TOO_LARGE")
-        await self.change(user_id, profile=profile)
+        await self.change(user_id, profile=profile, is_carried=name in CARRIED)
         return True
 
     # ------------------------------------------------------------------------------------- tokens and shared secret

@@ -27,9 +27,16 @@ FRAGMENTS = (
                                      ELSE coalesce(r.password_hash, password_hash) END,
                 is_admin = coalesce(r.is_admin, is_admin),
                 deactivated = coalesce(r.deactivated, deactivated),
-                erased = coalesce(r.erased, erased), profile = coalesce(r.profile, profile)
+                erased = coalesce(r.erased, erased), profile = coalesce(r.profile, profile),
+                erased_at = CASE WHEN r.erased THEN coalesce(erased_at, upto) WHEN NOT r.erased THEN NULL ELSE erased_at END
              WHERE user_id = r.who;
         END LOOP;""",
+    ),
+    Fragment(
+        "profile_carries", (("who", "text"),),
+        """
+        INSERT INTO profile_carries (user_id, serial) SELECT DISTINCT c.who, upto FROM unnest(profile_carries_rows) c
+        ON CONFLICT (user_id) DO UPDATE SET serial = excluded.serial;""",
     ),
     Fragment(
         "account_states", (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint")),
@@ -109,6 +116,18 @@ class AccountStore:
 
     async def find_user(self, user_id: str) -> User | None:
         return _user(await self._database.fetchrow("SELECT * FROM users WHERE user_id = $1", user_id))
+
+    async def profile_carries(self, user_id: str | None = None) -> list[tuple[UserId, int]]:
+        """Whose profile is not in all their rooms yet, with the serial of its latest change; of everybody, or of one."""
+        rows = await self._database.fetch(
+            "SELECT user_id, serial FROM profile_carries WHERE $1::text IS NULL OR user_id = $1 ORDER BY serial",
+            user_id,
+        )
+        return [(UserId(row["user_id"]), row["serial"]) for row in rows]
+
+    async def profile_carried(self, user_id: str, serial: int) -> None:
+        """It is in all their rooms now, unless it has changed since."""
+        await self._database.execute("DELETE FROM profile_carries WHERE user_id = $1 AND serial = $2", user_id, serial)
 
     async def administrators(self) -> list[UserId]:
         """Of the installation."""

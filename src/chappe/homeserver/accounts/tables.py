@@ -214,4 +214,12 @@ TABLES = (
         "validation_sessions",
         stays="last hours",
     ),
+    Table(
+        "homeserver.accounts",
+        "profile_carries",
+        stays="carried on by the installation where it began",
+        person=("user_id",),
+        not_in_package="lasts minutes",
+        erased=True,
+    ),
 )

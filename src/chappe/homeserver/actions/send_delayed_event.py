@@ -25,17 +25,23 @@ class SendDelayedEvent:
         """`send`, `cancel` or `restart`. Doing again what is done is no error; doing otherwise is M_UNKNOWN (409)."""
         if row["finalised_ts"] is not None:
             return self._already(row, action, is_old_dialect)
+        delay_id = row["delay_id"]
         if action == SEND:
-            await self.send(row, keep_on_error=not is_old_dialect)
+            if done := await self._delayed.claim(delay_id, is_due=False):
+                await self._send_claimed(row, keep_on_error=not is_old_dialect)
         elif action == CANCEL:
-            await self._delayed.finalise(row["delay_id"], CANCEL)
-        elif action == RESTART and not await self._delayed.restart(row["delay_id"]):
-            self._already(await self._delayed.find(row["delay_id"], None), action, is_old_dialect)
+            done = await self._delayed.cancel(delay_id)
+        else:
+            assert action == RESTART
+            done = await self._delayed.restart(delay_id)
+        if not done:  # somebody was faster
+            self._already(await self._delayed.find(delay_id, None), action, is_old_dialect)
         return None
 
     @staticmethod
     def _already(row: Row, action: str, is_old_dialect: bool) -> None:
-        if row["outcome"] == action:
+        """It is over, or being sent."""
+        if row["outcome"] == action or (row["outcome"] is None and action == SEND):
             return
         if is_old_dialect:
             if action == SEND and row["error"] is not None:
@@ -44,7 +50,12 @@ class SendDelayedEvent:
             raise NotFound("This delayed event is over")
         raise MatrixError(409, "M_UNKNOWN", "This delayed event is over")
 
-    async def send(self, row: Row, keep_on_error: bool = False) -> None:
+    async def send_due(self, row: Row) -> None:
+        """By the clock: unless it was cancelled, restarted or taken meanwhile. Raises what refused it."""
+        if await self._delayed.claim(row["delay_id"], is_due=True):
+            await self._send_claimed(row)
+
+    async def _send_claimed(self, row: Row, keep_on_error: bool = False) -> None:
         """Raises what refused it; without `keep_on_error` the refusal is final."""
         user_id, content = UserId(row["user_id"]), orjson.loads(row["content"])
         try:
@@ -52,6 +63,8 @@ class SendDelayedEvent:
         except MatrixError as error:
             if not keep_on_error:
                 await self._delayed.finalise(row["delay_id"], CANCEL, error=error.body())
+            else:
+                await self._delayed.release(row["delay_id"])
             raise
         await self._delayed.finalise(row["delay_id"], SEND, event_id)
 
@@ -59,7 +72,7 @@ class SendDelayedEvent:
         if row["type"] == MEMBER and row["state_key"] is not None:
             member = parse_user_id(row["state_key"])
             return await self._membership.set_member(user_id, row["room_id"], member, content)
-        if row["state_key"] is not None:
-            return await self._rooms.set_state(user_id, row["room_id"], row["type"], row["state_key"], content)
         txn = "\x1f".join((user_id, row["device_id"], "delayed", row["delay_id"]))
+        if row["state_key"] is not None:
+            return await self._rooms.set_state(user_id, row["room_id"], row["type"], row["state_key"], content, txn=txn)
         return await self._rooms.send(user_id, row["room_id"], row["type"], content, txn)

@@ -1,4 +1,8 @@
-"""Changing a profile: the account, and the member event in every room the person is in."""
+"""Changing a profile: the account, and the member event in every room the person is in.
+
+The account's change and the wish to carry it into rooms are one commit. Rooms follow in the background; what is left when a
+process dies is carried on after a start, or by another one (`resume`). Carrying twice does no harm.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import asyncio
 import logging
 from typing import Any
 
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.accounts import CARRIED, Accounts
+from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -17,21 +22,37 @@ ROOMS_AT_ONCE = 4
 
 
 class SetProfileField:
-    """Rooms follow in the background, a few at a time; `wait` returns once they all have."""
+    """`wait` returns once all rooms know what this process has begun to carry."""
 
     def __init__(self, accounts: Accounts, rooms: Rooms, membership: MembershipChanges) -> None:
         self._accounts, self._rooms, self._membership = accounts, rooms, membership
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[UserId, asyncio.Task[None]] = {}
 
     async def __call__(self, user_id: UserId, name: str, value: Any, by_owner: bool = False) -> None:
         """`by_owner`: not an administrator, nor the server itself."""
-        if await self._accounts.set_profile_field(user_id, name, value, by_owner) and name in (
-            "displayname",
-            "avatar_url",
-        ):
-            task = asyncio.create_task(self._carry_into_rooms(user_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if await self._accounts.set_profile_field(user_id, name, value, by_owner) and name in CARRIED:
+            self._begin(user_id)
+
+    async def resume(self) -> None:
+        """What no process has finished; a job, and at start."""
+        for user_id, _ in await self._accounts.store.profile_carries():
+            self._begin(user_id)
+
+    def _begin(self, user_id: UserId) -> None:
+        """One task per person: it looks again, when it is done, whether the profile has changed meanwhile."""
+        if user_id not in self._tasks:
+            task = self._tasks[user_id] = asyncio.create_task(self._carry(user_id), name=f"profile of {user_id}")
+            task.add_done_callback(lambda _: self._tasks.pop(user_id, None))
+
+    async def _carry(self, user_id: UserId) -> None:
+        try:
+            while due := await self._accounts.store.profile_carries(user_id):
+                await self._carry_into_rooms(user_id)
+                await self._accounts.store.profile_carried(user_id, due[0][1])
+        except (TimeoutError, *DATABASE_LOST) as error:
+            log.warning("a profile waits to be carried into rooms", extra={"fields": {"error": type(error).__name__}})
+        except Exception:
+            log.exception("a profile waits to be carried into rooms")
 
     async def _carry_into_rooms(self, user_id: UserId) -> None:
         slots = asyncio.Semaphore(ROOMS_AT_ONCE)
@@ -49,4 +70,4 @@ class SetProfileField:
 
     async def wait(self) -> None:
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks.values())

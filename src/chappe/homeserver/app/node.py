@@ -46,6 +46,7 @@ class Homeserver(Parts):
         if not serve:
             return
         await self._make_service_users()
+        await self.set_profile_field.resume()
         await self.inbox.start()
         await self.completing.start()
         for name, run in (

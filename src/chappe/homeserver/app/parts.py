@@ -457,6 +457,7 @@ class Parts:
             await self.identity.prune()
             await self.url_previews.prune()
             await self.delayed_events.prune()
+            await self.keys.prune()
             for kept in (self.threepids, self.login_tokens, self.browser_sessions, self.providers, self.grants,
                          self.rendezvous, self.second_factors):  # fmt: skip
                 await kept.prune()
@@ -464,6 +465,7 @@ class Parts:
         self.jobs = Jobs(self.leases)
         self.jobs.add("last seen", 60, self.sessions.flush_seen, is_per_process=True)
         self.jobs.add("time", TIME_EVERY, self.time_evidence.look, is_per_process=True)
+        self.jobs.add("profiles", 60, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
         self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)

@@ -241,7 +241,7 @@ class Rooms:
 
     async def set_state(
         self, user_id: UserId, room_id: str, event_type: str, state_key: str, content: dict[str, Any],
-        ts: int | None = None,
+        ts: int | None = None, txn: str | None = None,
     ) -> str:  # fmt: skip
         """A state event. Setting what is already so returns the event that says so."""
         room = await self.live.find(room_id)
@@ -257,7 +257,7 @@ class Rooms:
         if now is not None and now.sender == user_id and room.membership(user_id) == "join":
             if canonical_json(now.content) == canonical_json(content):
                 return now.event_id
-        return await self.submit(room, [Draft(event_type, user_id, content, state_key, ts=ts)])
+        return await self.submit(room, [Draft(event_type, user_id, content, state_key, ts=ts)], txn)
 
     async def redact(
         self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None

@@ -29,7 +29,7 @@ class DelayedEventSender:
                 due, following = await self._delayed.due()
                 for row in due:
                     try:
-                        await self._send.send(row)
+                        await self._send.send_due(row)
                     except MatrixError as error:
                         log.info("a delayed event was refused", extra={"fields": {"errcode": error.errcode}})
                 if following is not None:

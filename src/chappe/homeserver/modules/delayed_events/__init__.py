@@ -16,6 +16,7 @@ from chappe.homeserver.matrix.identifiers import UserId
 
 KEEP_FINALISED_MS = 7 * 24 * 3600 * 1000
 PAGE = 100
+CLAIM_MS = 60_000  # after which what a dead process was sending is sent by another
 SEND, CANCEL, RESTART = "send", "cancel", "restart"
 ACTIONS = (SEND, CANCEL, RESTART)
 _ENDED = {"errcode": "M_UNKNOWN_TOKEN", "error": "The account has ended"}
@@ -95,13 +96,42 @@ class DelayedEvents:
             raise NotFound("There is no such delayed event")
         return row
 
+    async def claim(self, delay_id: str, is_due: bool) -> bool:
+        """Takes it for sending; from now on nobody can cancel or restart it. False where somebody was faster.
+
+        `is_due`: only where its time has come. A claim whose process died is taken over after a minute: sending has a
+        transaction id, so that nothing is sent twice.
+        """
+        now = self._now_ms()
+        result = await self._database.execute(
+            """UPDATE delayed_events SET claimed_ts = $2 WHERE delay_id = $1 AND finalised_ts IS NULL
+                AND (claimed_ts IS NULL OR claimed_ts < $3) AND (NOT $4 OR send_at <= $2)""",
+            delay_id, now, now - CLAIM_MS, is_due,
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def release(self, delay_id: str) -> None:
+        """It was refused, and stays scheduled."""
+        await self._database.execute(
+            "UPDATE delayed_events SET claimed_ts = NULL WHERE delay_id = $1 AND finalised_ts IS NULL", delay_id
+        )
+
     async def restart(self, delay_id: str) -> bool:
-        """False where it is finalised."""
+        """False where it is finalised, or being sent."""
         now = self._now_ms()
         result = await self._database.execute(
             """UPDATE delayed_events SET running_since = $2, send_at = $2 + delay_ms
-                WHERE delay_id = $1 AND finalised_ts IS NULL""",
+                WHERE delay_id = $1 AND finalised_ts IS NULL AND claimed_ts IS NULL""",
             delay_id, now,
+        )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def cancel(self, delay_id: str) -> bool:
+        """False where it is finalised, or being sent."""
+        result = await self._database.execute(
+            """UPDATE delayed_events SET finalised_ts = $2, outcome = $3
+                WHERE delay_id = $1 AND finalised_ts IS NULL AND claimed_ts IS NULL""",
+            delay_id, self._now_ms(), CANCEL,
         )  # fmt: skip
         return result.endswith(" 1")
 
@@ -127,11 +157,13 @@ class DelayedEvents:
     # ----------------------------------------------------------------------------------------------------- reading
 
     async def due(self) -> tuple[Sequence[Row], int | None]:
-        """(what must be sent now, in order; when the next one after that is due, in ms)."""
+        """(what must be sent now, in order; when the next one after that is due, in ms). Not what is being sent."""
         now = self._now_ms()
         rows = await self._database.fetch(
-            "SELECT * FROM delayed_events WHERE finalised_ts IS NULL ORDER BY send_at, delay_id LIMIT $1", PAGE
-        )
+            """SELECT * FROM delayed_events WHERE finalised_ts IS NULL AND (claimed_ts IS NULL OR claimed_ts < $2)
+                ORDER BY send_at, delay_id LIMIT $1""",
+            PAGE, now - CLAIM_MS,
+        )  # fmt: skip
         due = [row for row in rows if row["send_at"] <= now]
         return due, None if len(due) == len(rows) else rows[len(due)]["send_at"]
 

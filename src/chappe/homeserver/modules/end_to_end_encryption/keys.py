@@ -142,6 +142,9 @@ class DeviceKeys:
             self._counts.pop(user, None)
             self._claimed_from.add(user)
 
+    async def prune(self) -> None:
+        await self._store.prune()
+
     def announce_claims(self) -> None:
         """Wakes the owners of claimed keys; at the latest when the server stops."""
         owners, self._claimed_from = self._claimed_from, set()

@@ -43,6 +43,7 @@ FRAGMENTS = (
     ),
 )  # fmt: skip
 
+CLAIMED_FOR = "14 days"  # how long it is known that a one-time key was given out
 Key = tuple[str, str, str]  # user, device, algorithm
 
 
@@ -85,10 +86,13 @@ class KeyStore:
         return {(r["algorithm"], r["key_id"]): r["key"] for r in rows}
 
     async def add_one_time_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
-        """(algorithm, key id, JSON), in upload order."""
+        """(algorithm, key id, JSON), in upload order. One that was given out already is not given out again."""
         await self._database.execute(
             """INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, key)
-               SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k ON CONFLICT DO NOTHING""",
+               SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k(algorithm, key_id, key)
+                WHERE NOT EXISTS (SELECT 1 FROM claimed_keys c WHERE c.user_id = $1 AND c.device_id = $2
+                    AND c.algorithm = k.algorithm AND c.key_id = k.key_id AND c.hash = sha256(k.key))
+               ON CONFLICT DO NOTHING""",
             user_id, device_id, *map(list, zip(*keys, strict=True)),
         )  # fmt: skip
 
@@ -119,11 +123,19 @@ class KeyStore:
                    SELECT (SELECT o.seq FROM one_time_keys o
                             WHERE o.user_id = w.user_id AND o.device_id = w.device_id AND o.algorithm = w.algorithm
                             ORDER BY o.seq LIMIT 1 FOR UPDATE SKIP LOCKED) AS seq
-                     FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm))
-               DELETE FROM one_time_keys k WHERE k.seq = ANY (ARRAY(SELECT p.seq FROM picked p))
-               RETURNING k.user_id, k.device_id, k.algorithm, k.key_id, k.key""",
+                     FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm)),
+               taken AS (DELETE FROM one_time_keys k WHERE k.seq = ANY (ARRAY(SELECT p.seq FROM picked p))
+                   RETURNING k.user_id, k.device_id, k.algorithm, k.key_id, k.key),
+               noted AS (INSERT INTO claimed_keys (user_id, device_id, algorithm, key_id, hash)
+                   SELECT user_id, device_id, algorithm, key_id, sha256(key) FROM taken
+                   ON CONFLICT (user_id, device_id, algorithm, key_id) DO UPDATE SET hash = excluded.hash, claimed = now())
+               SELECT * FROM taken""",
             *map(list, zip(*wanted, strict=True)),
         )
+
+    async def prune(self) -> None:
+        """Forgets which keys were given out long ago: by now their devices know."""
+        await self._database.execute(f"DELETE FROM claimed_keys WHERE claimed < now() - interval '{CLAIMED_FOR}'")
 
     async def claim_fallback_keys(self, wanted: Sequence[Key]) -> Sequence[Row]:
         """The fallback keys, now marked as used."""

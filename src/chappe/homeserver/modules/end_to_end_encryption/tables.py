@@ -98,4 +98,12 @@ TABLES = (
         not_in_package="people of other servers",
         kept="people of other servers",
     ),
+    Table(
+        "homeserver.modules.end_to_end_encryption",
+        "claimed_keys",
+        stays="lasts days",
+        person=("user_id",),
+        not_in_package="lasts days, holds no key",
+        erased=True,
+    ),
 )

@@ -40,6 +40,7 @@ class ToDevice:
     def __init__(self, database: Database, writer: GroupWriter, clock: Clock, domains: Domains, outbox: Outbox) -> None:
         self._database, self._writer, self._domains, self._outbox = database, writer, domains, outbox
         self._empty: dict[str, set[str]] = {}  # devices whose inbox holds nothing beyond what was delivered, by user
+        self._reading: dict[str, set[object]] = {}  # reads that something new must spoil, by user
         writer.register(FRAGMENT)
         clock.listen(self._heard)
 
@@ -47,6 +48,7 @@ class ToDevice:
         for user, kinds in commit.users.items():
             if commit.foreign or "to_device" in kinds:
                 self._empty.pop(user, None)
+                self._reading.pop(user, None)
 
     async def send(
         self, sender: str, event_type: str, messages: Mapping[str, Mapping[str, Any]], devices: Mapping[str, list[str]],
@@ -89,16 +91,21 @@ class ToDevice:
             await self._database.execute(
                 "DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq <= $3", user_id, device_id, cursor
             )
-        self._empty.setdefault(user_id, set()).add(device_id)  # unless something arrives while this is read
-        rows = await self._database.fetch(
-            """SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
-                ORDER BY seq LIMIT $4""",
-            user_id, device_id, cursor, min(limit, MAX_PER_SYNC),
-        )  # fmt: skip
-        if not rows:
-            return Inbox([], cursor)
-        self._empty.get(user_id, set()).discard(device_id)
-        return Inbox([row["message"] for row in rows], rows[-1]["seq"])
+        mark = object()
+        self._reading.setdefault(user_id, set()).add(mark)
+        try:
+            inbox = await self.peek(user_id, device_id, cursor, min(limit, MAX_PER_SYNC))
+        finally:
+            is_undisturbed = mark in self._reading.get(user_id, ())
+            if is_undisturbed:
+                self._reading[user_id].discard(mark)
+                if not self._reading[user_id]:
+                    del self._reading[user_id]
+        if not inbox.messages and is_undisturbed:  # known to be empty once it has been read so, not before
+            self._empty.setdefault(user_id, set()).add(device_id)
+        elif inbox.messages:
+            self._empty.get(user_id, set()).discard(device_id)
+        return inbox
 
     async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
         """The same without deleting anything."""

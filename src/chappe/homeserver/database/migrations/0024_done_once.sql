@@ -1,0 +1,23 @@
+-- Acknowledged is done, once.
+
+-- Profiles that have changed and are not in all rooms yet (actions/set_profile_field.py). `serial`: of the latest change.
+CREATE TABLE profile_carries (user_id text PRIMARY KEY, serial bigint NOT NULL);
+
+-- Set while somebody sends it: then it can no longer be cancelled or restarted.
+ALTER TABLE delayed_events ADD COLUMN claimed_ts bigint;
+
+-- One-time keys that were given out lately: a device that uploads one again, because it never got the answer, adds none.
+CREATE TABLE claimed_keys (
+    user_id text, device_id text, algorithm text, key_id text, hash bytea NOT NULL, claimed timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, device_id, algorithm, key_id));
+CREATE INDEX claimed_keys_age ON claimed_keys (claimed);
+
+-- Up to where the log went when somebody asked for their messages to be erased: who comes later reads them redacted.
+ALTER TABLE users ADD COLUMN erased_at bigint;
+UPDATE users SET erased_at = (SELECT max(upto) FROM journal) WHERE erased;
+
+-- Rooms, or parts of rooms, that are being deleted for good. `before`: only what lies before this position.
+CREATE TABLE room_purges (
+    delete_id text PRIMARY KEY, room_nid bigint NOT NULL, room_id text NOT NULL, before bigint, asked_by text NOT NULL,
+    status text NOT NULL, error text, detail bytea, created_ts bigint NOT NULL, done_ts bigint);
+CREATE INDEX room_purges_room ON room_purges (room_id);

@@ -1,0 +1,184 @@
+"""Acknowledged is done, once: whatever dies, aborts or races between the answer and the end of the work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chappe.homeserver.database.pool import Row
+from tests.support import Person, Server, segment
+
+MSC4140 = "/_matrix/client/unstable/org.matrix.msc4140"
+
+# ------------------------------------------------------------------------------------------------- a name, in all rooms
+
+
+async def test_a_name_is_carried_into_rooms_by_whoever_is_left(
+    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]]
+) -> None:
+    url = await new_database()
+    first = await new_server(url=url)
+    alice = await first.person("alice")
+    rooms = [await alice.create_room() for _ in range(6)]
+    first.node.set_profile_field._begin = lambda user_id: None  # type: ignore[method-assign]  # it dies after its answer
+    for name in ("Alice", "Alice Martin"):
+        await alice.call("PUT", f"/profile/{segment(alice.id)}/displayname", {"displayname": name})
+    await first.node.stop()
+    second = await new_server(url=url)
+    await second.node.set_profile_field.wait()
+    reader = Person(second, alice.session)
+    for room in rooms:
+        member = await reader.call("GET", f"/rooms/{segment(room)}/state/m.room.member/{segment(alice.id)}")
+        assert member["displayname"] == "Alice Martin"
+    assert await second.node.accounts.store.profile_carries() == []
+
+
+async def test_a_change_while_another_is_carried_is_not_lost(server: Server, alice: Person) -> None:
+    rooms = [await alice.create_room() for _ in range(3)]
+    for number in range(12):
+        await alice.call("PUT", f"/profile/{segment(alice.id)}/displayname", {"displayname": f"name {number}"})
+    await server.node.set_profile_field.wait()
+    for room in rooms:
+        member = await alice.call("GET", f"/rooms/{segment(room)}/state/m.room.member/{segment(alice.id)}")
+        assert member["displayname"] == "name 11"
+
+
+# ------------------------------------------------------------------------------------------------------- delayed events
+
+
+async def _due(person: Person, room: str, is_state: bool, number: int) -> Row:
+    """A delayed event whose time has come, as the sender has read it."""
+    kind = "state/x.call/" if is_state else "send/m.room.message/"
+    path = f"/rooms/{segment(room)}/{kind}d{number}"
+    body = {"msgtype": "m.text", "body": f"delayed {number}"}
+    delay = {"org.matrix.msc4140.delay": 3_600_000}
+    delay_id = (await person.call("PUT", path, body, **delay))["delay_id"]
+    delayed = person.server.node.delayed_events
+    await person.server.node.database.execute("UPDATE delayed_events SET send_at = 1 WHERE delay_id = $1", delay_id)
+    return await delayed.find(delay_id, None)
+
+
+async def _sent(person: Person, room: str) -> list[str]:
+    await person.server.node.clock.catch_up()
+    return [e["content"]["body"] for e in (await person.messages(room, limit=100))["chunk"] if "body" in e["content"]]
+
+
+@pytest.mark.parametrize("is_state", [False, True])
+@pytest.mark.parametrize("action", ["cancel", "restart"])
+async def test_what_was_answered_while_the_sender_was_at_work_holds(alice: Person, action: str, is_state: bool) -> None:
+    room = await alice.create_room()
+    alice.server.node.delayed_event_sender._delayed.due = _nothing_due  # type: ignore[method-assign]
+    try:
+        row = await _due(alice, room, is_state, 1)
+        await alice.call("POST", f"{MSC4140}/delayed_events/{row['delay_id']}", {"action": action})
+        await alice.server.node.send_delayed_event.send_due(row)
+        assert await _sent(alice, room) == []
+        late = await _due(alice, room, is_state, 2)
+        assert await alice.server.node.delayed_events.claim(late["delay_id"], is_due=True)
+        status, raw, _ = await alice.server.raw(
+            "POST", f"{MSC4140}/delayed_events/{late['delay_id']}", {"action": action}
+        )
+        assert status != 200, (raw, "it is being sent: nobody is told that it is not")
+    finally:
+        del alice.server.node.delayed_event_sender._delayed.due
+
+
+async def _nothing_due() -> tuple[list[Row], None]:
+    return [], None
+
+
+@pytest.mark.parametrize("is_state", [False, True])
+async def test_two_nodes_send_once_and_so_does_one_that_died(
+    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]], is_state: bool
+) -> None:
+    url = await new_database()
+    nodes = [await new_server(url=url) for _ in range(2)]
+    for one in nodes:
+        one.node.delayed_event_sender._delayed.due = _nothing_due  # type: ignore[method-assign]
+    alice = await nodes[0].person("alice")
+    room = await alice.create_room()
+    await nodes[1].node.clock.catch_up()
+    rows = [await _due(alice, room, is_state, n) for n in range(4)]
+    await asyncio.gather(*(one.node.send_delayed_event.send_due(row) for row in rows for one in nodes))
+    told = [f"delayed {n}" for n in range(4)]
+    assert sorted(await _sent(alice, room)) == told
+    # sent, and dead before it was written down: another one takes over after a while
+    last = await _due(alice, room, is_state, 4)
+    sender = nodes[0].node.send_delayed_event
+    assert await nodes[0].node.delayed_events.claim(last["delay_id"], is_due=True)
+    await sender._send(last, alice.id, {"body": "delayed 4"})  # type: ignore[arg-type]
+    await nodes[0].node.database.execute("UPDATE delayed_events SET claimed_ts = 1 WHERE finalised_ts IS NULL")
+    await nodes[1].node.clock.catch_up()
+    await alice.set_state(room, "x.call", {"other": True}, "d4")  # the state is another one by now
+    await nodes[1].node.clock.catch_up()
+    await nodes[1].node.send_delayed_event.send_due(last)
+    assert sorted(await _sent(alice, room)) == [*told, "delayed 4"]
+    done = await nodes[0].node.delayed_events.find(last["delay_id"], None)
+    assert done["outcome"] == "send" and done["event_id"] is not None
+
+
+# ------------------------------------------------------------------------------------------------------------ to-device
+
+
+async def test_a_repeated_request_gets_the_messages_that_an_aborted_one_was_reading(
+    server: Server, alice: Person, bob: Person
+) -> None:
+    await alice.sync()
+    lock = await asyncpg.connect(server.url)
+    try:
+        await bob.call("PUT", "/sendToDevice/m.test/t1", {"messages": {alice.id: {alice.device: {"key": "for alice"}}}})
+        to_device = server.node.to_device
+        async with lock.transaction():
+            await lock.execute("LOCK TABLE to_device")  # the database is slow
+            aborted = asyncio.create_task(to_device.receive(alice.id, alice.device, 0, is_news=True))
+            await _until_waiting(lock, 1)
+            again = asyncio.create_task(to_device.receive(alice.id, alice.device, 0, is_news=False))
+            await _until_waiting(lock, 2)
+        assert len((await aborted).messages) == len((await again).messages) == 1
+    finally:
+        await lock.close()
+
+
+async def _until_waiting(connection: asyncpg.Connection, wanted: int) -> None:
+    for _ in range(500):
+        waiting = await connection.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'to_device'::regclass"
+        )
+        if waiting >= wanted:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the inbox was taken to be empty before it was read")
+
+
+async def test_an_empty_inbox_is_not_read_again_until_something_comes(server: Server, alice: Person) -> None:
+    await alice.sync()
+    await alice.sync()
+    before = server.node.database.statements
+    await server.node.to_device.receive(alice.id, alice.device, 0, is_news=False)
+    assert server.node.database.statements == before
+
+
+# --------------------------------------------------------------------------------------------------------- one-time keys
+
+
+async def test_a_key_that_was_given_out_is_not_given_out_again(alice: Person, bob: Person) -> None:
+    def keys(*numbers: int, content: str = "k") -> dict[str, Any]:
+        return {"one_time_keys": {f"signed_curve25519:{n}": {"key": f"{content}{n}"} for n in numbers}}
+
+    async def claim() -> dict[str, Any]:
+        wanted = {"one_time_keys": {alice.id: {alice.device: "signed_curve25519"}}}
+        answer = await bob.call("POST", "/keys/claim", wanted)
+        return dict(answer["one_time_keys"].get(alice.id, {}).get(alice.device, {}))
+
+    await alice.call("POST", "/keys/upload", keys(1))
+    assert list(await claim()) == ["signed_curve25519:1"]
+    counts = await alice.call("POST", "/keys/upload", keys(1, 2))  # the first answer was lost: as it must
+    assert counts["one_time_key_counts"]["signed_curve25519"] == 1
+    assert list(await claim()) == ["signed_curve25519:2"]
+    assert await claim() == {}
+    await alice.call("POST", "/keys/upload", keys(1, content="another"))  # a device that began anew
+    assert (await claim())["signed_curve25519:1"] == {"key": "another1"}
