@@ -132,6 +132,15 @@ class Person:
             raise Refused(status, answer)
         return answer
 
+    async def prove(self, path: str, body: dict[str, Any]) -> Any:
+        """POST of what asks for the password again."""
+        try:
+            return await self.call("POST", path, body)
+        except Refused as asked:
+            session = asked.body.get("session")
+        auth = {"type": "m.login.password", "user": self.id, "password": PASSWORD, "session": session}
+        return await self.call("POST", path, {**body, "auth": auth})
+
     async def another_device(self, device: str | None = None) -> Person:
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": self.id}, "password": PASSWORD}
         if device:

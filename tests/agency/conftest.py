@@ -14,6 +14,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Registration
+from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.neighbours import Mailbox
@@ -85,8 +86,10 @@ async def age(server: Server, person: Person) -> None:
 async def enrol(server: Server, person: Person) -> None:
     """Sets one-time codes up."""
     factors = server.node.second_factors
-    text, _ = await factors.begin_totp(person.id, "Chappe")
-    assert await factors.confirm_totp(person.id, totp(base64.b32decode(text), int(time.time()) // 30 - 1))
+    text, _ = await factors.begin_totp(FreshProof(person.id, SIGNED_IN), "Chappe")
+    assert await factors.confirm_totp(
+        FreshProof(person.id, SIGNED_IN), totp(base64.b32decode(text), int(time.time()) // 30 - 1)
+    )
 
 
 async def code_of(server: Server, person: Person) -> str:

@@ -111,10 +111,10 @@ async def test_only_addresses_that_count_are_added(ministry: Server, mailbox: Ma
 
 async def test_the_last_professional_address_stays(ministry: Server, anne: Person) -> None:
     """Else the account would be nobody's, and never end."""
-    no = await refused(anne.call("POST", "/account/3pid/delete", {"medium": "email", "address": OLD}))
+    no = await refused(anne.prove("/account/3pid/delete", {"medium": "email", "address": OLD}))
     assert (no.status, no.errcode) == (403, "M_FORBIDDEN")
     await bind(ministry, anne.id, "a.roy@culture.example")
-    await anne.call("POST", "/account/3pid/delete", {"medium": "email", "address": OLD})
+    await anne.prove("/account/3pid/delete", {"medium": "email", "address": OLD})
     assert await addresses_of(ministry, anne.id) == ["a.roy@culture.example"]
 
 

@@ -141,7 +141,7 @@ async def test_adding_and_removing_an_address(server: Server, mailbox: Mailbox) 
     )
     assert status == 200 and answer["sid"]
     assert "déjà" in (await mailbox.next("alice@example.org"))["Subject"] and len(mailbox.mails) == before
-    await alice.call("POST", "/account/3pid/delete", {"medium": "email", "address": "alice@example.org"})
+    await alice.prove("/account/3pid/delete", {"medium": "email", "address": "alice@example.org"})
     assert (await alice.call("GET", "/account/3pid"))["threepids"] == []
     # the other forms
     _, answer = await ask(

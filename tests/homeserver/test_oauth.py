@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chappe.config import Limit, Limits, Registration, SecondFactor
+from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
 from tests.browser import Browser
 from tests.support import PASSWORD, Person, Refused, Server
@@ -466,9 +467,11 @@ async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
 async def test_confirming_on_a_page_what_a_client_wants_to_do(server: Server, alice: Person, bob: Person) -> None:
     """User-Interactive Authentication of an account with a second factor: `m.login.sso` and its page."""
     other = await alice.another_device("OLDONE")
-    secret, _ = await server.node.second_factors.begin_totp(alice.id, "Chappe")
+    secret, _ = await server.node.second_factors.begin_totp(FreshProof(alice.id, SIGNED_IN), "Chappe")
     now = server.node.now_ms() // 30_000
-    assert await server.node.second_factors.confirm_totp(alice.id, totp(base64.b32decode(secret), now))
+    assert await server.node.second_factors.confirm_totp(
+        FreshProof(alice.id, SIGNED_IN), totp(base64.b32decode(secret), now)
+    )
     with pytest.raises(Refused) as refused:
         await alice.call("DELETE", "/devices/OLDONE", {})
     asked = refused.value.body

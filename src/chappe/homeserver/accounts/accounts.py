@@ -27,7 +27,6 @@ from chappe.homeserver.policy import Policy
 MAX_PROFILE_BYTES = 65_536
 CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
 MAX_FIELD_NAME = 255
-WITHOUT_PASSWORD = frozenset(("bot", "function"))  # kinds of accounts behind which there is somebody else's
 RESERVED = frozenset(("notices",))  # user names that the service itself uses
 
 
@@ -142,8 +141,7 @@ class Accounts:
     async def check_password(self, user_id: str, password: str) -> User:
         """Raises M_FORBIDDEN (wrong) or M_USER_DEACTIVATED. Unknown users and wrong passwords look alike."""
         user = await self.store.find_user(user_id)
-        has_password = user is not None and user.kind not in WITHOUT_PASSWORD
-        right = await self.passwords.verify(user.password_hash if user and has_password else None, password)
+        right = await self.passwords.verify(user.password_hash if user and not user.is_nobodys else None, password)
         if user is not None and user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
         if user is None or not right:
@@ -214,7 +212,7 @@ class Accounts:
     async def _require_person(self, user_id: str) -> None:
         """Posts and bots have no password: whoever holds a post signs in as themselves. Raises M_FORBIDDEN."""
         user = await self.store.find_user(user_id)
-        if user is not None and user.kind in WITHOUT_PASSWORD:
+        if user is not None and user.is_nobodys:
             raise Forbidden("This account has no password: whoever is responsible for it signs in as themselves")
 
     async def set_state(

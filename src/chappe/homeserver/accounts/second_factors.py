@@ -16,6 +16,7 @@ import webauthn
 from webauthn.helpers import structs
 from webauthn.helpers.exceptions import WebAuthnException
 
+from chappe.homeserver.accounts.fresh_proof import FreshProof, OwnerMail
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 
@@ -49,9 +50,10 @@ class SecondFactors:
     """`required_domains`, `required_for_admins`: who must have one."""
 
     def __init__(
-        self, database: Database, now_ms: Callable[[], int], required_domains: Sequence[str], required_for_admins: bool
-    ) -> None:
-        self._database, self._now_ms = database, now_ms
+        self, database: Database, now_ms: Callable[[], int], required_domains: Sequence[str], required_for_admins: bool,
+        tell_owner: OwnerMail,
+    ) -> None:  # fmt: skip
+        self._database, self._now_ms, self._tell_owner = database, now_ms, tell_owner
         self._required_domains, self._required_for_admins = frozenset(required_domains), required_for_admins
 
     async def of(self, user_id: str) -> Factors:
@@ -69,9 +71,9 @@ class SecondFactors:
 
     # ------------------------------------------------------------------------------------------------ one-time codes
 
-    async def begin_totp(self, user_id: str, issuer: str) -> tuple[str, str]:
+    async def begin_totp(self, proof: FreshProof, issuer: str) -> tuple[str, str]:
         """A secret that counts once it is confirmed, the same until then: (base32, otpauth:// address)."""
-        secret = secrets.token_bytes(20)
+        secret, user_id = secrets.token_bytes(20), proof.user_id
         await self._database.execute(
             "INSERT INTO totp_secrets (user_id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING", user_id, secret
         )
@@ -84,8 +86,11 @@ class SecondFactors:
         label = quote(f"{issuer}:{user_id}")
         return text, f"otpauth://totp/{label}?{urlencode({'secret': text, 'issuer': issuer})}"
 
-    async def confirm_totp(self, user_id: str, code: str) -> bool:
-        return await self._use_totp(user_id, code, confirmed=False)
+    async def confirm_totp(self, proof: FreshProof, code: str) -> bool:
+        is_right = await self._use_totp(proof.user_id, code, confirmed=False)
+        if is_right:
+            await self._tell_owner(proof.user_id, "factor_added")
+        return is_right
 
     async def check_totp(self, user_id: str, code: str) -> bool:
         """A code counts once."""
@@ -117,14 +122,16 @@ class SecondFactors:
         )
         return since
 
-    async def remove_totp(self, user_id: str) -> None:
-        await self._database.execute("DELETE FROM totp_secrets WHERE user_id = $1", user_id)
-        await self._forget_codes_without_factor(user_id)
+    async def remove_totp(self, proof: FreshProof) -> None:
+        await self._database.execute("DELETE FROM totp_secrets WHERE user_id = $1", proof.user_id)
+        await self._forget_codes_without_factor(proof.user_id)
+        await self._tell_owner(proof.user_id, "factor_removed")
 
     # ----------------------------------------------------------------------------------------------- recovery codes
 
-    async def new_recovery_codes(self, user_id: str) -> list[str]:
+    async def new_recovery_codes(self, proof: FreshProof) -> list[str]:
         """Replaces the old ones. Shown once; stored hashed."""
+        user_id = proof.user_id
         codes = ["-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(3)) for _ in range(CODES)]
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
@@ -151,8 +158,9 @@ class SecondFactors:
             user_id,
         )
 
-    async def begin_passkey(self, browser: bytes, user_id: str, host: str, name: str) -> str:
+    async def begin_passkey(self, browser: bytes, proof: FreshProof, host: str, name: str) -> str:
         """Options for `navigator.credentials.create`, as JSON."""
+        user_id = proof.user_id
         known = [structs.PublicKeyCredentialDescriptor(id=r["credential_id"]) for r in await self.passkeys(user_id)]
         options = webauthn.generate_registration_options(
             rp_id=host, rp_name=name, user_name=user_id, user_id=hashlib.sha256(user_id.encode()).digest(),
@@ -162,9 +170,10 @@ class SecondFactors:
         return webauthn.options_to_json(options)
 
     async def add_passkey(
-        self, browser: bytes, user_id: str, credential: str, host: str, origin: str, name: str
+        self, browser: bytes, proof: FreshProof, credential: str, host: str, origin: str, name: str
     ) -> None:
         """Raises M_FORBIDDEN for an answer that does not fit its question."""
+        user_id = proof.user_id
         challenge = await self._recall(browser, user_id)
         try:
             done = webauthn.verify_registration_response(
@@ -177,6 +186,7 @@ class SecondFactors:
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
             done.credential_id, user_id, done.credential_public_key, done.sign_count, name[:60] or "passkey", self._now_ms(),
         )  # fmt: skip
+        await self._tell_owner(user_id, "factor_added")
 
     async def ask_for_passkey(self, browser: bytes, user_id: str, host: str) -> str:
         """Options for `navigator.credentials.get`, as JSON."""
@@ -206,11 +216,13 @@ class SecondFactors:
         )  # fmt: skip
         return True
 
-    async def remove_passkey(self, user_id: str, credential_id: bytes) -> None:
+    async def remove_passkey(self, proof: FreshProof, credential_id: bytes) -> None:
+        user_id = proof.user_id
         await self._database.execute(
             "DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2", user_id, credential_id
         )
         await self._forget_codes_without_factor(user_id)
+        await self._tell_owner(user_id, "factor_removed")
 
     async def _remember(self, browser: bytes, challenge: bytes, user_id: str) -> None:
         await self._database.execute(
@@ -230,8 +242,11 @@ class SecondFactors:
 
     async def reset(self, user_id: str) -> None:
         """An administrator's help for somebody who lost everything."""
+        had_one = (await self.of(user_id)).any
         for table in ("totp_secrets", "passkeys", "recovery_codes"):
             await self._database.execute(f"DELETE FROM {table} WHERE user_id = $1", user_id)
+        if had_one:
+            await self._tell_owner(user_id, "factor_removed")
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM passkey_challenges WHERE expires_ts < $1", self._now_ms())

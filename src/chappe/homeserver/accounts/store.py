@@ -96,6 +96,11 @@ class User:
     owner: str | None = None
     purpose: str | None = None
 
+    @property
+    def is_nobodys(self) -> bool:
+        """Bots, and accounts of functions: people act through them, and nobody signs in to them."""
+        return self.kind in ("bot", "function")
+
 
 def _user(row: Row | None) -> User | None:
     if row is None:
@@ -189,12 +194,14 @@ class AccountStore:
             "SELECT user_id FROM threepids WHERE medium = $1 AND address = $2", medium, address
         )
 
-    async def add_threepid(self, user_id: str, medium: str, address: str, now_ms: int) -> None:
-        await self._database.execute(
+    async def add_threepid(self, user_id: str, medium: str, address: str, now_ms: int) -> bool:
+        """False where somebody has it already."""
+        result = await self._database.execute(
             """INSERT INTO threepids (medium, address, user_id, validated_at, added_at, lookup_hash)
                VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT DO NOTHING""",
             medium, address, user_id, now_ms, self.lookup_hash(medium, address),
         )  # fmt: skip
+        return result.endswith(" 1")
 
     def lookup_hash(self, medium: str, address: str) -> bytes:
         """What those who know the address, and this installation's pepper, ask for."""

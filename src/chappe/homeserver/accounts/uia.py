@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import orjson
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.fresh_proof import INTERACTIVE, SERVICE, SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.database.pool import Database
@@ -61,7 +62,7 @@ class UserInteractiveAuth:
 
     async def require_owner(
         self, request: Request, purpose: str, body: dict[str, Any], resets_keys: bool = False
-    ) -> dict[str, Any]:
+    ) -> FreshProof:
         """The owner of an account proves it again. Application services answer for their users and prove nothing.
 
         Accounts without a password, or with a second factor, prove it on a page (`m.login.sso`); sessions of the OAuth 2.0
@@ -69,16 +70,16 @@ class UserInteractiveAuth:
         """
         requester, user_id = request.requester, request.user_id
         if requester.appservice is not None:
-            return {}
+            return FreshProof(user_id, SERVICE)
         if requester.via_oauth and resets_keys:
             if type(body.get("auth")) is not dict and await self._use_approval(user_id):
-                return {}
+                return FreshProof(user_id, SIGNED_IN)
             query = urlencode({"action": CROSS_SIGNING_RESET})
             params = {OAUTH: {"url": f"{self._public_url.of(request)}/account?{query}"}}
-            facts = await self.require(purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
+            await self.require(purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
                                        {**params, CROSS_SIGNING_RESET: params[OAUTH]})  # fmt: skip
             await self._use_approval(user_id)  # one permission, one replacement
-            return facts
+            return FreshProof(user_id, SIGNED_IN)
         user = await self._accounts.store.find_user(user_id)
         has_factor = (await self._factors.of(user_id)).any
         flows = []
@@ -86,7 +87,8 @@ class UserInteractiveAuth:
             flows.append([PASSWORD])
         if not flows or has_factor:
             flows.append([SSO])
-        return await self.require(purpose, body, flows, user_id, domain_of(user_id))
+        await self.require(purpose, body, flows, user_id, domain_of(user_id))
+        return FreshProof(user_id, INTERACTIVE)
 
     async def end_all(self, user_id: str) -> None:
         """What was begun by an account and not finished."""
@@ -101,12 +103,13 @@ class UserInteractiveAuth:
         )  # fmt: skip
         return result.endswith(" 1")
 
-    async def approve_key_reset(self, user_id: str) -> None:
+    async def approve_key_reset(self, proof: FreshProof) -> None:
         """The account page has let somebody replace their keys: every such session of theirs that waits goes on.
 
         A client that begins anew may do so once within ten minutes: keys that wait for a person to come back from a page
         are easily lost on the way.
         """
+        user_id = proof.user_id
         await self._database.execute(
             "UPDATE uia_sessions SET completed = $2 WHERE user_id = $1 AND purpose = 'device_signing'",
             user_id, [OAUTH, CROSS_SIGNING_RESET],

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.fresh_proof import MAILBOX, FreshProof, OwnerMail
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of
 
 
 class ResetPassword:
-    def __init__(self, accounts: Accounts, threepids: Threepids) -> None:
-        self._accounts, self._threepids = accounts, threepids
+    def __init__(self, accounts: Accounts, threepids: Threepids, tell_owner: OwnerMail) -> None:
+        self._accounts, self._threepids, self._tell_owner = accounts, threepids, tell_owner
 
     async def __call__(
-        self, user_id: str, password: str, keep_device: str | None, logout: bool, keep_browser: bytes | None = None
+        self, proof: FreshProof, password: str, keep_device: str | None, logout: bool, keep_browser: bytes | None = None
     ) -> None:
         """`logout`: also ends every session but the ones to keep. Raises M_WEAK_PASSWORD."""
+        user_id = proof.user_id
         await self._accounts.change(user_id, password=password)
         if logout:
             await self._accounts.states.enter(
                 user_id, State.SIGNED_OUT_EVERYWHERE, but_device=keep_device, but_browser=keep_browser
             )
-        if self._threepids.mail.is_on:
-            for row in await self._accounts.store.threepids(user_id):
-                if row["medium"] == "email":
-                    await self._threepids.mail.write("password_changed", row["address"], domain_of(user_id), None)
+        await self._tell_owner(user_id, "password_changed")
 
     async def by_address(self, address: str, sid: str, password: str, logout: bool) -> None:
         """For somebody who has proven the address of an account. Raises M_THREEPID_NOT_FOUND."""
@@ -36,4 +34,4 @@ class ResetPassword:
             raise BadRequest("No account has this address", "M_THREEPID_NOT_FOUND")
         if not await self._threepids.use(sid):
             raise BadRequest("This proof of an address has been used", "M_NO_VALID_SESSION")
-        await self(user.user_id, password, None, logout)
+        await self(FreshProof(user.user_id, MAILBOX), password, None, logout)

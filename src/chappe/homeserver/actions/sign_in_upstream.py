@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.fresh_proof import PROVIDER, FreshProof
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import User
@@ -43,6 +44,8 @@ class SignInUpstream:
         user = await self._accounts.store.find_user(known)
         if user is None or user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
+        if user.is_nobodys:
+            raise Forbidden("Nobody signs in to this account")
         if user.server_name != server_name:
             raise Forbidden(f"Your account belongs to {user.server_name}: please sign in there")
         await self._follow_address(UserId(user.user_id), proven)
@@ -53,7 +56,7 @@ class SignInUpstream:
         if proven.email is None or await self._accounts.store.user_by_threepid("email", proven.email) is not None:
             return
         try:
-            await self._bind_threepid.by_owner(user_id, "email", proven.email, self._now_ms())
+            await self._bind_threepid.by_owner(FreshProof(user_id, PROVIDER), "email", proven.email, self._now_ms())
         except MatrixError as error:  # nobody is kept out for an address that does not count here
             log.warning("an address was not taken over", extra={"fields": {"user": user_id, "error": error.message}})
 

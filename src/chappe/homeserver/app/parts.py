@@ -12,6 +12,7 @@ from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.application_services import load_application_services
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
+from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.clients import Clients
 from chappe.homeserver.accounts.oauth.grants import Grants
@@ -331,7 +332,10 @@ class Parts:
         )
         self.threepids = Threepids(database, store, self.mail, now_ms)
         second = config.second_factor
-        self.second_factors = SecondFactors(database, now_ms, second.required_domains, second.required_for_admins)
+        self.tell_owner = OwnerMail(store, self.mail)
+        self.second_factors = SecondFactors(
+            database, now_ms, second.required_domains, second.required_for_admins, self.tell_owner
+        )
         self.uia = UserInteractiveAuth(database, self.accounts, self.threepids, self.second_factors, self.public_url)
         self.login_tokens = LoginTokens(database, now_ms)
         self.openid = OpenId(database, self.standings, now_ms)
@@ -342,7 +346,7 @@ class Parts:
         self.providers = Providers(database, config.identity_providers, self.trusted_fetcher, now_ms)
         self.grants = Grants(database, Clients(database, now_ms), self.sessions, store, now_ms)
         self.rendezvous = Rendezvous(database, now_ms)
-        self.reset_password = ResetPassword(self.accounts, self.threepids)
+        self.reset_password = ResetPassword(self.accounts, self.threepids, self.tell_owner)
 
     def _build_room_actions(self, database: Database, profile_of: ProfileOf) -> None:
         config, store = self.config, self.accounts.store
@@ -363,7 +367,7 @@ class Parts:
             database, store, self.rooms, self.membership, self.domains, config.public_url, self.mail
         )
         self.creation.by_address = self.third_party_invites
-        self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy)
+        self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy, self.tell_owner)
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
         self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)
         self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)

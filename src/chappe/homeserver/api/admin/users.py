@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.ways_to_act import State
@@ -206,7 +207,7 @@ class AdminUserChanges:
         if body.deactivated is False:
             await self._accounts.change(user_id, deactivated=False)
         if not is_new and body.password is not None:
-            await self._reset_password(user_id, body.password, None, body.logout_devices)
+            await self._reset_password(FreshProof(user_id, ADMINISTRATOR), body.password, None, body.logout_devices)
         if not is_new and body.admin is not None:
             await self._accounts.change(user_id, is_admin=body.admin)
         expires = body.expiration_ts
@@ -231,7 +232,7 @@ class AdminUserChanges:
                 raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         known = {r["address"] for r in await self._accounts.store.threepids(user_id)}
         for address in known - addresses:
-            await self._accounts.store.remove_threepid(user_id, "email", address)
+            await self._bind_threepid.remove(user_id, "email", address)
         for address in addresses - known:
             await self._bind_threepid(user_id, "email", address, self._accounts.now_ms())
 
@@ -265,7 +266,8 @@ class AdminUserChanges:
     @endpoint("POST", V1 + "/reset_password/{userId}", does="reset_password", **ADMIN)
     async def reset_password(self, request: Request) -> Answer:
         body = await request.body_as(NewPassword)
-        await self._reset_password(await self._require(request), body.new_password, None, body.logout_devices)
+        proof = FreshProof(await self._require(request), ADMINISTRATOR)
+        await self._reset_password(proof, body.new_password, None, body.logout_devices)
         return {}
 
     @endpoint("POST", V1 + "/users/{userId}/login", does="sign_in_as", **ADMIN)

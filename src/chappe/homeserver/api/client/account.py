@@ -38,10 +38,8 @@ class Account:
             facts = await self._uia.require(RESET, body, [[EMAIL]], None, domain)
             await self._reset_password.by_address(facts["email"], facts["sid"], str(password), logout)
             return {}
-        await self._uia.require_owner(request, "password", body)
-        await self._reset_password(
-            request.user_id, str(password), request.requester.device_id if logout else None, logout
-        )
+        proof = await self._uia.require_owner(request, "password", body)
+        await self._reset_password(proof, str(password), request.requester.device_id if logout else None, logout)
         return {}
 
     @endpoint("POST", "/_matrix/client/v3/account/deactivate", limit="account", body_limit=SMALL_LIMIT)

@@ -104,13 +104,13 @@ class AdministrativeContact:
         return {}
 
     async def _add(self, request: Request, body: dict[str, Any], proof: Proof) -> None:
-        await self._uia.require_owner(request, "add_3pid", body)
+        owner_proof = await self._uia.require_owner(request, "add_3pid", body)
         address = await self._threepids.proven(proof.sid, proof.client_secret, (ADD,))
         owner = await self._store.user_by_threepid("email", address)
         if owner is not None and owner != request.user_id:
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         if await self._threepids.use(proof.sid):
-            await self._bind_threepid.by_owner(request.user_id, "email", address, self._now_ms())
+            await self._bind_threepid.by_owner(owner_proof, "email", address, self._now_ms())
 
     @endpoint("POST", _V3 + "/account/3pid/bind", limit="account", body_limit=SMALL_LIMIT)
     async def bind(self, request: Request) -> Answer:
@@ -129,9 +129,11 @@ class AdministrativeContact:
         "POST", _V3 + "/account/3pid/delete", _V3 + "/account/3pid/unbind", limit="account", body_limit=SMALL_LIMIT
     )
     async def remove(self, request: Request) -> Answer:
-        body = await request.body_as(Removal)
+        raw = await request.json_object()
+        body = convert(raw, Removal)
         request.require_active()
         address = parse_email(body.address) if body.medium == "email" else body.address
         if request.raw_path.endswith(b"/delete"):
-            await self._bind_threepid.remove_by_owner(request.user_id, body.medium, address)
+            proof = await self._uia.require_owner(request, "delete_3pid", raw)
+            await self._bind_threepid.remove_by_owner(proof, body.medium, address)
         return {"id_server_unbind_result": "success"}

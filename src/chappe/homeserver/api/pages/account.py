@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.browser_sessions import BrowserSession
+from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import ADD, Threepids, TokenRequest
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
@@ -129,7 +129,8 @@ class AccountPages:
         session = await self._pages.require(visit)
         try:
             await self._accounts.check_password(session.user_id, form.get("current", ""))
-            await self._reset_password(session.user_id, form.get("password", ""), None, True, session.id_hash)
+            proof = FreshProof(session.user_id, PASSWORD)
+            await self._reset_password(proof, form.get("password", ""), None, True, session.id_hash)
         except MatrixError as error:
             wrong = error.errcode == "M_FORBIDDEN"
             return await self._password(visit, visit.text("wrong_password") if wrong else error.message)
@@ -139,7 +140,7 @@ class AccountPages:
     # ---------------------------------------------------------------------------------------- encryption, the end
 
     async def _ask_about_keys(self, visit: Visit) -> Response:
-        await self._pages.require(visit, fresh=True)
+        await self._pages.proof(visit)
         return self._pages.render(
             visit, "field.html", title=visit.text("reset_keys"), warning=visit.text("reset_keys_text"), text="", fields=[],
             action="/account/reset-keys", button=visit.text("allow"), links=[("/account", visit.text("back"))],
@@ -151,15 +152,9 @@ class AccountPages:
 
     async def _reset_keys(self, visit: Visit) -> Response:
         await self._pages.form(visit)
-        session = await self._fresh(visit, "/account?action=org.matrix.cross_signing_reset")
-        await self._uia.approve_key_reset(session.user_id)
+        proof = await self._pages.proof(visit, back="/account?action=org.matrix.cross_signing_reset")
+        await self._uia.approve_key_reset(proof)
         return self._pages.message(visit, visit.text("reset_keys"), visit.text("reset_keys_done"))
-
-    async def _fresh(self, visit: Visit, page: str) -> BrowserSession:
-        session = await self._pages.require(visit)
-        if not self._pages.browsers.is_fresh(session):
-            raise Forbidden(visit.text("stale_form"))
-        return session
 
     async def _ask_about_end(self, visit: Visit, error: str | None = None) -> Response:
         session = await self._pages.require(visit, fresh=True)
@@ -176,7 +171,8 @@ class AccountPages:
 
     async def _end_account(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
-        session = await self._fresh(visit, "/account?action=org.matrix.account_deactivate")
+        await self._pages.proof(visit, back="/account?action=org.matrix.account_deactivate")
+        session = await self._pages.require(visit)
         if form.get("confirm", "").strip() != session.user_id:
             return await self._ask_about_end(visit, visit.text("deactivate_text", user=session.user_id))
         await self._deactivate(UserId(session.user_id), form.get("erase") == "1")
@@ -197,6 +193,7 @@ class AddressPages:
 
     async def _add(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
+        await self._pages.proof(visit, back="/account")
         session = await self._pages.require(visit)
         address = parse_email(form.get("email", "").strip(" "))
         self._limits.check("email", address)
@@ -215,13 +212,14 @@ class AddressPages:
         return await self._pages.answer(request, self._added)
 
     async def _added(self, visit: Visit) -> Response:
+        proof = await self._pages.proof(visit)
         session = await self._pages.require(visit)
         sid = visit.request.query("sid") or ""
         address = await self._threepids.proven(sid, session.id_hash.hex(), (ADD,))
         if await self._accounts.store.user_by_threepid("email", address) not in (None, session.user_id):
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
         if await self._threepids.use(sid):
-            await self._bind_threepid.by_owner(UserId(session.user_id), "email", address, self._pages.now_ms())
+            await self._bind_threepid.by_owner(proof, "email", address, self._pages.now_ms())
         return self._pages.redirect(visit, "/account?saved=1")
 
     @endpoint("POST", "/account/addresses/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -230,8 +228,8 @@ class AddressPages:
 
     async def _remove(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
-        session = await self._pages.require(visit)
-        await self._bind_threepid.remove_by_owner(UserId(session.user_id), "email", form.get("address", ""))
+        proof = await self._pages.proof(visit, back="/account")
+        await self._bind_threepid.remove_by_owner(proof, "email", form.get("address", ""))
         return self._pages.redirect(visit, "/account?saved=1")
 
 
@@ -244,8 +242,9 @@ class SecondFactorPages:
         return await self._pages.answer(request, self._enrol)
 
     async def _enrol(self, visit: Visit, error: str | None = None) -> Response:
-        session = await self._pages.require(visit, enrolling=True, fresh=True)
-        secret, address = await self._factors.begin_totp(session.user_id, visit.brand.name)
+        proof = await self._pages.proof(visit, enrolling=True)
+        session = await self._pages.require(visit, enrolling=True)
+        secret, address = await self._factors.begin_totp(proof, visit.brand.name)
         required = self._factors.are_required(session.user.server_name, session.user.is_admin)
         return self._pages.render(
             visit, "enrol.html", 403 if error else 200, error=error, secret=secret, address=address, required=required,
@@ -258,14 +257,15 @@ class SecondFactorPages:
 
     async def _confirm(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
+        proof = await self._pages.proof(visit, enrolling=True)
         session = await self._pages.require(visit, enrolling=True)
-        if not await self._factors.confirm_totp(session.user_id, form.get("code", "")):
+        if not await self._factors.confirm_totp(proof, form.get("code", "")):
             return await self._enrol(visit, visit.text("wrong_code"))
         await self._pages.browsers.passed_second_factor(session)
-        return await self._codes(visit, session.user_id)
+        return await self._codes(visit, proof)
 
-    async def _codes(self, visit: Visit, user_id: str) -> Response:
-        codes = await self._factors.new_recovery_codes(user_id)
+    async def _codes(self, visit: Visit, proof: FreshProof) -> Response:
+        codes = await self._factors.new_recovery_codes(proof)
         link = safe_next(visit.request.query("next"))
         return self._pages.message(
             visit, visit.text("codes_title"), visit.text("codes_text"), link, visit.text("codes_kept"), codes=codes
@@ -277,15 +277,8 @@ class SecondFactorPages:
 
     async def _remove(self, visit: Visit) -> Response:
         await self._pages.form(visit)
-        session = await self._sure(visit)
-        await self._factors.remove_totp(session.user_id)
+        await self._factors.remove_totp(await self._pages.proof(visit, back="/account"))
         return self._pages.redirect(visit, "/account?saved=1")
-
-    async def _sure(self, visit: Visit) -> BrowserSession:
-        session = await self._pages.require(visit)
-        if not self._pages.browsers.is_fresh(session):
-            raise Forbidden(visit.text("again_text"))
-        return session
 
     @endpoint("POST", "/account/recovery-codes", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def new_codes(self, request: Request) -> Answer:
@@ -293,15 +286,15 @@ class SecondFactorPages:
 
     async def _new_codes(self, visit: Visit) -> Response:
         await self._pages.form(visit)
-        return await self._codes(visit, (await self._sure(visit)).user_id)
+        return await self._codes(visit, await self._pages.proof(visit, back="/account"))
 
     @endpoint("GET", "/account/passkeys", auth=NO_AUTH)
     async def passkey(self, request: Request) -> Answer:
         return await self._pages.answer(request, self._passkey)
 
     async def _passkey(self, visit: Visit) -> Response:
-        session = await self._pages.require(visit, enrolling=True, fresh=True)
-        options = await self._factors.begin_passkey(visit.browser_hash, session.user_id, visit.host, visit.brand.name)
+        proof = await self._pages.proof(visit, enrolling=True)
+        options = await self._factors.begin_passkey(visit.browser_hash, proof, visit.host, visit.brand.name)
         return self._pages.render(visit, "passkey.html", passkey_options=script_json(options))
 
     @endpoint("POST", "/account/passkeys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -310,11 +303,12 @@ class SecondFactorPages:
 
     async def _add_passkey(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
+        proof = await self._pages.proof(visit, enrolling=True, back="/account/passkeys")
         session = await self._pages.require(visit, enrolling=True)
         had = await self._factors.of(session.user_id)
         await self._factors.add_passkey(
             visit.browser_hash,
-            session.user_id,
+            proof,
             form.get("credential", ""),
             visit.host,
             visit.base_url,
@@ -323,7 +317,7 @@ class SecondFactorPages:
         await self._pages.browsers.passed_second_factor(session)
         if had.any:
             return self._pages.redirect(visit, "/account?saved=1")
-        return await self._codes(visit, session.user_id)
+        return await self._codes(visit, proof)
 
     @endpoint("POST", "/account/passkeys/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def remove_passkey(self, request: Request) -> Answer:
@@ -331,12 +325,12 @@ class SecondFactorPages:
 
     async def _remove_passkey(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
-        session = await self._sure(visit)
+        proof = await self._pages.proof(visit, back="/account")
         try:
             credential = bytes.fromhex(form.get("id", ""))
         except ValueError:
             raise BadRequest("There is no such passkey", "M_INVALID_PARAM") from None
-        await self._factors.remove_passkey(session.user_id, credential)
+        await self._factors.remove_passkey(proof, credential)
         return self._pages.redirect(visit, "/account?saved=1")
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from chappe.config import Brand
 from chappe.homeserver.accounts.browser_sessions import BrowserSession, BrowserSessions, hash_cookie
+from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.api.pages.texts import TEXTS
 from chappe.homeserver.http.public_url import PublicUrl
@@ -163,6 +164,13 @@ class Pages:
     def signed_out(self, visit: Visit) -> None:
         visit.session_cookie, visit.session = "", None
         visit.cookies.append((SESSION, "", -1))
+
+    async def proof(self, visit: Visit, enrolling: bool = False, back: str | None = None) -> FreshProof:
+        """Who has signed in within the last minutes. Raises SignInFirst. `back`: where to go on then; None: here."""
+        session = await self.require(visit, enrolling=enrolling)
+        if not self.browsers.is_fresh(session):
+            raise SignInFirst("/login", back or here(visit.request), again=True)
+        return FreshProof(session.user_id, SIGNED_IN)
 
     # ------------------------------------------------------------------------------------------------------ answers
 

@@ -96,7 +96,13 @@ class Administration:
                     raise Forbidden("This identity belongs to another account", "M_UNKNOWN")
 
     async def set_kind(self, user_id: str, kind: str | None) -> None:
-        await self._database.execute("UPDATE users SET kind = $2 WHERE user_id = $1", user_id, kind)
+        """Raises M_FORBIDDEN for what nobody signs in to, which it stays."""
+        done = await self._database.execute(
+            "UPDATE users SET kind = $2 WHERE user_id = $1 AND kind IS DISTINCT FROM 'function' AND owner IS NULL",
+            user_id, kind,
+        )  # fmt: skip
+        if not done.endswith(" 1"):
+            raise Forbidden("This account is a function's or a bot's: that cannot be changed")
 
     # ------------------------------------------------------------------------------------------------------- rooms
 

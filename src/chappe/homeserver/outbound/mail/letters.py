@@ -43,6 +43,30 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("Your password has changed", ["The password of your account of {brand} has just changed.",
                "If this was not you, tell your administrator at once."], None),
     },
+    "address_added": {
+        "fr": ("Une adresse a été ajoutée à votre compte", ["L'adresse {address} vient d'être ajoutée au compte {user} de {brand}.",
+               "Si ce n'est pas vous, prévenez votre administrateur tout de suite."], None),
+        "en": ("An address was added to your account", ["The address {address} has just been added to the account {user} of {brand}.",
+               "If this was not you, tell your administrator at once."], None),
+    },
+    "address_removed": {
+        "fr": ("Une adresse a été retirée de votre compte", ["L'adresse {address} vient d'être retirée du compte {user} de {brand}.",
+               "Si ce n'est pas vous, prévenez votre administrateur tout de suite."], None),
+        "en": ("An address was removed from your account", ["The address {address} has just been removed from the account {user} of {brand}.",
+               "If this was not you, tell your administrator at once."], None),
+    },
+    "factor_added": {
+        "fr": ("La connexion en deux étapes a changé", ["Un moyen de connexion (application d'authentification, clé d'accès ou codes de secours) vient d'être ajouté au compte {user} de {brand}.",
+               "Si ce n'est pas vous, prévenez votre administrateur tout de suite."], None),
+        "en": ("Two-step sign-in has changed", ["A means of signing in (authenticator application, passkey or recovery codes) has just been added to the account {user} of {brand}.",
+               "If this was not you, tell your administrator at once."], None),
+    },
+    "factor_removed": {
+        "fr": ("La connexion en deux étapes a changé", ["Un moyen de connexion (application d'authentification ou clé d'accès) vient d'être retiré du compte {user} de {brand}.",
+               "Si ce n'est pas vous, prévenez votre administrateur tout de suite."], None),
+        "en": ("Two-step sign-in has changed", ["A means of signing in (authenticator application or passkey) has just been removed from the account {user} of {brand}.",
+               "If this was not you, tell your administrator at once."], None),
+    },
     "invitation": {
         "fr": ("{who} vous invite", ["{who} vous invite dans « {what} » sur {brand}.",
                "Créez un compte avec cette adresse pour accepter."], "Ouvrir {brand}"),
