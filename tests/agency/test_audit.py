@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
-from chappe.agency.audit import Audit, BrokenChain, Head
+from chappe.agency.audit import FIRST, Audit, BrokenChain, Head, seal_of
+from chappe.agency.audit_ledger import AuditKeys, Key
 from tests.support import Person, Refused, Server, segment
 
 PATH = "/_chappe/admin/v1/audit"
@@ -132,12 +133,112 @@ async def test_tampering_is_found(server: Server, root: Person, tamper: str, bro
     assert found.value.number == broken
 
 
+async def reseal(server: Server, key: Key | None) -> None:
+    """Seals the whole log anew, as somebody would who can write into the database."""
+    previous = FIRST
+    for row in await server.node.database.fetch("SELECT * FROM audit ORDER BY number"):
+        seal = seal_of(key, previous, row["number"], row["ts"], row["actor"], row["action"], row["detail"])
+        await server.node.database.execute("UPDATE audit SET seal = $2 WHERE number = $1", row["number"], seal)
+        previous = seal
+
+
+@pytest.mark.parametrize("pretends", ["as it was", "from before there were keys", "with a key of their own"])
+async def test_entries_taken_out_and_the_rest_sealed_anew_are_missed(
+    server: Server, root: Person, pretends: str
+) -> None:
+    """By whoever has the database alone, even without the ledger."""
+    anne = await server.person("anne")
+    for _ in range(6):
+        await lock(root, anne.id)
+    await server.node.database.execute("DELETE FROM audit WHERE number IN (2, 3)")
+    await server.node.database.execute("UPDATE audit SET number = number - 2 WHERE number > 3")
+    forged = Key("00000000", bytes(32), 1)
+    if pretends != "as it was":
+        own = None if "before" in pretends else forged.id
+        await server.node.database.execute("UPDATE audit SET key_id = $1", own)
+    await reseal(server, None if "before" in pretends else forged)
+    (server.data / "audit.log").unlink()
+    with pytest.raises(BrokenChain):
+        await audit_of(server).verify()
+
+
+async def test_an_end_cut_off_is_missed(server: Server, root: Person) -> None:
+    """By the ledger, which the database does not hold."""
+    anne = await server.person("anne")
+    for _ in range(3):
+        await lock(root, anne.id)
+    await server.node.database.execute("DELETE FROM audit WHERE number = 3")
+    with pytest.raises(BrokenChain) as found:
+        await audit_of(server).verify()
+    assert found.value.number == 3 and "missing" in str(found.value)
+    await lock(root, anne.id)
+    with pytest.raises(BrokenChain):
+        await audit_of(server).verify()
+
+
+async def test_the_key_itself_does_not_help_against_the_ledger(server: Server, root: Person) -> None:
+    anne = await server.person("anne")
+    for _ in range(3):
+        await lock(root, anne.id)
+    await server.node.database.execute("UPDATE audit SET actor = '@other:localhost' WHERE number = 2")
+    await reseal(server, AuditKeys(server.data / "audit.key").for_entry(1))
+    with pytest.raises(BrokenChain) as found:
+        await audit_of(server).verify()
+    assert found.value.number == 2
+
+
+async def test_another_key_seals_from_now_on(server: Server, root: Person) -> None:
+    anne = await server.person("anne")
+    await lock(root, anne.id)
+    await audit_of(server).rotate_key("command line (tests)")
+    await lock(root, anne.id)
+    assert (await audit_of(server).verify()).number == 3
+    keys = AuditKeys(server.data / "audit.key").all()
+    assert [key.first for key in keys] == [1, 2]
+    rows = await server.node.database.fetch("SELECT key_id FROM audit ORDER BY number")
+    assert [row["key_id"] for row in rows] == [keys[0].id, keys[1].id, keys[1].id]
+    for name in ("audit.key", "audit.log"):
+        assert (server.data / name).stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_log_from_before_there_were_keys_is_read_on(server: Server, root: Person) -> None:
+    anne = await server.person("anne")
+    await server.node.database.execute(
+        "INSERT INTO audit (number, ts, actor, action, detail, seal) VALUES (1, 5, 'a', 'b', '{}', $1)",
+        seal_of(None, FIRST, 1, 5, "a", "b", "{}"),
+    )
+    await lock(root, anne.id)
+    assert (await audit_of(server).verify()).number == 2
+    assert [key.first for key in AuditKeys(server.data / "audit.key").all()] == [2]
+
+
+async def test_whatever_fails_is_said_to_have_failed(server: Server, root: Person) -> None:
+    """Also what is no refusal but an error of the server."""
+    await server.node.database.execute("DROP TABLE reports CASCADE")
+    status, _, _ = await server.raw("DELETE", "/_synapse/admin/v1/event_reports/1", {}, root.token)
+    assert status == 500
+    failed, tried = await entries(root)
+    assert failed["detail"]["outcome"] == "failed: UndefinedTableError" and "outcome" not in tried["detail"]
+
+
+async def test_reading_is_written_down_once_an_hour(server: Server, root: Person) -> None:
+    anne = await server.person("anne")
+    for _ in range(3):
+        await root.call("GET", f"/_synapse/admin/v2/users/{segment(anne.id)}")
+        await root.call("GET", "/_synapse/admin/v2/users", name="a")
+        await root.call("GET", PATH)
+    assert sorted(entry["action"] for entry in await entries(root)) == [
+        "GET /_synapse/admin/v2/users", "GET /_synapse/admin/v2/users/{userId}"
+    ]  # fmt: skip
+
+
 async def test_an_end_cut_off_is_found_by_whoever_noted_the_head(server: Server, root: Person) -> None:
     anne = await server.person("anne")
     for _ in range(3):
         await lock(root, anne.id)
     noted = await audit_of(server).verify()
     await server.node.database.execute("DELETE FROM audit WHERE number = 3")
+    (server.data / "audit.log").unlink()
     assert (await audit_of(server).verify()).number == 2, "the chain alone does not tell"
     with pytest.raises(BrokenChain):
         await audit_of(server).verify(noted)

@@ -13,6 +13,7 @@ from chappe.agency.antivirus.engines import ScanFailed, engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit, AuditApi, AuditTrail
+from chappe.agency.audit_ledger import audit_files
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi, OwnDataApi
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
@@ -82,7 +83,7 @@ class AgencyServer(Homeserver):
 
     def _build(self) -> None:
         super()._build()
-        self.audit = Audit(self.database, self.now_ms)
+        self.audit = Audit(self.database, self.now_ms, *audit_files(self.config.administration, self._data))
         self.admin_door = AuditTrail(self.audit, self.critical_acts)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable

@@ -1,12 +1,15 @@
 """The audit log (DESIGN section 10): what administrators do, each entry sealed with the one before it.
 
-Whoever changes or removes an entry breaks every seal after it. Removing the latest ones leaves no broken seal: note the head
-that `verify` tells, elsewhere, and give it to the next `verify`.
+A seal is an HMAC with a key that the database does not hold, over the entry and the seal before it: whoever has the database
+alone can neither change nor remove an entry and seal the rest anew. Each seal is noted outside of the database as well
+(`audit_ledger.py`), so that an end that was cut off is missed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +17,8 @@ from typing import Any
 import asyncpg
 import orjson
 
-from chappe.homeserver.database.pool import Database
+from chappe.agency.audit_ledger import AuditKeys, Key, Ledger
+from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, Endpoint, endpoint
@@ -22,12 +26,14 @@ from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 
 FIRST = bytes(32)
 AT_MOST = 4096  # bytes of detail
+LOG = "/_chappe/admin/v1/audit"
 HIDDEN = "(hidden)"
 _SECRET = frozenset((
     "password", "new_password", "access_token", "refresh_token", "token", "secret", "mac", "nonce", "key", "content", "auth",
 ))  # fmt: skip
 _LOCK = 0x61756469  # of PostgreSQL's advisory locks: entries are written one after the other
 _PAGE = 1000
+HOUR_MS, READ_AT_MOST = 3_600_000, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +61,39 @@ class Head:
 class BrokenChain(Exception):
     """`number`: the first entry that is not what was written."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"Entry {number} of the audit log is not what was written, or one before it is missing")
+    def __init__(self, number: int, why: str = "is not what was written, or one before it is missing") -> None:
+        super().__init__(f"Entry {number} of the audit log {why}")
         self.number = number
 
 
 class Audit:
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
-        self._database, self._now_ms = database, now_ms
+    def __init__(self, database: Database, now_ms: Callable[[], int], keys: AuditKeys, ledger: Ledger) -> None:
+        self._database, self._now_ms, self._keys, self._ledger = database, now_ms, keys, ledger
+        self._read: dict[tuple[str, str, str], int] = {}  # (reader, action, of what) to the hour
 
     async def record(self, actor: str, action: str, detail: Mapping[str, Any]) -> None:
         """`actor`: a user id, or who used the command line. `detail`: without secrets (`without_secrets`)."""
         async with self._database.transaction() as connection:
-            await write_entry(connection, self._now_ms(), actor, action, detail)
+            noted = await write_entry(connection, self._keys, self._now_ms(), actor, action, detail)
+        await asyncio.to_thread(self._ledger.note, *noted)
+
+    async def read(self, reader: str, action: str, detail: Mapping[str, Any]) -> None:
+        """Somebody looks at a person or a list: one entry an hour for the same."""
+        key, hour = (reader, action, str(sorted(detail.items()))), self._now_ms() // HOUR_MS
+        if self._read.get(key) == hour:
+            return
+        if len(self._read) >= READ_AT_MOST:
+            self._read = {known: then for known, then in self._read.items() if then == hour}
+        self._read[key] = hour
+        await self.record(reader, action, detail)
+
+    async def rotate_key(self, actor: str) -> None:
+        """From now on another key seals; the former ones stay for what they have sealed."""
+        async with self._database.transaction() as connection:
+            number, _ = await _latest(connection)
+            self._keys.add(number + 1)
+            noted = await write_entry(connection, self._keys, self._now_ms(), actor, "rotate_audit_key", {})
+        await asyncio.to_thread(self._ledger.note, *noted)
 
     async def entries(self, before: int | None, limit: int) -> list[dict[str, Any]]:
         """The latest first; those before a number."""
@@ -88,40 +114,73 @@ class Audit:
         return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
 
     async def verify(self, known: Head | None = None) -> Head:
-        """Reads the whole log. `known`: a head noted earlier, which must still be in it. Raises BrokenChain."""
+        """Reads the whole log, and what this machine has noted of it. `known`: a head noted elsewhere. Raises BrokenChain."""
+        noted = await asyncio.to_thread(_noted, self._ledger, known)
         head = Head(0, FIRST)
         while rows := await self._database.fetch(
             "SELECT * FROM audit WHERE number > $1 ORDER BY number LIMIT $2", head.number, _PAGE
         ):
             for row in rows:
-                number = head.number + 1
-                seal = seal_of(head.seal, number, row["ts"], row["actor"], row["action"], row["detail"])
-                if row["number"] != number or row["seal"] != seal:
-                    raise BrokenChain(number)
-                head = Head(number, seal)
-                if known is not None and known.number == number and known.seal != seal:
-                    raise BrokenChain(number)
-        if known is not None and known.number > head.number:
-            raise BrokenChain(head.number + 1)
+                head = self._checked(row, head)
+                if noted.get(head.number, head.seal) != head.seal:
+                    raise BrokenChain(head.number, "is not what was noted outside of the database")
+        if (last := max(noted, default=0)) > head.number:
+            raise BrokenChain(head.number + 1, f"is missing, and all after it: number {last} had been written")
         return head
+
+    def _checked(self, row: Row, head: Head) -> Head:
+        """The head with one more entry. Raises BrokenChain."""
+        number, key = head.number + 1, self._keys.for_entry(head.number + 1)
+        if row["number"] != number:
+            raise BrokenChain(number)
+        if row["key_id"] != (key.id if key is not None else None):
+            raise BrokenChain(
+                number, f"is sealed with the key {row['key_id']}, which is not the one in {self._keys.path}"
+            )
+        seal = seal_of(key, head.seal, number, row["ts"], row["actor"], row["action"], row["detail"])
+        if not hmac.compare_digest(row["seal"], seal):
+            raise BrokenChain(number)
+        return Head(number, seal)
+
+
+def _noted(ledger: Ledger, known: Head | None) -> dict[int, bytes]:
+    """The seals that are known outside of the database, by number. Raises BrokenChain for two of one number."""
+    noted = {known.number: known.seal} if known is not None else {}
+    for number, seal in ledger.seals():
+        if noted.setdefault(number, seal) != seal:
+            raise BrokenChain(number, "was written twice: the first one has been taken out")
+    return noted
+
+
+Noted = tuple[int, bytes, int, str, str]  # number, seal, ts, actor, action
 
 
 async def write_entry(
-    connection: asyncpg.Connection, ts: int, actor: str, action: str, detail: Mapping[str, Any]
-) -> None:
-    """As `Audit.record`, in a transaction of the caller's."""
+    connection: asyncpg.Connection, keys: AuditKeys, ts: int, actor: str, action: str, detail: Mapping[str, Any]
+) -> Noted:
+    """As `Audit.record`, in a transaction of the caller's. What is returned is for the ledger, once it is committed."""
     text = orjson.dumps(detail, option=orjson.OPT_SORT_KEYS, default=str).decode()
+    latest, previous = await _latest(connection)
+    number = latest + 1
+    key = await asyncio.to_thread(keys.require, number)
+    seal = seal_of(key, previous, number, ts, actor, action, text)
+    await connection.execute(
+        "INSERT INTO audit (number, ts, actor, action, detail, seal, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        number, ts, actor, action, text, seal, key.id,
+    )  # fmt: skip
+    return number, seal, ts, actor, action
+
+
+async def _latest(connection: asyncpg.Connection) -> tuple[int, bytes]:
+    """The latest entry's number and seal; others wait until this transaction has ended."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     row = await connection.fetchrow("SELECT number, seal FROM audit ORDER BY number DESC LIMIT 1")
-    number, previous = (row["number"] + 1, row["seal"]) if row is not None else (1, FIRST)
-    await connection.execute(
-        "INSERT INTO audit (number, ts, actor, action, detail, seal) VALUES ($1, $2, $3, $4, $5, $6)",
-        number, ts, actor, action, text, seal_of(previous, number, ts, actor, action, text),
-    )  # fmt: skip
+    return (row["number"], row["seal"]) if row is not None else (0, FIRST)
 
 
-def seal_of(previous: bytes, number: int, ts: int, actor: str, action: str, detail: str) -> bytes:
-    return hashlib.sha256(previous + orjson.dumps([number, ts, actor, action, detail])).digest()
+def seal_of(key: Key | None, previous: bytes, number: int, ts: int, actor: str, action: str, detail: str) -> bytes:
+    text = previous + orjson.dumps([number, ts, actor, action, detail])
+    return hashlib.sha256(text).digest() if key is None else hmac.digest(key.secret, text, "sha256")
 
 
 def without_secrets(value: Any) -> Any:
@@ -132,8 +191,8 @@ def without_secrets(value: Any) -> Any:
 
 
 class AuditTrail:
-    """Writes down each request of an administrator: what changes something before it is done, and once more if it fails; of what
-    only reads, what concerns one person.
+    """Writes down each request of an administrator: what changes something before it is done, and once more if it fails; what
+    only reads, once an hour.
     """
 
     def __init__(self, audit: Audit, door: AdminDoor) -> None:
@@ -142,8 +201,8 @@ class AuditTrail:
     async def __call__(self, request: Request, endpoint: Endpoint, act: Callable[[], Awaitable[Answer]]) -> Answer:
         action = f"{request.method} {endpoint.path}"
         if request.method in ("GET", "HEAD"):
-            if "userId" in request.params:
-                await self._audit.record(request.user_id, action, {**request.params})
+            if endpoint.path != LOG:  # the log is not about itself
+                await self._audit.read(request.user_id, action, {**request.params})
             return await self._door(request, endpoint, act)
         detail: dict[str, Any] = {**request.params}
         if query := request.query_items():
@@ -174,7 +233,7 @@ class AuditApi:
     def __init__(self, audit: Audit) -> None:
         self._audit = audit
 
-    @endpoint("GET", "/_chappe/admin/v1/audit", auth=ADMIN_AUTH, api="admin")
+    @endpoint("GET", LOG, auth=ADMIN_AUTH, api="admin")
     async def entries(self, request: Request) -> Answer:
         """The latest first; `before`: the number of the last one that was answered."""
         before = request.query_int("before", 0, 1) if request.query("before") is not None else None

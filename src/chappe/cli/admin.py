@@ -11,7 +11,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from chappe.agency.app import AgencyServer
 from chappe.agency.audit import HIDDEN, Audit, write_entry
+from chappe.agency.audit_ledger import audit_files
 from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.accounts.ways_to_act import State
@@ -48,12 +50,15 @@ def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Await
     async def go() -> T:
         async with offline_node(data.resolve(), config) as node:
             if not shows:
-                await Audit(node.database, node.now_ms).record(
-                    who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])}
-                )
+                await audit_of(node).record(who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])})
             return await act(node)
 
     return run(go())
+
+
+def audit_of(node: Homeserver) -> Audit:
+    assert isinstance(node, AgencyServer)  # what the command line opens
+    return node.audit
 
 
 def _without_passwords(arguments: list[str]) -> list[str]:
@@ -238,9 +243,11 @@ def domain_import(
         async with unstarted_database(data.resolve(), config) as (settings, connection):
             blobs = open_blobs(settings.media, str(data.resolve() / "media"))
             counts = await import_domain(connection, blobs, folder, TABLES)
+            keys, ledger = audit_files(settings.administration, data.resolve())
             async with connection.transaction():
-                now_ms = wall_now_ms()
-                await write_entry(connection, now_ms, who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])})
+                detail = {"arguments": _without_passwords(sys.argv[1:])}
+                noted = await write_entry(connection, keys, wall_now_ms(), who(), "chappe", detail)
+            ledger.note(*noted)
         print(
             f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server."
         )

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from chappe.agency.audit import Audit, BrokenChain, Head
-from chappe.cli.admin import ConfigFile, Data, with_node
+from chappe.agency.audit import BrokenChain, Head
+from chappe.cli.admin import ConfigFile, Data, audit_of, who, with_node
 from chappe.homeserver.app import Homeserver
 
 app = typer.Typer(help="What administrators did.", no_args_is_help=True)
@@ -24,7 +24,7 @@ def list_all(
     """List what was done, by whom."""
 
     async def act(node: Homeserver) -> None:
-        for entry in await Audit(node.database, node.now_ms).entries(None, limit):
+        for entry in await audit_of(node).entries(None, limit):
             when = datetime.datetime.fromtimestamp(entry["ts"] / 1000, datetime.UTC)
             print(
                 f"{entry['number']}  {when:%Y-%m-%d %H:%M:%S}  {entry['actor']}  {entry['action']}  {entry['detail']}"
@@ -46,7 +46,7 @@ def verify(
 
     async def act(node: Homeserver) -> Head | BrokenChain:
         try:
-            return await Audit(node.database, node.now_ms).verify(known)
+            return await audit_of(node).verify(known)
         except BrokenChain as broken:
             return broken
 
@@ -54,3 +54,14 @@ def verify(
     print(found if isinstance(found, BrokenChain) else f"Whole: {found.number} entries. Head: {found}")
     if isinstance(found, BrokenChain):
         raise typer.Exit(1)
+
+
+@app.command("rotate-key")
+def rotate_key(data: Data = Path("data"), config: ConfigFile = None) -> None:
+    """Seal with another key from now on. The key file keeps the former ones, for what they have sealed."""
+
+    async def act(node: Homeserver) -> None:
+        await audit_of(node).rotate_key(who())
+
+    with_node(data, config, act, shows=True)  # the new key's first entry says so
+    print("Another key seals the audit log from now on. Copy the key file to every node, and keep a copy elsewhere.")

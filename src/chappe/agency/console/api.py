@@ -78,7 +78,10 @@ class ConsoleApi:
 
     @endpoint("GET", _ORGANISATION + "/people/{userId}", **_SEE)
     async def person(self, request: Request) -> Answer:
-        return await self._views.person(await self._actor(request), parse_user_id(request.params["userId"]))
+        actor, user_id = await self._actor(request), parse_user_id(request.params["userId"])
+        person = await self._views.person(actor, user_id)
+        await self._audit.read(actor.user_id, "read_person", {"organisation": actor.organisation, "user_id": user_id})
+        return person
 
     @endpoint("GET", _ORGANISATION + "/exports/{package}", **_SEE)
     async def package(self, request: Request) -> Answer:
@@ -92,9 +95,13 @@ class ConsoleApi:
     @endpoint("GET", _ORGANISATION + "/{view}", **_SEE)
     async def view(self, request: Request) -> Answer:
         """A list: `items`, how the people in them are called, and `next` where there are more, for `from`. `search` narrows it."""
-        actor, view = await self._actor(request), self._views.all.get(request.params["view"])
+        actor, view_name = await self._actor(request), request.params["view"]
+        view = self._views.all.get(view_name)
         if view is None:
             raise NotFound(f"There is no such list: there are {', '.join(sorted(self._views.all))}")
+        if view_name != "audit":  # the log is not about itself
+            detail = {"organisation": actor.organisation, "view": view_name}
+            await self._audit.read(actor.user_id, "read_list", detail)
         start = request.query_int("from", 0, 0, 1_000_000)
         items, more = await view(actor, (request.query("search") or "")[:200], start)
         names = await self._views.names_in(items)
