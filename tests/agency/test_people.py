@@ -207,10 +207,10 @@ async def test_a_deactivated_account_proves_nothing(ministry: Server, anne: Pers
         await people_of(ministry).assign(UserId(anne.id), "sante", "@root:localhost")
 
 
-async def test_whoever_signs_up_again_with_their_address_comes_back(
+async def test_an_address_alone_does_not_bring_an_account_back(
     ministry: Server, mailbox: Mailbox, anne: Person
 ) -> None:
-    """As the deployed servers do it: the same account, not another one beside it."""
+    """It may have been given to a namesake: who signs up with it is somebody new, and an administrator brings back who was."""
     await ministry.node.deactivate_account(UserId(anne.id), False)
     browser = await Browser(ministry).open("/register")
     await browser.submit("/register", email=OLD)
@@ -218,23 +218,33 @@ async def test_whoever_signs_up_again_with_their_address_comes_back(
     await browser.submit("/verify-email")
     assert 'name="username"' not in browser.page, "nobody chooses a user name"
     await browser.submit("/register", password="quite another password")
-    assert await name_of(ministry, anne.id) == "Anne Roy [Culture]"
-    assert await addresses_of(ministry, anne.id) == [OLD]
+    namesake = await ministry.node.accounts.store.user_by_threepid("email", OLD)
+    assert namesake is not None and namesake != anne.id
+    assert await name_of(ministry, namesake) == "Anne Roy [Culture]"
     body = {"type": "m.login.password", "user": anne.id, "password": "quite another password"}
-    assert (await ministry.raw("POST", "/_matrix/client/v3/login", body))[0] == 200
+    assert (await ministry.raw("POST", "/_matrix/client/v3/login", body))[0] == 403
+    proven = Proven("oidc", "the namesake", OLD, "Anne Roy", None, None, True, True)
+    assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == namesake
+    assert (await former_of(ministry).reactivate(UserId(anne.id)))["addresses"] == [], "the address stays where it is"
 
 
-async def test_by_the_provider_too(ministry: Server, anne: Person) -> None:
-    await ministry.node.deactivate_account(UserId(anne.id), False)
+async def test_the_same_identity_at_the_provider_does(ministry: Server, anne: Person) -> None:
     proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
+    await ministry.node.deactivate_account(UserId(anne.id), False)
+    other = Proven("oidc", "another anne", OLD, "Anne Roy", None, None, True, True)
+    assert (await ministry.node.sign_in_upstream(other, "localhost")).user_id != anne.id
+    assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
+    assert await name_of(ministry, anne.id) == "Anne Roy [Culture]"
 
 
 async def test_who_was_locked_does_not_come_back_alone(ministry: Server, anne: Person) -> None:
+    proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
+    assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
     await ministry.node.accounts.set_state(anne.id, locked=True)
     await ministry.node.deactivate_account(UserId(anne.id), False)
-    proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
-    assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id != anne.id
+    with pytest.raises(Forbidden):
+        await ministry.node.sign_in_upstream(proven, "localhost")
 
 
 async def test_signing_up_by_the_provider(ministry: Server, bob: Person) -> None:

@@ -61,8 +61,10 @@ class AgencyPolicy(RoomPolicy):
         return None if address is None else localpart_of_address(address)
 
     async def former_account(self, facts: Mapping[str, Any]) -> UserId | None:
-        address = facts.get("email")
-        return None if address is None or self.former is None else await self.former.of_address(address)
+        provider, subject = facts.get("provider"), facts.get("subject")
+        if self.former is None or provider is None or subject is None:
+            return None
+        return await self.former.of_identity(provider, subject)
 
     async def comes_back(self, user_id: UserId) -> None:
         if self.former is not None:

@@ -276,7 +276,7 @@ READS = {
         "agency.records",
         "agency.sponsors",
     ),
-    "upstream_links": ("agency.records",),
+    "upstream_links": ("agency.former_accounts", "agency.records"),
     "user_directory": (
         "agency.console",
         "agency.function_accounts",

@@ -104,19 +104,20 @@ class Accounts:
         )
         if await self.store.add_user(user):
             return
-        if facts is None or await self._policy.former_account(facts) != user_id:
-            raise BadRequest("This user name is already taken", "M_USER_IN_USE")
-        await self._policy.comes_back(user_id)
-        if password is not None:
-            await self.change(user_id, password=password)
+        raise BadRequest("This user name is already taken", "M_USER_IN_USE")
+
+    async def come_back(self, facts: Mapping[str, Any]) -> UserId | None:
+        """Brings back the ended account of whoever proves to be the same person, as the policy sees it; None: there is none."""
+        former = await self._policy.former_account(facts)
+        if former is not None:
+            await self._policy.comes_back(former)
+        return former
 
     async def user_id_of(self, facts: Mapping[str, Any], server_name: str) -> UserId | None:
         """The account's id where what was proven says it; None where the person may choose.
 
         Of several domains hosted here it is on the one that its address belongs to, wherever the person came in.
         """
-        if (former := await self._policy.former_account(facts)) is not None:
-            return former
         stem = await self._policy.localpart(facts)
         if stem is None:
             return None

@@ -42,6 +42,8 @@ class SignInUpstream:
                 proven.provider, proven.subject, known, self._now_ms(),
             )  # fmt: skip
         user = await self._accounts.store.find_user(known)
+        if user is not None and user.deactivated and await self._accounts.come_back(_facts(proven)) == known:
+            user = await self._accounts.store.find_user(known)
         if user is None or user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
         if user.is_nobodys:
@@ -71,8 +73,7 @@ class SignInUpstream:
             raise Forbidden("You have no account here: ask your administrator")
         if proven.email is not None and await self._accounts.store.user_by_threepid("email", proven.email) is not None:
             raise Forbidden("An account with your address exists already: ask your administrator to link it")
-        facts = {"provider": proven.provider, "subject": proven.subject, "email": proven.email}
-        user_id = await self._register(proven, server_name, facts)
+        user_id = await self._register(proven, server_name, _facts(proven))
         if proven.email is not None:
             await self._bind_threepid(user_id, "email", proven.email, self._now_ms())
         return user_id
@@ -93,6 +94,10 @@ class SignInUpstream:
                 if error.errcode != "M_USER_IN_USE":
                     raise
         raise Forbidden("No free user name was found: ask your administrator")
+
+
+def _facts(proven: Proven) -> dict[str, str | None]:
+    return {"provider": proven.provider, "subject": proven.subject, "email": proven.email}
 
 
 class CheckPassword:

@@ -37,7 +37,10 @@ class Policy:
         return None
 
     async def former_account(self, facts: Mapping[str, Any]) -> UserId | None:
-        """The ended account of whoever has proven an address: it comes back instead of another one being made."""
+        """The ended account of whoever proves, in the way in which they did before, to be the same person.
+
+        An address proves it not: it may be somebody else's by now.
+        """
         return None
 
     async def comes_back(self, user_id: UserId) -> None:
