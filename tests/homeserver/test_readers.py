@@ -113,3 +113,36 @@ async def test_what_one_may_not_see_one_may_not_name(new_server: Any) -> None:
     receipts = await server.node.database.fetch("SELECT event_id FROM receipts WHERE user_id = $1", bob.id)
     assert [row["event_id"] for row in receipts] == [seen]
     assert await alice.redact(room, hidden), "who moderates removes what others may see"
+
+
+async def test_threads_are_counted_as_far_as_one_sees_them(new_server: Any) -> None:
+    """What was said in a thread while one was away is no part of its count, its end, or its place in the list."""
+    server = await new_server()
+    alice, bob = [await server.person(name) for name in ("alice", "bob")]
+    rule = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
+    room = await alice.create_room(preset="public_chat", initial_state=[rule])
+
+    async def reply(root: str, text: str) -> str:
+        return await alice.say(room, text, **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}})
+
+    async def threads() -> list[tuple[str, int, str]]:
+        answer = await bob.call("GET", f"{V1}/rooms/{segment(room)}/threads")
+        found = [(e["event_id"], e["unsigned"]["m.relations"]["m.thread"]) for e in answer["chunk"]]
+        return [(root, thread["count"], thread["latest_event"]["event_id"]) for root, thread in found]
+
+    await bob.join(room)
+    first, second = await alice.say(room, "first"), await alice.say(room, "second")
+    one, two = await reply(first, "1"), await reply(second, "2")
+    assert await threads() == [(second, 1, two), (first, 1, one)]
+    await bob.leave(room)
+    hidden = await reply(first, "hidden")
+    assert await threads() == [(second, 1, two), (first, 1, one)]
+    await bob.join(room)
+    assert sorted(await threads()) == sorted([(second, 1, two), (first, 1, one)])
+    last = await reply(first, "3")
+    assert (await threads())[0] == (first, 2, last)
+    event = await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(first)}")
+    assert event["unsigned"]["m.relations"]["m.thread"]["count"] == 2
+    assert hidden not in str(await bob.call("GET", f"{V1}/rooms/{segment(room)}/relations/{segment(first)}"))
+    alices = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(first)}")
+    assert alices["unsigned"]["m.relations"]["m.thread"]["count"] == 3

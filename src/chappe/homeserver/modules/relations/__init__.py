@@ -3,7 +3,7 @@ child events")."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import Place, Seen
 
 MAX_DEPTH = 3  # hops that `recurse` follows
 MAX_READS = 10
@@ -105,7 +105,14 @@ class Relations:
         if not roots:
             return {}
         left = await self._left_at(user_id, room)
-        rows = {r["target"]: r for r in await self._store.threads(room.number, roots, user_id, ignored, left)}
+        rows: dict[str, Mapping[str, Any]] = {
+            r["target"]: r for r in await self._store.threads(room.number, roots, user_id, ignored, left)
+        }
+        mine = (await self._rooms.memberships.of(user_id)).get(room.number)
+        older = [root for root, row in rows.items() if mine is None or not mine.sees(row["first"])]
+        if older:  # what is in them may be hidden in part: only what is seen is counted
+            rows = {root: row for root, row in rows.items() if root not in older}
+            rows |= await self._seen_threads(user_id, room, older, ignored, left)
         latest = await self._visible(user_id, room, [row["latest_id"] for row in rows.values()])
         nested = await self.bundles(user_id, room, [e for e, _ in latest], with_threads=False)
         shown = {e.event_id: e.for_reader(m, relations=nested.get(e.event_id)) for e, m in latest}
@@ -115,6 +122,22 @@ class Relations:
                 "current_user_participated": row["participated"] or targets[root].sender == user_id,
             } for root, row in rows.items() if row["latest_id"] in shown
         }  # fmt: skip
+
+    async def _seen_threads(
+        self, user_id: str, room: LiveRoom, roots: list[str], ignored: list[str], left: int | None
+    ) -> dict[str, dict[str, Any]]:
+        """Threads of which the reader sees something, by their roots: as if what they do not see were not there."""
+        rows = await self._store.in_threads(room.number, roots, ignored, left)
+        places = [Place(row["position"], row["state_before"]) for row in rows]
+        seen = await self._rooms.visibility.seen_places(user_id, room, places)
+        threads: dict[str, dict[str, Any]] = {}
+        for row, place in zip(rows, places, strict=True):
+            if place in seen:
+                first = {"latest_id": row["event_id"], "count": 0, "participated": False}
+                thread = threads.setdefault(row["target"], first)
+                thread["count"] += 1
+                thread["participated"] = thread["participated"] or row["sender"] == user_id
+        return threads
 
     async def _left_at(self, user_id: str, room: LiveRoom) -> int | None:
         mine = (await self._rooms.memberships.of(user_id)).get(room.number)

@@ -11,6 +11,7 @@ from chappe.homeserver.database.pool import Database, Row
 
 MAX_EDITS = 500
 MAX_REFERENCES = 1000
+MAX_IN_THREADS = 2000
 
 
 class RelationStore:
@@ -52,14 +53,25 @@ class RelationStore:
     async def threads(
         self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
     ) -> Sequence[Row]:
-        """(target, count, participated, latest_id), of what came no later than a position."""
+        """(target, count, participated, first, latest_id), of what came no later than a position."""
         return await self._database.fetch(
             """SELECT g.*, (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
-                 FROM (SELECT target, count(*) AS count, bool_or(sender = $2) AS participated, max(position) AS latest
+                 FROM (SELECT target, count(*) AS count, bool_or(sender = $2) AS participated, max(position) AS latest,
+                              min(position) AS first
                          FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.thread'
                           AND sender <> ALL($3::text[]) AND ($4::bigint IS NULL OR position <= $4)
                           AND room_nid = $5 GROUP BY target) g""",
             roots, user_id, ignored, upto, room,
+        )  # fmt: skip
+
+    async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> Sequence[Row]:
+        """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 2,000."""
+        return await self._database.fetch(
+            """SELECT x.target, x.event_id, x.sender, x.position, e.state_before FROM relations x JOIN events e ON e.nid = x.nid
+                WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.thread' AND x.sender <> ALL($2::text[])
+                  AND ($3::bigint IS NULL OR x.position <= $3) AND x.room_nid = $4
+                ORDER BY x.position DESC LIMIT $5""",
+            roots, ignored, upto, room, MAX_IN_THREADS,
         )  # fmt: skip
 
     async def related(
@@ -93,16 +105,18 @@ class RelationStore:
     async def roots(
         self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
     ) -> Sequence[Row]:
-        """(root, latest) of threads, newest first; with a participant, those where they have written."""
+        """(root, latest) of threads as of a position, newest first; with a participant, those where they have written."""
         return await self._database.fetch(
-            """SELECT t.root, t.latest FROM threads t
-                WHERE t.room_nid = $1 AND t.latest > 0 AND ($3::bigint IS NULL OR t.latest < $3)
+            """SELECT t.root, t.latest FROM (
+                    SELECT root, room_nid, CASE WHEN $4::bigint IS NULL THEN latest ELSE (
+                            SELECT max(x.position) FROM relations x WHERE x.target = threads.root AND x.room_nid = $1
+                               AND x.rel_type = 'm.thread' AND x.position <= $4) END AS latest
+                      FROM threads WHERE room_nid = $1 AND latest > 0) t
+                WHERE t.latest > 0 AND ($3::bigint IS NULL OR t.latest < $3)
                   AND ($2::text IS NULL
                        OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.room_nid = $1
                                      AND x.rel_type = 'm.thread' AND x.sender = $2)
                        OR EXISTS (SELECT 1 FROM events e WHERE e.event_id = t.root AND e.sender = $2))
-                  AND ($4::bigint IS NULL OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.room_nid = $1
-                                                      AND x.rel_type = 'm.thread' AND x.position <= $4))
                 ORDER BY t.latest DESC LIMIT $5""",
             room, participant, start, upto, limit,
         )  # fmt: skip
