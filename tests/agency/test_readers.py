@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 import pytest_asyncio
 
+from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, account, agency
 from tests.homeserver.test_readers import shown
 from tests.readers import V1, V3, World, a_world, table, without_a_row
-from tests.support import Person, Server
+from tests.support import Person, Server, segment
 
 # what nobody needs a token for tells of no person and no room
 OPEN_TO_ALL = ("/_matrix/identity/api/v1/info",)
@@ -53,7 +56,31 @@ async def test_what_is_for_servers_is_not_told_to_others(ministry: Server) -> No
     path = "/_matrix/identity/api/v1/internal-info?medium=email&address=journalist%40press.example"
     status, raw, _ = await ministry.raw("GET", path)
     assert status == 401 and "invited" not in json.loads(raw)
+    for name in ("alice", "nobody-of-this-name"):  # user names come from addresses
+        status, _, _ = await ministry.raw("GET", f"/_matrix/client/v3/register/available?username={name}")
+        assert status == 403, name
     assert agency(ministry).guests.is_guest_home(GUESTS)
+
+
+async def test_addresses_are_looked_up_for_those_who_find_people(world: World) -> None:
+    """At the identity service: agents find whoever proved an address, guests nobody."""
+    await world.server.node.bind_threepid(UserId(world.stranger.id), "email", "stranger@culture.example", 1)
+    found = []
+    for one in (world.person, world.guest):
+        openid = await one.call("POST", f"/user/{segment(one.id)}/openid/request_token", {})
+        status, raw, _ = await world.server.raw("POST", "/_matrix/identity/v2/account/register", openid)
+        assert status == 200, raw
+        token = json.loads(raw)["token"]
+        pepper = json.loads((await world.server.raw("GET", "/_matrix/identity/v2/hash_details", token=token))[1])[
+            "lookup_pepper"
+        ]
+        digest = hashlib.sha256(f"stranger@culture.example email {pepper}".encode()).digest()
+        hashed = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        body = {"addresses": [hashed], "algorithm": "sha256", "pepper": pepper}
+        status, raw, _ = await world.server.raw("POST", "/_matrix/identity/v2/lookup", body, token)
+        assert status == 200, raw
+        found.append(list(json.loads(raw)["mappings"].values()))
+    assert found == [[world.stranger.id], []]
 
 
 async def received(person: Person) -> list[str]:

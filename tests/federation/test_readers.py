@@ -11,6 +11,8 @@ import pytest
 from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency
+from chappe.homeserver.app.routes import routes_of_node
+from chappe.homeserver.http.router import SERVER_AUTH
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
@@ -89,6 +91,7 @@ async def seen_by(w: World, name: str) -> dict[str, Any]:
         "profile": await ask_here(f"{FEDERATION}/query/profile", user_id=w.alice.id) is not None,
         "devices": await ask_here(f"{FEDERATION}/user/devices/{segment(w.alice.id)}"),
         "keys": keys["device_keys"],
+        "agents": await ask_here("/_chappe/federation/v1/agents") is not None,
     }  # fmt: skip
 
 
@@ -100,6 +103,7 @@ async def test_what_other_servers_find(world: World) -> None:
     for text in (json.dumps(partner["devices"]), json.dumps(partner["keys"])):
         assert "curve25519" in text and "phone" not in text, "what one calls one's devices stays here"
     assert guests["lists"] == [[]] * 2 and guests["spaces"] == [False] * 3 and guests["aliases"] == [False] * 2
+    assert partner["agents"] and not guests["agents"]
     assert not guests["profile"] and guests["devices"] is None and guests["keys"] == {}
     gaston = await world.askers["guests"].person("gaston")
     await world.alice.invite(world.shared, gaston)
@@ -206,3 +210,54 @@ async def test_a_room_that_another_server_calls_plain_again_is_shown_as_encrypte
     assert await alice.server.node.database.fetchval(row, room) == "m.megolm.v1.aes-sha2"
     upgraded = (await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "11"}))["replacement_room"]
     assert await alice.state(upgraded, "m.room.encryption") == {"algorithm": "m.megolm.v1.aes-sha2"}
+
+
+# every question that another server may ask, and where it is held to what the asker may see
+ASKED = {
+    "/_matrix/federation/v1/publicRooms": "test_what_other_servers_find",
+    "/_matrix/federation/v1/hierarchy/{roomId}": "test_what_other_servers_find",
+    "/_matrix/federation/v1/query/directory": "test_what_other_servers_find",
+    "/_matrix/federation/v1/query/profile": "test_what_other_servers_find",
+    "/_matrix/federation/v1/user/devices/{userId}": "test_what_other_servers_find",
+    "/_matrix/federation/v1/user/keys/query": "test_what_other_servers_find",
+    "/_matrix/federation/v1/user/keys/claim": "test_what_other_servers_find",
+    "/_matrix/federation/unstable/fr.chappe/user_directory/search": "tests/federation/test_people.py",
+    "/_matrix/identity/api/v1/internal-info": "test_who_is_invited_is_told_to_the_server_where_they_would_sign_up",
+    "/_chappe/federation/v1/agents": "test_what_other_servers_find",
+    "/_matrix/federation/v1/event/{eventId}": "test_what_the_rules_refused_is_nothing_to_anybody",
+    "/_matrix/federation/v1/state/{roomId}": "test_what_the_rules_refused_is_nothing_to_anybody",
+    "/_matrix/federation/v1/state_ids/{roomId}": "test_what_the_rules_refused_is_nothing_to_anybody",
+    "/_matrix/federation/v1/timestamp_to_event/{roomId}": "test_the_nearest_event_is_one_that_the_server_may_see",
+    **dict.fromkeys(
+        (
+            "/_matrix/federation/v1/backfill/{roomId}", "/_matrix/federation/v1/event_auth/{roomId}/{eventId}",
+            "/_matrix/federation/v1/get_missing_events/{roomId}", "/_matrix/federation/v1/make_join/{roomId}/{userId}",
+            "/_matrix/federation/v1/make_knock/{roomId}/{userId}", "/_matrix/federation/v1/make_leave/{roomId}/{userId}",
+        ), "tests/federation/test_hostile.py",
+    ),
+    **dict.fromkeys(
+        ("/_matrix/federation/v1/media/download/{mediaId}", "/_matrix/federation/v1/media/thumbnail/{mediaId}"),
+        "tests/federation/test_everything_else.py",
+    ),
+}  # fmt: skip
+
+
+async def test_every_question_of_servers_is_known(world: World) -> None:
+    routes = routes_of_node(world.ministry.node)
+    asked = {r.endpoint.path for r in routes if r.endpoint.auth == SERVER_AUTH and r.endpoint.method in ("GET", "POST")}
+    assert asked <= ASKED.keys(), "say where it is held to what the asking server may see"
+
+
+async def test_the_nearest_event_is_one_that_the_server_may_see(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    rule = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
+    room = await alice.create_room(preset="public_chat", initial_state=[rule])
+    hidden = await alice.say(room, "before")
+    await enter(bob, room, here)
+    seen = await alice.say(room, "after")
+    ts = (await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(hidden)}"))["origin_server_ts"]
+    path = f"{FEDERATION}/timestamp_to_event/{segment(room)}"
+    answer = await ask(there, here, path, ts=str(ts), dir="f")
+    assert answer["event_id"] != hidden
+    assert (await ask(there, here, path, ts=str(answer["origin_server_ts"] + 60_000), dir="b"))["event_id"] == seen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from chappe.agency.guests import Guests
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.reader import Finds, Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient
 
@@ -38,10 +40,12 @@ class GuestHomes:
 
 
 class GuestHomesApi:
-    def __init__(self, guests: Guests) -> None:
-        self._guests = guests
+    def __init__(self, guests: Guests, finds: Callable[[Reader], Finds]) -> None:
+        self._guests, self._finds = guests, finds
 
     @endpoint("GET", _PATH, auth=SERVER_AUTH, api="federation")
     async def agents(self, request: Request) -> Answer:
         """Who of the asked domain came as a guest and is an agent now."""
+        if self._finds(request.reader) is not Finds.PUBLISHED:
+            raise Forbidden("This is told to the servers of agents")
         return {"agents": sorted(user for user in self._guests.no_longer if domain_of(user) == request.destination)}

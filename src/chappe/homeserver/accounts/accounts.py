@@ -21,6 +21,7 @@ from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, parse_user_id
+from chappe.homeserver.matrix.reader import Finds, Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 
@@ -132,6 +133,10 @@ class Accounts:
             if await self.store.find_user(user_id) is None:
                 return user_id
         raise BadRequest("No free user name was found: ask your administrator", "M_USER_IN_USE")
+
+    def finds(self, reader: Reader) -> Finds:
+        """How far somebody sees in directories."""
+        return self._policy.finds(reader)
 
     def free_localpart(self) -> str:
         """For registrations that name none."""

@@ -16,6 +16,7 @@ from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.reader import Finds
 from chappe.homeserver.outbound.domains import Domains
 
 
@@ -128,6 +129,8 @@ class Registration:
         name = request.query("username")
         if name is None:
             raise BadRequest("`username` is missing", "M_MISSING_PARAM")
+        if self._accounts.finds(request.reader) is Finds.NOTHING:  # names are addresses: it would tell who is here
+            raise Forbidden("User names are given here, not chosen")
         user_id = self._accounts.user_id_for(name, self._domains.of_host(request.host))
         self._sessions.services.require_user_free(user_id, None)
         await self._accounts.require_available(user_id)
