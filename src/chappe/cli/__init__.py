@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -39,7 +40,8 @@ app.add_typer(media.app, name="media")
 
 
 def main() -> None:
-    """Mistakes that a person can mend are told in a sentence, without a traceback."""
+    """Mistakes that a person can mend are told in a sentence, without a traceback. What is written is for its owner alone."""
+    os.umask(0o077)
     try:
         app()
     except STARTS_REFUSED as error:

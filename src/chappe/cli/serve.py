@@ -18,6 +18,7 @@ from chappe.cli.node import CONFIG_NAME, create_config, read_config, run
 from chappe.config import Config, dev_config, load_config, warnings_of
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.embedded import DataDirectoryLock, EmbeddedPostgres
+from chappe.homeserver.database.passage import close_folder
 from chappe.telemetry import configure_logging
 
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
@@ -64,6 +65,10 @@ async def _serve(data: Path, config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     lock = DataDirectoryLock(data)
     lock.acquire()
+    location = config.media.location
+    for folder in (data, Path(location) if location and "://" not in location else data / "media"):
+        if folder.exists():
+            close_folder(folder)
     postgres = EmbeddedPostgres(data / "postgres") if config.database is None else None
     try:
         if postgres is not None:

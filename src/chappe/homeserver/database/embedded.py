@@ -25,6 +25,7 @@ from typing import IO
 import asyncpg
 
 from chappe.homeserver.database.embedded_folder import ClusterFolder, DatabaseFolderRefused
+from chappe.homeserver.database.passage import let_pass
 
 log = logging.getLogger(__name__)
 SYSTEM_USER = "chappe-postgres"
@@ -123,6 +124,10 @@ class EmbeddedPostgres:
 
     def start_blocking(self) -> None:
         """Without watching it and without its database."""
+        if self._user:  # who must be able to reach its programs and its data
+            for path in (self._bin, self._folder.cluster.parent):
+                path.mkdir(parents=True, exist_ok=True)
+                let_pass(path, self._user.pw_uid)
         if not self._folder.is_there():
             self._folder.require_new()
             self._initialise()
@@ -135,21 +140,12 @@ class EmbeddedPostgres:
         """Beside the place and then moved there: a cluster is there whole or not at all."""
         with self._folder.making() as unfinished:
             if self._user:
-                self._open_paths(unfinished)
                 os.chown(unfinished, self._user.pw_uid, self._user.pw_gid)
             arguments = ["initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
             done = self._run([*arguments, "-D", str(unfinished)])
             if done.returncode:
                 said = done.stderr.decode(errors="replace")
                 raise DatabaseFolderRefused(f"PostgreSQL could not create {self.directory}: {said}")
-
-    def _open_paths(self, data: Path) -> None:
-        """As root, PostgreSQL runs as another user, who must be able to reach its programs and its data."""
-        for path in (self._bin, data):
-            for parent in [path, *path.parents]:
-                mode = parent.stat().st_mode
-                if parent != data and not mode & 0o001:
-                    parent.chmod(mode | 0o001)
 
     def _socket_directory(self) -> Path:
         """Beside the data, unless that path is too long for a socket; then one that every process can work out."""
