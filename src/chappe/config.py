@@ -349,6 +349,7 @@ class Push(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Bots(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     enabled: bool = True
     max_per_user: Positive = 10
+    max_webhooks_per_user: Positive = 50
 
 
 class IdentityService(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -699,6 +700,7 @@ port = {port}
 [bots]
 # enabled = true                     # people may make bots, and webhooks in rooms that they run
 # max_per_user = 10
+# max_webhooks_per_user = 50
 
 [identity_service]
 # terms_url = "https://…"            # to be accepted before looking people up by address

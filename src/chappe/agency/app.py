@@ -90,6 +90,7 @@ class AgencyServer(Homeserver):
         self.deactivate_account.before.append(self.holds.require_erasable)
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
+            self.agency.standings = self.standings
             self._build_people(self.agency)
             self._build_retention(self.agency)
         settings = self.config.antivirus
@@ -215,7 +216,9 @@ class AgencyServer(Homeserver):
             async def freeze(user_id: str) -> None:
                 await self.accounts.set_state(user_id, locked=True)
 
-            guard = ReadGuard(self.database, self.rooms.memberships, settings, self.now_ms, challenge, freeze)
+            guard = ReadGuard(self.database, self.rooms.memberships, settings, self.now_ms, challenge, freeze,
+                self.standings.accountable,
+            )  # fmt: skip
             self.rooms.visibility.reads = guard.events_read
             self.guard = self.reading.guard = guard
             self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)

@@ -14,6 +14,8 @@ from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.room_policy import RoomPolicy
 from chappe.agency.sponsors import Sponsors
 from chappe.config import Agency
+from chappe.homeserver.accounts.standings import Standings
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, ServerReader
@@ -26,6 +28,7 @@ class AgencyPolicy(RoomPolicy):
         super().__init__(settings)
         self.sponsors: Sponsors | None = None
         self.former: FormerAccounts | None = None
+        self.standings: Standings
 
     # ---------------------------------------------------------------------------------------------------- accounts
 
@@ -45,10 +48,16 @@ class AgencyPolicy(RoomPolicy):
         if organisation.requires_invite and not await self.is_invited(address):
             raise Forbidden("With this address you can sign up once an agent has invited you")
 
+    async def may_make_bot(self, owner: UserId) -> None:
+        if self.guests.is_guest(owner):
+            raise Forbidden("External guests do not make bots or webhooks")
+
     async def is_invited(self, address: str) -> bool:
-        return bool(await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE medium = 'email' AND address = $1)", address
-        ))  # fmt: skip
+        """By somebody who may act at present."""
+        rows = await self._database.fetch(
+            "SELECT DISTINCT sender FROM third_party_invites WHERE medium = 'email' AND address = $1", address
+        )
+        return bool(await self.standings.who_may([row["sender"] for row in rows], Doing.ACT))
 
     async def home_of(self, address: str) -> tuple[str, str] | None:
         organisation = await self.organisations.of_address(address)

@@ -60,12 +60,14 @@ class _Usage:
 
 
 class ReadGuard:
-    """`challenge` ends every session's tokens, `freeze` locks the account."""
+    """`challenge` ends every session's tokens, `freeze` locks the account; `accountable`: who answers for one."""
 
     def __init__(
         self, database: Database, memberships: Memberships, settings: Settings, now_ms: Callable[[], int],
         challenge: Callable[[str], Awaitable[None]], freeze: Callable[[str], Awaitable[None]],
+        accountable: Callable[[str], Awaitable[str]],
     ) -> None:  # fmt: skip
+        self._accountable = accountable
         self._database, self._memberships, self._now_ms = database, memberships, now_ms
         self._challenge, self._freeze = challenge, freeze
         self._excluded = frozenset(settings.excluded)
@@ -98,6 +100,9 @@ class ReadGuard:
         """Raises M_UNKNOWN_TOKEN (with soft logout) or M_USER_LOCKED where it is too much."""
         budget, is_of_all = self._budgets[what], what == EVENTS and self._organisation_budget > 0
         if user_id in self._excluded or (budget <= 0 and not is_of_all):
+            return
+        user_id = await self._accountable(user_id)  # a bot, a post reads at the cost of whoever answers for it
+        if user_id in self._excluded:
             return
         usage, hour = await self._of(user_id), self._now_ms() // HOUR_MS
         usage.add(hour, what, amount)

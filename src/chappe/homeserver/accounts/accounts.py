@@ -28,6 +28,7 @@ from chappe.homeserver.policy import Policy
 MAX_PROFILE_BYTES = 65_536
 CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
 MAX_FIELD_NAME = 255
+BOT_MARK = "org.chappe.bot"  # profile field: what a bot is, and whose
 RESERVED = frozenset(("notices",))  # user names that the service itself uses
 
 
@@ -39,10 +40,12 @@ class Accounts:
         passwords: Passwords, policy: Policy, states: AccountStates, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
-        self.passwords, self._policy, self.states, self.now_ms = passwords, policy, states, now_ms
+        self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
         self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = (
             None  # another server, for its users' profiles
         )
+        # what an application service keeps for its own users (M_EXCLUSIVE): whoever makes the account, and how
+        self.require_free: Callable[[UserId, str | None], None] = lambda user_id, appservice: None
         self.ask_for: Callable[[str], Awaitable[None]] | None = None  # a bridge may make the user that is looked for
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
@@ -82,8 +85,9 @@ class Accounts:
         display_name: str | None = None, facts: Mapping[str, Any] | None = None, appservice: str | None = None,
         kind: str | None = None, owner: str | None = None, purpose: str | None = None,
     ) -> None:  # fmt: skip
-        await self._policy.may_register(user_id, facts or {})
-        display_name = await self._policy.display_name(user_id, facts or {}, display_name)
+        self.require_free(user_id, appservice)
+        await self.policy.may_register(user_id, facts or {})
+        display_name = await self.policy.display_name(user_id, facts or {}, display_name)
         stored = None
         if password is not None:
             self.passwords.check_strength(password)
@@ -109,9 +113,9 @@ class Accounts:
 
     async def come_back(self, facts: Mapping[str, Any]) -> UserId | None:
         """Brings back the ended account of whoever proves to be the same person, as the policy sees it; None: there is none."""
-        former = await self._policy.former_account(facts)
+        former = await self.policy.former_account(facts)
         if former is not None:
-            await self._policy.comes_back(former)
+            await self.policy.comes_back(former)
         return former
 
     async def user_id_of(self, facts: Mapping[str, Any], server_name: str) -> UserId | None:
@@ -119,11 +123,11 @@ class Accounts:
 
         Of several domains hosted here it is on the one that its address belongs to, wherever the person came in.
         """
-        stem = await self._policy.localpart(facts)
+        stem = await self.policy.localpart(facts)
         if stem is None:
             return None
         try:
-            home = await self._policy.home_of(facts["email"]) if facts.get("email") else None
+            home = await self.policy.home_of(facts["email"]) if facts.get("email") else None
         except NotFound:
             home = None  # whether there may be an account is asked when it is made
         if home is not None and self._domains.is_hosted(home[0]):
@@ -136,7 +140,7 @@ class Accounts:
 
     def finds(self, reader: Reader) -> Finds:
         """How far somebody sees in directories."""
-        return self._policy.finds(reader)
+        return self.policy.finds(reader)
 
     def free_localpart(self) -> str:
         """For registrations that name none."""
@@ -269,7 +273,8 @@ class Accounts:
         `by_owner`: the person changes it, who may not change everything everywhere.
         """
         if by_owner:
-            await self._policy.may_set_profile(UserId(user_id), name, value)
+            await self._require_own_name(user_id, name)
+            await self.policy.may_set_profile(UserId(user_id), name, value)
         if len(name.encode()) > MAX_FIELD_NAME:
             raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
         if name in ("displayname", "avatar_url"):
@@ -289,6 +294,12 @@ class Accounts:
             raise BadRequest("The profile is larger than 64 KiB", "M_PROFILE_TOO_LARGE")
         await self.change(user_id, profile=profile, is_carried=name in CARRIED)
         return True
+
+    async def _require_own_name(self, user_id: str, field: str) -> None:
+        """What a bot is called says that it is one: its owner gave the name. Raises M_FORBIDDEN."""
+        user = await self.store.find_user(user_id) if field in ("displayname", BOT_MARK) else None
+        if field == BOT_MARK or (user is not None and user.is_nobodys):
+            raise Forbidden("This name was given by whoever answers for the account: it cannot be changed here")
 
     # ------------------------------------------------------------------------------------- tokens and shared secret
 

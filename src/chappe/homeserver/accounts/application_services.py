@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,9 @@ class ApplicationServices:
     """All that are registered, by id."""
 
     services: dict[str, ApplicationService] = field(default_factory=dict)
+    is_hosted: Callable[[str], bool] = lambda server_name: (
+        True
+    )  # namespaces are patterns: they fit other servers' users too
 
     def __post_init__(self) -> None:
         self._by_token = {s.as_hash: s for s in self.services.values()}
@@ -85,6 +88,10 @@ class ApplicationServices:
     def owner_of_user(self, user_id: str) -> ApplicationService | None:
         """The service whose namespace holds a user."""
         return next((s for s in self.services.values() if s.has_user(user_id)), None)
+
+    def require_free_for(self, user_id: str, service_id: str | None) -> None:
+        """For an account of a service's (None: anybody else's). Raises M_EXCLUSIVE."""
+        self.require_user_free(user_id, None if service_id is None else self.services.get(service_id))
 
     def require_user_free(self, user_id: str, service: ApplicationService | None) -> None:
         """Raises M_EXCLUSIVE for a user id that only another application service may register."""
@@ -107,7 +114,7 @@ class ApplicationServices:
         """Whom a request acts as. Raises M_FORBIDDEN outside the namespace."""
         if user_id is None:
             return service.sender
-        if not service.has_user(user_id):
+        if not service.has_user(user_id) or not self.is_hosted(domain_of(user_id)):
             raise Forbidden("This user is outside the application service's namespace")
         return UserId(user_id)
 

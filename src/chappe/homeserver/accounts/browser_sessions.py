@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.account_standing import Doing
 
 LIFETIME_MS = 12 * 3_600_000
 FRESH_MS = 10 * 60_000  # how long a sign-in allows what is irreversible
@@ -61,7 +62,7 @@ class BrowserSessions:
         if row is None:
             return None
         user = await self._store.find_user(row["user_id"])
-        if user is None or user.deactivated or user.locked:
+        if user is None or user.standing.refusal(Doing.HOLD, self._now_ms()) is not None:
             return None
         return BrowserSession(
             row["id_hash"], user, row["method"], row["authenticated_ts"], row["second_factor_ts"], row["provider"]

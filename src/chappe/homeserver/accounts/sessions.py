@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -14,16 +15,23 @@ import asyncpg
 from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import Request, Requester
+from chappe.homeserver.matrix.account_standing import Doing, Standing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, UserId
 
+log = logging.getLogger(__name__)
 CACHED_TOKENS = 100_000
 DEVICE_ID_LENGTH = 10
+FAMILY_LENGTH, REFRESH_LENGTH = 22, 4 + 22 + 43  # characters of 128 bits; of a kind, a family and 256 bits
+NOBODY_YET = Standing()  # an application service's user before it is registered
+_REGISTER = (b"/_matrix/client/v3/register", b"/_matrix/client/r0/register")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -62,10 +70,11 @@ def _unknown(soft_logout: bool = False) -> MatrixError:
 class Sessions:
     def __init__(
         self, store: AccountStore, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int], lifetime_ms: int,
-        services: ApplicationServices,
+        services: ApplicationServices, standings: Standings,
     ) -> None:  # fmt: skip
         self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
-        self.services = services
+        self.services, self._standings = services, standings
+        self._loads: dict[object, set[str]] = {}  # for each load under way: whose sessions have changed meanwhile
         self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
         self._seen: dict[tuple[str, str], tuple[int, str]] = {}
@@ -85,6 +94,8 @@ class Sessions:
     def _drop_user(self, user_id: str) -> None:
         for token_hash in self._by_user.pop(user_id, ()):
             self._cache.pop(token_hash, None)
+        for changed in self._loads.values():
+            changed.add(user_id)
 
     # ---------------------------------------------------------------------------------------------- who is asking
 
@@ -103,29 +114,50 @@ class Sessions:
         self._seen[requester.user_id, requester.device_id] = (self._now_ms(), request.address)
         return requester
 
+    def is_current(self, requester: Requester) -> bool:
+        """Whether nothing has happened since to the session that a request came with. No statement."""
+        found = self._cache.get(requester.token_hash)
+        return found is not None and found[0] is requester and (found[1] is None or found[1] > self._now_ms())
+
     async def _as_service(self, service: ApplicationService, request: Request, token_hash: bytes) -> Requester:
         """An application service, as itself or as one of its users; with `device_id`, at a device of that user."""
         user_id = self.services.masquerade(service, request.query("user_id"))
         if user_id not in self._ghosts:
             user = await self._store.find_user(user_id)
-            if user is None and user_id != service.sender and not request.raw_path.endswith(b"/register"):
+            if user is None and user_id != service.sender and not _registers(request):
                 raise Forbidden("The application service has not registered this user")
-            if user is not None and not user.deactivated:
+            if user is not None:
                 self._ghosts.add(user_id)
+        standing = NOBODY_YET if user_id not in self._ghosts else await self._standings.of(user_id)
+        if standing.ended:
+            raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
         device = request.query("device_id") or request.query("org.matrix.msc3202.device_id")
         if device is not None and (user_id, device) not in self._ghost_devices:
             if await self._store.device(user_id, device) is None and request.method not in ("PUT", "DELETE"):
                 raise BadRequest("This user has no such device", "M_UNKNOWN_DEVICE")
             self._ghost_devices.add((user_id, device))
         return Requester(
-            user_id, DeviceId(device or f"appservice {service.id}"), False, False, token_hash, appservice=service.id,
-            is_limited=service.is_limited,
+            user_id, DeviceId(device or f"appservice {service.id}"), False, False, token_hash, standing.locked,
+            standing.suspended, standing.expires_ts, appservice=service.id, is_limited=service.is_limited,
         )  # fmt: skip
 
     async def _load(self, token_hash: bytes) -> tuple[Requester, int | None]:
-        row = await self._store.find_access_token(token_hash)
-        if row is None or row["deactivated"]:
-            raise _unknown()
+        """Reads until nothing has changed while it was read: what was heard meanwhile must not be overwritten."""
+        while True:
+            mark, changed = object(), set[str]()
+            self._loads[mark] = changed
+            try:
+                row = await self._store.find_access_token(token_hash)
+                if row is None or row["deactivated"]:
+                    raise _unknown()
+                if row["refresh_hash"] is not None:
+                    await self._retire(row["user_id"], row["refresh_hash"])
+                if row["user_id"] not in changed:
+                    return self._keep(token_hash, row)
+            finally:
+                del self._loads[mark]
+
+    def _keep(self, token_hash: bytes, row: Row) -> tuple[Requester, int | None]:
         via_oauth = row["client_id"] is not None
         rights = rights_in(row["scope"]) if via_oauth else RIGHTS
         requester = Requester(
@@ -140,9 +172,6 @@ class Sessions:
             via_oauth=via_oauth,
             uses_console=bool(rights),
         )
-        if row["refresh_hash"] is not None:
-            for ended in await self._store.retire_predecessor(row["refresh_hash"]):
-                self._cache.pop(ended, None)
         self._cache[token_hash] = (requester, row["expires_ts"])
         self._by_user.setdefault(requester.user_id, set()).add(token_hash)
         if len(self._cache) > CACHED_TOKENS:
@@ -160,37 +189,67 @@ class Sessions:
     async def sign_in(
         self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool
     ) -> Tokens:
-        """A new session on a new or known device."""
+        """A new session on a new or known device. Raises M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended."""
+        await self._standings.require(user_id, Doing.HOLD)
         if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
             raise BadRequest("device_id must have 1 to 512 characters", "M_INVALID_PARAM")
         device = device_id or "".join(secrets.choice(_ALPHABET) for _ in range(DEVICE_ID_LENGTH))
         access = _new_token("mat")
-        refresh = _new_token("mar") if wants_refresh else None
+        refresh = _new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
         await self._store.put_device(user_id, device, display_name)
         await self._store.add_tokens(
-            user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None
+            user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None, _family(refresh)
         )
-        self._drop_user(user_id)
-        write = Write()
-        write.touch_user(user_id, "account")  # other processes forget the device's earlier token
-        await self._writer.submit(write)
+        await self._changed(user_id)  # other processes forget the device's earlier token
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
 
-    async def refresh(self, refresh_token: str) -> Tokens:
-        """Raises M_UNKNOWN_TOKEN for a token that was replaced or never given."""
+    async def refresh(self, refresh_token: str, client_id: str | None = None) -> Tokens:
+        """`client_id`: of the OAuth client that asks; None: the legacy API, which a locked account is refused.
+
+        Raises M_UNKNOWN_TOKEN for a token that was never given or is another client's. One that was replaced, whose successor
+        has been used, is in two hands: the session ends for both (RFC 9700, 4.14.2), who signs in again keeps the device.
+        """
         old = hash_token(refresh_token)
         row = await self._store.find_refresh_token(old)
         if row is None:
+            raise _unknown(soft_logout=await self._end_family(refresh_token))
+        if row["client_id"] != client_id:
             raise _unknown()
-        for ended in await self._store.retire_predecessor(old):
-            self._cache.pop(ended, None)
-        access, new = _new_token("mat"), _new_token("mar")
+        if client_id is None or (await self._standings.of(row["user_id"])).ended:
+            await self._standings.require(row["user_id"], Doing.HOLD)
+        await self._retire(row["user_id"], old)
+        access, new = _new_token("mat"), _new_refresh_token(refresh_token)
+        expires = self._now_ms() + self._lifetime_ms
         try:
-            await self._store.rotate(old, row, hash_token(access), self._now_ms() + self._lifetime_ms, hash_token(new))
+            done = await self._store.rotate(old, hash_token(access), expires, hash_token(new), _family(new))
         except asyncpg.ForeignKeyViolationError:
-            raise _unknown() from None
+            done = False
+        if not done:
+            raise _unknown()
         return Tokens(row["user_id"], row["device_id"], access, new, self._lifetime_ms)
+
+    async def _retire(self, user_id: str, refresh_hash: bytes) -> None:
+        """A token of a new pair is used: the old pair ends, in every process."""
+        if await self._store.retire_predecessor(refresh_hash):
+            await self._changed(user_id)
+
+    async def _end_family(self, refresh_token: str) -> bool:
+        """Whether a token that is unknown came from a sign-in that still lives: then it lives no longer."""
+        family = _family(refresh_token)
+        ended = None if family is None else await self._store.end_family(family)
+        if ended is None:
+            return False
+        log.warning("a refresh token was used twice", extra={"fields": {"user": ended[0], "device": ended[1]}})
+        await self._changed(ended[0])
+        return True
+
+    async def _changed(self, user_id: str) -> None:
+        """Every process forgets what it knows of somebody's sessions; who waits is judged again."""
+        write = Write()
+        write.touch_user(user_id, "account")
+        await self._writer.submit(write)
+        self._drop_user(user_id)
 
     # ------------------------------------------------------------------------------------------------- signing out
 
@@ -225,6 +284,23 @@ class Sessions:
     async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
         rows = await self._store.devices(user_id)
         await self.remove_devices(user_id, [row["device_id"] for row in rows if row["device_id"] != but])
+
+
+def _new_refresh_token(before: str | None = None) -> str:
+    """Of the family of the one before it; without one, of a new family."""
+    family = before[4 : 4 + FAMILY_LENGTH] if before is not None and _family(before) is not None else None
+    return f"mar_{family or secrets.token_urlsafe(16)}{secrets.token_urlsafe(32)}"
+
+
+def _family(refresh_token: str | None) -> bytes | None:
+    """What all tokens have in common that came from one sign-in, hashed; None for tokens from before there were families."""
+    if refresh_token is None or len(refresh_token) != REFRESH_LENGTH:
+        return None
+    return hash_token(refresh_token[4 : 4 + FAMILY_LENGTH])
+
+
+def _registers(request: Request) -> bool:
+    return request.raw_path in _REGISTER
 
 
 def _new_token(kind: str) -> str:

@@ -29,17 +29,26 @@ class Standings:
 
     async def _load(self, user_ids: list[str]) -> dict[str, Standing]:
         rows = await self._database.fetch(
-            f"SELECT u.user_id, {COLUMNS} FROM users u {OWNER} WHERE u.user_id = ANY($1::text[])", user_ids
+            f"SELECT u.user_id, u.owner, {COLUMNS} FROM users u {OWNER} WHERE u.user_id = ANY($1::text[])", user_ids
         )
         found = {
-            row["user_id"]: Standing(row["locked"], row["suspended"], row["account_expires_ts"], row["deactivated"])
+            row["user_id"]: Standing(
+                row["locked"], row["suspended"], row["account_expires_ts"], row["deactivated"], row["owner"]
+            )
             for row in rows
         }
         return {user: found.get(user, UNKNOWN) for user in user_ids}
 
     async def of(self, user_id: str) -> Standing:
         """`ended` for an account that there is not."""
-        return await self._cache.get(user_id)
+        standing = await self._cache.get(user_id)
+        if standing is UNKNOWN:
+            self._cache.drop(user_id)  # it may be made at any moment, of which the log does not tell
+        return standing
+
+    async def accountable(self, user_id: str) -> str:
+        """Whoever answers for an account: its owner, or itself."""
+        return (await self.of(user_id)).owner or user_id
 
     async def refusal(self, user_id: str, doing: Doing) -> MatrixError | None:
         return (await self.of(user_id)).refusal(doing, self._now_ms())

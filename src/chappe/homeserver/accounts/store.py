@@ -12,6 +12,7 @@ import orjson
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.account_standing import Standing
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.identifiers import UserId
 
@@ -100,6 +101,11 @@ class User:
     def is_nobodys(self) -> bool:
         """Bots, and accounts of functions: people act through them, and nobody signs in to them."""
         return self.kind in ("bot", "function")
+
+    @property
+    def standing(self) -> Standing:
+        """Its own: not with that of whoever answers for it (`Standings`)."""
+        return Standing(self.locked, self.suspended, self.expires_ts, self.deactivated)
 
 
 def _user(row: Row | None) -> User | None:
@@ -288,8 +294,9 @@ class AccountStore:
     # ----------------------------------------------------------------------------------------------------- tokens
 
     async def add_tokens(
-        self, user_id: str, device_id: str, access: bytes, expires_ts: int | None, refresh: bytes | None
-    ) -> None:
+        self, user_id: str, device_id: str, access: bytes, expires_ts: int | None, refresh: bytes | None,
+        family: bytes | None,
+    ) -> None:  # fmt: skip
         async with self._database.transaction() as connection:
             # a new sign-in on a device ends the earlier one
             await connection.execute(
@@ -300,11 +307,9 @@ class AccountStore:
             )
             if refresh is not None:
                 await connection.execute(
-                    "INSERT INTO refresh_tokens (token_hash, user_id, device_id) VALUES ($1, $2, $3)",
-                    refresh,
-                    user_id,
-                    device_id,
-                )
+                    "INSERT INTO refresh_tokens (token_hash, user_id, device_id, family) VALUES ($1, $2, $3, $4)",
+                    refresh, user_id, device_id, family,
+                )  # fmt: skip
             await connection.execute(
                 "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)", access, user_id, device_id, expires_ts, refresh
             )
@@ -321,12 +326,20 @@ class AccountStore:
 
     async def find_refresh_token(self, token_hash: bytes) -> Row | None:
         return await self._database.fetchrow(
-            "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1", token_hash
+            """SELECT t.user_id, t.device_id, o.client_id FROM refresh_tokens t
+                 LEFT JOIN oauth_sessions o ON o.user_id = t.user_id AND o.device_id = t.device_id
+                WHERE t.token_hash = $1""",
+            token_hash,
         )
 
-    async def rotate(self, old: bytes, row: Row, access: bytes, expires_ts: int, refresh: bytes) -> None:
-        """The old refresh token stays valid until one of the new tokens is used: the answer may be lost."""
+    async def rotate(self, old: bytes, access: bytes, expires_ts: int, refresh: bytes, family: bytes | None) -> bool:
+        """The old refresh token stays valid until one of the new tokens is used: the answer may be lost. False: it is gone."""
         async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1 FOR UPDATE", old
+            )
+            if row is None:
+                return False
             if row["successor_hash"] is not None:
                 await connection.execute("DELETE FROM access_tokens WHERE refresh_hash = $1", row["successor_hash"])
                 await connection.execute("DELETE FROM refresh_tokens WHERE token_hash = $1", row["successor_hash"])
@@ -334,13 +347,28 @@ class AccountStore:
                 "UPDATE refresh_tokens SET successor_hash = $2 WHERE token_hash = $1", old, refresh
             )
             await connection.execute(
-                "INSERT INTO refresh_tokens (token_hash, user_id, device_id) VALUES ($1, $2, $3)",
-                refresh, row["user_id"], row["device_id"],
+                "INSERT INTO refresh_tokens (token_hash, user_id, device_id, family) VALUES ($1, $2, $3, $4)",
+                refresh, row["user_id"], row["device_id"], family,
             )  # fmt: skip
             await connection.execute(
                 "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)",
                 access, row["user_id"], row["device_id"], expires_ts, refresh,
             )  # fmt: skip
+        return True
+
+    async def end_family(self, family: bytes) -> tuple[str, str] | None:
+        """(user, device) of the session whose tokens end now; None where there is none. The device stays."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                "DELETE FROM refresh_tokens WHERE family = $1 RETURNING user_id, device_id", family
+            )
+            if row is None:
+                return None
+            await connection.execute(
+                "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1 AND device_id = $2",
+                row["user_id"], row["device_id"],
+            )  # fmt: skip
+            return row["user_id"], row["device_id"]
 
     async def retire_predecessor(self, refresh: bytes) -> list[bytes]:
         """A token of a new pair was used: ends the old pair. Returns the access tokens that ended."""

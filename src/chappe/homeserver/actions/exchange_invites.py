@@ -80,6 +80,7 @@ class ExchangeInvites:
 
     async def _invite(self, room_id: str, sender: str, target: UserId, proof: Mapping[str, Any]) -> None:
         if self._rooms.is_hosted(sender):
+            await self._invites.require_may_invite(sender)
             await self._membership.invite(UserId(sender), room_id, target, {"third_party_invite": dict(proof)})
             return
         event = {
@@ -107,6 +108,7 @@ class ExchangeInvites:
         room = await self._residence.room(room_id, origin)
         if not self._rooms.is_hosted(str(sender)) or sender not in room.joined:
             raise Forbidden("Who has invited is not in the room any more")
+        await self._invites.require_may_invite(str(sender))
         await self._require_valid_key(room, signed.get("token"))
         await self._membership.invite(
             UserId(str(sender)), room_id, UserId(str(target)), {"third_party_invite": dict(proof or {})}

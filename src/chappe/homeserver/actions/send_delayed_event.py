@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Row
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.matrix.account_standing import Doing
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
 from chappe.homeserver.rooms.membership import MEMBER, MembershipChanges
@@ -18,14 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class SendDelayedEvent:
-    def __init__(self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges) -> None:
-        self._delayed, self._rooms, self._membership = delayed, rooms, membership
+    def __init__(
+        self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges, standings: Standings
+    ) -> None:
+        self._delayed, self._rooms, self._membership, self._standings = delayed, rooms, membership, standings
 
     async def act(self, row: Row, action: str, is_old_dialect: bool) -> None:
         """`send`, `cancel` or `restart`. Doing again what is done is no error; doing otherwise is M_UNKNOWN (409)."""
         if row["finalised_ts"] is not None:
             return self._already(row, action, is_old_dialect)
         delay_id = row["delay_id"]
+        await self._require_may(row, Doing.HOLD if action == CANCEL else Doing.ACT)
         if action == SEND:
             if done := await self._delayed.claim(delay_id, is_due=False):
                 await self._send_claimed(row, keep_on_error=not is_old_dialect)
@@ -37,6 +42,11 @@ class SendDelayedEvent:
         if not done:  # somebody was faster
             self._already(await self._delayed.find(delay_id, None), action, is_old_dialect)
         return None
+
+    async def _require_may(self, row: Row, doing: Doing) -> None:
+        """Its author acts, whoever asks, and whenever. Raises M_FORBIDDEN with what refuses the account."""
+        if (error := await self._standings.refusal(row["user_id"], doing)) is not None:
+            raise Forbidden(error.message, error.errcode)
 
     @staticmethod
     def _already(row: Row, action: str, is_old_dialect: bool) -> None:
@@ -59,6 +69,7 @@ class SendDelayedEvent:
         """Raises what refused it; without `keep_on_error` the refusal is final."""
         user_id, content = UserId(row["user_id"]), orjson.loads(row["content"])
         try:
+            await self._require_may(row, Doing.ACT)
             event_id = await self._send(row, user_id, content)
         except MatrixError as error:
             if not keep_on_error:

@@ -92,6 +92,7 @@ class Homeserver(Parts):
                 self.now_ms,
             )
             application.admin_door = self.admin_door
+            application.is_current = self.sessions.is_current
             application.is_public = "client" in listener.apis
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,

@@ -204,8 +204,16 @@ class Parts:
             database, store, self.writer, self.clock, self.domains, passwords, self.policy, self.account_states, now_ms
         )
         self.application_services = load_application_services(config.application_services, config.server_name)
+        self.accounts.require_free = self.application_services.require_free_for
+        self.application_services.is_hosted = self.domains.is_hosted
         self.sessions = Sessions(
-            store, self.writer, self.clock, now_ms, config.access_token_minutes * 60_000, self.application_services
+            store,
+            self.writer,
+            self.clock,
+            now_ms,
+            config.access_token_minutes * 60_000,
+            self.application_services,
+            self.standings,
         )
         self._build_identity(database)
         # rooms
@@ -364,7 +372,14 @@ class Parts:
 
         self.membership.may_join = may_join
         self.third_party_invites = ThirdPartyInvites(
-            database, store, self.rooms, self.membership, self.domains, config.public_url, self.mail
+            database,
+            store,
+            self.rooms,
+            self.membership,
+            self.domains,
+            config.public_url,
+            self.mail,
+            self.standings,
         )
         self.creation.by_address = self.third_party_invites
         self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy, self.tell_owner)
@@ -412,7 +427,9 @@ class Parts:
             database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
             now_ms,
         )  # fmt: skip
-        self.push_deliverer = PushDeliverer(database.aside(), self.push_fetcher, notifications, digest, now_ms)
+        self.push_deliverer = PushDeliverer(
+            database.aside(), self.push_fetcher, notifications, digest, self.standings, now_ms
+        )
         quiet = QuietHours(self.clock, self.account_data.of_users, config.push.quiet_hours)
         self.push_gatherer = PushGatherer(
             database.aside(),
@@ -421,6 +438,7 @@ class Parts:
             self.push_rules,
             self.ignored_users.of,
             quiet,
+            self.standings,
             now_ms,
             self.push_deliverer.wake,
         )
@@ -430,15 +448,24 @@ class Parts:
             return await self.media.store_file(user_id, content_type, name, raw)
 
         self.webhooks = Webhooks(
-            database, self.bots, self.rooms, self.membership, store, self.push_fetcher.check, self.now_ms
+            database,
+            self.bots,
+            self.rooms,
+            self.membership,
+            store,
+            self.push_fetcher.check,
+            self.standings,
+            self.now_ms,
         )
-        self.webhook_sender = WebhookSender(database.aside(), self.clock, self.rooms, self.push_fetcher, self.now_ms)
+        self.webhook_sender = WebhookSender(
+            database.aside(), self.clock, self.rooms, self.push_fetcher, self.standings, self.now_ms
+        )
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
         delays, previews = config.delayed_events, config.url_previews
         self.delayed_events = DelayedEvents(database, now_ms, delays.max_delay_hours * 3_600_000, delays.max_scheduled)
-        self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership)
+        self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership, self.standings)
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.reports = Reports(database, self.rooms, now_ms)
         self.voip = Voip(config.calls, now_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import os
@@ -29,6 +30,7 @@ from chappe.homeserver.http.router import (
     Route,
     Router,
 )
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import ServerName
 from chappe.telemetry import Metrics, request_id
@@ -102,6 +104,7 @@ class Application:
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
         self._now_ms = now_ms
         self.admin_door: AdminDoor | None = None
+        self.is_current: Callable[[Requester], bool] = lambda requester: False
         self.is_public = True  # whether clients are served here: then what is for this machine is for it alone
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
@@ -188,6 +191,14 @@ class Application:
             raise Forbidden("This application may not administer in your place: its scope does not say so")
         request.set_requester(requester)
         _check_account(requester, endpoint, self._now_ms())
+        request.judge_again = functools.partial(self._judge_again, request, endpoint)
+
+    async def _judge_again(self, request: Request, endpoint: Endpoint) -> None:
+        """Whether who asked before they waited may still ask. No statement while nothing has changed."""
+        if self.is_current(request.requester):
+            _check_account(request.requester, endpoint, self._now_ms())
+        else:
+            await self._identify(request, endpoint)
 
     async def _send(self, response: Response, request: Request, send: Send) -> int:
         body = response.body
@@ -224,12 +235,9 @@ def _check_account(requester: Requester, endpoint: Endpoint, now_ms: int) -> Non
     """Account locking and suspension (client-server API, "Account moderation"); expiry as deployed clients know it."""
     if endpoint.when_locked:
         return
-    if requester.is_locked:
-        raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
-    if requester.expires_ts is not None and requester.expires_ts <= now_ms:
-        raise Forbidden("This account has expired and must be renewed", "ORG_MATRIX_EXPIRED_ACCOUNT")
-    if requester.is_suspended and endpoint.acts:
-        raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")
+    error = requester.standing.refusal(Doing.ACT if endpoint.acts else Doing.READ, now_ms)
+    if error is not None:
+        raise error
 
 
 def _template(route: Route | None) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.load.parsing import read_json
+from chappe.homeserver.matrix.account_standing import Doing, Standing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
 from chappe.homeserver.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
@@ -38,6 +39,10 @@ class Requester:
     uses_console: bool = (
         False  # may do what an administrator of an organisation may: an application, if its scope says so
     )
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.is_locked, self.is_suspended, self.expires_ts)
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ class Request:
 
     __slots__ = (
         "_body", "_headers", "_query", "_receive", "_requester", "_scope", "_server", "_value", "body_limit", "closing", "id",
-        "params", "user_label",
+        "judge_again", "params", "user_label",
     )  # fmt: skip
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, body_limit: int, closing: asyncio.Event) -> None:
@@ -83,6 +88,7 @@ class Request:
         self._value: Any = _UNREAD
         self.id = ""
         self.user_label: str | None = None
+        self.judge_again: Callable[[], Awaitable[None]] | None = None
 
     # -------------------------------------------------------------------------------------------------- who asks
 
@@ -119,6 +125,11 @@ class Request:
     def set_requester(self, requester: Requester) -> None:
         self._requester, self.user_label = requester, requester.user_id
 
+    async def still_allowed(self) -> None:
+        """For whoever has waited: raises what a new request would be answered now (signed out, locked, expired)."""
+        if self.judge_again is not None:
+            await self.judge_again()
+
     def set_server(self, origin: ServerName, destination: ServerName) -> None:
         self._server, self.user_label = (origin, destination), origin
 
@@ -136,8 +147,8 @@ class Request:
 
     def require_active(self) -> None:
         """For endpoints whose path alone does not say whether a suspended account may use them."""
-        if self.requester.is_suspended:
-            raise Forbidden("Your account is suspended: you can read, but not act", "M_USER_SUSPENDED")
+        if self.requester.is_suspended and (error := Standing(suspended=True).refusal(Doing.ACT, 0)) is not None:
+            raise error
 
     @property
     def address(self) -> str:

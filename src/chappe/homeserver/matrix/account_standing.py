@@ -18,12 +18,13 @@ class Doing(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of an account and of whoever answers for it together. `expires_ts`: in ms; None: it does not expire."""
+    """Of an account and of whoever answers for it (`owner`) together. `expires_ts`: in ms; None: it does not expire."""
 
     locked: bool = False
     suspended: bool = False
     expires_ts: int | None = None
     ended: bool = False
+    owner: str | None = None
 
     def refusal(self, doing: Doing, now_ms: int) -> MatrixError | None:
         """Why not; None where it may."""

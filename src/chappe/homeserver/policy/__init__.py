@@ -26,6 +26,9 @@ class Policy:
     async def may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
         """`facts`: how the person proved who they are (token, e-mail), and their address."""
 
+    async def may_make_bot(self, owner: UserId) -> None:
+        """Asked before somebody makes a bot, or a webhook that speaks."""
+
     async def localpart(self, facts: Mapping[str, Any]) -> str | None:
         """The name that an account gets by what was proven; None: the one that was asked for."""
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 import orjson
 
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.rooms.rooms import Rooms
@@ -30,9 +32,9 @@ def signature(secret: str, seconds: int, body: bytes) -> str:
 
 class WebhookSender:
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, now_ms: Callable[[], int]
-    ) -> None:
-        self._database, self._clock, self._rooms = database, clock, rooms
+        self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, standings: Standings, now_ms: Callable[[], int]
+    ) -> None:  # fmt: skip
+        self._database, self._clock, self._rooms, self._standings = database, clock, rooms, standings
         self._fetcher, self._now_ms = fetcher, now_ms
         self._news = asyncio.Event()
         clock.listen(self._heard)
@@ -84,7 +86,8 @@ class WebhookSender:
                     AND r.room_nid = ANY($1::bigint[]) AND (w.expires_ts IS NULL OR w.expires_ts > $2)""",
                 list(numbers), self._now_ms(),
             )  # fmt: skip
-            for hook in hooks:
+            acting = await self._standings.who_may((hook["owner"] for hook in hooks), Doing.ACT)
+            for hook in (hook for hook in hooks if hook["owner"] in acting):
                 for event_id, body in await self._bodies(hook, commits[0]["since"], commits[-1]["upto"]):
                     await connection.execute(
                         """INSERT INTO webhook_queue (webhook, event_id, body, due_ts) VALUES ($1, $2, $3, $4)
@@ -109,12 +112,15 @@ class WebhookSender:
         rows = await self._database.fetch(
             """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
                  FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
-                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret""",
+                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner""",
             now, now + 60_000, AT_ONCE,
         )  # fmt: skip
         await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: Row) -> None:
+        if await self._standings.refusal(row["owner"], Doing.ACT) is not None:
+            await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
+            return
         seconds = self._now_ms() // 1000
         headers = {
             "Content-Type": "application/json", "X-Chappe-Delivery": str(row["id"]),

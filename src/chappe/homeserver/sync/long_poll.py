@@ -22,7 +22,10 @@ async def long_poll(
     immediate: bool,
     compose: Callable[[], Awaitable[tuple[T, bool]]],
 ) -> T:
-    """`compose` gives an answer and whether it holds news. Ends early when the client goes or the server shuts down."""
+    """`compose` gives an answer and whether it holds news. Ends early when the client goes or the server shuts down.
+
+    Raises what refuses the account by now: nothing that came after a lock or a sign-out is answered.
+    """
     user_id = request.user_id
     deadline = time.monotonic() + min(timeout_ms, MAX_TIMEOUT_MS) / 1000
     gone: asyncio.Task[None] | None = None
@@ -32,6 +35,7 @@ async def long_poll(
             notifier.waiters.add(user_id, future)
             try:
                 answer, has_news = await compose()
+                await request.still_allowed()
                 remaining = deadline - time.monotonic()
                 if has_news or immediate or remaining <= 0 or request.closing.is_set():
                     return answer

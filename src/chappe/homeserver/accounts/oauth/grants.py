@@ -16,6 +16,7 @@ from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
 from chappe.homeserver.accounts.sessions import Sessions, Tokens, hash_token
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 
@@ -127,7 +128,7 @@ class Grants:
     async def _sign_in(self, client: Client, row: Row) -> dict[str, Any]:
         scope = parse_scope(row["scope"])
         user = await self._store.find_user(row["user_id"])
-        if user is None or user.deactivated or user.locked:
+        if user is None or user.standing.refusal(Doing.HOLD, self._now_ms()) is not None:
             raise _invalid("This account cannot be used")
         tokens = await self._sessions.sign_in(UserId(row["user_id"]), scope.device_id, client.name, True)
         await self._database.execute(
@@ -141,13 +142,13 @@ class Grants:
     # ------------------------------------------------------------------------------------------------------ refresh
 
     async def _by_refresh(self, client: Client, token: str) -> dict[str, Any]:
-        session = await self._session_of(hash_token(token))
-        if session is None or session["client_id"] != client.client_id:
-            raise _invalid("This refresh token is unknown or has been replaced")
         try:
-            tokens = await self._sessions.refresh(token)
+            tokens = await self._sessions.refresh(token, client.client_id)
         except MatrixError:
             raise _invalid("This refresh token is unknown or has been replaced") from None
+        session = await self._session_of(hash_token(tokens.access_token))
+        if session is None:
+            raise _invalid("This session has just ended")
         return _answer(tokens, session["scope"])
 
     async def _session_of(self, token_hash: bytes) -> Row | None:

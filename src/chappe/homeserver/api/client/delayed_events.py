@@ -34,7 +34,7 @@ class DelayedEventsApi:
 
     @endpoint(
         "PUT", "/_matrix/client/v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
-        _UNSTABLE + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message",
+        _UNSTABLE + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", auth=GUEST_AUTH, acts=True, limit="message",
         **EVENT_BODY, features=("org.matrix.msc4140",),
     )  # fmt: skip
     async def schedule(self, request: Request) -> Answer:

@@ -143,6 +143,8 @@ class Keys:
         body = convert(await request.json_object(canonical=True), SendToDevice)
         for user in body.messages:
             parse_user_id(user)
+        if any(user != request.user_id for user in body.messages):
+            request.require_active()  # among one's own devices it goes on: they verify each other
         if sum(map(len, body.messages.values())) > MAX_RECIPIENTS:
             raise BadRequest(f"At most {MAX_RECIPIENTS} recipients at once", "M_INVALID_PARAM")
         event_type = request.params["eventType"]

@@ -32,7 +32,7 @@ class PresenceApi:
             return {"presence": "offline"}
         return self._presence.content((await self._presence.of([user_id]))[user_id])
 
-    @endpoint("PUT", _STATUS, limit="account", body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _STATUS, acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def set(self, request: Request) -> Answer:
         if parse_user_id(request.params["userId"]) != request.user_id:
             raise Forbidden("You may set your own presence only")

@@ -47,7 +47,7 @@ class ReceiptsApi:
                 await self._mark_read.receipt(request.user_id, room_id, name, body[name], None)
         return {}
 
-    @endpoint("PUT", _ROOM + "/typing/{userId}", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
+    @endpoint("PUT", _ROOM + "/typing/{userId}", auth=GUEST_AUTH, acts=True, body_limit=SMALL_LIMIT)
     async def typing(self, request: Request) -> Answer:
         if request.params["userId"] != request.user_id:
             raise Forbidden("Nobody can type for somebody else")

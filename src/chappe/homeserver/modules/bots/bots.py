@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chappe.config import Bots as Settings
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 
-MARK = "org.chappe.bot"  # profile field and key in the content of messages: shown to members
+MARK = BOT_MARK  # and key in the content of messages: shown to members
+NAME_MARK, SUFFIX = " (bot)", "-bot"
 MAX_NAME, MAX_PURPOSE = 100, 500
 
 
@@ -38,8 +39,6 @@ class Bots:
         """The bot and its access token, which is shown this once. Raises M_FORBIDDEN, M_INVALID_PARAM."""
         if not self._settings.enabled:
             raise Forbidden("Bots are switched off on this server")
-        if await self._count(owner) >= self._settings.max_per_user:
-            raise Forbidden(f"At most {self._settings.max_per_user} bots")
         user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts)
         await self._database.execute(
             "UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None
@@ -50,25 +49,48 @@ class Bots:
     async def account(
         self, owner: UserId, kind: str, name: str, purpose: str, localpart: str | None, expires_ts: int | None
     ) -> UserId:
-        """An account marked as what it is, in its profile and in the database."""
+        """An account marked as what it is: in its name, its user name, its profile and in the database.
+
+        Raises M_FORBIDDEN for who may make none, or has as many as may be; M_INVALID_PARAM, M_INVALID_USERNAME.
+        """
+        await self.require_may_own(owner)
+        await self._require_room(owner, kind)
         if not 0 < len(name) <= MAX_NAME or not 0 < len(purpose) <= MAX_PURPOSE:
             raise BadRequest(
                 f"`name` and `purpose` need 1 to {MAX_NAME} and {MAX_PURPOSE} characters", "M_INVALID_PARAM"
             )
         if expires_ts is not None and expires_ts <= self._now_ms():
             raise BadRequest("`expires_ts` has passed", "M_INVALID_PARAM")
-        stem = localpart or f"{_slug(name) or kind}-{secrets.token_hex(3)}"
+        stem = localpart or f"{_slug(name) or kind}-{secrets.token_hex(3)}{SUFFIX}"
+        if not stem.endswith(SUFFIX):
+            raise BadRequest(
+                f"The user name of a bot ends in {SUFFIX}, so that it is not taken for a person", "M_INVALID_USERNAME"
+            )
         user_id = self._accounts.user_id_for(stem, domain_of(owner))
-        await self._accounts.register(user_id, None, display_name=name, kind="bot", owner=owner, purpose=purpose)
+        await self._accounts.register(
+            user_id, None, display_name=shown_name(name), kind="bot", owner=owner, purpose=purpose
+        )
         await self._accounts.set_profile_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
         if expires_ts is not None:
             await self._accounts.set_state(user_id, expires_ts=expires_ts)
         return user_id
 
-    async def _count(self, owner: str) -> int:
-        return int(await self._database.fetchval(
-            "SELECT count(*) FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated", owner
-        ))  # fmt: skip
+    async def require_may_own(self, owner: UserId) -> None:
+        """A person answers for a bot: no bot does, nor a post that goes from hand to hand. Raises M_FORBIDDEN."""
+        user = await self._accounts.store.find_user(owner)
+        if user is None or user.kind is not None:
+            raise Forbidden("Bots and webhooks are made by a person, who answers for them")
+        await self._accounts.policy.may_make_bot(owner)
+
+    async def _require_room(self, owner: str, kind: str) -> None:
+        bots = await self._database.fetchval(
+            """SELECT count(*) FROM users u WHERE owner = $1 AND kind = 'bot' AND NOT deactivated
+                AND $2 = EXISTS (SELECT 1 FROM webhooks w WHERE w.user_id = u.user_id)""",
+            owner, kind == "webhook",
+        )  # fmt: skip
+        most = self._settings.max_webhooks_per_user if kind == "webhook" else self._settings.max_per_user
+        if bots >= most:
+            raise Forbidden(f"You have {bots} {kind}s, and nobody has more than {most}: delete one first")
 
     async def of(self, owner: str) -> Sequence[str]:
         """Their ids, those that speak for webhooks too."""
@@ -104,6 +126,13 @@ class Bots:
         scope = await self._database.fetchval("SELECT scope FROM users WHERE user_id = $1 AND kind = 'bot'", user_id)
         if scope is not None and room_id not in scope:
             raise Forbidden("This bot was made for other rooms")
+
+
+def shown_name(name: str) -> str:
+    """How a bot is called: marked, wherever only its name is shown. Raises M_INVALID_PARAM for what reads as an agent's name."""
+    if "[" in name or "]" in name:
+        raise BadRequest("The name of a bot holds no [ and ]: they stand for an organisation", "M_INVALID_PARAM")
+    return name if name.endswith(NAME_MARK) else f"{name}{NAME_MARK}"
 
 
 def _slug(name: str) -> str:

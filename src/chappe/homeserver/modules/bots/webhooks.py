@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.matrix.urls import split_url
@@ -69,9 +71,10 @@ class Wanted:
 class Webhooks:
     def __init__(
         self, database: Database, bots: Bots, rooms: Rooms, membership: MembershipChanges, store: Store,
-        check_url: Callable[[str], object], now_ms: Callable[[], int],
+        check_url: Callable[[str], object], standings: Standings, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._bots, self._rooms, self._membership = database, bots, rooms, membership
+        self._standings = standings
         self._store, self._check_url, self._now_ms = store, check_url, now_ms
 
     # ---------------------------------------------------------------------------------------------------- managing
@@ -79,6 +82,7 @@ class Webhooks:
     async def create(self, owner: UserId, room_id: str, wanted: Wanted) -> dict[str, Any]:
         """By those who may change the room's settings. The secret is shown this once."""
         room = await self.require_moderator(owner, room_id)
+        await self._bots.require_may_own(owner)
         if room.get(("m.room.encryption", "")) is not None:
             raise Forbidden("Webhooks cannot take part in encrypted rooms")
         if len(await self._of_room(room_id)) >= PER_ROOM:
@@ -150,6 +154,8 @@ class Webhooks:
             raise NotFound("There is no such webhook")
         if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
             raise MatrixError(410, "M_NOT_FOUND", "This webhook has ended")
+        if (error := await self._standings.refusal(row["user_id"], Doing.ACT)) is not None:
+            raise Forbidden("Whoever made this webhook may not act at present", error.errcode)
         return row
 
     async def post(self, row: Row, post: Post) -> str:

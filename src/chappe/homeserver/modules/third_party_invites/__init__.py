@@ -11,8 +11,10 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.email_address import masked, parse_email
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -32,8 +34,9 @@ IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
 class ThirdPartyInvites:
     def __init__(
         self, database: Database, accounts: AccountStore, rooms: Rooms, membership: MembershipChanges, domains: Domains,
-        public_url: str | None, mail: MailQueue,
+        public_url: str | None, mail: MailQueue, standings: Standings,
     ) -> None:  # fmt: skip
+        self._standings = standings
         self._database, self._accounts, self._rooms = database, accounts, rooms
         self._membership, self._domains, self._public_url = membership, domains, public_url
         self._mail = mail
@@ -118,14 +121,21 @@ class ThirdPartyInvites:
             "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
             medium, address,
         )  # fmt: skip
+        senders = {row["sender"] for row in rows}
+        own = {sender for sender in senders if self._domains.is_hosted(domain_of(sender))}
+        acting = senders - own | await self._standings.who_may(own, Doing.ACT)
         return [
             {
                 "medium": medium, "address": address, "mxid": user_id, "room_id": row["room_id"], "sender": row["sender"],
                 "display_name": row["display_name"], "signed": sign_json(
                     {"mxid": user_id, "token": row["token"]}, domain_of(row["sender"]), SigningKey(row["seed"], "0")
                 ),
-            } for row in rows
+            } for row in rows if row["sender"] in acting
         ]  # fmt: skip
+
+    async def require_may_invite(self, sender: str) -> None:
+        """Somebody of here who has invited an address, when it arrives. Raises what refuses their account by then."""
+        await self._standings.require(sender, Doing.ACT)
 
     async def forget(self, tokens: list[str]) -> None:
         """Invitations that have been redeemed."""

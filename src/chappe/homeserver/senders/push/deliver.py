@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
@@ -44,8 +46,10 @@ class PushDeliverer:
         fetcher: Fetcher,
         notifications: Notifications,
         digest: Digest,
+        standings: Standings,
         now_ms: Callable[[], int],
     ) -> None:
+        self._standings = standings
         self._database, self._fetcher, self._notifications = database, fetcher, notifications
         self._digest, self._now_ms = digest, now_ms
         self._wake = asyncio.Event()
@@ -100,6 +104,10 @@ class PushDeliverer:
 
     async def _serve(self, pusher: Row) -> None:
         done: bool | None
+        if await self._standings.refusal(pusher["user_id"], Doing.READ) is not None:  # nothing goes out: it is dropped
+            await self._database.execute("DELETE FROM push_queue WHERE pusher = $1", pusher["id"])
+            await self._database.execute("UPDATE pushers SET due_ts = 0 WHERE id = $1", pusher["id"])
+            return
         try:
             if pusher["kind"] == "email":
                 done = await self._to_mailbox(pusher)

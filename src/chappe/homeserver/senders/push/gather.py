@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.push_rules import verdict_of
 from chappe.homeserver.modules.push.counts import IgnoredBy, actions_for
 from chappe.homeserver.modules.push.pushers import by_user
@@ -37,10 +39,11 @@ class PushGatherer:
 
     def __init__(
         self, database: Database, clock: Clock, rooms: Rooms, rules: PushRules, ignored_by: IgnoredBy, quiet: QuietHours,
-        now_ms: Callable[[], int], queued: Callable[[], None],
+        standings: Standings, now_ms: Callable[[], int], queued: Callable[[], None],
     ) -> None:  # fmt: skip
         self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules
-        self._ignored_by, self._quiet, self._now_ms, self._queued = ignored_by, quiet, now_ms, queued
+        self._ignored_by, self._quiet, self._standings = ignored_by, quiet, standings
+        self._now_ms, self._queued = now_ms, queued
         self._news = asyncio.Event()
         self._version = -1
         self._users: frozenset[str] = frozenset()
@@ -122,7 +125,7 @@ class PushGatherer:
                     if actions is not None:
                         found.setdefault(user, []).append((room, event, actions))
         readers = {user for commit in commits for user in commit["users"]} & self._users
-        everybody = list(readers | found.keys())
+        everybody = list(await self._standings.who_may(readers | found.keys(), Doing.READ))
         if not everybody:
             return []
         rows = await self._database.fetch(
