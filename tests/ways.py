@@ -283,7 +283,7 @@ async def upstream_links(s: Scene) -> Probe:
 
 
 async def second_factors(s: Scene) -> Probe:
-    await s.server.node.second_factors.new_recovery_codes(s.person.id)
+    await s.server.node.database.execute("INSERT INTO recovery_codes VALUES ($1, 'a code')", s.person.id)
 
     async def probe() -> bool:
         return (await s.server.node.second_factors.of(s.person.id)).recovery_codes > 0

@@ -168,6 +168,9 @@ DOES_NOT_ACT = {
         "people of other servers, whose accounts are judged there",
     ),
     "dehydrated_devices.user_id": "a device without a session: it goes with the account's devices",
+    "claimed_keys.user_id": "whose key somebody has taken, so that it is given once",
+    "profile_carries.user_id": "a name on its way into the rooms: no act of the account",
+    "room_purges.asked_by": "what an administrator was allowed to do goes on to its end",
     "exports.target": "whom a package is about; who asked for it is judged",
     "legal_holds.target": "what the account is under, not what it does",
 }  # fmt: skip

@@ -13,7 +13,7 @@ import msgspec
 from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.load.parsing import read_json
 from chappe.homeserver.matrix.account_standing import Doing, Standing
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
 from chappe.homeserver.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
 
