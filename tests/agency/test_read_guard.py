@@ -348,3 +348,63 @@ async def test_it_is_off_unless_it_is_asked_for(new_server: NewServer) -> None:
     server = await new_server()
     assert isinstance(server.node, AgencyServer) and server.node.guard is None
     assert (await server.raw("GET", ADMIN + "/alerts"))[0] == 404
+
+
+async def test_a_device_that_indexes_at_the_pace_it_is_given_is_never_stopped(new_server: NewServer) -> None:
+    """An index of everything that one has joined goes on for days, and nobody is slowed or signed out for it."""
+    s = await start(new_server)
+    reader = await s.server.person("reader")
+    for room in s.forums:
+        await reader.join(room)
+    read, paused, tokens = 0, 0, dict.fromkeys(s.forums, "")
+    while tokens:
+        room = next(iter(tokens))
+        pace = await reader.call("GET", f"/_chappe/client/v1/reading_pace/{segment(room)}", events=50)
+        if pace["pause_ms"]:
+            paused += 1
+            s.clock.now += pace["pause_ms"]
+            continue
+        page = await reader.call(
+            "GET",
+            f"/rooms/{segment(room)}/messages",
+            dir="b",
+            limit=50,
+            **({"from": tokens[room]} if tokens[room] else {}),
+        )
+        read += sum(1 for event in page["chunk"] if event["type"] == "m.room.message")
+        if "end" in page:
+            tokens[room] = page["end"]
+        else:
+            del tokens[room]
+    assert read == ROOMS * MESSAGES and paused and not s.slept
+    assert (await s.root.call("GET", f"{ADMIN}/alerts"))["alerts"] == []
+
+
+async def test_the_pace_gives_a_thief_nothing(new_server: NewServer) -> None:
+    """Who asks for the pace and reads on all the same is stopped as before; only members may ask."""
+    s = await start(new_server)
+    thief = await s.server.person("thief")
+    with pytest.raises(Refused):
+        await thief.call("GET", f"/_chappe/client/v1/reading_pace/{segment(s.forums[0])}")
+    await thief.join(s.forums[0])
+    assert (await thief.call("GET", f"/_chappe/client/v1/reading_pace/{segment(s.forums[0])}"))["pause_ms"] == 0
+    read, _ = await steal(thief, s.forums, again=False)
+    assert read <= 450
+
+
+async def test_a_challenge_says_why(new_server: NewServer) -> None:
+    s = await start(new_server)
+    thief = await s.server.person("thief")
+    answers = []
+    for room in s.forums:
+        status, raw, _ = await s.server.raw("POST", f"/_matrix/client/v3/join/{segment(room)}", {}, thief.token)
+        for _ in range(3):
+            status, raw, _ = await s.server.raw(
+                "GET", f"/_matrix/client/v3/rooms/{segment(room)}/messages?dir=b&limit=100", None, thief.token
+            )
+            if status == 401:
+                answers.append(json.loads(raw))
+                break
+        if answers:
+            break
+    assert answers and answers[0]["reason"] == "unusual_activity" and answers[0]["soft_logout"] is True

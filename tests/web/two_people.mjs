@@ -98,9 +98,17 @@ await play({
     await sophie.context().setOffline(true);
     await sophie.getByText("Hors connexion. Vos messages partiront").waitFor();
     await say(sophie, "Écrit sans réseau");
+    await say(sophie, "Et la suite");
     await look(sophie, "offline");
+    await sophie.waitForTimeout(3000); // the first tries have failed by then
+    if (await sophie.getByText("Pas envoyé").count()) throw new Error("a message without a network was given up");
     await sophie.context().setOffline(false);
     await sees(karim, "Écrit sans réseau");
+    await sees(karim, "Et la suite");
+    const told = await karim.getByRole("article").allInnerTexts();
+    const place = (text) => told.findLastIndex((each) => each.includes(text));
+    if (place("Écrit sans réseau") > place("Et la suite")) throw new Error("the order was lost");
+    if (told.filter((each) => each.includes("Et la suite")).length !== 1) throw new Error("a message came twice");
     await sophie.getByText("Hors connexion. Vos messages partiront").waitFor({ state: "detached" });
   },
   async "a code that was replaced is recognised as old"() {

@@ -231,7 +231,7 @@ class AgencyServer(Homeserver):
             )
             parts.append(AccountValidityApi(self.validity, pages))
         if self.guard is not None:
-            parts.append(ReadGuardApi(self.guard, self.accounts))
+            parts.append(ReadGuardApi(self.guard, self.accounts, self.rooms))
         if self.scanner is not None:
             envelope = Envelope(self._scanner_secret)
             proxy = MediaProxy(self.scanner, self.media, envelope, self.sessions.authenticate)

@@ -27,7 +27,9 @@ OLD_AFTER_MS, FRESH_FOR_MS = 600_000, 24 * HOUR_MS
 FAMILIAR = 0.1  # what history of a room that one has long been in weighs
 SLOW, CHALLENGE, FREEZE = 1.0, 1.5, 2.0  # in budgets
 SLOWEST = 5.0  # seconds
+FOR_INDEX, LONGEST_PAUSE = 0.5, 900.0  # what a device's own index may use of the budgets; seconds
 REMEMBERED = 20_000
+UNUSUAL = "unusual_activity"  # beside the error code: clients say why
 EVENTS, ROOMS, FILES, SEARCHES = "events", "rooms", "files", "searches"
 
 # Guests count for their sponsor's organisation; who has none for their domain. Once an hour for each.
@@ -119,15 +121,36 @@ class ReadGuard:
                 "M_USER_LOCKED",
                 "Unusual activity: your account has been frozen. Ask your administrator",
                 soft_logout=True,
+                reason=UNUSUAL,
             )
         if level >= CHALLENGE and usage.challenged <= hour - DAY_HOURS:
             usage.challenged = hour
             await self._alert(user_id, "challenged", what, usage.within(what, hour, 1))
             await self._challenge(user_id)
             raise MatrixError(
-                401, "M_UNKNOWN_TOKEN", "Unusual activity: confirm that it is you by signing in again", soft_logout=True
+                401,
+                "M_UNKNOWN_TOKEN",
+                "Unusual activity: confirm that it is you by signing in again",
+                soft_logout=True,
+                reason=UNUSUAL,
             )
         await self.sleep(min(SLOWEST, (level - SLOW) * 2 * SLOWEST))
+
+    async def pause_for(self, user_id: str, room: LiveRoom, amount: int) -> float:
+        """How long a device should wait, in seconds, before it reads so many old events of a room for its own index.
+
+        An index may use half of what is let go by unnoticed, so that it never stands in the way of who is reading.
+        """
+        budget = self._budgets[EVENTS] * FOR_INDEX
+        if user_id in self._excluded or budget <= 0:
+            return 0.0
+        usage, now = await self._of(user_id), self._now_ms()
+        hour, cost = now // HOUR_MS, amount * await self._weight(user_id, room)
+        if usage.within(EVENTS, hour, DAY_HOURS) + cost > budget * DAY_BUDGETS:
+            return LONGEST_PAUSE
+        if usage.within(EVENTS, hour, 1) + cost > budget:
+            return min(LONGEST_PAUSE, (HOUR_MS - now % HOUR_MS) / 1000)
+        return 0.0
 
     async def _of(self, user_id: str) -> _Usage:
         usage = self._usage.get(user_id)

@@ -1,4 +1,4 @@
-"""The read guard for administrators: who read too much, and letting them go on."""
+"""The read guard's routes: its pace for clients; for administrators, who read too much, and letting them go on."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
+from chappe.homeserver.rooms.rooms import Rooms
 
 _ADMIN = "/_chappe/admin/v1/read_guard"
 
 
 class ReadGuardApi:
-    def __init__(self, guard: ReadGuard, accounts: Accounts) -> None:
-        self._guard, self._accounts = guard, accounts
+    def __init__(self, guard: ReadGuard, accounts: Accounts, rooms: Rooms) -> None:
+        self._guard, self._accounts, self._rooms = guard, accounts, rooms
+
+    @endpoint("GET", "/_chappe/client/v1/reading_pace/{roomId}")
+    async def pace(self, request: Request) -> Answer:
+        """How many milliseconds a device should wait before it reads a page of a room's history for its own index."""
+        room = await self._rooms.require_joined(request.user_id, parse_room_id(request.params["roomId"]))
+        events = request.query_int("events", 100, 1, 1000)
+        return {"pause_ms": round(await self._guard.pause_for(request.user_id, room, events) * 1000)}
 
     @endpoint("GET", _ADMIN + "/alerts", auth=ADMIN_AUTH, api="admin")
     async def alerts(self, request: Request) -> Answer:

@@ -32,7 +32,8 @@ export const TEXTS: Record<string, string> = {
   "otherTab.text": "Un seul onglet à la fois peut lire vos messages chiffrés.",
   "otherTab.here": "Utiliser cet onglet",
   "barred.locked": "Votre compte est verrouillé",
-  "barred.locked.text": "Un administrateur l’a verrouillé. Vos messages sont conservés. Contactez votre service informatique.",
+  "barred.locked.text":
+    "Vos messages sont conservés. Seul votre administrateur ou votre service informatique peut le rouvrir : contactez-les.",
   "barred.expired": "Votre compte a expiré",
   "barred.expired.text": "Il doit être renouvelé : demandez-le à votre service informatique. Vos messages sont conservés.",
   "error.offline": "Pas de connexion. Réessayez quand le réseau sera revenu.",
@@ -77,6 +78,10 @@ export const TEXTS: Record<string, string> = {
   "signIn.problem.refused": "Vous avez refusé l’accès. Recommencez quand vous voudrez.",
   "signIn.problem.expired": "Cette connexion a pris trop de temps. Recommencez.",
   "signIn.problem.ended": "Vous avez été déconnecté de cet appareil. Reconnectez-vous pour continuer.",
+  "signIn.problem.again":
+    "Confirmez que c’est bien vous : reconnectez-vous. Vos messages et vos clés restent sur cet appareil.",
+  "signIn.problem.unusual":
+    "Activité inhabituelle : confirmez que c’est bien vous en vous reconnectant. Vos messages et vos clés restent sur cet appareil.",
   "firstRun.step": "Étape {{number}} sur 3",
   "firstRun.progress": "Avancement",
   "firstRun.who": "Bienvenue. Que verront vos collègues ?",
@@ -280,6 +285,7 @@ export const TEXTS: Record<string, string> = {
   "message.deletedBy": "Message supprimé par {{name}}",
   "message.sending": "Envoi…",
   "message.queued": "En attente du réseau",
+  "message.withdraw": "Ne plus envoyer",
   "message.failed": "Pas envoyé",
   "message.seenBy": "Vu par {{names}}",
   "event.created": "{{who}} a créé la discussion",

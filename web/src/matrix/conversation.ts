@@ -318,6 +318,11 @@ export class Conversation {
     await this.client.sendMessage(this.id, null, content as never);
   }
 
+  /** How somebody is called here: by the room, not by who writes about them. */
+  nameOf(id: string): string {
+    return this.people.of(this.room.getMember(id), id).name;
+  }
+
   async react(eventId: string, key: string): Promise<void> {
     await this.client.sendEvent(this.id, EventType.Reaction, {
       "m.relates_to": { rel_type: RelationType.Annotation, event_id: eventId, key },

@@ -15,6 +15,7 @@ import {
 } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import { plain } from "../platform/plain";
+import { isPassing } from "./outbox";
 import type { People } from "./people";
 import { CLASSIFICATION } from "./rooms";
 import type { Attachment, Content, EncryptedFile, Item, LockedReason, PollAnswer, Quote, Reaction } from "./types";
@@ -298,6 +299,7 @@ function formatted(content: IContent): string | null {
 
 function stateOf(event: MatrixEvent): Item["state"] {
   if (event.status === null || event.status === EventStatus.SENT) return "sent";
+  if (event.status === EventStatus.NOT_SENT && isPassing(event.error)) return "queued";
   if (event.status === EventStatus.NOT_SENT || event.status === EventStatus.CANCELLED) return "failed";
   return event.status === EventStatus.QUEUED ? "queued" : "sending";
 }

@@ -18,9 +18,10 @@ import { Encryption } from "./encryption";
 import { Media } from "./media";
 import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
+import { Outbox, queues } from "./outbox";
 import { People } from "./people";
 import { Rooms } from "./rooms";
-import { revoke, type Session, saveSession } from "./session";
+import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import { Signal } from "./signal";
 
 export type Connection = "starting" | "online" | "offline";
@@ -38,6 +39,9 @@ const QUIET: Logger = {
 export type Barred = "locked" | "expired";
 const BARRED: Record<string, Barred> = { M_USER_LOCKED: "locked", ORG_MATRIX_EXPIRED_ACCOUNT: "expired" };
 
+/** Why a session is over: for good, or until somebody signs in again on this device, which keeps its keys. */
+export type Ended = "ended" | "again" | "unusual";
+
 export class Matrix {
   readonly changed = new Signal();
   readonly accountDataChanged = new Signal();
@@ -46,6 +50,7 @@ export class Matrix {
   readonly media: Media;
   readonly agency: Agency;
   readonly console: Console;
+  private readonly outbox: Outbox;
   connection: Connection = "starting";
   /** Why the server lets this account do nothing at all. */
   barred: Barred | null = null;
@@ -56,6 +61,7 @@ export class Matrix {
     private readonly session: Session,
     configuration: Configuration,
   ) {
+    this.outbox = new Outbox(client);
     this.agency = new Agency(client);
     this.console = new Console(client);
     this.people = new People(client, configuration.organisations, this.agency);
@@ -65,15 +71,19 @@ export class Matrix {
       this.barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;
       const failing = state === SyncState.Error || state === SyncState.Reconnecting;
+      if (state === SyncState.Syncing) this.outbox.resume(); // what the browser has kept is read while the first sync runs
       if (online || failing) this.setConnection(online ? "online" : "offline");
     });
     client.on(ClientEvent.AccountData, () => this.accountDataChanged.fire());
     addEventListener("offline", () => this.setConnection("offline"));
-    addEventListener("online", () => client.retryImmediately());
+    addEventListener("online", () => {
+      client.retryImmediately();
+      this.outbox.resume();
+    });
   }
 
   /** Opens what this browser knows of the account and begins to follow the server. `ended`: the session is no more. */
-  static async start(session: Session, configuration: Configuration, ended: () => void): Promise<Matrix> {
+  static async start(session: Session, configuration: Configuration, ended: (why: Ended) => void): Promise<Matrix> {
     const store = new IndexedDBStore({ indexedDB, localStorage, dbName: `chappe-${session.userId}` });
     let encryption: Encryption;
     const client = createClient({
@@ -91,6 +101,7 @@ export class Matrix {
       logger: QUIET,
       store,
       timelineSupport: true,
+      scheduler: queues(),
       useAuthorizationHeader: true,
       verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.qr_code.scan.v1", "m.reciprocate.v1"],
       cryptoCallbacks: {
@@ -101,9 +112,13 @@ export class Matrix {
     });
     encryption = new Encryption(client);
     const matrix = new Matrix(client, encryption, session, configuration);
-    client.on(HttpApiEvent.SessionLoggedOut, ended);
+    client.on(HttpApiEvent.SessionLoggedOut, (error) => {
+      const { soft_logout, reason } = error.data as { soft_logout?: boolean; reason?: string };
+      ended(soft_logout ? (reason === "unusual_activity" ? "unusual" : "again") : "ended");
+    });
     await store.startup();
-    await client.initRustCrypto({ cryptoDatabasePrefix: `chappe-crypto-${session.userId}` });
+    const storageKey = await cryptoStoreKey();
+    await client.initRustCrypto({ cryptoDatabasePrefix: `chappe-crypto-${session.userId}`, storageKey });
     await client.startClient({
       initialSyncLimit: 20,
       lazyLoadMembers: true,

@@ -4,7 +4,7 @@
  * into memory at the first search. New messages are added as they are decrypted; history is walked in the background.
  */
 
-import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, Method, type Room, RoomEvent } from "matrix-js-sdk";
 import type { People } from "./people";
 
 export interface Found {
@@ -22,6 +22,7 @@ const BLOCK = 256;
 const WRITE_AFTER = 2000;
 const CRAWL_PAUSE = 1500;
 const PER_CRAWL = 100;
+const PREFIX = "/_chappe/client/v1";
 
 export class MessageIndex {
   private documents = new Map<string, Document>();
@@ -32,6 +33,7 @@ export class MessageIndex {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private crawls = new Map<string, string | null>();
   private running = false;
+  private isPaced = true;
 
   constructor(
     private readonly client: MatrixClient,
@@ -158,7 +160,25 @@ export class MessageIndex {
     }
   }
 
+  /** The server says how fast history may be read for the index: a guard against stolen accounts would stop us otherwise. */
+  private async pace(room: Room): Promise<void> {
+    while (this.running && this.isPaced) {
+      const path = `/reading_pace/${encodeURIComponent(room.roomId)}`;
+      const wait = await this.client.http
+        .authedRequest<{ pause_ms: number }>(Method.Get, path, { events: `${PER_CRAWL}` }, undefined, { prefix: PREFIX })
+        .catch((error) => {
+          if (error?.httpStatus === 404)
+            this.isPaced = false; // no guard here
+          else throw error;
+        });
+      if (!wait?.pause_ms) return;
+      await pause(wait.pause_ms);
+    }
+  }
+
   private async step(room: Room): Promise<void> {
+    await this.pace(room);
+    if (!this.running) return;
     const from = this.crawls.get(room.roomId) ?? null;
     const answer = await this.client.createMessagesRequest(room.roomId, from, PER_CRAWL, "b" as never);
     const events = answer.chunk.map((each) => new MatrixEvent(each));

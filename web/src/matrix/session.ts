@@ -1,6 +1,7 @@
 /** Signing in by the OAuth 2.0 API of the specification, and the session that comes of it. Without the SDK: it loads fast. */
 
-import { forget, load, save } from "../platform/store";
+import { type Sealed, seal, unseal } from "../platform/seal";
+import { forget, forgetEverything, load, save } from "../platform/store";
 
 export interface Session {
   userId: string;
@@ -27,7 +28,15 @@ interface Attempt {
   deviceId: string;
 }
 
+/** Whose device this is while nobody is signed in: what it has stored waits for the same person. */
+interface Kept {
+  userId: string;
+  deviceId: string;
+}
+
 const SESSION = "session";
+const KEPT = "device";
+const CRYPTO_KEY = "crypto-key";
 const ATTEMPT = "chappe.signing-in";
 
 export class SignInError extends Error {
@@ -36,8 +45,32 @@ export class SignInError extends Error {
   }
 }
 
-export const loadSession = (): Promise<Session | undefined> => load<Session>(SESSION);
-export const saveSession = (session: Session): Promise<void> => save(SESSION, session);
+/** The session of the last visit. One of an earlier version is not sealed yet: it is, the next time its tokens change. */
+export async function loadSession(): Promise<Session | undefined> {
+  const kept = await load<Session | Sealed>(SESSION);
+  if (!kept || !("iv" in kept)) return kept;
+  return JSON.parse(new TextDecoder().decode(await unseal(kept)));
+}
+
+export async function saveSession(session: Session): Promise<void> {
+  await save(SESSION, await seal(new TextEncoder().encode(JSON.stringify(session))));
+}
+
+/** What the encryption's own store is sealed with. Stores of earlier versions have no key, and go on without. */
+export async function cryptoStoreKey(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const kept = await load<Sealed>(CRYPTO_KEY);
+  return kept && unseal(kept);
+}
+
+async function makeCryptoStoreKey(): Promise<void> {
+  if (await load(CRYPTO_KEY)) return; // the same device, signed in again
+  await save(CRYPTO_KEY, await seal(crypto.getRandomValues(new Uint8Array(32))));
+}
+/** The tokens are worth nothing any more; the device, with its keys, waits for its person. */
+export async function keepDevice(session: Session): Promise<void> {
+  await save(KEPT, { userId: session.userId, deviceId: session.deviceId });
+  await forgetSession();
+}
 export const forgetSession = (): Promise<void> => forget(SESSION);
 
 export async function metadata(): Promise<Metadata> {
@@ -50,7 +83,8 @@ export async function metadata(): Promise<Metadata> {
 export async function beginSignIn(address: string, name: string, language: string, create = false): Promise<string> {
   const server = await metadata().catch(() => Promise.reject(new SignInError("offline")));
   const clientId = await register(server, name);
-  const attempt: Attempt = { state: random(16), verifier: random(32), clientId, deviceId: deviceId() };
+  const kept = await load<Kept>(KEPT).catch(() => undefined);
+  const attempt: Attempt = { state: random(16), verifier: random(32), clientId, deviceId: kept?.deviceId ?? deviceId() };
   localStorage.setItem(ATTEMPT, JSON.stringify(attempt));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
   const query = new URLSearchParams({
@@ -90,6 +124,10 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
   });
   if (!who.ok) throw new SignInError("other");
   const { user_id, device_id } = await who.json();
+  const kept = await load<Kept>(KEPT).catch(() => undefined);
+  if (kept && kept.userId !== user_id) await forgetEverything();
+  else await forget(KEPT);
+  if (!kept || kept.userId !== user_id) await makeCryptoStoreKey();
   const session: Session = {
     userId: user_id,
     deviceId: device_id ?? attempt.deviceId,
@@ -114,6 +152,7 @@ export async function signInByToken(token: string): Promise<Session> {
   });
   if (!answer.ok) throw new SignInError("expired");
   const { user_id, device_id, access_token } = await answer.json();
+  await makeCryptoStoreKey();
   const session: Session = {
     userId: user_id,
     deviceId: device_id,

@@ -48,11 +48,13 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
     node.setAttribute("target", "_blank");
     node.setAttribute("rel", "noreferrer noopener");
   }
-  if (node.nodeName === "CODE" && !/^language-[\w-]+$/.test(node.getAttribute("class") ?? "")) node.removeAttribute("class");
+  // a message must not dress up as a part of the page: the language of code is the only class that means something
+  const language = node.nodeName === "CODE" && /^language-[\w-]+$/.test(node.getAttribute("class") ?? "");
+  if (!language) node.removeAttribute("class");
 });
 
-/** `pills`: what a link to a person or a room becomes. */
-export function harmless(html: string, me: string): string {
+/** `nameOf`: how somebody is called here. A link to a person shows that, whatever the sender has written on it. */
+export function harmless(html: string, me: string, nameOf: (id: string) => string): string {
   const clean = purifier.sanitize(html, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ["href", "start", "class"],
@@ -66,7 +68,7 @@ export function harmless(html: string, me: string): string {
     const pill = document.createElement("span");
     pill.className = person[1] === me ? "at me" : "at";
     pill.dataset.person = person[1];
-    pill.textContent = link.textContent?.startsWith("@") ? link.textContent : `@${link.textContent}`;
+    pill.textContent = `@${nameOf(person[1]).replace(/^@/, "")}`;
     link.replaceWith(pill);
   }
   for (const table of clean.querySelectorAll("table")) {

@@ -4,12 +4,13 @@ import type { Rules } from "../matrix/agency";
 import { type Configuration, loadConfiguration } from "../matrix/configuration";
 import type { Rights } from "../matrix/console";
 import type { Verification } from "../matrix/encryption";
-import type { Connection, Matrix } from "../matrix/matrix";
+import type { Connection, Ended, Matrix } from "../matrix/matrix";
 import type { MessageIndex } from "../matrix/message_index";
 import {
   finishSignIn,
   forgetSession,
   isWayBack,
+  keepDevice,
   loadSession,
   type Session,
   SignInError,
@@ -151,7 +152,7 @@ export class AppViewModel extends ViewModel<AppState> {
     await this.drafts.open();
     try {
       const { Matrix: Account } = await import("../matrix/matrix"); // the SDK: nobody who only signs in waits for it
-      this.matrix = await Account.start(session, configuration, () => void this.ended());
+      this.matrix = await Account.start(session, configuration, (why) => void this.ended(why));
     } catch (error) {
       console.error(error);
       return this.set({ stage: "unreachable" });
@@ -353,12 +354,15 @@ export class AppViewModel extends ViewModel<AppState> {
     this.page.leave("/");
   };
 
-  private async ended(): Promise<void> {
-    this.matrix?.stop();
+  private async ended(why: Ended): Promise<void> {
+    if (!this.matrix) return; // several requests learn of it
+    this.index?.stop();
+    this.matrix.stop();
     this.room?.close();
-    await this.forget();
     this.matrix = null;
-    this.askSignIn("ended");
+    if (why === "ended") await this.forget();
+    else await keepDevice(this.session!);
+    this.askSignIn(why);
   }
 
   private async forget(): Promise<void> {

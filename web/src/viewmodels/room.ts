@@ -58,6 +58,10 @@ export class RoomViewModel extends ViewModel<State> {
     void this.lookIdentity();
   }
 
+  nameOf(id: string): string {
+    return this.conversation.nameOf(id);
+  }
+
   private begin(event: string | null): void {
     if (this.timeline || this.now.membership !== "join") return;
     this.timeline = new TimelineViewModel(

@@ -1,8 +1,9 @@
 import { type Configuration, findOrganisation, type Organisation } from "../matrix/configuration";
+import type { Ended } from "../matrix/matrix";
 import { beginSignIn, SignInError } from "../matrix/session";
 import { ViewModel } from "./view_model";
 
-export type SignInProblem = "empty" | "malformed" | "offline" | "other" | "refused" | "expired" | "ended" | null;
+export type SignInProblem = "empty" | "malformed" | "offline" | "other" | "refused" | "expired" | Ended | null;
 
 interface State {
   address: string;

@@ -117,7 +117,7 @@ function Text({ item, details }: { item: Item; details: RoomDetails }) {
   const content = item.content as Extract<Item["content"], { type: "text" }>;
   const me = app.matrix!.userId;
   const said = content.emote && content.html ? `<em>${escaped(item.sender.name)}</em> ${content.html}` : content.html;
-  const html = useMemo(() => (said ? harmless(said, me) : null), [said, me]);
+  const html = useMemo(() => (said ? harmless(said, me, (id) => app.room?.nameOf(id) ?? id) : null), [said, me, app]);
   const big = /^\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\u200d|\ufe0f|\s){0,8}$/u.test(content.body);
   const className = `txt${big ? " bigmoji" : ""}${content.notice ? " muted" : ""}`;
   const open = (event: React.MouseEvent | React.KeyboardEvent): void => {

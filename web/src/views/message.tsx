@@ -12,7 +12,7 @@ import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { type Choice, Menu } from "./ui/menu";
 import { GuestTag } from "./ui/parts";
-import { useApp } from "./use";
+import { useApp, useSnapshot } from "./use";
 
 const EmojiPicker = lazy(() => import("./emoji_picker").then((each) => ({ default: each.EmojiPicker })));
 const MessageDialog = lazy(() => import("./message_dialogs").then((each) => ({ default: each.MessageDialog })));
@@ -243,12 +243,19 @@ function ReactButton({ item, room }: { item: Item; room: RoomViewModel }) {
 
 function Sending({ item, room }: { item: Item; room: RoomViewModel }) {
   const { t } = useTranslation();
+  const { connection } = useSnapshot(useApp());
   if (item.state === "sent") return null;
+  const waits = item.state === "queued" || (item.state === "sending" && connection === "offline");
   if (item.state !== "failed")
     return (
       <p className="row g1 t12 faint">
         <Icon name="clock" size={13} />
-        {t(item.state === "queued" ? "message.queued" : "message.sending")}
+        {t(waits ? "message.queued" : "message.sending")}
+        {item.state === "queued" && (
+          <button type="button" className="link t12" onClick={() => room.discard(item)}>
+            {t("message.withdraw")}
+          </button>
+        )}
       </p>
     );
   return (
