@@ -63,7 +63,9 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     invite: Limit = Limit(1, 50)
     create_room: Limit = Limit(0.2, 20)
     login: Limit = Limit(0.5, 20)
-    failed_login: Limit = Limit(0.1, 10)
+    failed_login: Limit = Limit(0.1, 10)  # wrong guesses at a secret: at one account from one network
+    failed_login_account: Limit = Limit(0.05, 100)  # at one account, from everywhere
+    failed_login_network: Limit = Limit(0.5, 100)  # from one network, at whatever
     register: Limit = Limit(0.2, 10)
     upload: Limit = Limit(5, 50)
     keys: Limit = Limit(20, 200)
@@ -753,7 +755,8 @@ port = {port}
 # page = "https://help.example.org"
 # contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
 
-# [limits.message]                   # also: join, invite, create_room, login, failed_login, register, upload, keys, account, search,
+# [limits.message]                   # also: join, invite, create_room, login, failed_login,
+                                   # failed_login_account, failed_login_network, register, upload, keys, account, search,
                                    # delayed_events, url_preview, email, rendezvous, oauth, webhook, webhook_address, to_device,
                                    # failed_federation,
                                    # key_lookup, lookup (of so many addresses, not requests)

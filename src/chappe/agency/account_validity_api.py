@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chappe.agency.account_validity import ALREADY, PATH, RENEWED, AccountValidity
+from chappe.agency.account_validity import ALREADY, PATH, RENEWED, UNKNOWN, AccountValidity
 from chappe.homeserver.api.pages.page import Pages, Visit
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import ADMIN_AUTH, AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -57,7 +57,11 @@ class AccountValidityApi:
         if not token:
             raise BadRequest("`token` is missing", "M_MISSING_PARAM")
         requester = request.optional_requester
-        renewal = await self._validity.renew(token, requester.user_id if requester else None)
+        account, device = (requester.user_id, requester.device_id) if requester else (None, None)
+        with self._pages.guesses.counted(request, account, device) as guess:
+            renewal = await self._validity.renew(token, account)
+            if renewal.outcome == UNKNOWN:
+                guess.wrong()
 
         async def page(visit: Visit) -> Response:
             title, text = _PAGES[renewal.outcome]["fr" if visit.language.startswith("fr") else "en"]

@@ -227,8 +227,9 @@ class AgencyServer(Homeserver):
         parts: list[object] = [AuditApi(self.audit)]
         if self.validity is not None:
             pages = Pages(
-                self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.now_ms
-            )
+                self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.guesses,
+                self.now_ms,
+            )  # fmt: skip
             parts.append(AccountValidityApi(self.validity, pages))
         if self.guard is not None:
             parts.append(ReadGuardApi(self.guard, self.accounts, self.rooms))

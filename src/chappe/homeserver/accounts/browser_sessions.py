@@ -13,6 +13,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.account_standing import Doing
 
 LIFETIME_MS = 12 * 3_600_000
+KNOWN_FOR_MS = 365 * 86_400_000  # after its last sign-in
 FRESH_MS = 10 * 60_000  # how long a sign-in allows what is irreversible
 
 
@@ -68,6 +69,19 @@ class BrowserSessions:
             row["id_hash"], user, row["method"], row["authenticated_ts"], row["second_factor_ts"], row["provider"]
         )
 
+    async def remember(self, user_id: str, browser: bytes) -> None:
+        """The account has signed in, completely, from a browser. `browser`: a hash of the name that the browser keeps."""
+        await self._database.execute(
+            """INSERT INTO known_browsers VALUES ($1, $2, $3)
+               ON CONFLICT (user_id, browser_hash) DO UPDATE SET last_ts = excluded.last_ts""",
+            user_id, browser, self._now_ms(),
+        )  # fmt: skip
+
+    async def knows(self, user_id: str, browser: bytes) -> bool:
+        return bool(await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM known_browsers WHERE user_id = $1 AND browser_hash = $2)", user_id, browser
+        ))  # fmt: skip
+
     def is_fresh(self, session: BrowserSession) -> bool:
         return self._now_ms() - max(session.authenticated_ts, session.second_factor_ts or 0) < FRESH_MS
 
@@ -101,6 +115,7 @@ class BrowserSessions:
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM browser_sessions WHERE expires_ts < $1", self._now_ms())
+        await self._database.execute("DELETE FROM known_browsers WHERE last_ts < $1", self._now_ms() - KNOWN_FOR_MS)
 
 
 def hash_cookie(value: str) -> bytes:

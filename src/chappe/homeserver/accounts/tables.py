@@ -23,6 +23,14 @@ TABLES = (
     ),
     Table(
         "homeserver.accounts",
+        "known_browsers",
+        rows=OF_USER,
+        person=("user_id",),
+        package="SELECT last_ts FROM known_browsers WHERE user_id = $1 ORDER BY last_ts",
+        erased=True,
+    ),
+    Table(
+        "homeserver.accounts",
         "device_grants",
         stays="last minutes",
         person=("user_id",),

@@ -18,10 +18,11 @@ from chappe.homeserver.accounts.fresh_proof import INTERACTIVE, SERVICE, SIGNED_
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded, MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
 
 Flows = Sequence[Sequence[str]]
@@ -56,9 +57,11 @@ class UserInteractiveAuth:
         threepids: Threepids,
         factors: SecondFactors,
         public_url: PublicUrl,
+        guesses: Guesses,
     ) -> None:
         self._database, self._accounts = database, accounts
         self._threepids, self._factors, self._public_url = threepids, factors, public_url
+        self._guesses = guesses
 
     async def require_owner(
         self, request: Request, purpose: str, body: dict[str, Any], resets_keys: bool = False
@@ -76,7 +79,7 @@ class UserInteractiveAuth:
                 return FreshProof(user_id, SIGNED_IN)
             query = urlencode({"action": CROSS_SIGNING_RESET})
             params = {OAUTH: {"url": f"{self._public_url.of(request)}/account?{query}"}}
-            await self.require(purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
+            await self.require(request, purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
                                        {**params, CROSS_SIGNING_RESET: params[OAUTH]})  # fmt: skip
             await self._use_approval(user_id)  # one permission, one replacement
             return FreshProof(user_id, SIGNED_IN)
@@ -87,7 +90,7 @@ class UserInteractiveAuth:
             flows.append([PASSWORD])
         if not flows or has_factor:
             flows.append([SSO])
-        await self.require(purpose, body, flows, user_id, domain_of(user_id))
+        await self.require(request, purpose, body, flows, user_id, domain_of(user_id))
         return FreshProof(user_id, INTERACTIVE)
 
     async def end_all(self, user_id: str) -> None:
@@ -128,7 +131,7 @@ class UserInteractiveAuth:
         return gone.endswith(" 1")
 
     async def require(
-        self, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
+        self, request: Request, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
         params: dict[str, Any] | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Returns what was proven once a flow is complete; raises the 401 that asks the client to go on until then.
@@ -146,7 +149,9 @@ class UserInteractiveAuth:
         stage = auth.get("type")
         if stage is not None and stage not in completed:
             try:
-                facts.update(await self._prove(stage, auth, flows, user_id, server_name, purpose))
+                facts.update(await self._counted(request, stage, auth, flows, user_id, server_name, purpose))
+            except LimitExceeded:
+                raise
             except MatrixError as error:
                 raise self._ask(session, flows, completed, error, params) from None
             completed.append(stage)
@@ -192,6 +197,17 @@ class UserInteractiveAuth:
         if error is not None:
             body |= {"errcode": error.errcode, "error": error.message}
         return AuthenticationNeeded(body)
+
+    async def _counted(
+        self, request: Request, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
+        purpose: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Guesses at an account's password, at registration tokens and at proofs of addresses are counted like any other."""
+        if stage not in (PASSWORD, REGISTRATION_TOKEN, EMAIL):
+            return await self._prove(stage, auth, flows, user_id, server_name, purpose)
+        device = request.requester.device_id if request.optional_requester is not None else None
+        with self._guesses.counted(request, user_id, device):
+            return await self._prove(stage, auth, flows, user_id, server_name, purpose)
 
     async def _prove(
         self, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str, purpose: str

@@ -50,6 +50,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import ServerTime, TimeEvidence
 from chappe.homeserver.database.table import Table
 from chappe.homeserver.http.application import AdminDoor
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
@@ -338,13 +339,15 @@ class Parts:
         self.mail = MailQueue(
             database, config.email, config.brands, self.public_url.may_be_mailed, now_ms, config.extra_ca_file
         )
-        self.threepids = Threepids(database, store, self.mail, now_ms)
+        self.threepids, self.guesses = Threepids(database, store, self.mail, now_ms), Guesses(self.limits)
         second = config.second_factor
         self.tell_owner = OwnerMail(store, self.mail)
         self.second_factors = SecondFactors(
             database, now_ms, second.required_domains, second.required_for_admins, self.tell_owner
         )
-        self.uia = UserInteractiveAuth(database, self.accounts, self.threepids, self.second_factors, self.public_url)
+        self.uia = UserInteractiveAuth(
+            database, self.accounts, self.threepids, self.second_factors, self.public_url, self.guesses
+        )
         self.login_tokens = LoginTokens(database, now_ms)
         self.openid = OpenId(database, self.standings, now_ms)
         self.identity = IdentityServer(

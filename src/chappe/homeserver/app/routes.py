@@ -124,7 +124,8 @@ def _account_parts(parts: Parts) -> list[object]:
             parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip, config.federation
         ),
         SharedSecretRegistration(
-            config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains, parts.critical_acts.proofs.level == OPEN
+            config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains, parts.critical_acts.proofs.level == OPEN,
+            parts.guesses,
         ),
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
         Admin(parts.accounts),
@@ -160,10 +161,10 @@ def _sign_in_parts(parts: Parts) -> list[object]:
     return [
         Registration(
             config.registration, parts.accounts, parts.sessions, parts.uia, parts.domains, parts.threepids, parts.bind_threepid,
-            parts.now_ms,
+            parts.guesses, parts.now_ms,
         ),
         Login(
-            parts.accounts, parts.sessions, parts.domains, parts.limits, parts.login_tokens, parts.second_factors,
+            parts.accounts, parts.sessions, parts.domains, parts.guesses, parts.login_tokens, parts.second_factors,
             parts.providers, parts.uia, parts.check_password,
         ),
         AdministrativeContact(
@@ -180,7 +181,7 @@ def _identity_parts(parts: Parts) -> list[object]:
         IdentityAccounts(identity, parts.openid, parts.domains, parts.limits, parts.ask_servers),
         IdentityAddresses(
             identity, parts.threepids, parts.accounts.store, parts.third_party_invites, parts.exchange_invites, parts.domains,
-            parts.public_url,
+            parts.public_url, parts.guesses,
         ),
     ]  # fmt: skip
 
@@ -204,16 +205,22 @@ def _admin_parts(parts: Parts) -> list[object]:
 def _page_parts(parts: Parts) -> list[object]:
     config, limits = parts.config, parts.limits
     pages = Pages(
-        parts.browser_sessions, parts.second_factors, parts.domains, parts.mail, parts.public_url, parts.now_ms
+        parts.browser_sessions,
+        parts.second_factors,
+        parts.domains,
+        parts.mail,
+        parts.public_url,
+        parts.guesses,
+        parts.now_ms,
     )
     return [
         SignInPages(
-            pages, parts.accounts, parts.providers, parts.check_password, parts.sign_in_upstream, limits, config.registration
+            pages, parts.accounts, parts.providers, parts.check_password, parts.sign_in_upstream, config.registration
         ),
         BackChannelLogout(pages, parts.providers, parts.sessions, parts.grants),
         RegisterPages(pages, parts.accounts, config.registration, parts.threepids, parts.bind_threepid, limits),
         MailLinkPages(pages, parts.accounts, parts.threepids, parts.reset_password, limits),
-        ConsentPages(pages, parts.grants, limits), SecondFactorPages(pages),
+        ConsentPages(pages, parts.grants), SecondFactorPages(pages),
         AccountPages(
             pages, parts.accounts, parts.sessions, parts.set_profile_field, parts.deactivate_account, parts.reset_password,
             parts.uia,

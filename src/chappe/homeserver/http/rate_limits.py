@@ -63,3 +63,11 @@ class RateLimits:
         buckets.move_to_end(name)
         if len(buckets) > self._kept:
             buckets.popitem(last=False)
+
+    def give_back(self, action: str, key: str, cost: float = 1.0) -> None:
+        """What `check` took for something that turned out to count for nothing."""
+        name = key if len(key) <= LONGEST_KEY else hash(key)
+        buckets = self._buckets.get(action)
+        if buckets is not None and name in buckets:
+            tokens, then = buckets[name]
+            buckets[name] = (tokens + cost, then)

@@ -8,6 +8,7 @@ import msgspec
 
 from chappe.homeserver.accounts.accounts import Accounts, shared_secret_mac
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -30,8 +31,10 @@ class SharedSecretRegistration:
     """`makes_administrators`: not where critical acts need a proof, which a secret shared by scripts is not."""
 
     def __init__(
-        self, secret: str | None, accounts: Accounts, sessions: Sessions, domains: Domains, makes_administrators: bool
-    ) -> None:
+        self, secret: str | None, accounts: Accounts, sessions: Sessions, domains: Domains, makes_administrators: bool,
+        guesses: Guesses,
+    ) -> None:  # fmt: skip
+        self._guesses = guesses
         self._secret, self._accounts, self._sessions, self._domains = secret, accounts, sessions, domains
         self._makes_administrators = makes_administrators
 
@@ -47,10 +50,11 @@ class SharedSecretRegistration:
         if "\0" in body.username + body.password:
             raise BadRequest("U+0000 is not allowed in user names and passwords", "M_INVALID_PARAM")
         expected = shared_secret_mac(secret, body.nonce, body.username, body.password, body.admin, body.user_type)
-        if not await self._accounts.use_nonce(body.nonce):
-            raise BadRequest("The nonce is unknown or has expired", "M_UNKNOWN")
-        if not hmac.compare_digest(expected.encode(), body.mac.encode()):
-            raise Forbidden("The HMAC is wrong")
+        with self._guesses.counted(request):
+            if not await self._accounts.use_nonce(body.nonce):
+                raise BadRequest("The nonce is unknown or has expired", "M_UNKNOWN")
+            if not hmac.compare_digest(expected.encode(), body.mac.encode()):
+                raise Forbidden("The HMAC is wrong")
         if body.admin and not self._makes_administrators:
             raise Forbidden("Administrators are made on the command line: chappe admin user admin")
         domain = self._domains.of_host(request.host)

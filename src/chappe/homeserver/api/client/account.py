@@ -35,7 +35,7 @@ class Account:
             self._accounts.passwords.check_strength(password)
         if request.optional_requester is None:
             domain = self._domains.of_host(request.host)
-            facts = await self._uia.require(RESET, body, [[EMAIL]], None, domain)
+            facts = await self._uia.require(request, RESET, body, [[EMAIL]], None, domain)
             await self._reset_password.by_address(facts["email"], facts["sid"], str(password), logout)
             return {}
         proof = await self._uia.require_owner(request, "password", body)

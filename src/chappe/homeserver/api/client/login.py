@@ -15,7 +15,7 @@ from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword
-from chappe.homeserver.http.rate_limits import RateLimits
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -42,11 +42,11 @@ class RefreshRequest(msgspec.Struct):
 
 class Login:
     def __init__(
-        self, accounts: Accounts, sessions: Sessions, domains: Domains, limits: RateLimits, login_tokens: LoginTokens,
+        self, accounts: Accounts, sessions: Sessions, domains: Domains, guesses: Guesses, login_tokens: LoginTokens,
         factors: SecondFactors, providers: Providers, uia: UserInteractiveAuth,
         check_password: CheckPassword,
     ) -> None:  # fmt: skip
-        self._accounts, self._sessions, self._domains, self._limits = accounts, sessions, domains, limits
+        self._accounts, self._sessions, self._domains, self._guesses = accounts, sessions, domains, guesses
         self._login_tokens, self._factors, self._providers, self._uia = login_tokens, factors, providers, uia
         self._check_password = check_password
 
@@ -67,7 +67,8 @@ class Login:
     async def login(self, request: Request) -> Answer:
         body = await request.body_as(LoginRequest)
         if body.type == "m.login.token":
-            return await self._by_token(body)
+            with self._guesses.counted(request):
+                return await self._by_token(body)
         if body.type in ("m.login.application_service", "uk.half-shot.msc2778.login.application_service"):
             return await self._as_service(request, body)
         if body.type != "m.login.password":
@@ -82,12 +83,8 @@ class Login:
         domain = self._domains.of_host(request.host)
         user_id = await self._accounts.identify(identifier, domain)
         login = str(identifier.get("user") or identifier.get("address") or "")
-        self._limits.require("failed_login", user_id)
-        try:
+        with self._guesses.counted(request, guessed(user_id, login)):
             user, method = await self._check_password(user_id, local_login(login), body.password, domain)
-        except Forbidden:
-            self._limits.check("failed_login", user_id)
-            raise
         required = self._factors.are_required(user.server_name, user.is_admin)
         if method == "password" and (required or (await self._factors.of(user.user_id)).any):
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
@@ -153,6 +150,11 @@ class Login:
     async def whoami(self, request: Request) -> Answer:
         requester = request.requester
         return {"user_id": requester.user_id, "device_id": requester.device_id, "is_guest": requester.is_guest}
+
+
+def guessed(user_id: str, login: str) -> str:
+    """Whose secret is guessed at; people who are not known each count for themselves."""
+    return login.lower() if user_id == "@:unknown" else user_id
 
 
 def local_login(text: str) -> str:

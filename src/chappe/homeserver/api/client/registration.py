@@ -12,6 +12,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import DUMMY, EMAIL, REGISTRATION_TOKEN, UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
@@ -33,8 +34,9 @@ class RegisterRequest(msgspec.Struct):
 class Registration:
     def __init__(
         self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains,
-        threepids: Threepids, bind_threepid: BindThreepid, now_ms: Callable[[], int],
+        threepids: Threepids, bind_threepid: BindThreepid, guesses: Guesses, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
+        self._guesses = guesses
         self._settings, self._accounts, self._sessions = settings, accounts, sessions
         self._uia, self._domains = uia, domains
         self._threepids, self._bind_threepid, self._now_ms = threepids, bind_threepid, now_ms
@@ -59,7 +61,7 @@ class Registration:
         if body.password is not None:
             self._accounts.passwords.check_strength(body.password)
         flows = self._flows(first)
-        facts = await self._uia.require("register", raw, flows, None, domain)
+        facts = await self._uia.require(request, "register", raw, flows, None, domain)
         if body.password is None:
             raise BadRequest("A password is needed", "M_MISSING_PARAM")
         address = facts.get("email")
@@ -141,4 +143,8 @@ class Registration:
         token = request.query("token")
         if token is None:
             raise BadRequest("`token` is missing", "M_MISSING_PARAM")
-        return {"valid": await self._accounts.registration_token_is_valid(token)}
+        with self._guesses.counted(request) as guess:
+            is_valid = await self._accounts.registration_token_is_valid(token)
+            if not is_valid:
+                guess.wrong()
+        return {"valid": is_valid}

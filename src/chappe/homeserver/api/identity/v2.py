@@ -10,6 +10,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import IDENTITY, Threepids, TokenRequest
 from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
@@ -165,8 +166,9 @@ class IdentityAccounts:
 class IdentityAddresses:
     def __init__(
         self, identity: IdentityServer, threepids: Threepids, accounts: AccountStore, invites: ThirdPartyInvites,
-        exchange: ExchangeInvites, domains: Domains, public_url: PublicUrl,
+        exchange: ExchangeInvites, domains: Domains, public_url: PublicUrl, guesses: Guesses,
     ) -> None:  # fmt: skip
+        self._guesses = guesses
         self._identity, self._threepids, self._accounts = identity, threepids, accounts
         self._invites, self._exchange = invites, exchange
         self._domains, self._public_url = domains, public_url
@@ -185,7 +187,8 @@ class IdentityAddresses:
     async def submit(self, request: Request) -> Answer:
         await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Submitted)
-        await self._threepids.submit(body.sid, body.client_secret, body.token)
+        with self._guesses.counted(request):
+            await self._threepids.submit(body.sid, body.client_secret, body.token)
         return {"success": True}
 
     @endpoint("GET", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account")
@@ -193,7 +196,8 @@ class IdentityAddresses:
         names = [request.query(n) for n in ("sid", "client_secret", "token")]
         if None in names:
             raise BadRequest("`sid`, `client_secret` and `token` are needed", "M_MISSING_PARAMS")
-        await self._threepids.submit(*map(str, names))
+        with self._guesses.counted(request):
+            await self._threepids.submit(*map(str, names))
         return {"success": True}
 
     @endpoint(

@@ -128,7 +128,9 @@ class AccountPages:
         form = await self._pages.form(visit)
         session = await self._pages.require(visit)
         try:
-            await self._accounts.check_password(session.user_id, form.get("current", ""))
+            device = session.id_hash.hex()
+            with self._pages.guesses.counted(visit.request, session.user_id, device):
+                await self._accounts.check_password(session.user_id, form.get("current", ""))
             proof = FreshProof(session.user_id, PASSWORD)
             await self._reset_password(proof, form.get("password", ""), None, True, session.id_hash)
         except MatrixError as error:
@@ -259,7 +261,11 @@ class SecondFactorPages:
         form = await self._pages.form(visit)
         proof = await self._pages.proof(visit, enrolling=True)
         session = await self._pages.require(visit, enrolling=True)
-        if not await self._factors.confirm_totp(proof, form.get("code", "")):
+        with self._pages.guesses.counted(visit.request, session.user_id, session.id_hash.hex()) as guess:
+            is_right = await self._factors.confirm_totp(proof, form.get("code", ""))
+            if not is_right:
+                guess.wrong()
+        if not is_right:
             return await self._enrol(visit, visit.text("wrong_code"))
         await self._pages.browsers.passed_second_factor(session)
         return await self._codes(visit, proof)

@@ -10,7 +10,6 @@ from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.grants import Authorization, Grants, Scope, parse_scope
 from chappe.homeserver.api.pages.page import Pages, SignInFirst, Visit, here
 from chappe.homeserver.api.pages.register import _field
-from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
@@ -19,8 +18,8 @@ AUTHORIZE = "/oauth2/authorize"
 
 
 class ConsentPages:
-    def __init__(self, pages: Pages, grants: Grants, limits: RateLimits) -> None:
-        self._pages, self._grants, self._limits = pages, grants, limits
+    def __init__(self, pages: Pages, grants: Grants) -> None:
+        self._pages, self._grants = pages, grants
 
     # ------------------------------------------------------------------------------------------------- applications
 
@@ -126,8 +125,7 @@ class ConsentPages:
         code = visit.request.query("code")
         waiting = None
         if code:
-            self._limits.check("failed_login", f"{session.user_id} link")
-            waiting = await self._grants.waiting_device(code)
+            waiting = await self._waiting(visit, code)
         if waiting is None:
             fields = [_field("code", visit.text("code"), "text", "off", code or "")]
             return self._pages.render(
@@ -135,6 +133,13 @@ class ConsentPages:
                 button=visit.text("continue"), error=visit.text("link_unknown") if code else None,
             )  # fmt: skip
         return self._confirm_link(visit, session.user_id, str(code), *waiting)
+
+    async def _waiting(self, visit: Visit, code: str) -> tuple[Client, Scope] | None:
+        with self._pages.guesses.counted(visit.request, visit.session.user_id if visit.session else None) as guess:
+            waiting = await self._grants.waiting_device(code)
+            if waiting is None:
+                guess.wrong()
+        return waiting
 
     def _confirm_link(self, visit: Visit, user_id: str, code: str, client: Client, scope: Scope) -> Response:
         names = {"client": client.name, "host": client.host, "user": user_id}
@@ -156,7 +161,10 @@ class ConsentPages:
             return self._pages.redirect(visit, f"/link?{urlencode({'code': form['code']})}")
         agrees = form.get("decision") == "yes"
         code = visit.request.query("code") or ""
-        done = await self._grants.decide_device(code, session.user_id, session.id_hash, agrees)
+        with self._pages.guesses.counted(visit.request, session.user_id) as guess:
+            done = await self._grants.decide_device(code, session.user_id, session.id_hash, agrees)
+            if not done:
+                guess.wrong()
         text = "link_unknown" if not done else "link_done" if agrees else "link_denied"
         return self._pages.message(visit, visit.text("link_title"), visit.text(text), "/account", visit.text("account"))
 

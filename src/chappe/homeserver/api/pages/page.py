@@ -15,6 +15,7 @@ from chappe.homeserver.accounts.browser_sessions import BrowserSession, BrowserS
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.api.pages.texts import TEXTS
+from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
@@ -56,8 +57,9 @@ class Visit:
 class Pages:
     def __init__(
         self, browsers: BrowserSessions, factors: SecondFactors, domains: Domains, mail: MailQueue, public_url: PublicUrl,
-        now_ms: Callable[[], int],
+        guesses: Guesses, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
+        self.guesses = guesses
         self.browsers, self.factors, self.now_ms = browsers, factors, now_ms
         self._domains, self._mail, self._public_url = domains, mail, public_url
         self._templates = Environment(
@@ -164,6 +166,11 @@ class Pages:
     def signed_out(self, visit: Visit) -> None:
         visit.session_cookie, visit.session = "", None
         visit.cookies.append((SESSION, "", -1))
+
+    async def known_browser(self, visit: Visit, user_id: str) -> str | None:
+        """The name of the visitor's browser, where the account has signed in from it before."""
+        is_known = await self.browsers.knows(user_id, visit.browser_hash)
+        return visit.browser_hash.hex() if is_known else None
 
     async def proof(self, visit: Visit, enrolling: bool = False, back: str | None = None) -> FreshProof:
         """Who has signed in within the last minutes. Raises SignInFirst. `back`: where to go on then; None: here."""

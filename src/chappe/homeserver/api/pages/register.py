@@ -90,8 +90,10 @@ class RegisterPages:
         if derived is None:
             await accounts.require_available(user_id)
         accounts.passwords.check_strength(form.get("password", ""))
-        if settings.by_token and not settings.open and not await accounts.use_registration_token(form.get("token", "")):
-            raise Forbidden("This registration token is not valid")
+        if settings.by_token and not settings.open:
+            with self._pages.guesses.counted(visit.request):
+                if not await accounts.use_registration_token(form.get("token", "")):
+                    raise Forbidden("This registration token is not valid")
         if address is not None:
             if await accounts.store.user_by_threepid("email", address) is not None:
                 raise BadRequest("This address belongs to an account already", "M_THREEPID_IN_USE")
@@ -131,7 +133,8 @@ class MailLinkPages:
         await self._pages.form(visit)
         query = visit.request.query
         sid, secret = query("sid") or "", query("client_secret") or ""
-        link = await self._threepids.submit(sid, secret, query("token") or "")
+        with self._pages.guesses.counted(visit.request):
+            link = await self._threepids.submit(sid, secret, query("token") or "")
         if link is not None:
             return self._pages.redirect(visit, link + ("&" if "?" in link else "?") + urlencode({"sid": sid}))
         return self._pages.message(visit, visit.text("address_confirmed"), visit.text("address_confirmed_text"))
@@ -169,7 +172,8 @@ class MailLinkPages:
 
     async def _reset_page(self, visit: Visit, error: str | None = None) -> Response:
         query = visit.request.query
-        await self._threepids.proven(query("sid"), query("client_secret"), (RESET,))
+        with self._pages.guesses.counted(visit.request):
+            await self._threepids.proven(query("sid"), query("client_secret"), (RESET,))
         return self._pages.render(
             visit, "field.html", 400 if error else 200, title=visit.text("forgot_title"), error=error,
             text=visit.text("password_hint", count=self._accounts.passwords.minimum), button=visit.text("change_password"),
@@ -185,7 +189,8 @@ class MailLinkPages:
         form = await self._pages.form(visit)
         query = visit.request.query
         sid = query("sid") or ""
-        address = await self._threepids.proven(sid, query("client_secret"), (RESET,))
+        with self._pages.guesses.counted(visit.request):
+            address = await self._threepids.proven(sid, query("client_secret"), (RESET,))
         try:
             await self._reset.by_address(address, sid, form.get("password", ""), True)
         except MatrixError as error:

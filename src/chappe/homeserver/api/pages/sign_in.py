@@ -13,9 +13,9 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
+from chappe.homeserver.api.client.login import guessed
 from chappe.homeserver.api.oauth.oauth import read_form
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
-from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -24,10 +24,10 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 class SignInPages:
     def __init__(
         self, pages: Pages, accounts: Accounts, providers: Providers, check_password: CheckPassword,
-        upstream: SignInUpstream, limits: RateLimits, registration: RegistrationSettings,
+        upstream: SignInUpstream, registration: RegistrationSettings,
     ) -> None:  # fmt: skip
         self._pages, self._accounts, self._providers = pages, accounts, providers
-        self._check_password, self._upstream, self._limits = check_password, upstream, limits
+        self._check_password, self._upstream = check_password, upstream
         self._may_register = registration.open or registration.by_token or registration.email_required
 
     # ----------------------------------------------------------------------------------------------------- password
@@ -77,12 +77,9 @@ class SignInPages:
             user_id = await self._accounts.identify(identifier, visit.server_name)
         except BadRequest:
             user_id = "@:unknown"
-        self._limits.require("failed_login", user_id)
-        try:
+        device = await self._pages.known_browser(visit, user_id)
+        with self._pages.guesses.counted(visit.request, guessed(user_id, login), device):
             user, method = await self._check_password(user_id, login, password, visit.server_name)
-        except Forbidden:
-            self._limits.check("failed_login", user_id)
-            raise
         if user.locked:
             raise Forbidden(visit.text("account_locked"), "M_USER_LOCKED")
         if visit.session is not None and visit.request.query("again") == "1" and visit.session.user_id != user.user_id:
@@ -99,6 +96,8 @@ class SignInPages:
         )
         self._pages.signed_in(visit, cookie)
         visit.session = await self._pages.browsers.find(cookie)
+        if await self._pages.needs(visit) is None:  # a password alone makes no browser known where more is asked
+            await self._pages.browsers.remember(user.user_id, visit.browser_hash)
         return await self._go_on(visit, _next(visit))
 
     async def _go_on(self, visit: Visit, next_path: str) -> Response:
@@ -134,16 +133,19 @@ class SignInPages:
         session = visit.session
         if session is None:
             return self._pages.redirect(visit, f"/login?{_query(visit)}")
-        self._limits.require("failed_login", f"{session.user_id} second")
         factors, user_id, code = self._pages.factors, session.user_id, form.get("code", "")
-        if "credential" in form:
-            origin = visit.base_url
-            good = await factors.check_passkey(visit.browser_hash, user_id, form["credential"], visit.host, origin)
-        else:
-            good = await factors.check_totp(user_id, code) or await factors.use_recovery_code(user_id, code)
+        device = await self._pages.known_browser(visit, user_id)
+        with self._pages.guesses.counted(visit.request, user_id, device) as guess:
+            if "credential" in form:
+                origin = visit.base_url
+                good = await factors.check_passkey(visit.browser_hash, user_id, form["credential"], visit.host, origin)
+            else:
+                good = await factors.check_totp(user_id, code) or await factors.use_recovery_code(user_id, code)
+            if not good:
+                guess.wrong()
         if not good:
-            self._limits.check("failed_login", f"{session.user_id} second")
             return await self._second_factor(visit, visit.text("wrong_code"))
+        await self._pages.browsers.remember(user_id, visit.browser_hash)
         await self._pages.browsers.passed_second_factor(session)
         return self._pages.redirect(visit, _next(visit))
 
