@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
 
 import typer
 
@@ -37,6 +38,21 @@ admin.app.add_typer(federation.app, name="federation")
 admin.app.add_typer(organisation.app, name="organisation")
 app.add_typer(admin.app, name="admin")
 app.add_typer(media.app, name="media")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"Chappe {version('chappe')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    tell_version: bool = typer.Option(
+        False, "--version", callback=_tell_version, is_eager=True, help="Says which version this is."
+    ),
+) -> None:
+    """Chappe: a sovereign messenger for public administrations."""
 
 
 def main() -> None:
