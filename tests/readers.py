@@ -73,6 +73,8 @@ async def a_world(server: Server, alice: Person, stranger: Person, guest: Person
         await one.join(world.rooms["shared"])
     world.events["shared"] = await alice.say(world.rooms["shared"], "sentenceshared commun")
     await room("invited", initial_state=OPEN, invite=[guest.id, person.id])
+    readable = {"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}
+    await room("window", preset="public_chat", visibility="public", initial_state=[readable])
     await room("space", preset="public_chat", visibility="public", creation_content={"type": "m.space"})
     for name in ("forum", "private", "shared", "invited"):
         via = {"via": [server.config.server_name]}

@@ -30,7 +30,9 @@ async def test_nobody_sees_anything_and_a_guest_what_they_are_in(world: World) -
         assert seen["nobody"] <= seen["guest"] <= seen["person"], (method, path)
         assert path in OPEN_TO_ALL or seen["nobody"] == set(), (method, path)
         told = shown(seen["guest"])
-        assert not {mark for mark in told if mark.split()[0] in ("forum", "private", "space", "stranger", "device")}, (
+        assert not {
+            mark for mark in told if mark.split()[0] in ("forum", "window", "private", "space", "stranger", "device")
+        }, (
             method,
             path,
         )
@@ -81,6 +83,17 @@ async def test_addresses_are_looked_up_for_those_who_find_people(world: World) -
         assert status == 200, raw
         found.append(list(json.loads(raw)["mappings"].values()))
     assert found == [[world.stranger.id], []]
+
+
+async def test_a_guest_learns_no_address_by_trying_to_come_in(world: World) -> None:
+    for name in ("forum", "nowhere"):
+        alias = segment(f"#{name}:localhost")
+        for door in (f"{V3}/join/{alias}", f"{V3}/knock/{alias}"):
+            status, raw, _ = await world.server.raw("POST", door, {}, world.guest.token)
+            assert (status, json.loads(raw)["errcode"]) == (404, "M_NOT_FOUND"), door
+    assert (await world.person.call("POST", f"/join/{segment('#forum:localhost')}", {}))["room_id"] == world.rooms[
+        "forum"
+    ]
 
 
 async def received(person: Person) -> list[str]:

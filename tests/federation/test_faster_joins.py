@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote import completing, serving
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from tests.federation.conftest import Peer
@@ -208,3 +208,36 @@ async def test_a_gap_waits_for_the_members(peer: Peer, gate: Gate, monkeypatch: 
     for number in range(5):
         await hears(bob, room, f"missed {number}")
     await agree(room, here, there)
+
+
+async def test_what_depends_on_members_not_known_yet_is_left_to_others(peer: Peer, gate: Gate) -> None:
+    """Where one must have been there to read, a server that is still entering gives an event to nobody whom it does not know."""
+    here, there, third = await peer(), await peer(), await peer()
+    rule = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
+    alice, _, room = await large_room(here, initial_state=[rule])
+    carol, bob = await third.person("carol"), await there.person("bob")
+    await enter(carol, room, here)
+    gate.opened.set()
+    await until(lambda: _whole(third, room))
+    gate.opened.clear()
+    await enter(bob, room, here)
+    assert await is_partial(there, room)
+    said = await alice.say(room, "for those who are here")
+    await hears(bob, room, "for those who are here")
+
+    async def asked() -> Any:
+        names = third.config.server_name, there.config.server_name
+        try:
+            answer = await third.node.federation_client.get(*names, f"/_matrix/federation/v1/event/{segment(said)}")
+        except PeerRefused as error:
+            return error.peer_status
+        return answer["pdus"][0]["content"].get("body")
+
+    assert await asked() == 404
+    gate.opened.set()
+    await until(lambda: _whole(there, room))
+    assert await asked() == "for those who are here"
+
+
+async def _whole(server: Server, room: str) -> bool:
+    return not await is_partial(server, room)

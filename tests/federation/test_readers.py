@@ -123,6 +123,33 @@ async def test_who_is_invited_is_told_to_the_server_where_they_would_sign_up(wor
     assert "invited" not in await ask(world.askers["partner"], world.ministry, path, **asked)
 
 
+async def test_messages_to_devices_from_other_servers_reach_acquaintances(world: World) -> None:
+    """A stranger's request to verify does not arrive; one of somebody who is invited to a common room does."""
+    senders = [await world.askers[name].person(name) for name in ("partner", "guests")]
+    await world.alice.sync()
+
+    async def send(sender: Person, kind: str, n: int) -> None:
+        body = {"messages": {world.alice.id: {"*": {"n": n}}}}
+        await sender.call("PUT", f"/sendToDevice/{kind}/{n}", body)
+
+    async def arrived(n: int) -> list[int]:
+        """Up to what was sent last, which reaches her."""
+        found: list[int] = []
+        while n not in found:
+            events = (await world.alice.sync(timeout=10_000)).get("to_device", {}).get("events", [])
+            found += [event["content"]["n"] for event in events]
+        return found
+
+    partner, guest = senders
+    await send(partner, "m.key.verification.request", 1)
+    await send(partner, "m.room.encrypted", 2)
+    assert await arrived(2) == [2]
+    await send(guest, "m.room.encrypted", 3)
+    await world.alice.invite(world.shared, guest)
+    await send(guest, "m.key.verification.request", 4)
+    assert await arrived(4) == [4]
+
+
 # ------------------------------------------------------------------------------------------------------ one event
 
 

@@ -35,6 +35,7 @@ async def test_nobody_sees_more_than_a_guest_and_no_guest_more_than_a_person(new
         for reader in READERS:
             assert {"forum", "forum title", "space title"} <= shown(rows[listing][reader]), (listing, reader)
             assert not {"private", "private title"} & shown(rows[listing][reader])
+    assert "window sentence" in shown(rows["GET", f"{V3}/rooms/{{roomId}}/messages"]["guest"]), "open to the world"
     everything = set().union(*(shown(seen["person"]) for seen in rows.values()))
     assert {"alice", "shared sentence", "shared title", "invited title", "forum title", "stranger"} <= everything
     assert not {"private title", "private subject", "private sentence"} & everything

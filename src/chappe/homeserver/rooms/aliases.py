@@ -56,15 +56,15 @@ class Aliases:
             raise NotFound(f"There is no room called {alias}")
         return found
 
-    async def room_id_of(self, room_id_or_alias: str) -> str:
+    async def room_id_of(self, reader: Reader, room_id_or_alias: str) -> str:
         """Resolves what clients may put in a path: a room id or an alias."""
-        return (await self.room_of(room_id_or_alias))[0]
+        return (await self.room_of(reader, room_id_or_alias))[0]
 
-    async def room_of(self, room_id_or_alias: str) -> tuple[str, tuple[str, ...]]:
+    async def room_of(self, reader: Reader, room_id_or_alias: str) -> tuple[str, tuple[str, ...]]:
         """The same, and the servers that may be in the room."""
         if not room_id_or_alias.startswith("#"):
             return room_id_or_alias, ()
-        found = await self.resolve(parse_room_alias(room_id_or_alias))
+        found = await self.resolve_for(reader, parse_room_alias(room_id_or_alias))
         return found.room_id, found.servers
 
     async def require_free(self, alias: RoomAlias, user_id: str) -> None:

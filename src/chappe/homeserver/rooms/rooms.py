@@ -16,6 +16,7 @@ from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.events import check_content, client_event_head
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.reader import Finds, Person
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
@@ -98,6 +99,7 @@ class Rooms:
         self.memberships = Memberships(self.store, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
+        self.visibility.may_peek = lambda user: policy.finds(Person(UserId(user))) is Finds.PUBLISHED
         self.sight = Sight(self.store, self.live, self.memberships, policy, self.require_may_enter)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations

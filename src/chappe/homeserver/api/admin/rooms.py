@@ -95,13 +95,13 @@ class AdminRooms:
         """Brings somebody into a room that they, or the administrator, may join or are invited to."""
         body = await request.json_object()
         user_id = parse_user_id(str(body.get("user_id", "")))
-        room_id = await self._aliases.room_id_of(request.params["roomIdOrAlias"])
+        room_id = await self._aliases.room_id_of(request.reader, request.params["roomIdOrAlias"])
         return {"room_id": await self._join_room(user_id, parse_room_id(room_id), {}, False)}
 
     @endpoint("POST", V1 + "/rooms/{roomId}/make_room_admin", does="appoint", **ADMIN)
     async def make_admin(self, request: Request) -> Answer:
         body = await request.json_object(optional=True)
-        room_id = parse_room_id(await self._aliases.room_id_of(request.params["roomId"]))
+        room_id = parse_room_id(await self._aliases.room_id_of(request.reader, request.params["roomId"]))
         await self._make_admin(room_id, parse_user_id(str(body.get("user_id", request.user_id))))
         return {}
 

@@ -72,7 +72,7 @@ class Membership:
         name = request.params["roomIdOrAlias"]
         if name[:1] not in ("!", "#"):
             raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
-        room_id, servers = await self._aliases.room_of(name)
+        room_id, servers = await self._aliases.room_of(request.reader, name)
         return parse_room_id(room_id), [*_via(request), *servers]
 
     @endpoint("POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", acts=True, limit="join", body_limit=SMALL_LIMIT)

@@ -17,7 +17,7 @@ from chappe.homeserver.http.request import Request, convert
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.reader import Finds
+from chappe.homeserver.matrix.reader import Finds, Guest
 from chappe.homeserver.outbound.domains import Domains
 
 
@@ -123,6 +123,8 @@ class Registration:
         if not self._settings.guests:
             raise Forbidden("This server has no guest accounts", "M_GUEST_ACCESS_FORBIDDEN")
         user_id = self._accounts.user_id_for(self._accounts.free_localpart(), domain)
+        if self._accounts.finds(Guest(user_id)) is not Finds.PUBLISHED:  # whoever nobody has invited would see nothing
+            raise Forbidden("This server has no guest accounts", "M_GUEST_ACCESS_FORBIDDEN")
         await self._accounts.register(user_id, None, is_guest=True)
         return (await self._sessions.sign_in(user_id, None, body.initial_device_display_name, False)).answer()
 

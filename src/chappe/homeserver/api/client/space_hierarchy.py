@@ -39,5 +39,5 @@ class SpaceHierarchy:
         if name[:1] not in ("!", "#"):
             raise BadRequest("A room is named by an id (!…) or an alias (#…)", "M_INVALID_PARAM")
         self._sight.require(request.reader)
-        room_id = parse_room_id(await self._aliases.room_id_of(name))
+        room_id = parse_room_id(await self._aliases.room_id_of(request.reader, name))
         return await self._spaces.summary(request.reader, room_id)
