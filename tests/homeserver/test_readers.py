@@ -41,6 +41,12 @@ async def test_nobody_sees_more_than_a_guest_and_no_guest_more_than_a_person(new
     assert not {"private title", "private subject", "private sentence"} & everything
 
 
+async def test_nobody_has_other_servers_asked(new_server: Any) -> None:
+    server = await new_server()
+    assert (await server.raw("GET", f"{V3}/publicRooms?server=elsewhere.example"))[0] == 401
+    assert (await server.raw("GET", f"{V3}/publicRooms?server=localhost"))[0] == 200
+
+
 async def test_every_endpoint_has_a_row(new_server: Any) -> None:
     server = await new_server()
     assert without_a_row(server) == []

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, ServerReader
+from chappe.homeserver.matrix.reader import Finds, Guest, Nobody, Person, Reader, ServerReader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import fold
 
 MAX_PAGE = 500
+MAX_READS = 10  # for one page, where most rooms are not for who asks
 _TOKEN = re.compile(r"([np])([0-9]{1,12})_([0-9]{1,18})")
 
 
@@ -77,21 +78,28 @@ class RoomDirectory:
         sight.require(reader)
         if sight.finds(reader) is not Finds.PUBLISHED:
             return {"chunk": [], "total_room_count_estimate": 0}
+        if isinstance(reader, ServerReader) and not self._rooms.meets(reader.server_name, query.server_name):
+            return {"chunk": []}
         if isinstance(reader, Person | Guest):
             await self._rooms.policy.reads(reader.user_id, "searches")
         if not self._domains.is_hosted(query.server_name):
+            if isinstance(reader, Nobody):  # nobody has other servers asked in this one's name
+                raise MatrixError(401, "M_MISSING_TOKEN", "Sign in to see the directories of other servers")
             if self.ask_server is None:
                 raise NotFound(f"{query.server_name} cannot be reached from here")
             return await self.ask_server(query)
+        return await self._of_here(query)
+
+    async def _of_here(self, query: DirectoryQuery) -> dict[str, Any]:
         backwards, joined, number = _parse(query.since)
-        types = query.room_types
+        types, reader = query.room_types, query.reader
         arguments = [
             query.server_name, None if not query.term else f"%{_escaped(fold(query.term))}%",
             None if types is None else [t for t in types if t is not None], types is None or None in types, query.only,
         ]  # fmt: skip
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
         rows: list[Row] = []
-        while len(rows) <= query.limit:
+        for _ in range(MAX_READS):
             batch = await self._database.fetch(
                 f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
                      WHERE {_WHERE} AND ($6::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($6, $7::bigint))
@@ -99,7 +107,7 @@ class RoomDirectory:
                 *arguments, joined, number, query.limit + 1,
             )  # fmt: skip
             rows += [row for row in batch if await self._is_for(reader, row)]
-            if len(batch) <= query.limit:
+            if len(batch) <= query.limit or len(rows) > query.limit:
                 break
             joined, number = batch[-1]["joined"], batch[-1]["room_nid"]
         more = len(rows) > query.limit
