@@ -19,7 +19,7 @@ import orjson
 from chappe.agency.audit import Audit, failure_of, without_secrets
 from chappe.agency.console.scope import Actor, Scope
 from chappe.homeserver.database.pool import Row
-from chappe.homeserver.http.request import convert
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.modules.critical_acts.proofs import Proofs
 from chappe.homeserver.modules.critical_acts.requests import (

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-import msgspec
-
 from chappe.homeserver.http.proxies import network_of
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.load.parsing import read_json
 from chappe.homeserver.matrix.account_standing import Doing, Standing
+from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
 from chappe.homeserver.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
@@ -226,7 +226,7 @@ class Request:
         values = self.query_all(name)
         return values[-1] if values else None
 
-    def query_int(self, name: str, default: int, low: int = 0, high: int = 2**53 - 1) -> int:
+    def query_int(self, name: str, default: int, low: int = 0, high: int = MAX_INTEGER) -> int:
         """Clamped to `high`. Raises M_INVALID_PARAM for what is no integer or below `low`."""
         text = self.query(name)
         if text is None:
@@ -312,12 +312,3 @@ class Request:
         """Returns when the client has gone; to be awaited only after the body has been read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-def convert(value: Any, kind: type[T]) -> T:
-    """A decoded JSON value as a typed structure. Raises M_MISSING_PARAM or M_BAD_JSON naming the field."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        raise BadRequest(text, "M_MISSING_PARAM" if "missing required" in text else "M_BAD_JSON") from None

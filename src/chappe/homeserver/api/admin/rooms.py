@@ -15,6 +15,7 @@ from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
 from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
+from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
 from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
@@ -224,7 +225,7 @@ class AdminRest:
         body, token = await request.json_object(), request.params["token"]
         known = await self._token(token)
         values = {name: body.get(name, known[name]) for name in ("uses_allowed", "expiry_time")}
-        if not all(v is None or type(v) is int for v in values.values()):
+        if not all(v is None or (type(v) is int and 0 <= v <= MAX_INTEGER) for v in values.values()):
             raise BadRequest("`uses_allowed` and `expiry_time` must be integers", "M_INVALID_PARAM")
         await self._accounts.change_registration_token(token, values["uses_allowed"], values["expiry_time"])
         return await self._token(token)

@@ -9,8 +9,9 @@ import msgspec
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
-from chappe.homeserver.http.request import Request, Response, convert
+from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 

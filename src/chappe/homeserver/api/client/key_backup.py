@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.key_backup import AllSessions, BackedUpSession, BackupVersion, KeyBackup, RoomSessions

@@ -8,8 +8,9 @@ import msgspec
 
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.api.client.room_send import transaction_key
-from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from chappe.homeserver.actions.join_room import JoinRoom
-from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from chappe.homeserver.actions.mark_read import FULLY_READ, MarkRead
-from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.receipts import PRIVATE, READ

@@ -13,8 +13,9 @@ from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import DUMMY, EMAIL, REGISTRATION_TOKEN, UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.http.guesses import Guesses
-from chappe.homeserver.http.request import Request, convert
+from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.reader import Finds, Guest
