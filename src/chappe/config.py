@@ -84,6 +84,24 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     failed_federation: Limit = Limit(1, 60)
 
 
+class Shares(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What one device or account may have, so that there is enough for all. Docs: operator.md, "Shares"."""
+
+    waiting_syncs_per_device: Positive = 4
+    waiting_syncs_per_account: Positive = 50
+    waiting_syncs: Positive = 50_000
+    unread_mib_per_account: Positive = 64
+    unread_mib: Positive = 1024
+    upload_mib_per_day: Annotated[int, Meta(ge=0)] = 5120
+    upload_gib_per_day: Annotated[int, Meta(ge=0)] = 0
+    disk_reserve_mib: Annotated[int, Meta(ge=0)] = 1024
+    devices: Positive = 1000
+    to_device_messages: Positive = 20_000
+    account_data_mib: Positive = 50
+    filters: Positive = 1000
+    pushers: Positive = 100
+
+
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     location: str | None = None
     max_upload_mib: Positive = 100
@@ -391,6 +409,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     registration: Registration = Registration()
     passwords: Passwords = Passwords()
     limits: Limits = Limits()
+    shares: Shares = Shares()
     media: Media = Media()
     calls: Calls = Calls()
     presence: PresenceConfig = PresenceConfig()
@@ -591,6 +610,21 @@ port = {port}
 # presigned = false                  # clients that allow it download straight from the object store
 # To move what is stored: chappe media migrate s3://bucket/prefix; then change location and start again.
 
+[shares]                             # what one device or account may have, so that there is enough for all
+# waiting_syncs_per_device = 4       # requests that wait for news; beyond, the longest waiting is answered
+# waiting_syncs_per_account = 50
+# waiting_syncs = 50000              # of everybody, on each node
+# unread_mib_per_account = 64        # large answers that the client has not taken yet
+# unread_mib = 1024                  # of everybody, on each node
+# upload_mib_per_day = 5120          # of an account; 0: any amount
+# upload_gib_per_day = 0             # of everybody; 0: any amount
+# disk_reserve_mib = 1024            # uploads are refused while less is free, so that messages can still be written
+# devices = 1000                     # of an account: beyond, the one that was used longest ago is signed out
+# to_device_messages = 20000         # waiting for a device: beyond, the oldest go
+# account_data_mib = 50              # settings of clients, of an account
+# filters = 1000                     # of an account
+# pushers = 100                      # of an account
+
 [calls]
 # turn_uris = ["turn:turn.example.org:3478?transport=udp"]
 # turn_shared_secret = "…"           # coturn's static-auth-secret
@@ -768,6 +802,12 @@ port = {port}
 def template(server_name: str, address: str, port: int) -> str:
     """The file written at first start."""
     return TEMPLATE.format(server_name=server_name, address=address, port=port)
+
+
+def waiting_of(config: Config) -> tuple[int, int, int]:
+    """How many requests for news may wait: of a device, of an account, in all."""
+    shares = config.shares
+    return shares.waiting_syncs_per_device, shares.waiting_syncs_per_account, shares.waiting_syncs
 
 
 def limits_of(config: Config) -> dict[str, tuple[float, int]]:

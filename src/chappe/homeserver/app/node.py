@@ -93,6 +93,7 @@ class Homeserver(Parts):
             )
             application.admin_door = self.admin_door
             application.is_current = self.sessions.is_current
+            application.unread = self.unread
             application.is_public = "client" in listener.apis
             self.listeners.append(Listener(
                 application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from chappe.config import Config, Media, limits_of
+from chappe.config import Config, Media, limits_of, waiting_of
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.application_services import load_application_services
@@ -55,6 +55,7 @@ from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.server import Listener
+from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import AccountData
@@ -138,6 +139,7 @@ from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
+from chappe.homeserver.sync.polls import MostWaiting
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.telemetry import Metrics
 
@@ -187,6 +189,7 @@ class Parts:
     def _build(self) -> None:
         config, database, now_ms = self.config, self.database, self.now_ms
         self.metrics, self.limits, self.watchdog = Metrics(), RateLimits(limits_of(config)), Watchdog()
+        self.unread = UnreadAnswers(config.shares.unread_mib_per_account << 20, config.shares.unread_mib << 20)
         self.clock = Clock(database)
         self.time_evidence = TimeEvidence(database.aside(), self.time, self._tell_of_time)
         self.writer = GroupWriter(self._database_url, self.clock)
@@ -247,7 +250,7 @@ class Parts:
             database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
         )
         # sync and actions
-        self.notifier = Notifier(self.clock, self.rooms)
+        self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
         self.typing = Typing(now_ms, self._typing_changed)
         disabled = frozenset(config.presence.disabled_domains)
         self.presence = Presence(
@@ -533,6 +536,8 @@ class Parts:
         )
         self.metrics.count("chappe_loop_blocked", "Times the event loop was held", lambda: self.watchdog.blocked)
         self.metrics.gauge("chappe_loop_blocked_longest_seconds", "Longest of them", lambda: self.watchdog.longest)
+        self.metrics.gauge("chappe_unread_answer_bytes", "Large answers not taken yet", lambda: self.unread.total)
+        self.metrics.count("chappe_syncs_ended", "Waiting syncs that made room", lambda: self.notifier.polls.ended)
         self.metrics.gauge("chappe_rate_limit_buckets", "In memory", lambda: len(self.limits))
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)

@@ -30,6 +30,7 @@ from chappe.homeserver.http.router import (
     Route,
     Router,
 )
+from chappe.homeserver.http.unread import LARGE, UnreadAnswers
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import ServerName
@@ -105,6 +106,7 @@ class Application:
         self._now_ms = now_ms
         self.admin_door: AdminDoor | None = None
         self.is_current: Callable[[Requester], bool] = lambda requester: False
+        self.unread = UnreadAnswers(64 << 20, 1 << 30)
         self.is_public = True  # whether clients are served here: then what is for this machine is for it alone
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
@@ -138,6 +140,7 @@ class Application:
             except Exception:
                 log.exception("a request failed", extra={"fields": {"path": _template(route)}})
                 response = _error(MatrixError(500, "M_UNKNOWN", "Something went wrong on the server"))
+            response = self._admitted(response, request)
             size = await self._send(response, request, send)
         finally:
             request_id.reset(token)
@@ -203,6 +206,15 @@ class Application:
         else:
             await self._identify(request, endpoint)
 
+    def _admitted(self, response: Response, request: Request) -> Response:
+        """A large answer stands in memory until it is read: 429 in its place where too many do."""
+        if size := _large(response, request):
+            try:
+                self.unread.add(_whose(request), size)
+            except MatrixError as error:
+                return _error(error)
+        return response
+
     async def _send(self, response: Response, request: Request, send: Send) -> int:
         body = response.body
         headers = [(b"content-type", response.content_type.encode()), *response.headers]
@@ -213,7 +225,16 @@ class Application:
         if isinstance(body, bytes):
             headers.append((b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.start", "status": response.status, "headers": headers})
-            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+            if _large(response, request):
+                try:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+                    await send(
+                        {"type": "http.response.body", "body": b""}
+                    )  # waits until the client has taken most of it
+                finally:
+                    self.unread.taken(_whose(request), len(body))
+            else:
+                await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
             return len(body)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         size = 0
@@ -232,6 +253,16 @@ class Application:
                 "request": request.id, "method": request.method, "route": _template(route), "status": status,
                 "ms": round(seconds * 1000, 2), "bytes": size, "user": request.user_label, "address": request.address,
             })  # fmt: skip
+
+
+def _large(response: Response, request: Request) -> int:
+    """The size of an answer that has to be accounted for, else 0."""
+    body = response.body
+    return len(body) if isinstance(body, bytes) and len(body) > LARGE and request.method != "HEAD" else 0
+
+
+def _whose(request: Request) -> str:
+    return request.user_label or request.network
 
 
 def _check_account(requester: Requester, endpoint: Endpoint, now_ms: int) -> None:

@@ -17,17 +17,21 @@ KEEP_ALIVE = 75
 MAX_HEAD_BYTES = 65_536
 HEAD_SECONDS = 30
 BODY_SECONDS, LEAST_BODY_BYTES = 30, 16_384
+READER_SECONDS, LEAST_READ_BYTES = 60, 16_384
 SHUTDOWN_PATIENCE = 10
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with an end to its patience: a request's head may have 64 KiB, and 30 seconds to arrive; of a body
-    that does not come at once there must be some progress every 30 seconds."""
+    that does not come at once there must be some progress every 30 seconds; of an answer that is not taken at once, every
+    60 seconds."""
 
     _body_bytes, _body_arriving = 0, False
     _body_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _unread, _was_read = 0, False
+    _reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -84,9 +88,38 @@ class BoundedProtocol(HttpToolsProtocol):
             self._body_timer.cancel()
             self._body_timer = None
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._was_read = True
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._await_reader()
+
+    def _await_reader(self) -> None:
+        if self._reader_timer is None:
+            self._unread, self._was_read = self.transport.get_write_buffer_size(), False
+            self._reader_timer = self.loop.call_later(READER_SECONDS, self._look_at_reader)
+
+    def _look_at_reader(self) -> None:
+        """What has grown is a newer answer; what has not shrunk belongs to nobody who reads."""
+        self._reader_timer = None
+        left = self.transport.get_write_buffer_size()
+        if left and not self._was_read and 0 <= self._unread - left < LEAST_READ_BYTES:
+            self.transport.abort()
+        elif left:
+            self._await_reader()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._body_arrived()
         self._head_arrived()
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
         super().connection_lost(exc)
 
 

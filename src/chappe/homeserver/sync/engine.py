@@ -23,6 +23,7 @@ from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.presence_section import PresenceSection
 from chappe.homeserver.sync.room_section import Extras, RoomSections
+from chappe.homeserver.sync.shared_answers import Shared, SharedAnswers
 from chappe.homeserver.sync.token import SyncToken
 
 
@@ -39,16 +40,31 @@ class SyncEngine:
     def __init__(self, clock: Clock, rooms: Rooms, notifier: Notifier, modules: SyncModules) -> None:
         self._clock, self._rooms, self._notifier, self._modules = clock, rooms, notifier, modules
         self._sections = RoomSections(rooms, modules.relations)
-        self._lazy = LazyMembers()
+        self._lazy, self._shared = LazyMembers(), SharedAnswers()
         self._presence = PresenceSection(rooms, modules.presence)
 
     async def sync(self, request: Request, wanted: SyncRequest) -> bytes:
-        """The answer as JSON. Ends early, empty, when the client goes or the server shuts down."""
+        """The answer as JSON. Ends early, empty, when the client goes or the server shuts down.
+
+        Whoever asks the same at the same time (a client that repeats itself, a page opened twice) gets the same answer.
+        """
+        key = (request.user_id, request.requester.device_id, request.query_string)
+        answer = await self._shared.get(key, self._clock.watermark, lambda shared: self._sync(request, wanted, shared))
+        await request.still_allowed()  # who shares an answer is judged like who made it
+        return answer
+
+    async def _sync(self, request: Request, wanted: SyncRequest, shared: Shared) -> bytes:
         since = await self._usable(wanted.since)
         immediate = since is None or wanted.full_state or wanted.timeout_ms <= 0
-        return await long_poll(
-            request, self._notifier, wanted.timeout_ms, immediate, lambda: self._compose(request, since, wanted)
-        )
+
+        async def compose() -> tuple[bytes, bool]:
+            shared.reads_at = self._clock.watermark
+            answer, has_news = await self._compose(request, since, wanted)
+            if not has_news:
+                shared.reads_at = None
+            return answer, has_news
+
+        return await long_poll(request, self._notifier, wanted.timeout_ms, immediate, compose)
 
     async def _usable(self, since: SyncToken | None) -> SyncToken | None:
         """A token of another epoch starts afresh; one ahead of this process makes it read what it lacks."""
@@ -176,6 +192,7 @@ class SyncEngine:
             section = await self._sections.joined(context, room, membership, sent, extras)
             if section is not None:
                 sections.append(_named(room.room_id, section))
+        self._lazy.weigh(context.user_id, context.requester.device_id)
         return sections
 
     @staticmethod

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.sync.notifier import Notifier
+from chappe.homeserver.sync.polls import Poll
 
 T = TypeVar("T")
 MAX_TIMEOUT_MS = 300_000
@@ -22,32 +23,42 @@ async def long_poll(
     immediate: bool,
     compose: Callable[[], Awaitable[tuple[T, bool]]],
 ) -> T:
-    """`compose` gives an answer and whether it holds news. Ends early when the client goes or the server shuts down.
+    """`compose` gives an answer and whether it holds news. Ends early when the client goes, the server shuts down, or the
+    request makes room for another (`Polls`).
 
     Raises what refuses the account by now: nothing that came after a lock or a sign-out is answered.
     """
-    user_id = request.user_id
+    user_id, polls = request.user_id, notifier.polls
     deadline = time.monotonic() + min(timeout_ms, MAX_TIMEOUT_MS) / 1000
     gone: asyncio.Task[None] | None = None
+    poll: Poll | None = None
     try:
         while True:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             notifier.waiters.add(user_id, future)
             try:
-                answer, has_news = await compose()
+                async with polls.turn(user_id):
+                    answer, has_news = await compose()
                 await request.still_allowed()
                 remaining = deadline - time.monotonic()
                 if has_news or immediate or remaining <= 0 or request.closing.is_set():
                     return answer
+                if poll is None:
+                    poll = polls.enter(user_id, request.requester.device_id)
+                if poll.is_over:
+                    return answer
+                poll.future = future
                 if gone is None:
                     gone = asyncio.create_task(request.disconnected())
                 gone.add_done_callback(functools.partial(_finish, future))
                 await _wait(future, remaining)
-                if gone.done():
+                if gone.done() or poll.is_over:
                     return answer
             finally:
                 notifier.waiters.remove(user_id, future)
     finally:
+        if poll is not None:
+            polls.leave(poll)
         if gone is not None:
             gone.cancel()
 

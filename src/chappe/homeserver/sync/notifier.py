@@ -9,6 +9,7 @@ from typing import Any
 from chappe.homeserver.bus.waiters import Waiters
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.sync.polls import MostWaiting, Polls
 
 QUIET = frozenset(("presence", "seen"))  # of these the user's own devices know already
 PRESENCE_AFTER = 5.0  # seconds
@@ -17,8 +18,8 @@ WAKE_AFTER = 0.002
 
 
 class Notifier:
-    def __init__(self, clock: Clock, rooms: Rooms) -> None:
-        self.waiters = Waiters()
+    def __init__(self, clock: Clock, rooms: Rooms, most_waiting: MostWaiting) -> None:
+        self.waiters, self.polls = Waiters(), Polls(most_waiting)
         self._rooms = rooms
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved: set[str] = set()

@@ -19,6 +19,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.sync.polls import Polls
 from chappe.homeserver.sync.room_section import RoomSections
 from chappe.homeserver.sync.token import optional_position, position_token
 
@@ -27,8 +28,8 @@ LOOK_EVERY = 0.3  # seconds: nobody is woken for these
 
 
 class OldSync:
-    def __init__(self, rooms: Rooms, relations: Relations, account_data: AccountData) -> None:
-        self._rooms, self._relations, self._account_data = rooms, relations, account_data
+    def __init__(self, rooms: Rooms, relations: Relations, account_data: AccountData, polls: Polls) -> None:
+        self._rooms, self._relations, self._account_data, self._polls = rooms, relations, account_data, polls
 
     @endpoint("GET", "/_matrix/client/v3/events", auth=GUEST_AUTH)
     async def events(self, request: Request) -> Answer:
@@ -39,12 +40,17 @@ class OldSync:
         if named is not None:
             await self._rooms.require_readable(request.user_id, parse_room_id(named))
         deadline = asyncio.get_running_loop().time() + timeout
-        while True:
-            chunk, end = await self._news(request, position, named)
-            left = deadline - asyncio.get_running_loop().time()
-            if chunk or left <= 0 or request.closing.is_set():
-                return {"start": position_token(position), "end": position_token(end), "chunk": chunk}
-            await asyncio.sleep(min(LOOK_EVERY, left))
+        poll = self._polls.enter(request.user_id, request.requester.device_id)
+        try:
+            while True:
+                async with self._polls.turn(request.user_id):
+                    chunk, end = await self._news(request, position, named)
+                left = deadline - asyncio.get_running_loop().time()
+                if chunk or left <= 0 or poll.is_over or request.closing.is_set():
+                    return {"start": position_token(position), "end": position_token(end), "chunk": chunk}
+                await asyncio.sleep(min(LOOK_EVERY, left))
+        finally:
+            self._polls.leave(poll)
 
     async def _news(self, request: Request, after: int, named: str | None) -> tuple[list[Any], int]:
         """(events after a position, the position to go on from)."""

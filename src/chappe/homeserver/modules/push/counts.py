@@ -15,6 +15,7 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.push_rules import PushContext, RuleSet, Verdict, evaluate, verdict_of
 from chappe.homeserver.modules.push.rules import PushRules
@@ -22,6 +23,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 
+REMEMBERED = 1_000_000  # readers in rooms: some 300 MB
 EVALUATED_AT_MOST = 200  # events, for readers with rules of their own
 Counts = tuple[int, int]  # notifications, highlights
 IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
@@ -104,7 +106,7 @@ class _State:
 class UnreadCounts:
     def __init__(self, database: Database, rooms: Rooms, rules: PushRules, clock: Clock, ignored_by: IgnoredBy) -> None:
         self._database, self._rooms, self._rules, self._ignored_by = database, rooms, rules, ignored_by
-        self._states: dict[int, dict[str, _State]] = {}  # by room and reader
+        self._states: Recent[int, dict[str, _State]] = Recent(REMEMBERED)  # by room and reader
         self._loading: dict[str, set[object]] = {}  # the loads that a reader's own change must spoil
         clock.listen(self._heard)
 
@@ -116,7 +118,7 @@ class UnreadCounts:
             states = self._states.get(number)
             if commit.foreign:
                 self._loading.clear()
-                self._states.pop(number, None)
+                self._states.drop(number)
             elif states:
                 for user, changed in commit.users.items():
                     if "receipts" in changed or "mention" in changed or "membership" in changed:
@@ -168,7 +170,7 @@ class UnreadCounts:
         return event.position <= read.position
 
     def _state(self, user_id: str, room: LiveRoom) -> _State | None:
-        state = self._states.get(room.number, {}).get(user_id)
+        state = (self._states.get(room.number) or {}).get(user_id)
         return state if state is not None and state.incarnation == room.incarnation else None
 
     async def _load(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, _State]:
@@ -193,7 +195,9 @@ class UnreadCounts:
         if not self._loading[user_id]:
             del self._loading[user_id]
         for number, state in states.items():
-            self._states.setdefault(number, {})[user_id] = state
+            readers = self._states.get(number) or {}
+            readers[user_id] = state
+            self._states.put(number, readers, len(readers))
         return states
 
     async def _evaluate(

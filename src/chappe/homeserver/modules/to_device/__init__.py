@@ -16,11 +16,13 @@ import orjson
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
 
 MAX_PER_SYNC = 100
+EMPTY_REMEMBERED = 200_000  # devices
 
 FRAGMENT = Fragment(
     "to_device", (("who", "text"), ("device", "text"), ("message", "bytea")),
@@ -39,7 +41,8 @@ class Inbox:
 class ToDevice:
     def __init__(self, database: Database, writer: GroupWriter, clock: Clock, domains: Domains, outbox: Outbox) -> None:
         self._database, self._writer, self._domains, self._outbox = database, writer, domains, outbox
-        self._empty: dict[str, set[str]] = {}  # devices whose inbox holds nothing beyond what was delivered, by user
+        # devices whose inbox holds nothing beyond what was delivered, by user
+        self._empty: Recent[str, set[str]] = Recent(EMPTY_REMEMBERED)
         self._reading: dict[str, set[object]] = {}  # reads that something new must spoil, by user
         writer.register(FRAGMENT)
         clock.listen(self._heard)
@@ -47,7 +50,7 @@ class ToDevice:
     def _heard(self, commit: Commit) -> None:
         for user, kinds in commit.users.items():
             if commit.foreign or "to_device" in kinds:
-                self._empty.pop(user, None)
+                self._empty.drop(user)
                 self._reading.pop(user, None)
 
     async def send(
@@ -84,7 +87,7 @@ class ToDevice:
 
         `is_news`: whether the log shows something new for the user; without, an inbox known to be empty is not read.
         """
-        is_empty = device_id in self._empty.get(user_id, ())
+        is_empty = device_id in (self._empty.get(user_id) or ())
         if is_empty and not is_news:
             return Inbox([], cursor)
         if cursor and not is_empty:
@@ -102,9 +105,11 @@ class ToDevice:
                 if not self._reading[user_id]:
                     del self._reading[user_id]
         if not inbox.messages and is_undisturbed:  # known to be empty once it has been read so, not before
-            self._empty.setdefault(user_id, set()).add(device_id)
+            empty = self._empty.get(user_id) or set()
+            empty.add(device_id)
+            self._empty.put(user_id, empty, len(empty))
         elif inbox.messages:
-            self._empty.get(user_id, set()).discard(device_id)
+            (self._empty.get(user_id) or set()).discard(device_id)
         return inbox
 
     async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:

@@ -1,0 +1,54 @@
+"""One composed answer for all who ask the same at the same time: a client that repeats itself, a page opened twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from chappe.homeserver.matrix.errors import LimitExceeded
+
+MOST_SHARING = 20  # of one answer: more of the same are no client
+
+Key = tuple[str, str, str]  # user, device, query
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """`reads_at`: the position at which an answer is being composed; None while it waits for news, which will be in it."""
+
+    future: asyncio.Future[bytes | None]
+    reads_at: int | None
+    sharing: int = 0
+
+
+class SharedAnswers:
+    def __init__(self) -> None:
+        self._under_way: dict[Key, Shared] = {}
+
+    async def get(self, key: Key, position: int, make: Callable[[Shared], Awaitable[bytes]]) -> bytes:
+        """What whoever asked first makes, if it will know what is known at `position`; else one's own.
+
+        Where the first one fails, each tries by itself. Raises LimitExceeded.
+        """
+        while (shared := self._under_way.get(key)) is not None:
+            if shared.reads_at is not None and shared.reads_at < position:
+                return await make(Shared(shared.future, position))
+            if shared.sharing >= MOST_SHARING:
+                raise LimitExceeded(1000, "The same request is waiting many times already")
+            shared.sharing += 1
+            try:
+                answer = await asyncio.shield(shared.future)
+            finally:
+                shared.sharing -= 1
+            if answer is not None:
+                return answer
+        mine = self._under_way[key] = Shared(asyncio.get_running_loop().create_future(), position)
+        try:
+            answer = await make(mine)
+            mine.future.set_result(answer)
+            return answer
+        finally:
+            del self._under_way[key]
+            if not mine.future.done():
+                mine.future.set_result(None)

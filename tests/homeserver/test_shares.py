@@ -1,0 +1,193 @@
+"""Nobody has more than a share: each bound is reached, and what then happens is as documented."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.http import server as http_server
+from chappe.homeserver.http.unread import UnreadAnswers
+from chappe.homeserver.load.bounded import Recent
+from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.homeserver.sync.lazy_members import LazyMembers
+from chappe.homeserver.sync.polls import COMPOSED_AT_ONCE, MostWaiting, Polls
+from tests.support import Person, Server, joined
+
+NewServer = Callable[..., Awaitable[Server]]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(5000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came to that")
+
+
+# -------------------------------------------------------------------------------------------------------------- syncs
+
+
+async def test_a_newer_sync_of_a_device_ends_the_longest_waiting(alice: Person) -> None:
+    await alice.sync()
+    polls = alice.server.node.notifier.polls
+    before = len(polls)
+    waiting = []
+    for i in range(6):
+        waiting.append(asyncio.create_task(alice.call("GET", "/sync", since=alice.since, timeout=60_000 + i)))
+        await until(lambda: len(polls) == min(before + len(waiting), before + 4))
+    ended, _ = await asyncio.wait(waiting[:2])
+    for task in ended:
+        answer = task.result()
+        assert "rooms" not in answer and answer["next_batch"]
+    assert not any(task.done() for task in waiting[2:])
+    room = await alice.create_room()
+    for task in waiting[2:]:
+        assert joined(await task, room)
+    assert len(polls) == before
+
+
+async def test_an_account_has_so_many_waiting_and_everybody_so_many() -> None:
+    polls = Polls(MostWaiting(per_device=2, per_account=5, in_all=8))
+    alices = [polls.enter("@alice:x", f"D{i}") for i in range(7)]
+    assert [p.is_over for p in alices] == [True, True, False, False, False, False, False]
+    bobs = [polls.enter("@bob:x", f"D{i}") for i in range(4)]
+    assert len(polls) == 8 and [p.is_over for p in alices].count(True) == 3 and not any(p.is_over for p in bobs)
+    for poll in alices + bobs:
+        polls.leave(poll)
+    assert len(polls) == 0 and not polls._by_account and not polls._all
+
+
+async def test_an_account_composes_few_answers_at_once() -> None:
+    polls, at_once, most, go_on = Polls(MostWaiting()), 0, 0, asyncio.Event()
+
+    async def compose() -> None:
+        nonlocal at_once, most
+        async with polls.turn("@alice:x"):
+            at_once += 1
+            most = max(most, at_once)
+            await go_on.wait()
+            at_once -= 1
+
+    tasks = [asyncio.create_task(compose()) for _ in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*tasks)
+    assert most == COMPOSED_AT_ONCE and not polls._turns
+
+
+async def test_equal_requests_get_one_answer(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    await alice.sync()
+    engine = alice.server.node.sync
+    composed = 0
+    compose = engine._compose
+
+    async def counted(*given: Any) -> Any:
+        nonlocal composed
+        composed += 1
+        return await compose(*given)
+
+    engine._compose = counted  # type: ignore[method-assign]
+    try:
+        waiting = [
+            asyncio.create_task(alice.call("GET", "/sync", since=alice.since, timeout=60_000)) for _ in range(10)
+        ]
+        await until(lambda: any(s.sharing == 9 for s in engine._shared._under_way.values()))
+        await bob.say(room, "hello")
+        answers = [await task for task in waiting]
+    finally:
+        engine._compose = compose  # type: ignore[method-assign]
+    assert all(answer == answers[0] for answer in answers)
+    assert joined(answers[0], room)["timeline"]["events"][-1]["content"]["body"] == "hello"
+    assert composed <= 3 and not engine._shared._under_way
+
+
+async def test_the_same_request_too_often_is_refused(alice: Person) -> None:
+    await alice.sync()
+    path = f"/_matrix/client/v3/sync?since={alice.since}&timeout=60000"
+    tasks = [asyncio.create_task(alice.server.raw("GET", path, None, alice.token)) for _ in range(40)]
+    await until(lambda: sum(task.done() for task in tasks) >= 15)
+    await alice.create_room()
+    statuses = [(await task)[0] for task in tasks]
+    assert statuses.count(429) >= 15 and statuses.count(200) >= 20
+
+
+# ------------------------------------------------------------------------------------------------------------- readers
+
+
+async def test_a_client_that_does_not_read_is_cut_off(
+    server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "READER_SECONDS", 0.1)
+    content = {"x": "y" * 900_000}
+    for i in range(6):
+        await alice.call("PUT", f"/user/{alice.id}/account_data/big{i}", content)
+    listener = server.node.listeners[0]
+    silent = socket.socket()
+    silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    silent.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(silent, ("127.0.0.1", listener.port))
+    head = f"GET /_matrix/client/v3/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {alice.token}\r\n\r\n"
+    await loop.sock_sendall(silent, head.encode())
+    unread = server.node.unread
+    await until(lambda: unread.total > 0)
+    await until(lambda: unread.total == 0)  # given up
+    taken = 0
+    with pytest.raises(ConnectionResetError):
+        while got := await loop.sock_recv(silent, 1 << 16):
+            taken += len(got)
+        raise ConnectionResetError
+    silent.close()
+    assert taken < 5_000_000
+
+
+def test_unread_answers_have_a_bound() -> None:
+    unread = UnreadAnswers(100, 250)
+    unread.add("alice", 500)  # one is always given
+    with pytest.raises(LimitExceeded):
+        unread.add("alice", 1)
+    with pytest.raises(LimitExceeded):
+        unread.add("bob", 1)
+    unread.taken("alice", 500)
+    unread.add("alice", 60)
+    unread.add("alice", 40)
+    with pytest.raises(LimitExceeded):
+        unread.add("alice", 1)
+    unread.add("bob", 100)
+    unread.taken("alice", 60)
+    unread.taken("alice", 40)
+    unread.taken("bob", 100)
+    assert unread.total == 0 and len(unread) == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- memory
+
+
+def test_memory_is_bounded_in_sum_and_the_least_used_goes_first() -> None:
+    recent: Recent[str, str] = Recent(10)
+    recent.put("a", "A", 4)
+    recent.put("b", "B", 4)
+    assert recent.get("a") == "A"
+    recent.put("c", "C", 4)
+    assert recent.get("b") is None and recent.get("a") == "A" and recent.weight == 8
+    recent.put("a", "A", 1)
+    assert recent.weight == 5 and recent.drop("c") == "C" and recent.weight == 1
+    recent.put("whale", "W", 100)
+    assert len(recent) == 1 and recent.weight == 100
+
+
+def test_what_devices_know_of_members_is_bounded_in_sum() -> None:
+    lazy = LazyMembers(most=10_000)
+    for device in range(50):
+        sent = lazy.of("@a:x", f"D{device}", 1)
+        sent.update(((1, f"@{i}:x"), "$e") for i in range(1000))
+        lazy.weigh("@a:x", f"D{device}")
+        assert lazy.weight <= 10_000 + 1010
+    assert lazy.of("@a:x", "D49", 2) and not lazy.of("@a:x", "D0", 2)
