@@ -32,6 +32,7 @@ ON_A_WRONG_CLOCK_TOO = {  # jobs that a wrong clock may run: what each does is u
     "guests elsewhere": "asks other servers",
     "inbox": "goes on with what other servers sent",
     "members": "goes on fetching members",
+    "erased": "reads who wants to be erased",
     "profiles": "carries names into rooms",
     "people": "places people by their addresses",
     "announcements": "sends what waits",

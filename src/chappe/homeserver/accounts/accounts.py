@@ -41,6 +41,8 @@ class Accounts:
     ) -> None:  # fmt: skip
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
+        # by user: where the log was when they asked for their messages to be erased
+        self.erased_at: dict[str, int] = {}
         self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = (
             None  # another server, for its users' profiles
         )
@@ -207,6 +209,8 @@ class Accounts:
         if profile is None or password is not None or is_admin is not None or deactivated is not None:
             await self._touch_account(write, user_id)
         await self._writer.submit(write)
+        if erased is not None:
+            await self.load_erased()
         if deactivated:
             await self.states.enter(user_id, State.ERASED if erased else State.ENDED)
         if password is not None:
@@ -224,6 +228,13 @@ class Accounts:
         user = await self.store.find_user(user_id)
         if user is not None and user.is_nobodys:
             raise Forbidden("This account has no password: whoever is responsible for it signs in as themselves")
+
+    async def load_erased(self) -> None:
+        """`erased_at` as it is now: at start, when it changes here, and now and then for what other processes changed."""
+        found = await self.store.erased()
+        if found != self.erased_at:
+            self.erased_at.clear()
+            self.erased_at.update(found)
 
     async def set_state(
         self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None

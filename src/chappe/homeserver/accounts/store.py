@@ -128,6 +128,11 @@ class AccountStore:
     async def find_user(self, user_id: str) -> User | None:
         return _user(await self._database.fetchrow("SELECT * FROM users WHERE user_id = $1", user_id))
 
+    async def erased(self) -> dict[str, int]:
+        """Who has asked for their messages to be erased, and where the log was then."""
+        rows = await self._database.fetch("SELECT user_id, erased_at FROM users WHERE erased_at IS NOT NULL")
+        return {row["user_id"]: row["erased_at"] for row in rows}
+
     async def profile_carries(self, user_id: str | None = None) -> list[tuple[UserId, int]]:
         """Whose profile is not in all their rooms yet, with the serial of its latest change; of everybody, or of one."""
         rows = await self._database.fetch(

@@ -40,6 +40,7 @@ class Homeserver(Parts):
         loops = self.loops
         loops.start("group writer", self.writer.run)
         loops.start("clock", self.clock.poll)
+        await self.accounts.load_erased()
         await self.rooms.fill_summaries()
         await self.accounts.store.fill_directory()
         await self.accounts.store.fill_lookup_hashes()

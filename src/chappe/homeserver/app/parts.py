@@ -234,6 +234,7 @@ class Parts:
         self.receipts = Receipts(database, self.writer)
         self.push_rules = PushRules(database, self.writer, self.clock)
         self.ignored_users = IgnoredUsers(database, self.clock)
+        self.rooms.visibility.erased_at = self.accounts.erased_at
         self.rooms.visibility.ignored_by = self.ignored_users.of
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
         self.relations = Relations(RelationStore(database), self.rooms)
@@ -502,6 +503,7 @@ class Parts:
         self.jobs = Jobs(self.leases)
         self.jobs.add("last seen", 60, self.sessions.flush_seen, is_per_process=True)
         self.jobs.add("time", TIME_EVERY, self.time_evidence.look, is_per_process=True)
+        self.jobs.add("erased", 5, self.accounts.load_erased, is_per_process=True)
         self.jobs.add("profiles", 60, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))

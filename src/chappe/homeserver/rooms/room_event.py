@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import orjson
@@ -68,6 +69,13 @@ class RoomEvent:
     @property
     def membership(self) -> str:
         return str(self.content.get("membership", "leave"))
+
+    def emptied(self) -> RoomEvent:
+        """The message as a redaction leaves it, for one reader; this one stays."""
+        found = copy(self)
+        found.set_head(orjson.dumps({**orjson.loads(self.head + b"}"), "content": {}})[:-1])
+        found.relates_to = None
+        return found
 
     def set_head(self, head: bytes) -> None:
         """After a redaction."""

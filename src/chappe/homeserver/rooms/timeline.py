@@ -107,12 +107,13 @@ class Timeline:
             low, high = (beginning if stop is None else stop, at) if backwards else (at, newest)
             batch = await self.events_between(room, low, high, min(READ_AT_ONCE, limit + 1), backwards)
             wanted = await self.related_by(room, batch, event_filter)
-            seen = {e.nid: m for e, m in await self._visibility.filter(user_id, room, wanted)}
+            seen = {e.nid: (e, m) for e, m in await self._visibility.filter(user_id, room, wanted)}
             for event in batch:
-                if event.nid in seen and (everything or _passes(event_filter, room, event)):
+                shown = seen.get(event.nid)
+                if shown is not None and (everything or _passes(event_filter, room, shown[0])):
                     if len(found) == limit:
                         return Page(found, start, at)
-                    found.append((event, seen[event.nid]))
+                    found.append(shown)
                 at = event.position - 1 if backwards else event.position
             if len(batch) < min(READ_AT_ONCE, limit + 1):
                 if not backwards or stop is not None or self.extend is None or not await self.extend(room):

@@ -5,7 +5,7 @@ Sync, messages, context, single events, search and federation all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -44,6 +44,7 @@ class Visibility:
         self._store, self._trees, self._key_hash, self._memberships = store, trees, key_hash, memberships
         self.ignored_by: IgnoredBy = _nobody  # whose events, state apart, a reader does not want to see
         self.may_peek: Callable[[str], bool] = lambda _user: True  # into rooms open to the world, without being there
+        self.erased_at: Mapping[str, int] = {}  # who wants their messages erased for those who come after a position
         self.reads: Reads | None = None  # told of what somebody is about to be shown; a refusal ends the request
 
     async def require_reader(self, user_id: str, room: LiveRoom) -> Membership | None:
@@ -58,7 +59,7 @@ class Visibility:
         raise Forbidden("You are not in this room")
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
-        """Those of a room's events that the user may see, with the user's membership at each."""
+        """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them."""
         seen = await self.seen(user_id, room, events)
         if self.reads is not None and seen:
             await self.reads(user_id, room, [event for event, _ in seen])
@@ -72,7 +73,7 @@ class Visibility:
         mine = (await self._memberships.of(user_id)).get(room.number)
         certain = [None if mine is None else mine.sees(event.position) for event in events]
         if all(certain):
-            return [(event, "join") for event in events]
+            return self._after_erasures(mine, [(event, "join") for event in events])
         asked = {event.state_before for event, sees in zip(events, certain, strict=True) if sees is None}
         then = await self._state_then(user_id, room, asked)
         seen: list[Seen] = []
@@ -87,7 +88,26 @@ class Visibility:
                 membership = event.membership
             if is_visible(visibility, membership, _joined_later(mine, event.position)) or self._is_own(event, user_id):
                 seen.append((event, membership))
-        return seen
+        return self._after_erasures(mine, seen)
+
+    def _after_erasures(self, mine: Membership | None, seen: list[Seen]) -> list[Seen]:
+        """Messages of people who have erased them are redacted for readers who were not there (client-server API, "Account
+        deactivation"). State is the room's, and stays."""
+        if not self.erased_at:
+            return seen
+        return [
+            (event.emptied(), membership)
+            if event.state_key is None and membership != "join" and self.is_erased_for(mine, event.sender)
+            else (event, membership)
+            for event, membership in seen
+        ]
+
+    def is_erased_for(self, mine: Membership | None, sender: str) -> bool:
+        """Whether somebody who came into the room then, or was never in it, reads a sender's messages redacted."""
+        erased_at = self.erased_at.get(sender)
+        if erased_at is None:
+            return False
+        return mine is None or mine.membership != "join" or (mine.joined_since or 0) > erased_at
 
     async def seen_places(self, user_id: str, room: LiveRoom, places: Sequence[Place]) -> set[Place]:
         """Where the user would see messages: to count what they may see, without its being read to them."""

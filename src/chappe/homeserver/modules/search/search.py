@@ -124,7 +124,12 @@ class MessageSearch:
         """Those of the candidates that the user may see. Reads states only where the membership does not tell."""
         ignored = await self._rooms.visibility.ignored_by(user_id)
         rows = [row for row in rows if row["sender"] not in ignored or row["type"] != "m.room.message"]
+        erased = self._rooms.visibility.is_erased_for
         sees = {row["nid"]: rooms[row["room_nid"]].sees(row["position"]) for row in rows}
+        rows = [
+            row for row in rows
+            if sees[row["nid"]] or row["type"] != "m.room.message" or not erased(rooms[row["room_nid"]], row["sender"])
+        ]  # fmt: skip
         by_room: dict[int, list[int]] = {}
         for row in rows:
             if sees[row["nid"]] is None:

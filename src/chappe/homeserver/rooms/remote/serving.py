@@ -163,12 +163,23 @@ class Serving:
         While this server is still entering the room it does not know who was there: what depends on that it leaves to others.
         """
         result = []
+        erased = await self._erased_for(origin, room, rows)
         for row, is_seen in zip(rows, await self._seen_by(origin, room, rows), strict=True):
-            if is_seen:
+            if is_seen and row["event_id"] not in erased:
                 result.append(row["json"])
             elif not room.is_partial:
                 result.append(canonical_json(redact(orjson.loads(row["json"]), room.version)))
         return result
+
+    async def _erased_for(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> set[str]:
+        """The messages that their authors have erased for servers that came into the room later."""
+        erased_at = self._rooms.visibility.erased_at
+        theirs = [row for row in rows if row["sender"] in erased_at and row["state_key"] is None]
+        if not theirs:
+            return set()
+        members = [user for user in room.joined if domain_of(user) == origin]
+        since = await self._store.joined_since(room.number, members)
+        return {row["event_id"] for row in theirs if since is None or since > erased_at[row["sender"]]}
 
     async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bool]:
         """Of each event, whether any of a server's users may see it."""

@@ -138,6 +138,14 @@ class RemoteStore:
             room, [p for p, _ in packs], [d for _, d in packs],
         )  # fmt: skip
 
+    async def joined_since(self, room: int, users: Sequence[str]) -> int | None:
+        """Where the first of some members came in; None where none of them is in the room."""
+        return await self.database.fetchval(  # type: ignore[no-any-return]
+            """SELECT min(coalesce(joined_since, position)) FROM memberships
+                WHERE room_nid = $1 AND user_id = ANY($2::text[]) AND membership = 'join'""",
+            room, list(users),
+        )  # fmt: skip
+
     async def missing(self, room: int, now_ms: int) -> list[tuple[str, int]]:
         """Where history can go on: events that are not here, each with the depth of what follows it, the latest first."""
         rows = await self.database.fetch(
