@@ -11,15 +11,16 @@ import pytest
 import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
+from chappe.agency.console.scope import Actor
 from chappe.agency.records import bag
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import ServerName, UserId
 from tests.agency.conftest import code_of, refused
-from tests.agency.test_console import CULTURE, act, admin, anne, sam, view
+from tests.agency.test_console import ALL, CULTURE, act, admin, anne, root, sam, view
 from tests.agency.test_retention import download, upload
 from tests.support import PASSWORD, Person, Server, bodies
 
-__all__ = ["admin", "anne", "sam"]
+__all__ = ["admin", "anne", "root", "sam"]
 MINE = "/_chappe/client/v1/my_data"
 
 
@@ -100,7 +101,10 @@ async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne:
     assert (about["name"], about["topic"], about["creator"], about["access"]) == (
         "Marché & travaux", "Lot n° 3", anne.id, "restricted"
     )  # fmt: skip
-    assert about["legal_holds"][0]["reference"] == "4711" and len(about["members"]) == 2
+    assert "legal_holds" not in about and len(about["members"]) == 2
+    for_the_authority = tmp_path / "with-held.zip"
+    await node.room_archive.write(room, for_the_authority, with_held=True)
+    assert read(for_the_authority, "data/room.json")["legal_holds"][0]["reference"] == "4711"
     with zipfile.ZipFile(path) as packed:
         events = [json.loads(line) for line in packed.read("data/events.jsonl").splitlines()]
         core = packed.read("metadata/dublin-core.xml").decode()
@@ -203,11 +207,57 @@ async def test_erasing_a_person(ministry: Server, node: AgencyServer, admin: Per
     assert await view(admin, "former") == [], "nothing is kept of her"
 
 
-async def test_a_held_person_is_not_erased(ministry: Server, node: AgencyServer, admin: Person, anne: Person) -> None:
-    await node.holds.place(anne.id, "Tribunal", "4711", admin.id)
-    code = await code_of(ministry, admin)
-    assert (await refused(act(admin, "erase", user_id=anne.id, code=code))).status == 403
-    with pytest.raises(Forbidden):
-        await node.deactivate_account(UserId(anne.id), True)
-    (hold,) = await view(admin, "holds")
-    assert hold["target"] == anne.id
+async def kept_of(node: AgencyServer, person: Person) -> tuple[int, int]:
+    """How many messages and files of somebody are still there."""
+    messages = await node.database.fetchval(
+        "SELECT count(*) FROM events WHERE sender = $1 AND state_key IS NULL AND redacted_by IS NULL", person.id
+    )
+    files = await node.database.fetchval("SELECT count(*) FROM media WHERE user_id = $1 AND size > 0", person.id)
+    return messages, files
+
+
+async def test_whoever_is_held_is_answered_as_ever_and_erased_later(
+    ministry: Server, node: AgencyServer, anne: Person, sam: Person
+) -> None:
+    await conversation(anne, sam)
+    there = await kept_of(node, anne)
+    assert there > (0, 0)
+    hold = await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    user = {"type": "m.id.user", "user": anne.id}
+    proof = {"type": "m.login.password", "identifier": user, "password": PASSWORD}
+    ended = await anne.call("POST", "/account/deactivate", {"erase": True, "auth": proof})
+    other = await sam.call(
+        "POST", "/account/deactivate", {"erase": True, "auth": {**proof, "identifier": {**user, "user": sam.id}}}
+    )
+    assert ended == other, "as whoever is not held"
+    await node.erasure.after_holds()
+    assert await kept_of(node, anne) == there
+    await node.holds.lift(hold, "Order of 3 March", "@root:localhost")
+    await node.erasure.after_holds()
+    assert await kept_of(node, anne) == (0, 0)
+
+
+async def test_a_held_person_is_erased_when_the_hold_ends(
+    ministry: Server, node: AgencyServer, admin: Person, root: Person, anne: Person, sam: Person
+) -> None:
+    await conversation(anne, sam)
+    there = await kept_of(node, anne)
+    number = await node.holds.place(anne.id, "Tribunal", "4711", admin.id)
+    answer = await act(admin, "erase", user_id=anne.id, code=await code_of(ministry, admin))
+    assert answer == {"done": True, "messages": 0, "files": 0, "later": True}
+    assert await kept_of(node, anne) == there
+    (hold,) = await view(root, "holds", ALL)
+    assert hold["target"] == anne.id, "whoever administers everything still sees it, for it has to be lifted"
+    await act(root, "lift_hold", ALL, hold=number, reason="over", code=await code_of(ministry, root))
+    await node.erasure.after_holds()
+    assert await kept_of(node, anne) == (0, 0)
+    assert await view(admin, "former") == []
+
+
+async def test_nobody_is_asked_to_agree_to_a_hold_on_themselves(
+    ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person
+) -> None:
+    await node.scope.grant(Actor("@root:localhost", "culture"), UserId(anne.id))
+    await act(admin, "hold_person", user_id=anne.id, authority="Tribunal", reference="4711")
+    assert not (await anne.sync()).get("rooms", {}).get("join"), "no notice tells her that something waits"
+    assert await view(anne, "requests") == []

@@ -87,7 +87,6 @@ class AgencyServer(Homeserver):
         self.admin_door = AuditTrail(self.audit, self.critical_acts)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable
-        self.deactivate_account.before.append(self.holds.require_erasable)
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
             self.agency.standings = self.standings
@@ -142,7 +141,10 @@ class AgencyServer(Homeserver):
             self.jobs.add(name, seconds, job)
         self.account_states.add(ends_of_console(database, self.exports))
         self.scope = scope = Scope(database, self.accounts.store, now_ms)
-        erasure = Erasure(database, self.deactivate_account, self.retention, self.media, self.tables)
+        self.erasure = erasure = Erasure(
+            database, self.deactivate_account, self.retention, self.media, self.holds, self.tables
+        )
+        self.jobs.add("released from a hold", RETENTION_EVERY, self.time_evidence.required(erasure.after_holds))
         owners = [
             AccountActions(
                 scope, self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
@@ -163,14 +165,14 @@ class AgencyServer(Homeserver):
             self.administration, policy.organisations, now_ms,
         )  # fmt: skip
 
-    async def _tell_administrators(self, organisation: str, asked_by: str, name: str) -> None:
-        """Something waits for one of them."""
+    async def _tell_administrators(self, organisation: str, asked_by: str, name: str, about: str | None = None) -> None:
+        """Something waits for one of them. `about`: whom it is done to, who is not told."""
         text = (
             f"{asked_by} demande votre accord : {name} ({organisation}). Ouvrez la console d'administration.\n\n"
             f"{asked_by} asks for your agreement: {name} ({organisation}). Open the administration console."
         )
         for other in list(await self.scope.administrators(organisation))[:TOLD_AT_MOST]:
-            if other["user_id"] != asked_by:
+            if other["user_id"] not in (asked_by, about):
                 await self.server_notices.send(UserId(other["user_id"]), text)
 
     def _build_retention(self, policy: AgencyPolicy) -> None:
@@ -224,7 +226,7 @@ class AgencyServer(Homeserver):
             self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)
 
     def layer_parts(self) -> Sequence[object]:
-        parts: list[object] = [AuditApi(self.audit)]
+        parts: list[object] = [AuditApi(self.audit, self.holds.untold)]
         if self.validity is not None:
             pages = Pages(
                 self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.guesses,

@@ -230,8 +230,12 @@ def _body(raw: bytes) -> Any:
 
 
 class AuditApi:
-    def __init__(self, audit: Audit) -> None:
-        self._audit = audit
+    """`shown`: of entries, those that somebody may see."""
+
+    def __init__(
+        self, audit: Audit, shown: Callable[[str, list[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]
+    ) -> None:
+        self._audit, self._shown = audit, shown
 
     @endpoint("GET", LOG, auth=ADMIN_AUTH, api="admin")
     async def entries(self, request: Request) -> Answer:
@@ -239,4 +243,4 @@ class AuditApi:
         before = request.query_int("before", 0, 1) if request.query("before") is not None else None
         entries = await self._audit.entries(before, request.query_int("limit", 100, 1, 1000))
         following = {"next": entries[-1]["number"]} if entries and entries[-1]["number"] > 1 else {}
-        return {"entries": entries, **following}
+        return {"entries": await self._shown(request.user_id, entries), **following}

@@ -65,7 +65,7 @@ class AuditKeys:
         """Another key, for the entries from a number on."""
         key = Key(secrets.token_hex(4), secrets.token_bytes(KEY_BYTES), first)
         _append(self.path, f"{key.id} {key.secret.hex()} {key.first}\n".encode())
-        log.warning("a key of the audit log was made", extra={"fields": {"file": str(self.path), "first": first}})
+        log.info("a key of the audit log was made", extra={"fields": {"file": str(self.path), "first": first}})
         return key
 
 

@@ -1,6 +1,7 @@
 """Legal holds: while an authority asks for it, nothing of an account or of a room is deleted.
 
-Retention passes it by, the account cannot be erased nor its files deleted, and what people redact is kept aside, unseen, by a
+Retention passes it by, the account is not erased nor its files deleted before the hold ends, though whoever asks for it is
+answered as ever, for nobody is told of a hold on themselves; and what people redact is kept aside, unseen, by a
 trigger of the database (migration 0008), so that no path escapes it. Who asked, with which reference, is recorded.
 """
 
@@ -10,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
 
 Held = frozenset[str]  # user ids and room ids
 TEXT_AT_MOST = 300
+RELEASED_MS = 7 * 86_400_000
+ABOUT_HOLDS = ("hold_person", "lift_hold", "export_person")  # actions
 
 
 class LegalHolds:
@@ -70,10 +73,34 @@ class LegalHolds:
         )
         return [bytes(row["json"]).decode() for row in rows]
 
-    async def require_erasable(self, user_id: UserId, erase: bool) -> None:
-        """Raises Forbidden for an account that is held: it may end, and is not erased."""
-        if erase and user_id in await self.held():
-            raise Forbidden("This account is under a legal hold: it can be ended, but not erased")
+    async def is_held(self, target: str) -> bool:
+        return target in await self.held()
+
+    async def released(self) -> list[UserId]:
+        """Whose account was to be erased and is not held any more, in the last days: what the hold has kept can go."""
+        rows = await self._database.fetch(
+            """SELECT DISTINCT h.target FROM legal_holds h JOIN users u ON u.user_id = h.target
+                WHERE h.lifted_ts > $1 AND u.erased AND u.deactivated
+                  AND NOT EXISTS (SELECT 1 FROM legal_holds a WHERE a.target = h.target AND a.lifted_ts IS NULL)""",
+            self._now_ms() - RELEASED_MS,
+        )
+        return [UserId(row["target"]) for row in rows]
+
+    async def untold(self, reader: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Of entries of the log, requests or packages, those that tell nobody of a hold on themselves."""
+        if not any(row.get("action") in ABOUT_HOLDS or row.get("target") == reader for row in rows):
+            return rows
+        own = {hold["id"] for hold in await self.all(reader)}
+
+        def tells(row: dict[str, Any]) -> bool:
+            if row.get("target") == reader:
+                return row.get("asked_by") != reader
+            about = row.get("detail", row.get("arguments"))
+            if row.get("action") not in ABOUT_HOLDS or type(about) is not dict:
+                return False
+            return about.get("user_id") == reader or about.get("hold") in own
+
+        return [row for row in rows if not tells(row)]
 
     async def deletable(self, files: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Of some files, those that nobody holds: a file is held with who uploaded it."""

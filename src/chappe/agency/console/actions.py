@@ -97,11 +97,11 @@ def _is_critical(name: str, declared: bool | None) -> bool:
 
 
 class Actions:
-    """`tell`: told when something waits for a second person: (organisation, who asked, the action's name)."""
+    """`tell`: told when something waits for a second person: (organisation, who asked, the action's name, to whom)."""
 
     def __init__(
         self, scope: Scope, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
-        tell: Callable[[str, str, str], Awaitable[None]],
+        tell: Callable[[str, str, str, str | None], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._scope, self._audit, self._proofs, self._requests = scope, audit, proofs, requests
         self.all, self._tell = actions_of(*owners), tell
@@ -167,7 +167,7 @@ class Actions:
         )
         await self._record(actor, wanted.name, arguments, "asked", request=number)
         if is_new:
-            await self._tell(actor.organisation, actor.user_id, wanted.name)
+            await self._tell(actor.organisation, actor.user_id, wanted.name, getattr(arguments, "user_id", None))
         return {"done": False, "request": number}
 
     async def requests(self, organisation: str) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ class FileActions:
         """Delete a file for good."""
         await self._require(actor, file)
         if not await self._media.delete([(file.server_name, file.media_id)]):
-            raise Forbidden("This file is kept: a legal hold asks for it")
+            raise Forbidden("This file cannot be deleted for now")
 
     async def _require(self, actor: Actor, file: File) -> None:
         """A file that somebody of the organisation has uploaded."""

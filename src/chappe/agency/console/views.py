@@ -29,7 +29,6 @@ from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
 
 AWAY_DAYS = 90  # after which somebody who was not seen has probably left
-ABOUT_HOLDS = ("hold_person", "lift_hold", "export_person")  # actions
 PAGE = 50
 _OF = "($1 = 'all' OR p.organisation = $1)"
 _PEOPLE = f"""SELECT u.user_id, d.display_name, d.avatar_url, u.kind, u.locked, u.expires_ts, p.organisation, l.seen AS last_seen_ts,
@@ -69,7 +68,7 @@ class Views:
 
         def simple(fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
             async def view(actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-                found = await self._but_holds_on(actor, list(await fetch(actor.organisation)))
+                found = await self._holds.untold(actor.user_id, list(await fetch(actor.organisation)))
                 return found[start : start + PAGE], start + PAGE < len(found)
 
             return view
@@ -165,23 +164,7 @@ class Views:
     async def audit(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """The latest first: of the organisation, or everything."""
         found = await self._audit.of_organisation(None if actor.is_everywhere else actor.organisation, PAGE + 1, start)
-        return await self._but_holds_on(actor, found[:PAGE]), len(found) > PAGE
-
-    async def _but_holds_on(self, actor: Actor, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Whoever is under a legal hold is not told so: neither by the log, nor by what waits, nor by packages made for it."""
-        if not any(row.get("action") in ABOUT_HOLDS or row.get("target") == actor.user_id for row in rows):
-            return rows
-        own = {hold["id"] for hold in await self._holds.all(actor.user_id)}
-
-        def tells(row: dict[str, Any]) -> bool:
-            if row.get("target") == actor.user_id:
-                return row.get("asked_by") != actor.user_id
-            about = row.get("detail", row.get("arguments"))
-            if row.get("action") not in ABOUT_HOLDS or type(about) is not dict:
-                return False
-            return about.get("user_id") == actor.user_id or about.get("hold") in own
-
-        return [row for row in rows if not tells(row)]
+        return await self._holds.untold(actor.user_id, found[:PAGE]), len(found) > PAGE
 
     async def legal_holds(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
@@ -16,17 +17,20 @@ from chappe.homeserver.modules.media import ContentRepository
 class Erasure:
     def __init__(
         self, database: Database, deactivate: DeactivateAccount, retention: Retention, media: ContentRepository,
-        tables: Sequence[Table],
+        holds: LegalHolds, tables: Sequence[Table],
     ) -> None:  # fmt: skip
+        self._holds, self._after_holds = holds, set[UserId]()
         self._tables = [table for table in tables if table.erased]
         self._database, self._deactivate, self._retention, self._media = database, deactivate, retention, media
 
     async def __call__(self, user_id: UserId) -> dict[str, Any]:
-        """Returns how many messages and files went. Raises Forbidden under a legal hold. Asked again, it goes on where it was.
+        """Returns how many messages and files went; `later`: under a legal hold, after which they go. Asked again, it goes on.
 
         Other servers keep what they have been sent: they are told when its place is asked for, not before.
         """
         await self._deactivate(user_id, True)
+        if await self._holds.is_held(user_id):
+            return {"messages": 0, "files": 0, "later": True}
         messages = await self._retention.erase_sender(user_id)
         rows = await self._database.fetch("SELECT server_name, media_id FROM media WHERE user_id = $1", user_id)
         deleted = await self._media.delete([(row["server_name"], row["media_id"]) for row in rows])
@@ -34,3 +38,10 @@ class Erasure:
             for table in self._tables:
                 await connection.execute(table.erasure, user_id)
         return {"messages": messages, "files": len(deleted)}
+
+    async def after_holds(self) -> None:
+        """What a hold has kept of somebody who was to be erased goes, some time after it was lifted."""
+        for user_id in await self._holds.released():
+            if user_id not in self._after_holds:
+                await self(user_id)
+                self._after_holds.add(user_id)

@@ -59,7 +59,9 @@ class RoomArchive:
             )  # fmt: skip
             await bag.add("files.json", json_of(await add_files(bag, self._media, rows)))
             about = self._description(room)
-            await bag.add("room.json", json_of({**about, "legal_holds": await self._holds.all(room_id)}))
+            if with_held:  # for the authority: another archive does not tell that there is a hold
+                about["legal_holds"] = await self._holds.all(room_id)
+            await bag.add("room.json", json_of(about))
             if with_held and (held := await self._holds.kept_aside(room_id)):
                 await bag.add("held.jsonl", lines_of(orjson.loads(line) for line in held))
             server_name = self._domains.default
