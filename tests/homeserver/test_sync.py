@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.homeserver.reference_client import SlidingReferenceClient
 from tests.support import Person, Refused, Server, bodies, joined, segment
 
 
@@ -475,3 +476,29 @@ async def test_a_message_writes_the_same_rows_whatever_the_room(
     before = await rows()
     await alice.set_state(room, "m.room.topic", {"topic": "t"})
     assert await rows() - before == 5  # and a tree pack and an auth chain
+
+
+@pytest.mark.parametrize("was", ["invited", "joined"])
+async def test_a_room_that_was_left_and_forgotten_is_told_to_other_devices(
+    alice: Person, bob: Person, was: str
+) -> None:
+    phone = await bob.another_device()
+    room = await alice.create_room(invite=[bob.id], name="Salle")
+    if was == "joined":
+        await bob.join(room)
+    await bob.sync()
+    slides = SlidingReferenceClient(bob, 5)
+    await slides.sync()
+    await phone.leave(room)
+    await phone.call("POST", f"/rooms/{segment(room)}/forget", {})
+    section = (await bob.sync())["rooms"]["leave"][room]
+    assert section["timeline"]["events"][-1]["content"]["membership"] == "leave"
+    await slides.sync()
+    mine = await alice.call("GET", f"/rooms/{segment(room)}/members", not_membership="join")
+    assert slides.state[room]["m.room.member", bob.id] == mine["chunk"][0]["event_id"]
+    for device in (bob, phone):
+        everything = {"room": {"include_leave": True}}
+        assert room not in str((await device.call("GET", "/sync", filter=json.dumps(everything))).get("rooms", {}))
+        fresh = SlidingReferenceClient(device, 5)
+        await fresh.sync()
+        assert room not in fresh.state

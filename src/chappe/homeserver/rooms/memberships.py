@@ -26,6 +26,11 @@ class Membership:
     retold: int | None = None
 
     @property
+    def is_beside(self) -> bool:
+        """Whether it is none of the room's events that says so, as nobody here was in the room (`LiveRoom.shown`)."""
+        return self.event_nid == 0
+
+    @property
     def told_since(self) -> int:
         """What was told of the room before this position no longer counts: the user came in then, or it was told anew."""
         return max(self.joined_since or 0, self.retold or 0)

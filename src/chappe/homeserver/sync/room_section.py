@@ -199,12 +199,19 @@ class RoomSections:
         """The timeline up to and with the leave, as far as the reader may see it."""
         upto = min(membership.position, context.upto)
         newly = context.since is None or membership.told_since > context.after
-        timeline = await read_timeline(self._rooms, context, room, newly, upto)
-        if not await self._was_inside(room, membership):
+        beside = room.shown.get((MEMBER, context.user_id)) if membership.is_beside else None
+        if beside is not None:
+            timeline = _only(context, room, beside, upto)
+        else:
+            timeline = await read_timeline(self._rooms, context, room, newly, upto)
+        state: Iterable[RoomEvent]
+        if beside is not None:
+            state = [beside] if context.state_after or not timeline.events else []
+        elif not await self._was_inside(room, membership):
             now = await self._rooms.timeline.state_after(room, upto)
             own = now.get((MEMBER, context.user_id))
             shown = context.state_after is None and own is not None and own.key in timeline.last_changes
-            state: Iterable[RoomEvent] = [] if own is None or shown else [own]
+            state = [] if own is None or shown else [own]
         elif newly or context.full_state:
             state = (await whole_state(self._rooms, context, room, timeline)).values()
         else:
@@ -235,7 +242,8 @@ class RoomSections:
     def stripped(room: LiveRoom, user_id: str) -> bytes:
         """The stripped state by which an invited person recognises a room, the invitation itself included."""
         keys = [(kind, "") for kind in _STRIPPED]
-        shown = ("m.room.member", user_id) in room.shown and user_id not in room.joined
+        beside = room.shown.get((MEMBER, user_id))
+        shown = beside is not None and beside.membership in ("invite", "knock") and user_id not in room.joined
         state = room.shown if shown else room.state
         member = state.get(("m.room.member", user_id))
         if member is not None:
@@ -250,6 +258,13 @@ _STRIPPED = (
     "m.room.create", "m.room.join_rules", "m.room.canonical_alias", "m.room.avatar", "m.room.name", "m.room.encryption",
     "m.room.topic",
 )  # fmt: skip
+
+
+def _only(context: SyncContext, room: LiveRoom, event: RoomEvent, upto: int) -> RoomTimeline:
+    """The timeline of a room of which nothing is known but how one came out of it."""
+    f = context.filter.room.timeline
+    passes = f.limit != 0 and passes_event(f, room.room_id, event.type, event.sender, event.get_content)
+    return RoomTimeline([(event, event.membership)] if passes else [], False, upto - 1, upto - 1, upto, False)
 
 
 def _unread(counts: RoomCounts, by_thread: bool) -> tuple[bytes, bytes]:

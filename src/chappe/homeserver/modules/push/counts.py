@@ -259,8 +259,9 @@ def verdict_for(rules: RuleSet, room: LiveRoom, event: RoomEvent) -> Verdict:
 
 
 def actions_for(rules: RuleSet, room: LiveRoom, event: RoomEvent) -> list[Any] | None:
-    levels = room.power_levels()
-    context = PushContext(
-        room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name)
-    )
+    def may_notify(name: str) -> bool:
+        levels = room.power_levels()
+        return levels.of(event.sender) >= levels.notification(name)
+
+    context = PushContext(room.room_id, len(room.joined), may_notify)
     return evaluate(rules, orjson.loads(event.head + b"}"), context)

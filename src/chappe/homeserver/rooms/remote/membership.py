@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import check_auth
-from chappe.homeserver.matrix.events import seal, signed_form
+from chappe.homeserver.matrix.events import Pdu, seal, signed_form
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.domains import Domains
@@ -91,9 +93,17 @@ class RemoteMembership:
         if membership.membership not in ("invite", "knock", "join"):
             return
 
+        own = {
+            "type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id, "origin_server_ts": self._now_ms(),
+            "content": {**content, "membership": "leave"},
+        }  # fmt: skip
+        ended = (f"${secrets.token_urlsafe(32)}", own)  # of this server alone, unless another one takes it
+
         async def attempt(server: str) -> None:
+            nonlocal ended
             signed = await self._handshakes.make(server, "leave", room_id, user_id, content, room.version)
             await self._handshakes.send(signed, "leave")
+            ended = (signed.event_id, signed.pdu)
 
         try:
             await self._handshakes.each(room_id, await self._servers(user_id, room_id, ()), attempt)
@@ -101,7 +111,7 @@ class RemoteMembership:
             log.info(
                 "a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}}
             )
-        await self._end(user_id, room, user_id)
+        await self._end(user_id, room, *ended)
 
     # ---------------------------------------------------------------------------------------------- inviting others
 
@@ -164,7 +174,7 @@ class RemoteMembership:
         taken_back = checked.pdu["content"].get("membership") in ("leave", "ban")
         if taken_back and domain_of(checked.pdu["sender"]) == origin and checked.room_id == room_id:
             if membership.membership == "knock" or domain_of(membership.sender) == origin:
-                await self._end(target, room, checked.pdu["sender"])
+                await self._end(target, room, checked.event_id, checked.pdu)
                 return True
         return False
 
@@ -181,11 +191,14 @@ class RemoteMembership:
         )  # fmt: skip
         await self._change(user_id, room, checked.pdu["content"]["membership"], checked.pdu["sender"])
 
-    async def _end(self, user_id: str, room: LiveRoom, sender: str) -> None:
+    async def _end(self, user_id: str, room: LiveRoom, event_id: str, pdu: Pdu) -> None:
+        """The event that ends it takes the place of the one that began it: it is what clients are told."""
         await self._database.execute(
-            "DELETE FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room.number
-        )
-        await self._change(user_id, room, "leave", sender)
+            """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, '[]')
+               ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4""",
+            user_id, room.number, event_id, canonical_json(pdu),
+        )  # fmt: skip
+        await self._change(user_id, room, pdu["content"]["membership"], pdu["sender"])
 
     async def _change(self, user_id: str, room: LiveRoom, membership: str, sender: str) -> None:
         """A membership that stands beside the room's events."""

@@ -125,6 +125,11 @@ class PushGatherer:
                     if actions is not None:
                         found.setdefault(user, []).append((room, event, actions))
         readers = {user for commit in commits for user in commit["users"]} & self._users
+        for user in readers:
+            for room, event in await self._invited_beside(user, since, upto):
+                actions = await self._actions(user, room, event)
+                if actions is not None:
+                    found.setdefault(user, []).append((room, event, actions))
         everybody = list(await self._standings.who_may(readers | found.keys(), Doing.READ))
         if not everybody:
             return []
@@ -134,6 +139,17 @@ class PushGatherer:
         result: list[Queued] = []
         for user, pushers in by_user(rows).items():
             result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)
+        return result
+
+    async def _invited_beside(self, user: str, since: int, upto: int) -> list[tuple[LiveRoom, RoomEvent]]:
+        """Invitations to rooms that nobody here is in: they are in no timeline."""
+        result = []
+        for m in (await self._rooms.memberships.of(user)).values():
+            if m.is_beside and m.membership == "invite" and since < m.position <= upto:
+                room = await self._rooms.live.by_number(m.number)
+                event = room.shown.get(("m.room.member", user))
+                if event is not None and event.membership == "invite":
+                    result.append((room, event))
         return result
 
     def _concerned(self, room: LiveRoom, event: RoomEvent) -> list[str]:
@@ -171,7 +187,7 @@ class PushGatherer:
             )
             if loud:
                 tweaks = orjson.dumps({a["set_tweak"]: a.get("value", True) for a in actions if type(a) is dict})
-                result += [(p["id"], room.number, event.event_id, event.position, tweaks, now) for p in pushers]
+                result += [(p["id"], room.number, event.event_id, event.position or upto, tweaks, now) for p in pushers]
             else:
                 silently = True  # only the number of unread messages rises
         if reader or silently:

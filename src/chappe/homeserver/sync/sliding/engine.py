@@ -136,11 +136,12 @@ class SlidingSync:
 
     @staticmethod
     def _is_listed(m: Membership, user_id: str, start: Sent) -> bool:
+        since = start.from_position(m.number)
         if m.forgotten:
-            return False
+            return since is not None and m.position > since  # the client has not heard of the leave before it
         if m.membership in ("join", "invite", "knock", "ban"):
             return True
-        return m.sender != user_id or m.number in start.rooms  # removed by others, or left before the client's eyes
+        return m.sender != user_id or since is not None  # removed by others, or left before the client's eyes
 
     async def _hidden_invitations(self, user_id: str, shown: Mapping[int, Membership]) -> set[int]:
         invitations = [m for m in shown.values() if m.membership == "invite"]

@@ -54,13 +54,18 @@ class RoomResults:
         events, all_events, limited = await self._timeline(room, w, upto, initial, expanded)
         state = await self._rooms.timeline.state_after(room, upto)
         changed = await self._changes(room, w, upto, initial)
-        if not w.membership.was_joined:  # an invitation withdrawn, a knock refused: of the room itself nothing is told
+        if w.membership.is_beside and (beside := room.shown.get((MEMBER, w.user_id))) is not None:
+            events, all_events, limited = [(beside, beside.membership)], [beside], False
+            state = changed = {beside.key: beside}
+        elif (
+            not w.membership.was_joined
+        ):  # an invitation withdrawn, a knock refused: of the room itself nothing is told
             own = (MEMBER, w.user_id)
             state, changed = ({own: s[own]} if own in s else {} for s in (state, changed))
         required = self._required(w, state, changed, events, initial, limited)
         result = self._about(room, w, state, changed, initial)
         if events or initial or limited:
-            start = all_events[0].position - 1 if all_events else upto
+            start = (all_events[0].position or w.membership.position) - 1 if all_events else upto
             result["prev_batch"], result["limited"] = position_token(start), limited
             live = [e for e, _ in events if w.live_after is not None and e.position > w.live_after]
             result["num_live"] = len(live)
