@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
@@ -377,3 +377,22 @@ WAYS_OF_THE_ENGINE: dict[str, Callable[[Scene], Awaitable[Probe]]] = {
     "bots": bots, "webhooks": webhooks, "delayed events": delayed_events, "requests for a second person": requests,
     "invitations by address": invitations, "reservations for files": reservations,
 }  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------- docs/security.md
+
+HEADS = {
+    State.LOCKED: "locked", State.SUSPENDED: "suspended", State.EXPIRED: "expired", State.ENDED: "ended", State.ERASED: "erased",
+    State.MOVED: "moved", State.CONSOLE_RIGHT_WITHDRAWN: "console right gone", State.DUTY_RIGHT_WITHDRAWN: "duty right gone",
+    State.PASSWORD_CHANGED: "new password", State.SIGNED_OUT_EVERYWHERE: "out everywhere",
+    State.DEVICE_SIGNED_OUT: "out on one device", State.CHALLENGED: "must sign in again", State.SECOND_FACTOR_RESET: "factor reset",
+}  # fmt: skip
+
+
+def table() -> str:
+    """The list as the documentation shows it."""
+    lines = ["| | " + " | ".join(HEADS[state] for state in State) + " |", "|---" * (len(State) + 1) + "|"]
+    for way in WAYS:
+        cells = ("·" if way.on[state] is Effect.STAYS else way.on[state].value for state in State)
+        lines.append(f"| {way.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chappe.agency.tables import ALL
+from chappe.config import Push
 from chappe.homeserver.accounts.sessions import hash_token
 from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, WAYS, Effect, State
 from chappe.homeserver.database.embedded import EmbeddedPostgres
+from chappe.homeserver.matrix.identifiers import UserId
 from tests.conftest import _database_maker
-from tests.neighbours import Mailbox, until
-from tests.support import Person, Refused, Server, segment
+from tests.neighbours import Gateway, Mailbox, until
+from tests.support import PASSWORD, Person, Refused, Server, segment
 from tests.support import test_config as config_for_tests
-from tests.ways import WAYS_OF_THE_ENGINE, Scene, happens, lifted
+from tests.ways import CHAPPE, WAYS_OF_THE_ENGINE, Scene, happens, lifted, table
 
 # Judged where they wait, or with the traffic of a bridge: tests of their own, below and in test_services.py.
 APART = {"long polls", "application services"}
@@ -35,6 +39,13 @@ async def admin(server: Server) -> Person:
     return await person.another_device()
 
 
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    running = await Gateway().start()
+    yield running
+    await running.stop()
+
+
 # ------------------------------------------------------------------------------------------------------- states × ways
 
 
@@ -44,6 +55,13 @@ def test_every_way_is_walked_over() -> None:
     for way in WAYS:
         assert set(way.on) == set(State)
         assert way.note
+
+
+def test_the_documentation_shows_the_list() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    assert table() in text
+    for way in WAYS:
+        assert f"- **{way.name}**: {way.note}." in text
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +154,197 @@ async def test_being_judged_again_costs_no_statement(server: Server) -> None:
     assert "news" in str(await waiting)
     assert cache[token] is known  # as it was when the request came: nothing is read anew
     assert server.node.sessions.is_current(known[0])
+
+
+async def test_what_a_suspended_account_may_still_do(server: Server, admin: Person, bob: Person) -> None:
+    """Client-server API, "Account suspension": it reads, leaves, verifies its own devices, reports; nobody sees it act."""
+    alice = await server.person()
+    other = await alice.another_device()
+    room, left = await bob.create_room(preset="public_chat"), await bob.create_room(preset="public_chat")
+    for one in (room, left):
+        await alice.join(one)
+    own, theirs = await alice.say(room, "mine"), await bob.say(room, "his")
+    await admin.call("PUT", f"/_matrix/client/v1/admin/suspend/{segment(alice.id)}", {"suspended": True})
+    at, me = f"/rooms/{segment(room)}", segment(alice.id)
+    text = {"msgtype": "m.text", "body": "x"}
+    refused_ones = [
+        ("PUT", f"{at}/send/m.room.message/s1", text), ("PUT", f"{at}/state/m.room.name", {"name": "x"}),
+        ("PUT", f"{at}/delayed_event/m.room.message/s2", {"delay_ms": 1, "content": text}),
+        ("PUT", f"{at}/delayed_event/m.room.name/s3", {"delay_ms": 1, "content": {"name": "x"}, "state_key": ""}),
+        ("PUT", f"{at}/send/m.room.message/s4?org.matrix.msc4140.delay=1000", text),
+        ("PUT", f"{at}/redact/{segment(theirs)}/s5", {}), ("PUT", f"{at}/typing/{me}", {"typing": True}),
+        ("POST", f"{at}/invite", {"user_id": bob.id}), ("POST", f"/join/{segment(left)}", {}), ("POST", "/createRoom", {}),
+        ("PUT", f"/presence/{me}/status", {"presence": "online", "status_msg": "x"}),
+        ("PUT", f"/profile/{me}/displayname", {"displayname": "x"}),
+        ("POST", f"/user/{me}/openid/request_token", {}), ("POST", "/_matrix/media/v1/create", {}),
+        ("PUT", "/sendToDevice/m.x/s6", {"messages": {bob.id: {"*": {}}}}),
+        ("POST", f"{CHAPPE}/bots", {"name": "x", "purpose": "x"}),
+        ("POST", f"{CHAPPE}/rooms/{segment(room)}/webhooks", {"direction": "incoming", "name": "x", "purpose": "x"}),
+    ]  # fmt: skip
+    for method, path, body in refused_ones:
+        no = await refused(alice.call(method, path, body))
+        assert (no.status, no.errcode) == (403, "M_USER_SUSPENDED"), path
+    allowed = [
+        ("GET", "/sync", None), ("GET", f"{at}/messages?dir=b", None), ("POST", f"{at}/receipt/m.read/{segment(theirs)}", {}),
+        ("PUT", "/sendToDevice/m.key.verification.request/a1", {"messages": {alice.id: {other.device: {}}}}),
+        ("PUT", f"{at}/redact/{segment(own)}/a2", {}), ("POST", f"/rooms/{segment(left)}/leave", {}),
+        ("POST", f"{at}/report/{segment(theirs)}", {"reason": "x"}), ("POST", "/keys/query", {"device_keys": {alice.id: []}}),
+        ("POST", "/logout", {}),
+    ]  # fmt: skip
+    for method, path, body in allowed:
+        await alice.call(method, path, body)
+
+
+async def test_a_delayed_event_of_somebody_locked_is_refused_when_it_is_due(server: Server, admin: Person) -> None:
+    alice, bob = await server.person(), await server.person()
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    for who in (alice, bob):
+        body = {"delay_ms": 600, "content": {"msgtype": "m.text", "body": f"of {who.id}"}}
+        await who.call("PUT", f"/rooms/{segment(room)}/delayed_event/m.room.message/1", body)
+    await admin.call("PUT", f"/_matrix/client/v1/admin/lock/{segment(alice.id)}", {"locked": True})
+
+    async def sent() -> bool:
+        return f"of {bob.id}" in str(await bob.messages(room))
+
+    await until(sent)
+
+    async def decided() -> Any:
+        return await server.node.database.fetchrow(
+            "SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NOT NULL", alice.id
+        )
+
+    row = await until(decided)
+    assert row["outcome"] == "cancel" and b"M_USER_LOCKED" in row["error"]
+    assert f"of {alice.id}" not in str(await bob.messages(room))
+
+
+# ------------------------------------------------------------------------------------------------------------- sessions
+
+
+async def _session(server: Server, person: Person) -> dict[str, Any]:
+    who = {"type": "m.id.user", "user": person.id}
+    body = {"type": "m.login.password", "identifier": who, "password": PASSWORD, "refresh_token": True}
+    status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+    assert status == 200
+    return dict(json.loads(raw))
+
+
+async def _refresh(server: Server, refresh_token: str) -> tuple[int, dict[str, Any]]:
+    status, raw, _ = await server.raw("POST", "/_matrix/client/v3/refresh", {"refresh_token": refresh_token})
+    return status, json.loads(raw)
+
+
+async def test_a_refresh_token_that_is_used_twice_ends_the_session_for_both(server: Server, alice: Person) -> None:
+    first = await _session(server, alice)
+    _, stolen = await _refresh(server, first["refresh_token"])
+    thief = Person(server, {**first, "access_token": stolen["access_token"]})
+    await thief.call("GET", "/account/whoami")
+    status, answer = await _refresh(server, first["refresh_token"])  # its owner, later
+    assert (status, answer["errcode"], answer["soft_logout"]) == (401, "M_UNKNOWN_TOKEN", True)
+    assert (await refused(thief.call("GET", "/account/whoami"))).errcode == "M_UNKNOWN_TOKEN"
+    assert (await _refresh(server, stolen["refresh_token"]))[0] == 401
+    assert first["device_id"] in str(await alice.call("GET", "/devices"))  # the device, and its keys, are still there
+    await alice.call("GET", "/account/whoami")  # and so are the others
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again(server: Server, alice: Person) -> None:
+    """The old refresh token is good until one of the new tokens is used."""
+    first = await _session(server, alice)
+    lost = (await _refresh(server, first["refresh_token"]))[1]
+    status, second = await _refresh(server, first["refresh_token"])
+    assert status == 200
+    at_once = await asyncio.gather(*(_refresh(server, second["refresh_token"]) for _ in range(4)))
+    assert {status for status, _ in at_once} == {200}
+    living = [one for _, one in at_once if (await server.raw("GET", _WHO, None, one["access_token"]))[0] == 200]
+    assert len(living) == 1  # one pair, whoever was last
+    assert (await _refresh(server, living[0]["refresh_token"]))[0] == 200
+    assert (await server.raw("GET", _WHO, None, lost["access_token"]))[0] == 401
+
+
+_WHO = "/_matrix/client/v3/account/whoami"
+
+
+async def test_what_is_heard_while_a_token_is_read_is_not_overwritten(server: Server) -> None:
+    """A sign-out that is heard between the reading of a token and its keeping."""
+    alice, sessions = await server.person(), server.node.sessions
+    store, token = server.node.accounts.store, hash_token(alice.token)
+    sessions._drop_user(alice.id)
+    read = asyncio.Event()
+    found = store.find_access_token
+
+    async def slowly(token_hash: bytes) -> Any:
+        row = await found(token_hash)
+        if token_hash == token and not read.is_set():
+            read.set()
+            await alice_goes
+        return row
+
+    store.find_access_token = slowly  # type: ignore[method-assign]
+    try:
+        alice_goes = asyncio.create_task(sessions.remove_devices(alice.id, [alice.device]))
+        assert (await refused(alice.call("GET", "/account/whoami"))).errcode == "M_UNKNOWN_TOKEN"
+        assert token not in sessions._cache
+    finally:
+        del store.find_access_token
+
+
+# ----------------------------------------------------------------------------------------- pushes, application services
+
+
+async def test_nothing_is_pushed_to_somebody_who_is_locked(new_server: Any, gateway: Gateway) -> None:
+    server = await new_server(push=Push(allowed_private_hosts=["127.0.0.1"]))
+    alice, bob, carol = [await server.person() for _ in range(3)]
+    room = await bob.create_room(preset="public_chat")
+    for who in (alice, carol):
+        await who.join(room)
+        data = {"kind": "http", "app_id": "a", "pushkey": who.id, "app_display_name": "A", "device_display_name": "P",
+                "lang": "fr", "data": {"url": gateway.url}}  # fmt: skip
+        await who.call("POST", "/pushers/set", data)
+    await server.node.accounts.set_state(alice.id, locked=True)
+    for n in range(3):
+        await bob.say(room, f"after the lock {n}")
+    await until(lambda: "after the lock 2" in str(gateway.got))
+    waiting = "SELECT count(*) FROM push_queue"
+
+    async def empty() -> bool:
+        return not await server.node.database.fetchval(waiting)
+
+    await until(empty)
+    assert carol.id in str(gateway.got) and alice.id not in str(gateway.got)
+
+
+async def test_an_application_service_acts_as_its_users_may(new_server: Any, tmp_path: Path) -> None:
+    registration = tmp_path / "sms.yaml"
+    registration.write_text(json.dumps({
+        "id": "sms", "url": None, "as_token": "as", "hs_token": "hs", "sender_localpart": "smsbot",
+        "namespaces": {"users": [{"regex": "@sms_.*", "exclusive": True}]},
+    }))  # fmt: skip
+    server = await new_server(application_services=[str(registration)])
+    body = {"type": "m.login.application_service", "username": "sms_1"}
+    assert (await server.raw("POST", "/_matrix/client/v3/register", body, "as"))[0] == 200
+    who = "@sms_1:localhost"
+
+    async def whoami(user_id: str, path: str = _WHO, method: str = "GET") -> tuple[int, Any]:
+        status, raw, _ = await server.raw(
+            method, f"{path}?user_id={segment(user_id)}", None if method == "GET" else {}, "as"
+        )
+        return status, json.loads(raw).get("errcode")
+
+    assert await whoami(who) == (200, None)
+    room = "/_matrix/client/v3/createRoom"
+    for change, refusal in (
+        ({"locked": True}, (401, "M_USER_LOCKED")), ({"locked": False, "suspended": True}, (403, "M_USER_SUSPENDED")),
+        ({"suspended": False, "expires_ts": 1}, (403, "ORG_MATRIX_EXPIRED_ACCOUNT")),
+    ):  # fmt: skip
+        await server.node.accounts.set_state(who, **change)
+        assert await whoami(who, room, "POST") == refusal
+    await server.node.accounts.set_state(who, expires_ts=0)
+    assert await whoami(who) == (200, None)
+    await server.node.deactivate_account(UserId(who), False)
+    assert await whoami(who) == (403, "M_USER_DEACTIVATED")
+    for path in (_WHO, "/_matrix/client/v3/rooms/x/register"):
+        assert (await whoami("@sms_2:elsewhere.example", path))[0] in (403, 404)
+    alice = await server.person()
+    bot = {"name": "x", "purpose": "x", "localpart": "sms_06-bot"}
+    assert (await refused(alice.call("POST", f"{CHAPPE}/bots", bot))).errcode == "M_EXCLUSIVE"

@@ -125,6 +125,13 @@ async def test_signing_out_at_the_provider_ends_everything_here(stage: Stage) ->
     assert status == 200
     session = Person(server, {"user_id": "@zoe:localhost", "device_id": "", "access_token": given["access_token"]})
     await session.call("GET", "/account/whoami")
+    target = "https://client.example.org/done"
+    await browser.open(f"{server.base}/_matrix/client/v3/login/sso/redirect?{urlencode({'redirectUrl': target})}")
+    await browser.submit("/login/continue")
+    body = {"type": "m.login.token", "token": browser.query["loginToken"]}
+    status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+    assert status == 200
+    legacy = json.loads(raw)["access_token"]
     browser.roams = True
     await browser.open(f"http://127.0.0.1:{stage.port}/session/end")
     await browser.submit(None, logout="yes")
@@ -133,6 +140,7 @@ async def test_signing_out_at_the_provider_ends_everything_here(stage: Stage) ->
         return (await server.raw("GET", "/_matrix/client/v3/account/whoami", None, given["access_token"]))[0] == 401
 
     await until(gone)
+    assert (await server.raw("GET", "/_matrix/client/v3/account/whoami", None, legacy))[0] == 401
     assert (await browser.open(f"{server.base}/account")).heading.startswith("Sign in")
     for bad in ("x.y.z", "", given["access_token"]):
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

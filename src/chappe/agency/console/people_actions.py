@@ -15,6 +15,7 @@ from chappe.agency.people import People
 from chappe.agency.read_guard import ReadGuard
 from chappe.agency.records.erasure import Erasure
 from chappe.agency.sponsors import Sponsors
+from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
@@ -174,8 +175,8 @@ class FunctionActions:
 
 
 class AdministratorActions:
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, scope: Scope, states: AccountStates) -> None:
+        self._scope, self._states = scope, states
 
     @action(critical=True)
     async def grant(self, actor: Actor, who: Person) -> None:
@@ -186,3 +187,4 @@ class AdministratorActions:
     async def revoke(self, actor: Actor, who: Person) -> None:
         """Take an administrator's rights away, one's own too."""
         await self._scope.revoke(actor, who.user_id)
+        await self._states.enter(who.user_id, State.CONSOLE_RIGHT_WITHDRAWN)

@@ -16,24 +16,27 @@ class LoginTokens:
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database, self._now_ms = database, now_ms
 
-    async def new(self, user_id: str, device_id: str | None) -> str:
-        """`device_id`: of the session that asks for it, with which it ends; None: a browser or an administrator asks."""
+    async def new(self, user_id: str, device_id: str | None, browser: bytes | None = None) -> str:
+        """`device_id`, `browser`: of the session that asks for it, with which it ends."""
         token = secrets.token_urlsafe(32)
         await self._database.execute(
-            "INSERT INTO login_tokens (token_hash, user_id, expires_ts, device_id) VALUES ($1, $2, $3, $4)",
-            _hash(token), user_id, self._now_ms() + LIFETIME_MS, device_id,
+            "INSERT INTO login_tokens (token_hash, user_id, expires_ts, device_id, browser) VALUES ($1, $2, $3, $4, $5)",
+            _hash(token), user_id, self._now_ms() + LIFETIME_MS, device_id, browser,
         )  # fmt: skip
         return token
 
-    async def use(self, token: str) -> str:
-        """Whose it is. Raises M_FORBIDDEN for a token that is unknown, used or expired."""
-        user = await self._database.fetchval(
-            "DELETE FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2 RETURNING user_id",
+    async def use(self, token: str) -> tuple[str, bytes | None]:
+        """(whose it is, the browser's sign-in that it came from). Raises M_FORBIDDEN: unknown, used or expired."""
+        row = await self._database.fetchrow(
+            "DELETE FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2 RETURNING user_id, browser",
             _hash(token), self._now_ms(),
         )  # fmt: skip
-        if user is None:
+        if row is None:
             raise Forbidden("This login token is unknown, or has been used or has expired")
-        return str(user)
+        return row["user_id"], row["browser"]
+
+    async def end_of_browser(self, browser: bytes) -> None:
+        await self._database.execute("DELETE FROM login_tokens WHERE browser = $1", browser)
 
     async def end_all(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM login_tokens WHERE user_id = $1", user_id)

@@ -187,8 +187,9 @@ class Sessions:
     # -------------------------------------------------------------------------------------------------- signing in
 
     async def sign_in(
-        self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool
-    ) -> Tokens:
+        self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool,
+        browser: bytes | None = None,
+    ) -> Tokens:  # fmt: skip
         """A new session on a new or known device. Raises M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended."""
         await self._standings.require(user_id, Doing.HOLD)
         if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
@@ -197,7 +198,7 @@ class Sessions:
         access = _new_token("mat")
         refresh = _new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
-        await self._store.put_device(user_id, device, display_name)
+        await self._store.put_device(user_id, device, display_name, browser)
         await self._store.add_tokens(
             user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None, _family(refresh)
         )
@@ -280,6 +281,11 @@ class Sessions:
         write.touch_user(user_id, "account")
         await self._writer.submit(write)
         return self._drop_user(user_id)
+
+    async def end_of_browser(self, browser: bytes) -> None:
+        """Whoever signed in there has signed out: so have the applications that they signed in to through it."""
+        for row in await self._store.devices_of_browser(browser):
+            await self.remove_devices(row["user_id"], [row["device_id"]])
 
     async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
         rows = await self._store.devices(user_id)

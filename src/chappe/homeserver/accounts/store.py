@@ -271,12 +271,23 @@ class AccountStore:
             user_id, device_id,
         )  # fmt: skip
 
-    async def put_device(self, user_id: str, device_id: str, display_name: str | None) -> None:
-        """A known device keeps its name."""
+    async def put_device(
+        self, user_id: str, device_id: str, display_name: str | None, browser: bytes | None = None
+    ) -> None:
+        """A known device keeps its name. `browser`: whose sign-in the session comes from."""
         await self._database.execute(
-            "INSERT INTO devices (user_id, device_id, display_name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            user_id, device_id, display_name,
+            """INSERT INTO devices (user_id, device_id, display_name, browser) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser""",
+            user_id, device_id, display_name, browser,
         )  # fmt: skip
+
+    async def devices_of_browser(self, browser: bytes) -> Sequence[Row]:
+        """(user, device) of the sessions that come from a browser's sign-in, by either API."""
+        return await self._database.fetch(
+            """SELECT user_id, device_id FROM devices WHERE browser = $1
+               UNION SELECT user_id, device_id FROM oauth_sessions WHERE browser = $1""",
+            browser,
+        )
 
     async def rename_device(self, user_id: str, device_id: str, display_name: str) -> bool:
         result = await self._database.execute(
@@ -309,6 +320,9 @@ class AccountStore:
             )
             await connection.execute(
                 "DELETE FROM refresh_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id
+            )
+            await connection.execute(
+                "DELETE FROM oauth_sessions WHERE user_id = $1 AND device_id = $2", user_id, device_id
             )
             if refresh is not None:
                 await connection.execute(

@@ -108,7 +108,7 @@ WAYS = (
         "the turn is of the person, not of one device", is_of_layer=True),
     Way("duty accounts that may be held", ("function_holders.holder", "function_holders.user_id"), _row("w w w  E E  E - E  - - - - -"),
         "judged when one is taken", is_of_layer=True),
-    Way("application services", ("users.appservice",), _row("w w w  w w  - - -  - - - - -"),
+    Way("application services", ("users.appservice",), _row("w r w  w w  - - -  - - - - -"),
         "judged at each request that acts as the account"),
     Way("belonging to an organisation", ("organisation_people.user_id", "guests.user_id"), _row("w w w  E E  - - -  - - - - -"),
         "who belongs finds and enters what is the organisation's, by requests of a session; a move writes the new one",

@@ -217,7 +217,7 @@ def _page_parts(parts: Parts) -> list[object]:
         SignInPages(
             pages, parts.accounts, parts.providers, parts.check_password, parts.sign_in_upstream, config.registration
         ),
-        BackChannelLogout(pages, parts.providers, parts.sessions, parts.grants),
+        BackChannelLogout(pages, parts.providers, parts.sessions, parts.grants, parts.login_tokens),
         RegisterPages(pages, parts.accounts, config.registration, parts.threepids, parts.bind_threepid, limits),
         MailLinkPages(pages, parts.accounts, parts.threepids, parts.reset_password, limits),
         ConsentPages(pages, parts.grants), SecondFactorPages(pages),

@@ -225,10 +225,10 @@ class Grants:
 
     # ------------------------------------------------------------------------------------------------------ sessions
 
-    async def sessions_of_browser(self, browser: bytes) -> list[Row]:
-        return list(await self._database.fetch(
-            "SELECT user_id, device_id FROM oauth_sessions WHERE browser = $1", browser
-        ))  # fmt: skip
+    async def end_of_browser(self, browser: bytes) -> None:
+        """What was granted there and has not been exchanged yet."""
+        await self._database.execute("DELETE FROM oauth_codes WHERE browser = $1 AND device_id IS NULL", browser)
+        await self._database.execute("DELETE FROM device_grants WHERE browser = $1", browser)
 
     async def end_all(self, user_id: str) -> None:
         """What was granted and has not been exchanged yet. Sessions end with their devices."""

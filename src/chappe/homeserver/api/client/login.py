@@ -90,21 +90,22 @@ class Login:
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
         return await self._sign_in(user, body)
 
-    async def _sign_in(self, user: User, body: LoginRequest) -> Answer:
+    async def _sign_in(self, user: User, body: LoginRequest, browser: bytes | None = None) -> Answer:
         if user.locked:
             raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
         tokens = await self._sessions.sign_in(
-            UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token
+            UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token, browser
         )
         return {**tokens.answer(), "home_server": user.server_name}
 
     async def _by_token(self, body: LoginRequest) -> Answer:
         if body.token is None:
             raise BadRequest("The token is missing", "M_MISSING_PARAM")
-        user = await self._accounts.store.find_user(await self._login_tokens.use(body.token))
+        user_id, browser = await self._login_tokens.use(body.token)
+        user = await self._accounts.store.find_user(user_id)
         if user is None or user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
-        return await self._sign_in(user, body)
+        return await self._sign_in(user, body, browser)
 
     async def _as_service(self, request: Request, body: LoginRequest) -> Answer:
         requester = await self._sessions.authenticate(request)

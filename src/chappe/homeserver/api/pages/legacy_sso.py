@@ -57,7 +57,7 @@ class LegacySsoPages:
         await self._pages.form(visit)
         target = _checked(visit.request.query("redirectUrl"))
         session = await self._pages.require(visit)
-        token = urlencode({"loginToken": await self._login_tokens.new(session.user_id, None)})
+        token = urlencode({"loginToken": await self._login_tokens.new(session.user_id, None, session.id_hash)})
         base, mark, fragment = target.partition("#")
         return self._pages.redirect(visit, f"{base}{'&' if '?' in base else '?'}{token}{mark}{fragment}")
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
@@ -205,8 +206,11 @@ class SignInPages:
 class BackChannelLogout:
     """Providers tell that somebody signed out there (OpenID Connect Back-Channel Logout 1.0)."""
 
-    def __init__(self, pages: Pages, providers: Providers, sessions: Sessions, grants: Grants) -> None:
+    def __init__(
+        self, pages: Pages, providers: Providers, sessions: Sessions, grants: Grants, login_tokens: LoginTokens
+    ) -> None:
         self._pages, self._providers, self._sessions, self._grants = pages, providers, sessions, grants
+        self._login_tokens = login_tokens
 
     @endpoint("POST", "/login/oidc/{provider}/backchannel-logout", auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)
     async def logout(self, request: Request) -> Answer:
@@ -219,8 +223,10 @@ class BackChannelLogout:
             raise MatrixError(400, "M_FORBIDDEN", error.message) from None
         ended = await self._pages.browsers.end_upstream(provider.id, subject, session)
         for row in ended:  # and the clients that were signed in through those browsers
-            for device in await self._grants.sessions_of_browser(row["id_hash"]):
-                await self._sessions.remove_devices(device["user_id"], [device["device_id"]])
+            browser = row["id_hash"]
+            await self._grants.end_of_browser(browser)
+            await self._login_tokens.end_of_browser(browser)
+            await self._sessions.end_of_browser(browser)
         return Response(200, b"", headers=((b"cache-control", b"no-store"),))
 
 
