@@ -316,6 +316,26 @@ async def test_pages_order_groups_and_context(alice: Person, bob: Person) -> Non
     assert more["chunk"][0]["content"]["body"] == "dossier numéro 2"
 
 
+async def test_a_search_before_one_came_in_costs_the_same_however_much_happened(new_server: Any) -> None:
+    """Between the messages the room's state changes each time: the states of then are read together."""
+    server = await new_server()
+    alice, late = await server.person(), await server.person()
+    costs = []
+    for number in (5, 40):
+        room = await alice.create_room(preset="public_chat")
+        for n in range(number):
+            await alice.say(room, f"délibération {n}")
+            await alice.set_state(room, "x.counter", {"n": n})
+        await late.join(room)
+        wanted = {"filter": {"rooms": [room], "limit": 2}}
+        await search(late, "deliberation", **wanted)  # the index has caught up
+        server.node.rooms.trees._cache.clear()
+        before = server.node.database.statements
+        assert (await search(late, "deliberation", **wanted))["count"] == number
+        costs.append(server.node.database.statements - before)
+    assert costs[1] <= costs[0] + 1, costs
+
+
 async def test_words_of_an_edit_go_with_it(alice: Person) -> None:
     """The index says what the message says: the original's words come back, or those of an earlier edit."""
     for version in ("10", "11"):

@@ -132,9 +132,9 @@ class Visibility:
         visibility, member = self._key_hash(*VISIBILITY_KEY), self._key_hash("m.room.member", user_id)
         if not roots:
             return {}
-        found = {}
-        for root in roots:
-            found[root] = await self._trees.get_many(int_to_name(root), [visibility, member])
+        named = {int_to_name(root): root for root in roots}
+        read = await self._trees.get_in(named, [visibility, member])
+        found = {named[name]: keys for name, keys in read.items()}
         present = [event for key in (VISIBILITY_KEY, ("m.room.member", user_id)) if (event := room.state.get(key))]
         numbers = {number for keys in found.values() for number in keys.values()}
         contents = await self._contents([*present, *room.tail], numbers)

@@ -11,7 +11,7 @@ from chappe.homeserver.database.pool import Database, Row
 
 MAX_EDITS = 500
 MAX_REFERENCES = 1000
-MAX_IN_THREADS = 2000
+MAX_IN_THREADS = 1000
 
 
 class RelationStore:
@@ -65,7 +65,7 @@ class RelationStore:
         )  # fmt: skip
 
     async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> Sequence[Row]:
-        """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 2,000."""
+        """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 1,000."""
         return await self._database.fetch(
             """SELECT x.target, x.event_id, x.sender, x.position, e.state_before FROM relations x JOIN events e ON e.nid = x.nid
                 WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.thread' AND x.sender <> ALL($2::text[])

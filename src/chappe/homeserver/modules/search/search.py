@@ -18,7 +18,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import fold
 from chappe.homeserver.rooms.visibility import Place, Seen
 
-DEFAULT_PAGE, MAX_PAGE, MAX_TERM, LOOKED_AT = 10, 100, 1000, 5000
+DEFAULT_PAGE, MAX_PAGE, MAX_TERM, LOOKED_AT = 10, 100, 1000, 2000
 _TOKEN = re.compile(r"q([0-9]{1,9})")
 _WORD = re.compile(r"\w+")
 
@@ -58,7 +58,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`count`: how many of the best 5,000 the user may see, None where only each content says what was asked for;
+    """`count`: how many of the best 2,000 the user may see, None where only each content says what was asked for;
     `next`: the token of the next page."""
 
     hits: list[Hit]
@@ -105,7 +105,7 @@ class MessageSearch:
     async def _candidates(
         self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
     ) -> Sequence[Row]:
-        """What holds the words, the best first, at most 5,000. What came after one has left a room is none of it."""
+        """What holds the words, the best first, at most 2,000. What came after one has left a room is none of it."""
         order = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
         left = {m.number: m.position for m in rooms.values() if m.membership != "join"}
         return await self._database.fetch(
