@@ -18,7 +18,12 @@ from chappe.homeserver.modules.media import ContentRepository, Media
 
 log = logging.getLogger(__name__)
 HEAD = 4096  # bytes by which a type is recognised
+CERTAIN = 4  # bytes in which a recognised beginning agrees
 PLAIN = b""
+ONE_TYPE = {  # of programs for Windows, by the names that they are given
+    "application/x-msdownload": "application/x-dosexec", "application/vnd.microsoft.portable-executable": "application/x-dosexec",
+    "application/x-msdos-program": "application/x-dosexec", "application/exe": "application/x-dosexec",
+}  # fmt: skip
 PROGRAMS = (  # what runs, on whatever system: matters most, and is told by few bytes
     (b"MZ", "application/x-dosexec"), (b"\x7fELF", "application/x-elf"), (b"#!", "application/x-script"),
     (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"), (b"\xca\xfe\xba\xbe", "application/x-mach-binary"),
@@ -113,8 +118,13 @@ class Scanner:
         if finding.threat is not None:
             return Verdict("MCS_MEDIA_NOT_CLEAN", f"Threat found: {finding.threat}"[:300])
         if file is None and media.content_type == "application/octet-stream":
-            return CLEAN  # an encrypted file, most likely: its type shows once its key is there
-        kind = recognised(head)
+            # nothing is said of it: encrypted, most likely, unless the bytes are certainly something else
+            certain = recognised_for_certain(head, media.size)
+            if certain is None:
+                return CLEAN
+            kind = certain
+        else:
+            kind = recognised(head)
         if not self._is_allowed(kind):
             return Verdict("MCS_MIME_TYPE_FORBIDDEN", f"Files of type {kind} are not allowed")
         return CLEAN
@@ -158,5 +168,25 @@ def recognised(head: bytes) -> str:
         return "application/octet-stream"
 
 
+def recognised_for_certain(head: bytes, size: int) -> str | None:
+    """A type that random bytes would hardly look like. `size`: of the file."""
+    if head.startswith(b"MZ"):
+        at = int.from_bytes(head[60:64], "little")  # where the program's own header is
+        is_program = head[at : at + 2] in (b"PE", b"NE", b"LE", b"LX") if at + 2 <= len(head) else at < size
+        return "application/x-dosexec" if is_program or len(set(head)) < 64 else None
+    if head.startswith(b"#!"):
+        line = head.partition(b"\n")[0]
+        return "application/x-script" if len(line) > 6 and line.isascii() else None
+    program = next((kind for start, kind in PROGRAMS if head.startswith(start)), None)
+    if program is not None:
+        return program
+    try:
+        found = [match for match in puremagic.magic_string(head) if len(match.byte_match) >= CERTAIN]
+    except (puremagic.PureError, ValueError):
+        return None
+    return str(found[0].mime_type) if found and found[0].mime_type else None
+
+
 def _matches(kind: str, pattern: str) -> bool:
+    kind, pattern = ONE_TYPE.get(kind, kind), ONE_TYPE.get(pattern, pattern)
     return kind == pattern or (pattern.endswith("/*") and kind.startswith(pattern[:-1]))

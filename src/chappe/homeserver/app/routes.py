@@ -171,7 +171,8 @@ def _sign_in_parts(parts: Parts) -> list[object]:
             parts.accounts.store, parts.threepids, parts.uia, parts.bind_threepid, parts.domains, parts.public_url, parts.limits,
             parts.now_ms,
         ),
-        OAuthApi(parts.grants, parts.public_url, config.registration), RendezvousApi(parts.rendezvous, parts.public_url),
+        OAuthApi(parts.grants, parts.public_url, config.registration, parts.mail.names),
+         RendezvousApi(parts.rendezvous, parts.public_url),
     ]  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import secrets
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -68,9 +69,14 @@ class Clients:
             raise OAuthError("invalid_client", "This application is not known here", 401)
         return client
 
-    async def register(self, body: Mapping[str, Any]) -> Client:
-        """The same metadata gives the same client. Raises invalid_client_metadata, invalid_redirect_uri."""
+    async def register(self, body: Mapping[str, Any], own_host: str = "", own_names: Collection[str] = ()) -> Client:
+        """The same metadata gives the same client. `own_names`: what only an application of this host may call itself.
+
+        Raises invalid_client_metadata, invalid_redirect_uri.
+        """
         metadata = _metadata(body)
+        if urlsplit(metadata["client_uri"]).hostname != own_host:
+            _require_other_name(metadata, own_names)
         raw = orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS)
         client_id = await self._database.fetchval(
             """INSERT INTO oauth_clients VALUES ($1, $2, $3, $4)
@@ -88,6 +94,19 @@ class Clients:
                 AND NOT EXISTS (SELECT 1 FROM device_grants d WHERE d.client_id = c.client_id)""",
             self._now_ms() - 7 * 86_400_000,
         )
+
+
+def _require_other_name(metadata: Mapping[str, Any], own_names: Collection[str]) -> None:
+    taken = {plain for name in own_names if (plain := _letters(name))}
+    for field, value in metadata.items():
+        if field.split("#")[0] == "client_name" and any(name in _letters(value) for name in taken):
+            raise _bad(f"{field} is the name of this service, which your application is not")
+
+
+def _letters(text: str) -> str:
+    """What of a name catches the eye: letters and digits, without accents or styles."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in plain if char.isalnum())
 
 
 def _bad(message: str, error: str = "invalid_client_metadata") -> OAuthError:
@@ -108,6 +127,8 @@ def _metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     home = _split(found.get("client_uri", ""))
     if home is None or not home.hostname or not (home.scheme == "https" or _is_local(home)) or home.username:
         raise _bad("client_uri must be an https:// address")
+    if "." not in home.hostname.strip(".") and not _is_loopback(home.hostname):
+        raise _bad("client_uri must name a host, not a whole domain such as https://fr/")
     for name in [n for n in found if n.split("#")[0] in ("logo_uri", "tos_uri", "policy_uri")]:
         link = _split(found[name])
         if link is None or link.scheme not in ("https", home.scheme) or not _belongs(link.hostname, home.hostname):

@@ -84,9 +84,9 @@ class Login:
         user_id = await self._accounts.identify(identifier, domain)
         login = str(identifier.get("user") or identifier.get("address") or "")
         with self._guesses.counted(request, guessed(user_id, login)):
-            user, method = await self._check_password(user_id, local_login(login), body.password, domain)
+            user, _ = await self._check_password(user_id, local_login(login), body.password, domain)
         required = self._factors.are_required(user.server_name, user.is_admin)
-        if method == "password" and (required or (await self._factors.of(user.user_id)).any):
+        if required or (await self._factors.of(user.user_id)).any:  # a directory's password is no more than one of ours
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
         return await self._sign_in(user, body)
 

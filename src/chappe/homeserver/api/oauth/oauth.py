@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -25,7 +26,10 @@ _NO_STORE = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 
 
 class OAuthApi:
-    def __init__(self, grants: Grants, public_url: PublicUrl, registration: RegistrationSettings) -> None:
+    def __init__(
+        self, grants: Grants, public_url: PublicUrl, registration: RegistrationSettings, own_names: Collection[str]
+    ) -> None:
+        self._own_names = own_names
         self._grants, self._public_url, self._registration = grants, public_url, registration
 
     @endpoint(
@@ -60,7 +64,8 @@ class OAuthApi:
             body = await request.json_object()
         except MatrixError as error:
             raise OAuthError("invalid_client_metadata", error.message) from None
-        client = await self._grants.clients.register(body)
+        own = urlsplit(self._public_url.of(request)).hostname or ""
+        client = await self._grants.clients.register(body, own, self._own_names)
         return Response(201, orjson.dumps({"client_id": client.client_id, **client.metadata}), headers=_NO_STORE)
 
     @endpoint("POST", "/oauth2/token", auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)

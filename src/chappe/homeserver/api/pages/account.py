@@ -59,7 +59,7 @@ class AccountPages:
             visit, "account.html", user=session.user, notice=notice, has_mail=self._pages.has_mail, passkeys=passkeys,
             devices=[_device(row) for row in await self._accounts.store.devices(user_id)],
             addresses=[r["address"] for r in await self._accounts.store.threepids(user_id)],
-            factors=await self._pages.factors.of(user_id), is_local=session.method == "password",
+            factors=await self._pages.factors.of(user_id), is_local=session.provider is None,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------------ profile

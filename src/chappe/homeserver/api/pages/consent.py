@@ -142,9 +142,10 @@ class ConsentPages:
         return waiting
 
     def _confirm_link(self, visit: Visit, user_id: str, code: str, client: Client, scope: Scope) -> Response:
-        names = {"client": client.name, "host": client.host, "user": user_id}
+        """No redirect proves here whose the application is: whatever it says of itself, its host too, is only said."""
         return self._pages.render(
-            visit, "field.html", title=visit.text("consent_title", **names), text=visit.text("consent_text", **names),
+            visit, "field.html", title=visit.text("unverified_title"),
+            text=visit.text("unverified_text", client=client.name, user=user_id),
             items=[*_items(visit, scope), f"{visit.text('code')} : {code}"],
             warning=visit.text("link_warning"), fields=[], action=f"/link?{urlencode({'code': code})}",
             button=visit.text("allow"), refuse=visit.text("refuse"),

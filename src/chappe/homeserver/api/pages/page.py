@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -140,8 +140,8 @@ class Pages:
         session = visit.session
         if session is None:
             return "/login"
-        if session.method != "password":
-            return None  # the provider, or the directory's rules, see to it
+        if session.provider is not None:
+            return None  # the provider sees to it
         factors = await self.factors.of(session.user_id)
         if factors.any:
             return None if session.second_factor_ts is not None else "/login/second-factor"
@@ -196,7 +196,7 @@ class Pages:
         return Response(status, body.encode(), "text/html; charset=utf-8", tuple(headers))
 
     def redirect(self, visit: Visit, location: str, status: int = 303) -> Response:
-        headers = [(b"location", location.encode("ascii", "ignore")), *_HEADERS, *self._set_cookies(visit)]
+        headers = [(b"location", as_sent(location).encode()), *_HEADERS, *self._set_cookies(visit)]
         return Response(status, b"", "text/plain", tuple(headers))
 
     def _set_cookies(self, visit: Visit) -> list[tuple[bytes, bytes]]:
@@ -214,6 +214,7 @@ class Pages:
         return result
 
 
+_URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=-._~"  # those of RFC 3986, and what is encoded already
 _HEADERS = (
     (b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY"),
     (b"x-content-type-options", b"nosniff"),
@@ -236,10 +237,24 @@ def here(request: Request) -> str:
 
 
 def safe_next(text: str | None, default: str = "/account") -> str:
-    """A path of this server; anything that a browser could take for another site becomes the default."""
-    if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or "\\" in text or not text.isprintable():
+    """A path of this server, as it is sent; anything that a browser could take for another site becomes the default."""
+    if not text or "\\" in text or not text.isprintable():
         return default
-    return text
+    sent = as_sent(text)
+    try:
+        parts = urlsplit(sent)
+    except ValueError:
+        return default
+    return (
+        sent
+        if sent.startswith("/") and not sent.startswith("//") and not parts.scheme and not parts.netloc
+        else default
+    )
+
+
+def as_sent(location: str) -> str:
+    """An address as a header holds it: nothing of it is left out, what is not ASCII is percent-encoded."""
+    return quote(location, safe=_URL_CHARACTERS)
 
 
 def cookie_name(name: str, is_secure: bool) -> str:

@@ -66,6 +66,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     # consent
     "consent_title": ("Autoriser {client} ?", "Allow {client}?"),
     "consent_text": ("L'application {client} ({host}) demande à accéder à votre compte {user} :", "The application {client} ({host}) asks for access to your account {user}:"),
+    "unverified_title": ("Autoriser une application non vérifiée ?", "Allow an unverified application?"),
+    "unverified_text": ("Une application qui dit s'appeler « {client} » demande à accéder à votre compte {user}. Rien ne prouve de qui elle vient.",
+                        "An application that calls itself “{client}” asks for access to your account {user}. Nothing proves whose it is."),
     "consent_all": ("lire et envoyer vos messages, gérer vos salons et votre profil", "read and send your messages, manage your rooms and your profile"),
     "consent_urn:synapse:admin:*": ("administrer tout le service à votre place : comptes, salons, fichiers", "administer the whole service in your place: accounts, rooms, files"),
     "consent_urn:chappe:console:*": ("gérer à votre place les comptes et les salons que vous administrez", "manage in your place the accounts and rooms that you administer"),

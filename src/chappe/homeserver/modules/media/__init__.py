@@ -19,7 +19,7 @@ from chappe.homeserver.policy import Policy
 
 UNUSED_FOR_MS = 24 * 3600 * 1000
 PENDING_AT_MOST = 50
-MAX_FILE_NAME = 500
+MAX_FILE_NAME, LONGEST_TYPE = 500, 255
 THUMBNAIL_INPUT = 50 << 20
 POLL_SECONDS = 0.2
 
@@ -127,6 +127,8 @@ class ContentRepository:
         if file_name is not None and len(file_name) > MAX_FILE_NAME:
             raise BadRequest("The file name is too long", "M_INVALID_PARAM")
         if user_id:
+            if not content_type.isprintable() or not content_type.isascii() or len(content_type) > LONGEST_TYPE:
+                raise BadRequest("This is no type of a file", "M_INVALID_PARAM")
             await self._policy.may_upload(user_id, content_type, None)
         counted = _Counted(chunks)
         temporary = f"uploads/{secrets.token_hex(16)}"

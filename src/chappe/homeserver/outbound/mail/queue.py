@@ -60,6 +60,11 @@ class MailQueue:
     def brand(self, server_name: str) -> Brand:
         return self._brands.get(server_name) or Brand()
 
+    @property
+    def names(self) -> list[str]:
+        """What the service is called, in any of its domains."""
+        return [Brand().name, *(brand.name for brand in self._brands.values())]
+
     def require_on(self, link: str | None = None) -> None:
         """Raises M_THREEPID_MEDIUM_NOT_SUPPORTED, also where a mail is of no use without a link that may not be sent."""
         if not self.is_on:
