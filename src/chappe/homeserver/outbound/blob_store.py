@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, from_url
 
 CHUNK = 1 << 20
-
-
-class BlobExists(Exception):
-    """Something is stored under this key already."""
 
 
 class BlobStore:
@@ -24,24 +22,23 @@ class BlobStore:
     def __init__(self, location: str, options: Mapping[str, str] | None = None) -> None:
         """`location`: a folder, or a URL such as `s3://bucket/prefix`. `options`: what obstore knows for it."""
         self._is_local = "://" not in location
+        self._root = Path(location).resolve() if self._is_local else None
         self._store: Any = _folder(Path(location)) if self._is_local else _remote(location, dict(options or {}))
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> None:
         await obstore.put_async(self._store, key, chunks, chunk_size=5 << 20, max_concurrency=2)
 
     async def move(self, source: str, target: str) -> None:
-        """Raises BlobExists rather than overwrite."""
-        if not self._is_local:  # object stores copy without a condition: the database row is the lock
-            try:
-                await obstore.head_async(self._store, target)
-                raise BlobExists(target)
-            except FileNotFoundError:
-                await obstore.rename_async(self._store, source, target)
-                return
-        try:
-            await obstore.rename_async(self._store, source, target, overwrite=False)
-        except AlreadyExistsError:
-            raise BlobExists(target) from None
+        """In the place of what may be there. On return a folder's file outlives a power cut; object stores see to it themselves."""
+        if self._root is not None:
+            await asyncio.to_thread(_sync_file, self._root / _on_disk(source))
+        await obstore.rename_async(self._store, source, target)
+        if self._root is not None:
+            await asyncio.to_thread(_sync_folders, self._root, (self._root / _on_disk(target)).parent)
+
+    async def has(self, key: str, size: int) -> bool:
+        """Whether a file is there and whole; of object stores it is believed, without asking each time."""
+        return not self._is_local or await self.size_of(key) == size
 
     async def get(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes [start, end). Raises FileNotFoundError."""
@@ -103,6 +100,29 @@ def s3_options(endpoint: str | None, region: str, key: str | None, secret: str |
     """Of the settings, for obstore; what is not set comes from the environment, as Amazon's tools do it."""
     values = {"aws_endpoint": endpoint, "aws_region": region, "aws_access_key_id": key, "aws_secret_access_key": secret}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _on_disk(key: str) -> str:
+    """How obstore writes a key as a path: what file systems might refuse is percent-encoded."""
+    return re.sub(r"[\x00-\x1f\x7f\\{}^%`\[\]\"<>~#|*?]", lambda found: f"%{ord(found[0]):02X}", key)
+
+
+def _sync_file(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _sync_folders(root: Path, folder: Path) -> None:
+    """A file's name, and those of the folders that were made for it."""
+    if not folder.is_dir():
+        os.sync()  # the store writes this name in another way
+        return
+    while folder.is_relative_to(root):
+        _sync_file(folder)
+        folder = folder.parent
 
 
 def _remote(location: str, options: dict[str, Any]) -> Any:

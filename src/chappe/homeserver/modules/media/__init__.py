@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,9 +15,10 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_opaque_id
 from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize
-from chappe.homeserver.outbound.blob_store import BlobExists, BlobStore
+from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.policy import Policy
 
+log = logging.getLogger(__name__)
 UNUSED_FOR_MS = 24 * 3600 * 1000
 PENDING_AT_MOST = 50
 MAX_FILE_NAME, LONGEST_TYPE = 500, 255
@@ -139,18 +141,33 @@ class ContentRepository:
             await self._blobs.delete(temporary)
             raise (counted.error or error) from None
         try:
+            is_new = await self._settle(user_id, media, temporary, counted)
+        finally:
+            await self._blobs.delete(temporary)  # unless it has been moved
+        if not is_new and user_id:
+            raise _exists()  # a copy of another server's file is the same whoever fetched it
+
+    async def _settle(self, user_id: UserId, media: Media, temporary: str, counted: _Counted) -> bool:
+        """File and row, one at a time for each file. False where it was stored before.
+
+        A file without a finished row is what an earlier try left that died or lost the database: this one takes its place.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", media.key)
+            if await connection.fetchval(
+                "SELECT size FROM media WHERE server_name = $1 AND media_id = $2", media.server_name, media.media_id
+            ) is not None:  # fmt: skip
+                return False
             await self._blobs.move(temporary, media.key)
-        except BlobExists:
-            await self._blobs.delete(temporary)
-            if user_id:
-                raise _exists() from None  # a copy of another server's file is the same whoever fetched it
-        await self._database.execute(
-            """INSERT INTO media (server_name, media_id, user_id, content_type, file_name, size, sha256, created_ts)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (server_name, media_id) DO UPDATE SET
-               content_type = excluded.content_type, file_name = excluded.file_name, size = excluded.size,
-               sha256 = excluded.sha256""",
-            server_name, media_id, user_id, content_type, file_name, counted.size, counted.digest(), self._now_ms(),
-        )  # fmt: skip
+            await connection.execute(
+                """INSERT INTO media (server_name, media_id, user_id, content_type, file_name, size, sha256, created_ts)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (server_name, media_id) DO UPDATE SET
+                   content_type = excluded.content_type, file_name = excluded.file_name, size = excluded.size,
+                   sha256 = excluded.sha256""",
+                media.server_name, media.media_id, user_id, media.content_type, media.file_name, counted.size, counted.digest(),
+                self._now_ms(),
+            )  # fmt: skip
+        return True
 
     # -------------------------------------------------------------------------------------------------- downloading
 
@@ -190,6 +207,9 @@ class ContentRepository:
             server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"]
         )
         await self._policy.may_download(reader, server_name, media_id)
+        if not await self._blobs.has(media.key, media.size):
+            log.error("a file is missing or damaged", extra={"fields": {"server": server_name, "media": media_id}})
+            raise NotFound("This file is damaged on the server, and cannot be shown")
         if self.scan is not None and not is_scanned:
             await self.scan(media)
         return media
