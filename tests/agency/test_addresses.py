@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.single_sign_on.providers import rewrite
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import RULES, account, agency
+from tests.agency.conftest import RULES, account, agency, code_of
 from tests.browser import Browser
 from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Refused, Server, segment
@@ -116,7 +116,10 @@ class Doors:
 
     async def door_administration(self, address: str) -> Any:
         path = f"/_synapse/admin/v2/users/{segment(self.agent.id)}"
-        return await self._call(self.admin, "PUT", path, {"threepids": [{"medium": "email", "address": address}]})
+        headers = {"Chappe-Second-Factor": await code_of(self.server, self.admin)}
+        body = {"threepids": [{"medium": "email", "address": address}]}
+        status, raw, _ = await self.server.raw("PUT", path, body, self.admin.token, headers)
+        return status, json.loads(raw).get("errcode")
 
     async def door_organisation(self, address: str) -> Any:
         try:

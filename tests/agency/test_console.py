@@ -430,7 +430,10 @@ async def test_who_reads_unusually_much(ministry: Server, admin: Person, anne: P
     gaston = await invited_guest(ministry, anne)
     settings = ReadGuard(True, events_per_hour=300, organisation_events_per_hour=250)
     first, other = (
-        Guard(node.database, node.rooms.memberships, settings, node.now_ms, nothing, nothing) for _ in range(2)
+        Guard(
+            node.database, node.rooms.memberships, settings, node.now_ms, nothing, nothing, node.standings.accountable
+        )
+        for _ in range(2)
     )
     for guard, person, amount in ((first, anne, 100), (other, admin, 100), (first, sam, 250), (other, gaston, 51)):
         await guard.count(person.id, "events", amount)

@@ -116,8 +116,11 @@ async def test_an_authority_that_nobody_named_is_not_trusted(peer: Peer) -> None
 async def test_where_a_domain_says_to_be(peer: Peer) -> None:
     plain, delegated = await peer(), await peer(federation=Federation(delegate_to={"localhost": "fed.example:444"}))
     name = plain.config.server_name
-    status, raw, _ = await plain.raw("GET", "/.well-known/matrix/server", headers={"Host": "city.example"})
-    assert (status, json.loads(raw)) == (200, {"m.server": "city.example:443"})
+    status, raw, _ = await plain.raw("GET", "/.well-known/matrix/server", headers={"Host": "evil.example"})
+    assert (status, json.loads(raw)) == (200, {"m.server": name}), "a name that is not ours is not repeated"
+    await plain.node.domains.add("city.example")
+    _, raw, _ = await plain.raw("GET", "/.well-known/matrix/server", headers={"Host": "city.example"})
+    assert json.loads(raw) == {"m.server": "city.example:443"}
     _, raw, _ = await plain.raw("GET", "/.well-known/matrix/server", headers={"Host": name})
     assert json.loads(raw) == {"m.server": name}
     await delegated.node.domains.add("localhost")
