@@ -45,7 +45,6 @@ async def test_registering_asks_for_authentication_then_signs_in(server: Server)
         ("Ünal", "M_INVALID_USERNAME"),
         ("a b", "M_INVALID_USERNAME"),
         ("@x:elsewhere.org", "M_INVALID_USERNAME"),
-        ("A", "M_INVALID_USERNAME"),
         ("x" * 300, "M_INVALID_USERNAME"),
     ],
 )
@@ -54,6 +53,18 @@ async def test_names_that_cannot_be(server: Server, name: str, errcode: str) -> 
         server, "POST", "/register", {"username": name, "password": PASSWORD, "auth": {"type": "m.login.dummy"}}
     )
     assert (status, answer["errcode"]) == (400, errcode)
+
+
+async def test_names_know_no_capitals(server: Server) -> None:
+    """Appendices, "User Identifiers": "it should be possible to reach `@user:matrix.org` as `@USER:matrix.org`"."""
+    account = {"username": "Anne.Case", "password": PASSWORD, "auth": {"type": "m.login.dummy"}}
+    status, answer = await ask(server, "POST", "/register", account)
+    assert (status, answer["user_id"]) == (200, "@anne.case:localhost")
+    assert (await ask(server, "GET", "/register/available?username=ANNE.case"))[1]["errcode"] == "M_USER_IN_USE"
+    for typed in ("Anne.Case", "@Anne.CASE:localhost", " anne.case ", "@anne.case:localhost\n"):
+        body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": typed}, "password": PASSWORD}
+        status, answer = await ask(server, "POST", "/login", body)
+        assert (status, answer["user_id"]) == (200, "@anne.case:localhost")
 
 
 async def test_options_of_registration(server: Server) -> None:

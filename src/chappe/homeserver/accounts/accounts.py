@@ -20,7 +20,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, parse_user_id
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, localpart_of, parse_user_id
 from chappe.homeserver.matrix.reader import Finds, Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
@@ -66,6 +66,9 @@ class Accounts:
             except MatrixError:
                 raise BadRequest("This is not a user name", "M_INVALID_USERNAME") from None
             localpart, server_name = user_id[1:].split(":", 1)
+        localpart = (
+            localpart.lower()
+        )  # "@USER cannot refer to a different user to @user" (appendices, "User Identifiers")
         if not is_new_localpart(localpart) or (localpart.startswith("_") and not is_service):
             raise BadRequest("User names may hold a-z, 0-9 and . _ = - / + only", "M_INVALID_USERNAME")
         if localpart in RESERVED:
@@ -167,7 +170,12 @@ class Accounts:
             user: str = identifier["user"]
             if len(user.encode()) > 255:
                 raise BadRequest("No user name is that long", "M_INVALID_USERNAME")
-            return parse_user_id(user) if user.startswith("@") else f"@{user.lower()}:{server_name}"
+            user = user.strip()
+            if not user.startswith("@"):
+                return f"@{user.lower()}:{server_name}"
+            user_id, lowered = parse_user_id(user), f"@{localpart_of(user).lower()}:{domain_of(user)}"
+            known = user_id == lowered or await self.store.find_user(user_id) is not None
+            return user_id if known else lowered
         if kind == "m.id.thirdparty" and type(identifier.get("address")) is str:
             try:
                 address = parse_email(identifier["address"].strip(" "))
