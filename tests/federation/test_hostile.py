@@ -350,6 +350,33 @@ async def test_a_server_that_the_room_shuts_out(peer: Peer) -> None:
     assert await texts(alice, room) == []
 
 
+async def test_a_room_that_denies_a_server_denies_its_invitations_and_no_other_rooms_receipts(peer: Peer) -> None:
+    alice, mallory, closed, forger = await scene(peer)
+    bob = await forger.target.person("bob")
+    other = await alice.create_room(preset="public_chat")
+    await enter(mallory, other, forger.target)
+    said = await alice.say(other, "read this")
+    invitation = forger.event({"membership": "invite"}, type="m.room.member", state_key=bob.id)
+    await alice.set_state(closed, "m.room.server_acl", {"allow": ["*"], "deny": ["localhost"]})
+    read = {"m.read": {mallory.id: {"event_ids": [said], "data": {"ts": 1}}}}
+    await forger.send(edus=[{"edu_type": "m.receipt", "content": {closed: read, other: read}}])
+    ephemeral = (await alice.call("GET", "/sync"))["rooms"]["join"][other]["ephemeral"]["events"]
+    assert any(mallory.id in str(event) for event in ephemeral)
+    name, to = forger.evil.config.server_name, forger.target.config.server_name
+    path = f"/_matrix/federation/v2/invite/{segment(closed)}/{segment(forger.id_of(invitation))}"
+    with pytest.raises(PeerRefused) as refused:
+        content = {"event": invitation, "room_version": "11", "invite_room_state": []}
+        await forger.evil.node.federation_client.request(name, to, "PUT", path, content=content)
+    assert refused.value.peer_status == 403
+
+
+async def test_the_same_event_twice_in_one_transaction(peer: Peer) -> None:
+    alice, _, room, forger = await scene(peer)
+    once = forger.event({"msgtype": "m.text", "body": "once"})
+    assert await forger.send(once, once) == {forger.id_of(once): {}}
+    assert await texts(alice, room) == ["once"]
+
+
 async def test_a_flood_of_forks_and_state(peer: Peer) -> None:
     """Hundreds of state events side by side, each on the same old ground: they are resolved, and nobody else waits."""
     alice, mallory, room, forger = await scene(peer, power_level_content_override={"state_default": 0})

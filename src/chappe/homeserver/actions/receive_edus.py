@@ -77,7 +77,10 @@ class ReceiveEdus:
 
     async def _take_receipts(self, origin: str, content: dict[str, Any]) -> None:
         for room_id, by_type in content.items():
-            room = await self._room(origin, room_id)
+            try:
+                room = await self._room(origin, room_id)
+            except MatrixError:  # of the other rooms they are taken
+                continue
             users = by_type.get(READ) if type(by_type) is dict else None
             if room is None or type(users) is not dict:
                 continue

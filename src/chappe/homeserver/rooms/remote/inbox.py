@@ -79,7 +79,8 @@ class Inbox:
             require_allowed_by_acl(room, origin)
         except Forbidden as error:
             refusal = error
-        checked_events = []
+        checked_events: list[Checked] = []
+        ids: set[str] = set()
         for raw in raws:
             try:
                 checked = await self._checks.check(raw, room.version)
@@ -88,7 +89,8 @@ class Inbox:
                 continue
             if refusal is not None:
                 results[checked.event_id] = {"error": refusal.message}
-            else:
+            elif checked.event_id not in ids:  # the same event may come twice
+                ids.add(checked.event_id)
                 checked_events.append(checked)
         checked_events = await self._policy_servers.judge(room, checked_events)
         async with self._receiver.lock(room):

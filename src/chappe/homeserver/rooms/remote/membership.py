@@ -27,6 +27,7 @@ from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.homeserver.rooms.summary import summary_row
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,9 @@ class RemoteMembership:
             raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
         if content.get("membership") != "invite" or domain_of(checked.pdu["sender"]) != origin:
             raise Forbidden("The event is not an invitation by the server that sent it")
+        known = await self._rooms.live.find(room_id)
+        if known is not None:
+            require_allowed_by_acl(known, origin)
         if not self._rooms.meets(origin, server):
             raise Forbidden(f"People of {server} are not invited by people of {origin}")
         await self._rooms.may_be_invited(target, checked.pdu["sender"])
