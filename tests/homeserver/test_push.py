@@ -311,3 +311,22 @@ async def test_pushers_that_cannot_be(alice: Person, change: dict[str, Any], err
     with pytest.raises(Refused) as refused:
         await alice.call("POST", "/pushers/set", body)
     assert refused.value.errcode == errcode
+
+
+async def test_one_bad_notification_holds_up_none_behind_it(new_server: NewServer, gateway: Gateway) -> None:
+    server = await new_server(push=LOCAL)
+    alice, bob = await server.person("alice"), await server.person("bob")
+    room = await a_room_of(alice, bob)
+    await bob.call("POST", "/pushers/set", pusher(gateway, "k"))
+    database = server.node.database
+    gateway.failing = True
+    bad = await alice.say(room, "cannot be made")
+    await until(lambda: database.fetchval("SELECT count(*) = 1 FROM push_queue"))
+    await database.execute("UPDATE push_queue SET tweaks = 'no JSON' WHERE event_id = $1", bad)
+    good = await alice.say(room, "arrives")
+    await until(lambda: database.fetchval("SELECT count(*) = 2 FROM push_queue"))
+    gateway.failing = False
+    await database.execute("UPDATE pushers SET due_ts = 0")
+    server.node.push_deliverer.wake()
+    await until(lambda: good in gateway.events())
+    assert bad not in gateway.events()

@@ -14,7 +14,7 @@ import orjson
 
 from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.http.request import Response
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
@@ -122,6 +122,12 @@ class Exports:
                     "a package could not be made", extra={"fields": {"target": row["target"], "error": error.message}}
                 )
                 await self._set(row["id"], "failed", None, {"error": error.message})
+                return
+            except (TimeoutError, *DATABASE_LOST):
+                raise  # made anew when its lease has ended
+            except Exception:  # this one's own: the others are made
+                log.exception("a package could not be made", extra={"fields": {"target": row["target"]}})
+                await self._set(row["id"], "failed", None, {"error": "Something went wrong on the server"})
                 return
             await self._set(row["id"], "ready", path.stat().st_size, told)
 

@@ -131,6 +131,11 @@ class WebhookSender:
             error = None if 200 <= status < 300 else f"answered {status}"
         except MatrixError as refusal:
             error = refusal.message
+        except (
+            Exception
+        ) as fault:  # whatever it is, it is this one's: others go on, and this one is given up in the end
+            log.exception("a webhook could not be sent", extra={"fields": {"webhook": row["webhook"]}})
+            error = type(fault).__name__
         await self._database.execute(
             "UPDATE webhooks SET last_error = $2, last_used_ts = $3 WHERE id = $1",
             row["webhook"],

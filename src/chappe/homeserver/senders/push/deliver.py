@@ -147,9 +147,16 @@ class PushDeliverer:
             "SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT $2", pusher["id"], PER_TURN
         )
         for row in rows:
-            notification = await self._notifications.make(pusher, row)
+            try:
+                notification = await self._notifications.make(pusher, row)
+                done = await send(pusher, notification) if notification is not None else True
+            except (MatrixError, TimeoutError, *DATABASE_LOST):
+                raise
+            except Exception:  # this one cannot be made, and will not be: those behind it are
+                log.exception("a notification was given up", extra={"fields": {"pusher": pusher["id"]}})
+                await self._database.execute("DELETE FROM push_queue WHERE id = $1", row["id"])
+                continue
             if notification is not None:
-                done = await send(pusher, notification)
                 if done is None:
                     await self._remove(pusher)
                 if not done:
