@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -311,3 +312,19 @@ async def test_the_web_client_knows_what_is_critical(ministry: Server) -> None:
     assert listed is not None and isinstance(ministry.node, AgencyServer)
     critical = {one.name for one in ministry.node.actions.all.values() if one.critical}
     assert set(re.findall(r'"(\w+)"', listed[1])) == critical
+
+
+async def test_every_command_says_what_it_does(ministry: Server) -> None:
+    """In the words of the same table: what it does is in the log under that name."""
+    assert isinstance(ministry.node, AgencyServer)
+    known, found = {*ACTS, *ministry.node.actions.all}, set()
+    for path in (Path(__file__).parents[2] / "src/chappe/cli").glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "with_node":
+                (does,) = [keyword.value for keyword in call.keywords if keyword.arg == "does"]
+                names = {
+                    node.value for node in ast.walk(does) if isinstance(node, ast.Constant) and node.value is not None
+                }
+                assert names <= known, (path.name, names)
+                found |= names
+    assert found >= {"make_administrator", "reset_password", "erase", "export_person", "send_notice"}

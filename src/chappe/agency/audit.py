@@ -125,7 +125,9 @@ class Audit:
                 if noted.get(head.number, head.seal) != head.seal:
                     raise BrokenChain(head.number, "is not what was noted outside of the database")
         if (last := max(noted, default=0)) > head.number:
-            raise BrokenChain(head.number + 1, f"is missing, and all after it: number {last} had been written")
+            raise BrokenChain(
+                head.number + 1, f"is not what was written: it is missing, and all after it, up to number {last}"
+            )
         return head
 
     def _checked(self, row: Row, head: Head) -> Head:

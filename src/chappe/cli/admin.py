@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from chappe.agency.app import AgencyServer
-from chappe.agency.audit import HIDDEN, Audit, write_entry
+from chappe.agency.audit import HIDDEN, Audit, failure_of, write_entry
 from chappe.agency.audit_ledger import audit_files
 from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
@@ -44,14 +44,22 @@ def who() -> str:
     return f"command line ({getpass.getuser()})"
 
 
-def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]], shows: bool = False) -> T:
-    """Runs a command on a node. Unless it only `shows` something it is written into the audit log, before it is done."""
+def with_node(data: Path, config: Path | None, act: Callable[[Homeserver], Awaitable[T]], *, does: str | None) -> T:
+    """Runs a command on a node. `does`: the act of administration that it is, as at every door, which is written into the audit
+    log before it is done; None: it only shows something, or what it does is written down by itself.
+    """
 
     async def go() -> T:
         async with offline_node(data.resolve(), config) as node:
-            if not shows:
-                await audit_of(node).record(who(), "chappe", {"arguments": _without_passwords(sys.argv[1:])})
-            return await act(node)
+            if does is None:
+                return await act(node)
+            detail = {"arguments": _without_passwords(sys.argv[1:])}
+            await audit_of(node).record(who(), does, detail)
+            try:
+                return await act(node)
+            except Exception as error:
+                await audit_of(node).record(who(), does, {**detail, "outcome": failure_of(error)})
+                raise
 
     return run(go())
 
@@ -108,7 +116,7 @@ def user_add(
             await node.bind_threepid(user_id, "email", address, node.now_ms())
         print(f"Created {user_id}{' (administrator)' if admin else ''}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="make_administrator" if admin else "add_account")
 
 
 @user_app.command("list")
@@ -128,7 +136,7 @@ def user_list(
             ]
             print(f"{user.user_id}\t{user.created:%Y-%m-%d}\t{' '.join(marks)}".rstrip())
 
-    with_node(data, config, act, shows=True)
+    with_node(data, config, act, does=None)
 
 
 @user_app.command("deactivate")
@@ -145,7 +153,7 @@ def user_deactivate(
         await node.deactivate_account(user_id, erase)
         print(f"Deactivated {user_id}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="erase" if erase else "deactivate")
 
 
 @user_app.command("password")
@@ -166,7 +174,7 @@ def user_password(
             await node.account_states.enter(user_id, State.SIGNED_OUT_EVERYWHERE)
         print(f"Changed the password of {user_id}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="reset_password")
 
 
 @user_app.command("admin")
@@ -183,7 +191,7 @@ def user_admin(
         await node.accounts.change(user_id, is_admin=not revoke)
         print(f"{user_id} is {'no longer' if revoke else 'now'} an administrator.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="unmake_administrator" if revoke else "make_administrator")
 
 
 @domain_app.command("add")
@@ -194,7 +202,7 @@ def domain_add(name: str, data: Data = Path("data"), config: ConfigFile = None) 
         added = await node.domains.add(name)
         print(f"{name} is hosted here{'' if added else ' already'}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="add_domain")
 
 
 @domain_app.command("rotate-key")
@@ -204,7 +212,7 @@ def domain_rotate_key(name: str, data: Data = Path("data"), config: ConfigFile =
     async def act(node: Homeserver) -> None:
         print(f"{name} signs with {await node.domains.rotate_key(name, node.now_ms())} from now on.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="rotate_domain_key")
 
 
 @domain_app.command("export")
@@ -228,7 +236,7 @@ def domain_export(
         if moves_out:
             print(f"{name} is no longer hosted here. Bring it up elsewhere with `chappe admin domain import`.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="export_domain")
 
 
 @domain_app.command("import")
@@ -246,7 +254,7 @@ def domain_import(
             keys, ledger = audit_files(settings.administration, data.resolve())
             async with connection.transaction():
                 detail = {"arguments": _without_passwords(sys.argv[1:])}
-                noted = await write_entry(connection, keys, wall_now_ms(), who(), "chappe", detail)
+                noted = await write_entry(connection, keys, wall_now_ms(), who(), "import_domain", detail)
             ledger.note(*noted)
         print(
             f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server."
@@ -262,7 +270,7 @@ def domain_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> None:
         print("\n".join(node.domains.names()))
 
-    with_node(data, config, act, shows=True)
+    with_node(data, config, act, does=None)
 
 
 @token_app.command("add")
@@ -279,7 +287,7 @@ def token_add(
         expires = None if days is None else node.now_ms() + days * 86_400_000
         print(await node.accounts.add_registration_token(token, uses, expires))
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="add_registration_token")
 
 
 @token_app.command("list")
@@ -294,7 +302,7 @@ def token_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
             )
             print(f"{row['token']}\tused {row['used']} of {limit}\t{f'until {when:%Y-%m-%d}' if when else ''}".rstrip())
 
-    with_node(data, config, act, shows=True)
+    with_node(data, config, act, does=None)
 
 
 @token_app.command("remove")
@@ -306,7 +314,7 @@ def token_remove(token: str, data: Data = Path("data"), config: ConfigFile = Non
             raise NotFound("There is no such token")
         print("Removed.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="remove_registration_token")
 
 
 @app.command("notice")
@@ -319,7 +327,7 @@ def notice(
     async def act(node: Homeserver) -> None:
         await node.server_notices.send(await existing(node, name), text)
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="send_notice")
     typer.echo("Sent.")
 
 
@@ -335,5 +343,5 @@ def reports(data: Data = Path("data"), config: ConfigFile = None) -> None:
             lines.append(f"{when}  {row['reporter']} reports {what}: {row['reason'] or 'no reason given'}")
         return lines
 
-    for line in with_node(data, config, act, shows=True) or ["Nothing has been reported."]:
+    for line in with_node(data, config, act, does=None) or ["Nothing has been reported."]:
         typer.echo(line)

@@ -30,7 +30,7 @@ def list_all(
                 f"{entry['number']}  {when:%Y-%m-%d %H:%M:%S}  {entry['actor']}  {entry['action']}  {entry['detail']}"
             )
 
-    with_node(data, config, act, shows=True)
+    with_node(data, config, act, does=None)
 
 
 @app.command("verify")
@@ -50,7 +50,7 @@ def verify(
         except BrokenChain as broken:
             return broken
 
-    found = with_node(data, config, act, shows=True)
+    found = with_node(data, config, act, does=None)
     print(found if isinstance(found, BrokenChain) else f"Whole: {found.number} entries. Head: {found}")
     if isinstance(found, BrokenChain):
         raise typer.Exit(1)
@@ -63,5 +63,5 @@ def rotate_key(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> None:
         await audit_of(node).rotate_key(who())
 
-    with_node(data, config, act, shows=True)  # the new key's first entry says so
+    with_node(data, config, act, does=None)  # the new key's first entry says so
     print("Another key seals the audit log from now on. Copy the key file to every node, and keep a copy elsewhere.")

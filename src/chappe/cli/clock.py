@@ -24,7 +24,7 @@ def show(data: Data = Path("data"), config: ConfigFile = None) -> None:
             "Nothing speaks against it." if doubt is None else f"It is in doubt: {doubt}. Nothing is erased or ended.",
         ]
 
-    for line in with_node(data, config, act, shows=True):
+    for line in with_node(data, config, act, does=None):
         typer.echo(line)
 
 
@@ -35,7 +35,7 @@ def confirm(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> int:
         return await node.time_evidence.confirm()
 
-    typer.echo(f"It is {_words(with_node(data, config, act))}. Erasing and ending go on.")
+    typer.echo(f"It is {_words(with_node(data, config, act, does='confirm_time'))}. Erasing and ending go on.")
 
 
 def _words(ms: int) -> str:

@@ -47,7 +47,7 @@ def act(
         await node.set_profile_field.wait()
         return answer
 
-    print(json.dumps(with_node(data, config, go, shows=True), ensure_ascii=False))  # the action itself is written down
+    print(json.dumps(with_node(data, config, go, does=None), ensure_ascii=False))  # the action itself is written down
 
 
 def actions(data: Data = Path("data"), config: ConfigFile = None) -> None:
@@ -61,7 +61,7 @@ def actions(data: Data = Path("data"), config: ConfigFile = None) -> None:
             marks = ", ".join(["critical"] * one.critical + ["whole installation only"] * one.everywhere_only)
             print(f"{one.name} {fields}\n    {one.summary}{f' ({marks})' if marks else ''}")
 
-    with_node(data, config, go, shows=True)
+    with_node(data, config, go, does=None)
 
 
 def show(
@@ -84,7 +84,7 @@ def show(
         if more:
             print(f"There are more: --from {start + len(items)}", file=sys.stderr)
 
-    with_node(data, config, go, shows=True)
+    with_node(data, config, go, does=None)
 
 
 def layer_of(node: Homeserver) -> AgencyServer:

@@ -31,7 +31,7 @@ def person(
         told = await layer_of(node).personal_data.write(user_id, to, with_held)
         print(f"{user_id}: {told['rooms']} rooms, {told['files']} files, in {to}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="export_person")
 
 
 @app.command("room")
@@ -44,7 +44,7 @@ def room(
         told = await layer_of(node).room_archive.write(parse_room_id(room_id), to, with_held)
         print(f"{room_id}: {told['events']} events, {told['files']} files, in {to}.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="archive_room")
 
 
 @app.command("verify")
@@ -75,7 +75,7 @@ def verify(
         except bag.BrokenBag as broken:
             return f"Not whole: {broken}."
 
-    told = with_node(data, config, act, shows=True)
+    told = with_node(data, config, act, does=None)
     print(told)
     if told.startswith("Not"):
         raise typer.Exit(1)

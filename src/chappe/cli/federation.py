@@ -42,7 +42,7 @@ def test(
         origin = domain or node.domains.default
         return await probe(name, origin, node.boundaries, node.federation_client, node.keyring)
 
-    steps = with_node(data, config, act, shows=True)
+    steps = with_node(data, config, act, does=None)
     for step in steps:
         typer.echo(f"{'ok  ' if step.is_good else 'no  '}{step.text}")
     if not steps[-1].is_good:
@@ -56,7 +56,7 @@ def status(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> tuple[list[DestinationState], int]:
         return await destination_states(node.database), await waiting_for_their_past(node.database)
 
-    states, waiting = with_node(data, config, act, shows=True)
+    states, waiting = with_node(data, config, act, does=None)
     if not states:
         typer.echo("Nothing has been sent to another server yet.")
     for state in states:
@@ -76,7 +76,7 @@ def retry(
     async def act(node: Homeserver) -> bool:
         return await forget_failures(node.database, parse_server_name(server.lower()))
 
-    if not with_node(data, config, act):
+    if not with_node(data, config, act, does="retry_server"):
         typer.echo(f"Nothing has been sent to {server} yet.", err=True)
         raise typer.Exit(1)
     typer.echo(f"{server} will be tried again within ten seconds.")

@@ -36,5 +36,5 @@ def migrate(
             files, size = files + 1, size + copied
         return files, size
 
-    files, size = with_node(data, config, go)
+    files, size = with_node(data, config, go, does="move_files")
     typer.echo(f"{files} files, {size} bytes copied to {target}. Now set media.location, and start the server again.")

@@ -61,7 +61,7 @@ def add(
         if isinstance(node, AgencyServer) and node.agency is None:
             print("It counts once the public-sector layer is on: set `enabled = true` in [agency].")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="set_organisation")
 
 
 @app.command("list")
@@ -73,7 +73,7 @@ def list_all(data: Data = Path("data"), config: ConfigFile = None) -> None:
             invited = " (by invitation)" if one.requires_invite else ""
             print(f"{one.name}: {one.label}, on {one.home}{invited}: {', '.join(one.patterns)}")
 
-    with_node(data, config, act, shows=True)
+    with_node(data, config, act, does=None)
 
 
 @app.command("remove")
@@ -84,7 +84,7 @@ def remove(name: str, data: Data = Path("data"), config: ConfigFile = None) -> N
         await Organisations(node.database).remove(name)
         print(f"{name} has been removed.")
 
-    with_node(data, config, act)
+    with_node(data, config, act, does="remove_organisation")
 
 
 @app.command("test")
@@ -99,4 +99,4 @@ def test(address: str, data: Data = Path("data"), config: ConfigFile = None) -> 
         who = f"@{localpart_of_address(address)}:{found.home}, {display_name(address, found.label)}"
         print(f"{address} is of {found.label}: {who}{', once invited' if found.requires_invite else ''}.")
 
-    with_node(data, config, act, shows=True)
+    with_node(data, config, act, does=None)

@@ -63,6 +63,9 @@ _TABLE = (
     Act("rotate_domain_key"),
     Act("export_domain", critical=True),
     Act("import_domain", critical=True),
+    Act("move_files"),
+    Act("retry_server"),
+    Act("confirm_time", critical=True),
 )
 ACTS: Mapping[str, Act] = {act.name: act for act in _TABLE}
 
