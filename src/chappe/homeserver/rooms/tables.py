@@ -170,12 +170,4 @@ TABLES = (
             "homeserver.modules.relations",
         ),
     ),
-    Table(
-        "homeserver.rooms",
-        "room_purges",
-        stays="for those who run the installation",
-        person=("asked_by",),
-        not_in_package="an act of administration: it is in the audit log",
-        kept="an act of administration",
-    ),
 )

@@ -122,7 +122,8 @@ class AdminRooms:
         body = await request.body_as(Deletion, optional=True)
         user = parse_user_id(body.new_room_user_id) if body.new_room_user_id else None
         room_id = parse_room_id(request.params["roomId"])
-        return await self._shut_down(request.user_id, room_id, body.block, user, body.room_name, body.message)
+        result = await self._shut_down(request.user_id, room_id, body.block, user, body.room_name, body.message)
+        return {**result, "purged": False}  # closed, and said so: what was said in it stays in the database
 
     @endpoint("GET", V2 + "/rooms/{roomId}/delete_status", **ADMIN)
     async def delete_statuses(self, request: Request) -> Answer:

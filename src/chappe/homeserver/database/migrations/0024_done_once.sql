@@ -16,9 +16,3 @@ CREATE INDEX claimed_keys_age ON claimed_keys (claimed);
 ALTER TABLE users ADD COLUMN erased_at bigint;
 CREATE INDEX users_erased ON users (user_id) WHERE erased_at IS NOT NULL;
 UPDATE users SET erased_at = (SELECT max(upto) FROM journal) WHERE erased;
-
--- Rooms that are being closed and deleted for good.
-CREATE TABLE room_purges (
-    delete_id text PRIMARY KEY, room_nid bigint, room_id text NOT NULL, asked_by text NOT NULL,
-    status text NOT NULL, error text, detail bytea, created_ts bigint NOT NULL, done_ts bigint);
-CREATE INDEX room_purges_room ON room_purges (room_id);
