@@ -118,7 +118,7 @@ async def test_only_administrators(server: Server, alice: Person) -> None:
 async def test_changing_an_account(server: Server, admin: Person, alice: Person) -> None:
     path = f"/_synapse/admin/v2/users/{segment(alice.id)}"
     changes = {"displayname": "Alice", "threepids": [{"medium": "email", "address": "a@example.org"}], "locked": True,
-               "external_ids": [{"auth_provider": "proconnect", "external_id": "42"}], "user_type": "bot"}  # fmt: skip
+               "external_ids": [{"auth_provider": "proconnect", "external_id": "42"}], "user_type": "support"}  # fmt: skip
     answer = await admin.call("PUT", path, changes)
     assert (
         answer["displayname"] == "Alice" and answer["locked"] and answer["threepids"][0]["address"] == "a@example.org"
