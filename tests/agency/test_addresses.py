@@ -132,7 +132,7 @@ class Doors:
 
     async def door_info(self, address: str) -> Any:
         query = urlencode({"medium": "email", "address": address or " "})
-        return await self._call(self.agent, "GET", f"/_matrix/identity/api/v1/internal-info?{query}")
+        return await self._call(self.agent, "GET", f"/_matrix/identity/api/v1/info?{query}")
 
     async def door_page_registration(self, address: str) -> Any:
         return await self._page("/register", "/register", address)
