@@ -99,7 +99,6 @@ class Shares(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     to_device_messages: Positive = 20_000
     account_data_mib: Positive = 50
     filters: Positive = 1000
-    pushers: Positive = 100
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -623,7 +622,6 @@ port = {port}
 # to_device_messages = 20000         # waiting for a device: beyond, the oldest go
 # account_data_mib = 50              # settings of clients, of an account
 # filters = 1000                     # of an account
-# pushers = 100                      # of an account
 
 [calls]
 # turn_uris = ["turn:turn.example.org:3478?transport=udp"]

@@ -7,8 +7,10 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import pytest
 
+from chappe.config import Shares
 from chappe.homeserver.http import server as http_server
 from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.bounded import Recent
@@ -191,3 +193,106 @@ def test_what_devices_know_of_members_is_bounded_in_sum() -> None:
         lazy.weigh("@a:x", f"D{device}")
         assert lazy.weight <= 10_000 + 1010
     assert lazy.of("@a:x", "D49", 2) and not lazy.of("@a:x", "D0", 2)
+
+
+# ------------------------------------------------------------------------------------------------------- what is stored
+
+
+def with_shares(**values: Any) -> dict[str, Any]:
+    return {"shares": Shares(**values)}
+
+
+async def upload(person: Person, size: int) -> tuple[int, Any]:
+    status, raw, _ = await person.server.raw("POST", "/_matrix/media/v3/upload", b"x" * size, person.token)
+    return status, orjson.loads(raw)
+
+
+async def test_an_account_uploads_so_much_in_a_day(new_server: NewServer) -> None:
+    server = await new_server(**with_shares(upload_mib_per_day=1, disk_reserve_mib=0))
+    alice, bob = await server.person(), await server.person()
+    assert [(await upload(alice, 400_000))[0] for _ in range(2)] == [200, 200]
+    status, answer = await upload(alice, 400_000)
+    assert (status, answer["errcode"]) == (403, "M_RESOURCE_LIMIT_EXCEEDED")
+    assert (await upload(bob, 400_000))[0] == 200
+    assert (await upload(alice, 100_000))[0] == 200
+    await server.node.database.execute("UPDATE media SET created_ts = created_ts - 86400001")
+    assert (await upload(alice, 400_000))[0] == 200
+    many = await asyncio.gather(*(upload(bob, 400_000) for _ in range(8)))
+    assert [status for status, _ in many].count(200) <= 2  # nobody gets more by asking at once
+    assert (await upload(bob, 100_000))[0] == 200
+    share = server.node.upload_share
+    assert not share.uploads and not share.came and not share.waiting
+
+
+async def test_everybody_together_uploads_so_much(new_server: NewServer) -> None:
+    server = await new_server(**with_shares(upload_gib_per_day=1, disk_reserve_mib=0))
+    alice = await server.person()
+    await server.node.database.execute(
+        "INSERT INTO media (server_name, media_id, user_id, size, created_ts) VALUES ('x', 'y', '@z:x', $1, $2)",
+        (1 << 30) - 1000, server.node.now_ms(),
+    )  # fmt: skip
+    assert (await upload(alice, 500))[0] == 200
+    assert (await upload(alice, 600))[0] == 403
+
+
+async def test_a_disk_that_is_nearly_full_takes_messages_and_no_files(new_server: NewServer) -> None:
+    server = await new_server(**with_shares(disk_reserve_mib=1 << 40))
+    alice = await server.person()
+    room = await alice.create_room()
+    status, answer = await upload(alice, 10)
+    assert (status, answer["errcode"]) == (507, "M_RESOURCE_LIMIT_EXCEEDED")
+    assert await alice.say(room, "still here")
+    status, raw, _ = await server.raw("GET", "/health")
+    assert (status, orjson.loads(raw)) == (200, {"status": "degraded", "trouble": ["disk"]})
+    _, metrics, _ = await server.raw("GET", "/metrics")
+    assert b"chappe_disk_low 1.0" in metrics
+
+
+async def test_filters_have_a_number(new_server: NewServer) -> None:
+    server = await new_server(**with_shares(filters=3))
+    alice = await server.person()
+    path = f"/_matrix/client/v3/user/{alice.id}/filter"
+    made = [(await alice.call("POST", path, {"room": {"timeline": {"limit": i}}}))["filter_id"] for i in (1, 2, 3)]
+    assert made == ["0", "1", "2"]
+    assert (await alice.call("POST", path, {"room": {"timeline": {"limit": 2}}}))["filter_id"] == "1"
+    status, raw, _ = await server.raw("POST", path, {"room": {"timeline": {"limit": 4}}}, alice.token)
+    assert (status, orjson.loads(raw)["errcode"]) == (403, "M_RESOURCE_LIMIT_EXCEEDED")
+
+
+async def test_a_forgotten_device_keeps_the_newest_messages(alice: Person, bob: Person) -> None:
+    for i in range(6):
+        messages = {"messages": {bob.id: {bob.device: {"number": i}}}}
+        await alice.call("PUT", f"/sendToDevice/m.test/{i}", messages)
+    assert await alice.server.node.to_device.shed(4) >= 1
+    got = (await bob.sync())["to_device"]["events"]
+    assert [event["content"]["number"] for event in got] == [2, 3, 4, 5]
+
+
+async def test_the_device_used_longest_ago_makes_room(new_server: NewServer) -> None:
+    server = await new_server(**with_shares(devices=3))
+    alice = await server.person(device="FIRST")
+    for name in ("SECOND", "THIRD"):
+        await alice.another_device(name)
+    await server.node.database.execute(
+        "UPDATE devices SET last_seen_ts = 4000000000000 WHERE device_id = 'FIRST'"
+    )  # fmt: skip
+    newest = await alice.another_device("FOURTH")
+    devices = {d["device_id"] for d in (await newest.call("GET", "/devices"))["devices"]}
+    assert devices == {"FIRST", "THIRD", "FOURTH"}
+
+
+async def test_settings_of_clients_have_an_end(new_server: NewServer) -> None:
+    server = await new_server(**with_shares(account_data_mib=1))
+    alice = await server.person()
+    for i in range(2):
+        await alice.call("PUT", f"/user/{alice.id}/account_data/x{i}", {"x": "y" * 700_000})
+    status, raw, _ = await server.raw("PUT", f"/_matrix/client/v3/user/{alice.id}/account_data/z", {}, alice.token)
+    assert (status, orjson.loads(raw)["errcode"]) == (403, "M_RESOURCE_LIMIT_EXCEEDED")
+
+
+async def test_lookups_of_addresses_are_counted_by_address(new_server: NewServer) -> None:
+    server = await new_server(rate_limits_enabled=True)
+    for _ in range(3):
+        server.node.limits.check("lookup", "@a:x", 1000)
+    with pytest.raises(LimitExceeded):
+        server.node.limits.check("lookup", "@a:x", 1000)

@@ -67,11 +67,15 @@ def _unknown(soft_logout: bool = False) -> MatrixError:
     return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", soft_logout=soft_logout)
 
 
+MOST_DEVICES = 1000  # of an account
+
+
 class Sessions:
     def __init__(
         self, store: AccountStore, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int], lifetime_ms: int,
         services: ApplicationServices, standings: Standings,
     ) -> None:  # fmt: skip
+        self.most_devices = MOST_DEVICES
         self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
         self.services, self._standings = services, standings
         self._loads: dict[object, set[str]] = {}  # for each load under way: whose sessions have changed meanwhile
@@ -190,7 +194,10 @@ class Sessions:
         self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool,
         browser: bytes | None = None,
     ) -> Tokens:  # fmt: skip
-        """A new session on a new or known device. Raises M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended."""
+        """A new session on a new or known device; an account with too many devices loses the one used longest ago.
+
+        Raises M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended.
+        """
         await self._standings.require(user_id, Doing.HOLD)
         if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
             raise BadRequest("device_id must have 1 to 512 characters", "M_INVALID_PARAM")
@@ -203,6 +210,8 @@ class Sessions:
             user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None, _family(refresh)
         )
         await self._changed(user_id)  # other processes forget the device's earlier token
+        if beyond := await self._store.devices_beyond(user_id, self.most_devices):
+            await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
 
     async def refresh(self, refresh_token: str, client_id: str | None = None) -> Tokens:

@@ -289,6 +289,15 @@ class AccountStore:
             browser,
         )
 
+    async def devices_beyond(self, user_id: str, most: int) -> list[str]:
+        """Those used longest ago, where an account has more than so many."""
+        rows = await self._database.fetch(
+            """SELECT device_id FROM devices WHERE user_id = $1
+                ORDER BY greatest(last_seen_ts, (extract(epoch FROM created) * 1000)::bigint) DESC, device_id OFFSET $2""",
+            user_id, most,
+        )  # fmt: skip
+        return [row["device_id"] for row in rows]
+
     async def rename_device(self, user_id: str, device_id: str, display_name: str) -> bool:
         result = await self._database.execute(
             "UPDATE devices SET display_name = $3 WHERE user_id = $1 AND device_id = $2",

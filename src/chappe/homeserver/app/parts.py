@@ -75,6 +75,7 @@ from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
+from chappe.homeserver.modules.media.upload_share import UploadBounds, UploadShare
 from chappe.homeserver.modules.openid import OpenId
 from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
@@ -188,8 +189,9 @@ class Parts:
 
     def _build(self) -> None:
         config, database, now_ms = self.config, self.database, self.now_ms
+        shares = config.shares
         self.metrics, self.limits, self.watchdog = Metrics(), RateLimits(limits_of(config)), Watchdog()
-        self.unread = UnreadAnswers(config.shares.unread_mib_per_account << 20, config.shares.unread_mib << 20)
+        self.unread = UnreadAnswers(shares.unread_mib_per_account << 20, shares.unread_mib << 20)
         self.clock = Clock(database)
         self.time_evidence = TimeEvidence(database.aside(), self.time, self._tell_of_time)
         self.writer = GroupWriter(self._database_url, self.clock)
@@ -250,6 +252,13 @@ class Parts:
         self.media = ContentRepository(
             database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
         )
+        self.sessions.most_devices = shares.devices
+        self.account_data.most_bytes = shares.account_data_mib << 20
+        bounds = UploadBounds(
+            shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20
+        )
+        folders = [self._data, Path(config.media.location or self._data)]  # an object store's address is no folder
+        self.upload_share = self.media.share = UploadShare(database, now_ms, bounds, folders)
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
         self.typing = Typing(now_ms, self._typing_changed)
@@ -491,6 +500,7 @@ class Parts:
             await self.rooms.store.prune(self.clock.watermark - DAY_OF_POSITIONS)
             await self.uia.prune()
             await self.media.prune()
+            await self.to_device.shed(self.config.shares.to_device_messages)
             await self.openid.prune()
             await self.identity.prune()
             await self.url_previews.prune()
@@ -540,6 +550,8 @@ class Parts:
         self.metrics.gauge("chappe_loop_blocked_longest_seconds", "Longest of them", lambda: self.watchdog.longest)
         self.metrics.gauge("chappe_unread_answer_bytes", "Large answers not taken yet", lambda: self.unread.total)
         self.metrics.count("chappe_syncs_ended", "Waiting syncs that made room", lambda: self.notifier.polls.ended)
+        self.metrics.gauge("chappe_disk_free_bytes", "On the fullest disk", self.upload_share.free)
+        self.metrics.gauge("chappe_disk_low", "1: uploads are refused", lambda: self.upload_share.is_disk_low)
         self.metrics.gauge("chappe_rate_limit_buckets", "In memory", lambda: len(self.limits))
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)

@@ -121,7 +121,8 @@ def _account_parts(parts: Parts) -> list[object]:
     config, store = parts.config, parts.accounts.store
     return [
         WellKnown(
-            parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip, config.federation
+            parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip, config.federation,
+            parts.upload_share,
         ),
         SharedSecretRegistration(
             config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains, parts.critical_acts.proofs.level == OPEN,
@@ -266,7 +267,8 @@ def _data_parts(parts: Parts) -> list[object]:
     notifications = Notifications(rooms, parts.push_rules, parts.counts, parts.ignored_users.of)
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
-        Sync(parts.sync, Filters(parts.database), parts.presence), SlidingSyncApi(parts.sliding_sync, parts.presence),
+        Sync(parts.sync, Filters(parts.database, parts.config.shares.filters), parts.presence),
+        SlidingSyncApi(parts.sliding_sync, parts.presence),
         PresenceApi(parts.presence, rooms), AccountDataApi(parts.account_data, parts.push_rules),
         PushRulesApi(parts.push_rules), NotificationsApi(notifications, parts.relations),
         PushersApi(parts.pushers),

@@ -13,6 +13,7 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import LOCAL_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.modules.media.upload_share import UploadShare
 from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
 from chappe.telemetry import Metrics
@@ -28,9 +29,10 @@ class WellKnown:
         support: Support,
         voip: Voip,
         federation: Federation,
+        uploads: UploadShare,
     ) -> None:
         self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
-        self._support, self._voip, self._federation = support, voip, federation
+        self._support, self._voip, self._federation, self._uploads = support, voip, federation, uploads
 
     @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
     async def client(self, request: Request) -> Answer:
@@ -61,11 +63,13 @@ class WellKnown:
 
     @endpoint("GET", "/health", auth=NO_AUTH, api="health")
     async def health(self, request: Request) -> Answer:
-        """200 while the database answers."""
+        """200 while the database answers. `trouble`: what an operator should look at although it works."""
         try:
             await self._database.fetchval("SELECT 1")
         except Exception:
             raise MatrixError(503, "M_UNKNOWN", "The database does not answer") from None
+        if self._uploads.is_disk_low:
+            return {"status": "degraded", "trouble": ["disk"]}
         return {"status": "ok"}
 
     @endpoint("GET", "/metrics", auth=LOCAL_AUTH, api="metrics")

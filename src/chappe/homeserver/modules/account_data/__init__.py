@@ -13,6 +13,7 @@ from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 
 GLOBAL = ""  # in place of a room id
 MAX_BYTES = 1 << 20
+MAX_ENTRIES, MAX_ACCOUNT_BYTES = 20_000, 50 << 20  # of one account
 SERVER_TYPES = ("m.fully_read", "m.push_rules")  # look like account data, have routes of their own
 TAGS = "m.tag"
 MAX_TAG_BYTES = 255
@@ -32,13 +33,25 @@ FRAGMENT = Fragment(
 class AccountData:
     def __init__(self, database: Database, writer: GroupWriter) -> None:
         self._database, self._writer = database, writer
+        self.most_bytes = MAX_ACCOUNT_BYTES
         writer.register(FRAGMENT)
 
     async def set(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
         """Raises M_BAD_JSON (405) for types that the server itself writes."""
         if event_type in SERVER_TYPES:
             raise MatrixError(405, "M_BAD_JSON", f"{event_type} cannot be set through account data")
+        await self._require_room(user_id)
         await self.write(user_id, room_id, event_type, content)
+
+    async def _require_room(self, user_id: str) -> None:
+        row = await self._database.fetchrow(
+            "SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS bytes FROM account_data WHERE user_id = $1",
+            user_id,
+        )
+        if row is not None and (row["entries"] >= MAX_ENTRIES or row["bytes"] >= self.most_bytes):
+            raise MatrixError(
+                403, "M_RESOURCE_LIMIT_EXCEEDED", "Your settings are full: your client has stored too much"
+            )
 
     async def write(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
         raw = orjson.dumps(content)

@@ -15,6 +15,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_opaque_id
 from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize
+from chappe.homeserver.modules.media.upload_share import UnderWay, UploadShare
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.policy import Policy
 
@@ -56,6 +57,7 @@ class ContentRepository:
         self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
         # which of some files may be deleted (None: all)
         self.deletable: Callable[[list[tuple[str, str]]], Awaitable[list[tuple[str, str]]]] | None = None
+        self.share: UploadShare | None = None
         self.scan: Callable[[Media], Awaitable[None]] | None = None  # raises for files that must not be given out
 
     # ---------------------------------------------------------------------------------------------------- uploading
@@ -132,17 +134,18 @@ class ContentRepository:
             if not content_type.isprintable() or not content_type.isascii() or len(content_type) > LONGEST_TYPE:
                 raise BadRequest("This is no type of a file", "M_INVALID_PARAM")
             await self._policy.may_upload(user_id, content_type, None)
-        counted = _Counted(chunks)
+        under_way = await self.share.begin(user_id) if self.share is not None else None
+        counted = _Counted(chunks, under_way)
         temporary = f"uploads/{secrets.token_hex(16)}"
         media = Media(server_name, media_id, content_type, file_name, 0, b"", False)
         try:
             await self._blobs.put(temporary, counted)
-        except Exception as error:
-            await self._blobs.delete(temporary)
-            raise (counted.error or error) from None
-        try:
             is_new = await self._settle(user_id, media, temporary, counted)
+        except Exception as error:
+            raise (counted.error or error) from None
         finally:
+            if under_way is not None:
+                under_way.end()
             await self._blobs.delete(temporary)  # unless it has been moved
         if not is_new and user_id:
             raise _exists()  # a copy of another server's file is the same whoever fetched it
@@ -308,8 +311,8 @@ class ContentRepository:
 class _Counted:
     """Counts and hashes what passes; keeps the error that ended it, which the store would wrap."""
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
-        self._chunks, self._hash = chunks, hashlib.sha256()
+    def __init__(self, chunks: AsyncIterator[bytes], under_way: UnderWay | None = None) -> None:
+        self._chunks, self._hash, self._under_way = chunks, hashlib.sha256(), under_way
         self.size = 0
         self.error: MatrixError | None = None
 
@@ -317,6 +320,8 @@ class _Counted:
         try:
             async for chunk in self._chunks:
                 self.size += len(chunk)
+                if self._under_way is not None:
+                    self._under_way.count(len(chunk))
                 self._hash.update(chunk)
                 yield chunk
         except MatrixError as error:

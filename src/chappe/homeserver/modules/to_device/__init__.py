@@ -112,6 +112,19 @@ class ToDevice:
             (self._empty.get(user_id) or set()).discard(device_id)
         return inbox
 
+    async def shed(self, most: int) -> int:
+        """Where more than so many messages wait for a device, the oldest go. Returns for how many devices."""
+        full = await self._database.fetch(
+            "SELECT user_id, device_id FROM to_device GROUP BY user_id, device_id HAVING count(*) > $1", most
+        )
+        for row in full:
+            await self._database.execute(
+                """DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq <= (SELECT seq FROM to_device
+                    WHERE user_id = $1 AND device_id = $2 ORDER BY seq DESC OFFSET $3 LIMIT 1)""",
+                row["user_id"], row["device_id"], most,
+            )  # fmt: skip
+        return len(full)
+
     async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
         """The same without deleting anything."""
         rows = await self._database.fetch(
