@@ -55,9 +55,7 @@ class GuestAccess:
         return report
 
     async def _set(self, user_id: UserId, room: LiveRoom, rule: str) -> None:
-        now = room.get((EVENT, ""))
-        content = {**(now.content if now is not None else {}), "rule": rule}
-        await self._rooms.set_state(user_id, room.room_id, EVENT, "", content)
+        await self._rooms.change_state(user_id, room.room_id, EVENT, lambda _room, now: {**now, "rule": rule})
 
     async def _seen_by(self, room: LiveRoom, guest: str) -> dict[str, Any]:
         """A guest, since when they were in the room (ms), and how many messages were written since."""

@@ -19,7 +19,7 @@ from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.policy import StateItem
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import Content, Rooms
 
 MEMBER = "m.room.member"
 _SAID = frozenset(("m.room.message", "m.room.encrypted"))
@@ -200,13 +200,15 @@ class RoomPolicy(ReadingPolicy):
         if room is None or room.membership(user_id) != "join":
             return
         kind = self.kind(room)
-        levels = last_admin.handed_over(room, user_id, self.guests.is_guest, everybody=not kind.is_direct)
-        if levels is not None:
-            try:
-                await self._rooms.set_state(user_id, room_id, "m.room.power_levels", "", levels)
-            except MatrixError as error:
-                if error.status != 403:  # nobody is kept in a room for want of an heir
-                    raise
+
+        def handed_over(room: LiveRoom, _now: Content) -> Content | None:
+            return last_admin.handed_over(room, user_id, self.guests.is_guest, everybody=not kind.is_direct)
+
+        try:
+            await self._rooms.change_state(user_id, room_id, "m.room.power_levels", handed_over)
+        except MatrixError as error:
+            if error.status != 403:  # nobody is kept in a room for want of an heir
+                raise
 
     # ------------------------------------------------------------------------------------------------------ helpers
 

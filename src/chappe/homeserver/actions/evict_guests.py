@@ -1,22 +1,53 @@
-"""Guests leave a room that no longer admits them (client-server API, "Guest access")."""
+"""Guests leave a room that no longer admits them (client-server API, "Guest access"), however it came to that."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Awaitable
+
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.administration import Administration
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import GUEST_ACCESS, Rooms
+
+log = logging.getLogger(__name__)
+REASON = "Guests are no longer admitted"
 
 
 class EvictGuests:
-    def __init__(self, accounts: AccountStore, rooms: Rooms, membership: MembershipChanges) -> None:
-        self._accounts, self._rooms, self._membership = accounts, rooms, membership
+    """At once where this process writes the change (`told`); whom that missed, as a process died say, by a job (`sweep`)."""
 
-    async def __call__(self, room_id: str) -> None:
-        """After a change of m.room.guest_access: does nothing where guests may stay."""
-        room = await self._rooms.require(room_id)
-        access = room.get(("m.room.guest_access", ""))
+    def __init__(
+        self, accounts: AccountStore, administration: Administration, rooms: Rooms, membership: MembershipChanges
+    ) -> None:
+        self._accounts, self._administration = accounts, administration
+        self._rooms, self._membership = rooms, membership
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def told(self, room: LiveRoom) -> Awaitable[None] | None:
+        """`m.room.guest_access` has changed. Returns what is done once they are out."""
+        access = room.get(GUEST_ACCESS)
         if access is not None and access.content.get("guest_access") == "can_join":
-            return
+            return None
+        task = asyncio.create_task(self._evict(room))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return asyncio.shield(task)
+
+    async def _evict(self, room: LiveRoom) -> None:
         for guest in await self._accounts.guests_among(list(room.joined)):
-            await self._membership.leave(UserId(guest), room_id, "Guests are no longer admitted")
+            await self._leave(guest, room.room_id)
+
+    async def sweep(self) -> None:
+        for guest, room_id in await self._administration.guests_not_admitted():
+            await self._leave(guest, room_id)
+
+    async def _leave(self, guest: str, room_id: str) -> None:
+        try:
+            await self._membership.evict(UserId(guest), room_id, REASON)
+        except MatrixError as error:
+            log.warning("a guest could not be removed", extra={"fields": {"room": room_id, "error": error.errcode}})

@@ -28,13 +28,12 @@ class JoinRoom:
         self._account_data, self._push_rules = account_data, push_rules
 
     async def __call__(
-        self, user_id: UserId, room_id: str, extra: dict[str, Any] | None = None, is_guest: bool = False,
-        servers: Sequence[str] = (),
-    ) -> str:  # fmt: skip
+        self, user_id: UserId, room_id: str, extra: dict[str, Any] | None = None, servers: Sequence[str] = ()
+    ) -> str:
         """Returns the room id. Joining again changes nothing. `servers`: who may be in the room, where nobody here is."""
         room = await self._rooms.live.find(room_id)
         was_in = room is not None and user_id in room.joined
-        await self._membership.join(user_id, room_id, extra, is_guest, servers)
+        await self._membership.join(user_id, room_id, extra, servers)
         if not was_in:
             await self.carry_over(user_id, room_id)
         return room_id

@@ -13,8 +13,8 @@ from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
-from chappe.homeserver.rooms.membership import MEMBER, MembershipChanges
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.modules.account_data import AccountData
 from chappe.homeserver.modules.server_notices import NoticeRooms
+from chappe.homeserver.rooms.admission import NOTICES
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
-from chappe.homeserver.rooms.membership import NOTICES, MembershipChanges
+from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 TAG = "m.server_notice"
@@ -67,7 +68,8 @@ class ServerNotices:
     async def _bring_in(self, sender: UserId, user_id: UserId, room_id: str) -> None:
         membership = (await self._rooms.require(room_id)).membership(user_id)
         if membership not in ("join", "invite"):
-            await self._membership.invite(sender, room_id, user_id, {})
+            with suppress(Forbidden):  # they are in by now, or banned: the notice waits for them there
+                await self._membership.invite(sender, room_id, user_id, {})
         if membership != "join":
             with suppress(Forbidden):  # where the rules of the installation are against it, the invitation stays
                 await self._membership.join(user_id, room_id)

@@ -8,8 +8,9 @@ from chappe.homeserver.matrix.errors import MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import Content, Rooms
 
 
 class ShutDownRoom:
@@ -74,8 +75,9 @@ class MakeRoomAdmin:
             raise MatrixError(403, "M_FORBIDDEN", "Nobody of this server may give this right")
         if user_id not in room.joined:
             await self._membership.invite(UserId(giver), room_id, user_id, {})
-        current = room.get(("m.room.power_levels", ""))
-        content = dict(current.content) if current is not None else {}
         level = min(levels.of(giver), 100)
-        content["users"] = {**content.get("users", {}), user_id: level}
-        await self._rooms.set_state(UserId(giver), room_id, "m.room.power_levels", "", content)
+
+        def promoted(_room: LiveRoom, content: Content) -> Content:
+            return {**content, "users": {**content.get("users", {}), user_id: level}}
+
+        await self._rooms.change_state(UserId(giver), room_id, "m.room.power_levels", promoted)

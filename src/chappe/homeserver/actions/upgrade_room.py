@@ -7,6 +7,7 @@ them in; each one's tags, notification settings and direct chats follow when the
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
@@ -14,6 +15,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, creators_of
 from chappe.homeserver.matrix.identifiers import UserId, is_user_id
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
+from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.create_room import RoomCreation
@@ -21,7 +23,7 @@ from chappe.homeserver.rooms.encryption import ENCRYPTION, algorithm_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
+from chappe.homeserver.rooms.rooms import MEMBER, Content, Rooms
 
 log = logging.getLogger(__name__)
 COPIED = (
@@ -29,7 +31,7 @@ COPIED = (
     "m.room.encryption", "m.room.server_acl", "m.room.pinned_events", "m.room.policy", "m.room.retention", "m.space.child",
     "m.space.parent",
 )  # fmt: skip
-POWER_LEVELS, TOMBSTONE, MEMBER = "m.room.power_levels", "m.room.tombstone", "m.room.member"
+POWER_LEVELS, TOMBSTONE, ALIAS = "m.room.power_levels", "m.room.tombstone", "m.room.canonical_alias"
 
 
 class UpgradeRoom:
@@ -39,10 +41,10 @@ class UpgradeRoom:
         creation: RoomCreation,
         membership: MembershipChanges,
         aliases: Aliases,
-        profile_of: ProfileOf,
+        admission: Admission,
     ) -> None:
         self._rooms, self._creation, self._membership = rooms, creation, membership
-        self._aliases, self._profile_of = aliases, profile_of
+        self._aliases, self._admission = aliases, admission
 
     async def __call__(self, user_id: UserId, room_id: str, new_version: str, additional_creators: list[str]) -> str:
         """Returns the id of the new room. Raises M_UNSUPPORTED_ROOM_VERSION, or Forbidden before anything is done."""
@@ -87,7 +89,7 @@ class UpgradeRoom:
             first = {**final, "users": {**final["users"], user_id: max(100, *_numbers(final))}}
         drafts = [
             Draft("m.room.create", user_id, create, ""),
-            Draft(MEMBER, user_id, {"membership": "join", **await self._profile_of(user_id)}, user_id),
+            await self._admission.admit(Change(user_id, user_id, "join")),
             Draft(POWER_LEVELS, user_id, first, ""),
         ]
         for (kind, key), event in old.state.items():
@@ -96,31 +98,33 @@ class UpgradeRoom:
             elif (kind in COPIED or kind in self._rooms.policy.carried_over) and event.content:
                 drafts.append(Draft(kind, user_id, event.content, key))
             elif kind == MEMBER and event.membership == "ban" and key not in creators:
-                drafts.append(Draft(MEMBER, user_id, event.content, key))
+                drafts.append(await self._admission.admit(Change(user_id, UserId(key), "ban", content=event.content)))
         if first != final:
             drafts.append(Draft(POWER_LEVELS, user_id, final, ""))
         return drafts
 
     async def _quieten(self, user_id: UserId, old: LiveRoom) -> None:
         """The old room is for reading: only moderators may still write or invite."""
-        now = old.get((POWER_LEVELS, ""))
-        content = dict(now.content) if now is not None else {}
-        floor = max(50, min(old.power_levels().level("users_default") + 1, MAX_INTEGER))
-        for name in ("events_default", "invite"):
-            content[name] = max(floor, old.power_levels().level(name))
-        await self._try(old, Draft(POWER_LEVELS, user_id, content, ""))
+
+        def quiet(room: LiveRoom, content: Content) -> Content:
+            floor = max(50, min(room.power_levels().level("users_default") + 1, MAX_INTEGER))
+            return {**content, **{n: max(floor, room.power_levels().level(n)) for n in ("events_default", "invite")}}
+
+        await self._try(user_id, old.room_id, POWER_LEVELS, quiet)
 
     async def _move_canonical_alias(self, user_id: UserId, old: LiveRoom, new_id: str) -> None:
-        event = old.get(("m.room.canonical_alias", ""))
+        event = old.get((ALIAS, ""))
         if event is None or not event.content:
             return
         content = event.content
-        await self._try(old, Draft("m.room.canonical_alias", user_id, {}, ""))
-        await self._try(await self._rooms.require(new_id), Draft("m.room.canonical_alias", user_id, content, ""))
+        await self._try(user_id, old.room_id, ALIAS, lambda _room, _now: {})
+        await self._try(user_id, new_id, ALIAS, lambda _room, now: None if now else content)
 
-    async def _try(self, room: LiveRoom, draft: Draft) -> None:
+    async def _try(
+        self, user_id: UserId, room_id: str, kind: str, change: Callable[[LiveRoom, Content], Content | None]
+    ) -> None:
         try:
-            await self._rooms.submit(room, [draft])
+            await self._rooms.change_state(user_id, room_id, kind, change)
         except MatrixError as error:
             log.warning("an upgrade could not change a room's state", extra={"fields": {"error": error.errcode}})
 

@@ -30,6 +30,7 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
@@ -108,6 +109,7 @@ from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -125,7 +127,7 @@ from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.remote.serving import Serving
 from chappe.homeserver.rooms.remote.store import FRAGMENTS as REMOTE_FRAGMENTS
 from chappe.homeserver.rooms.remote.store import RemoteStore
-from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
+from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.appservices import AppserviceSender
 from chappe.homeserver.senders.delayed_events import DelayedEventSender
 from chappe.homeserver.senders.federation.fleeting import FleetingSender
@@ -228,14 +230,22 @@ class Parts:
         )
         profile_of = self.accounts.membership_profile
         self.aliases = Aliases(database, self.rooms, self.domains)
+        self.administration = Administration(database, now_ms)
+        self.ignored_users = IgnoredUsers(database, self.clock)
+        self.admission = Admission(
+            self.rooms, profile_of, self.administration.standing, self.ignored_users.require_may_invite
+        )
         self._build_remote_rooms(database)
-        self.membership = MembershipChanges(self.rooms, profile_of, self.elsewhere)
-        self.creation = RoomCreation(self.rooms, self.aliases, profile_of, self.elsewhere, config.default_room_version)
+        self.membership = MembershipChanges(self.rooms, self.admission, self.elsewhere)
+        self.evict_guests = EvictGuests(store, self.administration, self.rooms, self.membership)
+        self.rooms.guest_access_changed = self.evict_guests.told
+        self.creation = RoomCreation(
+            self.rooms, self.aliases, self.admission, self.membership, config.default_room_version
+        )
         # modules
         self.account_data = AccountData(database, self.writer)
         self.receipts = Receipts(database, self.writer)
         self.push_rules = PushRules(database, self.writer, self.clock)
-        self.ignored_users = IgnoredUsers(database, self.clock)
         self.rooms.visibility.erased_at = self.accounts.erased_at
         self.rooms.visibility.ignored_by = self.ignored_users.of
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
@@ -285,7 +295,7 @@ class Parts:
         self.sliding_sync = SlidingSync(self.clock, self.rooms, self.notifier, sync_modules)
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
-        self._build_room_actions(database, profile_of)
+        self._build_room_actions(database)
         self._build_appservices(database)
         self._build_push(database)
         self._build_webhooks(database)
@@ -328,13 +338,16 @@ class Parts:
             Handshakes(client, self.domains, now_ms),
             policy_servers,
             self.completing,
+            self.admission,
             now_ms,
         )
         self.completing.completed = self.inbox.hurry
         self.inbox.ended = self.elsewhere.ended
         history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
         rooms.timeline.extend, rooms.timeline.look_back = history.extend, history.look_back
-        self.residence = Residence(rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers)
+        self.residence = Residence(
+            rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers, self.admission
+        )
         self.serving = Serving(rooms, receiver.store, self.residence)
         self.federation_sender = FederationSender(
             database.aside(), self.clock, rooms, self.domains, client, self.boundaries, self.breaker, now_ms
@@ -372,21 +385,13 @@ class Parts:
         self.rendezvous = Rendezvous(database, now_ms)
         self.reset_password = ResetPassword(self.accounts, self.threepids, self.tell_owner)
 
-    def _build_room_actions(self, database: Database, profile_of: ProfileOf) -> None:
+    def _build_room_actions(self, database: Database) -> None:
         config, store = self.config, self.accounts.store
-        self.rooms.may_be_invited = self.ignored_users.require_may_invite
-        self.administration = Administration(database, self.now_ms)
         settings, requests = config.administration, CriticalRequests(database, self.now_ms)
         level = settings.critical or (SECOND_FACTOR if config.agency.enabled else OPEN)
         proofs = Proofs(store, self.second_factors, requests, level, settings.approver_hours, self.now_ms)
         self.critical_acts = self.admin_door = CriticalActs(proofs, requests, store)
         self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.now_ms)
-
-        async def may_join(user_id: str, room_id: str) -> None:
-            await self.administration.require_not_blocked(user_id, room_id)
-            await self.bots.require_in_scope(user_id, room_id)
-
-        self.membership.may_join = may_join
         self.third_party_invites = ThirdPartyInvites(
             database,
             store,
@@ -402,7 +407,7 @@ class Parts:
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
         self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)
         self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)
-        self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, profile_of)
+        self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, self.admission)
         self.server_notices = ServerNotices(
             self.accounts, self.rooms, self.creation, self.membership, self.account_data, NoticeRooms(database),
             config.server_notices_name,
@@ -522,6 +527,7 @@ class Parts:
         self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)
         self.jobs.add("federation", 5, self.federation_sender.look_at_failures, is_per_process=True)
+        self.jobs.add("guest access", 600, self.evict_guests.sweep)
 
     async def _tell_of_time(self, doubt: str) -> None:
         """To every administrator of the installation."""

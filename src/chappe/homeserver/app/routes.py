@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
-from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.mark_read import MarkRead
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
 from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
@@ -234,11 +233,10 @@ def _page_parts(parts: Parts) -> list[object]:
 
 def _room_parts(parts: Parts) -> list[object]:
     rooms = parts.rooms
-    evict_guests = EvictGuests(parts.accounts.store, rooms, parts.membership)
     return [
         CreateRoom(parts.creation),
         Membership(rooms, parts.membership, parts.aliases, parts.join_room, parts.third_party_invites),
-        RoomSend(rooms, parts.relations, parts.membership, evict_guests, parts.delayed_events),
+        RoomSend(rooms, parts.relations, parts.membership, parts.delayed_events),
         RoomUpgrades(parts.upgrade_room, parts.join_room), RoomReads(rooms, parts.relations),
         RelationsApi(rooms, parts.relations, parts.threads), Directory(parts.aliases, rooms),
         DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms), ReportContent(parts.reports),

@@ -5,12 +5,14 @@ A `RoomWrite` holds what somebody wants to say (`Draft`s) and builds it, again i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.event_auth import auth_event_keys, check_auth
+from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.event_auth import StateKey, auth_event_keys, check_auth
 from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, depth_after, room_id_of_create, seal
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.relations import relation_of
@@ -23,6 +25,10 @@ from chappe.homeserver.rooms.state_tree import KeyHash, TreeEditor, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 
 _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_rules", "m.room.history_visibility"))
+MOST_TIMES = 50
+P = ParamSpec("P")
+T = TypeVar("T")
+Ground = Mapping[StateKey, str | None]  # entries of a room's state, by the ids of their events
 
 
 @dataclass(slots=True)
@@ -34,9 +40,22 @@ class Redaction:
     head: bytes
 
 
+class StateMoved(Exception):
+    """What a draft was judged by is so no more: whoever judged it judges again (`judged_again`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """That `Admission` has judged a membership event. It alone makes these."""
+
+
 @dataclass(slots=True)
 class Draft:
-    """An event as its author means it. `thread`: the root of the thread that it belongs to, "" for the main timeline."""
+    """An event as its author means it. `thread`: the root of the thread that it belongs to, "" for the main timeline.
+
+    `ground`: what its author's right to write it, or its content, hangs on. It is looked at again each time that the event
+    is built, since a draft waits for its turn while others change the room.
+    """
 
     type: str
     sender: str
@@ -46,6 +65,14 @@ class Draft:
     redaction: Redaction | None = None
     thread: str = ""
     ts: int | None = None  # in ms, where an application service says when it really happened
+    ground: Ground = field(default_factory=dict)
+    admitted: Admitted | None = None  # without it no membership event is written
+
+    def require_ground(self, room: LiveRoom) -> None:
+        """Raises StateMoved."""
+        for key, event_id in self.ground.items():
+            if id_at(room, key) != event_id:
+                raise StateMoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,8 @@ class RoomWrite(EventWrite):
         room, around = self.lane, self.around
         if (draft.type, draft.state_key) == ENCRYPTION:
             require_stays_encrypted(room.get, draft.content)
+        if draft.ground:
+            draft.require_ground(room)
         pdu = self._pdu(draft, index)
         check_auth(pdu, room.version, room.get)
         event_id = seal(pdu, room.version, domain_of(draft.sender), around.signing_key)
@@ -155,6 +184,27 @@ class RoomWrite(EventWrite):
         for alias, creator in self.aliases:
             yield "aliases", (alias, room.room_id, creator)
         yield from super().fragment_rows(start, totals)
+
+
+def id_at(room: LiveRoom, key: StateKey) -> str | None:
+    """Which event stands in a room's state, with what is in flight."""
+    event = room.get(key)
+    return None if event is None else event.event_id
+
+
+def judged_again(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Decorates what looks at a room's state, decides, and writes: done anew where the state moved before it was written."""
+
+    @functools.wraps(act)
+    async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(MOST_TIMES):
+            try:
+                return await act(*args, **kwargs)
+            except StateMoved:
+                continue
+        raise MatrixError(429, "M_LIMIT_EXCEEDED", "This changes too fast: try again", retry_after_ms=1000)
+
+    return repeated
 
 
 def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:

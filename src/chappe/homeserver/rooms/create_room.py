@@ -20,10 +20,11 @@ from chappe.homeserver.matrix.identifiers import (
     parse_user_id,
 )
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
+from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
-from chappe.homeserver.rooms.membership import Elsewhere
-from chappe.homeserver.rooms.rooms import ProfileOf, Rooms
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import Rooms
 
 MAX_INVITES = 500
 
@@ -74,10 +75,10 @@ PRESETS = {
 
 class RoomCreation:
     def __init__(
-        self, rooms: Rooms, aliases: Aliases, profile_of: ProfileOf, elsewhere: Elsewhere, default_version: str
+        self, rooms: Rooms, aliases: Aliases, admission: Admission, membership: MembershipChanges, default_version: str
     ) -> None:
-        self._rooms, self._aliases, self._elsewhere = rooms, aliases, elsewhere
-        self._profile_of, self._default_version = profile_of, default_version
+        self._rooms, self._aliases, self._admission = rooms, aliases, admission
+        self._membership, self._default_version = membership, default_version
         self.by_address: InvitesByAddress | None = None
         self._last_moment = 0
 
@@ -97,32 +98,30 @@ class RoomCreation:
             await self._rooms.policy.may_invite_address(user_id, "", invite.medium, invite.address)
         invited = self._invited(user_id, request)
         await self._rooms.policy.may_create_room(user_id, msgspec.to_builtins(request))
-        for target in invited:
-            await self._rooms.policy.may_invite(user_id, "", target)
-            await self._rooms.may_be_invited(target, user_id)
+        members = [await self._admission.admit(self._invitation(user_id, target, request)) for target in invited]
         alias = await self._alias(user_id, request)
         published: list[str] = [domain_of(user_id)] if request.visibility == "public" else []
         drafts = await self._drafts(user_id, request, version, preset, invited, alias)
         drafts = await self._shaped(user_id, request, drafts)
+        drafts += [draft for draft in members if self._rooms.is_hosted(str(draft.state_key))]
         for draft in drafts:
             check_content(draft.content, version)
         room_id = await self.write(user_id, version, drafts, alias, published)
         for target in invited:
             if not self._rooms.is_hosted(target):
-                await self._elsewhere.invite(await self._rooms.require(room_id), user_id, target, _invitation(request))
+                await self._membership.invite(user_id, room_id, target, _direct(request))
         if by_address is not None:
             for invite in request.invite_3pid:
                 await by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
         return room_id
 
     async def _shaped(self, user_id: UserId, request: CreateRoomRequest, drafts: list[Draft]) -> list[Draft]:
-        """As the policy wants the room to begin. Who creates it, and who is invited, is not its to say."""
-        wanted = [(d.type, d.state_key or "", d.content) for d in drafts[2:] if d.type != "m.room.member"]
+        """As the policy wants the room to begin. Who creates it is not its to say."""
+        wanted = [(d.type, d.state_key or "", d.content) for d in drafts[2:]]
         shaped = await self._rooms.policy.shape_room(user_id, msgspec.to_builtins(request), wanted)
         if shaped is wanted:
             return drafts
-        members = [d for d in drafts[2:] if d.type == "m.room.member"]
-        return [*drafts[:2], *(Draft(kind, user_id, content, key) for kind, key, content in shaped), *members]
+        return [*drafts[:2], *(Draft(kind, user_id, content, key) for kind, key, content in shaped)]
 
     def _invited(self, user_id: UserId, request: CreateRoomRequest) -> list[UserId]:
         invited = [parse_user_id(target) for target in dict.fromkeys(request.invite) if target != user_id]
@@ -189,10 +188,9 @@ class RoomCreation:
         def state(event_type: str, content: dict[str, Any], state_key: str = "") -> Draft:
             return Draft(event_type, user_id, content, state_key)
 
-        profile = await self._profile_of(user_id)
         drafts = [
             state("m.room.create", self._creation_content(user_id, request, version, invited if trusted else [])),
-            state("m.room.member", {"membership": "join", **profile}, user_id),
+            await self._admission.admit(Change(user_id, user_id, "join")),
             state("m.room.power_levels", _power_levels(user_id, request, version, preset, invited if trusted else [])),
         ]
         if alias:
@@ -214,11 +212,11 @@ class RoomCreation:
         if request.topic is not None:
             text = {"m.text": [{"body": request.topic}]}
             drafts.append(state("m.room.topic", {"topic": request.topic, "m.topic": text}))
-        for target in invited:
-            if self._rooms.is_hosted(target):
-                content = {**_invitation(request), **await self._profile_of(target)}
-                drafts.append(state("m.room.member", content, target))
         return drafts
+
+    @staticmethod
+    def _invitation(user_id: UserId, target: UserId, request: CreateRoomRequest) -> Change:
+        return Change(user_id, target, "invite", content=_direct(request))
 
     @staticmethod
     def _creation_content(
@@ -237,8 +235,8 @@ class RoomCreation:
         return content
 
 
-def _invitation(request: CreateRoomRequest) -> dict[str, Any]:
-    return {"membership": "invite", "is_direct": True} if request.is_direct else {"membership": "invite"}
+def _direct(request: CreateRoomRequest) -> dict[str, Any]:
+    return {"is_direct": True} if request.is_direct else {}
 
 
 def _power_levels(

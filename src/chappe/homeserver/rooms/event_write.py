@@ -58,6 +58,10 @@ class EventWrite(Write):
     def state_changes(self) -> int:
         return sum(1 for e in self.events if e.state_key is not None)
 
+    def changes(self, key: StateKey) -> bool:
+        """Whether an entry of the room's state is another one after it."""
+        return any(key in e.moved if e.moved is not None else (e.type, e.state_key) == key for e in self.events)
+
     def add_row(self, fragment: str, index: int, *values: Any) -> None:
         self._rows.append((fragment, index, values))
 

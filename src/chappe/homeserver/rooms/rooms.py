@@ -21,7 +21,7 @@ from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
-from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, Surroundings
+from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, StateMoved, Surroundings, judged_again
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -35,21 +35,23 @@ from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 
+MEMBER = "m.room.member"
 POLICY_SERVER = ("m.room.policy", "")
+GUEST_ACCESS = ("m.room.guest_access", "")
 NUMBER_BLOCK = 10_000
 NowMs = Callable[[], int]
 ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
 
 
 SendElsewhere = Callable[[LiveRoom, Draft, str | None], Awaitable[str | None]]
-MayBeInvited = Callable[[str, str], Awaitable[None]]  # target, sender
-
-
-async def _everybody_may(_target: str, _sender: str) -> None:
-    return None
+Content = dict[str, Any]
 
 
 async def _is_whole(_room: LiveRoom) -> None:
+    return None
+
+
+def _nothing(_room: LiveRoom) -> Awaitable[object] | None:
     return None
 
 
@@ -102,7 +104,8 @@ class Rooms:
         self.visibility.may_peek = lambda user: policy.finds(Person(UserId(user))) is Finds.PUBLISHED
         self.sight = Sight(self.store, self.live, self.memberships, policy, self.require_may_enter)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
-        self.may_be_invited: MayBeInvited = _everybody_may  # raises where the target does not accept invitations
+        # told where m.room.guest_access has changed, whoever changed it
+        self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
         self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
         self.meets: Callable[[str, str], bool] = lambda _server, _own: (
@@ -138,8 +141,12 @@ class Rooms:
     ) -> str:  # fmt: skip
         """Writes events together and returns the last one's id once it is durable.
 
-        `txn`: a repetition with the same one returns the first answer, whatever has happened to the room since.
+        `txn`: a repetition with the same one returns the first answer, whatever has happened to the room since. Raises
+        StateMoved where a draft stands on ground that is no more (`judged_again`).
         """
+        for draft in drafts:
+            if draft.type == MEMBER and draft.state_key is not None and draft.admitted is None:
+                raise RuntimeError("a membership event that Admission was not asked about")
         if txn is None:
             return await self._submit(room, drafts, None, prepare)
         task = self._under_way.get(txn)
@@ -187,9 +194,25 @@ class Rooms:
                 await room.reload()
             write.build()
             write.generation = room.generation
-            return await self._writer.submit(write)
+            known = await self._writer.submit(write)
         finally:
             room.pending -= 1
+        if write.summary is not None and write.changes(GUEST_ACCESS):
+            evicted = self.guest_access_changed(room)
+            if evicted is not None and isinstance(write, RoomWrite):
+                await evicted
+        return known
+
+    async def until_written(self, room: LiveRoom, event: RoomEvent) -> str:
+        """The id of an event of the room's state, once it is durable: it may be in flight, and not arrive.
+
+        Raises StateMoved where it did not.
+        """
+        if event.position == 0 and room.state.get(event.key) is not event:
+            await self._writer.submit(Write())  # written after everything that is in flight now
+            if room.get(event.key) is not event or room.state.get(event.key) is not event:
+                raise StateMoved
+        return event.event_id
 
     async def _relate(self, room: LiveRoom, drafts: list[Draft], txn: str | None) -> None:
         """Finds the threads that drafts belong to; nothing is read where the related event is in the tail."""
@@ -241,6 +264,7 @@ class Rooms:
         await self.policy.may_send(user_id, room_id, event_type, content)
         return await self.submit(room, [Draft(event_type, user_id, content, ts=ts)], txn)
 
+    @judged_again
     async def set_state(
         self, user_id: UserId, room_id: str, event_type: str, state_key: str, content: dict[str, Any],
         ts: int | None = None, txn: str | None = None,
@@ -258,8 +282,29 @@ class Rooms:
         now = room.get((event_type, state_key))
         if now is not None and now.sender == user_id and room.membership(user_id) == "join":
             if canonical_json(now.content) == canonical_json(content):
-                return now.event_id
-        return await self.submit(room, [Draft(event_type, user_id, content, state_key, ts=ts)], txn)
+                return await self.until_written(room, now)
+        ground = {(event_type, state_key): now.event_id if now is not None else None}
+        return await self.submit(room, [Draft(event_type, user_id, content, state_key, ts=ts, ground=ground)], txn)
+
+    @judged_again
+    async def change_state(
+        self, user_id: UserId, room_id: str, event_type: str, change: Callable[[LiveRoom, Content], Content | None]
+    ) -> None:
+        """Replaces what the room says by what `change` makes of it: nothing that others write meanwhile is lost.
+
+        `change` gets the room and the present content ({} where there is none); None leaves it as it is. As `set_state` else.
+        """
+        room = await self.live.find(room_id)
+        if room is None:
+            raise Forbidden("You are not in this room")
+        now = room.get((event_type, ""))
+        content = change(room, dict(now.content) if now is not None else {})
+        if content is None:
+            return
+        check_content(content, room.version)
+        await self.policy.may_send(user_id, room_id, event_type, content, "")
+        ground = {(event_type, ""): now.event_id if now is not None else None}
+        await self.submit(room, [Draft(event_type, user_id, content, "", ground=ground)])
 
     async def redact(
         self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None

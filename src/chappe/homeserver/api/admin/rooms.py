@@ -97,7 +97,7 @@ class AdminRooms:
         body = await request.json_object()
         user_id = parse_user_id(str(body.get("user_id", "")))
         room_id = await self._aliases.room_id_of(request.reader, request.params["roomIdOrAlias"])
-        return {"room_id": await self._join_room(user_id, parse_room_id(room_id), {}, False)}
+        return {"room_id": await self._join_room(user_id, parse_room_id(room_id))}
 
     @endpoint("POST", V1 + "/rooms/{roomId}/make_room_admin", does="appoint", **ADMIN)
     async def make_admin(self, request: Request) -> Answer:

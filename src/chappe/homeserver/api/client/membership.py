@@ -65,8 +65,7 @@ class Membership:
     async def _join(self, request: Request, room_id: str, servers: Sequence[str]) -> Answer:
         reason = (await request.body_as(Reason, optional=True)).reason
         extra = {} if reason is None else {"reason": reason}
-        is_guest = request.requester.is_guest
-        return {"room_id": await self._join_room(request.user_id, room_id, extra, is_guest, servers)}
+        return {"room_id": await self._join_room(request.user_id, room_id, extra, servers)}
 
     async def _room_or_alias(self, request: Request) -> tuple[str, Sequence[str]]:
         """And the servers that may be in the room."""

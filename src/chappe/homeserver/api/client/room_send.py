@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
@@ -27,11 +26,9 @@ def transaction_key(request: Request, route: str) -> str:
 
 class RoomSend:
     def __init__(
-        self, rooms: Rooms, relations: Relations, membership: MembershipChanges, evict_guests: EvictGuests,
-        delayed: DelayedEvents,
-    ) -> None:  # fmt: skip
-        self._rooms, self._relations, self._membership, self._evict_guests = rooms, relations, membership, evict_guests
-        self._delayed = delayed
+        self, rooms: Rooms, relations: Relations, membership: MembershipChanges, delayed: DelayedEvents
+    ) -> None:
+        self._rooms, self._relations, self._membership, self._delayed = rooms, relations, membership, delayed
 
     @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", **EVENT_BODY)
     async def send(self, request: Request) -> Answer:
@@ -113,10 +110,9 @@ class RoomSend:
         if event_type == "m.room.member":
             member = parse_user_id(state_key)
             return {"event_id": await self._membership.set_member(request.user_id, room_id, member, content)}
-        event_id = await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content, _ts(request))
-        if event_type == "m.room.guest_access":
-            await self._evict_guests(room_id)
-        return {"event_id": event_id}
+        return {"event_id": await self._rooms.set_state(
+            request.user_id, room_id, event_type, state_key, content, _ts(request)
+        )}  # fmt: skip
 
 
 def _delay(request: Request) -> int | None:

@@ -12,6 +12,7 @@ import orjson
 
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.rooms.admission import Standing
 
 USER_ORDERS = {"name": "u.user_id", "displayname": "lower(d.display_name)", "admin": "u.is_admin", "is_guest": "u.is_guest",
                "deactivated": "u.deactivated", "creation_ts": "u.created", "last_seen_ts": "seen", "user_type": "u.kind",
@@ -146,10 +147,25 @@ class Administration:
             "SELECT blocked_by FROM blocked_rooms WHERE room_id = $1", room_id
         )
 
-    async def require_not_blocked(self, user_id: str, room_id: str) -> None:
-        """Raises M_FORBIDDEN."""
-        if await self.blocked_by(room_id) is not None:
-            raise Forbidden("This room has been blocked on this server")
+    async def standing(self, user_id: str, room_id: str) -> Standing:
+        """What is asked about whoever comes into a room, in one reading."""
+        row = await self._database.fetchrow(
+            """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2) AS is_blocked,
+                      coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope
+                 FROM (SELECT $1::text AS user_id) asked LEFT JOIN users u USING (user_id)""",
+            user_id, room_id,
+        )  # fmt: skip
+        assert row is not None
+        return Standing(row["is_blocked"], row["is_guest"], row["scope"])
+
+    async def guests_not_admitted(self) -> list[tuple[str, str]]:
+        """(guest, room id) where an account without a registration is in a room that admits none."""
+        rows = await self._database.fetch(
+            """SELECT m.user_id, r.room_id FROM users u JOIN memberships m USING (user_id) JOIN rooms r USING (room_nid)
+                 JOIN room_summaries s USING (room_nid)
+                WHERE u.is_guest AND m.membership = 'join' AND s.guest_access <> 'can_join'"""
+        )
+        return [(row["user_id"], row["room_id"]) for row in rows]
 
     async def people_of(self, room_id: str) -> list[str]:
         """Who is in a room, invited or knocking."""

@@ -121,12 +121,6 @@ class Bots:
         return {"user_id": user_id, "name": name, "owner": row["owner"], "purpose": row["purpose"], "rooms": row["scope"],
                 "expires_ts": row["expires_ts"]}  # fmt: skip
 
-    async def require_in_scope(self, user_id: str, room_id: str) -> None:
-        """Raises M_FORBIDDEN for a bot that joins a room outside its scope."""
-        scope = await self._database.fetchval("SELECT scope FROM users WHERE user_id = $1 AND kind = 'bot'", user_id)
-        if scope is not None and room_id not in scope:
-            raise Forbidden("This bot was made for other rooms")
-
 
 def shown_name(name: str) -> str:
     """How a bot is called: marked, wherever only its name is shown. Raises M_INVALID_PARAM for what reads as an agent's name."""

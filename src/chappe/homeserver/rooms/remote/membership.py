@@ -17,6 +17,7 @@ from chappe.homeserver.matrix.events import Pdu, seal, signed_form
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
@@ -43,11 +44,12 @@ class RemoteMembership:
 
     def __init__(
         self, rooms: Rooms, writer: GroupWriter, domains: Domains, receiver: Receiver, checks: PduChecks,
-        handshakes: Handshakes, policy_servers: PolicyServers, completing: Completing, now_ms: Callable[[], int],
+        handshakes: Handshakes, policy_servers: PolicyServers, completing: Completing, admission: Admission,
+        now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
-        self._policy_servers = policy_servers
+        self._policy_servers, self._admission = policy_servers, admission
         self.entering = Entering(rooms, receiver, checks, handshakes, completing)
         self._database = receiver.store.database
 
@@ -116,9 +118,9 @@ class RemoteMembership:
 
     # ---------------------------------------------------------------------------------------------- inviting others
 
-    async def invite(self, room: LiveRoom, sender: str, target: str, content: Mapping[str, Any]) -> str:
+    async def invite(self, room: LiveRoom, draft: Draft) -> str:
         """Asks the invited person's server to sign; what it refuses is refused. Returns the event's id."""
-        draft = Draft(MEMBER, sender, dict(content), target)
+        sender = draft.sender
         own_id = f"{self._now_ms():x}{(await self._rooms.numbers.take(1))[0]}"
         pdu = pdu_of(room, draft, self._now_ms(), own_id)
         check_auth(pdu, room.version, room.get)
@@ -128,6 +130,7 @@ class RemoteMembership:
         signed = await self._handshakes.invite(pdu, event_id, room.version, stripped_state(room, sender), own)
         checked = await self._checks.check(signed, room.version)
         async with self._receiver.lock(room):
+            draft.require_ground(room)
             status = await self._receiver.receive(room, checked)
         if status != HISTORY:
             raise Forbidden("The invitation is not allowed any more")
@@ -153,15 +156,14 @@ class RemoteMembership:
         known = await self._rooms.live.find(room_id)
         if known is not None:
             require_allowed_by_acl(known, origin)
-        if not self._rooms.meets(origin, server):
-            raise Forbidden(f"People of {server} are not invited by people of {origin}")
-        await self._rooms.may_be_invited(target, checked.pdu["sender"])
-        await self._rooms.policy.may_invite(UserId(checked.pdu["sender"]), room_id, UserId(target))
+        room = await self._rooms.live.find_any(room_id)
+        here = None if self.is_elsewhere(room) else room
+        sender = UserId(checked.pdu["sender"])
+        await self._admission.judge(Change(sender, UserId(target), "invite", room_id, here, content, origin))
         key = self._domains.signing_key(server)
         signature = key.sign(signed_form(checked.pdu, version))
         signed = {**raw, "signatures": {**raw["signatures"], server: {key.key_id: signature}}}
-        room = await self._rooms.live.find_any(room_id)
-        if self.is_elsewhere(room):
+        if here is None:
             await self._record(target, room_id, version, await self._checks.check(signed, version), stripped)
         return signed
 

@@ -89,6 +89,7 @@ class PolicyServers:
         check_size(pdu, canonical_json(pdu))
         checked = await self._checks.check(await self._signed(room, server, pdu, own), room.version)
         async with self._receiver.lock(room):
+            draft.require_ground(room)
             status = await self._receiver.receive(room, checked, txn=txn)
         if status != HISTORY:
             raise Forbidden("The rules of the room do not allow this any more")

@@ -1,0 +1,251 @@
+"""The one door for membership: whoever changes it, by whatever verb, is asked the same questions here, and nowhere else.
+
+`Admission.admit` turns what somebody wants into the event that may be written; `Rooms.submit` writes no membership event
+that did not come from here. What another server has signed is `judge`d only: it cannot be changed. `RULES` are the
+questions, in the order in which they are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.rooms.create_event import Admitted, Draft, id_at
+from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, ProfileOf, Rooms
+
+NOTICES = "notices"  # the localpart of each domain's account for server notices
+VOUCHER = "join_authorised_via_users_server"
+NAMES = ("displayname", "avatar_url")
+COMING = frozenset(("join", "knock", "invite"))
+BY_ONESELF = frozenset(("join", "knock"))
+ANY = frozenset(("join", "knock", "invite", "leave", "ban"))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of somebody, and of the room that they are to come into."""
+
+    is_blocked: bool = False  # the room: nobody of here comes in
+    is_guest: bool = False  # an account without a registration (client-server API, "Guest access")
+    scope: Sequence[str] | None = None  # a bot: the only rooms that it may be in
+
+
+StandingOf = Callable[[str, str], Awaitable[Standing]]  # user id, room id
+MayBeInvited = Callable[[str, str], Awaitable[None]]  # target, sender: raises where the target accepts no invitation
+
+
+@dataclass(slots=True)
+class Change:
+    """A membership that somebody wants. `content`: what its author gave; becomes what is written.
+
+    `room`: None where nobody here is in it, or where it does not exist yet (`room_id` is "" then).
+    """
+
+    sender: UserId
+    target: UserId
+    to: str
+    room_id: str = ""
+    room: LiveRoom | None = None
+    content: dict[str, Any] = field(default_factory=dict)
+    origin: str | None = None  # another server that asks, or has written the event
+    before: str = "leave"  # what it is now
+    standing: Standing = field(default_factory=Standing)
+    needs_voucher: bool = False  # a member of the room must vouch for this join (client-server API, "Restricted rooms")
+    ground: dict[StateKey, str | None] = field(default_factory=dict)
+
+    @property
+    def is_own(self) -> bool:
+        return self.sender == self.target
+
+    @property
+    def makes_room(self) -> bool:
+        return self.room_id == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A question asked of a change to one of `to`. `enters`: only where it was another membership before."""
+
+    name: str
+    to: frozenset[str]
+    ask: Callable[[Admission, Change], Awaitable[None]]
+    enters: bool = True
+
+
+class Admission:
+    """Raises MatrixError with the specification's codes."""
+
+    def __init__(
+        self, rooms: Rooms, profile_of: ProfileOf, standing_of: StandingOf, may_be_invited: MayBeInvited
+    ) -> None:
+        self._rooms, self._profile_of = rooms, profile_of
+        self._standing_of, self._may_be_invited = standing_of, may_be_invited
+
+    # ---------------------------------------------------------------------------------------------------- the door
+
+    async def admit(self, change: Change) -> Draft:
+        """The event that may be written, which holds on what has been asked (`Draft.ground`)."""
+        change.content = {**change.content, "membership": change.to}
+        await self.judge(change)
+        return Draft(MEMBER, change.sender, change.content, change.target, ground=change.ground, admitted=Admitted())
+
+    async def judge(self, change: Change) -> None:
+        """Asks every question that concerns a change."""
+        change.before = await self._before(change)
+        if change.room is not None:
+            change.ground = {key: id_at(change.room, key) for key in self._asked_about(change)}
+        if change.to in COMING and change.before != change.to and not change.makes_room:
+            change.standing = await self._standing_of(change.target, change.room_id)
+        for rule in RULES:
+            if change.to in rule.to and (change.before != change.to or not rule.enters):
+                await rule.ask(self, change)
+
+    async def _before(self, change: Change) -> str:
+        if change.makes_room:
+            return "leave"
+        if change.room is not None:
+            event = change.room.get((MEMBER, change.target))
+            return event.membership if event is not None else "leave"
+        room = await self._rooms.live.find_any(change.room_id)
+        mine = (await self._rooms.memberships.of(change.target)).get(room.number) if room is not None else None
+        return mine.membership if mine is not None else "leave"
+
+    def _asked_about(self, change: Change) -> list[StateKey]:
+        """The entries of the state that the answers hang on."""
+        keys: list[StateKey] = [(MEMBER, change.target)]
+        if change.to in COMING:
+            keys += [JOIN_RULES, GUEST_ACCESS, *((kind, "") for kind in self._rooms.policy.carried_over)]
+        return keys
+
+    # ------------------------------------------------------------------------------------------------- the questions
+
+    async def _blocked(self, change: Change) -> None:
+        if change.standing.is_blocked:
+            raise Forbidden("This room has been blocked on this server")
+
+    async def _guest_access(self, change: Change) -> None:
+        if not change.standing.is_guest:
+            return
+        access = change.room.get(GUEST_ACCESS) if change.room is not None else None
+        if change.to != "join" or access is None or access.content.get("guest_access") != "can_join":
+            raise Forbidden("Guests may not join this room", "M_GUEST_ACCESS_FORBIDDEN")
+
+    async def _bot_scope(self, change: Change) -> None:
+        if change.standing.scope is not None and change.room_id not in change.standing.scope:
+            raise Forbidden("This bot was made for other rooms")
+
+    async def _boundaries(self, change: Change) -> None:
+        own, asking = domain_of(change.target), domain_of(change.sender)
+        if not self._rooms.is_hosted(change.sender) and self._rooms.is_hosted(change.target):
+            if not self._rooms.meets(asking, own):
+                raise Forbidden(f"People of {own} are not invited by people of {asking}")
+        if change.room is None:
+            return
+        if self._rooms.is_hosted(change.target):
+            self._rooms.require_may_meet(change.target, change.room)
+        else:
+            self._rooms.require_may_enter(own, change.room)
+
+    async def _may_join(self, change: Change) -> None:
+        if not change.makes_room:
+            await self._rooms.policy.may_join(change.target, change.room_id)
+
+    async def _may_invite(self, change: Change) -> None:
+        await self._rooms.policy.may_invite(change.sender, change.room_id, change.target)
+
+    async def _declined(self, change: Change) -> None:
+        await self._may_be_invited(change.target, change.sender)
+
+    async def _reads(self, change: Change) -> None:
+        """Whoever comes in uninvited may be there to read everything: of people of here it is counted."""
+        if change.before != "invite" and not change.makes_room and self._rooms.is_hosted(change.target):
+            await self._rooms.policy.reads(change.target, "rooms")
+
+    async def _conditions(self, change: Change) -> None:
+        """A restricted rule, as the room is now: what an event cites, and its template, are their author's word."""
+        room = change.room
+        if room is None or change.before == "invite" or join_rule_of(room) not in ("restricted", "knock_restricted"):
+            return
+        if not is_allowed_in(await self._rooms.memberships.of(change.target), room):
+            await self._require_knows_conditions(change, room)
+            raise Forbidden("You are not invited to this room, nor in a room whose members may join it")
+        change.needs_voucher = True
+
+    async def _require_knows_conditions(self, change: Change, room: LiveRoom) -> None:
+        """Of its own people this server knows where they are; of others' only in rooms that it is in."""
+        if change.origin is None:
+            return
+        for other in allowed_rooms(room):
+            known = await self._rooms.live.find(other)
+            if known is None or not self._rooms.has_own_member(known):
+                raise BadRequest("This server is not in the rooms whose members may join", "M_UNABLE_TO_AUTHORISE_JOIN")
+
+    async def _notices(self, change: Change) -> None:
+        """Notices of the service cannot be declined unread."""
+        now = change.room.get((MEMBER, change.target)) if change.room is not None and change.is_own else None
+        if now is not None and now.membership == "invite" and now.sender == f"@{NOTICES}:{domain_of(change.target)}":
+            raise Forbidden("Notices of the service cannot be declined", "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM")
+
+    async def _hands_over(self, change: Change) -> None:
+        if change.is_own and change.room is not None and change.origin is None:
+            await self._rooms.policy.leaves(change.target, change.room_id)
+
+    async def _voucher(self, change: Change) -> None:
+        """Who vouches for a join is said by this server, and never by who writes the event."""
+        if change.origin is None:
+            change.content.pop(VOUCHER, None)
+        if not change.needs_voucher or change.room is None:
+            return
+        voucher = authorising_user(change.room, self._rooms.is_hosted)
+        if voucher is not None:
+            change.content.setdefault(VOUCHER, voucher)
+        elif change.origin is not None or not change.room.is_federated:  # else another server can let them in
+            raise MatrixError(400, "M_UNABLE_TO_GRANT_JOIN", "Nobody in this room can let you in")
+
+    async def _names(self, change: Change) -> None:
+        """Names and pictures are those of the person's profile. People say otherwise of themselves only, where they may."""
+        if change.origin is not None:
+            return
+        given = {name: change.content.pop(name) for name in NAMES if name in change.content}
+        if not change.is_own and not (change.makes_room and change.to == "ban"):  # a ban that a new room takes over
+            given = {}
+        own = {name: value for name, value in given.items() if name not in self._rooms.policy.fixed_fields}
+        if change.to in COMING and self._rooms.is_hosted(change.target):
+            own = {**await self._profile_of(change.target), **own}
+        change.content |= own
+
+
+RULES = (
+    Rule("blocked room", COMING, Admission._blocked),
+    Rule("guest access", BY_ONESELF, Admission._guest_access),
+    Rule("bot's scope", BY_ONESELF, Admission._bot_scope),
+    Rule("who may meet", COMING, Admission._boundaries),
+    Rule("who may join", BY_ONESELF, Admission._may_join),
+    Rule("who may invite", frozenset(("invite",)), Admission._may_invite),
+    Rule("who accepts invitations", frozenset(("invite",)), Admission._declined),
+    Rule("read guard", frozenset(("join",)), Admission._reads),
+    Rule("restricted room", frozenset(("join",)), Admission._conditions),
+    Rule("voucher", ANY, Admission._voucher, enters=False),
+    Rule("notices", frozenset(("leave",)), Admission._notices),
+    Rule("last administrator", frozenset(("leave",)), Admission._hands_over),
+    Rule("names", ANY, Admission._names, enters=False),
+)  # fmt: skip
+
+
+def authorising_user(room: LiveRoom, is_hosted: Callable[[str], bool]) -> str | None:
+    """A member of here who may invite, and so can vouch for a restricted join."""
+    levels, create = room.power_levels(), room.get(CREATE)
+    assert create is not None
+    named = room.get(("m.room.power_levels", ""))
+    users = named.content.get("users") if named else None
+    likely = [*creators_of(create, room.version), *(users if type(users) is dict else ())]
+    for user in (*likely, *room.joined):
+        if user in room.joined and is_hosted(user) and levels.of(user) >= levels.level("invite"):
+            return str(user)
+    return None
