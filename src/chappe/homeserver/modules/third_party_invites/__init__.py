@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.email_address import masked, parse_email
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
@@ -57,7 +57,11 @@ class ThirdPartyInvites:
             await self._membership.invite(user_id, room_id, UserId(known), {})
             return
         token, content = await self._keep(user_id, room_id, medium, address)
-        await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
+        try:
+            await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
+        except MatrixError:  # nothing is kept of what was refused
+            await self.forget([token])
+            raise
         if self._mail.is_on:
             await self._write(user_id, room, address)
 
@@ -85,6 +89,8 @@ class ThirdPartyInvites:
         known = await self._accounts.user_by_threepid(medium, address)
         if known is not None:
             raise BadRequest("This address belongs to an account: invite it", "M_THREEPID_IN_USE", mxid=known)
+        if room.power_levels().of(user_id) < room.power_levels().level("invite"):
+            raise Forbidden("You may not invite anybody into this room")
         token, content = await self._keep(user_id, room_id, medium, address)
         if self._mail.is_on:
             await self._write(user_id, room, address)
