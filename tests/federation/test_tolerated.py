@@ -201,3 +201,18 @@ async def test_beside_events_clients_are_not_told_of_them(peer: Peer) -> None:
     seen: list[Any] = []
     await until(told)
     assert zoe.id not in str(seen)
+
+
+@pytest.mark.parametrize("tail", ["a b", "a\tb\nc", "{a,b}", 'a"b\\c', "é"])
+async def test_an_event_id_of_a_peer_may_hold_anything(peer: Peer, tail: str) -> None:
+    """Room versions 1 and 2 let servers choose their event ids: the room goes on after the strangest."""
+    alice, mallory, room, forger = await scene(peer, "1")
+    strange = forger.event(
+        {"msgtype": "m.text", "body": "strange"}, event_id=f"${tail}:{mallory.server.config.server_name}"
+    )
+    await forger.send(strange)
+    for text in ("one", "two"):
+        await alice.say(room, text)
+        await hears(mallory, room, text)
+    await alice.set_state(room, "m.room.name", {"name": "after"})
+    assert "strange" in await texts(alice, room)

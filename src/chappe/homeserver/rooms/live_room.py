@@ -151,9 +151,9 @@ class LiveRoom:
         yield "lane", (
             self.number, -1 if self.is_new else self.state_version, self.revoke_version,
             sum(w.state_changes for w in mine), sum(1 for w in mine if w.revokes),
-            " ".join(used), leaf, name_to_int(mine[-1].root_after), max(w.depth for w in mine), main[0], main[1],
+            list(used), leaf, name_to_int(mine[-1].root_after), max(w.depth for w in mine), main[0], main[1],
             max((s + len(w.events) for w, s in zip(mine, starts, strict=True) if w.events), default=0), bump,
-            " ".join(self.leaves) if strict else None, " ".join(self._leaves_after(mine)) if self.is_federated else None,
+            list(self.leaves) if strict else None, list(self._leaves_after(mine)) if self.is_federated else None,
         )  # fmt: skip
         for root, (notify, highlight, offset) in totals.items():
             yield "threads", (self.number, root, notify, highlight, offset)

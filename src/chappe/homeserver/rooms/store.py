@@ -31,15 +31,15 @@ FRAGMENTS = (
     Fragment(
         "lane",
         (("room", "bigint"), ("state_version", "bigint"), ("revoke_version", "bigint"), ("state_bump", "int"),
-         ("revoke_bump", "int"), ("used", "text"), ("leaf", "text"), ("root", "bigint"), ("depth", "bigint"),
+         ("revoke_bump", "int"), ("used", "text[]"), ("leaf", "text"), ("root", "bigint"), ("depth", "bigint"),
          ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int"), ("bump_offset", "int"),
-         ("leaves_before", "text"), ("leaves_after", "text")),  # of rooms shared with other servers, else NULL
+         ("leaves_before", "text[]"), ("leaves_after", "text[]")),  # of rooms shared with other servers, else NULL
         """
         FOR r IN SELECT * FROM unnest(lane_rows) LOOP
             CONTINUE WHEN r.state_version < 0;  -- a new room
             IF (SELECT CASE WHEN r.leaves_before IS NOT NULL
-                            THEN o.state_version = r.state_version AND o.leaves <@ string_to_array(r.leaves_before, ' ')
-                                 AND o.leaves @> string_to_array(r.leaves_before, ' ')
+                            THEN o.state_version = r.state_version AND o.leaves <@ r.leaves_before
+                                 AND o.leaves @> r.leaves_before
                             WHEN r.state_bump > 0 THEN o.state_version = r.state_version
                             ELSE o.revoke_version = r.revoke_version END
                   FROM rooms o WHERE o.room_nid = r.room) IS NOT TRUE
@@ -83,10 +83,10 @@ FRAGMENTS = (
             UPDATE rooms o SET
                 state_version = o.state_version + r.state_bump, revoke_version = o.revoke_version + r.revoke_bump,
                 federated = o.federated OR r.leaves_before IS NOT NULL, stub = o.stub AND r.leaf IS NULL,
-                leaves = CASE WHEN r.leaves_after IS NOT NULL THEN string_to_array(r.leaves_after, ' ')
+                leaves = CASE WHEN r.leaves_after IS NOT NULL THEN r.leaves_after
                     WHEN r.leaf IS NULL THEN o.leaves
-                    WHEN o.leaves <@ string_to_array(r.used, ' ') THEN ARRAY[r.leaf]
-                    ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(string_to_array(r.used, ' '))) || r.leaf END,
+                    WHEN o.leaves <@ r.used THEN ARRAY[r.leaf]
+                    ELSE array(SELECT unnest(o.leaves) EXCEPT SELECT unnest(r.used)) || r.leaf END,
                 root = CASE WHEN r.state_bump > 0 THEN r.root ELSE o.root END,
                 depth = greatest(o.depth, r.depth), notify_total = o.notify_total + r.notify_bump,
                 highlight_total = o.highlight_total + r.highlight_bump,
