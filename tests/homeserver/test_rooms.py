@@ -417,3 +417,18 @@ async def test_many_rooms_in_one_millisecond(alice: Person, version: str) -> Non
     """In version 12 a room's id is the hash of its creation: equal creations at one time must not meet."""
     rooms = await asyncio.gather(*(alice.create_room(room_version=version) for _ in range(40)))
     assert len(set(rooms)) == 40
+
+
+async def test_who_was_removed_and_banned_later_sees_the_state_of_the_removal(
+    alice: Person, bob: Person, carol: Person
+) -> None:
+    room = await alice.create_room(preset="public_chat", name="before")
+    await bob.join(room)
+    await alice.call("POST", f"/rooms/{segment(room)}/kick", {"user_id": bob.id})
+    await alice.set_state(room, "m.room.name", {"name": "in between"})
+    await carol.join(room)
+    for change in ("ban", "unban", "ban"):
+        await alice.call("POST", f"/rooms/{segment(room)}/{change}", {"user_id": bob.id})
+        state = await bob.call("GET", f"/rooms/{segment(room)}/state")
+        assert [e["content"]["name"] for e in state if e["type"] == "m.room.name"] == ["before"], change
+        assert carol.id not in {e["state_key"] for e in state if e["type"] == "m.room.member"}, change

@@ -222,7 +222,7 @@ class Timeline:
         that has just entered go on working, and say nothing of who was there before.
         """
         membership = await self._visibility.require_reader(user_id, room)
-        left = _left_at(membership)
+        left = await self._left_at(room, membership)
         if left is not None and (position is None or position > left):
             position = left
         if position is None or position >= room.last_position:
@@ -234,6 +234,19 @@ class Timeline:
                     raise Forbidden("You may not see how this room was then")
                 position = max(position, membership.joined_since)
         return await self.state_after(room, position)
+
+    async def _left_at(self, room: LiveRoom, membership: Membership | None) -> int | None:
+        """Where somebody came out of a room: who has left and is banned later saw nothing of what lay in between."""
+        if membership is None or membership.membership == "join":
+            return None
+        position, nid = membership.position, membership.event_nid
+        while membership.was_joined and nid:
+            events = await self.of_rows(room, await self._store.events_by_number([nid]))
+            before = events[0].replaces if events else None
+            if before is None or before.membership not in ("leave", "ban"):
+                break
+            position, nid = before.position, before.nid
+        return position
 
     async def state_after(self, room: LiveRoom, position: int) -> dict[StateKey, RoomEvent]:
         """The state once everything up to a position had happened, whoever asks."""
@@ -270,12 +283,6 @@ def rewind(state: dict[StateKey, RoomEvent], events: Sequence[RoomEvent]) -> dic
             else:
                 result[event.key] = event.replaces
     return result
-
-
-def _left_at(membership: Membership | None) -> int | None:
-    if membership is None or membership.membership == "join":
-        return None
-    return membership.position
 
 
 def _passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
