@@ -206,7 +206,7 @@ OWN = re.compile(
       | /\.well-known/.* | /(oauth2|login|register|account|link|switch-account|logout|assets|icons)(/.*)?
       | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|sw\.js|)
       | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*
-          |rooms/\{roomId\}/(guest_access/.*|webhooks)) | /_chappe/(hooks|account_validity)/.*""",
+          |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?)) | /_chappe/(hooks|account_validity)/.*""",
     re.VERBOSE,
 )
 

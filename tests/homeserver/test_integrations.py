@@ -15,8 +15,9 @@ from moto.server import ThreadedMotoServer
 
 from chappe.config import IdentityService, Media, Push
 from chappe.homeserver.app import open_blobs
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
-from tests.neighbours import Mailbox, link_in, until
+from tests.neighbours import Mailbox, link_in, plain, until
 from tests.support import Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]
@@ -54,6 +55,46 @@ async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Pers
     assert (await refused(bot.call("GET", "/account/whoami"))).status == 401
     for bad in ({"name": "", "purpose": "x"}, {"name": "x"}, {"name": "x", "purpose": "x", "expires_ts": 1}):
         assert (await refused(alice.call("POST", f"{CHAPPE}/bots", bad))).status == 400
+
+
+async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(
+    new_server: NewServer, mailbox: Mailbox
+) -> None:
+    server = await new_server(email=mailbox.settings())
+    alice, bob = await server.person("alice"), await server.person()
+    await server.node.bind_threepid(UserId(alice.id), "email", "alice@example.org", 1)
+    room = await alice.create_room(preset="public_chat")
+    hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
+    bot = Person(server, await alice.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
+    assert "Météo" in plain(await mailbox.next("alice@example.org"))
+    hook = await alice.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+    assert "CI" in plain(await mailbox.next("alice@example.org"))
+    token = f"{CHAPPE}/bots/{segment(bot.id)}/token"
+    renewed = Person(server, await alice.call("POST", token, {}))
+    assert "Météo" in plain(await mailbox.next("alice@example.org"))
+    assert renewed.device == bot.device, "with its keys"
+    assert (await refused(bot.call("GET", "/account/whoami"))).status == 401
+    await bob.join(room)
+    openid = await renewed.call("POST", f"/user/{segment(bot.id)}/openid/request_token", {})
+
+    await alice.call("POST", "/logout/all", {})
+    alice = await alice.another_device()
+    assert (await refused(renewed.call("GET", "/account/whoami"))).errcode == "M_UNKNOWN_TOKEN"
+    userinfo = f"/_matrix/federation/v1/openid/userinfo?access_token={openid['access_token']}"
+    assert (await server.raw("GET", userinfo))[0] == 401
+    assert (await server.raw("POST", hook["path"], {"text": "x"}))[0] == 404
+    assert [one["enabled"] for one in (await alice.call("GET", hooks))["webhooks"]] == [False]
+    assert (await refused(bob.call("POST", token, {}))).errcode == "M_NOT_FOUND"
+    assert (await refused(alice.call("POST", f"{CHAPPE}/bots/{segment(hook['user_id'])}/token"))).status == 404
+    await Person(server, await alice.call("POST", token, {})).call("GET", "/account/whoami")
+    power = await alice.state(room, "m.room.power_levels")
+    await alice.set_state(room, "m.room.power_levels", power | {"users": power.get("users", {}) | {bob.id: 100}})
+    enable = f"{hooks}/{hook['id']}/enable"
+    assert (await refused(bob.call("POST", enable, {}))).errcode == "M_NOT_FOUND", (
+        "they run the room, but have not made it"
+    )
+    await alice.call("POST", enable, {})
+    assert (await server.raw("POST", hook["path"], {"text": "x"}))[0] == 200
 
 
 async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -> None:

@@ -219,6 +219,47 @@ async def test_a_delayed_event_of_somebody_locked_is_refused_when_it_is_due(serv
     assert f"of {alice.id}" not in str(await bob.messages(room))
 
 
+async def test_whoever_signs_out_everywhere_is_in_no_call_and_says_nothing_more(server: Server, bob: Person) -> None:
+    """A call is left at once; whatever else was to be said or set is not; the session that goes on keeps its own."""
+    alice = await server.person()
+    kept = await alice.another_device()
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    call = "org.matrix.msc3401.call.member"
+    in_it = {"application": "m.call", "call_id": "", "foci_active": [], "device_id": alice.device}
+    state_key = f"_{alice.id}_{alice.device}"
+    await alice.set_state(room, call, in_it, state_key)
+    later = f"/rooms/{segment(room)}/delayed_event"
+    wanted: list[tuple[Person, str, dict[str, Any]]] = [
+        (alice, f"{call}/leave", {"state_key": state_key, "content": {}}),
+        (alice, f"{call}/again", {"state_key": f"_{alice.id}_GHOST", "content": in_it}),
+        (alice, "m.room.message/one", {"content": {"msgtype": "m.text", "body": "later"}}),
+        (alice, "m.room.name/two", {"state_key": "", "content": {"name": "later"}}),
+        (kept, "m.room.message/three", {"content": {"msgtype": "m.text", "body": "of the one that goes on"}}),
+    ]  # fmt: skip
+    ids = [
+        (await who.call("PUT", f"{later}/{path}", {"delay_ms": 3_600_000, **body}))["delay_id"]
+        for who, path, body in wanted
+    ]
+    await bob.sync()
+    new = {"new_password": "another horse", "auth": None, "logout_devices": True}
+    session = (await refused(kept.call("POST", "/account/password", {**new, "auth": {}}))).body["session"]
+    proof = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "session": session}
+    await kept.call("POST", "/account/password", {**new, "auth": proof})
+
+    async def left() -> bool:
+        return await bob.state(room, call, state_key) == {}
+
+    await until(left)
+    rest = [one["delay_id"] for one in (await kept.call("GET", "/_matrix/client/v1/delayed_events"))["delayed_events"]]
+    assert rest == [ids[4]]
+    for delay in ids[:4]:  # nobody who knows the id brings it back
+        path = f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay}/restart"
+        assert (await server.raw("POST", path))[0] == 404
+    heard = str(await bob.sync())
+    assert "later" not in heard and "GHOST" not in heard
+
+
 # ------------------------------------------------------------------------------------------------------------- sessions
 
 

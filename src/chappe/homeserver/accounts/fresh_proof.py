@@ -39,12 +39,14 @@ class OwnerMail:
         self._store, self._mail = store, mail
 
     async def __call__(self, user_id: str, kind: str, changed: str = "", also: Sequence[str] = ()) -> None:
-        """One of the letters. `changed`: the address that came or went; `also`: addresses that are the account's no longer."""
+        """One of the letters. `changed`: which address, or what was made; `also`: addresses that are the account's no longer."""
         if not self._mail.is_on:
             return
         known = [row["address"] for row in await self._store.threepids(user_id) if row["medium"] == "email"]
         for address in dict.fromkeys([*known, *also]):
             try:
-                await self._mail.write(kind, address, domain_of(user_id), None, user=user_id, address=changed)
+                await self._mail.write(
+                    kind, address, domain_of(user_id), None, user=user_id, address=changed, what=changed
+                )
             except BadRequest:  # of an older grammar
                 continue

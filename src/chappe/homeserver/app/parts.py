@@ -391,7 +391,7 @@ class Parts:
         level = settings.critical or (SECOND_FACTOR if config.agency.enabled else OPEN)
         proofs = Proofs(store, self.second_factors, requests, level, settings.approver_hours, self.now_ms)
         self.critical_acts = self.admin_door = CriticalActs(proofs, requests, store)
-        self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.now_ms)
+        self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.tell_owner, self.now_ms)
         self.third_party_invites = ThirdPartyInvites(
             database,
             store,

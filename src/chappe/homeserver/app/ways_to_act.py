@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from chappe.homeserver.accounts.account_states import End, Entry
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.matrix.identifiers import UserId
 
 if TYPE_CHECKING:
@@ -32,7 +33,20 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
 
     async def bots(entry: Entry) -> None:
         for bot in await parts.bots.of(entry.user_id):
-            await parts.deactivate_account(UserId(bot), False)
+            if entry.state is not State.SIGNED_OUT_EVERYWHERE:
+                await parts.deactivate_account(UserId(bot), False)
+            elif await parts.accounts.store.devices(bot):  # one that speaks for a webhook has none
+                await parts.account_states.enter(bot, entry.state)
+
+    async def webhooks(entry: Entry) -> None:
+        signed_out = entry.state is State.SIGNED_OUT_EVERYWHERE
+        await (parts.webhooks.disable_all if signed_out else parts.webhooks.forget_owner)(entry.user_id)
+
+    async def delayed_events(entry: Entry) -> None:
+        if entry.state is State.SIGNED_OUT_EVERYWHERE:
+            await parts.delayed_events.sign_out(entry.user_id, entry.but_device)
+        else:
+            await parts.delayed_events.cancel_all(entry.user_id)
 
     return {
         "access tokens": parts.sessions.end,
@@ -47,8 +61,8 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         "second factors": of_user(parts.second_factors.reset),
         "pushers": pushers,
         "bots": bots,
-        "webhooks": of_user(parts.webhooks.forget_owner),
-        "delayed events": of_user(parts.delayed_events.cancel_all),
+        "webhooks": webhooks,
+        "delayed events": delayed_events,
         "requests for a second person": of_user(parts.critical_acts.requests.withdraw_all),
         "invitations by address": of_user(parts.third_party_invites.forget_sender),
         "reservations for files": of_user(parts.media.forget_reservations),

@@ -112,13 +112,13 @@ class WebhookSender:
         rows = await self._database.fetch(
             """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
                  FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
-                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner""",
+                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner, w.enabled""",
             now, now + 60_000, AT_ONCE,
         )  # fmt: skip
         await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: Row) -> None:
-        if await self._standings.refusal(row["owner"], Doing.ACT) is not None:
+        if not row["enabled"] or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
             await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
             return
         seconds = self._now_ms() // 1000

@@ -51,6 +51,11 @@ class BotsApi:
             request.user_id, body.name, body.purpose, body.rooms, body.expires_ts, body.localpart
         )
 
+    @endpoint("POST", _V1 + "/bots/{userId}/token", acts=True, limit="account", body_limit=SMALL_LIMIT)
+    async def new_token(self, request: Request) -> Answer:
+        await request.json_object(optional=True)
+        return await self._bots.new_token(request.user_id, request.params["userId"])
+
     @endpoint("DELETE", _V1 + "/bots/{userId}")
     async def delete(self, request: Request) -> Answer:
         await self._deactivate(await self._bots.require_own(request.user_id, request.params["userId"]), False)
@@ -67,6 +72,15 @@ class BotsApi:
         body = await request.body_as(NewWebhook)
         wanted = Wanted(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
         return await self._webhooks.create(request.user_id, room_id, wanted)
+
+    @endpoint(
+        "POST", _V1 + "/rooms/{roomId}/webhooks/{webhookId}/enable", acts=True, limit="account", body_limit=SMALL_LIMIT
+    )
+    async def enable_hook(self, request: Request) -> Answer:
+        await request.json_object(optional=True)
+        room_id = parse_room_id(request.params["roomId"])
+        await self._webhooks.enable(request.user_id, room_id, request.params["webhookId"])
+        return {}
 
     @endpoint("DELETE", _V1 + "/rooms/{roomId}/webhooks/{webhookId}")
     async def delete_hook(self, request: Request) -> Answer:

@@ -10,6 +10,7 @@ from typing import Any
 
 from chappe.config import Bots as Settings
 from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
+from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
@@ -22,10 +23,11 @@ MAX_NAME, MAX_PURPOSE = 100, 500
 
 class Bots:
     def __init__(
-        self, database: Database, accounts: Accounts, sessions: Sessions, settings: Settings, now_ms: Callable[[], int]
-    ) -> None:
+        self, database: Database, accounts: Accounts, sessions: Sessions, settings: Settings, tell_owner: OwnerMail,
+        now_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
         self._database, self._accounts, self._sessions, self._settings = database, accounts, sessions, settings
-        self._now_ms = now_ms
+        self.tell_owner, self._now_ms = tell_owner, now_ms
 
     async def create(
         self,
@@ -44,7 +46,25 @@ class Bots:
             "UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None
         )
         tokens = await self._sessions.sign_in(user_id, None, name, False)
+        await self.tell_owner(owner, "bot_made", name)
         return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
+
+    async def new_token(self, owner: UserId, user_id: str) -> dict[str, Any]:
+        """In the place of the one before it, for the same device and its keys; signed out everywhere, a new device.
+
+        Raises M_NOT_FOUND for another's bot, and for one that speaks for a webhook; M_FORBIDDEN for who may make none.
+        """
+        if not self._settings.enabled:
+            raise Forbidden("Bots are switched off on this server")
+        await self.require_may_own(owner)
+        bot = await self.require_own(owner, user_id)
+        if await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE user_id = $1)", bot):
+            raise NotFound("You have no such bot")
+        shown = await self._shown(bot)
+        devices = await self._accounts.store.devices(bot)
+        tokens = await self._sessions.sign_in(bot, devices[0]["device_id"] if devices else None, shown["name"], False)
+        await self.tell_owner(owner, "bot_token", shown["name"])
+        return {**shown, "access_token": tokens.access_token, "device_id": tokens.device_id}
 
     async def account(
         self, owner: UserId, kind: str, name: str, purpose: str, localpart: str | None, expires_ts: int | None

@@ -107,6 +107,7 @@ class Webhooks:
             hook, room_id, wanted.direction, owner, bot, wanted.name, hashlib.sha256(secret.encode()).digest(),
             secret if wanted.direction == OUT else None, wanted.url, list(wanted.types), wanted.expires_ts, self._now_ms(),
         )  # fmt: skip
+        await self._bots.tell_owner(owner, "webhook_made", wanted.name)
         shown = {"id": hook, "secret": secret, "user_id": bot}
         return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
 
@@ -126,6 +127,20 @@ class Webhooks:
         if row is None:
             raise NotFound("There is no such webhook in this room")
         return UserId(row["user_id"]) if row["user_id"] else None
+
+    async def enable(self, user_id: UserId, room_id: str, hook: str) -> None:
+        """Again, after its owner was signed out everywhere: by nobody else. Raises M_NOT_FOUND, M_FORBIDDEN."""
+        await self.require_moderator(user_id, room_id)
+        await self._bots.require_may_own(user_id)
+        done = await self._database.execute(
+            "UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3", hook, room_id, user_id
+        )
+        if done.endswith(" 0"):
+            raise NotFound("You have no such webhook in this room")
+
+    async def disable_all(self, user_id: str) -> None:
+        """Whoever made them was signed out everywhere: nothing is taken or told until they enable them again."""
+        await self._database.execute("UPDATE webhooks SET enabled = false WHERE owner = $1", user_id)
 
     async def forget_owner(self, user_id: str) -> None:
         """The account that made them, or in whose name one speaks, has ended."""

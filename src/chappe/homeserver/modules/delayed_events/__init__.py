@@ -20,6 +20,8 @@ CLAIM_MS = 60_000  # after which what a dead process was sending is sent by anot
 SEND, CANCEL, RESTART = "send", "cancel", "restart"
 ACTIONS = (SEND, CANCEL, RESTART)
 _ENDED = {"errcode": "M_UNKNOWN_TOKEN", "error": "The account has ended"}
+_SIGNED_OUT = {"errcode": "M_UNKNOWN_TOKEN", "error": "Its author has signed out everywhere"}
+CALL_MEMBER = ".call.member"  # how the types of a member of a call end (MSC3401, MSC4143)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,26 @@ class DelayedEvents:
         )  # fmt: skip
         return result.endswith(" 1")
 
+    async def sign_out(self, user_id: str, but_device: str | None) -> None:
+        """Signed out everywhere: whoever is in a call leaves it now, and nothing else is said later. Not of `but_device`.
+
+        What is to be sent counts as taken by a process that died: nobody can restart it or cancel it any more.
+        """
+        rows = [row for row in await self.scheduled(user_id, None) if row["device_id"] != but_device]
+        leaving = {row["delay_id"] for row in rows if _leaves_a_call(row)}
+        await self._database.execute(
+            """UPDATE delayed_events SET claimed_ts = 0, send_at = least(send_at, $2)
+                WHERE delay_id = ANY($1) AND finalised_ts IS NULL AND claimed_ts IS NULL""",
+            list(leaving), self._now_ms(),
+        )  # fmt: skip
+        await self._database.execute(
+            """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, error = $4
+                WHERE delay_id = ANY($1) AND finalised_ts IS NULL""",
+            [row["delay_id"] for row in rows if row["delay_id"] not in leaving],
+            self._now_ms(), CANCEL, orjson.dumps(_SIGNED_OUT),
+        )  # fmt: skip
+        self.changed()
+
     async def cancel_all(self, user_id: str) -> None:
         """The account has ended."""
         await self._database.execute(
@@ -185,3 +207,11 @@ class DelayedEvents:
         await self._database.execute(
             "DELETE FROM delayed_events WHERE finalised_ts < $1", self._now_ms() - KEEP_FINALISED_MS
         )
+
+
+def _leaves_a_call(row: Row) -> bool:
+    """An empty membership of a call, with a reason at most: what a client schedules in case that it is gone (MSC4143)."""
+    if row["state_key"] is None or not row["type"].endswith(CALL_MEMBER):
+        return False
+    content = orjson.loads(row["content"])
+    return not content.get("memberships") and not content.keys() - {"leave_reason", "memberships"}

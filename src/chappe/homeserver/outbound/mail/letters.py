@@ -67,6 +67,24 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("Two-step sign-in has changed", ["A means of signing in (authenticator application or passkey) has just been removed from the account {user} of {brand}.",
                "If this was not you, tell your administrator at once."], None),
     },
+    "bot_made": {
+        "fr": ("Un bot a été créé en votre nom", ["Le bot « {what} » vient d'être créé par le compte {user} de {brand}. Il lit et écrit là où vous le pouvez.",
+               "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite."], None),
+        "en": ("A bot was made in your name", ["The bot “{what}” has just been made by the account {user} of {brand}. It reads and writes where you may.",
+               "If this was not you, sign out all your devices and tell your administrator at once."], None),
+    },
+    "bot_token": {
+        "fr": ("Un de vos bots a un nouvel accès", ["Le bot « {what} » du compte {user} de {brand} vient de recevoir un nouveau jeton d'accès.",
+               "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite."], None),
+        "en": ("One of your bots has a new access", ["The bot “{what}” of the account {user} of {brand} has just been given a new access token.",
+               "If this was not you, sign out all your devices and tell your administrator at once."], None),
+    },
+    "webhook_made": {
+        "fr": ("Un webhook a été créé en votre nom", ["Le webhook « {what} », qui relie un salon à un service, vient d'être créé par le compte {user} de {brand}.",
+               "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite."], None),
+        "en": ("A webhook was made in your name", ["The webhook “{what}”, which connects a room with a service, has just been made by the account {user} of {brand}.",
+               "If this was not you, sign out all your devices and tell your administrator at once."], None),
+    },
     "invitation": {
         "fr": ("{who} vous invite", ["{who} vous invite dans « {what} » sur {brand}.",
                "Créez un compte avec cette adresse pour accepter."], "Ouvrir {brand}"),
