@@ -21,7 +21,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
-from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from tests.process import is_alive
 
 
@@ -192,6 +192,28 @@ async def test_a_lost_connection_loses_and_doubles_nothing(new_database: Callabl
             await asyncio.sleep(0)
         await asyncio.gather(*futures)
         assert await desk.database.fetchval("SELECT count(*) FROM notes") == 300
+
+
+async def test_a_read_is_repeated_and_a_write_that_was_sent_is_not(new_database: Callable[[], Awaitable[str]]) -> None:
+    """`tries` is a sequence: what it counts stays counted when the connection goes."""
+    database = await Database.connect(await new_database())
+    await database.execute("CREATE SEQUENCE tries")
+    await database.execute("CREATE TABLE notes (n bigint)")
+    dies = "CASE WHEN nextval('tries') < 3 THEN pg_terminate_backend(pg_backend_pid()) END"
+    assert await database.fetchval(f"SELECT {dies}") is None
+    assert await database.fetchval("SELECT last_value FROM tries") == 3
+    for write in (
+        f"INSERT INTO notes VALUES (1) RETURNING {dies}",
+        f"WITH x AS (INSERT INTO notes VALUES (1) RETURNING n) SELECT {dies} FROM x",
+        f"UPDATE notes SET n = 2 RETURNING {dies}",
+        f"DELETE FROM notes RETURNING {dies}",
+    ):
+        await database.execute("INSERT INTO notes VALUES (0)")
+        await database.execute("SELECT setval('tries', 1)")
+        with pytest.raises(DATABASE_LOST):
+            await database.fetchrow(write)
+        assert await database.fetchval("SELECT last_value FROM tries") == 2
+    await database.close()
 
 
 async def test_two_processes_share_one_order(new_database: Callable[[], Awaitable[str]]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -17,6 +19,13 @@ DATABASE_LOST = (
 )  # fmt: skip
 READER_SETTINGS = {"jit": "off", "plan_cache_mode": "auto", "application_name": "chappe"}
 RETRY_FOR = 15.0  # seconds that a read waits for a database that restarts
+_WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s.*?\bSET)\b", re.IGNORECASE | re.DOTALL)
+
+
+@lru_cache(4096)
+def changes(sql: str) -> bool:
+    """Whether a statement writes, also one that answers with rows (`… RETURNING`)."""
+    return _WRITES.search(sql) is not None
 
 
 class Database:
@@ -53,14 +62,20 @@ class Database:
         return await self._read("fetchval", sql, arguments)
 
     async def _read(self, method: str, sql: str, arguments: tuple[Any, ...]) -> Any:
-        """A statement that can be repeated: it waits for a database that is restarting."""
+        """Waits for a database that is restarting. A read is repeated; a write only where it was not sent yet.
+
+        Whoever loses the connection under a write cannot know whether it was carried out: it is raised, as by `execute`.
+        """
         self.statements += 1
         deadline = time.monotonic() + RETRY_FOR
         while True:
+            was_sent = False
             try:
-                return await getattr(self._pool, method)(sql, *arguments)
+                async with self._pool.acquire() as connection:
+                    was_sent = True
+                    return await getattr(connection, method)(sql, *arguments)
             except DATABASE_LOST:
-                if time.monotonic() > deadline or self._pool.is_closing():
+                if time.monotonic() > deadline or self._pool.is_closing() or (was_sent and changes(sql)):
                     raise
                 await asyncio.sleep(0.1)
 
