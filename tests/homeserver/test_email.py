@@ -276,3 +276,17 @@ async def test_without_mail(new_server: NewServer) -> None:
     ):
         body = {"client_secret": "s", "country": "FR", "phone_number": "0601020304", "send_attempt": 1}
         assert (await ask(silent, path, body))[1]["errcode"] == "M_THREEPID_MEDIUM_NOT_SUPPORTED"
+
+
+async def test_an_attempt_and_its_mail_are_one_commit(server: Server, mailbox: Mailbox) -> None:
+    """What failed between the two has not been an attempt: the repetition gets its mail."""
+    database = server.node.database
+    await database.execute("ALTER TABLE outgoing_mail RENAME TO away")
+    status, _ = await ask(server, "/register/email/requestToken", request("zoe@example.org"))
+    assert status == 500
+    await database.execute("ALTER TABLE away RENAME TO outgoing_mail")
+    for _ in range(2):
+        assert (await ask(server, "/register/email/requestToken", request("zoe@example.org")))[0] == 200
+    assert link_in(await mailbox.next("zoe@example.org"))
+    await until(lambda: database.fetchval("SELECT NOT EXISTS (SELECT 1 FROM outgoing_mail)"))
+    assert not mailbox.mails

@@ -44,7 +44,10 @@ class Threepids:
         self._database, self.store, self.mail, self.now_ms = database, store, mail, now_ms
 
     async def request_token(self, purpose: str, wanted: TokenRequest) -> str:
-        """Sends a mail unless this attempt was made before. Returns the session's id (`sid`)."""
+        """Sends a mail unless this attempt was made before. Returns the session's id (`sid`).
+
+        The attempt and its mail are one commit: a repetition that gets no mail has had one.
+        """
         self.mail.require_on(f"{wanted.base_url}{PATH}")
         address = parse_email(wanted.address)
         if not _SECRET.fullmatch(wanted.client_secret):
@@ -59,23 +62,25 @@ class Threepids:
             stored = secrets.token_bytes(32)  # nobody knows what hashes to it
         else:
             stored = _hash(token)
-        row = await self._database.fetchrow(
-            """INSERT INTO validation_sessions AS v
-               (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt, next_link, expires_ts)
-               VALUES ($1, $2, 'email', $3, $4, $5, $6, $7, $8, $9)
-               ON CONFLICT (client_secret, medium, address, purpose) DO UPDATE SET
-               token_hash = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.token_hash ELSE v.token_hash END,
-               expires_ts = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.expires_ts ELSE v.expires_ts END,
-               tries = 0, send_attempt = greatest(v.send_attempt, excluded.send_attempt)
-               RETURNING v.sid, v.token_hash = $6 AS is_new""",
-            sid, wanted.client_secret, address, purpose, wanted.server_name, stored, wanted.send_attempt, wanted.next_link,
-            now + self.mail.link_minutes * 60_000,
-        )  # fmt: skip
-        assert row is not None
-        if row["is_new"]:
-            query = urlencode({"sid": row["sid"], "client_secret": wanted.client_secret, "token": token})
-            link = None if kind in ("no_account", "in_use") else f"{wanted.base_url}{PATH}?{query}"
-            await self.mail.write(kind, address, wanted.server_name, wanted.language, link)
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                """INSERT INTO validation_sessions AS v
+                   (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt, next_link, expires_ts)
+                   VALUES ($1, $2, 'email', $3, $4, $5, $6, $7, $8, $9)
+                   ON CONFLICT (client_secret, medium, address, purpose) DO UPDATE SET
+                   token_hash = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.token_hash ELSE v.token_hash END,
+                   expires_ts = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.expires_ts ELSE v.expires_ts END,
+                   tries = 0, send_attempt = greatest(v.send_attempt, excluded.send_attempt)
+                   RETURNING v.sid, v.token_hash = $6 AS is_new""",
+                sid, wanted.client_secret, address, purpose, wanted.server_name, stored, wanted.send_attempt, wanted.next_link,
+                now + self.mail.link_minutes * 60_000,
+            )  # fmt: skip
+            assert row is not None
+            if row["is_new"]:
+                query = urlencode({"sid": row["sid"], "client_secret": wanted.client_secret, "token": token})
+                link = None if kind in ("no_account", "in_use") else f"{wanted.base_url}{PATH}?{query}"
+                await self.mail.write(kind, address, wanted.server_name, wanted.language, link, writer=connection)
+        self.mail.hurry()
         return str(row["sid"])
 
     @staticmethod

@@ -98,6 +98,10 @@ class MailQueue:
                VALUES ($1, $2, $3, $4, $5, $6, $6)""",
             recipient, sender, letter.subject, letter.plain, letter.html, now,
         )  # fmt: skip
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Something was queued: to be said once more after the commit by who queued it in a transaction."""
         self._wake.set()
 
     # ------------------------------------------------------------------------------------------------- sending
@@ -135,7 +139,7 @@ class MailQueue:
             fields = {"mail": row["id"], "error": error, "given_up": is_final}
             log.warning("a mail was not taken", extra={"fields": fields})
         if error is None or is_final:
-            await self._database.execute("DELETE FROM outgoing_mail WHERE id = $1", row["id"])
+            await self._forget(row["id"])
             return True
         wait = min(RETRY_FIRST_MS << min(row["attempts"], 16), RETRY_MOST_MS)
         await self._database.execute(
@@ -143,6 +147,15 @@ class MailQueue:
             row["id"], now + wait, error,
         )  # fmt: skip
         return True
+
+    async def _forget(self, number: int) -> None:
+        """It has left: a database that is away for a moment must not have it sent again when the claim ends."""
+        while True:
+            try:
+                await self._database.execute("DELETE FROM outgoing_mail WHERE id = $1", number)
+                return
+            except (TimeoutError, *DATABASE_LOST):
+                await asyncio.sleep(0.2)
 
     async def _outcome(self, row: Row) -> tuple[str | None, bool]:
         """(what went wrong with one mail, whatever it is; whether it is no use to try again)."""
