@@ -56,10 +56,12 @@ class Mailbox:
     def stop(self) -> None:
         self._controller.stop(no_assert=True)
 
+    @property
+    def port(self) -> int:
+        return int(self._controller.port)
+
     def settings(self, **changes: Any) -> Email:
-        return Email(
-            host="127.0.0.1", port=self._controller.port, security="none", sender="no-reply@example.org", **changes
-        )
+        return Email(host="127.0.0.1", port=self.port, security="none", sender="no-reply@example.org", **changes)
 
     async def next(self, recipient: str) -> EmailMessage:
         """The oldest mail to somebody that was not looked at yet."""

@@ -107,6 +107,7 @@ class Refused(AssertionError):
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(f"{status} {body}")
         self.status, self.body = status, body
+        self.again = False  # an earlier try of the same request, whose answer was lost, may have been carried out
         self.errcode = body.get("errcode") if isinstance(body, dict) else None
 
 
