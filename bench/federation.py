@@ -90,7 +90,7 @@ async def host(work: Path, members: int, messages: int) -> None:
     from chappe.homeserver.app import Homeserver
     from chappe.homeserver.database.embedded import EmbeddedPostgres
     from chappe.homeserver.matrix.identifiers import UserId
-    from chappe.homeserver.rooms.create_event import Draft
+    from chappe.homeserver.rooms.create_event import Admitted, Draft
     from chappe.homeserver.rooms.create_room import CreateRoomRequest
 
     postgres = EmbeddedPostgres(work / "host" / "postgres")
@@ -105,7 +105,7 @@ async def host(work: Path, members: int, messages: int) -> None:
     users = [f"@member{n}:{name}" for n in range(members)]
     for start in range(0, members, 200):
         await asyncio.gather(*(
-            node.rooms.submit(room, [Draft("m.room.member", u, {"membership": "join", "displayname": u[1:12]}, u)])
+            node.rooms.submit(room, [Draft("m.room.member", u, {"membership": "join", "displayname": u[1:12]}, u, admitted=Admitted())])
             for u in users[start : start + 200]
         ))  # fmt: skip
     print(room_id, flush=True)

@@ -160,7 +160,17 @@ async def test_what_must_run_once_says_so(new_server: Callable[..., Awaitable[Se
     """A new job is one of the cluster's unless it is listed here: then it concerns what a process has in memory."""
     server = await new_server()
     per_process = {job.name for job in server.node.jobs.jobs if job.is_per_process}
-    assert per_process <= {"last seen", "presence", "domains", "federation", "inbox", "members", "read guard"}
+    assert per_process <= {
+        "last seen",
+        "presence",
+        "domains",
+        "federation",
+        "inbox",
+        "members",
+        "read guard",
+        "time",
+        "erased",
+    }
 
 
 async def test_the_inbox_of_a_dead_process_is_taken_up(new_server: Callable[..., Awaitable[Server]]) -> None:

@@ -454,7 +454,7 @@ async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
     await server.node.accounts.add_registration_token("invited", 1, None)
     browser = await Browser(server).open(authorize(await client_id(server), prompt="create"))
     assert browser.heading == "Create an account"
-    await browser.submit("/register", username="Zoe", password="long enough", token="invited")
+    await browser.submit("/register", username="Zoé", password="long enough", token="invited")
     assert browser.status == 400 and "User names" in browser.page
     await browser.submit("/register", username="zoe", password="long enough", token="wrong")
     assert browser.status == 400

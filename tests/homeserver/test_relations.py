@@ -267,14 +267,14 @@ async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_
     small, large = await alice.create_room(), await alice.create_room()
     node = server.node
     room = await node.rooms.live.require(large)
-    from chappe.homeserver.rooms.create_event import Draft
+    from chappe.homeserver.rooms.create_event import Admitted, Draft
 
     for start in range(0, 10_000, 500):
         drafts = []
         for number in range(start, start + 500):
             user = f"@crowd{number}:localhost"
-            drafts.append(Draft("m.room.member", alice.id, {"membership": "invite"}, user))
-            drafts.append(Draft("m.room.member", user, {"membership": "join"}, user))
+            drafts.append(Draft("m.room.member", alice.id, {"membership": "invite"}, user, admitted=Admitted()))
+            drafts.append(Draft("m.room.member", user, {"membership": "join"}, user, admitted=Admitted()))
         await node.rooms.submit(room, drafts)
     assert len(room.joined) == 10_001
 
