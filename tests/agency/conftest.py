@@ -26,11 +26,16 @@ RULES = "im.vector.room.access_rules"
 
 @pytest_asyncio.fixture
 async def ministry(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox) -> Server:
+    return await a_ministry(new_server, mailbox)
+
+
+async def a_ministry(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox, **settings: Any) -> Server:
     """`localhost`, home of Culture; whoever is of no organisation is a guest, by invitation."""
     server = await new_server(
         agency=Agency(enabled=True, guest_domains=[GUESTS]),
         email=mailbox.settings(),
         registration=Registration(email_required=True),
+        **settings,
     )
     await server.node.domains.add(GUESTS)
     for one in (
