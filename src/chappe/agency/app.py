@@ -25,6 +25,7 @@ from chappe.agency.console.room_actions import (
     RoomActions,
 )
 from chappe.agency.console.scope import Scope
+from chappe.agency.console.targets import Targets
 from chappe.agency.console.views import Views
 from chappe.agency.console.ways_to_act import ends_of_console
 from chappe.agency.former_accounts import FormerAccounts
@@ -147,19 +148,20 @@ class AgencyServer(Homeserver):
         self.jobs.add("released from a hold", RETENTION_EVERY, self.time_evidence.required(erasure.after_holds))
         owners = [
             AccountActions(
-                scope, self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
+                self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
                 self.people, self.validity, self.guard,
             ),
-            GuestActions(policy.sponsors, self.people), FunctionActions(self.functions),
+            GuestActions(policy.sponsors), FunctionActions(self.functions),
             AdministratorActions(scope, self.account_states),
             RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership)),
-            FileActions(database, scope, self.media, self.scanner, self.administration),
-            LawActions(database, scope, self.holds, self.exports), AnnouncementActions(self.announcements),
+            FileActions(self.media, self.scanner, self.administration),
+            LawActions(self.holds, self.exports), AnnouncementActions(self.announcements),
             RegistryActions(policy.organisations),
         ]  # fmt: skip
         proofs, requests = self.critical_acts.proofs, self.critical_acts.requests
         proofs.rights_since, self.critical_acts.tell = scope.rights_since, self._tell_administrators
-        self.actions = Actions(scope, self.audit, proofs, requests, owners, self._tell_administrators)
+        targets = Targets(database, scope, self.administration.people_of)
+        self.actions = Actions(scope, targets, self.audit, proofs, requests, owners, self._tell_administrators)
         self.views = Views(
             database, scope, self.actions, self.accounts, self.rooms, policy, self.people, self.former, self.functions,
             policy.sponsors, self.holds, self.exports, self.announcements, self.statistics, self.audit, self.scanner, self.guard,

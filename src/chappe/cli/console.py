@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 import typer
@@ -95,7 +95,7 @@ def layer_of(node: Homeserver) -> AgencyServer:
 
 def _parsed(action: Action, arguments: list[str]) -> dict[str, Any]:
     """`key=value` by the types of the action's arguments. Raises M_INVALID_PARAM."""
-    types = {field.name: field.type for field in msgspec.structs.fields(action.arguments)}
+    types = get_type_hints(action.arguments)
     parsed: dict[str, Any] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")

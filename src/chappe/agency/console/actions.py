@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -18,6 +18,7 @@ import orjson
 
 from chappe.agency.audit import Audit, failure_of, without_secrets
 from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.console.targets import Kind, Targets, account_of, kinds_of
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
@@ -41,33 +42,32 @@ Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`everywhere_only`: for administrators of the whole installation. `about_itself`: who is named need not be an account."""
+    """`everywhere_only`: for administrators of the whole installation. `kinds`: what each argument names."""
 
     name: str
     critical: bool
     everywhere_only: bool
-    about_itself: bool
     arguments: type[msgspec.Struct]
+    kinds: Mapping[str, Kind]
     run: Run
     summary: str
 
 
-def action(
-    critical: bool | None = None, everywhere_only: bool = False, about_itself: bool = False
-) -> Callable[[Method], Method]:
+def action(critical: bool | None = None, everywhere_only: bool = False) -> Callable[[Method], Method]:
     """Declares a method as the action of its name. Its last parameter is a structure of arguments.
 
     `critical`: left out where `policy/acts.py` has the act, and says so for every door.
     """
 
     def declare(function: Method) -> Method:
-        function.__action__ = (critical, everywhere_only, about_itself)  # type: ignore[attr-defined]
+        function.__action__ = (critical, everywhere_only)  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
 def actions_of(*owners: object) -> dict[str, Action]:
+    """Raises TypeError for an action of which an argument does not say what it names."""
     found = {}
     for owner in owners:
         for name, method in inspect.getmembers(owner, inspect.ismethod):
@@ -75,13 +75,13 @@ def actions_of(*owners: object) -> dict[str, Action]:
             if declared is not None:
                 hints = get_type_hints(method)
                 kind = next(hint for parameter, hint in hints.items() if parameter not in ("actor", "return"))
-                critical, everywhere_only, about_itself = declared
+                critical, everywhere_only = declared
                 found[name] = Action(
                     name,
                     _is_critical(name, critical),
                     everywhere_only,
-                    about_itself,
                     kind,
+                    kinds_of(kind),
                     method,
                     (method.__doc__ or "").strip().split("\n")[0],
                 )
@@ -100,10 +100,11 @@ class Actions:
     """`tell`: told when something waits for a second person: (organisation, who asked, the action's name, to whom)."""
 
     def __init__(
-        self, scope: Scope, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
+        self, scope: Scope, targets: Targets, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
         tell: Callable[[str, str, str, str | None], Awaitable[None]],
     ) -> None:  # fmt: skip
-        self._scope, self._audit, self._proofs, self._requests = scope, audit, proofs, requests
+        self._scope, self._targets, self._audit = scope, targets, audit
+        self._proofs, self._requests = proofs, requests
         self.all, self._tell = actions_of(*owners), tell
 
     async def act(
@@ -114,7 +115,7 @@ class Actions:
         """
         wanted = self._find(actor, name)
         parsed = convert(arguments, wanted.arguments)
-        await self._check_scope(actor, wanted, parsed)
+        await self._targets.require(actor, wanted.kinds, parsed)
         if wanted.critical and not is_confirmed:
             if code is None or not self._proofs.takes_codes:
                 return await self._ask(actor, wanted, parsed)
@@ -133,19 +134,11 @@ class Actions:
             raise Forbidden("Only administrators of the whole installation do this")
         return wanted
 
-    async def _check_scope(self, actor: Actor, wanted: Action, arguments: Any) -> None:
-        if wanted.about_itself:
-            return
-        if user_id := getattr(arguments, "user_id", None):
-            await self._scope.require_person(actor, user_id)
-        if room_id := getattr(arguments, "room_id", None):
-            await self._scope.require_room(actor, room_id)
-
     async def _run(self, actor: Actor, wanted: Action, arguments: Any, decided_by: str) -> dict[str, Any]:
         """Written down before it is done, and once more if it fails."""
         more = {} if decided_by == actor.user_id else {"approved_by": decided_by}
         await self._record(actor, wanted.name, arguments, "done", **more)
-        if wanted.critical and (user_id := getattr(arguments, "user_id", None)) is not None:
+        if wanted.critical and (user_id := account_of(wanted.kinds, arguments)) is not None:
             await self._requests.opened(user_id, actor.user_id)
         try:
             return await wanted.run(actor, arguments) or {}
@@ -167,7 +160,7 @@ class Actions:
         )
         await self._record(actor, wanted.name, arguments, "asked", request=number)
         if is_new:
-            await self._tell(actor.organisation, actor.user_id, wanted.name, getattr(arguments, "user_id", None))
+            await self._tell(actor.organisation, actor.user_id, wanted.name, account_of(wanted.kinds, arguments))
         return {"done": False, "request": number}
 
     async def requests(self, organisation: str) -> list[dict[str, Any]]:
@@ -191,7 +184,7 @@ class Actions:
             return {"done": False, "agreed": True}
         wanted = self._find(asker, row["action"])
         arguments = convert(orjson.loads(row["arguments"]), wanted.arguments)
-        await self._check_scope(asker, wanted, arguments)
+        await self._targets.require(asker, wanted.kinds, arguments)
         await self._proofs.require_may_agree(actor.user_id, asker.user_id, asker.organisation, code)
         await self._requests.decide(number, actor.user_id, DONE)
         try:

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.console.actions import action
-from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.console.scope import Actor
+from chappe.agency.console.targets import Kind, Plain
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.organisations import Organisation, Organisations, Rules
 from chappe.agency.records.exports import PERSON, ROOM, Exports
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
-from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.media import ContentRepository
 
 
 class Room(msgspec.Struct):
-    room_id: str
+    room_id: Annotated[str, Kind.ROOM]
 
 
 class RoomAdministrator(msgspec.Struct):
     """`appointed`: who becomes an administrator of the room."""
 
-    room_id: str
-    appointed: str
+    room_id: Annotated[str, Kind.ROOM]
+    appointed: Annotated[str, Kind.MEMBER]
 
 
 class RoomActions:
@@ -39,10 +39,7 @@ class RoomActions:
     @action()
     async def appoint(self, actor: Actor, to: RoomAdministrator) -> None:
         """Make somebody of a room its administrator: for rooms whose own have left."""
-        appointed = parse_user_id(to.appointed)
-        if appointed not in await self._administration.people_of(to.room_id):
-            raise BadRequest("This person is not in the room", "M_INVALID_PARAM")
-        await self._make_admin(to.room_id, appointed)
+        await self._make_admin(to.room_id, UserId(to.appointed))
 
     @action(critical=False)
     async def unlist(self, actor: Actor, room: Room) -> dict[str, Any]:
@@ -61,25 +58,21 @@ class RoomActions:
 
 
 class File(msgspec.Struct):
-    server_name: str
-    media_id: str
+    server_name: Annotated[str, Kind.FILE_HOST]
+    media_id: Annotated[str, Kind.FILE]
 
 
 class Report(msgspec.Struct):
-    report: int
+    report: Annotated[int, Kind.REPORT]
 
 
 class FileActions:
-    def __init__(
-        self, database: Database, scope: Scope, media: ContentRepository, scanner: Scanner | None, administration: Administration
-    ) -> None:  # fmt: skip
-        self._database, self._scope, self._media = database, scope, media
-        self._scanner, self._administration = scanner, administration
+    def __init__(self, media: ContentRepository, scanner: Scanner | None, administration: Administration) -> None:
+        self._media, self._scanner, self._administration = media, scanner, administration
 
     @action()
     async def release_file(self, actor: Actor, file: File) -> dict[str, Any]:
         """Give out a file that the antivirus has stopped by mistake."""
-        await self._require(actor, file)
         lifted = 0
         if self._scanner is not None:
             lifted = await self._scanner.release(file.server_name, file.media_id, actor.user_id)
@@ -90,82 +83,59 @@ class FileActions:
     @action()
     async def quarantine_file(self, actor: Actor, file: File) -> None:
         """Nobody gets a file any more, until it is released."""
-        await self._require(actor, file)
         await self._media.quarantine([(file.server_name, file.media_id)], actor.user_id)
 
     @action()
     async def unquarantine_file(self, actor: Actor, file: File) -> None:
         """Give out a file again that an administrator had put into quarantine."""
-        await self._require(actor, file)
         await self._media.quarantine([(file.server_name, file.media_id)], None)
 
     @action()
     async def delete_file(self, actor: Actor, file: File) -> None:
         """Delete a file for good."""
-        await self._require(actor, file)
         if not await self._media.delete([(file.server_name, file.media_id)]):
             raise Forbidden("This file cannot be deleted for now")
-
-    async def _require(self, actor: Actor, file: File) -> None:
-        """A file that somebody of the organisation has uploaded."""
-        owner = await self._database.fetchval(
-            "SELECT user_id FROM media WHERE server_name = $1 AND media_id = $2", file.server_name, file.media_id
-        )
-        if owner is None:
-            raise NotFound("There is no such file")
-        if not actor.is_everywhere and not await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)",
-            owner,
-            actor.organisation,
-        ):
-            raise NotFound("There is no such file of your organisation")
 
     @action()
     async def close_report(self, actor: Actor, about: Report) -> None:
         """Close a report that has been looked at."""
-        reporter = await self._database.fetchval("SELECT reporter FROM reports WHERE report_id = $1", about.report)
-        if reporter is None or not (actor.is_everywhere or await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)",
-            reporter, actor.organisation,
-        )):  # fmt: skip
-            raise NotFound("There is no such report")
         await self._administration.delete_report(about.report)
 
 
 class PersonPackage(msgspec.Struct):
     """`with_held`: what a legal hold has kept aside too, for the authority."""
 
-    user_id: str
-    with_held: bool = False
+    user_id: Annotated[str, Kind.PERSON]
+    with_held: Plain[bool] = False
 
 
 class RoomPackage(msgspec.Struct):
-    room_id: str
-    with_held: bool = False
+    room_id: Annotated[str, Kind.ROOM]
+    with_held: Plain[bool] = False
 
 
 class PersonHold(msgspec.Struct):
     """`authority`: who ordered it; `reference`: of the order."""
 
-    user_id: str
-    authority: str
-    reference: str
+    user_id: Annotated[str, Kind.PERSON]
+    authority: Plain[str]
+    reference: Plain[str]
 
 
 class RoomHold(msgspec.Struct):
-    room_id: str
-    authority: str
-    reference: str
+    room_id: Annotated[str, Kind.ROOM]
+    authority: Plain[str]
+    reference: Plain[str]
 
 
 class Lifted(msgspec.Struct):
-    hold: int
-    reason: str
+    hold: Annotated[int, Kind.HOLD]
+    reason: Plain[str]
 
 
 class LawActions:
-    def __init__(self, database: Database, scope: Scope, holds: LegalHolds, exports: Exports) -> None:
-        self._database, self._scope, self._holds, self._exports = database, scope, holds, exports
+    def __init__(self, holds: LegalHolds, exports: Exports) -> None:
+        self._holds, self._exports = holds, exports
 
     @action(critical=True)
     async def export_person(self, actor: Actor, wanted: PersonPackage) -> dict[str, Any]:
@@ -192,19 +162,14 @@ class LawActions:
     @action(critical=True)
     async def lift_hold(self, actor: Actor, lifted: Lifted) -> None:
         """Lift a legal hold: what it kept goes, as it would have gone."""
-        target = await self._database.fetchval("SELECT target FROM legal_holds WHERE id = $1", lifted.hold)
-        if target is None:
-            raise NotFound("There is no such hold")
-        check = self._scope.require_room if target.startswith("!") else self._scope.require_person
-        await check(actor, target)
         await self._holds.lift(lifted.hold, lifted.reason, actor.user_id)
 
 
 class Announcement(msgspec.Struct):
     """`room_id`: only to who is in this room; left out, to the whole organisation."""
 
-    text: str
-    room_id: str | None = None
+    text: Plain[str]
+    room_id: Annotated[str | None, Kind.ROOM] = None
 
 
 class AnnouncementActions:
@@ -223,19 +188,19 @@ class NewOrganisation(msgspec.Struct):
     `guests`, `forums`: whether its people invite guests and make forums; `guest_days`: how long guests stay; 0: as everywhere.
     """
 
-    name: str
-    label: str
-    home: str
-    addresses: list[str] = []
-    by_invitation: bool = False
-    colour: str | None = None
-    guests: bool = True
-    forums: bool = True
-    guest_days: int = 0
+    name: Annotated[str, Kind.ORGANISATION]
+    label: Plain[str]
+    home: Plain[str]
+    addresses: Plain[list[str]] = []
+    by_invitation: Plain[bool] = False
+    colour: Plain[str | None] = None
+    guests: Plain[bool] = True
+    forums: Plain[bool] = True
+    guest_days: Plain[int] = 0
 
 
 class Named(msgspec.Struct):
-    name: str
+    name: Annotated[str, Kind.ORGANISATION]
 
 
 class RegistryActions:

@@ -1,0 +1,95 @@
+"""Every argument of every action says what it names; nothing of another organisation is reached through any of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+
+from chappe.agency.console.actions import action, actions_of
+from chappe.agency.console.scope import Actor
+from chappe.agency.console.targets import Kind, Plain
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.agency.conftest import refused
+from tests.agency.test_console import act, admin, anne, node_of, root, sam
+from tests.support import Person, Server
+
+__all__ = ["admin", "anne", "root", "sam"]
+
+
+class Undeclared(msgspec.Struct):
+    user_id: Annotated[str, Kind.PERSON]
+    successor: str
+
+
+class TwoKinds(msgspec.Struct):
+    user_id: Annotated[Plain[str], Kind.PERSON]
+
+
+class Alone(msgspec.Struct):
+    appointed: Annotated[str, Kind.MEMBER]
+
+
+@pytest.mark.parametrize("arguments", [Undeclared, TwoKinds, Alone])
+def test_an_argument_that_does_not_say_what_it_names_is_not_loaded(arguments: type[msgspec.Struct]) -> None:
+    async def run(self: object, actor: Actor, wanted: Any) -> None: ...
+
+    run.__annotations__ = {"actor": Actor, "wanted": arguments, "return": None}
+    owner = type("Owner", (), {"lock_all": action(critical=False)(run)})()
+    with pytest.raises(TypeError, match=arguments.__name__):
+        actions_of(owner)
+
+
+async def _targets(
+    ministry: Server, own: Person, other: Person, root: Person
+) -> tuple[dict[Kind, Any], dict[Kind, Any]]:
+    """What each kind may be: of the administrator's own organisation, and of another."""
+    result = []
+    for person in (own, other):
+        room = await person.create_room(name="Salon")
+        uri = (await person.call("POST", "/_matrix/media/v3/upload", b"text"))["content_uri"]
+        host, media = uri.removeprefix("mxc://").split("/")
+        await person.call("POST", f"/_matrix/client/v3/rooms/{room}/report", {"reason": "x"})
+        report = await ministry.node.database.fetchval(
+            "SELECT max(report_id) FROM reports WHERE reporter = $1", person.id
+        )
+        hold = await node_of(ministry).holds.place(person.id, "a", "b", root.id)
+        result.append(
+            {Kind.PERSON: person.id, Kind.ADMINISTRATOR: person.id, Kind.COLLEAGUE: person.id, Kind.MEMBER: person.id,
+             Kind.ROOM: room, Kind.FILE: media, Kind.FILE_HOST: host, Kind.REPORT: report, Kind.HOLD: hold}
+        )  # fmt: skip
+    result[0][Kind.ORGANISATION], result[1][Kind.ORGANISATION] = "culture", "sante"
+    return result[0], result[1]
+
+
+async def test_no_argument_reaches_another_organisation(
+    ministry: Server,
+    admin: Person,
+    anne: Person,
+    sam: Person,
+    root: Person,
+) -> None:
+    """With and without a code: what is refused is not even asked for."""
+    await node_of(ministry).scope.grant(Actor("@root:localhost", "culture"), UserId(anne.id))
+    await node_of(ministry).scope.grant(Actor("@root:localhost", "sante"), UserId(sam.id))
+    own, others = await _targets(ministry, anne, sam, root)
+    tried = set()
+    for name, one in node_of(ministry).actions.all.items():
+        hints = {field.name: field for field in msgspec.structs.fields(one.arguments)}
+        for wrong, kind in one.kinds.items():
+            if kind in (Kind.PLAIN, Kind.FILE_HOST):
+                continue
+            arguments: dict[str, Any] = {}
+            for field, its in one.kinds.items():
+                value = (others if field == wrong else own).get(its)
+                if its is Kind.PLAIN:
+                    if not hints[field].required:
+                        continue
+                    value = "x"
+                arguments[field] = [value] if its is Kind.COLLEAGUE and field == "holders" else value
+            no = await refused(act(admin, name, **arguments))
+            assert no.status in (400, 403, 404) and no.errcode not in ("M_BAD_JSON", "M_MISSING_PARAM"), (name, wrong)
+            tried.add(kind)
+    assert tried == set(Kind) - {Kind.PLAIN, Kind.FILE_HOST}
+    assert await node_of(ministry).actions.requests("culture") == []
