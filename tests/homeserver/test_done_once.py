@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import pytest
+from obstore.exceptions import BaseError
 
 from chappe.homeserver.database.pool import Row
+from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
 from tests.support import Person, Server, segment
 
 MSC4140 = "/_matrix/client/unstable/org.matrix.msc4140"
@@ -182,3 +185,34 @@ async def test_a_key_that_was_given_out_is_not_given_out_again(alice: Person, bo
     assert await claim() == {}
     await alice.call("POST", "/keys/upload", keys(1, content="another"))  # a device that began anew
     assert (await claim())["signed_curve25519:1"] == {"key": "another1"}
+
+
+# --------------------------------------------------------------------------------------------- what is read, then written
+
+
+async def test_the_same_critical_act_is_asked_for_once(server: Server) -> None:
+    requests = CriticalRequests(server.node.database, server.node.now_ms)
+    asked = await asyncio.gather(
+        *(requests.ask("ministry", "purge", {"room": "!r:localhost"}, "@a:localhost", "console") for _ in range(20))
+    )
+    assert len({number for number, _ in asked}) == 1
+    assert sum(is_new for _, is_new in asked) == 1
+
+
+async def test_a_file_is_listed_until_its_bytes_are_gone(server: Server, alice: Person) -> None:
+    """Whoever dies, or finds the store away, in between: the file can be deleted again."""
+    status, raw, _ = await server.raw("POST", "/_matrix/media/v3/upload", b"secret", alice.token)
+    assert status == 200
+    media_id = json.loads(raw)["content_uri"].rsplit("/", 1)[1]
+    stored = [path for path in (server.data / "media").rglob("*") if path.is_file() and path.read_bytes() == b"secret"]
+    assert len(stored) == 1
+    folder = stored[0].parent
+    folder.rename(folder.with_name("away"))
+    folder.write_bytes(b"")  # no folder: the store answers with an error
+    media = server.node.media
+    with pytest.raises(BaseError):
+        await media.delete([("localhost", media_id)])
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    assert await media.delete([("localhost", media_id)]) == [media_id]
+    assert not stored[0].exists()

@@ -168,14 +168,14 @@ class AccountValidity:
         if not row["fresh"]:
             return Renewal(ALREADY, row["expires_ts"] or 0)
         until = self._now_ms() + self.period_ms
-        used = await self._database.execute(
+        await self._accounts.set_state(
+            row["user_id"], expires_ts=until
+        )  # before the link is used up: it counts, or it is left
+        await self._database.execute(
             """UPDATE account_validity SET token = NULL, used_hash = $3, reminded_days = NULL
                 WHERE user_id = $1 AND token = $2""",
             row["user_id"], token, _hash(token),
         )  # fmt: skip
-        if not used.endswith(" 1"):
-            return Renewal(ALREADY, row["expires_ts"] or 0)
-        await self._accounts.set_state(row["user_id"], expires_ts=until)
         return Renewal(RENEWED, until)
 
     async def set_end(self, user_id: str, expiration_ts: int | None, mails_enabled: bool | None) -> int:

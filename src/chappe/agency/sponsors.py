@@ -72,14 +72,15 @@ class Sponsors:
         if row is None:
             return
         ends_ts = row["ends_ts"] or await self._checked_end(None, row["sponsor"])
-        new = await self._database.execute(
+        is_known = await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM guests WHERE user_id = $1)", user_id)
+        if not is_known:  # first of all: an account whose invitation is used up has an end
+            await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
+        await self._database.execute(
             """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
             user_id, row["sponsor"], row["purpose"], ends_ts, self._now_ms(),
         )  # fmt: skip
         await self._database.execute("DELETE FROM guest_invitations WHERE address = $1", address)
-        if new.endswith(" 1"):
-            await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
 
     # --------------------------------------------------------------------------------------------------- for sponsors
 
@@ -158,7 +159,11 @@ class Sponsors:
         is_there = sponsor is not None and not sponsor.deactivated
         if is_there or self._guests.is_guest(actor):
             raise Forbidden("This guest has a sponsor: ask them")
-        await self._database.execute("UPDATE guests SET sponsor = $2 WHERE user_id = $1", user_id, actor)
+        taken = await self._database.execute(
+            "UPDATE guests SET sponsor = $2 WHERE user_id = $1 AND sponsor = $3", user_id, actor, row["sponsor"]
+        )
+        if not taken.endswith(" 1"):  # somebody was faster
+            raise Forbidden("This guest has a sponsor: ask them")
 
     async def _require(self, actor: UserId, user_id: UserId) -> Row:
         row = await self._row(user_id)
@@ -260,12 +265,12 @@ class Sponsors:
             if organisation is None or self._guests.is_guest_home(organisation.home):
                 continue
             user_id = UserId(row["user_id"])
-            await self._database.execute(
-                "UPDATE guests SET agent_since = $2 WHERE user_id = $1", user_id, self._now_ms()
-            )
             self._guests.no_longer.add(user_id)
             await self._accounts.set_state(user_id, expires_ts=0)
             await self._set_name(user_id, "displayname", display_name(row["address"], organisation.label))
+            await self._database.execute(  # last: until then whoever looks next begins anew
+                "UPDATE guests SET agent_since = $2 WHERE user_id = $1", user_id, self._now_ms()
+            )
             log.info("a guest has become an agent", extra={"fields": {"user": user_id, "of": organisation.name}})
             promoted.append(str(user_id))
         return promoted

@@ -37,8 +37,9 @@ class SignInUpstream:
         )
         if known is None:
             known = await self._by_address(proven, server_name) or await self._create(proven, server_name)
-            await self._database.execute(
-                "INSERT INTO upstream_links VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            known = await self._database.fetchval(  # whoever was faster has said which account it is
+                """INSERT INTO upstream_links AS l VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (provider, subject) DO UPDATE SET user_id = l.user_id RETURNING user_id""",
                 proven.provider, proven.subject, known, self._now_ms(),
             )  # fmt: skip
         user = await self._accounts.store.find_user(known)

@@ -30,19 +30,21 @@ class CriticalRequests:
     ) -> tuple[int, bool]:
         """(the request's number, whether it is new): the same is not asked twice."""
         text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
-        number = await self._database.fetchval(
-            """SELECT id FROM critical_requests WHERE organisation = $1 AND action = $2 AND arguments = $3 AND asked_by = $4
-                  AND door = $5 AND decided_ts IS NULL AND asked_ts > $6""",
-            organisation, action, text, by, door, self._now_ms() - WAITS_MS,
-        )  # fmt: skip
-        if number is not None:
-            return int(number), False
-        number = await self._database.fetchval(
-            """INSERT INTO critical_requests (organisation, action, arguments, asked_by, asked_ts, door)
-               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
-            organisation, action, text, by, self._now_ms(), door,
-        )  # fmt: skip
-        return int(number), True
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{action} {text} {by}")
+            number = await connection.fetchval(
+                """SELECT id FROM critical_requests WHERE organisation = $1 AND action = $2 AND arguments = $3 AND asked_by = $4
+                      AND door = $5 AND decided_ts IS NULL AND asked_ts > $6""",
+                organisation, action, text, by, door, self._now_ms() - WAITS_MS,
+            )  # fmt: skip
+            if number is not None:
+                return int(number), False
+            number = await connection.fetchval(
+                """INSERT INTO critical_requests (organisation, action, arguments, asked_by, asked_ts, door)
+                   VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
+                organisation, action, text, by, self._now_ms(), door,
+            )  # fmt: skip
+            return int(number), True
 
     async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> Row | None:
         """What was agreed to at an API, which is used up now; None where nothing was."""

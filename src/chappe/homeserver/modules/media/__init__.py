@@ -279,11 +279,11 @@ class ContentRepository:
             if row is None:
                 continue
             media = Media(server_name, media_id, row["content_type"], None, 0, b"", False)
-            await self._database.execute(
-                "DELETE FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id
-            )
             await self._blobs.delete(media.key)
             await self._blobs.delete_below(f"thumbnails/{server_name}/{media_id[:2]}/{media_id}/")
+            await self._database.execute(  # last: nobody would look for the bytes of a file that is not listed
+                "DELETE FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id
+            )
             deleted.append(media_id)
         return deleted
 
