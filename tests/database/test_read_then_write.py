@@ -1,0 +1,118 @@
+"""What is read, and written afterwards on the strength of it: why nothing is lost or doubled when two do so or one dies between.
+
+The scan is simple. In a function, and in the methods of its class that it calls, it looks for a SELECT of a table that is followed
+by a write of the same table. It leaves out what is behind a lock (FOR UPDATE, an advisory lock) and writes with ON CONFLICT.
+It does not see what is read through another class.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import chappe
+
+SOURCE = Path(chappe.__file__).parent
+ASKS = {"fetch", "fetchrow", "fetchval", "execute"}
+LOCKS = re.compile(r"\bFOR (?:NO KEY )?UPDATE|advisory_xact_lock")
+READS = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
+WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|(?<!DO )(?<!FOR )UPDATE)\s+([a-z_]+)")
+
+LEASE = "one process at a time, by lease; what was sent and not noted is sent again, with the same id"
+CONDITION = "the write has the condition of the read, and its count decides"
+NAMED = "the read only says whether the row exists; the write sets what was asked for, whatever was there"
+LIMIT = "a bound against abuse: several at once may pass it by as many"
+AGAIN = "done again after a death, with the same outcome"
+ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a lock in the statement is better than a reason.
+    ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
+    ("agency/announcements.py", "look", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
+    ("agency/function_accounts.py", "_end_if_nowhere", "function_accounts"): CONDITION,
+    ("agency/organisations.py", "add", "organisation_addresses"): "the pattern is the key: two at once, and one is refused",
+    ("agency/read_guard.py", "count", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
+    ("agency/sponsors.py", "arrived", "guest_invitations"): AGAIN,
+    ("agency/sponsors.py", "give", "guests"): NAMED,
+    ("agency/sponsors.py", "look", "guests"): "reminders: a condition in the write, one commit with the mail",
+    ("agency/sponsors.py", "promote", "guests"): AGAIN,
+    ("agency/sponsors.py", "set_end", "guests"): NAMED,
+    ("agency/sponsors.py", "take_over", "guests"): CONDITION,
+    ("homeserver/accounts/account_states.py", "look", "progress"): f"{AGAIN}; the place only grows",
+    ("homeserver/accounts/rendezvous.py", "create", "rendezvous"): LIMIT,
+    ("homeserver/accounts/rendezvous.py", "put", "rendezvous"): CONDITION,
+    ("homeserver/accounts/second_factors.py", "_forget_codes_without_factor", "recovery_codes"): "codes without a factor open nothing",
+    ("homeserver/accounts/second_factors.py", "_use_totp", "totp_secrets"): CONDITION,
+    ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
+    ("homeserver/accounts/second_factors.py", "check_totp", "totp_secrets"): CONDITION,
+    ("homeserver/accounts/second_factors.py", "confirm_totp", "totp_secrets"): CONDITION,
+    ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
+    ("homeserver/accounts/uia.py", "require", "uia_sessions"): "a session is bound to one body: what it allows twice is the same",
+    ("homeserver/database/migrations.py", "migrate", "schema_migrations"): "behind a lock of the session",
+    ("homeserver/modules/bots/webhooks.py", "create", "webhooks"): LIMIT,
+    ("homeserver/modules/delayed_events/__init__.py", "schedule", "delayed_events"): "the transaction id is unique",
+    ("homeserver/modules/delayed_events/__init__.py", "sign_out", "delayed_events"): CONDITION,
+    ("homeserver/modules/hosted_domains/__init__.py", "_go_on_from", "rooms"): "in one transaction, beside no server",
+    ("homeserver/modules/key_backup/__init__.py", "delete", "key_backups"): NAMED,
+    ("homeserver/modules/key_backup/__init__.py", "delete_version", "key_backups"): NAMED,
+    ("homeserver/modules/key_backup/__init__.py", "update_version", "key_backups"): NAMED,
+    ("homeserver/modules/media/__init__.py", "create", "media"): LIMIT,
+    ("homeserver/modules/media/__init__.py", "delete", "media"): AGAIN,
+    ("homeserver/modules/media/__init__.py", "delete_older", "media"): AGAIN,
+    ("homeserver/modules/push/pushers.py", "set", "pushers"): LIMIT,
+    ("homeserver/modules/third_party_invites/__init__.py", "redeem", "third_party_invites"): "who is invited is not invited again",
+    ("homeserver/modules/to_device/__init__.py", "shed", "to_device"): AGAIN,
+    ("homeserver/rooms/remote/inbox.py", "_empty_some", "federation_inbox"): f"{AGAIN}: an event has one id",
+    ("homeserver/rooms/remote/inbox.py", "_work", "federation_inbox"): f"{AGAIN}: an event has one id",
+    ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
+    ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
+    ("homeserver/senders/federation/destination.py", "_send_some", "federation_edus"): f"{LEASE}, or one that peers know",
+    ("homeserver/senders/federation/destination.py", "_send_some", "federation_queue"): LEASE,
+    ("homeserver/senders/federation/destination.py", "run", "federation_queue"): LEASE,
+    ("homeserver/senders/push/deliver.py", "_in_order", "push_queue"): LEASE,
+    ("homeserver/senders/push/deliver.py", "_serve", "push_queue"): LEASE,
+}  # fmt: skip
+Methods = dict[str, ast.AsyncFunctionDef]
+
+
+def test_whatever_is_read_and_then_written_says_why_it_may_be() -> None:
+    found = set(_findings())
+    assert found == ARGUED.keys(), (
+        "put the condition or the lock into the statement; where that is not needed, say here why",
+        found ^ ARGUED.keys(),
+    )
+
+
+def _findings() -> Iterator[tuple[str, str, str]]:
+    for path in SOURCE.rglob("*.py"):
+        for scope in ast.walk(ast.parse(path.read_text())):
+            if isinstance(scope, ast.ClassDef | ast.Module):
+                methods = {f.name: f for f in scope.body if isinstance(f, ast.AsyncFunctionDef)}
+                for name, function in methods.items():
+                    for table in _written_after_read(function, methods):
+                        yield str(path.relative_to(SOURCE)), name, table
+
+
+def _written_after_read(function: ast.AsyncFunctionDef, methods: Methods) -> set[str]:
+    read: set[str] = set()
+    written: set[str] = set()
+    for sql in _statements(function, methods, 1):
+        if LOCKS.search(sql):
+            break
+        if tables := set(WRITES.findall(sql)):
+            written |= read & tables if "ON CONFLICT" not in sql else set()
+        else:
+            read |= set(READS.findall(sql))
+    return written
+
+
+def _statements(function: ast.AsyncFunctionDef, methods: Methods, deeper: int) -> Iterator[str]:
+    """The SQL of a function in the order of its lines, with that of its own methods."""
+    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+    for call in sorted(calls, key=lambda n: (n.lineno, n.col_offset)):
+        assert isinstance(call.func, ast.Attribute)
+        name, of = call.func.attr, ast.unparse(call.func.value)
+        if name in ASKS and call.args:
+            parts = (n.value for n in ast.walk(call.args[0]) if isinstance(n, ast.Constant))
+            yield " ".join(part for part in parts if isinstance(part, str))
+        elif deeper and of == "self" and name in methods:
+            yield from _statements(methods[name], methods, deeper - 1)
