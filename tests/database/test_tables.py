@@ -59,7 +59,7 @@ FOREIGN_WRITERS: dict[str, set[str]] = {
     "webhooks": {"homeserver.senders.webhooks"},
 }
 # Statements over whatever tables are declared: by name, not by knowledge.
-GENERIC = {"homeserver.modules.hosted_domains"}
+GENERIC = {"homeserver.modules.hosted_domains", "homeserver.modules.room_purges"}
 
 
 def unit(path: Path) -> str:
@@ -123,6 +123,19 @@ async def test_no_table_with_a_person_in_it_is_forgotten(postgres: Any) -> None:
             assert set(table.person) <= set(found), name
             assert bool(table.package) != bool(table.not_in_package), f"{name}: in the package of a person, or why not?"
             assert table.erased != bool(table.kept), f"{name}: is it erased with the person, or why not?"
+
+
+async def test_no_table_of_a_room_is_forgotten(postgres: Any) -> None:
+    """So a purge finds every row."""
+    of_rooms, of_events = {"room_nid", "room_id"}, {"event_id", "event_nid"}
+    for name, found in (await columns(postgres.url)).items():
+        [table] = [t for t in ALL if t.name == name]
+        if of_rooms & set(found) or (of_events & set(found)):
+            assert bool(table.room or table.event) != bool(table.room_stays), f"{name}: does it go with a purged room?"
+        if of_rooms & set(found) and not table.room_stays:
+            assert table.room in of_rooms, f"{name} names its room"
+        for column in (table.room, table.event):
+            assert not column or column in found, name
 
 
 async def test_what_can_hold_words_says_for_how_long(postgres: Any) -> None:

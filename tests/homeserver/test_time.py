@@ -34,6 +34,7 @@ ON_A_WRONG_CLOCK_TOO = {  # jobs that a wrong clock may run: what each does is u
     "members": "goes on fetching members",
     "erased": "reads who wants to be erased",
     "profiles": "carries names into rooms",
+    "room purges": "deletes what an administrator has named; only its patience with other servers is timed",
     "people": "places people by their addresses",
     "announcements": "sends what waits",
     "statistics": "counts; a month is counted again while it lasts",

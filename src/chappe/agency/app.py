@@ -88,6 +88,7 @@ class AgencyServer(Homeserver):
         self.admin_door = AuditTrail(self.audit, self.critical_acts)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable
+        self.room_purges.may_purge = self.holds.require_none_in_room
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
             self.agency.standings = self.standings

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
 
 Held = frozenset[str]  # user ids and room ids
@@ -101,6 +101,16 @@ class LegalHolds:
             return about.get("user_id") == reader or about.get("hold") in own
 
         return [row for row in rows if not tells(row)]
+
+    async def require_none_in_room(self, room_id: str) -> None:
+        """Raises M_FORBIDDEN where the room is held, or anything that somebody who is held has said in it."""
+        if await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM held_events WHERE room_id = $1) OR EXISTS (
+                   SELECT 1 FROM legal_holds h WHERE h.lifted_ts IS NULL AND (h.target = $1 OR EXISTS (
+                       SELECT 1 FROM events e JOIN rooms r USING (room_nid) WHERE r.room_id = $1 AND e.sender = h.target)))""",
+            room_id,
+        ):
+            raise Forbidden("The law asks to keep what is in this room: it can be closed, not purged (`purge`: false)")
 
     async def deletable(self, files: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Of some files, those that nobody holds: a file is held with who uploaded it."""

@@ -25,6 +25,7 @@ TABLES = (
     Table(
         "agency.announcements",
         "announcements",
+        room_stays="said in the name of an organisation, to all",
         stays="likewise",
         person=("sender",),
         package="SELECT organisation, body, created_ts FROM announcements WHERE sender = $1 ORDER BY id",
@@ -104,6 +105,7 @@ TABLES = (
     Table(
         "agency.legal_holds",
         "held_events",
+        room_stays="a room with any is not purged",
         stays="likewise",
         person=("sender",),
         not_in_package="under a legal hold, of which the person is not told",
@@ -186,6 +188,7 @@ TABLES = (
     Table(
         "agency.retention",
         "encrypted_files",
+        event="event_id",
         stays="of the installation's retention",
         words="tells which file an encrypted message shows, and goes with it",
     ),
@@ -229,6 +232,7 @@ READS = {
     ),
     "events": (
         "agency.console",
+        "agency.legal_holds",
         "agency.records",
         "agency.retention",
         "agency.rules_api",

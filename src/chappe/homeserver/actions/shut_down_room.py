@@ -43,6 +43,8 @@ class ShutDownRoom:
         kicked: list[str] = []
         failed: list[str] = []
         for user in await self._administration.people_of(room_id):
+            if not self._rooms.is_hosted(user):
+                continue  # their server's affair
             try:
                 await self._membership.leave(UserId(user), room_id, None)
                 kicked.append(user)

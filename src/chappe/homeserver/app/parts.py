@@ -30,6 +30,7 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.delete_room import DeleteRoom
 from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.actions.join_room import JoinRoom
@@ -38,6 +39,7 @@ from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.actions.shut_down_room import ShutDownRoom
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
@@ -87,6 +89,7 @@ from chappe.homeserver.modules.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.modules.reporting import Reports
+from chappe.homeserver.modules.room_purges import RoomPurges
 from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.modules.server_notices import NoticeRooms
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
@@ -519,6 +522,10 @@ class Parts:
         self.jobs.add("last seen", 60, self.sessions.flush_seen, is_per_process=True)
         self.jobs.add("time", TIME_EVERY, self.time_evidence.look, is_per_process=True)
         self.jobs.add("erased", 5, self.accounts.load_erased, is_per_process=True)
+        shut_down = ShutDownRoom(self.administration, self.rooms, self.membership, self.creation)
+        self.room_purges = RoomPurges(database, self.writer, self.tables, self.rooms, self.now_ms)
+        self.delete_room = DeleteRoom(shut_down, self.room_purges, self.leases)
+        self.jobs.add("room purges", 5, self.delete_room.resume)
         self.jobs.add("profiles", 60, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.actions.mark_read import MarkRead
-from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
 from chappe.homeserver.api.admin.media import AdminMedia
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
@@ -189,7 +189,6 @@ def _identity_parts(parts: Parts) -> list[object]:
 
 def _admin_parts(parts: Parts) -> list[object]:
     rooms, accounts = parts.rooms, parts.accounts
-    shut_down = ShutDownRoom(parts.administration, rooms, parts.membership, parts.creation)
     make_admin = MakeRoomAdmin(rooms, parts.membership)
     return [
         AdminUsers(parts.administration, accounts, parts.sessions, parts.second_factors, rooms, parts.pushers),
@@ -198,7 +197,7 @@ def _admin_parts(parts: Parts) -> list[object]:
             parts.set_profile_field, parts.bind_threepid, parts.server_notices,
         ),
         CriticalRequestsApi(parts.critical_acts),
-        AdminRooms(parts.administration, rooms, parts.aliases, shut_down, make_admin, parts.join_room),
+        AdminRooms(parts.administration, rooms, parts.aliases, parts.delete_room, make_admin, parts.join_room),
         AdminMedia(parts.media, rooms),
     ]  # fmt: skip
 

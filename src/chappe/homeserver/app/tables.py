@@ -23,6 +23,7 @@ from chappe.homeserver.modules.push import tables as push
 from chappe.homeserver.modules.receipts import tables as receipts
 from chappe.homeserver.modules.reporting import tables as reporting
 from chappe.homeserver.modules.room_directory import tables as room_directory
+from chappe.homeserver.modules.room_purges import tables as room_purges
 from chappe.homeserver.modules.search import tables as search
 from chappe.homeserver.modules.server_notices import tables as server_notices
 from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
@@ -58,6 +59,7 @@ TABLES: tuple[Table, ...] = (
     *receipts.TABLES,
     *reporting.TABLES,
     *room_directory.TABLES,
+    *room_purges.TABLES,
     *search.TABLES,
     *server_notices.TABLES,
     *third_party_invites.TABLES,

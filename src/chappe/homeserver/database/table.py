@@ -32,6 +32,9 @@ class Table:
     is erased, the rows whose first column of `person` names them are deleted (`erased`), or `kept` says why not, or what deletes
     them.
 
+    Where a column says of which room a row is (`room`: "room_nid" or "room_id") or of which event (`event`), the row is deleted
+    when the room is purged; or `room_stays` says why not.
+
     `words`: for tables that can hold what somebody said: how long they do.
     """
 
@@ -47,9 +50,22 @@ class Table:
     erased: bool = False
     kept: str = ""
     words: str = ""
+    room: str = ""
+    event: str = ""
+    room_stays: str = ""
     readers: tuple[str, ...] = ()
 
     @property
     def erasure(self) -> str:
         """The statement that deletes a person's rows ($1)."""
         return f"DELETE FROM {self.name} WHERE {self.person[0]} = $1"
+
+    @property
+    def of_room(self) -> str:
+        """A condition: the row is of one room ($1: its number or its id, as `room` says)."""
+        return f"{self.room} = $1"
+
+    @property
+    def cites(self) -> str:
+        """The column of `events` that `event` holds."""
+        return "event_id" if self.event == "event_id" else "nid"

@@ -51,7 +51,11 @@ class LiveRooms:
             if number is None:
                 return None
             self._numbers[room_id] = number
-        return await self.by_number(number)
+        room = await self.by_number(number)
+        if room.exists:
+            return room
+        self.discard(room)
+        return None  # it was here, and has been purged
 
     async def require(self, room_id: str) -> LiveRoom:
         """Raises M_NOT_FOUND for an unknown room."""
@@ -114,7 +118,7 @@ class LiveRooms:
                     break
 
     def discard(self, room: LiveRoom) -> None:
-        """A room whose creation failed."""
+        """A room whose creation failed, or that has been purged."""
         self._by_number.pop(room.number, None)
         self._numbers.pop(room.room_id, None)
 

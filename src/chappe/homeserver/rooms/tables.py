@@ -8,18 +8,22 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "auth_bases",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
     ),
     Table(
         "homeserver.rooms",
         "auth_events",
+        room="room_nid",
+        event="event_nid",
         rows=OF_ROOM,
         stays_too=True,
     ),
     Table(
         "homeserver.rooms",
         "events",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
         person=("sender",),
@@ -39,6 +43,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "federation_inbox",
+        room="room_id",
         rows=OF_ROOM_ID,
         stays_too=True,
         words="until what it follows has been fetched; a day at most",
@@ -47,6 +52,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "held_redactions",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
         words="holds no words: which event a redaction waits for",
@@ -54,6 +60,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "invitations",
+        room="room_nid",
         rows=OF_USER,
         person=("user_id",),
         not_in_package="in rooms.json, with the memberships",
@@ -63,6 +70,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "memberships",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
         person=(
@@ -81,18 +89,21 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "missing_events",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
     ),
     Table(
         "homeserver.rooms",
         "partial_rooms",
+        room="room_nid",
         stays="fetched anew where it matters: an export waits until there are none",
         readers=("homeserver.modules.hosted_domains",),
     ),
     Table(
         "homeserver.rooms",
         "push_hits",
+        room="room_nid",
         rows=OF_USER,
         person=("user_id",),
         not_in_package="made from the messages that mention the person",
@@ -102,6 +113,8 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "relations",
+        room="room_nid",
+        event="nid",
         rows=OF_ROOM,
         stays_too=True,
         person=("sender",),
@@ -113,6 +126,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "room_aliases",
+        room="room_id",
         rows=of_domain("alias"),
         person=("creator",),
         package="SELECT alias, room_id, created FROM room_aliases WHERE creator = $1 ORDER BY created",
@@ -122,6 +136,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "room_summaries",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
         words="of the present state of the room",
@@ -135,6 +150,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "rooms",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
         readers=(
@@ -149,12 +165,15 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "state_moves",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
     ),
     Table(
         "homeserver.rooms",
         "state_packs",
+        room="room_nid",
+        event="pack",
         rows=OF_ROOM,
         stays_too=True,
         words="holds no words: numbers of events",
@@ -163,6 +182,7 @@ TABLES = (
     Table(
         "homeserver.rooms",
         "threads",
+        room="room_nid",
         rows=OF_ROOM,
         stays_too=True,
         readers=(

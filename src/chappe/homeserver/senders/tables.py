@@ -20,6 +20,7 @@ TABLES = (
     Table(
         "homeserver.senders.webhooks",
         "webhook_queue",
+        event="event_id",
         stays="sent from where it was queued",
         words="until it is delivered, or given up",
     ),

@@ -9,9 +9,10 @@ import msgspec
 import orjson
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.actions.delete_room import DeleteRoom
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.server_notices import ServerNotices
-from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin, ShutDownRoom
+from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
@@ -41,11 +42,11 @@ class Redaction(msgspec.Struct):
 
 class AdminRooms:
     def __init__(
-        self, administration: Administration, rooms: Rooms, aliases: Aliases, shut_down: ShutDownRoom,
+        self, administration: Administration, rooms: Rooms, aliases: Aliases, delete_room: DeleteRoom,
         make_admin: MakeRoomAdmin, join_room: JoinRoom,
     ) -> None:  # fmt: skip
         self._administration, self._rooms, self._aliases = administration, rooms, aliases
-        self._shut_down, self._make_admin, self._join_room = shut_down, make_admin, join_room
+        self._delete_room, self._make_admin, self._join_room = delete_room, make_admin, join_room
         self._results: dict[str, tuple[str, dict[str, Any]]] = {}
 
     @endpoint("GET", V1 + "/rooms", **ADMIN)
@@ -108,37 +109,42 @@ class AdminRooms:
 
     @endpoint("DELETE", V1 + "/rooms/{roomId}", does="delete_room", **ADMIN)
     async def delete(self, request: Request) -> Answer:
-        return await self._delete(request)
+        """Answers when it is done; "purged" is false where other servers must still hear of it: `delete_status` tells."""
+        delete_id = await self._close(request)
+        await self._delete_room.go_on(delete_id)
+        told = await self._delete_room.purges.status(delete_id)
+        assert told is not None
+        if told["status"] == "failed":
+            raise MatrixError(400, "M_UNKNOWN", told["error"])
+        return {**told["shutdown_room"], "purged": told["purged"], "delete_id": delete_id}
 
     @endpoint("DELETE", V2 + "/rooms/{roomId}", does="delete_room", **ADMIN)
     async def delete_later(self, request: Request) -> Answer:
-        """As deployed tools expect it, with an id to ask for the outcome; here it is done when the answer comes."""
-        result = await self._delete(request)
-        delete_id = f"{len(self._results) + 1:016x}"
-        self._results[delete_id] = (request.params["roomId"], result)
-        return {"delete_id": delete_id}
+        """The room is closed when the answer comes; what was said in it goes afterwards."""
+        return {"delete_id": await self._close(request)}
 
-    async def _delete(self, request: Request) -> dict[str, Any]:
+    async def _close(self, request: Request) -> str:
         body = await request.body_as(Deletion, optional=True)
         user = parse_user_id(body.new_room_user_id) if body.new_room_user_id else None
         room_id = parse_room_id(request.params["roomId"])
-        result = await self._shut_down(request.user_id, room_id, body.block, user, body.room_name, body.message)
-        return {**result, "purged": False}  # closed, and said so: what was said in it stays in the database
+        words = (body.room_name, body.message)
+        return await self._delete_room.close(
+            request.user_id, room_id, body.block, user, words, body.purge, body.force_purge
+        )
 
     @endpoint("GET", V2 + "/rooms/{roomId}/delete_status", **ADMIN)
     async def delete_statuses(self, request: Request) -> Answer:
-        room_id = request.params["roomId"]
-        found = [_status(key, room, result) for key, (room, result) in self._results.items() if room == room_id]
+        found = await self._delete_room.purges.of_room(request.params["roomId"])
         if not found:
             raise NotFound("This room is not being deleted")
         return {"results": found}
 
     @endpoint("GET", V2 + "/rooms/delete_status/{deleteId}", **ADMIN)
     async def delete_status(self, request: Request) -> Answer:
-        key = request.params["deleteId"]
-        if key not in self._results:
+        found = await self._delete_room.purges.status(request.params["deleteId"])
+        if found is None:
             raise NotFound("There is no such deletion")
-        return _status(key, *self._results[key])
+        return found
 
     @endpoint("POST", V1 + "/user/{userId}/redact", does="redact", **ADMIN)
     async def redact(self, request: Request) -> Answer:
@@ -162,10 +168,6 @@ class AdminRooms:
         if found is None:
             raise NotFound("There is no such redaction")
         return {"status": "complete", **found[1]}
-
-
-def _status(key: str, room_id: str, result: dict[str, Any]) -> dict[str, Any]:
-    return {"delete_id": key, "room_id": room_id, "status": "complete", "shutdown_room": result}
 
 
 class NewToken(msgspec.Struct):

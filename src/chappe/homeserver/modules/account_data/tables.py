@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.account_data",
         "account_data",
+        room="room_id",
         rows=OF_USER,
         person=("user_id",),
         not_in_package="written by hand: settings.json",

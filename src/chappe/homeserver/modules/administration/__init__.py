@@ -150,7 +150,8 @@ class Administration:
     async def standing(self, user_id: str, room_id: str) -> Standing:
         """What is asked about whoever comes into a room, in one reading."""
         row = await self._database.fetchrow(
-            """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2) AS is_blocked,
+            """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2)
+                      OR EXISTS (SELECT 1 FROM room_purges WHERE room_id = $2 AND ended_ts IS NULL) AS is_blocked,
                       coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope
                  FROM (SELECT $1::text AS user_id) asked LEFT JOIN users u USING (user_id)""",
             user_id, room_id,

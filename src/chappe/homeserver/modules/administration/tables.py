@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.administration",
         "blocked_rooms",
+        room_stays="the room stays closed",
         rows=OF_ROOM_ID,
         stays_too=True,
         person=("blocked_by",),

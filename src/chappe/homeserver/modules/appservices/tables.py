@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.appservices",
         "appservice_rooms",
+        room="room_id",
         stays="of the installation's bridges",
         readers=("homeserver.modules.administration",),
     ),

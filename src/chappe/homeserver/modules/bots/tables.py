@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.bots",
         "webhooks",
+        room="room_id",
         rows=of_domain("owner"),
         person=(
             "owner",

@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.delayed_events",
         "delayed_events",
+        room="room_id",
         rows=OF_USER,
         person=("user_id",),
         package="SELECT room_id, type, send_at, convert_from(content, 'UTF8') AS content FROM delayed_events WHERE user_id = $1 ORDER BY send_at",

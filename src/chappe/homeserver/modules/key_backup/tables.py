@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.key_backup",
         "key_backup_sessions",
+        room_stays="a person's own keys, of which the server reads nothing",
         rows=OF_USER,
         person=("user_id",),
         not_in_package="sealed with a key that only the person has",

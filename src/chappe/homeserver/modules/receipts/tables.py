@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.receipts",
         "receipts",
+        room="room_nid",
         rows=f"{OF_ROOM} AND (type <> 'm.read.private' OR {OF_USER})",
         stays_too=True,
         person=("user_id",),

@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.reporting",
         "reports",
+        room_stays="somebody must still deal with it",
         stays="for those who run the installation",
         person=(
             "reporter",

@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.room_directory",
         "published_rooms",
+        room="room_nid",
         rows="server_name = $1",
         readers=(
             "homeserver.modules.administration",

@@ -8,6 +8,8 @@ TABLES = (
     Table(
         "homeserver.modules.search",
         "event_search",
+        room="room_nid",
+        event="nid",
         rows=OF_ROOM,
         stays_too=True,
         person=("sender",),

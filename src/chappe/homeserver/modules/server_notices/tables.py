@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.server_notices",
         "server_notice_rooms",
+        room="room_id",
         rows=OF_USER,
         person=("user_id",),
         not_in_package="in rooms.json, with the memberships",

@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.modules.third_party_invites",
         "third_party_invites",
+        room="room_id",
         rows=of_domain("sender"),
         person=("sender",),
         file="invitations_by_address",

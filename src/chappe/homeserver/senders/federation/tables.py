@@ -13,6 +13,7 @@ TABLES = (
     Table(
         "homeserver.senders.federation",
         "federation_queue",
+        event="event_nid",
         stays="the other servers ask for what they miss",
         readers=("homeserver.outbound.federation",),
     ),

@@ -8,6 +8,7 @@ TABLES = (
     Table(
         "homeserver.senders.push",
         "push_queue",
+        room="room_nid",
         stays="sent from where it was queued",
         words="holds no words: the event is read when it is delivered",
         readers=("homeserver.modules.administration",),
