@@ -38,11 +38,14 @@ class PeerUnreachable(MatrixError):
 
 
 class PeerRefused(MatrixError):
-    """An answer that is no success. `peer_status` and `errcode` are the other server's."""
+    """An answer that is no success. `peer_status` and `errcode` are the other server's.
 
-    def __init__(self, server_name: str, status: int, errcode: str, message: str) -> None:
-        super().__init__(502, errcode, f"{server_name}: {message}")
-        self.peer_status = status
+    `is_matrix`: it said an error code; what did not may be a proxy.
+    """
+
+    def __init__(self, server_name: str, status: int, errcode: str | None, message: str) -> None:
+        super().__init__(502, errcode or "M_UNKNOWN", f"{server_name}: {message}")
+        self.peer_status, self.is_matrix = status, errcode is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,6 @@ def _read(destination: str, status: int, raw: bytes) -> Any:
     errcode = value.get("errcode") if type(value) is dict else None
     message = value.get("error") if type(value) is dict else None
     raise PeerRefused(
-        destination, status, errcode[:MATRIX_ERRCODE] if type(errcode) is str else "M_UNKNOWN",
+        destination, status, errcode[:MATRIX_ERRCODE] if type(errcode) is str else None,
         message[:500] if type(message) is str else f"answered {status}",
     )  # fmt: skip

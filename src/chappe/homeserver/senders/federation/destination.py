@@ -2,6 +2,8 @@
 
 A server that does not answer is left alone for longer and longer (`destinations`), across restarts. What waits for one that
 has been away for long is cut down to the latest event of each room: it asks for the rest (server-server API, "Backfilling").
+A transaction that a server refuses is sent again in halves, until what it refuses stands alone: that is dropped, logged and
+counted, and what is behind it arrives.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ MOST_PDUS, MOST_EDUS = 50, 100
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 3_600_000
 COLLAPSE_AFTER_MS, COLLAPSE_ABOVE = 3_600_000, 500
 SECONDS = 60.0
+REFUSES_CONTENT = frozenset((400, 413, 422))  # what says that the content is not taken, not the sender, nor for now
+FAILS_OVER_CONTENT = 500  # may be a fault over one event, or of the whole server: halved, and never dropped
 
 
 class Destination:
@@ -39,6 +43,9 @@ class Destination:
         self.name, self._database, self._client = name, database, client
         self._domains, self._boundaries, self._now_ms = domains, boundaries, now_ms
         self.news = asyncio.Event()
+        self.refused = 0  # how much was dropped since the start, because it was refused alone
+        self._sent: tuple[list[int], list[int], int] = ([], [], 0)  # positions, EDUs, how many fleeting ones
+        self._most_pdus, self._most_edus = MOST_PDUS, MOST_EDUS  # in one transaction: fewer after a refusal
         self.fleeting: dict[
             str, dict[str, Any]
         ] = {}  # typing, presence: lost where the process dies; by what they replace
@@ -62,11 +69,8 @@ class Destination:
                 if not await self._send_some():
                     return None
             except PeerRefused as error:
-                if error.peer_status == 400 or error.peer_status == 413:
-                    log.warning(
-                        "a transaction was refused", extra={"fields": {"to": self.name, "why": error.message[:200]}}
-                    )
-                return await self._failed(error)
+                if not await self._narrowed(error):
+                    return await self._failed(error)
             except MatrixError as error:
                 return await self._failed(error)
             except (TimeoutError, *DATABASE_LOST):
@@ -76,12 +80,15 @@ class Destination:
         rows = await self._database.fetch(
             """SELECT q.position, e.json, e.sender FROM federation_queue q JOIN events e ON e.nid = q.event_nid
                 WHERE q.destination = $1 ORDER BY q.position LIMIT $2""",
-            self.name, MOST_PDUS,
+            self.name, self._most_pdus,
         )  # fmt: skip
+        most_edus = self._most_edus if rows else max(1, self._most_edus)
         edus = await self._database.fetch(
-            "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", self.name, MOST_EDUS
+            "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2",
+            self.name,
+            most_edus,
         )
-        fleeting = dict(list(self.fleeting.items())[: MOST_EDUS - len(edus)])
+        fleeting = dict(list(self.fleeting.items())[: most_edus - len(edus)])
         if not rows and not edus and not fleeting:
             return False
         origin = (
@@ -95,6 +102,7 @@ class Destination:
         body = orjson.loads(orjson.dumps(content))
         for key in fleeting:
             self.fleeting.pop(key, None)
+        self._sent = [row["position"] for row in rows], [row["seq"] for row in edus], len(fleeting)
         txn = f"{self._now_ms():x}{secrets.token_hex(4)}"
         await self._client.request(
             origin,
@@ -106,6 +114,36 @@ class Destination:
             insists=True,
         )
         await self._taken([row["position"] for row in rows], [row["seq"] for row in edus])
+        self._most_pdus = min(MOST_PDUS, max(1, self._most_pdus * 2))
+        self._most_edus = min(MOST_EDUS, max(1, self._most_edus * 2))
+        return True
+
+    async def _narrowed(self, error: PeerRefused) -> bool:
+        """Makes the next transaction smaller, or drops what was refused alone. Returns whether to go on at once.
+
+        Events and ephemeral messages are told apart by sending the first without the second. An answer without a Matrix
+        error may be a proxy's, which refuses everything: nothing is dropped for it.
+        """
+        status = error.peer_status
+        if status not in REFUSES_CONTENT and status != FAILS_OVER_CONTENT:
+            return False
+        positions, edus, fleeting = self._sent
+        if len(positions) + len(edus) + fleeting > 1:
+            if positions and (edus or fleeting):
+                self._most_edus = 0
+            elif positions:
+                self._most_pdus = max(1, len(positions) // 2)
+            else:
+                self._most_edus = max(1, (len(edus) + fleeting) // 2)
+            return True
+        if status not in REFUSES_CONTENT or not error.is_matrix:
+            return False
+        self.refused += 1
+        log.warning(
+            "a server refuses one event or message for good: it is dropped",
+            extra={"fields": {"to": self.name, "positions": positions, "status": status, "why": error.message[:200]}},
+        )
+        await self._remove(positions, edus)
         return True
 
     def _speaker(self, sender: str) -> str:
@@ -116,6 +154,15 @@ class Destination:
         return self._boundaries.speaker(self._domains.names(), self.name)
 
     async def _taken(self, positions: list[int], edus: list[int]) -> None:
+        await self._remove(positions, edus)
+        await self._database.execute(
+            """INSERT INTO destinations (server_name, last_success_ts) VALUES ($1, $2)
+               ON CONFLICT (server_name) DO UPDATE SET last_success_ts = $2, failing_since = NULL, failures = 0, retry_ts = 0,
+                   last_error = NULL""",
+            self.name, self._now_ms(),
+        )  # fmt: skip
+
+    async def _remove(self, positions: list[int], edus: list[int]) -> None:
         if positions:
             await self._database.execute(
                 "DELETE FROM federation_queue WHERE destination = $1 AND position = ANY($2::bigint[])",
@@ -124,12 +171,6 @@ class Destination:
             )
         if edus:
             await self._database.execute("DELETE FROM federation_edus WHERE seq = ANY($1::bigint[])", edus)
-        await self._database.execute(
-            """INSERT INTO destinations (server_name, last_success_ts) VALUES ($1, $2)
-               ON CONFLICT (server_name) DO UPDATE SET last_success_ts = $2, failing_since = NULL, failures = 0, retry_ts = 0,
-                   last_error = NULL""",
-            self.name, self._now_ms(),
-        )  # fmt: skip
 
     async def _failed(self, error: MatrixError) -> float:
         now = self._now_ms()
