@@ -22,7 +22,7 @@ async def until(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
         found = await look()
         if found:
             return found
-        assert asyncio.get_running_loop().time() < deadline, f"{look.__qualname__} did not come true"
+        assert asyncio.get_running_loop().time() < deadline, f"{getattr(look, '__qualname__', look)} did not come true"
         await asyncio.sleep(0.05)
 
 

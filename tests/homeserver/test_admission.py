@@ -1,151 +1,33 @@
-"""One door for membership: every verb by which somebody comes into a room, times every question that is asked there."""
+"""What is written of a membership, what is no more so by then, and that nobody else writes it.
+
+Who comes in, and what is asked of them: `test_admission_doors.py`.
+"""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import chappe
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.rooms.admission import RULES
 from chappe.homeserver.rooms.create_event import Draft
-from tests.support import Person, Refused, Server, segment
+from tests.doors import as_before
+from tests.support import Person, Server, segment
 
 SOURCES = Path(chappe.__file__).parent
 MEMBER = "m.room.member"
 
 
-# ------------------------------------------------------------------------------------------------------------- doors
-
-
-async def _join(who: Person, host: Person, room: str) -> None:
-    await who.join(room)
-
-
-async def _put_join(who: Person, host: Person, room: str) -> None:
-    await who.set_state(room, MEMBER, {"membership": "join"}, who.id)
-
-
-async def _administrator(who: Person, host: Person, room: str) -> None:
-    await host.call("POST", f"/_synapse/admin/v1/join/{segment(room)}", {"user_id": who.id})
-
-
-async def _knock(who: Person, host: Person, room: str) -> None:
-    await who.call("POST", f"/knock/{segment(room)}", {})
-
-
-async def _put_knock(who: Person, host: Person, room: str) -> None:
-    await who.set_state(room, MEMBER, {"membership": "knock"}, who.id)
-
-
-async def _invite(who: Person, host: Person, room: str) -> None:
-    await host.invite(room, who)
-
-
-async def _put_invite(who: Person, host: Person, room: str) -> None:
-    await host.set_state(room, MEMBER, {"membership": "invite"}, who.id)
-
-
-async def _delayed_invite(who: Person, host: Person, room: str) -> None:
-    path = f"/rooms/{segment(room)}/state/{MEMBER}/{segment(who.id)}"
-    made = await host.call("PUT", path, {"membership": "invite"}, **{"org.matrix.msc4140.delay": 60_000})
-    await host.call("POST", f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{made['delay_id']}/send", {})
-
-
-DOORS: dict[str, tuple[str, Callable[[Person, Person, str], Awaitable[None]]]] = {
-    "join": ("join", _join), "PUT state, join": ("join", _put_join), "an administrator's join": ("join", _administrator),
-    "knock": ("knock", _knock), "PUT state, knock": ("knock", _put_knock), "invite": ("invite", _invite),
-    "PUT state, invite": ("invite", _put_invite), "delayed event, invite": ("invite", _delayed_invite),
-}  # fmt: skip
-
-
-# ------------------------------------------------------------------------------------------------------------- rules
-
-
-async def _is_blocked(server: Server, who: Person, host: Person, room: str) -> None:
-    await server.node.administration.block(room, host.id, True)
-
-
-async def _is_guest(server: Server, who: Person, host: Person, room: str) -> None:
-    await server.node.database.execute("UPDATE users SET is_guest = true WHERE user_id = $1", who.id)
-
-
-async def _has_scope(server: Server, who: Person, host: Person, room: str) -> None:
-    await server.node.database.execute(
-        "UPDATE users SET kind = 'bot', scope = '{!other:localhost}' WHERE user_id = $1", who.id
-    )
-
-
-def _refuses(question: str) -> Callable[[Server, Person, Person, str], Awaitable[None]]:
-    async def attach(server: Server, who: Person, host: Person, room: str) -> None:
-        async def refuse(*_: Any) -> None:
-            raise Forbidden("by policy")
-
-        server.node.policy.__dict__[question] = refuse
-
-    return attach
-
-
-async def _may_not_meet(server: Server, who: Person, host: Person, room: str) -> None:
-    server.node.rooms.meets = lambda _server, _own: False
-    server.node.rooms.other_servers = lambda _room: frozenset(("far.example",))  # type: ignore[method-assign]
-
-
-async def _declines(server: Server, who: Person, host: Person, room: str) -> None:
-    content = {"default_action": "block"}
-    await who.call("PUT", f"/user/{who.id}/account_data/m.invite_permission_config", content)
-
-
-async def _is_restricted(server: Server, who: Person, host: Person, room: str) -> None:
-    await host.set_state(room, "m.room.join_rules", {"join_rule": "restricted", "allow": []})
-
-
-SCENES: dict[str, Callable[[Server, Person, Person, str], Awaitable[None]]] = {
-    "blocked room": _is_blocked, "guest access": _is_guest, "bot's scope": _has_scope, "who may meet": _may_not_meet,
-    "who may join": _refuses("may_join"), "who may invite": _refuses("may_invite"), "who accepts invitations": _declines,
-    "read guard": _refuses("reads"), "restricted room": _is_restricted,
-}  # fmt: skip
-ELSEWHERE = {  # rules that refuse nobody who comes in; each has a test of its own below, or where it is named
-    "voucher": "test_who_vouches_is_not_the_clients_to_say", "names": "test_names_are_not_chosen_in_member_events",
-    "notices": "tests/homeserver/test_services.py", "last administrator": "tests/agency/test_refusals.py",
-}  # fmt: skip
-CELLS = [
-    (door, rule.name) for door, (to, _) in DOORS.items() for rule in RULES if to in rule.to and rule.name in SCENES
-]
-
-
-def test_every_rule_has_a_scene() -> None:
-    assert {rule.name for rule in RULES} == SCENES.keys() | ELSEWHERE.keys()
-    assert len(CELLS) == 3 * 7 + 2 * 5 + 3 * 4, "a cell was taken out"
-
-
-@pytest.mark.parametrize(("door", "rule"), CELLS)
-async def test_every_door_asks_every_question(server: Server, alice: Person, bob: Person, door: str, rule: str) -> None:
-    to, act = DOORS[door]
-    join_rule = "knock" if to == "knock" else "invite" if to == "invite" else "public"
-    rules = {"type": "m.room.join_rules", "content": {"join_rule": join_rule}}
-    room = await alice.create_room(preset="private_chat", initial_state=[rules])
-    await alice.set_state(room, "m.room.guest_access", {"guest_access": "forbidden"})
-    await server.node.accounts.change(alice.id, is_admin=True)  # type: ignore[arg-type]
-    await SCENES[rule](server, bob, alice, room)
-    with pytest.raises(Refused) as refused:
-        await act(bob, alice, room)
-    assert refused.value.status == 403, refused.value
-    live = await server.node.rooms.require(room)
-    assert live.membership(bob.id) == "leave"
-
-
 @pytest.fixture(autouse=True)
-def _as_before(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests share a server: what a scene changes of it is put back."""
-    for owner in (server.node.policy, server.node.rooms, server.node.admission):
-        monkeypatch.setattr(owner, "__dict__", dict(owner.__dict__))
+def _as_before(server: Server) -> Iterator[None]:
+    """Tests share a server: what one changes of it is put back."""
+    with as_before(server):
+        yield
 
 
 # ----------------------------------------------------------------------------------------------------- what is written

@@ -47,7 +47,7 @@ class MembershipChanges:
         if room is None or self._elsewhere.is_elsewhere(room):
             draft = await self._admission.admit(Change(user_id, user_id, "join", room_id, None, extra or {}))
             await self._elsewhere.join(user_id, room_id, servers, draft.content)
-            self._rooms.require_may_meet(user_id, await self._rooms.require(room_id))
+            await self._require_may_stay(user_id, room_id)
             return room_id
         now = room.get((MEMBER, user_id))
         if now is not None and now.membership == "join":
@@ -58,6 +58,14 @@ class MembershipChanges:
             content.setdefault("is_direct", True)
         await self._write(room, Change(user_id, user_id, "join", room_id, room, content))
         return room_id
+
+    async def _require_may_stay(self, user_id: UserId, room_id: str) -> None:
+        """Who is in a room of other servers is known once one is in it: whoever may not meet them is out again."""
+        try:
+            self._rooms.require_may_meet(user_id, await self._rooms.require(room_id))
+        except Forbidden:
+            await self.leave(user_id, room_id, None)
+            raise
 
     async def _write(self, room: LiveRoom, change: Change) -> str:
         """The event's id. Raises StateMoved where what was asked about is so no more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,6 +30,15 @@ from chappe.homeserver.rooms.rooms import Rooms
 log = logging.getLogger(__name__)
 EVENT = "m.room.third_party_invite"
 IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An invitation that waits for an address. `content`: of the event that announces it. `row`: what is kept."""
+
+    token: str
+    content: dict[str, Any]
+    row: tuple[Any, ...]
 
 
 class ThirdPartyInvites:
@@ -56,17 +66,13 @@ class ThirdPartyInvites:
         if known is not None:
             await self._membership.invite(user_id, room_id, UserId(known), {})
             return
-        token, content = await self._keep(user_id, room_id, medium, address)
-        try:
-            await self._rooms.submit(room, [Draft(EVENT, user_id, content, token)])
-        except MatrixError:  # nothing is kept of what was refused
-            await self.forget([token])
-            raise
+        waiting = self._waiting(user_id, room_id, medium, address)
+        await self._rooms.submit(room, [Draft(EVENT, user_id, waiting.content, waiting.token)])
+        await self._keep(waiting)  # after the event: nothing is kept of what was refused
         if self._mail.is_on:
             await self._write(user_id, room, address)
 
-    async def _keep(self, user_id: UserId, room_id: str, medium: str, address: str) -> tuple[str, dict[str, Any]]:
-        """(token, the content of the event that announces it)."""
+    def _waiting(self, user_id: UserId, room_id: str, medium: str, address: str) -> Waiting:
         token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)
         key, shown = SigningKey(seed, "0"), masked(address)
         base = self._public_url or f"https://{domain_of(user_id)}"
@@ -75,11 +81,13 @@ class ThirdPartyInvites:
             "display_name": shown, "key_validity_url": url, "public_key": key.public,
             "public_keys": [{"key_validity_url": url, "public_key": key.public}],
         }  # fmt: skip
+        row = (token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
+        return Waiting(token, content, row)
+
+    async def _keep(self, waiting: Waiting) -> None:
         await self._database.execute(
-            "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms(),
-        )  # fmt: skip
-        return token, content
+            "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row
+        )
 
     async def store(self, user_id: UserId, room_id: str, medium: str, address: str) -> dict[str, Any]:
         """For a client, or a server, that announces the invitation itself. Raises M_THREEPID_IN_USE with the user id."""
@@ -91,10 +99,12 @@ class ThirdPartyInvites:
             raise BadRequest("This address belongs to an account: invite it", "M_THREEPID_IN_USE", mxid=known)
         if room.power_levels().of(user_id) < room.power_levels().level("invite"):
             raise Forbidden("You may not invite anybody into this room")
-        token, content = await self._keep(user_id, room_id, medium, address)
+        waiting = self._waiting(user_id, room_id, medium, address)
+        await self._keep(waiting)
         if self._mail.is_on:
             await self._write(user_id, room, address)
-        return {"token": token, "display_name": content["display_name"], "public_keys": content["public_keys"]}
+        shown, keys = waiting.content["display_name"], waiting.content["public_keys"]
+        return {"token": waiting.token, "display_name": shown, "public_keys": keys}
 
     async def _write(self, user_id: str, room: LiveRoom, address: str) -> None:
         profile = await self._accounts.find_user(user_id)
