@@ -83,7 +83,7 @@ function Shown({ rights, organisation, name }: { rights: Rights; organisation: s
   const view = viewsFor(organisation).find((each) => each.name === name)!;
   const model = useOwned(() => new AdminViewModel(app.matrix!, rights, organisation, view), `${organisation} ${name}`);
   return (
-    <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`admin.view.${name}`)}>
+    <main className="panel scroll" data-region tabIndex={0} aria-label={t(`admin.view.${name}`)}>
       <div className="page wide">
         {phone && (
           <a className="btn quiet" href={`#/admin/${organisation}`}>
