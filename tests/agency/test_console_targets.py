@@ -12,7 +12,7 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.console.targets import Kind, Plain
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import refused
-from tests.agency.test_console import act, admin, anne, node_of, root, sam
+from tests.agency.test_console import act, admin, anne, code_of, node_of, root, sam
 from tests.support import Person, Server
 
 __all__ = ["admin", "anne", "root", "sam"]
@@ -93,3 +93,19 @@ async def test_no_argument_reaches_another_organisation(
             tried.add(kind)
     assert tried == set(Kind) - {Kind.PLAIN, Kind.FILE_HOST}
     assert await node_of(ministry).actions.requests("culture") == []
+
+
+async def test_a_hold_that_one_may_not_see_is_as_one_that_is_not(
+    ministry: Server, admin: Person, sam: Person, root: Person
+) -> None:
+    """One's own, one of another organisation, one on who administers everything, one that was lifted, a number never given."""
+    holds = node_of(ministry).holds
+    room = await sam.create_room(name="Salon")
+    numbers = [await holds.place(target, "Tribunal", "4711", root.id) for target in (admin.id, sam.id, root.id, room)]
+    numbers.append(await holds.place(admin.id, "Tribunal", "4711", root.id))
+    await holds.lift(numbers[-1], "over", root.id)
+    answers = set()
+    for number in (*numbers, 77):
+        for code in ({}, {"code": await code_of(ministry, admin)}):
+            answers.add(str(await refused(act(admin, "lift_hold", hold=number, reason="x", **code))))
+    assert len(answers) == 1 and "404" in answers.pop()

@@ -14,7 +14,7 @@ import msgspec
 
 from chappe.agency.console.scope import Actor, Scope
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
 
 
@@ -34,6 +34,7 @@ class Kind(Enum):
     PLAIN = "nothing that belongs to anybody"
 
 
+_NO_HOLD = "There is no such hold"
 T = TypeVar("T")
 Plain = Annotated[T, Kind.PLAIN]
 _GOES_WITH = {Kind.MEMBER: Kind.ROOM, Kind.FILE: Kind.FILE_HOST, Kind.FILE_HOST: Kind.FILE}
@@ -133,6 +134,11 @@ class Targets:
     async def _require_hold(self, actor: Actor, hold: int) -> None:
         target = await self._database.fetchval("SELECT target FROM legal_holds WHERE id = $1", hold)
         if target is None:
-            raise NotFound("There is no such hold")
+            raise NotFound(_NO_HOLD)
         check = self._scope.require_room if target.startswith("!") else self._scope.require_person
-        await check(actor, target)
+        try:
+            await check(actor, target)
+        except (
+            MatrixError
+        ):  # whoever is held themselves must not hear of it: the answer is that of a number never given
+            raise NotFound(_NO_HOLD) from None
