@@ -136,6 +136,7 @@ from chappe.homeserver.senders.delayed_events import DelayedEventSender
 from chappe.homeserver.senders.federation.fleeting import FleetingSender
 from chappe.homeserver.senders.federation.sender import FederationSender
 from chappe.homeserver.senders.jobs import Jobs
+from chappe.homeserver.senders.narrow import skipped
 from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.senders.push.gather import PushGatherer
 from chappe.homeserver.senders.push.notification import Digest
@@ -572,6 +573,7 @@ class Parts:
             "chappe_clock_listener_failures", "Listeners of the clock that failed", lambda: self.clock.listener_failures
         )
         self.metrics.counted("chappe_loop_restarts", "Loops that ended and were started again", "loop", self._restarts)
+        self.metrics.counted("chappe_events_skipped", "Events that a queue could not look at", "queue", lambda: skipped)
         self.metrics.counted("chappe_job_failures", "Jobs that failed", "job", lambda: self.jobs.failures)
         self.metrics.gauge("chappe_sql_statements", "Statements outside the writer", lambda: database.statements)
 

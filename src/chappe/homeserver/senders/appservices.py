@@ -8,6 +8,7 @@ same service.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.senders.narrow import narrowed
 
 log = logging.getLogger(__name__)
 LEASE_MS, LOOK_EVERY = 60_000, 5.0
@@ -184,9 +186,9 @@ class AppserviceSender:
             in_room = await self._is_interesting(served, room)
             if in_room:
                 interesting[number] = room
-            for event in await self._events(room, since, upto) if number in rooms else ():
-                if in_room or self._concerns(served, event):
-                    events.append((event.position, orjson.Fragment(_client_event(event))))
+            if number in rooms:
+                look = functools.partial(self._concerning, served, room, in_room)
+                events += await narrowed(f"application service {served.service.id}", room.room_id, since, upto, look)
         body: dict[str, Any] = {"events": [event for _, event in sorted(events, key=lambda e: e[0])]}
         service = served.service
         taken: list[int] = []
@@ -200,6 +202,15 @@ class AppserviceSender:
         if service.wants_encryption:
             body |= await self._encryption(served, {u for c in commits for u in c["users"]}, since, upto)
         return (body if len(body) > 1 or body["events"] else {}), taken
+
+    async def _concerning(
+        self, served: _Service, room: LiveRoom, in_room: bool, since: int, upto: int
+    ) -> list[tuple[int, orjson.Fragment]]:
+        return [
+            (event.position, orjson.Fragment(_client_event(event)))
+            for event in await self._events(room, since, upto)
+            if in_room or self._concerns(served, event)
+        ]
 
     async def _events(self, room: LiveRoom, since: int, upto: int) -> list[RoomEvent]:
         found: list[RoomEvent] = []

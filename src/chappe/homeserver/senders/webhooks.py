@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import hmac
 import logging
@@ -17,6 +18,7 @@ from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.senders.narrow import narrowed
 
 log = logging.getLogger(__name__)
 LOCK, COMMITS_AT_ONCE, AT_ONCE = 5, 100, 50
@@ -88,7 +90,14 @@ class WebhookSender:
             )  # fmt: skip
             acting = await self._standings.who_may((hook["owner"] for hook in hooks), Doing.ACT)
             for hook in (hook for hook in hooks if hook["owner"] in acting):
-                for event_id, body in await self._bodies(hook, commits[0]["since"], commits[-1]["upto"]):
+                bodies = await narrowed(
+                    "webhooks",
+                    hook["room_id"],
+                    commits[0]["since"],
+                    commits[-1]["upto"],
+                    functools.partial(self._bodies, hook),
+                )
+                for event_id, body in bodies:
                     await connection.execute(
                         """INSERT INTO webhook_queue (webhook, event_id, body, due_ts) VALUES ($1, $2, $3, $4)
                            ON CONFLICT DO NOTHING""",

@@ -6,6 +6,7 @@ One process at a time follows; its place and what it queued are committed togeth
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.senders.narrow import narrowed
 
 log = logging.getLogger(__name__)
 LOCK = 3
@@ -119,17 +121,14 @@ class PushGatherer:
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
         for number in rooms:
             room = await self._rooms.live.by_number(number)
-            for event in await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False):
-                for user in self._concerned(room, event):
-                    actions = await self._actions(user, room, event)
-                    if actions is not None:
-                        found.setdefault(user, []).append((room, event, actions))
+            look = functools.partial(self._of_room, room)
+            for user, event, actions in await narrowed("push", room.room_id, since, upto, look):
+                found.setdefault(user, []).append((room, event, actions))
         readers = {user for commit in commits for user in commit["users"]} & self._users
         for user in readers:
             for room, event in await self._invited_beside(user, since, upto):
-                actions = await self._actions(user, room, event)
-                if actions is not None:
-                    found.setdefault(user, []).append((room, event, actions))
+                if (told := await self._actions(user, room, event)) is not None:
+                    found.setdefault(user, []).append((room, event, told))
         everybody = list(await self._standings.who_may(readers | found.keys(), Doing.READ))
         if not everybody:
             return []
@@ -140,6 +139,15 @@ class PushGatherer:
         for user, pushers in by_user(rows).items():
             result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)
         return result
+
+    async def _of_room(self, room: LiveRoom, since: int, upto: int) -> list[tuple[str, RoomEvent, list[Any]]]:
+        """Who is to be told of which event, and how."""
+        found = []
+        for event in await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False):
+            for user in self._concerned(room, event):
+                if (told := await self._actions(user, room, event)) is not None:
+                    found.append((user, event, told))
+        return found
 
     async def _invited_beside(self, user: str, since: int, upto: int) -> list[tuple[LiveRoom, RoomEvent]]:
         """Invitations to rooms that nobody here is in: they are in no timeline."""
