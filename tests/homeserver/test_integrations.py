@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -141,6 +142,19 @@ async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -
     assert (
         await refused(alice.call("POST", f"{CHAPPE}/rooms/{segment(encrypted)}/webhooks", wanted))
     ).errcode == "M_FORBIDDEN"
+
+
+async def test_asked_for_at_once_there_are_no_more_than_one_may_have(server: Server, alice: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
+    out = {"direction": "outgoing", "name": "CI", "purpose": "x", "url": "https://ci.example.org/"}
+    for path, body, most in ((f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}, 10), (hooks, out, 20)):
+        asked = [alice.call("POST", path, body) for _ in range(most + 10)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        no = [answer for answer in answers if isinstance(answer, Refused)]
+        assert len(no) == 10 and {answer.errcode for answer in no} == {"M_FORBIDDEN"}, no
+        (listed,) = (await alice.call("GET", path)).values()
+        assert len(listed) == most
 
 
 async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServer) -> None:

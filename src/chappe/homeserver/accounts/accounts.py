@@ -89,6 +89,7 @@ class Accounts:
         self, user_id: UserId, password: str | None, *, is_admin: bool = False, is_guest: bool = False,
         display_name: str | None = None, facts: Mapping[str, Any] | None = None, appservice: str | None = None,
         kind: str | None = None, owner: str | None = None, purpose: str | None = None,
+        limit: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:  # fmt: skip
         self.require_free(user_id, appservice)
         await self.policy.may_register(user_id, facts or {})
@@ -112,7 +113,7 @@ class Accounts:
             owner=owner,
             purpose=purpose,
         )
-        if await self.store.add_user(user):
+        if await self.store.add_user(user, limit):
             return
         raise BadRequest("This user name is already taken", "M_USER_IN_USE")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,14 +157,21 @@ class AccountStore:
         )
         return since
 
-    async def add_user(self, user: User) -> bool:
-        """False where the user id is taken."""
-        result = await self._database.execute(
-            """INSERT INTO users (user_id, server_name, password_hash, is_admin, is_guest, profile, appservice, kind, owner, purpose)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING""",
+    async def add_user(self, user: User, limit: Callable[[Any], Awaitable[None]] | None = None) -> bool:
+        """False where the user id is taken. `limit` counts, behind a lock, in the transaction that adds; raises for one too many."""
+        statement = """INSERT INTO users
+            (user_id, server_name, password_hash, is_admin, is_guest, profile, appservice, kind, owner, purpose)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"""
+        values = (
             user.user_id, user.server_name, user.password_hash, user.is_admin, user.is_guest, orjson.dumps(user.profile),
             user.appservice, user.kind, user.owner, user.purpose,
         )  # fmt: skip
+        if limit is None:
+            result = await self._database.execute(statement, *values)
+        else:
+            async with self._database.transaction() as connection:
+                await limit(connection)
+                result = await connection.execute(statement, *values)
         added = result.endswith(" 1")
         if added and not user.is_guest:
             await self._add_to_directory(user)

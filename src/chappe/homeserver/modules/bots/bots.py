@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chappe.config import Bots as Settings
@@ -28,6 +28,7 @@ class Bots:
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._sessions, self._settings = database, accounts, sessions, settings
         self.tell_owner, self._now_ms = tell_owner, now_ms
+        self.max_webhooks = settings.max_webhooks_per_user
 
     async def create(
         self,
@@ -74,7 +75,6 @@ class Bots:
         Raises M_FORBIDDEN for who may make none, or has as many as may be; M_INVALID_PARAM, M_INVALID_USERNAME.
         """
         await self.require_may_own(owner)
-        await self._require_room(owner, kind)
         if not 0 < len(name) <= MAX_NAME or not 0 < len(purpose) <= MAX_PURPOSE:
             raise BadRequest(
                 f"`name` and `purpose` need 1 to {MAX_NAME} and {MAX_PURPOSE} characters", "M_INVALID_PARAM"
@@ -88,7 +88,13 @@ class Bots:
             )
         user_id = self._accounts.user_id_for(stem, domain_of(owner))
         await self._accounts.register(
-            user_id, None, display_name=shown_name(name), kind="bot", owner=owner, purpose=purpose
+            user_id,
+            None,
+            display_name=shown_name(name),
+            kind="bot",
+            owner=owner,
+            purpose=purpose,
+            limit=self._room_for(owner) if kind == "bot" else None,
         )
         await self._accounts.set_profile_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
         if expires_ts is not None:
@@ -102,15 +108,20 @@ class Bots:
             raise Forbidden("Bots and webhooks are made by a person, who answers for them")
         await self._accounts.policy.may_make_bot(owner)
 
-    async def _require_room(self, owner: str, kind: str) -> None:
-        bots = await self._database.fetchval(
-            """SELECT count(*) FROM users u WHERE owner = $1 AND kind = 'bot' AND NOT deactivated
-                AND $2 = EXISTS (SELECT 1 FROM webhooks w WHERE w.user_id = u.user_id)""",
-            owner, kind == "webhook",
-        )  # fmt: skip
-        most = self._settings.max_webhooks_per_user if kind == "webhook" else self._settings.max_per_user
-        if bots >= most:
-            raise Forbidden(f"You have {bots} {kind}s, and nobody has more than {most}: delete one first")
+    def _room_for(self, owner: str) -> Callable[[Any], Awaitable[None]]:
+        """Counts in the transaction that adds a bot, one at a time per owner. Raises M_FORBIDDEN for one too many."""
+
+        async def limit(connection: Any) -> None:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"bots {owner}")
+            bots = await connection.fetchval(
+                """SELECT count(*) FROM users u WHERE owner = $1 AND kind = 'bot' AND NOT deactivated
+                    AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.user_id = u.user_id)""",
+                owner,
+            )
+            if bots >= self._settings.max_per_user:
+                raise Forbidden(f"You have {bots} bots, and nobody has more than that: delete one first")
+
+        return limit
 
     async def of(self, owner: str) -> Sequence[str]:
         """Their ids, those that speak for webhooks too."""

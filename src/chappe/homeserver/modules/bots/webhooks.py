@@ -85,8 +85,6 @@ class Webhooks:
         await self._bots.require_may_own(owner)
         if room.get(("m.room.encryption", "")) is not None:
             raise Forbidden("Webhooks cannot take part in encrypted rooms")
-        if len(await self._of_room(room_id)) >= PER_ROOM:
-            raise Forbidden(f"At most {PER_ROOM} webhooks in a room")
         if wanted.direction == OUT:
             link = split_url(wanted.url or "")
             if wanted.url is None or (link.scheme != "https" and link.hostname != "127.0.0.1"):
@@ -95,21 +93,45 @@ class Webhooks:
             if not set(wanted.types) <= set(TYPES):
                 raise BadRequest(f"`types` may name {', '.join(TYPES)}", "M_INVALID_PARAM")
         hook, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
-        bot = None
-        if wanted.direction == IN:
-            bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)
-            await self._membership.invite(owner, room_id, bot, {})
-            await self._membership.join(bot, room_id)
-        await self._database.execute(
-            """INSERT INTO webhooks (id, room_id, direction, owner, user_id, name, secret_hash, secret, url, types, expires_ts,
-                                     created_ts)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
-            hook, room_id, wanted.direction, owner, bot, wanted.name, hashlib.sha256(secret.encode()).digest(),
-            secret if wanted.direction == OUT else None, wanted.url, list(wanted.types), wanted.expires_ts, self._now_ms(),
-        )  # fmt: skip
+        await self._add(hook, secret, owner, room_id, wanted)
+        try:
+            bot = await self._speaker(hook, owner, room_id, wanted) if wanted.direction == IN else None
+        except BaseException:
+            await self._database.execute("DELETE FROM webhooks WHERE id = $1", hook)
+            raise
         await self._bots.tell_owner(owner, "webhook_made", wanted.name)
         shown = {"id": hook, "secret": secret, "user_id": bot}
         return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
+
+    async def _add(self, hook: str, secret: str, owner: UserId, room_id: str, wanted: Wanted) -> None:
+        """Counted and added in one transaction, one at a time. An incoming one takes nothing until somebody speaks for it."""
+        async with self._database.transaction() as connection:
+            for name in (f"webhooks {owner}", f"webhooks {room_id}"):
+                await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+            if await connection.fetchval("SELECT count(*) FROM webhooks WHERE room_id = $1", room_id) >= PER_ROOM:
+                raise Forbidden(f"At most {PER_ROOM} webhooks in a room")
+            own = await connection.fetchval(
+                "SELECT count(*) FROM webhooks WHERE owner = $1 AND direction = 'incoming'", owner
+            )
+            if wanted.direction == IN and own >= self._bots.max_webhooks:
+                raise Forbidden(f"You have {own} webhooks, and nobody has more than that: delete one first")
+            await connection.execute(
+                """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
+                                         created_ts, enabled)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
+                hook, room_id, wanted.direction, owner, wanted.name, hashlib.sha256(secret.encode()).digest(),
+                secret if wanted.direction == OUT else None, wanted.url, list(wanted.types), wanted.expires_ts,
+                self._now_ms(), wanted.direction == OUT,
+            )  # fmt: skip
+
+    async def _speaker(self, hook: str, owner: UserId, room_id: str, wanted: Wanted) -> UserId:
+        """The bot that speaks for an incoming webhook, in the room; from now on it takes messages."""
+        bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)
+        await self._database.execute("UPDATE webhooks SET user_id = $2 WHERE id = $1", hook, bot)
+        await self._membership.invite(owner, room_id, bot, {})
+        await self._membership.join(bot, room_id)
+        await self._database.execute("UPDATE webhooks SET enabled = true WHERE id = $1", hook)
+        return bot
 
     async def list(self, user_id: UserId, room_id: str) -> list[dict[str, Any]]:
         """For members: what listens and speaks in their room is no secret, but for addresses."""
@@ -133,8 +155,10 @@ class Webhooks:
         await self.require_moderator(user_id, room_id)
         await self._bots.require_may_own(user_id)
         done = await self._database.execute(
-            "UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3", hook, room_id, user_id
-        )
+            """UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3
+                AND (direction = 'outgoing' OR user_id IS NOT NULL)""",
+            hook, room_id, user_id,
+        )  # fmt: skip
         if done.endswith(" 0"):
             raise NotFound("You have no such webhook in this room")
 

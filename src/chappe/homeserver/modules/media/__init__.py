@@ -64,18 +64,19 @@ class ContentRepository:
 
     async def create(self, user_id: UserId) -> tuple[str, int]:
         """Reserves a URI for a later upload; returns it and when it expires (ms)."""
-        pending = await self._database.fetchval(
-            "SELECT count(*) FROM media WHERE user_id = $1 AND size IS NULL AND expires_ts > $2",
-            user_id,
-            self._now_ms(),
-        )
-        if pending >= PENDING_AT_MOST:
-            raise LimitExceeded(60_000, "Too many uploads were begun and not finished")
-        media_id, expires = secrets.token_urlsafe(18), self._now_ms() + UNUSED_FOR_MS
-        await self._database.execute(
-            "INSERT INTO media (server_name, media_id, user_id, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5)",
-            domain_of(user_id), media_id, user_id, self._now_ms(), expires,
-        )  # fmt: skip
+        now = self._now_ms()
+        media_id, expires = secrets.token_urlsafe(18), now + UNUSED_FOR_MS
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reservations {user_id}")
+            pending = await connection.fetchval(
+                "SELECT count(*) FROM media WHERE user_id = $1 AND size IS NULL AND expires_ts > $2", user_id, now
+            )
+            if pending >= PENDING_AT_MOST:
+                raise LimitExceeded(60_000, "Too many uploads were begun and not finished")
+            await connection.execute(
+                "INSERT INTO media (server_name, media_id, user_id, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5)",
+                domain_of(user_id), media_id, user_id, now, expires,
+            )  # fmt: skip
         return f"mxc://{domain_of(user_id)}/{media_id}", expires
 
     async def upload(

@@ -44,8 +44,6 @@ class Pushers:
         enabled = body.get("enabled", body.get("org.matrix.msc3881.enabled", True))
         if type(enabled) is not bool or type(body.get("append", False)) is not bool:
             raise BadRequest("`enabled` and `append` must be true or false")
-        if await self._database.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
-            raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
         tag = body.get("profile_tag")
         values = (
             user_id, device_id, kind, app_id, pushkey, _text(body, "app_display_name", 512),
@@ -53,6 +51,9 @@ class Pushers:
             orjson.dumps(data), enabled, self._now_ms(), host,
         )  # fmt: skip
         async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"pushers {user_id}")
+            if await connection.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
+                raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
             if not body.get("append", False):
                 await connection.execute(
                     "DELETE FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3", app_id, pushkey, user_id
