@@ -253,6 +253,29 @@ async def test_what_guests_cannot_do(ministry: Server, alice: Person, bob: Perso
     await gaston.say(room, "but I may speak")
 
 
+@pytest.mark.parametrize("version", ["11", "12"])
+@pytest.mark.parametrize("door", ["additional_creators", "trusted", "users", "users_default", "upgrade"])
+async def test_a_guest_gets_no_power_over_a_new_room(alice: Person, gaston: Person, door: str, version: str) -> None:
+    wanted: dict[str, Any] = {"initial_state": [rules("unrestricted")], "room_version": version, "invite": [gaston.id]}
+    if door == "upgrade":
+        room = await alice.create_room(**wanted)
+        body = {"new_version": version, "additional_creators": [gaston.id]}
+        answer = await refused(alice.call("POST", f"/rooms/{segment(room)}/upgrade", body))
+        assert answer.status == (403 if version == "12" else 400)
+        return
+    asked: dict[str, dict[str, Any]] = {
+        "additional_creators": {"creation_content": {"additional_creators": [gaston.id]}},
+        "trusted": {"preset": "trusted_private_chat"},
+        "users": {"power_level_content_override": {"users": {gaston.id: 50}}},
+        "users_default": {"power_level_content_override": {"users_default": 50}},
+    }
+    if (door, version) == ("additional_creators", "11"):
+        room = await alice.create_room(**wanted, **asked[door])
+        assert gaston.id not in (await alice.state(room, "m.room.power_levels"))["users"]
+        return
+    assert (await refused(alice.create_room(**wanted, **asked[door]))).status == 403
+
+
 async def test_a_guest_comes_in_by_invitation_only(alice: Person, gaston: Person) -> None:
     room = await alice.create_room(initial_state=[rules("unrestricted")], room_version="11")
     await alice.set_state(room, "m.room.join_rules", {"join_rule": "public"})

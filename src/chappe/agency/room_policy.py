@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from chappe.agency import access_rules, classification, last_admin
@@ -67,14 +67,19 @@ class RoomPolicy(ReadingPolicy):
             raise Forbidden(_TWO)
         for target in people:
             self._require_welcome(kind, target)
-        access_rules.check_levels(
-            kind, content["m.room.power_levels", ""], self._guests_in(content["m.room.power_levels", ""])
-        )
         shaped = classification.shape(self.levels, kind, shaped)
         level = self.levels.of(next((c for t, k, c in shaped if t == classification.EVENT and not k), None))
         for target in people:
             await self._require_cleared(level, target)
         return shaped
+
+    async def may_empower(self, user_id: UserId, creators: Collection[str], state: Sequence[StateItem]) -> None:
+        if self.guests.among(creators):
+            raise Forbidden("Guests cannot be creators of a room")
+        kind = kind_of(next((content for event_type, key, content in state if (event_type, key) == (EVENT, "")), None))
+        for event_type, _, content in state:
+            if event_type == "m.room.power_levels":
+                access_rules.check_levels(kind, content, self._guests_in(content))
 
     async def may_join(self, user_id: UserId, room_id: str) -> None:
         room = await self._rooms.live.find(room_id)

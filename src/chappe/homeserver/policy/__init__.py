@@ -73,6 +73,9 @@ class Policy:
         """The state that a new room begins with, from the power levels on: as it was asked for, or otherwise."""
         return state
 
+    async def may_empower(self, user_id: UserId, creators: Collection[str], state: Sequence[StateItem]) -> None:
+        """Asked of every room that is made, also by an upgrade. `creators`: who has power for ever, by its version."""
+
     async def may_join(self, user_id: UserId, room_id: str) -> None: ...
 
     async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None: ...

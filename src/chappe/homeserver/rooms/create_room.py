@@ -143,6 +143,9 @@ class RoomCreation:
         self, user_id: UserId, version: RoomVersion, drafts: list[Draft], alias: str | None, published: list[str]
     ) -> str:
         """Makes the room of these events, all in one commit. `published`: in whose directories it is listed."""
+        extra = drafts[0].content.get("additional_creators", []) if version.privileged_creators else []
+        state = [(d.type, d.state_key or "", d.content) for d in drafts]
+        await self._rooms.policy.may_empower(user_id, {user_id, *extra}, state)
         random_id = f"!{secrets.token_urlsafe(15)}:{domain_of(user_id)}"
         room = await self._rooms.new_room(random_id, version)
         if published:
