@@ -10,6 +10,7 @@ import pytest
 from chappe.agency.console.actions import action, actions_of
 from chappe.agency.console.scope import Actor
 from chappe.agency.console.targets import Kind, Plain
+from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import refused
 from tests.agency.test_console import act, admin, anne, code_of, node_of, root, sam
@@ -109,3 +110,16 @@ async def test_a_hold_that_one_may_not_see_is_as_one_that_is_not(
         for code in ({}, {"code": await code_of(ministry, admin)}):
             answers.add(str(await refused(act(admin, "lift_hold", hold=number, reason="x", **code))))
     assert len(answers) == 1 and "404" in answers.pop()
+
+
+async def test_an_empty_name_is_refused_whatever_it_names(ministry: Server, root: Person) -> None:
+    node = node_of(ministry)
+    for name, one in node.actions.all.items():
+        for field, kind in one.kinds.items():
+            if kind in (Kind.PLAIN, Kind.REPORT, Kind.HOLD):
+                continue
+            parsed = one.arguments(**{its.name: "x" for its in msgspec.structs.fields(one.arguments) if its.required})
+            setattr(parsed, field, [""] if field == "holders" else "")
+            with pytest.raises(BadRequest, match=field):
+                await node.actions._targets.require(Actor(root.id, "all"), {field: kind}, parsed)
+            assert name

@@ -82,6 +82,8 @@ class Targets:
             if kind is Kind.PLAIN or value is None:
                 continue
             for one in value if isinstance(value, Sequence) and not isinstance(value, str) else [value]:
+                if one == "":  # somewhere an empty name may count as none, and nothing would be checked
+                    raise BadRequest(f"`{name}` is empty", "M_INVALID_PARAM")
                 await self._require(actor, kind, one, others)
 
     async def _require(self, actor: Actor, kind: Kind, value: Any, others: Mapping[Kind, Any]) -> None:
