@@ -276,6 +276,24 @@ async def test_a_guest_gets_no_power_over_a_new_room(alice: Person, gaston: Pers
     assert (await refused(alice.create_room(**wanted, **asked[door]))).status == 403
 
 
+async def test_redacting_does_not_change_what_setting_could_not(alice: Person, bob: Person) -> None:
+    """All rules that a forum and a direct conversation have, at the third door for state."""
+    forum = await alice.create_room(preset="public_chat", visibility="public", topic="Sujet")
+    direct = await alice.create_room(is_direct=True, invite=[bob.id], preset="trusted_private_chat")
+    tried = set()
+    for room in (forum, direct):
+        for event in await alice.call("GET", f"/rooms/{segment(room)}/state"):
+            if event["type"] in ("m.room.member", "m.room.topic"):
+                continue
+            assert (await refused(alice.redact(room, event["event_id"]))).status == 403, event["type"]
+            tried.add(event["type"])
+    assert {RULES, "m.room.retention", "m.room.power_levels", "m.room.join_rules", "m.room.encryption"} <= tried
+    assert await rules_of(alice, direct) == {"rule": "direct", "visibility": "private"}
+    topic = await alice.set_state(forum, "m.room.topic", {"topic": "Autre sujet"})
+    await alice.redact(forum, topic)
+    assert await alice.state(forum, "m.room.topic") == {}
+
+
 async def test_a_guest_comes_in_by_invitation_only(alice: Person, gaston: Person) -> None:
     room = await alice.create_room(initial_state=[rules("unrestricted")], room_version="11")
     await alice.set_state(room, "m.room.join_rules", {"join_rule": "public"})

@@ -19,6 +19,10 @@ EVENT = "im.vector.room.access_rules"
 RESTRICTED, UNRESTRICTED, DIRECT = "restricted", "unrestricted", "direct"
 RULES = frozenset((RESTRICTED, UNRESTRICTED, DIRECT))
 NOT_IN_DIRECT = ("m.room.name", "m.room.avatar", "m.room.topic")
+NEVER_REDACTED = frozenset(
+    (EVENT, "m.room.retention", "m.room.power_levels", "m.room.join_rules", "m.room.history_visibility",
+     "m.room.guest_access", "m.room.server_acl", "m.room.encryption", "m.room.create")
+)  # fmt: skip
 FORCED = "force_unencrypted_at_creation"
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 FORUM_RETENTION_MS = 3 * 30 * 86_400_000

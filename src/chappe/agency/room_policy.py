@@ -30,6 +30,7 @@ class RoomPolicy(ReadingPolicy):
     """`attach` once the engine is there: the answers are about its rooms."""
 
     carried_over = frozenset((EVENT, classification.EVENT))
+    never_redacted = access_rules.NEVER_REDACTED | {classification.EVENT}
 
     def __init__(self, settings: Agency) -> None:
         super().__init__()

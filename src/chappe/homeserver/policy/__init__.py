@@ -20,6 +20,8 @@ class Policy:
 
     # types of state that a room's replacement gets, beside the specification's
     carried_over: frozenset[str] = frozenset()
+    # types of state that nobody redacts, since what is left would be other rules
+    never_redacted: frozenset[str] = frozenset()
     # of the profile: people cannot change them themselves (`m.profile_fields`)
     fixed_fields: frozenset[str] = frozenset()
 

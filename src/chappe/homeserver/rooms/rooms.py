@@ -326,9 +326,14 @@ class Rooms:
             raise Forbidden("The creation of a room cannot be redacted")
         if target.state_key is not None and target.key == ENCRYPTION:
             raise Forbidden("A room's encryption cannot be taken back")
+        if target.state_key is not None and target.type in self.policy.never_redacted:
+            raise Forbidden("The rules of a room are changed, not redacted")
         raw = await self.timeline.raw(room, event_id)
         assert raw is not None
         pruned = redact(orjson.loads(raw), room.version)
+        now = room.get(target.key) if target.state_key is not None else None
+        if now is not None and now.event_id == event_id:  # as if one set what is left
+            await self.policy.may_send(user_id, room_id, target.type, pruned["content"], target.state_key)
         head = client_event_head(pruned, event_id, room.room_id, room.version)
         redaction = Redaction(event_id, canonical_json(pruned), head)
         draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
