@@ -1,0 +1,119 @@
+-- Trust: what accounts act by, critical acts, the time, what is done once, erasure, leases.
+
+-- What the grammar of addresses no longer takes proves nothing: encoded words, and the routes of old relays.
+DELETE FROM threepids WHERE medium = 'email' AND address ~ '=\?|[%!]';
+DELETE FROM validation_sessions WHERE medium = 'email' AND address ~ '=\?|[%!]';
+DELETE FROM outgoing_mail WHERE recipient ~ '=\?|[%!]';
+
+-- Browsers from which an account has signed in: strangers' wrong guesses do not keep it out there.
+CREATE TABLE known_browsers (
+    user_id text NOT NULL REFERENCES users, browser_hash bytea NOT NULL, last_ts bigint NOT NULL, PRIMARY KEY (user_id, browser_hash));
+CREATE INDEX known_browsers_last ON known_browsers (last_ts);
+
+-- Everything by which an account acts ends with the session that it came from, and asks how the account stands.
+DELETE FROM identity_tokens;  -- they had no end; clients ask for another by themselves
+ALTER TABLE identity_tokens ADD COLUMN device_id text, ADD COLUMN expires_ts bigint NOT NULL;
+CREATE INDEX identity_tokens_user ON identity_tokens (user_id);
+ALTER TABLE openid_tokens ADD COLUMN device_id text;
+CREATE INDEX openid_tokens_user ON openid_tokens (user_id);
+ALTER TABLE login_tokens ADD COLUMN device_id text;  -- of the session that asked for it; NULL: none did
+CREATE INDEX users_owner ON users (owner) WHERE owner IS NOT NULL;
+-- Bots that bots have made are those of the person behind them.
+WITH RECURSIVE chain AS (
+    SELECT u.user_id, u.owner, 1 AS depth FROM users u JOIN users o ON o.user_id = u.owner AND o.kind = 'bot'
+    UNION ALL
+    SELECT c.user_id, o.owner, c.depth + 1 FROM chain c JOIN users o ON o.user_id = c.owner
+     WHERE o.kind = 'bot' AND o.owner IS NOT NULL AND c.depth < 100),
+behind AS (SELECT DISTINCT ON (user_id) user_id, owner FROM chain ORDER BY user_id, depth DESC)
+UPDATE users u SET owner = b.owner FROM behind b WHERE u.user_id = b.user_id;
+UPDATE users u SET owner = f.holder FROM function_accounts f WHERE f.user_id = u.user_id AND f.holder IS NOT NULL;
+UPDATE users SET password_hash = NULL WHERE kind IN ('function', 'bot');  -- nobody knows one, nobody shall
+DELETE FROM threepids t USING users u WHERE u.user_id = t.user_id AND u.kind IN ('function', 'bot');
+-- All refresh tokens that came from one sign-in; a token that was replaced is known by its family.
+ALTER TABLE refresh_tokens ADD COLUMN family bytea;
+CREATE INDEX refresh_tokens_family ON refresh_tokens (family) WHERE family IS NOT NULL;
+-- Up to when accounts that have expired were told of it, so that what must end then ends once.
+INSERT INTO progress VALUES ('expired accounts', 0);
+
+-- Which browser's sign-in a session came from: a provider that signs somebody out there signs them out here.
+ALTER TABLE login_tokens ADD COLUMN browser bytea;
+ALTER TABLE devices ADD COLUMN browser bytea;
+CREATE INDEX devices_browser ON devices (browser) WHERE browser IS NOT NULL;
+
+-- Critical acts at every door: where a request came from, when its agreement was used; who may agree.
+ALTER TABLE critical_requests ADD COLUMN door text NOT NULL DEFAULT 'console', ADD COLUMN used_ts bigint;
+CREATE TABLE accounts_opened (  -- by whom an account could have been used: who set its password, gave it rights …, and when last
+    user_id text, by text, ts bigint NOT NULL, PRIMARY KEY (user_id, by));
+ALTER TABLE totp_secrets ADD COLUMN confirmed_ts bigint NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN admin_since_ts bigint;
+UPDATE users SET admin_since_ts = 0 WHERE is_admin;
+CREATE FUNCTION note_admin_since() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.admin_since_ts := CASE WHEN NEW.is_admin THEN extract(epoch FROM clock_timestamp()) * 1000 END;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER users_admin_made BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.is_admin) EXECUTE FUNCTION note_admin_since();
+CREATE TRIGGER users_admin_changed BEFORE UPDATE OF is_admin ON users FOR EACH ROW
+    WHEN (OLD.is_admin IS DISTINCT FROM NEW.is_admin) EXECUTE FUNCTION note_admin_since();
+
+-- Which key has sealed an entry of the audit log; NULL: from before there were keys.
+ALTER TABLE audit ADD COLUMN key_id text;
+
+-- How much an account, and everybody, has uploaded in the last day.
+CREATE INDEX media_of_user ON media (user_id, created_ts) INCLUDE (size);
+CREATE INDEX media_created ON media (created_ts) INCLUDE (size);
+
+-- A message is found by the words of its latest edit: `edit` says which one, so that the words go with it when it is redacted.
+-- The index is made anew from the log: words of edits that were redacted earlier are still in it.
+TRUNCATE event_search;
+ALTER TABLE event_search ADD COLUMN edit text;
+CREATE INDEX event_search_edit ON event_search (edit) WHERE edit IS NOT NULL;
+UPDATE progress SET position = 0 WHERE name = 'search';
+
+-- What is answered is done; the clock is evidence.
+
+-- When the time was last believed (database/server_time.py). `confirmed` counts what operators have said.
+CREATE TABLE time_evidence (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    seen_ts bigint NOT NULL,
+    is_told boolean NOT NULL DEFAULT false,
+    confirmed int NOT NULL DEFAULT 0
+);
+
+-- Acknowledged is done, once.
+
+-- Profiles that have changed and are not in all rooms yet (actions/set_profile_field.py). `serial`: of the latest change.
+CREATE TABLE profile_carries (user_id text PRIMARY KEY, serial bigint NOT NULL);
+
+-- Set while somebody sends it: then it can no longer be cancelled or restarted.
+ALTER TABLE delayed_events ADD COLUMN claimed_ts bigint;
+
+-- One-time keys that were given out lately: a device that uploads one again, because it never got the answer, adds none.
+CREATE TABLE claimed_keys (
+    user_id text, device_id text, algorithm text, key_id text, hash bytea NOT NULL, claimed timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, device_id, algorithm, key_id));
+CREATE INDEX claimed_keys_age ON claimed_keys (claimed);
+
+-- Up to where the log went when somebody asked for their messages to be erased: who comes later reads them redacted.
+ALTER TABLE users ADD COLUMN erased_at bigint;
+CREATE INDEX users_erased ON users (user_id) WHERE erased_at IS NOT NULL;
+UPDATE users SET erased_at = (SELECT max(upto) FROM journal) WHERE erased;
+
+-- Who does what must be done by one process at a time, and when it was last done.
+CREATE TABLE leases (
+    name text PRIMARY KEY,
+    holder text NOT NULL,
+    held_until timestamptz NOT NULL,
+    done timestamptz
+);
+
+-- A key of another server is good for a week after it was fetched, whatever the server said.
+UPDATE server_keys SET valid_until_ts = least(valid_until_ts, (extract(epoch FROM now()) * 1000)::bigint + 604800000);
+
+-- Rooms that were closed, and those of them of which nothing is to be left (modules/room_purges).
+CREATE TABLE room_purges (  -- `state`: shutting_down, purging, complete, failed; `has_begun`: something has been deleted
+    purge_id text PRIMARY KEY, room_nid bigint, room_id text NOT NULL, asked_by text NOT NULL, is_purge boolean NOT NULL,
+    is_forced boolean NOT NULL, state text NOT NULL DEFAULT 'shutting_down', has_begun boolean NOT NULL DEFAULT false,
+    result bytea NOT NULL DEFAULT '{}', error text, asked_ts bigint NOT NULL, closed_ts bigint, ended_ts bigint);
+CREATE INDEX room_purges_room ON room_purges (room_id);
+CREATE INDEX room_purges_waiting ON room_purges (asked_ts) WHERE ended_ts IS NULL;
