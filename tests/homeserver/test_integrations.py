@@ -157,6 +157,16 @@ async def test_asked_for_at_once_there_are_no_more_than_one_may_have(server: Ser
         assert len(listed) == most
 
 
+async def test_a_name_of_a_bot_is_what_one_sees(server: Server, alice: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
+    out = {"direction": "outgoing", "url": "https://ci.example.org/"}
+    for name in ("a\nb", "a\u202eb", "a\u200bb", "a\u2028b", "Anne ［Culture］", "Anne [Culture]", "=?utf-8?q?Anne?="):
+        for path, more in ((f"{CHAPPE}/bots", {}), (hooks, out), (hooks, {"direction": "incoming"})):
+            no = await refused(alice.call("POST", path, {"name": name, "purpose": "x", **more}))
+            assert (no.status, no.errcode) == (400, "M_INVALID_PARAM"), (name, path)
+
+
 async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServer) -> None:
     got: list[tuple[Any, bytes]] = []
     answers = [500]

@@ -19,6 +19,7 @@ from chappe.homeserver.matrix.identifiers import UserId, domain_of
 MARK = BOT_MARK  # and key in the content of messages: shown to members
 NAME_MARK, SUFFIX = " (bot)", "-bot"
 MAX_NAME, MAX_PURPOSE = 100, 500
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})  # categories of characters
 
 
 class Bots:
@@ -155,7 +156,12 @@ class Bots:
 
 def shown_name(name: str) -> str:
     """How a bot is called: marked, wherever only its name is shown. Raises M_INVALID_PARAM for what reads as an agent's name."""
-    if "[" in name or "]" in name:
+    folded = unicodedata.normalize("NFKC", name)  # full-width brackets are brackets to whoever reads them
+    if any(unicodedata.category(c) in _UNSEEN for c in name) or re.search(r"=\?.*\?=", folded, re.DOTALL):
+        raise BadRequest(
+            "A name holds no control characters, no marks of direction, nothing encoded", "M_INVALID_PARAM"
+        )
+    if "[" in folded or "]" in folded:
         raise BadRequest("The name of a bot holds no [ and ]: they stand for an organisation", "M_INVALID_PARAM")
     return name if name.endswith(NAME_MARK) else f"{name}{NAME_MARK}"
 

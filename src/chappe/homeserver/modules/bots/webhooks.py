@@ -20,7 +20,7 @@ from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.matrix.urls import split_url
-from chappe.homeserver.modules.bots.bots import MARK, Bots
+from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
@@ -83,6 +83,7 @@ class Webhooks:
         """By those who may change the room's settings. The secret is shown this once."""
         room = await self.require_moderator(owner, room_id)
         await self._bots.require_may_own(owner)
+        shown_name(wanted.name)
         if room.get(("m.room.encryption", "")) is not None:
             raise Forbidden("Webhooks cannot take part in encrypted rooms")
         if wanted.direction == OUT:
