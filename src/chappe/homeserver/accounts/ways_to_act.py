@@ -150,7 +150,8 @@ DOES_NOT_ACT = {
     ),
     **dict.fromkeys(
         ("accounts_opened.by", "accounts_opened.user_id", "administrators.granted_by", "audit.actor", "blocked_rooms.blocked_by",
-         "critical_requests.decided_by", "legal_holds.lifted_by", "legal_holds.lifted_for", "legal_holds.placed_by",
+         "critical_requests.decided_by",
+         "room_purges.asked_by", "legal_holds.lifted_by", "legal_holds.lifted_for", "legal_holds.placed_by",
          "media.quarantined_by", "organisation_moves.by_whom", "organisation_moves.user_id", "room_aliases.creator",
          "scan_results.released_by", "read_guard_alerts.user_id", "read_guard.user_id"), _MADE,
     ),

@@ -128,6 +128,8 @@ class ThirdPartyInvites:
                 done += 1
             except MatrixError as error:  # the inviter has left, say
                 log.warning("an invitation by e-mail failed", extra={"fields": {"error": error.errcode}})
+                if error.status >= 500 or error.status == 429:
+                    continue  # it is kept: the address can be proven again when the room can be reached
             await self.forget([invite["signed"]["token"]])
         return done
 
