@@ -519,3 +519,48 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
     await enter(friend, room, here)
     await hears(friend, room, "the secret") if before == "never there" else None
     assert (await here.node.rooms.require(room)).membership(friend.id) == "join"
+
+
+NUL_PLACES: list[dict[str, Any]] = [
+    {"type": "a\0"}, {"type": "org.x", "state_key": "a\0"}, {"prev_events": ["$\0"]}, {"auth_events": ["$\0"]},
+    {"type": "m.room.redaction", "content": {"redacts": "$\0"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", NUL_PLACES, ids=str)
+async def test_what_no_database_holds_stops_nothing_beside_it(
+    peer: Peer, place: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    alice, _, room, forger = await scene(peer, "11")
+    changes = dict(place)
+    poison = forger.event(changes.pop("content", None), **changes)
+    good = forger.event({"msgtype": "m.text", "body": "beside it"})
+    presence = {
+        "edu_type": "m.presence",
+        "content": {"push": [{"user_id": forger.person.id, "presence": "online", "status_msg": "\0"}]},
+    }
+    receipt = {
+        "edu_type": "m.receipt",
+        "content": {room: {"m.read": {forger.person.id: {"event_ids": ["$\0"], "data": {}}}}},
+    }
+    typing = {"edu_type": "m.typing", "content": {"room_id": "\0", "user_id": forger.person.id, "typing": True}}
+    answers = await forger.send(good, poison, edus=[presence, receipt, typing])
+    assert answers[forger.id_of(good)] == {}
+    assert "beside it" in await texts(alice, room)
+    follower = forger.event({"msgtype": "m.text", "body": "after it"}, prev_events=[forger.id_of(poison)])
+    forger.evil.node.serving.missing_events = _serves(poison)  # type: ignore[method-assign]
+    forger.evil.node.serving.backfill = _serves(poison)  # type: ignore[method-assign]
+    await forger.send(follower)
+    async with asyncio.timeout(20):  # it waits for a past that nobody can give, and nothing fails
+        while not any("waits for its past" in record.message for record in caplog.records):
+            await asyncio.sleep(0.05)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    await alice.say(room, "the room goes on")
+
+
+def _serves(pdu: dict[str, Any]) -> Any:
+    async def serve(*_: Any) -> list[bytes]:
+        return [json.dumps(pdu).encode()]
+
+    return serve

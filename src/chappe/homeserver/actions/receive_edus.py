@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from chappe.homeserver.database.pool import BAD_DATA
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_compliant, is_user_id
@@ -61,8 +62,8 @@ class ReceiveEdus:
         try:
             check_canonical(content)
             await taker(origin, content)
-        except MatrixError as error:
-            log.info("an EDU was passed over", extra={"fields": {"origin": origin, "why": error.message[:200]}})
+        except (MatrixError, *BAD_DATA) as error:
+            log.info("an EDU was passed over", extra={"fields": {"origin": origin, "why": str(error)[:200]}})
 
     async def _room(self, origin: str, room_id: object) -> LiveRoom | None:
         room = await self._rooms.live.find(room_id) if type(room_id) is str else None

@@ -131,6 +131,8 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
             raise BadRequest(f"The event's {name} are malformed")
     if not 0 <= pdu["depth"] <= version.depth_limit:
         raise BadRequest("The event's depth is out of range")
+    if any("\0" in name for name in _names(pdu, version)):
+        raise BadRequest("The event's names and references must not hold U+0000")
     check_size(pdu, written)
     return pdu
 
@@ -139,6 +141,15 @@ _FIELDS: dict[str, type] = {
     "type": str, "sender": str, "content": dict, "origin_server_ts": int, "depth": int, "prev_events": list,
     "auth_events": list, "hashes": dict, "signatures": dict,
 }  # fmt: skip
+
+
+def _names(pdu: Pdu, version: RoomVersion) -> list[str]:
+    """By what an event is stored and found: no database can hold U+0000 in it."""
+    content, fields = pdu["content"], ("type", "sender", "state_key", "room_id", "event_id", "redacts")
+    named = [pdu.get(name) for name in fields]
+    named += [content.get("redacts")] if pdu["type"] == "m.room.redaction" else []
+    cited = [*references(pdu, "prev_events", version), *references(pdu, "auth_events", version)]
+    return [name for name in named if type(name) is str] + [str(event_id) for event_id in cited]
 
 
 def _is_reference(item: Any, version: RoomVersion) -> bool:

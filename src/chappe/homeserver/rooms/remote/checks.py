@@ -144,7 +144,7 @@ class PduChecks:
             given = pdu["signatures"].get(server)
             choices = []
             for key_id, signature in (given if type(given) is dict else {}).items():
-                if not str(key_id).startswith("ed25519:") or type(signature) is not str:
+                if not str(key_id).startswith("ed25519:") or "\0" in key_id or type(signature) is not str:
                     continue
                 key = await self._keyring.for_event(
                     server, key_id, pdu["origin_server_ts"], version.enforces_key_validity

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
+from chappe.homeserver.database.pool import BAD_DATA
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -50,7 +51,7 @@ class Gaps:
                 if checked.event_id in waiting:
                     raise
                 continue
-            except MatrixError as error:
+            except (MatrixError, *BAD_DATA) as error:
                 log.info("an event of a gap was left out", extra={"fields": {"why": str(error)[:200]}})
                 status = REJECTED
             if checked.event_id in waiting:

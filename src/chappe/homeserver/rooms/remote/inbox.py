@@ -18,7 +18,6 @@ from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.room_versions import RoomVersion
-from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
@@ -196,7 +195,9 @@ class Inbox:
             }  # fmt: skip
             try:
                 done = list(await self._gaps.receive(room, waiting, [row["origin"] for row in rows]))
-            except (PeerUnreachable, PeerRefused):
+            except (TimeoutError, *DATABASE_LOST):
+                raise
+            except Exception:  # other servers are away, or what they sent is not to be worked on: a day at most
                 done = [row["event_id"] for row in rows if row["received_ts"] < self._now_ms() - GIVEN_UP_AFTER_MS]
                 if not done:
                     raise
