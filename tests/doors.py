@@ -185,7 +185,7 @@ CALLERS: dict[str, str | tuple[str, ...]] = {
     "RemoteMembership.invited": ("there: inbound invite",),
     "Residence.template": ("make_ and send_join", "make_ and send_knock"),
     "Residence.accept": ("make_ and send_join", "make_ and send_knock"),
-    "Webhooks.create": "the webhook's own bot, made for this room, by the verbs `invite` and `join`",
+    "Webhooks._speaker": "the webhook's own bot, made for this room, by the verbs `invite` and `join`",
     "JoinRoom.__call__": _VERB, "MembershipChanges.join": _VERB, "MembershipChanges._write": _VERB,
     "MembershipChanges.knock": _VERB, "MembershipChanges.leave": _OUT, "MembershipChanges.evict": _OUT,
     "GuestAccess.close": _OUT, "DeactivateAccount.__call__": _OUT, "EvictGuests._leave": _OUT,

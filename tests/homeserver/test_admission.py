@@ -159,7 +159,7 @@ SEVERAL = {
         "rooms/admission:_reads",
     },
     "may_publish": {"modules/room_directory/__init__:publish", "rooms/create_room:write"},
-    "may_send": {"rooms/rooms:change_state", "rooms/rooms:send", "rooms/rooms:set_state"},
+    "may_send": {"rooms/rooms:change_state", "rooms/rooms:redact", "rooms/rooms:send", "rooms/rooms:set_state"},
     "finds": {
         "accounts/accounts:finds",
         "modules/identity_service/__init__:lookup",
