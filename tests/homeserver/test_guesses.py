@@ -200,6 +200,7 @@ async def test_no_route_with_a_secret_is_left_out(server: Server) -> None:
         f"{V3}/account/3pid/add", f"{V3}/account/3pid", f"{V3}/account/3pid/delete",  # by user-interactive authentication
     }  # fmt: skip
     harmless = {  # what is told or asked for there is no secret
+        "/_chappe/client/v1/bots/{userId}/token",  # gives one, to whoever answers for the bot
         f"{V3}/account/3pid/unbind", f"{IDENTITY}/3pid/unbind", "/account/second-factor/remove", "/forgot-password",
         "/login/continue", f"{V3}/password_policy", "/_matrix/federation/v1/3pid/onbind", f"{V3}/login/sso/redirect",
         f"{IDENTITY}/validate/msisdn/submitToken",
