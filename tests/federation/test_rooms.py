@@ -15,7 +15,7 @@ from tests.support import Person, Refused, Server, bodies, joined, segment
 VERSIONS = ["1", "6", "10", "11", "12"]
 
 
-async def until(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
+async def until(look: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
     """What `look` returns once it is something."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
@@ -26,7 +26,7 @@ async def until(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
         await asyncio.sleep(0.05)
 
 
-async def hears(person: Person, room: str, text: str, seconds: float = 15) -> None:
+async def hears(person: Person, room: str, text: str, seconds: float = 60) -> None:
     async def look() -> bool:
         try:
             return text in bodies((await person.messages(room, limit=30))["chunk"])
