@@ -60,7 +60,7 @@ class Scanner:
         self._under_way: dict[tuple[str, str, bytes], asyncio.Task[Verdict]] = {}
 
     async def verdict(self, media: Media, file: EncryptedFile | None = None) -> Verdict:
-        """Raises ScanFailed where there is none, NotDecrypted where the key is not the file's."""
+        """Raises ScanFailed where there is none, NotDecrypted where the key is not the file's, M_NOT_FOUND for a damaged one."""
         fingerprint = PLAIN if file is None else file.fingerprint
         key = (media.server_name, media.media_id, fingerprint)
         task = self._under_way.get(key)
@@ -99,7 +99,7 @@ class Scanner:
         return verdict
 
     async def _look(self, media: Media, file: EncryptedFile | None) -> Verdict:
-        stream = self._repository.content(media, 0, media.size)
+        stream = self._repository.whole(media)
         plain = stream if file is None else decrypted(file, stream)
         head = b""
 

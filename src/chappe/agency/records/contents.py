@@ -10,6 +10,7 @@ import orjson
 
 from chappe.agency.records.bag import Bag
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.modules.media import ContentRepository, Media
 
 PAGE = 500
@@ -39,7 +40,7 @@ async def events_of(database: Database, room: int, sender: str | None = None) ->
 
 
 async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Files into `files/`, and a description of each. `rows`: of the table `media`. What is not there any more is told."""
+    """Files into `files/`, and a description of each. `rows`: of the table `media`. What is missing or damaged is told."""
     described = []
     for row in rows:
         uri = f"mxc://{row['server_name']}/{row['media_id']}"
@@ -56,8 +57,9 @@ async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> 
         about = {"uri": uri, "content_type": row["content_type"], "size": row["size"], "uploaded_ts": row["created_ts"],
                  "name": row["file_name"]}  # fmt: skip
         try:
+            await media.require_whole(found)
             await bag.add(name, media.content(found, 0, found.size))
             described.append({**about, "file": f"data/{name}"})
-        except FileNotFoundError:
+        except (FileNotFoundError, NotFound):
             described.append({**about, "missing": True})
     return described

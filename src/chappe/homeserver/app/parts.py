@@ -566,6 +566,9 @@ class Parts:
         self.metrics.count("chappe_syncs_ended", "Waiting syncs that made room", lambda: self.notifier.polls.ended)
         self.metrics.gauge("chappe_disk_free_bytes", "On the fullest disk", self.upload_share.free)
         self.metrics.gauge("chappe_disk_low", "1: uploads are refused", lambda: self.upload_share.is_disk_low)
+        self.metrics.count(
+            "chappe_files_damaged", "Reads of files that are missing or damaged", lambda: self.media.soundness.damaged
+        )
         self.metrics.gauge("chappe_rate_limit_buckets", "In memory", lambda: len(self.limits))
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
@@ -36,9 +38,37 @@ class BlobStore:
         if self._root is not None:
             await asyncio.to_thread(_sync_folders, self._root, (self._root / _on_disk(target)).parent)
 
-    async def has(self, key: str, size: int) -> bool:
-        """Whether a file is there and whole; of object stores it is believed, without asking each time."""
-        return not self._is_local or await self.size_of(key) == size
+    @property
+    def checks_itself(self) -> bool:
+        """Whether what it holds is believed to be there and whole, without asking each time."""
+        return not self._is_local
+
+    async def older(self, prefix: str, before_ms: int) -> AsyncIterator[list[tuple[str, int]]]:
+        """Pages of (key, bytes) of the blobs under a prefix that were written before then, and what dead processes left half written.
+
+        An object store keeps half-written ones out of sight, and drops them by a rule of the bucket.
+        """
+        async for page in obstore.list(self._store, prefix, chunk_size=1000):
+            yield [(e["path"], e["size"]) for e in page if e["last_modified"].timestamp() * 1000 < before_ms]
+        if self._root is not None:
+            yield await asyncio.to_thread(_half_written, self._root, prefix, before_ms)
+
+    async def version_of(self, key: str) -> tuple[int, str] | None:
+        """(size, what changes whenever the blob is written). None where there is none."""
+        try:
+            found = await obstore.head_async(self._store, key)
+        except FileNotFoundError:
+            return None
+        return int(found["size"]), str(found["e_tag"])
+
+    async def digest(self, key: str, size: int) -> bytes:
+        """The SHA-256 of a blob. Raises FileNotFoundError."""
+        if self._root is not None and (path := self._root / key).is_file():
+            return await asyncio.to_thread(_digest_of_file, path)
+        digest = hashlib.sha256()
+        async for chunk in self.get(key, 0, size):
+            digest.update(chunk)
+        return digest.digest()
 
     async def get(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes [start, end). Raises FileNotFoundError."""
@@ -67,10 +97,8 @@ class BlobStore:
                 yield key, size
 
     async def size_of(self, key: str) -> int | None:
-        try:
-            return int((await obstore.head_async(self._store, key))["size"])
-        except FileNotFoundError:
-            return None
+        found = await self.version_of(key)
+        return None if found is None else found[0]
 
     async def read(self, key: str) -> bytes | None:
         """A small blob, or None."""
@@ -91,7 +119,10 @@ class BlobStore:
     async def delete(self, *keys: str) -> None:
         for key in keys:
             try:
-                await obstore.delete_async(self._store, key)
+                if self._root is not None and is_half_written(key):
+                    (self._root / key).unlink()
+                else:
+                    await obstore.delete_async(self._store, key)
             except FileNotFoundError:
                 continue
 
@@ -105,6 +136,27 @@ def s3_options(endpoint: str | None, region: str, key: str | None, secret: str |
 def _on_disk(key: str) -> str:
     """How obstore writes a key as a path: what file systems might refuse is percent-encoded."""
     return re.sub(r"[\x00-\x1f\x7f\\{}^%`\[\]\"<>~#|*?]", lambda found: f"%{ord(found[0]):02X}", key)
+
+
+def is_half_written(key: str) -> bool:
+    """How obstore calls a file of a folder until it is whole; it neither lists nor deletes such ones."""
+    return re.search(r"#\d+$", key) is not None
+
+
+def _half_written(root: Path, prefix: str, before_ms: int) -> list[tuple[str, int]]:
+    found = []
+    for folder, _, names in os.walk(root / prefix):
+        for path in (Path(folder) / name for name in names if is_half_written(name)):
+            with contextlib.suppress(FileNotFoundError):  # just now whole, or given up
+                about = path.stat()
+                if about.st_mtime * 1000 < before_ms:
+                    found.append((str(path.relative_to(root)), about.st_size))
+    return found
+
+
+def _digest_of_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _sync_file(path: Path) -> None:

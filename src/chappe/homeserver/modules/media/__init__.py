@@ -14,7 +14,8 @@ from typing import Any
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_opaque_id
-from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize
+from chappe.homeserver.modules.media.soundness import Soundness
+from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize, opened, sealed
 from chappe.homeserver.modules.media.upload_share import UnderWay, UploadShare
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.policy import Policy
@@ -25,6 +26,11 @@ PENDING_AT_MOST = 50
 MAX_FILE_NAME, LONGEST_TYPE = 500, 255
 THUMBNAIL_INPUT = 50 << 20
 POLL_SECONDS = 0.2
+
+
+def key_of(server_name: str, media_id: str) -> str:
+    """Of the blob."""
+    return f"media/{server_name}/{media_id[:2]}/{media_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Media:
 
     @property
     def key(self) -> str:
-        return f"media/{self.server_name}/{self.media_id[:2]}/{self.media_id}"
+        return key_of(self.server_name, self.media_id)
 
 
 class ContentRepository:
@@ -52,7 +58,7 @@ class ContentRepository:
         max_upload: int,
     ) -> None:  # fmt: skip
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
-        self._now_ms, self.max_upload = now_ms, max_upload
+        self._now_ms, self.max_upload, self.soundness = now_ms, max_upload, Soundness(blobs)
         # brings a file of another server here; None where it has it not (`remote.py`)
         self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
         # which of some files may be deleted (None: all)
@@ -211,9 +217,7 @@ class ContentRepository:
             server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"]
         )
         await self._policy.may_download(reader, server_name, media_id)
-        if not await self._blobs.has(media.key, media.size):
-            log.error("a file is missing or damaged", extra={"fields": {"server": server_name, "media": media_id}})
-            raise NotFound("This file is damaged on the server, and cannot be shown")
+        await self.require_whole(media)
         if self.scan is not None and not is_scanned:
             await self.scan(media)
         return media
@@ -222,9 +226,29 @@ class ContentRepository:
         """Somebody is about to be given a whole file, not only a picture of it."""
         await self._policy.reads(user_id, "files")
 
+    async def require_whole(self, media: Media) -> None:
+        """Before any byte of it is given out. Raises M_NOT_FOUND for a file that is missing or is not what was stored."""
+        if not await self.soundness.is_whole(media.key, media.size, media.sha256):
+            raise self._damaged(media)
+
+    def _damaged(self, media: Media) -> NotFound:
+        self.soundness.damaged += 1
+        fields = {"server": media.server_name, "media": media.media_id}
+        log.error("a file is missing or damaged", extra={"fields": fields})
+        return NotFound("This file is damaged on the server, and cannot be shown")
+
     def content(self, media: Media, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes [start, end)."""
         return self._blobs.get(media.key, start, end)
+
+    async def whole(self, media: Media) -> AsyncIterator[bytes]:
+        """All of it. Raises M_NOT_FOUND at the end where that is not what was stored."""
+        digest = hashlib.sha256()
+        async for chunk in self.content(media, 0, media.size):
+            digest.update(chunk)
+            yield chunk
+        if digest.digest() != media.sha256:
+            raise self._damaged(media)
 
     async def signed_url(self, media: Media) -> str | None:
         """For a minute, if the store has such addresses."""
@@ -236,12 +260,12 @@ class ContentRepository:
             raise MatrixError(413, "M_TOO_LARGE", "The picture is too large for a thumbnail")
         size = wanted.snapped()
         key = f"thumbnails/{media.server_name}/{media.media_id[:2]}/{media.media_id}/{size.name}"
-        stored = await self._blobs.read(key)
-        if stored is None:
-            original = b"".join([chunk async for chunk in self.content(media, 0, media.size)])
-            stored = await self._thumbnailer.make(original, size)
-            await self._blobs.write(key, stored)
-        return Thumbnail.of(stored)
+        made = opened(await self._blobs.read(key))
+        if made is None:
+            original = b"".join([chunk async for chunk in self.whole(media)])
+            made = await self._thumbnailer.make(original, size)
+            await self._blobs.write(key, sealed(made))
+        return Thumbnail.of(made)
 
     # ----------------------------------------------------------------------------------------------- administering
 

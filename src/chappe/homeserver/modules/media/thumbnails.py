@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sys
 from dataclasses import dataclass
 
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 
 SECONDS = 20
+HASH = 32  # bytes of it
 AT_ONCE = 2
 _SIZES = ((32, 32, "crop"), (96, 96, "crop"), (320, 240, "scale"), (640, 480, "scale"), (800, 600, "scale"))
 
@@ -42,9 +44,21 @@ class Thumbnail:
 
     @classmethod
     def of(cls, stored: bytes) -> Thumbnail:
-        """From its stored form: the type, a newline, the picture."""
+        """From how it is made: the type, a newline, the picture."""
         kind, _, data = stored.partition(b"\n")
         return cls(kind.decode(), data)
+
+
+def sealed(made: bytes) -> bytes:
+    """As it is stored: behind its hash, for nobody waits until it is on the disk."""
+    return hashlib.sha256(made).digest() + made
+
+
+def opened(stored: bytes | None) -> bytes | None:
+    """What was sealed. None where that is damaged, or from before thumbnails were sealed: it is made again."""
+    if stored is None or hashlib.sha256(stored[HASH:]).digest() != stored[:HASH]:
+        return None
+    return stored[HASH:]
 
 
 class Thumbnailer:
@@ -54,7 +68,7 @@ class Thumbnailer:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def make(self, picture: bytes, size: ThumbnailSize) -> bytes:
-        """The stored form of a thumbnail. Raises M_UNKNOWN (400) where the bytes are no picture that we can read."""
+        """A thumbnail, as `Thumbnail.of` reads it. Raises M_UNKNOWN (400) where the bytes are no picture that we can read."""
         async with self._slots:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "chappe.homeserver.modules.media.thumbnail_process", str(size.width),
