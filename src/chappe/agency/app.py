@@ -135,6 +135,7 @@ class AgencyServer(Homeserver):
         room_archive = RoomArchive(database, self.rooms, self.media, self.domains, self.holds, policy, now_ms)
         self.personal_data, self.room_archive = personal_data, room_archive
         self.exports = Exports(database, self.blobs, personal_data, room_archive, now_ms)
+        self.orphans.named["exports"] = self.exports.named
         for name, seconds, job in (
             ("announcements", ANNOUNCE_EVERY, self.announcements.look), ("statistics", STATISTICS_EVERY, self.statistics.look),
             ("exports", EXPORTS_EVERY, self.exports.look),

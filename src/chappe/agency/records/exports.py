@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,12 @@ class Exports:
             with contextlib.suppress(FileNotFoundError):
                 await self._blobs.delete(_key(old["id"]))
 
+    async def named(self, keys: list[str]) -> Set[str]:
+        """Which of some blobs are packages that are known."""
+        rows = await self._database.fetch("SELECT id FROM exports WHERE id = ANY($1::text[])", [_name(k) for k in keys])
+        known = {row["id"] for row in rows}
+        return {key for key in keys if _name(key) in known}
+
     async def _make(self, row: Row) -> None:
         with tempfile.TemporaryDirectory(prefix="chappe-export-") as folder:
             path = Path(folder) / "package.zip"
@@ -149,6 +155,10 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 
 def _key(name: str) -> str:
     return f"exports/{name}.zip"
+
+
+def _name(key: str) -> str:
+    return key.removeprefix("exports/").partition(".zip")[0]
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -76,6 +76,7 @@ from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.media.upload_share import UploadBounds, UploadShare
@@ -266,6 +267,7 @@ class Parts:
         self.media = ContentRepository(
             database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
         )
+        self.orphans = Orphans(database.aside(), blobs, now_ms)
         self.sessions.most_devices = shares.devices
         self.account_data.most_bytes = shares.account_data_mib << 20
         bounds = UploadBounds(
@@ -529,6 +531,7 @@ class Parts:
         self.jobs.add("room purges", 5, self.delete_room.resume)
         self.jobs.add("profiles", 60, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
+        self.jobs.add("orphan files", 86_400, self.time_evidence.required(self.orphans.look))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
         self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)
         self.jobs.add("domains", 10, self.domains.reload, is_per_process=True)
@@ -569,6 +572,9 @@ class Parts:
         self.metrics.count(
             "chappe_files_damaged", "Reads of files that are missing or damaged", lambda: self.media.soundness.damaged
         )
+        self.metrics.count("chappe_orphan_files_removed", "Files without a row", lambda: self.orphans.removed)
+        self.metrics.gauge("chappe_orphan_files_left", "So many that an operator must look", lambda: self.orphans.left)
+        self.metrics.gauge("chappe_files_missing", "Rows without their file", lambda: self.orphans.missing)
         self.metrics.gauge("chappe_rate_limit_buckets", "In memory", lambda: len(self.limits))
         self.metrics.gauge("chappe_commits", "Commits of this process", lambda: self.writer.commits)
         self.metrics.gauge("chappe_loops_running", "Loops at work", self.loops.running)

@@ -12,6 +12,7 @@ from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.database.server_time import TimeInDoubt
 
 log = logging.getLogger(__name__)
+LOOK_AT_LEAST_EVERY = 600.0  # seconds: a process that is restarted every day does the jobs of the day as well
 NEARLY = 0.9  # of its period must have passed since a job was done anywhere: clocks of processes drift
 
 
@@ -36,7 +37,7 @@ class Jobs:
     def add(
         self, name: str, seconds: float, job: Callable[[], Awaitable[object]], is_per_process: bool = False
     ) -> None:
-        """`seconds`: from one run's end to the next one's start."""
+        """`seconds`: from one run's end to the next one's start, in the cluster or (`is_per_process`) in this process."""
         self.jobs.append(Job(name, seconds, job, is_per_process))
         self.failures[name] = 0
 
@@ -47,8 +48,9 @@ class Jobs:
                 group.create_task(self._repeat(job), name=f"job {job.name}")
 
     async def _repeat(self, job: Job) -> None:
+        wait = job.seconds if job.is_per_process else min(job.seconds, LOOK_AT_LEAST_EVERY)
         while True:
-            await asyncio.sleep(job.seconds)
+            await asyncio.sleep(wait)
             try:
                 await self.run_once(job)
             except (TimeoutError, *DATABASE_LOST):

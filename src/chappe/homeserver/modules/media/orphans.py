@@ -1,0 +1,137 @@
+"""Blobs that nothing names: a process died, or lost its database, between a file and its row. They are looked for and removed.
+And rows whose blob is gone: they are told of.
+
+What is younger than a day may be under way and is left alone. Where suspiciously much would go, as after a restored or a wrong
+database, nothing goes until an operator says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Set
+from dataclasses import dataclass, field
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.media import key_of
+from chappe.homeserver.outbound.blob_store import BlobStore, is_half_written
+
+log = logging.getLogger(__name__)
+DAY_MS = 86_400_000
+AT_MOST = 10_000  # blobs of one run
+PAGE = 500  # rows
+SHOWN = 20  # of the files that are missing, in the log
+FEW, SHARE = 100, 10  # more than a few, and more than a tenth of all that were looked at: an operator decides
+Named = Callable[[list[str]], Awaitable[Set[str]]]
+
+
+@dataclass(slots=True)
+class Found:
+    """`keys`: blobs that nothing names, `size` their bytes; `seen`: how many blobs were looked at."""
+
+    keys: list[str] = field(default_factory=list)
+    size: int = 0
+    seen: int = 0
+
+    @property
+    def are_suspiciously_many(self) -> bool:
+        return len(self.keys) > FEW and len(self.keys) * SHARE > self.seen
+
+
+class Orphans:
+    """`named`: by the first segment of a key, which of some keys a row names. Blobs of other kinds are not touched."""
+
+    def __init__(self, database: Database, blobs: BlobStore, now_ms: Callable[[], int]) -> None:
+        self._database, self._blobs, self._now_ms = database, blobs, now_ms
+        self.named: dict[str, Named] = {"media": self._files, "thumbnails": self._files, "uploads": _nothing}
+        self.removed, self.left = 0, 0  # since the start; of the last run, because there were too many
+        self.missing = 0  # of the last run
+
+    async def find(self) -> Found:
+        """At most AT_MOST."""
+        found, before = Found(), self._now_ms() - DAY_MS
+        for kind in self.named:
+            async for page in self._blobs.older(f"{kind}/", before):
+                found.seen += len(page)
+                known = await self._named(kind, [key for key, _ in page])
+                for key, size in page:
+                    if key not in known:
+                        found.keys.append(key)
+                        found.size += size
+                if len(found.keys) >= AT_MOST:
+                    return found
+        return found
+
+    async def find_missing(self) -> list[str]:
+        """The addresses of files that have a row, and no blob of its length. At most AT_MOST; it asks the store for each file."""
+        found: list[str] = []
+        last = ("", "")
+        while len(found) < AT_MOST:
+            rows = await self._database.fetch(
+                """SELECT server_name, media_id, size FROM media WHERE (server_name, media_id) > ($1, $2) AND size IS NOT NULL
+                    ORDER BY server_name, media_id LIMIT $3""",
+                *last, PAGE,
+            )  # fmt: skip
+            if not rows:
+                break
+            last = (rows[-1]["server_name"], rows[-1]["media_id"])
+            for row in rows:
+                server_name, media_id = row["server_name"], row["media_id"]
+                if await self._blobs.size_of(key_of(server_name, media_id)) != row["size"]:
+                    found.append(f"mxc://{server_name}/{media_id}")
+        return found
+
+    async def look(self) -> None:
+        """The job: both ways. An object store is not asked for each file every day, which would cost: it is believed."""
+        if not self._blobs.checks_itself:
+            missing = await self.find_missing()
+            self.missing = len(missing)
+            if missing:
+                fields = {"files": len(missing), "some": missing[:SHOWN]}
+                log.error("files are missing or cut short. See `chappe media missing`", extra={"fields": fields})
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        found = await self.find()
+        self.left = len(found.keys) if found.are_suspiciously_many else 0
+        if self.left:
+            log.error(
+                "many files have no row: none is removed. Is this the right database? See `chappe media orphans`",
+                extra={"fields": {"files": self.left, "of": found.seen}},
+            )
+            return
+        await self.remove(found.keys)
+
+    async def remove(self, keys: Iterable[str]) -> int:
+        """Those that nothing names by now. Returns how many."""
+        removed = 0
+        for key in keys:
+            async with self._database.transaction(background=True) as connection:
+                # as an upload does that puts its file there: neither can come between the question and the deletion
+                await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+                if await self._named(key.partition("/")[0], [key]):
+                    continue
+                await self._blobs.delete(key)
+            removed += 1
+        if removed:
+            log.warning("files without a row were removed", extra={"fields": {"files": removed}})
+        self.removed += removed
+        return removed
+
+    async def _named(self, kind: str, keys: list[str]) -> Set[str]:
+        return await self.named[kind]([key for key in keys if not is_half_written(key)])
+
+    async def _files(self, keys: list[str]) -> Set[str]:
+        """`media/<server>/<..>/<id>`, and below `thumbnails/<server>/<..>/<id>/` the sizes of a picture."""
+        names = {key: tuple(parts[1:4:2]) for key in keys if len(parts := key.split("/")) in (4, 5)}
+        rows = await self._database.fetch(
+            """SELECT m.server_name, m.media_id FROM media m
+                 JOIN unnest($1::text[], $2::text[]) f(s, i) ON m.server_name = f.s AND m.media_id = f.i""",
+            [name[0] for name in names.values()], [name[1] for name in names.values()],
+        )  # fmt: skip
+        known = {(row["server_name"], row["media_id"]) for row in rows}
+        return {key for key in keys if key not in names or names[key] in known}
+
+
+async def _nothing(keys: list[str]) -> Set[str]:
+    """Uploads have another name once they have been acknowledged."""
+    return frozenset()
