@@ -144,33 +144,13 @@ async def test_what_was_not_admitted_is_not_written(server: Server, alice: Perso
 
 # Questions that more than one function asks: where. This list shrinks; a new asker is a way round the others.
 SEVERAL = {
-    "home_of": {"accounts/accounts:user_id_of", "api/web/web_client:organisation"},
     "may_create_room": {"actions/upgrade_room:__call__", "rooms/create_room:create"},
     "may_invite_address": {
         "modules/third_party_invites/__init__:invite",
         "modules/third_party_invites/__init__:store",
         "rooms/create_room:create",
     },
-    "reads": {
-        "modules/identity_service/__init__:lookup",
-        "modules/media/__init__:read_by",
-        "modules/room_directory/__init__:list",
-        "modules/user_directory/__init__:search",
-        "rooms/admission:_reads",
-    },
     "may_publish": {"modules/room_directory/__init__:publish", "rooms/create_room:write"},
-    "may_send": {"rooms/rooms:change_state", "rooms/rooms:redact", "rooms/rooms:send", "rooms/rooms:set_state"},
-    "finds": {
-        "accounts/accounts:finds",
-        "modules/identity_service/__init__:lookup",
-        "rooms/rooms:__init__",
-        "rooms/sight:finds",
-        "rooms/sight:known",
-        "rooms/sight:knows",
-        "rooms/sight:knows_address",
-        "rooms/sight:require",
-    },
-    "hidden": {"modules/user_directory/__init__:_known", "modules/user_directory/__init__:for_server"},
 }
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from chappe.agency.guests import Guests
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.reader import Finds, Reader
+from chappe.homeserver.matrix.reader import Finds
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.rooms.sight import Sight
 
 log = logging.getLogger(__name__)
 _PATH = "/_chappe/federation/v1/agents"
@@ -40,12 +40,12 @@ class GuestHomes:
 
 
 class GuestHomesApi:
-    def __init__(self, guests: Guests, finds: Callable[[Reader], Finds]) -> None:
-        self._guests, self._finds = guests, finds
+    def __init__(self, guests: Guests, sight: Sight) -> None:
+        self._guests, self._sight = guests, sight
 
     @endpoint("GET", _PATH, auth=SERVER_AUTH, api="federation")
     async def agents(self, request: Request) -> Answer:
         """Who of the asked domain came as a guest and is an agent now."""
-        if self._finds(request.reader) is not Finds.PUBLISHED:
+        if self._sight.finds(request.reader) is not Finds.PUBLISHED:
             raise Forbidden("This is told to the servers of agents")
         return {"agents": sorted(user for user in self._guests.no_longer if domain_of(user) == request.destination)}

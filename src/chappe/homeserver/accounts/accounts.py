@@ -21,7 +21,6 @@ from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, localpart_of, parse_user_id
-from chappe.homeserver.matrix.reader import Finds, Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 
@@ -133,7 +132,7 @@ class Accounts:
         if stem is None:
             return None
         try:
-            home = await self.policy.home_of(facts["email"]) if facts.get("email") else None
+            home = await self.home_of(facts["email"]) if facts.get("email") else None
         except NotFound:
             home = None  # whether there may be an account is asked when it is made
         if home is not None and self._domains.is_hosted(home[0]):
@@ -144,9 +143,12 @@ class Accounts:
                 return user_id
         raise BadRequest("No free user name was found: ask your administrator", "M_USER_IN_USE")
 
-    def finds(self, reader: Reader) -> Finds:
-        """How far somebody sees in directories."""
-        return self.policy.finds(reader)
+    async def home_of(self, address: str) -> tuple[str, str] | None:
+        """The server that the accounts with an address are on, and its organisation's name; None where any may be.
+
+        Raises M_NOT_FOUND for an address that nobody uses here.
+        """
+        return await self.policy.home_of(address)
 
     def free_localpart(self) -> str:
         """For registrations that name none."""

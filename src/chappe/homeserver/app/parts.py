@@ -248,6 +248,9 @@ class Parts:
             self.rooms, self.aliases, self.admission, self.membership, config.default_room_version
         )
         # modules
+        self.identity = IdentityServer(
+            database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
+        )
         self.account_data = AccountData(database, self.writer)
         self.receipts = Receipts(database, self.writer)
         self.push_rules = PushRules(database, self.writer, self.clock)
@@ -265,7 +268,7 @@ class Parts:
         self.keys.stored_elsewhere = self.remote_devices.stored_object
         self.blobs = blobs = open_blobs(config.media, str(self._data / "media"))
         self.media = ContentRepository(
-            database, blobs, Thumbnailer(), self.policy, now_ms, config.media.max_upload_mib << 20
+            database, blobs, Thumbnailer(), self.policy, self.rooms.reading, now_ms, config.media.max_upload_mib << 20
         )
         self.orphans = Orphans(database.aside(), blobs, now_ms)
         self.sessions.most_devices = shares.devices
@@ -382,9 +385,6 @@ class Parts:
         )
         self.login_tokens = LoginTokens(database, now_ms)
         self.openid = OpenId(database, self.standings, now_ms)
-        self.identity = IdentityServer(
-            database, store, self.domains, self.standings, self.policy, config.identity_service, now_ms
-        )
         self.browser_sessions = BrowserSessions(database, store, now_ms, self._browser_secret)
         self.providers = Providers(database, config.identity_providers, self.trusted_fetcher, now_ms)
         self.grants = Grants(database, Clients(database, now_ms), self.sessions, store, now_ms)

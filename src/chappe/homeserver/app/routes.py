@@ -153,15 +153,15 @@ def _web_client(parts: Parts) -> WebClient:
         return next((provider.name for provider in parts.providers.of(server_name)), None)
 
     means = SignInMeans(registration.open or registration.by_token or registration.email_required, provider_of)
-    return WebClient(parts.config, parts.domains, parts.public_url, means, parts.policy)
+    return WebClient(parts.config, parts.domains, parts.public_url, means, parts.accounts)
 
 
 def _sign_in_parts(parts: Parts) -> list[object]:
     config = parts.config
     return [
         Registration(
-            config.registration, parts.accounts, parts.sessions, parts.uia, parts.domains, parts.threepids, parts.bind_threepid,
-            parts.guesses, parts.now_ms,
+            config.registration, parts.accounts, parts.sessions, parts.uia, parts.domains, parts.rooms.sight,
+            parts.threepids, parts.bind_threepid, parts.guesses, parts.now_ms,
         ),
         Login(
             parts.accounts, parts.sessions, parts.domains, parts.guesses, parts.login_tokens, parts.second_factors,

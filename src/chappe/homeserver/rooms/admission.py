@@ -165,7 +165,7 @@ class Admission:
     async def _reads(self, change: Change) -> None:
         """Whoever comes in uninvited may be there to read everything: of people of here it is counted."""
         if change.before != "invite" and not change.makes_room and self._rooms.is_hosted(change.target):
-            await self._rooms.policy.reads(change.target, "rooms")
+            await self._rooms.reading.begins(change.target, "rooms")
 
     async def _conditions(self, change: Change) -> None:
         """A restricted rule, as the room is now: what an event cites, and its template, are their author's word."""

@@ -16,11 +16,11 @@ from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.events import check_content, client_event_head
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Person
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.reading import Reading
 from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, StateMoved, Surroundings, judged_again
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
@@ -100,9 +100,9 @@ class Rooms:
         self.live = LiveRooms(self.store, clock, live_limit)
         self.memberships = Memberships(self.store, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
-        self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships)
-        self.visibility.may_peek = lambda user: policy.finds(Person(UserId(user))) is Finds.PUBLISHED
-        self.sight = Sight(self.store, self.live, self.memberships, policy, self.require_may_enter)
+        self.reading = Reading(policy)
+        self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.require_may_enter)
+        self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships, self.sight.may_peek)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         # told where m.room.guest_access has changed, whoever changed it
         self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
@@ -261,7 +261,7 @@ class Rooms:
         check_content(content, room.version)
         if event_type == "m.room.redaction" and room.version.redacts_in_content:
             return await self.redact(user_id, room_id, str(content.get("redacts")), content, txn)
-        await self.policy.may_send(user_id, room_id, event_type, content)
+        await self._require_may_send(user_id, room_id, event_type, content)
         return await self.submit(room, [Draft(event_type, user_id, content, ts=ts)], txn)
 
     @judged_again
@@ -278,7 +278,7 @@ class Rooms:
             raise Forbidden("A room is created once")
         if "\0" in state_key or "\0" in event_type:
             raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
-        await self.policy.may_send(user_id, room_id, event_type, content, state_key)
+        await self._require_may_send(user_id, room_id, event_type, content, state_key)
         now = room.get((event_type, state_key))
         if now is not None and now.sender == user_id and room.membership(user_id) == "join":
             if canonical_json(now.content) == canonical_json(content):
@@ -302,7 +302,7 @@ class Rooms:
         if content is None:
             return
         check_content(content, room.version)
-        await self.policy.may_send(user_id, room_id, event_type, content, "")
+        await self._require_may_send(user_id, room_id, event_type, content, "")
         ground = {(event_type, ""): now.event_id if now is not None else None}
         await self.submit(room, [Draft(event_type, user_id, content, "", ground=ground)])
 
@@ -333,11 +333,17 @@ class Rooms:
         pruned = redact(orjson.loads(raw), room.version)
         now = room.get(target.key) if target.state_key is not None else None
         if now is not None and now.event_id == event_id:  # as if one set what is left
-            await self.policy.may_send(user_id, room_id, target.type, pruned["content"], target.state_key)
+            await self._require_may_send(user_id, room_id, target.type, pruned["content"], target.state_key)
         head = client_event_head(pruned, event_id, room.room_id, room.version)
         redaction = Redaction(event_id, canonical_json(pruned), head)
         draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
         return await self.submit(room, [draft], txn)
+
+    async def _require_may_send(
+        self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
+    ) -> None:
+        """What a person says, by whatever verb. Raises what the policy refuses it with."""
+        await self.policy.may_send(user_id, room_id, event_type, content, state_key)
 
     async def new_room(self, room_id: str, version: Any) -> LiveRoom:
         """A room that does not exist yet: its first write creates it."""

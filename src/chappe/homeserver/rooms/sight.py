@@ -11,6 +11,7 @@ from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.reader import Finds, Guest, Nobody, Person, Reader, ServerReader
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.reading import Reading
 from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of, may_know
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
@@ -26,17 +27,39 @@ class Sight:
     """`require_may_enter`: raises Forbidden where a server may have no part in a room."""
 
     def __init__(
-        self, store: RoomStore, live: LiveRooms, memberships: Memberships, policy: Policy, require_may_enter: MayEnter
+        self,
+        store: RoomStore,
+        live: LiveRooms,
+        memberships: Memberships,
+        policy: Policy,
+        reading: Reading,
+        require_may_enter: MayEnter,
     ) -> None:
         self._store, self._live, self._memberships, self._policy = store, live, memberships, policy
-        self._require_may_enter = require_may_enter
+        self._reading, self._require_may_enter = reading, require_may_enter
 
     def finds(self, reader: Reader) -> Finds:
+        """How far the reader sees beyond what they are told unasked."""
         return self._policy.finds(reader)
+
+    async def may_search(self, reader: Reader, amount: float = 1) -> bool:
+        """Whether a directory is open to the reader; each look into it is counted (`Reading`), `amount` at once.
+
+        Raises what refuses who has looked too often. Another server counts what its people look for.
+        """
+        if self.finds(reader) is not Finds.PUBLISHED:
+            return False
+        if isinstance(reader, Person | Guest):
+            await self._reading.begins(reader.user_id, "searches", amount)
+        return True
+
+    def may_peek(self, user_id: str) -> bool:
+        """Whether somebody may look into rooms that are open to the world, without being there."""
+        return self.finds(Person(UserId(user_id))) is Finds.PUBLISHED
 
     def require(self, reader: Reader) -> None:
         """Raises M_MISSING_TOKEN where one must be somebody to be told anything."""
-        if self._policy.finds(reader) is Finds.NOTHING:
+        if self.finds(reader) is Finds.NOTHING:
             if isinstance(reader, Nobody):
                 raise MatrixError(401, "M_MISSING_TOKEN", "Sign in to see this")
             raise Forbidden("You may not see this")
@@ -45,7 +68,7 @@ class Sight:
 
     async def knows(self, reader: Reader, room: LiveRoom) -> bool:
         """Whether the reader may see what a room is: name, topic, number of members."""
-        finds = self._policy.finds(reader)
+        finds = self.finds(reader)
         if finds is Finds.NOTHING:
             return False
         if isinstance(reader, ServerReader):
@@ -59,7 +82,7 @@ class Sight:
     async def knows_address(self, reader: Reader, room_id: str) -> bool:
         """Whether the reader may be told which room an alias means: who can say it may ask to come in."""
         room = await self._live.find(room_id)
-        finds = self._policy.finds(reader)
+        finds = self.finds(reader)
         if finds is not Finds.PUBLISHED:
             return room is not None and await self.knows(reader, room)
         return room is None or not isinstance(reader, ServerReader) or self.may_take_part(reader.server_name, room)
@@ -93,7 +116,7 @@ class Sight:
 
     async def known(self, reader: Reader, people: Collection[str]) -> Collection[str]:
         """Those of some people whom the reader may look up: profile, devices, keys."""
-        finds = self._policy.finds(reader)
+        finds = self.finds(reader)
         if finds is Finds.PUBLISHED:
             return people
         if finds is Finds.NOTHING or isinstance(reader, Nobody):

@@ -22,6 +22,7 @@ VISIBILITY_KEY = ("m.room.history_visibility", "")
 Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it
 IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
 Reads = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[None]]
+MayPeek = Callable[[str], bool]
 
 
 class Place(NamedTuple):
@@ -40,10 +41,14 @@ async def _nobody(_: str) -> frozenset[str]:
 
 
 class Visibility:
-    def __init__(self, store: RoomStore, trees: TreeReader, key_hash: KeyHash, memberships: Memberships) -> None:
+    """`may_peek`: whether somebody sees rooms that are open to the world, without being there."""
+
+    def __init__(
+        self, store: RoomStore, trees: TreeReader, key_hash: KeyHash, memberships: Memberships, may_peek: MayPeek
+    ) -> None:
         self._store, self._trees, self._key_hash, self._memberships = store, trees, key_hash, memberships
         self.ignored_by: IgnoredBy = _nobody  # whose events, state apart, a reader does not want to see
-        self.may_peek: Callable[[str], bool] = lambda _user: True  # into rooms open to the world, without being there
+        self._may_peek = may_peek
         self.erased_at: Mapping[str, int] = {}  # who wants their messages erased for those who come after a position
         self.reads: Reads | None = None  # told of what somebody is about to be shown; a refusal ends the request
 
@@ -54,7 +59,7 @@ class Visibility:
             raise Forbidden("You have forgotten this room")
         if membership is not None and (membership.membership == "join" or membership.was_joined):
             return membership
-        if room.history_visibility == "world_readable" and self.may_peek(user_id):
+        if room.history_visibility == "world_readable" and self._may_peek(user_id):
             return None
         raise Forbidden("You are not in this room")
 

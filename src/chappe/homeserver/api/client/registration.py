@@ -20,6 +20,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.reader import Finds, Guest
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.rooms.sight import Sight
 
 
 class RegisterRequest(msgspec.Struct):
@@ -34,12 +35,12 @@ class RegisterRequest(msgspec.Struct):
 
 class Registration:
     def __init__(
-        self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains,
+        self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains, sight: Sight,
         threepids: Threepids, bind_threepid: BindThreepid, guesses: Guesses, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._guesses = guesses
         self._settings, self._accounts, self._sessions = settings, accounts, sessions
-        self._uia, self._domains = uia, domains
+        self._uia, self._domains, self._sight = uia, domains, sight
         self._threepids, self._bind_threepid, self._now_ms = threepids, bind_threepid, now_ms
 
     @endpoint("POST", "/_matrix/client/v3/register", auth=NO_AUTH, limit="register", body_limit=SMALL_LIMIT)
@@ -124,7 +125,7 @@ class Registration:
         if not self._settings.guests:
             raise Forbidden("This server has no guest accounts", "M_GUEST_ACCESS_FORBIDDEN")
         user_id = self._accounts.user_id_for(self._accounts.free_localpart(), domain)
-        if self._accounts.finds(Guest(user_id)) is not Finds.PUBLISHED:  # whoever nobody has invited would see nothing
+        if self._sight.finds(Guest(user_id)) is not Finds.PUBLISHED:  # whoever nobody has invited would see nothing
             raise Forbidden("This server has no guest accounts", "M_GUEST_ACCESS_FORBIDDEN")
         await self._accounts.register(user_id, None, is_guest=True)
         return (await self._sessions.sign_in(user_id, None, body.initial_device_display_name, False)).answer()
@@ -134,7 +135,7 @@ class Registration:
         name = request.query("username")
         if name is None:
             raise BadRequest("`username` is missing", "M_MISSING_PARAM")
-        if self._accounts.finds(request.reader) is Finds.NOTHING:  # names are addresses: it would tell who is here
+        if self._sight.finds(request.reader) is Finds.NOTHING:  # names are addresses: it would tell who is here
             raise Forbidden("User names are given here, not chosen")
         user_id = self._accounts.user_id_for(name, self._domains.of_host(request.host))
         self._sessions.services.require_user_free(user_id, None)

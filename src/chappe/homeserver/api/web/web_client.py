@@ -16,12 +16,12 @@ from typing import Any
 import orjson
 
 from chappe.config import Brand, Config
+from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.policy import Policy
 
 BUILT = Path(__file__).parents[3] / "webclient"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
@@ -62,11 +62,11 @@ class WebClient:
     """`folder`: the built files, elsewhere than they are installed (tests, development)."""
 
     def __init__(
-        self, config: Config, domains: Domains, public_url: PublicUrl, means: SignInMeans, policy: Policy,
+        self, config: Config, domains: Domains, public_url: PublicUrl, means: SignInMeans, accounts: Accounts,
         folder: Path | None = None,
     ) -> None:  # fmt: skip
         self._config, self._domains, self._public_url, self._means = config, domains, public_url, means
-        self._policy = policy
+        self._accounts = accounts
         self._folder = folder or BUILT
 
     # ------------------------------------------------------------------------------------------------------- files
@@ -167,7 +167,7 @@ class WebClient:
         domain = domain.lower().rstrip(".")
         if not at or not re.fullmatch(r"[^\s@]+\.[^\s@.]{2,}|localhost", domain):
             raise BadRequest("address must be an e-mail address", "M_INVALID_PARAM")
-        known = await self._policy.home_of(f"{name}@{domain}")
+        known = await self._accounts.home_of(f"{name}@{domain}")
         if known is not None:
             home, label = known
             if self._domains.is_hosted(home):

@@ -19,10 +19,10 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Person
+from chappe.homeserver.matrix.reader import Person
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.policy import Policy
+from chappe.homeserver.rooms.sight import Sight
 
 AT_MOST = 1000
 CENTURY_MS = 3_155_760_000_000
@@ -31,10 +31,10 @@ TOKEN_MS = 86_400_000  # clients ask for another by themselves
 
 class IdentityServer:
     def __init__(
-        self, database: Database, accounts: AccountStore, domains: Domains, standings: Standings, policy: Policy,
+        self, database: Database, accounts: AccountStore, domains: Domains, standings: Standings, sight: Sight,
         settings: Settings, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
-        self._database, self._accounts, self._domains, self._policy = database, accounts, domains, policy
+        self._database, self._accounts, self._domains, self._sight = database, accounts, domains, sight
         self._standings, self._settings, self._now_ms = standings, settings, now_ms
 
     # ---------------------------------------------------------------------------------------------------- accounts
@@ -113,9 +113,8 @@ class IdentityServer:
             )
         if len(addresses) > AT_MOST:
             raise BadRequest(f"At most {AT_MOST} addresses at once", "M_INVALID_PARAM")
-        if self._policy.finds(Person(searcher)) is not Finds.PUBLISHED:
+        if not await self._sight.may_search(Person(searcher), len(addresses)):
             return {}
-        await self._policy.reads(searcher, "searches", len(addresses))
         wanted = {raw: text for text in addresses if (raw := _decoded(text)) is not None}
         rows = await self._database.fetch(
             """SELECT t.lookup_hash, t.user_id FROM threepids t JOIN users u USING (user_id)

@@ -19,6 +19,7 @@ from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, T
 from chappe.homeserver.modules.media.upload_share import UnderWay, UploadShare
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.reading import Reading
 
 log = logging.getLogger(__name__)
 UNUSED_FOR_MS = 24 * 3600 * 1000
@@ -54,11 +55,12 @@ class ContentRepository:
     """`max_upload`: in bytes. Raises MatrixError subclasses only."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, thumbnailer: Thumbnailer, policy: Policy, now_ms: Callable[[], int],
-        max_upload: int,
+        self, database: Database, blobs: BlobStore, thumbnailer: Thumbnailer, policy: Policy, reading: Reading,
+        now_ms: Callable[[], int], max_upload: int,
     ) -> None:  # fmt: skip
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
-        self._now_ms, self.max_upload, self.soundness = now_ms, max_upload, Soundness(blobs)
+        self._reading, self._now_ms, self.max_upload = reading, now_ms, max_upload
+        self.soundness = Soundness(blobs)
         # brings a file of another server here; None where it has it not (`remote.py`)
         self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
         # which of some files may be deleted (None: all)
@@ -224,7 +226,7 @@ class ContentRepository:
 
     async def read_by(self, user_id: UserId, media: Media) -> None:
         """Somebody is about to be given a whole file, not only a picture of it."""
-        await self._policy.reads(user_id, "files")
+        await self._reading.begins(user_id, "files")
 
     async def require_whole(self, media: Media) -> None:
         """Before any byte of it is given out. Raises M_NOT_FOUND for a file that is missing or is not what was stored."""

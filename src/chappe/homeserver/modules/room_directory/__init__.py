@@ -10,7 +10,7 @@ from typing import Any
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Guest, Nobody, Person, Reader, ServerReader
+from chappe.homeserver.matrix.reader import Finds, Nobody, Reader, ServerReader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import fold
@@ -76,12 +76,10 @@ class RoomDirectory:
         """
         reader, sight = query.reader, self._rooms.sight
         sight.require(reader)
-        if sight.finds(reader) is not Finds.PUBLISHED:
+        if not await sight.may_search(reader):
             return {"chunk": [], "total_room_count_estimate": 0}
         if isinstance(reader, ServerReader) and not self._rooms.meets(reader.server_name, query.server_name):
             return {"chunk": []}
-        if isinstance(reader, Person | Guest):
-            await self._rooms.policy.reads(reader.user_id, "searches")
         if not self._domains.is_hosted(query.server_name):
             if isinstance(reader, Nobody):  # nobody has other servers asked in this one's name
                 raise MatrixError(401, "M_MISSING_TOKEN", "Sign in to see the directories of other servers")

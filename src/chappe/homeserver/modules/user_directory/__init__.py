@@ -4,7 +4,7 @@ room, those in public rooms; and the people of servers that let theirs be found 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
@@ -28,10 +28,9 @@ class UserDirectory:
 
         Those who are known here come first.
         """
-        if self._rooms.sight.finds(reader) is not Finds.PUBLISHED:
+        if not await self._rooms.sight.may_search(reader):
             return [], False
         user_id = reader.user_id
-        await self._rooms.policy.reads(user_id, "searches")
         if self._ask_servers is None or not directory_words(term):
             return await self._known(user_id, term, limit)
         (found, more), elsewhere = await asyncio.gather(
@@ -51,8 +50,7 @@ class UserDirectory:
                 WHERE words @@ to_tsquery('simple', $1) AND server_name = $2 ORDER BY length(search), user_id LIMIT $3""",
             _query(words), server_name, CANDIDATES,
         )  # fmt: skip
-        hidden = await self._rooms.policy.hidden(UserId(searcher), [row["user_id"] for row in rows])
-        found = [_entry(row) for row in rows if row["user_id"] not in hidden]
+        found = [_entry(row) for row in await self._shown(UserId(searcher), rows)]
         return found[:limit], len(found) > limit
 
     async def _known(self, user_id: UserId, term: str, limit: int) -> Found:
@@ -68,17 +66,19 @@ class UserDirectory:
                 ORDER BY d.server_name = $2 DESC, length(d.search), d.user_id LIMIT $3""",
             _query(words), domain_of(user_id), CANDIDATES, user_id,
         )  # fmt: skip
-        hidden = await self._rooms.policy.hidden(user_id, [row["user_id"] for row in rows])
         found: list[dict[str, Any]] = []
-        for row in rows:
-            if row["user_id"] in hidden:
-                continue
+        for row in await self._shown(user_id, rows):
             if not row["is_public"] and not await self._rooms.memberships.share_a_room(user_id, row["user_id"]):
                 continue
             if len(found) == limit:
                 return found, True
             found.append(_entry(row))
         return found, False
+
+    async def _shown(self, searcher: UserId, rows: Sequence[Row]) -> list[Row]:
+        """Those of some people who are not hidden from somebody."""
+        hidden = await self._rooms.policy.hidden(searcher, [row["user_id"] for row in rows])
+        return [row for row in rows if row["user_id"] not in hidden]
 
 
 def _query(words: str) -> str:
