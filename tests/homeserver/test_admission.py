@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +15,11 @@ from typing import Any
 import pytest
 
 import chappe
-from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.create_event import Draft
 from tests.doors import as_before
 from tests.support import Person, Server, segment
 
 SOURCES = Path(chappe.__file__).parent
-HOMESERVER = SOURCES / "homeserver"
 MEMBER = "m.room.member"
 
 
@@ -140,38 +137,3 @@ async def test_what_was_not_admitted_is_not_written(server: Server, alice: Perso
     room = await server.node.rooms.require(await alice.create_room(preset="public_chat"))
     with pytest.raises(RuntimeError):
         await server.node.rooms.submit(room, [Draft(MEMBER, bob.id, {"membership": "join"}, bob.id)])
-
-
-# Questions that more than one function asks: where. This list shrinks; a new asker is a way round the others.
-SEVERAL = {
-    "may_create_room": {"actions/upgrade_room:__call__", "rooms/create_room:create"},
-    "may_invite_address": {
-        "modules/third_party_invites/__init__:invite",
-        "modules/third_party_invites/__init__:store",
-        "rooms/create_room:create",
-    },
-    "may_publish": {"modules/room_directory/__init__:publish", "rooms/create_room:write"},
-}
-
-
-def askers() -> dict[str, set[str]]:
-    """By question of the policy: the functions of the homeserver that ask it."""
-    found: dict[str, set[str]] = {name: set() for name, _ in inspect.getmembers(Policy, inspect.isfunction)}
-
-    def walk(path: Path, node: ast.AST, function: str) -> None:
-        for child in ast.iter_child_nodes(node):
-            inner = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-            if isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.func.attr in found:
-                if ast.unparse(child.func.value).endswith("policy"):
-                    found[child.func.attr].add(f"{path.relative_to(HOMESERVER).with_suffix('').as_posix()}:{inner}")
-            walk(path, child, inner)
-
-    for path in HOMESERVER.rglob("*.py"):
-        walk(path, ast.parse(path.read_text()), "")
-    return found
-
-
-def test_one_function_asks_each_question() -> None:
-    found = askers()
-    assert {question: where for question, where in found.items() if len(where) > 1} == SEVERAL
-    assert [question for question, where in found.items() if not where] == [], "nobody asks it"

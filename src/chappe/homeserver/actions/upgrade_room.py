@@ -57,7 +57,7 @@ class UpgradeRoom:
         levels = old.power_levels()
         if levels.of(user_id) < levels.required(TOMBSTONE, True):
             raise Forbidden("You may not upgrade this room")
-        await self._rooms.policy.may_create_room(user_id, {"room_version": new_version, "predecessor": room_id})
+        await self._creation.require_may_create(user_id, {"room_version": new_version, "predecessor": room_id})
         drafts = await self._drafts(user_id, old, version, additional_creators)
         published = await self._rooms.store.published_in(old.number)
         new_id = await self._creation.write(user_id, version, drafts, None, published)

@@ -90,6 +90,7 @@ from chappe.homeserver.modules.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.modules.reporting import Reports
+from chappe.homeserver.modules.room_directory import RoomDirectory
 from chappe.homeserver.modules.room_purges import RoomPurges
 from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.modules.server_notices import NoticeRooms
@@ -244,9 +245,7 @@ class Parts:
         self.membership = MembershipChanges(self.rooms, self.admission, self.elsewhere)
         self.evict_guests = EvictGuests(store, self.administration, self.rooms, self.membership)
         self.rooms.guest_access_changed = self.evict_guests.told
-        self.creation = RoomCreation(
-            self.rooms, self.aliases, self.admission, self.membership, config.default_room_version
-        )
+        self._build_creation(database)
         # modules
         self.identity = IdentityServer(
             database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
@@ -284,9 +283,6 @@ class Parts:
         disabled = frozenset(config.presence.disabled_domains)
         self.presence = Presence(
             database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
-        )
-        self.ask_servers = AskServers(
-            self.federation_client, self.domains, self.boundaries, config.federation.people_of
         )
         self.aliases.ask_server, self.accounts.ask_server = self.ask_servers.alias, self.ask_servers.profile
         self.receive_edus = ReceiveEdus(
@@ -391,6 +387,20 @@ class Parts:
         self.rendezvous = Rendezvous(database, now_ms)
         self.reset_password = ResetPassword(self.accounts, self.threepids, self.tell_owner)
 
+    def _build_creation(self, database: Database) -> None:
+        """What a new room is asked about: who is invited by address, where it is listed."""
+        config, rooms, store = self.config, self.rooms, self.accounts.store
+        self.third_party_invites = invites = ThirdPartyInvites(
+            database, store, rooms, self.membership, self.domains, config.public_url, self.mail, self.standings
+        )
+        self.ask_servers = AskServers(
+            self.federation_client, self.domains, self.boundaries, config.federation.people_of
+        )
+        self.room_directory = directory = RoomDirectory(database, rooms, self.domains, self.ask_servers.directory)
+        self.creation = RoomCreation(
+            rooms, self.aliases, self.admission, self.membership, invites, directory, config.default_room_version
+        )
+
     def _build_room_actions(self, database: Database) -> None:
         config, store = self.config, self.accounts.store
         settings, requests = config.administration, CriticalRequests(database, self.now_ms)
@@ -398,17 +408,6 @@ class Parts:
         proofs = Proofs(store, self.second_factors, requests, level, settings.approver_hours, self.now_ms)
         self.critical_acts = self.admin_door = CriticalActs(proofs, requests, store)
         self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.tell_owner, self.now_ms)
-        self.third_party_invites = ThirdPartyInvites(
-            database,
-            store,
-            self.rooms,
-            self.membership,
-            self.domains,
-            config.public_url,
-            self.mail,
-            self.standings,
-        )
-        self.creation.by_address = self.third_party_invites
         self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy, self.tell_owner)
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
         self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)

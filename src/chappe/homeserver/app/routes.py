@@ -80,7 +80,6 @@ from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.filters import Filters
 from chappe.homeserver.modules.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
-from chappe.homeserver.modules.room_directory import RoomDirectory
 from chappe.homeserver.modules.search.search import MessageSearch
 from chappe.homeserver.modules.spaces import Spaces
 from chappe.homeserver.modules.user_directory import UserDirectory
@@ -245,8 +244,7 @@ def _room_parts(parts: Parts) -> list[object]:
 
 def _finding_parts(parts: Parts) -> list[object]:
     database, rooms = parts.database, parts.rooms
-    directory = RoomDirectory(database, rooms, parts.domains)
-    directory.ask_server = parts.ask_servers.directory
+    directory = parts.room_directory
     spaces = Spaces(rooms, parts.ask_servers.hierarchy)
     people_of = parts.config.federation.people_of
     people = UserDirectory(database, rooms, parts.ask_servers.people if people_of else None)

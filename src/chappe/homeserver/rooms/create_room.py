@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -45,8 +46,14 @@ class ThirdPartyInvite(msgspec.Struct):
 class InvitesByAddress(Protocol):
     """How people are invited of whom only an e-mail address is known. Both raise MatrixError."""
 
-    def check(self, medium: str, address: str, id_server: str) -> object: ...
+    async def check(self, user_id: UserId, medium: str, address: str, id_server: str) -> None: ...
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None: ...
+
+
+class PublishedRooms(Protocol):
+    """Who may list a room. Raises MatrixError."""
+
+    async def require_may_publish(self, user_id: UserId, room_id: str) -> None: ...
 
 
 class CreateRoomRequest(msgspec.Struct):
@@ -75,11 +82,18 @@ PRESETS = {
 
 class RoomCreation:
     def __init__(
-        self, rooms: Rooms, aliases: Aliases, admission: Admission, membership: MembershipChanges, default_version: str
+        self,
+        rooms: Rooms,
+        aliases: Aliases,
+        admission: Admission,
+        membership: MembershipChanges,
+        by_address: InvitesByAddress,
+        directory: PublishedRooms,
+        default_version: str,
     ) -> None:
         self._rooms, self._aliases, self._admission = rooms, aliases, admission
         self._membership, self._default_version = membership, default_version
-        self.by_address: InvitesByAddress | None = None
+        self._by_address, self._directory = by_address, directory
         self._last_moment = 0
 
     async def create(self, user_id: UserId, request: CreateRoomRequest) -> str:
@@ -90,14 +104,10 @@ class RoomCreation:
             raise BadRequest(f"Unknown preset {preset[:40]!r}", "M_INVALID_PARAM")
         if request.visibility not in ("public", "private"):
             raise BadRequest("visibility must be `public` or `private`", "M_INVALID_PARAM")
-        by_address = self.by_address
         for invite in request.invite_3pid:
-            if by_address is None:
-                raise BadRequest("People cannot be invited by e-mail here", "M_THREEPID_DENIED")
-            by_address.check(invite.medium, invite.address, invite.id_server)
-            await self._rooms.policy.may_invite_address(user_id, "", invite.medium, invite.address)
+            await self._by_address.check(user_id, invite.medium, invite.address, invite.id_server)
         invited = self._invited(user_id, request)
-        await self._rooms.policy.may_create_room(user_id, msgspec.to_builtins(request))
+        await self.require_may_create(user_id, msgspec.to_builtins(request))
         members = [await self._admission.admit(self._invitation(user_id, target, request)) for target in invited]
         alias = await self._alias(user_id, request)
         published: list[str] = [domain_of(user_id)] if request.visibility == "public" else []
@@ -110,10 +120,13 @@ class RoomCreation:
         for target in invited:
             if not self._rooms.is_hosted(target):
                 await self._membership.invite(user_id, room_id, target, _direct(request))
-        if by_address is not None:
-            for invite in request.invite_3pid:
-                await by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
+        for invite in request.invite_3pid:
+            await self._by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
         return room_id
+
+    async def require_may_create(self, user_id: UserId, request: Mapping[str, Any]) -> None:
+        """Asked of every room before it is made, also of an upgrade's. Raises what the policy refuses it with."""
+        await self._rooms.policy.may_create_room(user_id, request)
 
     async def _shaped(self, user_id: UserId, request: CreateRoomRequest, drafts: list[Draft]) -> list[Draft]:
         """As the policy wants the room to begin. Who creates it is not its to say."""
@@ -149,7 +162,7 @@ class RoomCreation:
         random_id = f"!{secrets.token_urlsafe(15)}:{domain_of(user_id)}"
         room = await self._rooms.new_room(random_id, version)
         if published:
-            await self._rooms.policy.may_publish(user_id, room.room_id)
+            await self._directory.require_may_publish(user_id, room.room_id)
         around = replace(self._rooms.surroundings_for(user_id), now_ms=self._moment())
         if version.room_id_is_create_hash:
             room.room_id = identify_room(drafts[0], room, around)

@@ -33,12 +33,14 @@ class DirectoryQuery:
     only: list[str] | None = None  # room ids: those of a bridge's network, in place of the server's own
 
 
+AskServer = Callable[[DirectoryQuery], Awaitable[dict[str, Any]]]
+
+
 class RoomDirectory:
-    def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
-        self._database, self._rooms, self._domains = database, rooms, domains
-        self.ask_server: Callable[[DirectoryQuery], Awaitable[dict[str, Any]]] | None = (
-            None  # another one, for its directory
-        )
+    """`ask_server`: another one, for its directory."""
+
+    def __init__(self, database: Database, rooms: Rooms, domains: Domains, ask_server: AskServer) -> None:
+        self._database, self._rooms, self._domains, self._ask_server = database, rooms, domains, ask_server
 
     async def is_published(self, reader: Reader, room_id: str, server_name: str) -> bool:
         """Raises M_NOT_FOUND for an unknown room, and for one that is not for the reader."""
@@ -60,7 +62,7 @@ class RoomDirectory:
             if user_id not in room.joined or levels.of(user_id) < levels.required("m.room.canonical_alias", True):
                 raise Forbidden("You may not change where this room is listed")
         if listed:
-            await self._rooms.policy.may_publish(user_id, room_id)
+            await self.require_may_publish(user_id, room_id)
             await self._database.execute(
                 "INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", domain_of(user_id), room.number
             )
@@ -68,6 +70,10 @@ class RoomDirectory:
             await self._database.execute(
                 "DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", domain_of(user_id), room.number
             )
+
+    async def require_may_publish(self, user_id: UserId, room_id: str) -> None:
+        """Raises what the policy refuses a listing with: of a room that is there, or is being made."""
+        await self._rooms.policy.may_publish(user_id, room_id)
 
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page, the rooms with most members first. One statement, and one for the number of rooms.
@@ -83,9 +89,7 @@ class RoomDirectory:
         if not self._domains.is_hosted(query.server_name):
             if isinstance(reader, Nobody):  # nobody has other servers asked in this one's name
                 raise MatrixError(401, "M_MISSING_TOKEN", "Sign in to see the directories of other servers")
-            if self.ask_server is None:
-                raise NotFound(f"{query.server_name} cannot be reached from here")
-            return await self.ask_server(query)
+            return await self._ask_server(query)
         return await self._of_here(query)
 
     async def _of_here(self, query: DirectoryQuery) -> dict[str, Any]:

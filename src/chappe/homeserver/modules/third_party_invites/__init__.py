@@ -51,17 +51,25 @@ class ThirdPartyInvites:
         self._membership, self._domains, self._public_url = membership, domains, public_url
         self._mail = mail
 
-    def check(self, medium: str, address: str, id_server: str) -> str:
+    async def check(self, user_id: UserId, medium: str, address: str, id_server: str) -> None:
+        """Before a room is made into which somebody invites an address. Raises as `invite`."""
+        await self._require_may_invite_address(user_id, "", medium, self._checked_here(medium, address, id_server))
+
+    def _checked_here(self, medium: str, address: str, id_server: str) -> str:
         """The address as it is compared. Raises M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_MEDIUM_NOT_SUPPORTED."""
         if not self._domains.is_hosted(id_server):
             raise BadRequest("Addresses are looked up on this server only", "M_THREEPID_DENIED")
         return _checked(medium, address)
 
+    async def _require_may_invite_address(self, user_id: UserId, room_id: str, medium: str, address: str) -> None:
+        """`room_id` is "" for a room that is being made. Raises what the policy refuses it with."""
+        await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
+
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
         """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
-        address = self.check(medium, address, id_server)
+        address = self._checked_here(medium, address, id_server)
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
+        await self._require_may_invite_address(user_id, room_id, medium, address)
         known = await self._accounts.user_by_threepid(medium, address)
         if known is not None:
             await self._membership.invite(user_id, room_id, UserId(known), {})
@@ -93,7 +101,7 @@ class ThirdPartyInvites:
         """For a client, or a server, that announces the invitation itself. Raises M_THREEPID_IN_USE with the user id."""
         address = _checked(medium, address)
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
+        await self._require_may_invite_address(user_id, room_id, medium, address)
         known = await self._accounts.user_by_threepid(medium, address)
         if known is not None:
             raise BadRequest("This address belongs to an account: invite it", "M_THREEPID_IN_USE", mxid=known)
