@@ -182,7 +182,7 @@ async def test_the_inbox_of_a_dead_process_is_taken_up(new_server: Callable[...,
     )
     await database.execute(
         """INSERT INTO leases (name, holder, held_until)
-           VALUES ('inbox of !gone:other.example', 'another process', now() + interval '1 minute')"""
+           VALUES ('inbox of !gone:other.example from other.example', 'another process', now() + interval '1 minute')"""
     )
     waiting = "SELECT count(*) FROM federation_inbox"
     await job.run()

@@ -117,3 +117,9 @@ CREATE TABLE room_purges (  -- `state`: shutting_down, purging, complete, failed
     result bytea NOT NULL DEFAULT '{}', error text, asked_ts bigint NOT NULL, closed_ts bigint, ended_ts bigint);
 CREATE INDEX room_purges_room ON room_purges (room_id);
 CREATE INDEX room_purges_waiting ON room_purges (asked_ts) WHERE ended_ts IS NULL;
+
+-- What each server sent of each room waits in a queue of its own, each event for itself: `attempts` to fetch its past, the next
+-- not before `next_try_ts`.
+ALTER TABLE federation_inbox ADD COLUMN attempts int NOT NULL DEFAULT 0, ADD COLUMN next_try_ts bigint NOT NULL DEFAULT 0,
+    DROP CONSTRAINT federation_inbox_room_id_event_id_key, ADD UNIQUE (room_id, origin, event_id);
+CREATE INDEX federation_inbox_origin ON federation_inbox (origin);

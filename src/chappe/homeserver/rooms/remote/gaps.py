@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from chappe.homeserver.database.pool import BAD_DATA
+from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -20,9 +20,11 @@ from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
 GAP_LIMIT = 20_000  # events that are fetched to close a gap; what is older is read when somebody scrolls there
+GAP_BYTES = 128 << 20
 ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20
 ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
 PARALLEL = 10
+Fate = int | Exception | None  # of an event: its status, why it waits, or nothing where it is left out
 
 
 class Gaps:
@@ -32,38 +34,50 @@ class Gaps:
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
         self._policy_servers = policy_servers
 
-    async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, int]:
-        """Receives events whose past may not be here, with as much of it as can be had. Returns their statuses.
+    async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, Fate]:
+        """Receives events whose past may not be here, with as much of it as can be had.
 
-        Raises PeerUnreachable, PeerRefused where no server could be asked. The room's lock is held while something is written,
-        never while another server is asked: one that answers slowly holds up no others.
+        By event id: its status; or why its past could not be had yet (PeerUnreachable, PeerRefused …), which says nothing of
+        the others; or None where what these servers sent of it is not to be worked on. The room's lock is held while
+        something is written, never while another server is asked: one that answers slowly holds up no others.
         """
-        servers = self._calls.servers(room, origins)
-        found = await self._fill(room, dict(waiting), servers)
-        statuses: dict[str, int] = {}
+        servers, found = self._calls.servers(room, origins), dict(waiting)
+        try:
+            await self._fill(room, found, servers)
+        except DATABASE_LOST:
+            raise
+        except Exception:  # what is here of the gap may do
+            log.exception("a gap could not be closed", extra={"fields": {"room": room.room_id}})
+        outcomes: dict[str, Fate] = {}
         ordered = in_order(found, Checked.prev)
         for event_id in waiting.keys() - {checked.event_id for checked in ordered}:
-            statuses[event_id] = REJECTED  # it follows itself
+            outcomes[event_id] = None  # it follows itself
         for checked in ordered:
-            try:
-                status = await self._receive_one(room, checked, servers)
-            except (PeerUnreachable, PeerRefused):
-                if checked.event_id in waiting:
-                    raise
-                continue
-            except (MatrixError, *BAD_DATA) as error:
-                log.info("an event of a gap was left out", extra={"fields": {"why": str(error)[:200]}})
-                status = REJECTED
+            outcome = await self._outcome(room, checked, servers)
             if checked.event_id in waiting:
-                statuses[checked.event_id] = status
-        return statuses
+                outcomes[checked.event_id] = outcome
+        return outcomes
 
-    async def _fill(self, room: LiveRoom, found: dict[str, Checked], servers: Sequence[str]) -> dict[str, Checked]:
-        """With the events before those given, until they join what is here, or nobody has more."""
+    async def _outcome(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> Fate:
+        try:
+            return await self._receive_one(room, checked, servers)
+        except (PeerUnreachable, PeerRefused, TimeoutError) as error:
+            return error
+        except DATABASE_LOST:
+            raise
+        except (MatrixError, *BAD_DATA) as error:
+            log.info("an event of a gap was left out", extra={"fields": {"why": str(error)[:200]}})
+            return None
+        except Exception as error:
+            log.exception("an event of a gap could not be received", extra={"fields": {"room": room.room_id}})
+            return error
+
+    async def _fill(self, room: LiveRoom, found: dict[str, Checked], servers: Sequence[str]) -> None:
+        """Adds the events before those given, until they join what is here, or nobody has more."""
         wanted = await self._missing(found)
         for server in servers[:5]:
             asks_backwards = False
-            while wanted and len(found) < GAP_LIMIT:
+            while wanted and not _is_too_large(found):
                 latest = list(dict.fromkeys(follower for followers in wanted.values() for follower in followers))
                 try:
                     if asks_backwards:
@@ -85,9 +99,8 @@ class Gaps:
                 found.update(fresh)
                 asks_backwards = asks_backwards or len(fresh) < ASKED_AT_ONCE
                 wanted = await self._missing(found)
-            if not wanted or len(found) >= GAP_LIMIT:
+            if not wanted or _is_too_large(found):
                 break
-        return found
 
     async def _missing(self, found: Mapping[str, Checked]) -> dict[str, list[str]]:
         """The events that some of these follow and that are neither here nor among them, with their followers."""
@@ -178,3 +191,7 @@ class Gaps:
                     return None
 
         return [raw for raw in await asyncio.gather(*(one(e) for e in event_ids)) if raw is not None]
+
+
+def _is_too_large(gap: Mapping[str, Checked]) -> bool:
+    return len(gap) >= GAP_LIMIT or sum(len(checked.raw) for checked in gap.values()) >= GAP_BYTES

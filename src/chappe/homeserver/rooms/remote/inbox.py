@@ -1,7 +1,8 @@
 """What other servers send: written into the room at once, or kept durably until what it follows has been fetched.
 
-A sender takes our answer for done, so nothing is answered before it is in the room or in the queue. Each room has a queue of
-its own: one that waits for a dead server holds up no other.
+A sender takes our answer for done, so nothing is answered before it is in the room or in the queue. What each server sent of
+each room is a queue of its own, and each event of it waits for itself: neither a room that waits for a dead server holds up
+another, nor a server that sends followers of a past that nobody has.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -21,17 +23,20 @@ from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
-from chappe.homeserver.rooms.remote.gaps import Gaps
+from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Outcome, Receiver
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 
 log = logging.getLogger(__name__)
-AT_ONCE = 200  # queued events of a room that are looked at together
-FIRST_WAIT, LONGEST_WAIT = 5.0, 600.0
-WAITING_LIMIT = 2000  # per room: beyond, the sender is told to keep its events
+AT_ONCE = 200  # events of a queue that are looked at together
+FIRST_WAIT, LONGEST_WAIT = 5.0, 1800.0  # seconds until an event is looked at again
+PATIENCE = 2.0  # so long a queue waits for what another of its room may fetch for it
+# Events that wait, beyond which more are refused: of a server in a room; of a server; in a room, but for some of each server.
+QUEUE_LIMIT, ORIGIN_LIMIT, ROOM_LIMIT, ALWAYS_TAKEN = 500, 20_000, 2000, 50
 ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
+Queue = tuple[str, str]  # the room, and the server that sent the events
 
 
 class Inbox:
@@ -44,8 +49,10 @@ class Inbox:
         self._policy_servers = policy_servers
         self._gaps = Gaps(rooms, receiver, checks, calls, policy_servers)
         self._database, self._now_ms = receiver.store.database, now_ms
-        self._workers: dict[str, asyncio.Task[None]] = {}
-        self._hurry: dict[str, asyncio.Event] = {}
+        self._workers: dict[Queue, asyncio.Task[None]] = {}
+        self._news: dict[Queue, asyncio.Event] = {}
+        self._hurried: set[Queue] = set()
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
 
     @property
@@ -109,32 +116,36 @@ class Inbox:
         return {}
 
     async def _keep(self, room: LiveRoom, checked: Checked, origin: str) -> None:
-        waiting = await self._database.fetchval(
-            "SELECT count(*) FROM federation_inbox WHERE room_id = $1", room.room_id
-        )
-        if waiting >= WAITING_LIMIT:
+        [(in_queue, in_room, of_origin)] = await self._database.fetch(
+            """SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND origin = $2),
+                      (SELECT count(*) FROM federation_inbox WHERE room_id = $1),
+                      (SELECT count(*) FROM federation_inbox WHERE origin = $2)""",
+            room.room_id, origin,
+        )  # fmt: skip
+        if in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT:
             raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this room wait for what they follow")
         await self._database.execute(
             """INSERT INTO federation_inbox (room_id, event_id, origin, pdu, received_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
             room.room_id, checked.event_id, origin, checked.raw, self._now_ms(),
         )  # fmt: skip
-        self._work_on(room.room_id)
+        self._work_on((room.room_id, origin))
 
     # --------------------------------------------------------------------------------------------------- the queues
 
     async def resume(self) -> None:
         """Takes up the queues that nobody works on: after a restart, or when another process has died."""
+        now = self._now_ms()
         rows = await self._database.fetch(
-            "SELECT room_id FROM federation_inbox GROUP BY room_id HAVING min(received_ts) < $1",
-            self._now_ms() - ORPHANED_AFTER_MS,
-        )
+            "SELECT DISTINCT room_id, origin FROM federation_inbox WHERE received_ts < $1 AND next_try_ts <= $2",
+            now - ORPHANED_AFTER_MS, now,
+        )  # fmt: skip
         for row in rows:
-            self._work_on(row["room_id"])
+            self._work_on((row["room_id"], row["origin"]))
 
     async def start(self) -> None:
-        for row in await self._database.fetch("SELECT DISTINCT room_id FROM federation_inbox"):
-            self._work_on(row["room_id"])
+        for row in await self._database.fetch("SELECT DISTINCT room_id, origin FROM federation_inbox"):
+            self._work_on((row["room_id"], row["origin"]))
 
     async def stop(self) -> None:
         for task in self._workers.values():
@@ -146,65 +157,118 @@ class Inbox:
         while self._workers:
             await asyncio.gather(*self._workers.values(), return_exceptions=True)
 
-    def _work_on(self, room_id: str) -> None:
-        if room_id not in self._workers:
-            task = asyncio.create_task(self._work(room_id), name=f"inbox of {room_id}")
-            self._workers[room_id] = task
-            task.add_done_callback(lambda _: self._workers.pop(room_id, None))
+    def hurry(self, room_id: str) -> None:
+        """What a room waited for may be there now."""
+        for queue, news in self._news.items():
+            if queue[0] == room_id:
+                self._hurried.add(queue)
+                news.set()
 
-    async def _work(self, room_id: str) -> None:
-        wait, lease = FIRST_WAIT, f"inbox of {room_id}"
+    def _work_on(self, queue: Queue) -> None:
+        if queue not in self._workers:
+            self._news[queue] = asyncio.Event()
+            self._workers[queue] = asyncio.create_task(self._worker(queue), name=f"inbox of {queue[0]} from {queue[1]}")
+        self._news[queue].set()
+
+    async def _worker(self, queue: Queue) -> None:
+        try:
+            await self._work(queue, self._news[queue])
+        finally:
+            del self._workers[queue], self._news[queue]
+            self._hurried.discard(queue)
+
+    async def _work(self, queue: Queue, news: asyncio.Event) -> None:
+        room_id, origin = queue
+        lease, failures = f"inbox of {room_id} from {origin}", 0
         while True:
+            news.clear()
             try:
                 if not await self._leases.claim(lease):
                     return  # another process works on it; if that one dies, `resume` takes it up
-                if not await self._empty_some(room_id):
+                wait = await self._look(queue)
+                failures = 0
+                if wait is None:
                     await self._leases.give_back(lease)
-                    return
-                wait = FIRST_WAIT
-                continue
-            except (MatrixError, TimeoutError, *DATABASE_LOST) as error:
-                log.info("a room waits for its past", extra={"fields": {"room": room_id, "why": str(error)[:200]}})
+                    if not news.is_set():
+                        return
+            except (TimeoutError, *DATABASE_LOST) as error:
+                failures += 1
+                wait = min(FIRST_WAIT * 2 ** min(failures, 10), LONGEST_WAIT)
+                log.info("a room's queue waits", extra={"fields": {"room": room_id, "why": str(error)[:200]}})
             except Exception:
+                failures += 1
+                wait = min(FIRST_WAIT * 2 ** min(failures, 10), LONGEST_WAIT)
                 log.exception("a room's queue could not be worked on", extra={"fields": {"room": room_id}})
-            hurry = self._hurry[room_id] = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(hurry.wait(), wait)
-            self._hurry.pop(room_id, None)
-            wait = min(wait * 2, LONGEST_WAIT)
+            if wait:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), wait)
 
-    def hurry(self, room_id: str) -> None:
-        """What a room waited for may be there now."""
-        if (event := self._hurry.get(room_id)) is not None:
-            event.set()
-
-    async def _empty_some(self, room_id: str) -> bool:
-        """Whether there may be more."""
+    async def _look(self, queue: Queue) -> float | None:
+        """Receives what may be received now. Returns the seconds until there may be more, None where nothing waits."""
+        if queue in self._hurried:
+            self._hurried.discard(queue)
+            await self._database.execute(
+                "UPDATE federation_inbox SET next_try_ts = 0 WHERE room_id = $1 AND origin = $2", *queue
+            )
         rows = await self._database.fetch(
-            "SELECT event_id, origin, pdu, received_ts FROM federation_inbox WHERE room_id = $1 ORDER BY seq LIMIT $2",
-            room_id,
-            AT_ONCE,
-        )
+            """SELECT event_id, pdu FROM federation_inbox WHERE room_id = $1 AND origin = $2 AND next_try_ts <= $3
+                ORDER BY attempts, seq LIMIT $4""",
+            *queue, self._now_ms(), AT_ONCE,
+        )  # fmt: skip
         if not rows:
-            return False
-        room = await self._rooms.live.find(room_id)
-        done = [row["event_id"] for row in rows]
+            due = await self._database.fetchval(
+                "SELECT min(next_try_ts) FROM federation_inbox WHERE room_id = $1 AND origin = $2", *queue
+            )
+            return None if due is None else max(due - self._now_ms(), 1) / 1000
+        outcomes: dict[str, Fate] = {row["event_id"]: None for row in rows}
+        room = await self._rooms.live.find(queue[0])
         if room is not None and self._calls.own_domain(room) is not None:
             waiting = {
                 row["event_id"]: Checked(row["event_id"], orjson.loads(row["pdu"]), row["pdu"], room.version) for row in rows
             }  # fmt: skip
-            try:
-                done = list(await self._gaps.receive(room, waiting, [row["origin"] for row in rows]))
-            except (TimeoutError, *DATABASE_LOST):
-                raise
-            except Exception:  # other servers are away, or what they sent is not to be worked on: a day at most
-                done = [row["event_id"] for row in rows if row["received_ts"] < self._now_ms() - GIVEN_UP_AFTER_MS]
-                if not done:
-                    raise
+            async with self._turn(queue[0]):
+                outcomes = await self._gaps.receive(room, waiting, [queue[1]])
+        await self._settle(queue, outcomes)
+        return 0
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, room_id: str) -> AsyncIterator[None]:
+        """The queues of a room one after the other: what one has fetched the next need not. But none waits long for another."""
+        turn, has_it = self._turns.setdefault(room_id, asyncio.Lock()), False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                has_it = await turn.acquire()
+        try:
+            yield
+        finally:
+            if has_it:
+                turn.release()
+
+    async def _settle(self, queue: Queue, outcomes: Mapping[str, Fate]) -> None:
+        """What is received waits no longer, whoever sent it. What is not is looked at later, for a day.
+
+        What was left out may still come from another server: this one may have lied about what it cites.
+        """
+        failed = [event_id for event_id, outcome in outcomes.items() if isinstance(outcome, Exception)]
+        left_out = [event_id for event_id, outcome in outcomes.items() if outcome is None]
+        done, now = list(outcomes.keys() - {*failed, *left_out}), self._now_ms()
+        if failed:
+            why = {str(outcomes[event_id])[:200] for event_id in failed[:3]}
+            log.info(
+                "a room waits for its past", extra={"fields": {"room": queue[0], "from": queue[1], "why": list(why)}}
+            )
+            await self._database.execute(
+                """UPDATE federation_inbox SET attempts = attempts + 1,
+                          next_try_ts = $4 + least($5 * 2 ^ least(attempts, 20), $6)::bigint
+                    WHERE room_id = $1 AND origin = $2 AND event_id = ANY($3::text[])""",
+                *queue, failed, now, FIRST_WAIT * 1000, LONGEST_WAIT * 1000,
+            )  # fmt: skip
         await self._database.execute(
-            "DELETE FROM federation_inbox WHERE room_id = $1 AND event_id = ANY($2::text[])", room_id, done
-        )
-        return True
+            """DELETE FROM federation_inbox WHERE room_id = $1 AND (event_id = ANY($3::text[])
+                   OR (origin = $2 AND (event_id = ANY($4::text[])
+                                        OR (event_id = ANY($5::text[]) AND received_ts < $6))))""",
+            *queue, done, left_out, failed, now - GIVEN_UP_AFTER_MS,
+        )  # fmt: skip
 
 
 def _claimed_id(raw: Any, version: RoomVersion) -> str:

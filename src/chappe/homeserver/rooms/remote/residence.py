@@ -17,7 +17,7 @@ from chappe.homeserver.rooms.create_event import pdu_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
-from chappe.homeserver.rooms.remote.gaps import Gaps
+from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
@@ -87,12 +87,15 @@ class Residence:
         if checked.key != (MEMBER, sender) or checked.pdu["content"].get("membership") != kind:
             raise BadRequest(f"The event is not a {kind} of its sender", "M_INVALID_PARAM")
         [checked] = await self._policy_servers.judge(room, [checked])
+        outcome: Fate
         try:
             async with self._receiver.lock(room):
-                status = await self._receiver.receive(room, checked)
+                outcome = await self._receiver.receive(room, checked)
         except MissingPast:
-            status = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
-        if status != HISTORY:
+            outcome = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
+            if isinstance(outcome, Exception):
+                raise outcome from None
+        if outcome != HISTORY:
             raise Forbidden("The rules of the room do not allow this")
         if self.forward is not None:
             await self.forward(room, event_id, origin)
