@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import KEYS, OF_USER, USER, Table
 
+OWNER = "homeserver.actions.dehydrate_device"
 TABLES = (
     Table(
-        "homeserver.actions.dehydrate_device",
+        OWNER,
         "dehydrated_devices",
         rows=OF_USER,
-        person=("user_id",),
-        not_in_package="keys that devices have made, not facts about the person",
+        person=USER,
+        not_in_package=KEYS,
         erased=True,
         words="sealed; of the account: goes with it",
     ),

@@ -7,7 +7,7 @@ holds them to the schema and to every SQL statement: only the owner writes, only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 def of_domain(column: str) -> str:
@@ -18,6 +18,14 @@ def of_domain(column: str) -> str:
 OF_USER = of_domain("user_id")
 OF_ROOM = "room_nid IN (SELECT room_nid FROM moving_rooms)"
 OF_ROOM_ID = "room_id IN (SELECT r.room_id FROM rooms r JOIN moving_rooms USING (room_nid))"
+
+USER = ("user_id",)
+# Reasons that several tables give.
+SECRET, MINUTES = "a secret", "lasts minutes"
+KEYS = "keys that devices have made, not facts about the person"
+IN_THE_LOG = "an act of administration: it is in the audit log"
+OF_OTHERS = "people of other servers"
+FROM_MESSAGES, WITH_MESSAGES = "made from the messages, which are in the package", "goes with each message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Table:
     """
 
     owner: str
-    name: str
+    name: str = ""
     rows: str = ""
     stays_too: bool = False
     stays: str = ""
@@ -69,3 +77,8 @@ class Table:
     def cites(self) -> str:
         """The column of `events` that `event` holds."""
         return "event_id" if self.event == "event_id" else "nid"
+
+
+def alike(kind: Table, *names: str) -> tuple[Table, ...]:
+    """Tables of which the same is true."""
+    return tuple(replace(kind, name=name) for name in names)

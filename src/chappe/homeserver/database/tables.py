@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.database"
 TABLES = (
     Table(
-        "homeserver.database",
+        OWNER,
         "journal",
         stays="the new installation begins its own where this one ends",
         readers=(
@@ -19,13 +20,9 @@ TABLES = (
             "homeserver.senders.webhooks",
         ),
     ),
+    Table(OWNER, "leases", stays="of the processes of this installation"),
     Table(
-        "homeserver.database",
-        "leases",
-        stays="of the processes of this installation",
-    ),
-    Table(
-        "homeserver.database",
+        OWNER,
         "progress",
         stays="of the installation's loops",
         readers=(
@@ -37,32 +34,14 @@ TABLES = (
             "homeserver.senders.webhooks",
         ),
     ),
+    Table(OWNER, "schema_migrations", stays="the schema's own"),
     Table(
-        "homeserver.database",
-        "schema_migrations",
-        stays="the schema's own",
-    ),
-    Table(
-        "homeserver.database",
+        OWNER,
         "secrets",
         rows="true",
         stays_too=True,
-        readers=(
-            "homeserver.accounts",
-            "homeserver.app",
-            "homeserver.modules.hosted_domains",
-            "homeserver.rooms",
-        ),
+        readers=("homeserver.accounts", "homeserver.app", "homeserver.modules.hosted_domains", "homeserver.rooms"),
     ),
-    Table(
-        "homeserver.database",
-        "sent",
-        stays="transaction ids, forgotten soon",
-        readers=("homeserver.rooms",),
-    ),
-    Table(
-        "homeserver.database",
-        "time_evidence",
-        stays="of the installation's clock",
-    ),
+    Table(OWNER, "sent", stays="transaction ids, forgotten soon", readers=("homeserver.rooms",)),
+    Table(OWNER, "time_evidence", stays="of the installation's clock"),
 )

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.outbound.domains"
 TABLES = (
-    Table(
-        "homeserver.outbound.domains",
-        "domains",
-        rows="server_name = $1",
-        readers=(
-            "homeserver.app",
-            "homeserver.modules.hosted_domains",
-        ),
-    ),
-    Table(
-        "homeserver.outbound.domains",
-        "old_signing_keys",
-        rows="server_name = $1",
-        readers=("homeserver.modules.hosted_domains",),
-    ),
+    Table(OWNER, "domains", rows="server_name = $1", readers=("homeserver.app", "homeserver.modules.hosted_domains")),
+    Table(OWNER, "old_signing_keys", rows="server_name = $1", readers=("homeserver.modules.hosted_domains",)),
 )

@@ -5,11 +5,7 @@ from __future__ import annotations
 from chappe.homeserver.database.table import Table
 
 TABLES = (
-    Table(
-        "homeserver.senders.appservices",
-        "appservice_progress",
-        stays="of the installation's bridges",
-    ),
+    Table("homeserver.senders.appservices", "appservice_progress", stays="of the installation's bridges"),
     Table(
         "homeserver.senders.appservices",
         "appservice_transactions",
@@ -20,8 +16,8 @@ TABLES = (
     Table(
         "homeserver.senders.webhooks",
         "webhook_queue",
-        event="event_id",
         stays="sent from where it was queued",
         words="until it is delivered, or given up",
+        event="event_id",
     ),
 )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.account_data"
 TABLES = (
     Table(
-        "homeserver.modules.account_data",
+        OWNER,
         "account_data",
-        room="room_id",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         not_in_package="written by hand: settings.json",
         erased=True,
         words="of the account: goes with it",
-        readers=(
-            "homeserver.modules.ignored_users",
-            "homeserver.modules.push",
-        ),
+        room="room_id",
+        readers=("homeserver.modules.ignored_users", "homeserver.modules.push"),
     ),
 )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_ROOM_ID, Table
+from chappe.homeserver.database.table import IN_THE_LOG, OF_ROOM_ID, Table
 
+OWNER = "homeserver.modules.administration"
 TABLES = (
     Table(
-        "homeserver.modules.administration",
+        OWNER,
         "blocked_rooms",
-        room_stays="the room stays closed",
         rows=OF_ROOM_ID,
         stays_too=True,
         person=("blocked_by",),
-        not_in_package="an act of administration: it is in the audit log",
+        not_in_package=IN_THE_LOG,
         kept="an act of administration",
+        room_stays="the room stays closed",
     ),
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.modules.appservices"
 TABLES = (
     Table(
-        "homeserver.modules.appservices",
+        OWNER,
         "appservice_rooms",
-        room="room_id",
         stays="of the installation's bridges",
+        room="room_id",
         readers=("homeserver.modules.administration",),
     ),
 )

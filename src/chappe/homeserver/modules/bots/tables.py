@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table, of_domain
 
+OWNER = "homeserver.modules.bots"
 TABLES = (
     Table(
-        "homeserver.modules.bots",
+        OWNER,
         "webhooks",
-        room="room_id",
         rows=of_domain("owner"),
-        person=(
-            "owner",
-            "user_id",
-        ),
+        person=("owner", "user_id"),
         package="SELECT name, room_id, direction, url, created_ts, last_used_ts FROM webhooks WHERE owner = $1 ORDER BY created_ts",
         erased=True,
+        room="room_id",
         readers=("homeserver.senders.webhooks",),
     ),
 )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import IN_THE_LOG, Table
 
+OWNER = "homeserver.modules.critical_acts"
 TABLES = (
     Table(
-        "homeserver.modules.critical_acts",
+        OWNER,
         "accounts_opened",
         stays="for those who run the installation",
         person=("user_id", "by"),
-        not_in_package="an act of administration: it is in the audit log",
+        not_in_package=IN_THE_LOG,
         erased=True,
     ),
     Table(
-        "homeserver.modules.critical_acts",
+        OWNER,
         "critical_requests",
         stays="for those who run the installation",
         person=("asked_by", "decided_by"),
-        not_in_package="an act of administration: it is in the audit log",
+        not_in_package=IN_THE_LOG,
         kept="an act of administration",
     ),
 )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.delayed_events"
 TABLES = (
     Table(
-        "homeserver.modules.delayed_events",
+        OWNER,
         "delayed_events",
-        room="room_id",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT room_id, type, send_at, convert_from(content, 'UTF8') AS content FROM delayed_events WHERE user_id = $1 ORDER BY send_at",
         erased=True,
         words="until it is sent or cancelled",
+        room="room_id",
     ),
 )

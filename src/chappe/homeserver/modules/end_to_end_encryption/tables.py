@@ -2,108 +2,57 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import KEYS, OF_OTHERS, OF_USER, USER, Table, alike
 
+OWNER = "homeserver.modules.end_to_end_encryption"
 TABLES = (
     Table(
-        "homeserver.modules.end_to_end_encryption",
+        OWNER,
         "cross_signing_keys",
         rows=OF_USER,
-        person=("user_id",),
-        not_in_package="keys that devices have made, not facts about the person",
+        person=USER,
+        not_in_package=KEYS,
         kept="others compare what they know of the person with it",
         readers=("homeserver.senders.federation",),
     ),
-    Table(
-        "homeserver.modules.end_to_end_encryption",
-        "device_keys",
-        rows=OF_USER,
-        person=("user_id",),
-        not_in_package="keys that devices have made, not facts about the person",
-        erased=True,
-        readers=(
-            "homeserver.accounts",
-            "homeserver.senders.appservices",
+    *alike(
+        Table(
+            OWNER,
+            rows=OF_USER,
+            person=USER,
+            not_in_package=KEYS,
+            erased=True,
+            readers=("homeserver.accounts", "homeserver.senders.appservices"),
         ),
+        "device_keys",
+        "fallback_keys",
+        "one_time_keys",
     ),
     Table(
-        "homeserver.modules.end_to_end_encryption",
+        OWNER,
         "device_list_changes",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         not_in_package="positions of the log, not facts about the person",
         kept="tells others that the devices are gone",
-        readers=(
-            "homeserver.senders.appservices",
-            "homeserver.senders.federation",
-        ),
+        readers=("homeserver.senders.appservices", "homeserver.senders.federation"),
     ),
     Table(
-        "homeserver.modules.end_to_end_encryption",
-        "fallback_keys",
-        rows=OF_USER,
-        person=("user_id",),
-        not_in_package="keys that devices have made, not facts about the person",
-        erased=True,
-        readers=(
-            "homeserver.accounts",
-            "homeserver.senders.appservices",
-        ),
-    ),
-    Table(
-        "homeserver.modules.end_to_end_encryption",
+        OWNER,
         "key_signatures",
         rows=OF_USER,
-        person=(
-            "user_id",
-            "signer",
-        ),
-        not_in_package="keys that devices have made, not facts about the person",
+        person=("user_id", "signer"),
+        not_in_package=KEYS,
         kept="others compare what they know of the person with it",
         readers=("homeserver.accounts",),
     ),
-    Table(
-        "homeserver.modules.end_to_end_encryption",
-        "one_time_keys",
-        rows=OF_USER,
-        person=("user_id",),
-        not_in_package="keys that devices have made, not facts about the person",
-        erased=True,
-        readers=(
-            "homeserver.accounts",
-            "homeserver.senders.appservices",
-        ),
-    ),
-    Table(
-        "homeserver.modules.end_to_end_encryption",
+    *alike(
+        Table(OWNER, stays="fetched anew", person=USER, not_in_package=OF_OTHERS, kept=OF_OTHERS),
         "remote_cross_signing_keys",
-        stays="fetched anew",
-        person=("user_id",),
-        not_in_package="people of other servers",
-        kept="people of other servers",
-    ),
-    Table(
-        "homeserver.modules.end_to_end_encryption",
         "remote_device_lists",
-        stays="fetched anew",
-        person=("user_id",),
-        not_in_package="people of other servers",
-        kept="people of other servers",
-    ),
-    Table(
-        "homeserver.modules.end_to_end_encryption",
         "remote_devices",
-        stays="fetched anew",
-        person=("user_id",),
-        not_in_package="people of other servers",
-        kept="people of other servers",
     ),
     Table(
-        "homeserver.modules.end_to_end_encryption",
-        "claimed_keys",
-        stays="lasts days",
-        person=("user_id",),
-        not_in_package="lasts days, holds no key",
-        erased=True,
+        OWNER, "claimed_keys", stays="lasts days", person=USER, not_in_package="lasts days, holds no key", erased=True
     ),
 )

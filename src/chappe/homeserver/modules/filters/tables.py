@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.filters"
 TABLES = (
     Table(
-        "homeserver.modules.filters",
+        OWNER,
         "filters",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT convert_from(filter, 'UTF8') AS filter FROM filters WHERE user_id = $1 ORDER BY filter_id",
         erased=True,
     ),

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_OTHERS, OF_USER, SECRET, USER, Table
 
+OWNER = "homeserver.modules.identity_service"
 TABLES = (
     Table(
-        "homeserver.modules.identity_service",
-        "bound_elsewhere",
-        stays="people of other servers",
-        person=("user_id",),
-        not_in_package="people of other servers",
-        kept="people of other servers",
+        OWNER, "bound_elsewhere", stays="people of other servers", person=USER, not_in_package=OF_OTHERS, kept=OF_OTHERS
     ),
     Table(
-        "homeserver.modules.identity_service",
+        OWNER,
         "identity_terms",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT url, agreed_ts FROM identity_terms WHERE user_id = $1 ORDER BY agreed_ts",
         erased=True,
     ),
-    Table(
-        "homeserver.modules.identity_service",
-        "identity_tokens",
-        rows=OF_USER,
-        person=("user_id",),
-        not_in_package="a secret",
-        erased=True,
-    ),
+    Table(OWNER, "identity_tokens", rows=OF_USER, person=USER, not_in_package=SECRET, erased=True),
 )

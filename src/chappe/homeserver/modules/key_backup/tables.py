@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.key_backup"
 TABLES = (
     Table(
-        "homeserver.modules.key_backup",
+        OWNER,
         "key_backup_sessions",
-        room_stays="a person's own keys, of which the server reads nothing",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         not_in_package="sealed with a key that only the person has",
         erased=True,
         words="sealed; of the account: goes with it",
+        room_stays="a person's own keys, of which the server reads nothing",
     ),
     Table(
-        "homeserver.modules.key_backup",
+        OWNER,
         "key_backups",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT version, algorithm, deleted FROM key_backups WHERE user_id = $1 ORDER BY version",
         erased=True,
     ),

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import SECRET, USER, Table
 
-TABLES = (
-    Table(
-        "homeserver.modules.openid",
-        "openid_tokens",
-        stays="last an hour",
-        person=("user_id",),
-        not_in_package="a secret",
-        erased=True,
-    ),
-)
+OWNER = "homeserver.modules.openid"
+TABLES = (Table(OWNER, "openid_tokens", stays="last an hour", person=USER, not_in_package=SECRET, erased=True),)

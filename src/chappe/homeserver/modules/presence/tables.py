@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.presence"
 TABLES = (
     Table(
-        "homeserver.modules.presence",
+        OWNER,
         "presence",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT presence, status_msg, last_active_ts FROM presence WHERE user_id = $1",
         erased=True,
     ),

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.push"
 TABLES = (
     Table(
-        "homeserver.modules.push",
+        OWNER,
         "push_rules",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT convert_from(rules, 'UTF8') AS rules FROM push_rules WHERE user_id = $1",
         erased=True,
     ),
     Table(
-        "homeserver.modules.push",
+        OWNER,
         "pushers",
         rows=OF_USER,
-        person=("user_id",),
-        file="notification_targets",
+        person=USER,
         package="SELECT kind, app_id, device_display_name, created_ts FROM pushers WHERE user_id = $1 ORDER BY created_ts",
+        file="notification_targets",
         erased=True,
-        readers=(
-            "homeserver.accounts",
-            "homeserver.senders.push",
-        ),
+        readers=("homeserver.accounts", "homeserver.senders.push"),
     ),
 )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.modules.room_directory"
 TABLES = (
     Table(
-        "homeserver.modules.room_directory",
+        OWNER,
         "published_rooms",
-        room="room_nid",
         rows="server_name = $1",
-        readers=(
-            "homeserver.modules.administration",
-            "homeserver.rooms",
-        ),
+        room="room_nid",
+        readers=("homeserver.modules.administration", "homeserver.rooms"),
     ),
 )

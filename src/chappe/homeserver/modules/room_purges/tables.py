@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import IN_THE_LOG, Table
 
+OWNER = "homeserver.modules.room_purges"
 TABLES = (
     Table(
-        "homeserver.modules.room_purges",
+        OWNER,
         "room_purges",
-        room_stays="tells what became of the room",
         stays="an act of administration of this installation",
         person=("asked_by",),
-        not_in_package="an act of administration: it is in the audit log",
+        not_in_package=IN_THE_LOG,
         kept="an act of administration",
+        room_stays="tells what became of the room",
         readers=("homeserver.modules.administration",),
     ),
 )

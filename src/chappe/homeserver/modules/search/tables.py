@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_ROOM, Table
+from chappe.homeserver.database.table import FROM_MESSAGES, OF_ROOM, WITH_MESSAGES, Table
 
+OWNER = "homeserver.modules.search"
 TABLES = (
     Table(
-        "homeserver.modules.search",
+        OWNER,
         "event_search",
-        room="room_nid",
-        event="nid",
         rows=OF_ROOM,
         stays_too=True,
         person=("sender",),
-        not_in_package="made from the messages, which are in the package",
-        kept="goes with each message",
+        not_in_package=FROM_MESSAGES,
+        kept=WITH_MESSAGES,
         words="deleted with the redaction of its event",
+        room="room_nid",
+        event="nid",
         readers=("homeserver.rooms",),
     ),
 )

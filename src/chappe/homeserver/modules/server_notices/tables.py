@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.server_notices"
 TABLES = (
     Table(
-        "homeserver.modules.server_notices",
+        OWNER,
         "server_notice_rooms",
-        room="room_id",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         not_in_package="in rooms.json, with the memberships",
         erased=True,
+        room="room_id",
     ),
 )

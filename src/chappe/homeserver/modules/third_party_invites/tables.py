@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table, of_domain
 
+OWNER = "homeserver.modules.third_party_invites"
 TABLES = (
     Table(
-        "homeserver.modules.third_party_invites",
+        OWNER,
         "third_party_invites",
-        room="room_id",
         rows=of_domain("sender"),
         person=("sender",),
-        file="invitations_by_address",
         package="SELECT medium, address, room_id, created_ts FROM third_party_invites WHERE sender = $1 ORDER BY created_ts",
+        file="invitations_by_address",
         kept="the invitation stands in the room",
+        room="room_id",
         readers=("homeserver.modules.identity_service",),
     ),
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.threads"
 TABLES = (
     Table(
-        "homeserver.modules.threads",
+        OWNER,
         "thread_subscriptions",
-        room="room_nid",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         package="SELECT r.room_id, t.root, t.subscribed FROM thread_subscriptions t JOIN rooms r USING (room_nid) WHERE t.user_id = $1 ORDER BY 1, 2",
         erased=True,
+        room="room_nid",
     ),
 )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import OF_USER, Table
+from chappe.homeserver.database.table import OF_USER, USER, Table
 
+OWNER = "homeserver.modules.to_device"
 TABLES = (
     Table(
-        "homeserver.modules.to_device",
+        OWNER,
         "to_device",
         rows=OF_USER,
-        person=("user_id",),
+        person=USER,
         not_in_package="sealed, on its way to a device",
         erased=True,
         words="until the device has fetched it",
-        readers=(
-            "homeserver.accounts",
-            "homeserver.senders.appservices",
-        ),
+        readers=("homeserver.accounts", "homeserver.senders.appservices"),
     ),
 )

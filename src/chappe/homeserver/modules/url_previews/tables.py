@@ -4,11 +4,5 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
-TABLES = (
-    Table(
-        "homeserver.modules.url_previews",
-        "url_previews",
-        stays="fetched anew",
-        words="of public pages, for some hours",
-    ),
-)
+OWNER = "homeserver.modules.url_previews"
+TABLES = (Table(OWNER, "url_previews", stays="fetched anew", words="of public pages, for some hours"),)

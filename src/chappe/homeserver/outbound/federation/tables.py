@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import Table, alike
 
+OWNER = "homeserver.outbound.federation"
 TABLES = (
+    Table(OWNER, "destinations", stays="learnt anew", readers=("homeserver.senders.federation",)),
     Table(
-        "homeserver.outbound.federation",
-        "destinations",
-        stays="learnt anew",
-        readers=("homeserver.senders.federation",),
-    ),
-    Table(
-        "homeserver.outbound.federation",
+        OWNER,
         "federation_edus",
         stays="sent from where they were queued",
         words="until it is delivered",
         readers=("homeserver.senders.federation",),
     ),
-    Table(
-        "homeserver.outbound.federation",
-        "server_key_documents",
-        stays="fetched anew",
-    ),
-    Table(
-        "homeserver.outbound.federation",
-        "server_keys",
-        stays="fetched anew",
-    ),
+    *alike(Table(OWNER, stays="fetched anew"), "server_key_documents", "server_keys"),
 )

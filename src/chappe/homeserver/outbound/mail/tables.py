@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.outbound.mail"
 TABLES = (
     Table(
-        "homeserver.outbound.mail",
+        OWNER,
         "outgoing_mail",
         stays="sent from where it was written",
         words="until it is delivered, or given up",

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.senders.federation"
 TABLES = (
+    Table(OWNER, "federation_progress", stays="of the installation"),
     Table(
-        "homeserver.senders.federation",
-        "federation_progress",
-        stays="of the installation",
-    ),
-    Table(
-        "homeserver.senders.federation",
+        OWNER,
         "federation_queue",
-        event="event_nid",
         stays="the other servers ask for what they miss",
+        event="event_nid",
         readers=("homeserver.outbound.federation",),
     ),
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from chappe.homeserver.database.table import Table
 
+OWNER = "homeserver.senders.push"
 TABLES = (
     Table(
-        "homeserver.senders.push",
+        OWNER,
         "push_queue",
-        room="room_nid",
         stays="sent from where it was queued",
         words="holds no words: the event is read when it is delivered",
+        room="room_nid",
         readers=("homeserver.modules.administration",),
     ),
 )
