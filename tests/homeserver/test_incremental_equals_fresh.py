@@ -1,4 +1,4 @@
-"""For any history, an initial sync plus increments shows the same as a new initial sync (DESIGN section 7).
+"""For any history, an initial sync plus increments shows the same as a new initial sync.
 
 Three people do random things in two rooms; each syncs now and then, in ways drawn at random. At the end, what each has
 gathered is compared with what a fresh sync says.

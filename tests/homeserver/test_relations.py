@@ -263,7 +263,7 @@ async def test_two_devices_read_at_once(server: Server, alice: Person, bob: Pers
 async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_one(
     server: Server, alice: Person
 ) -> None:
-    """Rules are evaluated once, whatever the number of readers (DESIGN section 6)."""
+    """Rules are evaluated once, whatever the number of readers."""
     small, large = await alice.create_room(), await alice.create_room()
     node = server.node
     room = await node.rooms.live.require(large)

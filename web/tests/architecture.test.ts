@@ -19,7 +19,7 @@ function files(folder: string): string[] {
 
 const all = files(SOURCE).map((path) => ({ path: path.slice(SOURCE.length + 1), text: readFileSync(path, "utf8") }));
 
-/** What each layer may import (DESIGN section 4). */
+/** What each layer may import. */
 const LAYERS: Record<string, string[]> = {
   app: ["i18n", "viewmodels", "views", "platform", "styles"],
   views: ["viewmodels", "matrix", "platform", "views"],

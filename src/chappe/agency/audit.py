@@ -1,4 +1,4 @@
-"""The audit log (DESIGN section 10): what administrators do, each entry sealed with the one before it.
+"""The audit log: what administrators do, each entry sealed with the one before it.
 
 A seal is an HMAC with a key that the database does not hold, over the entry and the seal before it: whoever has the database
 alone can neither change nor remove an entry and seal the rest anew. Each seal is noted outside of the database as well

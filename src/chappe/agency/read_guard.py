@@ -1,4 +1,4 @@
-"""The read guard (DESIGN section 10): what each account reads is weighed, so that a stolen one is stopped before it has read much.
+"""The read guard: what each account reads is weighed, so that a stolen one is stopped before it has read much.
 
 What is old when it is read counts: history, and rooms that one has just entered by oneself most. What is said while one listens
 does not. Over the budget of an hour, or four times that of a day, requests become slow; then the account must sign in again

@@ -1,4 +1,4 @@
-"""The one way out for URLs that users name: no private address is reached, by name, number or redirect (DESIGN section 10)."""
+"""The one way out for URLs that users name: no private address is reached, by name, number or redirect."""
 
 from __future__ import annotations
 

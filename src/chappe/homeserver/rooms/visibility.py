@@ -1,4 +1,4 @@
-"""The one function that says which events a reader sees (DESIGN section 6, client-server API "Room history visibility").
+"""The one function that says which events a reader sees (client-server API "Room history visibility").
 
 Sync, messages, context, single events, search and federation all ask here.
 """

@@ -1,4 +1,4 @@
-"""A hosted domain moves out to an installation of its own, with its accounts, its rooms and their history (DESIGN section 8).
+"""A hosted domain moves out to an installation of its own, with its accounts, its rooms and their history.
 
 The rows go as they are, numbers and positions included, so tokens of clients, states and auth chains stay what they were. The
 new installation begins empty and goes on where the old one was; from then on the two federate.
