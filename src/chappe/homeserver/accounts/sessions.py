@@ -22,7 +22,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import Request, Requester
-from chappe.homeserver.matrix.account_standing import Doing, Standing
+from chappe.homeserver.matrix.account_standing import WELL, Doing, Standing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, UserId
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 CACHED_TOKENS = 100_000
 DEVICE_ID_LENGTH = 10
 FAMILY_LENGTH, REFRESH_LENGTH = 22, 4 + 22 + 43  # characters of 128 bits; of a kind, a family and 256 bits
-NOBODY_YET = Standing()  # an application service's user before it is registered
+NOBODY_YET = WELL  # an application service's user before it is registered
 _REGISTER = (b"/_matrix/client/v3/register", b"/_matrix/client/r0/register")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -141,8 +141,8 @@ class Sessions:
                 raise BadRequest("This user has no such device", "M_UNKNOWN_DEVICE")
             self._ghost_devices.add((user_id, device))
         return Requester(
-            user_id, DeviceId(device or f"appservice {service.id}"), False, False, token_hash, standing.locked,
-            standing.suspended, standing.expires_ts, appservice=service.id, is_limited=service.is_limited,
+            user_id, DeviceId(device or f"appservice {service.id}"), False, False, token_hash, standing,
+            appservice=service.id, is_limited=service.is_limited,
         )  # fmt: skip
 
     async def _load(self, token_hash: bytes) -> tuple[Requester, int | None]:
@@ -170,9 +170,7 @@ class Sessions:
             row["is_guest"],
             row["is_admin"] and ADMINISTRATION in rights,
             token_hash,
-            row["locked"],
-            row["suspended"],
-            row["account_expires_ts"],
+            Standing(row["locked"], row["suspended"], row["account_expires_ts"]),
             via_oauth=via_oauth,
             uses_console=bool(rights),
         )

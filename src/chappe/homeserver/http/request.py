@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.load.parsing import read_json
-from chappe.homeserver.matrix.account_standing import Doing, Standing
+from chappe.homeserver.matrix.account_standing import WELL, Doing, Standing
 from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
@@ -30,19 +30,12 @@ class Requester:
     is_guest: bool
     is_admin: bool  # of the installation; through an application, if its scope says so
     token_hash: bytes
-    is_locked: bool = False
-    is_suspended: bool = False
-    expires_ts: int | None = None  # of the account, in ms
+    standing: Standing = WELL
     appservice: str | None = None  # the application service that asks, for itself or as one of its users
     is_limited: bool = True  # by rate limits
     via_oauth: bool = False  # the session came from the OAuth 2.0 API
-    uses_console: bool = (
-        False  # may do what an administrator of an organisation may: an application, if its scope says so
-    )
-
-    @property
-    def standing(self) -> Standing:
-        return Standing(self.is_locked, self.is_suspended, self.expires_ts)
+    # may do what an administrator of an organisation may: an application, if its scope says so
+    uses_console: bool = False
 
 
 @dataclass(slots=True)
@@ -147,7 +140,7 @@ class Request:
 
     def require_active(self) -> None:
         """For endpoints whose path alone does not say whether a suspended account may use them."""
-        if self.requester.is_suspended and (error := Standing(suspended=True).refusal(Doing.ACT, 0)) is not None:
+        if (error := self.requester.standing.refusal(Doing.ACT, 0)) is not None:
             raise error
 
     @property

@@ -39,4 +39,5 @@ class Standing:
         return None
 
 
+WELL = Standing()
 UNKNOWN = Standing(ended=True)  # there is no such account

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from chappe.homeserver.matrix.globs import PLENTY, Work, fold, glob
+from chappe.homeserver.matrix.globs import MAX_PATTERN, PLENTY, Glob, Work, fold, glob
 
 Rule = dict[str, Any]
 RuleSet = dict[str, list[Rule]]
@@ -188,10 +188,17 @@ def _event_match(condition: dict[str, Any], asked: _Asked) -> bool:
     value = _property(asked.event, key)
     if type(value) is not str or type(pattern) is not str:
         return False
-    folded = glob(fold(pattern))
+    if len(pattern) > MAX_PATTERN:
+        return False
+    folded = _folded(pattern)
     if key == "content.body":
         return folded.is_in(asked.body(value), asked.work)
     return asked.work.spend(len(value)) and folded.matches(fold(value))
+
+
+@lru_cache(maxsize=4096)
+def _folded(pattern: str) -> Glob:
+    return glob(fold(pattern))
 
 
 _COUNT = re.compile(r"(==|<=|>=|<|>)?([0-9]{1,9})")
