@@ -125,29 +125,33 @@ async def test_who_is_invited_is_told_to_the_server_where_they_would_sign_up(wor
 
 async def test_messages_to_devices_from_other_servers_reach_acquaintances(world: World) -> None:
     """A stranger's request to verify does not arrive; one of somebody who is invited to a common room does."""
-    senders = [await world.askers[name].person(name) for name in ("partner", "guests")]
-    await world.alice.sync()
+    partner, guest = [await world.askers[name].person(name) for name in ("partner", "guests")]
+    bob = await world.ministry.person("bob")
+    open_ = [{"type": "im.vector.room.access_rules", "content": {"rule": "unrestricted"}}]
+    await bob.invite(await bob.create_room(name="Of Bob and the guest", initial_state=open_), guest)
+    for person in (world.alice, bob):
+        await person.sync()
 
-    async def send(sender: Person, kind: str, n: int) -> None:
-        body = {"messages": {world.alice.id: {"*": {"n": n}}}}
+    async def send(sender: Person, kind: str, n: int, *to: Person) -> None:
+        body = {"messages": {person.id: {"*": {"n": n}} for person in to}}
         await sender.call("PUT", f"/sendToDevice/{kind}/{n}", body)
 
-    async def arrived(n: int) -> list[int]:
-        """Up to what was sent last, which reaches her."""
+    async def arrived(at: Person, n: int) -> list[int]:
+        """Up to what was sent last, which reaches them."""
         found: list[int] = []
         while n not in found:
-            events = (await world.alice.sync(timeout=10_000)).get("to_device", {}).get("events", [])
+            events = (await at.sync(timeout=10_000)).get("to_device", {}).get("events", [])
             found += [event["content"]["n"] for event in events]
         return found
 
-    partner, guest = senders
-    await send(partner, "m.key.verification.request", 1)
-    await send(partner, "m.room.encrypted", 2)
-    assert await arrived(2) == [2]
-    await send(guest, "m.room.encrypted", 3)
+    await send(partner, "m.key.verification.request", 1, world.alice)
+    await send(partner, "m.room.encrypted", 2, world.alice)
+    assert await arrived(world.alice, 2) == [2]
+    await send(guest, "m.room.encrypted", 3, world.alice, bob)
+    assert await arrived(bob, 3) == [3], "it was taken in before Alice invites"
     await world.alice.invite(world.shared, guest)
-    await send(guest, "m.key.verification.request", 4)
-    assert await arrived(4) == [4]
+    await send(guest, "m.key.verification.request", 4, world.alice)
+    assert await arrived(world.alice, 4) == [4]
 
 
 # ------------------------------------------------------------------------------------------------------ one event
