@@ -15,6 +15,7 @@ from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.sight import Sight
 
 log = logging.getLogger(__name__)
+AGENTS_BYTES = 4 << 20  # some 100,000 of them
 _PATH = "/_chappe/federation/v1/agents"
 
 
@@ -28,7 +29,7 @@ class GuestHomes:
             if self._domains.is_hosted(home):
                 continue
             try:
-                answer = await self._client.get(self._domains.default, home, _PATH)
+                answer = await self._client.get(self._domains.default, home, _PATH, most_bytes=AGENTS_BYTES)
             except (MatrixError, OSError) as error:
                 log.info("the guests' server was not asked", extra={"fields": {"server": home, "error": str(error)}})
                 continue

@@ -12,9 +12,10 @@ from chappe.homeserver.matrix.identifiers import RoomAlias, domain_of, is_server
 from chappe.homeserver.modules.room_directory import DirectoryQuery
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
+from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerRefused, PeerUnreachable
 
 V1 = "/_matrix/federation/v1"
+LIST_BYTES = 4 << 20
 PEOPLE, PEOPLE_SECONDS = "/_matrix/federation/unstable/fr.chappe/user_directory/search", 2.0
 MOST_SERVERS, MOST_VIA = 50, 3
 
@@ -30,9 +31,11 @@ class AskServers:
     def _own(self, server: str) -> str:
         return self._boundaries.speaker(self._domains.names(), server)
 
-    async def _get(self, server: str, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def _get(
+        self, server: str, path: str, query: dict[str, Any], *, most_bytes: int = SMALL_ANSWER
+    ) -> dict[str, Any]:
         try:
-            answer = await self._client.get(self._own(server), server, path, query)
+            answer = await self._client.get(self._own(server), server, path, query, most_bytes=most_bytes)
         except PeerRefused as error:
             if error.peer_status == 404:
                 raise NotFound(f"{server} does not know it") from None
@@ -44,7 +47,7 @@ class AskServers:
     async def alias(self, alias: RoomAlias) -> tuple[str, tuple[str, ...]]:
         """(the room's id, servers that are in it)."""
         server = domain_of(alias)
-        answer = await self._get(server, f"{V1}/query/directory", {"room_alias": alias})
+        answer = await self._get(server, f"{V1}/query/directory", {"room_alias": alias}, most_bytes=LIST_BYTES)
         room_id, servers = answer.get("room_id"), answer.get("servers")
         if type(room_id) is not str or not room_id.startswith("!"):
             raise PeerUnreachable(server, "it named no room")
@@ -75,7 +78,12 @@ class AskServers:
         if any(value is not None for value in wanted.values()):
             content["filter"] = {name: value for name, value in wanted.items() if value is not None}
         answer = await self._client.request(
-            self._own(query.server_name), query.server_name, "POST", f"{V1}/publicRooms", content=content
+            self._own(query.server_name),
+            query.server_name,
+            "POST",
+            f"{V1}/publicRooms",
+            content=content,
+            most_bytes=LIST_BYTES,
         )
         chunk = answer.get("chunk") if type(answer) is dict else None
         if type(chunk) is not list:
@@ -93,7 +101,7 @@ class AskServers:
         async def one(server: str) -> list[dict[str, Any]]:
             try:
                 answer = await self._client.request(
-                    own, server, "POST", PEOPLE, content=content, seconds=PEOPLE_SECONDS
+                    own, server, "POST", PEOPLE, content=content, seconds=PEOPLE_SECONDS, most_bytes=LIST_BYTES
                 )
             except MatrixError:
                 return []
@@ -114,7 +122,7 @@ class AskServers:
         query = {"suggested_only": "true" if suggested_only else "false"}
         for server in [s for s in via if is_server_name(s) and not self._domains.is_hosted(s)][:MOST_VIA]:
             try:
-                answer = await self._client.get(domain_of(user_id), server, path, query)
+                answer = await self._client.get(domain_of(user_id), server, path, query, most_bytes=LIST_BYTES)
             except MatrixError:
                 continue
             room = answer.get("room") if type(answer) is dict else None

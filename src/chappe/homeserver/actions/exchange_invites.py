@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
+from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import EVENT, ThirdPartyInvites
@@ -131,9 +130,9 @@ class ExchangeInvites:
         if await self._invites.is_valid_key(key):
             return True
         try:
-            answer = orjson.loads(
+            answer = await read_answer(
                 await self._fetcher.get_bytes(f"{url}?{urlencode({'public_key': key})}", None, ANSWER_BYTES)
             )
-        except (MatrixError, orjson.JSONDecodeError):
+        except (MatrixError, ValueError):
             return False
         return type(answer) is dict and answer.get("valid") is True

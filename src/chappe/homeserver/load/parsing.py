@@ -7,22 +7,29 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import orjson
+
+from chappe.homeserver.load.large_json import read_in_parts
 from chappe.homeserver.matrix.canonical_json import check_canonical, parse_json
 from chappe.homeserver.matrix.errors import MatrixError
 
 T = TypeVar("T")
 ON_THE_LOOP = 1 << 16  # bytes
 MAX_VALUES = 100_000  # in one request
+IN_PARTS = (
+    1 << 20
+)  # bytes beyond which an answer is read part by part: one call that reads it all lets nothing else run
 
 # one after the other: two at once would be no faster in one process, and would take the memory twice
 _thread = ThreadPoolExecutor(1, "json")
+_answers = ThreadPoolExecutor(1, "answers")  # what takes seconds is no matter of those who wait with a request
 
 
-async def off_the_loop(size: int, work: Callable[..., T], *arguments: Any) -> T:
+async def off_the_loop(size: int, work: Callable[..., T], *arguments: Any, thread: ThreadPoolExecutor = _thread) -> T:
     """What some work on so many bytes says: small ones at once, large ones in a thread."""
     if size <= ON_THE_LOOP:
         return work(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(_thread, work, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
 
 
 async def read_json(raw: bytes, canonical: bool = False) -> Any:
@@ -42,3 +49,21 @@ def _read(raw: bytes, canonical: bool) -> Any:
     if canonical:
         check_canonical(value)
     return value
+
+
+# ------------------------------------------------------------------------------------------------ answers of other servers
+
+
+async def read_answer(raw: bytes, most_values: int = MAX_VALUES) -> Any:
+    """What another server answered: one JSON value. What its parts may hold is for those to judge who use them.
+
+    Raises ValueError for what is no JSON, or holds more values.
+    """
+    thread = _thread if len(raw) <= IN_PARTS else _answers
+    return await off_the_loop(len(raw), _read_answer, raw, most_values, thread=thread)
+
+
+def _read_answer(raw: bytes, most_values: int) -> Any:
+    if raw.count(b",") + raw.count(b"{") + raw.count(b"[") > most_values:
+        raise ValueError(f"more than {most_values} values")
+    return orjson.loads(raw) if len(raw) <= IN_PARTS else read_in_parts(raw)

@@ -9,10 +9,11 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.fetcher import Fetcher
 
-SECONDS = 30.0
+SECONDS, ANSWER_BYTES = 30.0, 4 << 20  # device keys of many people at most
 
 
 class ServiceCalls:
@@ -39,16 +40,16 @@ class ServiceCalls:
         try:
             target = f"/_matrix/app/v1/thirdparty/{path}?{urlencode(query, doseq=True)}"
             status, raw = await self._send("GET", url, token, target)
-            return orjson.loads(raw) if status == 200 else None
-        except (MatrixError, orjson.JSONDecodeError):
+            return await read_answer(raw) if status == 200 else None
+        except (MatrixError, ValueError):
             return None
 
     async def keys(self, url: str, token: str, path: str, body: Any) -> Any:
         """MSC3983, MSC3984; None where the service does not answer them."""
         try:
             status, raw = await self._send("POST", url, token, f"/_matrix/app/unstable/{path}", orjson.dumps(body), 10)
-            return orjson.loads(raw) if status == 200 else None
-        except (MatrixError, orjson.JSONDecodeError):
+            return await read_answer(raw) if status == 200 else None
+        except (MatrixError, ValueError):
             return None
 
     async def ping(self, url: str, token: str, transaction_id: str | None) -> int:
@@ -72,4 +73,4 @@ class ServiceCalls:
         self, method: str, url: str, token: str, path: str, body: bytes = b"", seconds: float = SECONDS
     ) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        return await self._fetcher.send(method, url + path, body, headers, seconds)
+        return await self._fetcher.send(method, url + path, body, headers, seconds, ANSWER_BYTES)

@@ -23,6 +23,7 @@ from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 MAX_REDIRECTS = 5
 MAX_URL = 4096
+ANSWER_BYTES = 1 << 18  # of what is asked for something in particular; who expects more says so
 USER_AGENT = "Chappe (link preview)"
 _NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
@@ -129,7 +130,7 @@ class Fetcher:
                 raise _failed() from error
         raise _failed("The address redirects too often")
 
-    async def get_bytes(self, url: str, headers: dict[str, str] | None = None, max_bytes: int = 1 << 20) -> bytes:
+    async def get_bytes(self, url: str, headers: dict[str, str] | None = None, max_bytes: int = ANSWER_BYTES) -> bytes:
         """A document that must be there, at this very address. Raises M_UNKNOWN (502)."""
         target = self._checked(url)
         try:
@@ -141,7 +142,13 @@ class Fetcher:
             raise _failed() from error
 
     async def send(
-        self, method: str, url: str, body: bytes, headers: dict[str, str], seconds: float = 15, max_bytes: int = 1 << 20
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: dict[str, str],
+        seconds: float = 15,
+        max_bytes: int = ANSWER_BYTES,
     ) -> tuple[int, bytes]:
         """(status, body) of any answer; redirects are not followed. Raises M_UNKNOWN (502) where there is none."""
         target = self._checked(url)

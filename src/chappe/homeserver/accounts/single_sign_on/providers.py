@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from chappe.config import IdentityProvider
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.outbound.fetcher import Fetcher
@@ -129,7 +129,7 @@ class Providers:
         status, body = await self._fetcher.post(endpoint, urlencode(form).encode(), headers)
         if status != 200:
             raise Forbidden("The provider did not confirm this sign-in")
-        return _object(body)
+        return await _object(body)
 
     async def _userinfo(
         self, provider: IdentityProvider, answer: Mapping[str, Any], claims: Mapping[str, Any]
@@ -141,7 +141,7 @@ class Providers:
         if body[:1] != b"{":  # ProConnect signs it
             found = await self._verified(provider, body.decode("ascii", "replace").strip())
         else:
-            found = _object(body)
+            found = await _object(body)
         if found.get("sub") != claims.get("sub"):
             raise Forbidden("The provider's answers are about different people")
         return found
@@ -194,10 +194,11 @@ class Providers:
         if known is not None and known.until > time.monotonic() and not fresh:
             return known
         url = provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        metadata = _object(await self._fetcher.get_bytes(url))
+        metadata = await _object(await self._fetcher.get_bytes(url))
         if metadata.get("issuer") != provider.issuer:
             raise MatrixError(502, "M_UNKNOWN", "The provider's metadata names another issuer")
-        keys = KeySet.import_key_set(_object(await self._fetcher.get_bytes(str(metadata["jwks_uri"]))))  # type: ignore[arg-type]
+        listed = await _object(await self._fetcher.get_bytes(str(metadata["jwks_uri"])))
+        keys = KeySet.import_key_set(listed)  # type: ignore[arg-type]
         self._known[provider.id] = _Known(metadata, keys, time.monotonic() + METADATA_SECONDS)
         return self._known[provider.id]
 
@@ -240,10 +241,10 @@ def fill(template: str, claims: Mapping[str, Any]) -> str | None:
     return " ".join(text.split())[:256] or None
 
 
-def _object(body: bytes) -> dict[str, Any]:
+async def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        value = await read_answer(body)
+    except ValueError:
         value = None
     if type(value) is not dict:
         raise MatrixError(502, "M_UNKNOWN", "The provider's answer could not be understood")

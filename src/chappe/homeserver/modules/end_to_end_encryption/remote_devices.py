@@ -21,6 +21,7 @@ from chappe.homeserver.outbound.federation.client import FederationClient, PeerU
 
 V1 = "/_matrix/federation/v1/user"
 MOST_DEVICES, PARALLEL = 500, 20
+KEYS_BYTES = 4 << 20
 USAGES = {"master_key": "master", "self_signing_key": "self_signing"}
 KEPT_MS = 86_400_000 * 7  # a list that nobody has said anything of for so long is asked for again
 SharesRoom = Callable[[str], Awaitable[bool]]
@@ -67,7 +68,9 @@ class RemoteDevices:
 
     async def _fetch(self, own: str, user_id: str) -> None:
         async with self._gate:
-            answer = await self._client.get(own, domain_of(user_id), f"{V1}/devices/{quote(user_id, safe='')}")
+            answer = await self._client.get(
+                own, domain_of(user_id), f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES
+            )
         devices = answer.get("devices") if type(answer) is dict else None
         if type(devices) is not list:
             raise PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
@@ -156,7 +159,13 @@ class RemoteDevices:
         async def ask(server: str, users: dict[str, Mapping[str, str]]) -> None:
             try:
                 answer = await self._client.request(
-                    own, server, "POST", f"{V1}/keys/claim", content={"one_time_keys": users}, seconds=10
+                    own,
+                    server,
+                    "POST",
+                    f"{V1}/keys/claim",
+                    content={"one_time_keys": users},
+                    seconds=10,
+                    most_bytes=KEYS_BYTES,
                 )
             except MatrixError as error:
                 failures[server] = {"errcode": error.errcode, "error": error.message}

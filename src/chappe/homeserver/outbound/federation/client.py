@@ -14,6 +14,7 @@ import orjson
 from yarl import URL
 
 from chappe.config import Federation
+from chappe.homeserver.load.parsing import MAX_VALUES, read_answer
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.outbound.domains import Domains
@@ -24,7 +25,8 @@ from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, litera
 
 USER_AGENT = "Chappe"
 T = TypeVar("T")
-ANSWER_LIMIT = 64 << 20
+SMALL_ANSWER = 1 << 18  # bytes: who asks for what may be larger says so
+BYTES_A_VALUE = 24  # on average, of what events say at least
 WELL_KNOWN_SECONDS, WELL_KNOWN_BYTES, WELL_KNOWN_REDIRECTS = 10.0, 50 << 10, 5
 MATRIX_ERRCODE = 64
 
@@ -92,18 +94,19 @@ class FederationClient:
     # ---------------------------------------------------------------------------------------------------- requests
 
     async def get(
-        self, origin: str, destination: str, path: str, query: dict[str, Any] | None = None, insists: bool = False
-    ) -> Any:
-        return await self.request(origin, destination, "GET", path, query=query, insists=insists)
+        self, origin: str, destination: str, path: str, query: dict[str, Any] | None = None, *,
+        insists: bool = False, most_bytes: int = SMALL_ANSWER,
+    ) -> Any:  # fmt: skip
+        return await self.request(origin, destination, "GET", path, query=query, insists=insists, most_bytes=most_bytes)
 
     async def request(
         self, origin: str, destination: str, method: str, path: str, *, query: dict[str, Any] | None = None,
-        content: dict[str, Any] | None = None, seconds: float = 30, most_bytes: int = ANSWER_LIMIT,
+        content: dict[str, Any] | None = None, seconds: float = 30, most_bytes: int = SMALL_ANSWER,
         insists: bool = False,
     ) -> Any:  # fmt: skip
         """The JSON answer to a request signed by the hosted domain `origin`. `path` is percent-encoded.
 
-        `insists`: asks even a server that has not answered lately.
+        `insists`: asks even a server that has not answered lately. `most_bytes`: more is no answer to this request.
 
         Raises PeerUnreachable, PeerRefused, M_FORBIDDEN for servers beyond the boundaries.
         """
@@ -146,12 +149,16 @@ class FederationClient:
 
     async def _ask(
         self, destination: str, method: str, uri: str, headers: dict[str, str], content: Any, seconds: float,
-        most_bytes: int = ANSWER_LIMIT,
+        most_bytes: int = SMALL_ANSWER,
     ) -> Any:  # fmt: skip
         body = None if content is None else orjson.dumps(content)
 
         async def use(answer: aiohttp.ClientResponse) -> Any:
-            return _read(destination, answer.status, await read_all(answer, most_bytes))
+            try:
+                raw = await read_all(answer, most_bytes)
+            except MatrixError:
+                raise PeerRefused(destination, 502, None, "its answer is too long") from None
+            return await _read(destination, answer.status, raw, max(MAX_VALUES, most_bytes // BYTES_A_VALUE))
 
         return await self._at_first_endpoint(destination, method, uri, headers, body, seconds, use)
 
@@ -220,12 +227,12 @@ class FederationClient:
             raise OSError(f"{host} is a private address (federation.allow_private_addresses)")
 
 
-def _read(destination: str, status: int, raw: bytes) -> Any:
+async def _read(destination: str, status: int, raw: bytes, most_values: int) -> Any:
     try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        value = await read_answer(raw, most_values)
+    except ValueError as error:
         if 200 <= status < 300:
-            raise PeerUnreachable(destination, "its answer is no JSON") from None
+            raise PeerUnreachable(destination, f"its answer is no JSON, or too much of it ({error})") from None
         value = {}
     if 200 <= status < 300:
         return value

@@ -9,10 +9,11 @@ from urllib.parse import quote, urlencode
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
+from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 
-STATE_SECONDS, STATE_BYTES = 600.0, 256 << 20
+STATE_SECONDS, STATE_BYTES = 600.0, 256 << 20  # of a room with hundreds of thousands of members
+EVENTS_BYTES, CHAIN_BYTES, IDS_BYTES = 16 << 20, 64 << 20, 32 << 20
 V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
@@ -55,8 +56,16 @@ class RoomCalls:
                 counts.setdefault(server, 0)
         return [*wanted, *(s for s in sorted(counts, key=lambda s: -counts[s]) if s not in wanted)]
 
-    async def _get(self, room: LiveRoom, server: str, path: str, query: dict[str, Any] | None = None) -> Any:
-        return await self._client.get(self.speaker(room, server), server, path, query)
+    async def _get(
+        self,
+        room: LiveRoom,
+        server: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        *,
+        most_bytes: int = SMALL_ANSWER,
+    ) -> Any:
+        return await self._client.get(self.speaker(room, server), server, path, query, most_bytes=most_bytes)
 
     async def missing_events(
         self, room: LiveRoom, server: str, earliest: Sequence[str], latest: Sequence[str], limit: int
@@ -64,13 +73,22 @@ class RoomCalls:
         content = {"earliest_events": list(earliest), "latest_events": list(latest), "limit": limit, "min_depth": 0}
         own = self.speaker(room, server)
         answer = await self._client.request(
-            own, server, "POST", path_of(V1, "get_missing_events", room.room_id), content=content
+            own,
+            server,
+            "POST",
+            path_of(V1, "get_missing_events", room.room_id),
+            content=content,
+            most_bytes=EVENTS_BYTES,
         )
         return _list(answer, "events", server)
 
     async def backfill(self, room: LiveRoom, server: str, before: Sequence[str], limit: int) -> list[Any]:
         answer = await self._get(
-            room, server, path_of(V1, "backfill", room.room_id), {"v": list(before), "limit": str(limit)}
+            room,
+            server,
+            path_of(V1, "backfill", room.room_id),
+            {"v": list(before), "limit": str(limit)},
+            most_bytes=EVENTS_BYTES,
         )
         return _list(answer, "pdus", server)
 
@@ -85,13 +103,17 @@ class RoomCalls:
 
     async def state_ids(self, room: LiveRoom, server: str, event_id: str) -> tuple[list[str], list[str]]:
         """(the state before an event, its auth chain)."""
-        answer = await self._get(room, server, path_of(V1, "state_ids", room.room_id), {"event_id": event_id})
+        answer = await self._get(
+            room, server, path_of(V1, "state_ids", room.room_id), {"event_id": event_id}, most_bytes=IDS_BYTES
+        )
         state, chain = _list(answer, "pdu_ids", server), _list(answer, "auth_chain_ids", server)
         return [e for e in state if type(e) is str], [e for e in chain if type(e) is str]
 
     async def state(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
         """The events that `state_ids` names."""
-        answer = await self._get(room, server, path_of(V1, "state", room.room_id), {"event_id": event_id})
+        answer = await self._get(
+            room, server, path_of(V1, "state", room.room_id), {"event_id": event_id}, most_bytes=CHAIN_BYTES
+        )
         return [*_list(answer, "pdus", server), *_list(answer, "auth_chain", server)]
 
     async def whole_state(self, room: LiveRoom, server: str, event_id: str) -> tuple[list[Any], list[Any]]:
@@ -102,7 +124,8 @@ class RoomCalls:
         return _list(answer, "pdus", server), _list(answer, "auth_chain", server)
 
     async def event_auth(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:
-        answer = await self._get(room, server, path_of(V1, "event_auth", room.room_id, event_id))
+        path = path_of(V1, "event_auth", room.room_id, event_id)
+        answer = await self._get(room, server, path, most_bytes=CHAIN_BYTES)
         return _list(answer, "auth_chain", server)
 
     async def event(self, room: LiveRoom, server: str, event_id: str) -> Any:

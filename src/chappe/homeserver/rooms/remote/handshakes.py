@@ -20,6 +20,7 @@ from chappe.homeserver.rooms.remote.calls import STATE_BYTES, STATE_SECONDS, V1,
 
 log = logging.getLogger(__name__)
 MOST_SERVERS = 10
+SHOWN_BYTES = 4 << 20  # what a room shows of itself to who is not in it
 MEMBER = "m.room.member"
 
 
@@ -99,8 +100,8 @@ class Handshakes:
         path = path_of(base, f"send_{kind}", signed.pdu["room_id"], signed.event_id)
         answer = await self._client.request(
             domain_of(signed.pdu["sender"]), signed.server, "PUT", path, content=signed.pdu,
-            query={"omit_members": "true"} if omit_members else None,
-            seconds=STATE_SECONDS if kind == "join" else 30, most_bytes=STATE_BYTES, insists=True,
+            query={"omit_members": "true"} if omit_members else None, insists=True,
+            seconds=STATE_SECONDS if kind == "join" else 30, most_bytes=STATE_BYTES if kind == "join" else SHOWN_BYTES,
         )  # fmt: skip
         if type(answer) is not dict:
             raise PeerUnreachable(signed.server, "its answer is no object")
@@ -119,13 +120,13 @@ class Handshakes:
             "via": [via],
         }
         try:
-            answer = await self._client.request(own, server, "PUT", path, content=content)
+            answer = await self._client.request(own, server, "PUT", path, content=content, most_bytes=SHOWN_BYTES)
         except PeerRefused as error:
             if error.peer_status not in (400, 404) or version.id not in ("1", "2"):
                 raise for_clients(error) from None
             old = {**pdu, "unsigned": {"invite_room_state": [dict(s) for s in stripped]}}
             path = path_of(V1, "invite", pdu["room_id"], event_id)
-            answer = await self._client.request(own, server, "PUT", path, content=old)
+            answer = await self._client.request(own, server, "PUT", path, content=old, most_bytes=SHOWN_BYTES)
             answer = {"event": answer[1]["event"]} if type(answer) is list and len(answer) == 2 else {}
         signed = answer.get("event") if type(answer) is dict else None
         signatures = signed.get("signatures") if type(signed) is dict else None

@@ -16,6 +16,7 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.fetcher import Fetcher
@@ -173,8 +174,8 @@ class PushDeliverer:
         if status != 200:
             return False
         try:
-            rejected = orjson.loads(raw).get("rejected", [])
-        except (orjson.JSONDecodeError, AttributeError):
+            rejected = (await read_answer(raw)).get("rejected", [])
+        except (ValueError, AttributeError):
             return False
         return None if type(rejected) is list and pusher["pushkey"] in rejected else True
 
