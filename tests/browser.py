@@ -1,4 +1,6 @@
-"""A browser without JavaScript (`roams`: it also visits other servers): cookies, forms, redirects; what the sign-in pages must work with."""
+"""A browser without JavaScript (`roams`: it also visits other servers): cookies, forms, redirects; what the sign-in pages must work with.
+
+As Chromium does, it holds a form, and every redirect that follows it, to the `form-action` of the page (CSP3, 6.3.3.2)."""
 
 from __future__ import annotations
 
@@ -11,6 +13,28 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 from tests.support import Server
 
 
+class FormTargets:
+    """`form-action` of a page: where its forms, and the redirects that follow, may lead."""
+
+    def __init__(self, policy: str, own: str) -> None:
+        found = [each.split()[1:] for each in policy.split(";") if each.split()[:1] == ["form-action"]]
+        assert len(found) == 1, f"forms may lead anywhere: {policy}"
+        self.sources, self._own = found[0], _origin(own)
+
+    def allow(self, url: str) -> bool:
+        """Of the sources that we use: 'self', an origin, a scheme."""
+        allowed = [self._own if each == "'self'" else each for each in self.sources]
+        return _origin(url) in allowed or f"{urlsplit(url).scheme}:" in allowed
+
+    def __repr__(self) -> str:
+        return f"form-action {' '.join(self.sources)}"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class Browser:
     """`page`: the last page's text; `url`: its address. `headers`: what it sends with each request."""
 
@@ -21,8 +45,14 @@ class Browser:
 
     async def open(self, url: str, form: dict[str, Any] | None = None, follow: bool = True, **headers: str) -> Browser:
         """Redirects within the server are followed; one that leads elsewhere is left in `url`."""
+        return await self._open(url, form, follow, None, headers)
+
+    async def _open(
+        self, url: str, form: dict[str, Any] | None, follow: bool, targets: FormTargets | None, headers: dict[str, str]
+    ) -> Browser:
         for _ in range(10):
             self.url = urljoin(self.url, url)
+            assert targets is None or targets.allow(self.url), f"{targets} keeps a form from {self.url}"
             home = urlsplit(self.server.base).netloc
             host = urlsplit(self.url).netloc
             if host != home and not self.roams:
@@ -73,7 +103,10 @@ class Browser:
         button = re.search(r'<button name="(\w+)" value="(\w+)"', inside)
         if button:
             values[button[1]] = button[2]
-        return await self.open(target, {**values, **fields})
+        targets = None
+        if self.url.startswith(self.server.base):  # a page of ours says where its forms may lead
+            targets = FormTargets(self.answer_headers["Content-Security-Policy"], self.server.base)
+        return await self._open(target, {**values, **fields}, True, targets, {})
 
     async def sign_in(self, login: str, password: str, url: str = "/login") -> Browser:
         await self.open(url)

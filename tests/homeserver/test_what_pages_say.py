@@ -11,7 +11,7 @@ import pytest
 
 from chappe.agency.antivirus.scanner import _matches, recognised, recognised_for_certain
 from chappe.config import Brand, Registration, SecondFactor
-from chappe.homeserver.api.pages.page import as_sent, safe_next
+from chappe.homeserver.api.pages.page import as_sent, form_target, safe_next
 from tests.browser import Browser
 from tests.support import PASSWORD, Refused, Server, segment
 
@@ -141,3 +141,44 @@ def test_what_is_declared_unknown_is_judged_where_it_is_certain(head: bytes, siz
     assert recognised_for_certain(head, size) == kind
     if kind == "application/x-dosexec":
         assert all(_matches(recognised(head), name) for name in ("application/x-msdownload", "application/x-dosexec"))
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        (None, ""),
+        ("https://app.example/back?x=1", " https://app.example"),
+        ("https://app.example:8443/back", " https://app.example:8443"),
+        ("http://127.0.0.1:53211/", " http://127.0.0.1:53211"),
+        ("http://[::1]:53211/", " http:"),
+        ("example.app.chappe:/signed-in", " example.app.chappe:"),
+        ("https://app.example; script-src *", " https:"),
+        ("https://app.example:port/", ""),
+    ],
+)
+def test_a_form_may_lead_to_its_application_and_nowhere_else(address: str | None, source: str) -> None:
+    assert form_target(address) == source
+
+
+async def test_every_page_says_where_its_forms_lead(new_server: NewServer) -> None:
+    server = await new_server(registration=Registration(open=True))
+    await server.person("alice")
+    browser = Browser(server)
+    for path in (
+        "/login",
+        "/register",
+        "/forgot-password",
+        "/verify-email?sid=s&client_secret=c&token=t",
+        "/switch-account",
+    ):
+        await browser.open(path)
+        assert "; form-action 'self'; " in browser.answer_headers["Content-Security-Policy"], path
+    await browser.sign_in("alice", PASSWORD)
+    for path in ("/account", "/account/password", "/link", "/account/second-factor", "/account/passkeys"):
+        await browser.open(path)
+        assert "; form-action 'self'; " in browser.answer_headers["Content-Security-Policy"], path
+    target = "https://client.example/?a=1"
+    await browser.open(f"/login/continue?{urlencode({'redirectUrl': target})}")
+    assert "; form-action 'self' https://client.example; " in browser.answer_headers["Content-Security-Policy"]
+    await browser.submit("/login/continue")
+    assert browser.url.startswith(target) and "loginToken" in browser.query

@@ -3,6 +3,7 @@ import { ask, assert, look, play, server, visit } from "./stage.mjs";
 
 const ADDRESS = "Adresse e-mail professionnelle";
 let page;
+let there; // another organisation's server, a site of its own for this browser
 /** The pages after the account exists: name, recovery code put off. */
 async function settleIn(page) {
   await page.getByRole("heading", { name: /Que verront vos collègues/ }).waitFor();
@@ -42,6 +43,7 @@ await play({
     await page.waitForURL((url) => url.origin !== server);
     await page.waitForFunction((label) => document.body.innerText.includes(label), ADDRESS);
     assert((await page.getByLabel(ADDRESS).inputValue()) === "maire@ville.test", "the address did not come along");
+    there = new URL(page.url()).origin;
   },
   async "an account is made with a professional address"() {
     page = await visit();
@@ -89,6 +91,33 @@ await play({
     await look(page, "session-ended");
     await page.context().close();
     page = other;
+  },
+  async "another application is allowed in: the forms lead back to it, and only to it"() {
+    const back = `${there}/back`;
+    const asked = { client_name: "Agenda", client_uri: "https://agenda.test/", application_type: "native", redirect_uris: [back], grant_types: ["authorization_code", "refresh_token"], token_endpoint_auth_method: "none" };
+    const made = await fetch(`${server}/oauth2/registration`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked) });
+    const { client_id } = await made.json();
+    const scope = "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ";
+    const query = new URLSearchParams({ response_type: "code", client_id, redirect_uri: back, scope, state: "s", code_challenge: "c".repeat(43), code_challenge_method: "S256" });
+    const owner = await visit();
+    await owner.goto(`${server}/oauth2/authorize?${query}`);
+    await owner.locator("[name=login]").fill("nadia");
+    await owner.locator("#password").fill("un autre mot de passe");
+    await owner.keyboard.press("Enter");
+    await owner.getByRole("button", { name: "Autoriser" }).waitFor();
+    await look(owner, "consent-application");
+    await owner.getByRole("button", { name: "Autoriser" }).click();
+    await owner.waitForURL((url) => url.href.startsWith(back) && url.searchParams.get("code"));
+    await owner.goto(`${server}/login/continue?redirectUrl=${encodeURIComponent(back)}`);
+    const blocked = owner.evaluate(() => new Promise((resolve) => {
+      document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => resolve(`${effectiveDirective} ${blockedURI}`));
+      const form = document.createElement("form");
+      [form.method, form.action] = ["post", "https://evil.test/slipped-in"];
+      document.body.append(form);
+      form.submit();
+    }));
+    assert(/^form-action https:\/\/evil\.test/.test(await blocked), "a form that somebody slipped in has left");
+    await owner.context().close();
   },
   async "by the organisation's identity provider"() {
     const zoe = await visit();

@@ -113,6 +113,13 @@ class Threepids:
         next_link: str | None = row["next_link"]
         return next_link
 
+    async def next_link(self, sid: str | None, client_secret: str | None) -> str | None:
+        """Where somebody goes on to once the address is confirmed."""
+        link: str | None = await self._database.fetchval(
+            "SELECT next_link FROM validation_sessions WHERE sid = $1 AND client_secret = $2", sid, client_secret
+        )
+        return link
+
     async def proven(self, sid: Any, client_secret: Any, purposes: tuple[str, ...]) -> str:
         """The address that a session proved, for one of some purposes. Raises M_SESSION_NOT_VALIDATED, M_NO_VALID_SESSION."""
         row = None

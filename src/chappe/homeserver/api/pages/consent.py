@@ -52,7 +52,7 @@ class ConsentPages:
             visit, "field.html", title=visit.text("consent_title", **names), text=visit.text("consent_text", **names),
             items=_items(visit, wanted.scope),
             warning=visit.text("consent_warning"), fields=[], action=f"{AUTHORIZE}?{visit.request.query_string}",
-            button=visit.text("allow"), refuse=visit.text("refuse"),
+            button=visit.text("allow"), refuse=visit.text("refuse"), leads_to=redirect_uri,
             links=[*links, (f"/switch-account?{again}", visit.text("not_you"))],
         )  # fmt: skip
 

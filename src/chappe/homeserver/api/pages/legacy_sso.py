@@ -46,7 +46,7 @@ class LegacySsoPages:
         return self._pages.render(
             visit, "field.html", title=visit.text("sso_title", host=host),
             text=visit.text("sso_text", host=host, user=session.user_id), fields=[], button=visit.text("continue"),
-            action=here(visit.request), links=[("/account", visit.text("cancel"))],
+            action=here(visit.request), leads_to=target, links=[("/account", visit.text("cancel"))],
         )  # fmt: skip
 
     @endpoint("POST", _CONTINUE, auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)

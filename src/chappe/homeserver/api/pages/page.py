@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -181,7 +182,10 @@ class Pages:
 
     # ------------------------------------------------------------------------------------------------------ answers
 
-    def render(self, visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
+    def render(
+        self, visit: Visit, template: str, status: int = 200, leads_to: str | None = None, **values: Any
+    ) -> Response:
+        """A page. `leads_to`: the address outside of this server where the answer to its form redirects, if it does."""
         nonce = secrets.token_urlsafe(12)
         body = self._templates.get_template(template).render(
             t=visit.text, visit=visit, brand=visit.brand, language=visit.language, nonce=nonce,
@@ -190,7 +194,7 @@ class Pages:
         )  # fmt: skip
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' https: data:; "
-            "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+            f"connect-src 'self'; form-action 'self'{form_target(leads_to)}; base-uri 'none'; frame-ancestors 'none'"
         )
         headers = [(b"content-security-policy", policy.encode()), *_HEADERS, *self._set_cookies(visit)]
         return Response(status, body.encode(), "text/html; charset=utf-8", tuple(headers))
@@ -214,6 +218,7 @@ class Pages:
         return result
 
 
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")  # a policy can hold no other: neither IPv6 nor what is not ASCII
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=-._~"  # those of RFC 3986, and what is encoded already
 _HEADERS = (
     (b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY"),
@@ -250,6 +255,20 @@ def safe_next(text: str | None, default: str = "/account") -> str:
         if sent.startswith("/") and not sent.startswith("//") and not parts.scheme and not parts.netloc
         else default
     )
+
+
+def form_target(address: str | None) -> str:
+    """An address as a source of `form-action`, after a space: its origin; its scheme where it has no host that a policy can name."""
+    if address is None:
+        return ""
+    parts = urlsplit(address)
+    try:
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return ""
+    if _HOST.fullmatch(parts.hostname or ""):
+        return f" {parts.scheme}://{parts.hostname}{port}"
+    return f" {parts.scheme}:" if parts.scheme else ""
 
 
 def as_sent(location: str) -> str:

@@ -120,8 +120,11 @@ class MailLinkPages:
         return await self._pages.answer(request, self._verify)
 
     async def _verify(self, visit: Visit) -> Response:
+        query = visit.request.query
+        link = await self._threepids.next_link(query("sid"), query("client_secret"))
         return self._pages.render(
             visit, "field.html", title=visit.text("confirm_address"), text=visit.text("confirm_address_text"), fields=[],
+            leads_to=link,
             action=f"{PATH}?{visit.request.query_string}", button=visit.text("confirm"),
         )  # fmt: skip
 
