@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import json
@@ -60,6 +61,8 @@ class Server:
         if self.session is not None:
             await self.session.close()
         await self.node.stop()
+        for _ in range(5):  # connections that other servers have dropped meanwhile are closed before the loop ends
+            await asyncio.sleep(0)
 
     async def raw(
         self, method: str, path: str, body: Any = None, token: str | None = None, headers: dict[str, str] | None = None

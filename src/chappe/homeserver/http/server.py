@@ -174,5 +174,9 @@ class Listener:
     async def stop(self) -> None:
         """Takes no new connections, lets requests under way end, then returns."""
         self._server.should_exit = True
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=0.1)
+            for connection in list(self._server.server_state.connections):
+                connection.shutdown()  # uvicorn asks once; who connected while the listener closed is asked here
         if self._task is not None:
             await self._task
