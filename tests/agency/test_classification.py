@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, refused
-from tests.support import Clock, Person, Server
+from tests.support import Clock, Person, Server, segment
 
 EVENT, DAY = "chappe.classification", 86_400_000
 LEVELS = [
@@ -27,14 +29,17 @@ LEVELS = [
 
 
 @pytest_asyncio.fixture
-async def ministry(new_server: Callable[..., Awaitable[Server]]) -> Server:
+async def ministry(new_server: Callable[..., Awaitable[Server]], tmp_path: Path) -> Server:
+    registration = tmp_path / "bridge.yaml"
+    bridge = {"id": "bridge", "url": None, "as_token": "of the bridge", "hs_token": "x", "sender_localpart": "bridge"}
+    registration.write_text(json.dumps({**bridge, "namespaces": {}}))
     settings = Agency(
         enabled=True,
         guest_domains=[GUESTS],
         classifications=LEVELS,
         retention=RoomRetention(private_days=365, direct_days=90),
     )
-    server = await new_server(agency=settings)
+    server = await new_server(agency=settings, application_services=[str(registration)])
     await server.node.domains.add(GUESTS)
     for one in (
         Organisation("culture", "Culture", "localhost", False, ["culture.example"]),
@@ -44,6 +49,11 @@ async def ministry(new_server: Callable[..., Awaitable[Server]]) -> Server:
     ):
         await agency(server).organisations.add(one)
     return server
+
+
+@pytest.fixture
+def bridge(ministry: Server) -> Person:
+    return Person(ministry, {"user_id": "@bridge:localhost", "device_id": "", "access_token": "of the bridge"})
 
 
 async def of(server: Server, name: str, organisation: str) -> Person:
@@ -94,6 +104,7 @@ async def test_a_room_is_made_with_a_level(alice: Person) -> None:
         (marked("unheard-of"), 400),
         (marked("internal", preset="public_chat"), 403),
         (marked("internal", visibility="public"), 403),
+        (marked("internal", visibility="public", preset="private_chat"), 403),
         (marked("restricted", initial_state=[state(RULES, rule="unrestricted")]), 403),
         (marked("restricted", initial_state=[state("m.room.join_rules", join_rule="public")]), 403),
         (marked("internal", initial_state=[state("m.room.history_visibility", history_visibility="world_readable")]), 403),
@@ -105,6 +116,23 @@ async def test_a_room_is_made_with_a_level(alice: Person) -> None:
 )  # fmt: skip
 async def test_rooms_that_cannot_be(alice: Person, sam: Person, options: dict[str, Any], status: int) -> None:
     await denied(alice.create_room(**options), status=status)
+
+
+async def test_who_makes_a_room_may_be_in_it(sam: Person) -> None:
+    await denied(sam.create_room(**marked("restricted")), "of no organisation")
+    await sam.create_room(**marked("internal"))
+
+
+async def test_what_is_listed_bears_no_level(alice: Person, bridge: Person) -> None:
+    """In the directory of the server, and in that of a bridge's network."""
+    for who, path in ((alice, "/directory/list/room/"), (bridge, "/directory/list/appservice/libera/")):
+        room = await alice.create_room()
+        await who.call("PUT", path + segment(room), {"visibility": "public"})
+        await denied(alice.set_state(room, EVENT, {"level": "internal"}), "not listed")
+        await denied(alice.set_state(room, RULES, {"rule": "unrestricted"}), "for agents")
+        await who.call("PUT", path + segment(room), {"visibility": "private"})
+        await alice.set_state(room, EVENT, {"level": "internal"})
+        await denied(who.call("PUT", path + segment(room), {"visibility": "public"}), "not listed")
 
 
 async def test_who_may_come_in(ministry: Server, alice: Person, bob: Person, sam: Person) -> None:

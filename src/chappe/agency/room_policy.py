@@ -17,7 +17,7 @@ from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.policy import StateItem
+from chappe.homeserver.policy import ContentOf, StateItem
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Content, Rooms
 
@@ -70,8 +70,8 @@ class RoomPolicy(ReadingPolicy):
             self._require_welcome(kind, target)
         shaped = classification.shape(self.levels, kind, shaped)
         level = self.levels.of(next((c for t, k, c in shaped if t == classification.EVENT and not k), None))
-        for target in people:
-            await self._require_cleared(level, target)
+        for person in (user_id, *people):
+            await self._require_cleared(level, person)
         return shaped
 
     async def may_empower(self, user_id: UserId, creators: Collection[str], state: Sequence[StateItem]) -> None:
@@ -138,13 +138,16 @@ class RoomPolicy(ReadingPolicy):
         if kind.is_direct and len(self.people(room)) + self._addresses(room) >= 2:
             raise Forbidden(_TWO)
 
-    async def may_publish(self, user_id: UserId, room_id: str) -> None:
+    async def may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
         if self.guests.is_guest(user_id):
             raise Forbidden("Guests cannot list rooms in the directory")
-        room = await self._rooms.live.find(room_id)
-        if room is not None and room.state and self.kind(room).rule != access_rules.RESTRICTED:
+        self._require_may_be_listed(content_of)
+
+    def _require_may_be_listed(self, content_of: ContentOf) -> None:
+        """Asked where a room is to be listed, and where a listed room is to say something else."""
+        if _kind_by(content_of).rule != access_rules.RESTRICTED:
             raise Forbidden("Only rooms for agents are listed in the directory")
-        if room is not None and self.level(room) is not None:
+        if self.levels.of(content_of((classification.EVENT, ""))) is not None:
             raise Forbidden("Classified rooms are not listed in the directory")
 
     async def may_send(
@@ -179,8 +182,6 @@ class RoomPolicy(ReadingPolicy):
             access_rules.check_change(
                 kind, before.content if before else None, content, len(people), len(self.guests.among(people))
             )
-            if content.get("rule") == access_rules.UNRESTRICTED and await self._rooms.store.published_in(room.number):
-                raise Forbidden("A room that is listed in the directory is not opened to guests")
         elif event_type == "m.room.power_levels":
             access_rules.check_levels(kind, content, self._guests_in(content))
         elif event_type == "m.room.retention":
@@ -191,6 +192,8 @@ class RoomPolicy(ReadingPolicy):
             raise Forbidden(_TWO)
         elif event_type in access_rules.NOT_IN_DIRECT and kind.is_direct:
             raise Forbidden("A direct conversation has no name, picture or topic of its own")
+        if event_type in (EVENT, classification.EVENT) and await self._rooms.store.is_listed(room.number):
+            self._require_may_be_listed(lambda key: content if key == (event_type, "") else room.content_of(key))
 
     async def _may_classify(self, room: LiveRoom, content: Mapping[str, Any]) -> None:
         before, join_rules = room.get((classification.EVENT, "")), room.get(("m.room.join_rules", ""))
@@ -219,16 +222,11 @@ class RoomPolicy(ReadingPolicy):
     # ------------------------------------------------------------------------------------------------------ helpers
 
     def kind(self, room: LiveRoom) -> Kind:
-        rules, join_rules = room.get((EVENT, "")), room.get(("m.room.join_rules", ""))
-        join_rule = join_rules.content.get("join_rule") if join_rules is not None else None
-        return kind_of(rules.content if rules is not None else None, join_rule if type(join_rule) is str else None)
+        return _kind_by(room.content_of)
 
     def level(self, room: LiveRoom) -> Classification | None:
         """None for a room that is unmarked."""
-        if not self.levels.all:
-            return None
-        event = room.get((classification.EVENT, ""))
-        return self.levels.of(event.content if event is not None else None)
+        return self.levels.of(room.content_of((classification.EVENT, ""))) if self.levels.all else None
 
     def keeps_for(self, room: LiveRoom) -> int | None:
         """How long messages of a room are kept, in days, whatever the room says itself; None: as it says."""
@@ -295,3 +293,8 @@ class RoomPolicy(ReadingPolicy):
     def _guests_in(self, levels: Mapping[str, Any]) -> list[str]:
         users = levels.get("users")
         return self.guests.among(users) if type(users) is dict else []
+
+
+def _kind_by(content_of: ContentOf) -> Kind:
+    join_rule = (content_of(("m.room.join_rules", "")) or {}).get("join_rule")
+    return kind_of(content_of((EVENT, "")), join_rule if type(join_rule) is str else None)

@@ -425,7 +425,9 @@ class Parts:
 
     def _build_appservices(self, database: Database) -> None:
         services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)
-        self.appservices = Appservices(database, services, calls, self.accounts.store, self.rooms)
+        self.appservices = Appservices(
+            database, services, calls, self.accounts.store, self.rooms, self.room_directory.require_may_publish
+        )
         self.appservice_sender = AppserviceSender(
             database.aside(),
             self.clock,

@@ -6,13 +6,15 @@ asked inside the engine and the accounts, so that no path (client, bridge, admin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.matrix.reader import Finds, Guest, Reader
 
 StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
+# by type and state key: what a room says, that is there or is being made
+ContentOf = Callable[[tuple[str, str]], Mapping[str, Any] | None]
 
 
 class Policy:
@@ -94,7 +96,8 @@ class Policy:
         Events are told of by `Visibility.reads`. A refusal ends the request.
         """
 
-    async def may_publish(self, user_id: UserId, room_id: str) -> None: ...
+    async def may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
+        """Asked before somebody lists a room in a directory: the server's, or that of a bridge's network."""
 
     async def may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None

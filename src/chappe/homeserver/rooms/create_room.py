@@ -21,6 +21,7 @@ from chappe.homeserver.matrix.identifiers import (
     parse_user_id,
 )
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
+from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
@@ -53,7 +54,7 @@ class InvitesByAddress(Protocol):
 class PublishedRooms(Protocol):
     """Who may list a room. Raises MatrixError."""
 
-    async def require_may_publish(self, user_id: UserId, room_id: str) -> None: ...
+    async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None: ...
 
 
 class CreateRoomRequest(msgspec.Struct):
@@ -161,10 +162,11 @@ class RoomCreation:
         await self._rooms.policy.may_empower(user_id, {user_id, *extra}, state)
         random_id = f"!{secrets.token_urlsafe(15)}:{domain_of(user_id)}"
         room = await self._rooms.new_room(random_id, version)
-        if published:
-            await self._directory.require_may_publish(user_id, room.room_id)
         around = replace(self._rooms.surroundings_for(user_id), now_ms=self._moment())
         if version.room_id_is_create_hash:
+        if published:
+            contents = {(kind, key): content for kind, key, content in state}
+            await self._directory.require_may_publish(user_id, contents.get)
             room.room_id = identify_room(drafts[0], room, around)
             # another process may have made the same in this millisecond
             if await self._rooms.live.find(room.room_id) is not None:

@@ -84,6 +84,10 @@ class LiveRoom:
         """The state as it will be once everything in flight is committed: what new events are authorised against."""
         return self.ahead[key] if key in self.ahead else self.state.get(key)
 
+    def content_of(self, key: StateKey) -> dict[str, Any] | None:
+        event = self.get(key)
+        return event.content if event is not None else None
+
     def membership(self, user_id: str) -> str:
         """As committed."""
         event = self.state.get(("m.room.member", user_id))

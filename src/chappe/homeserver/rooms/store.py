@@ -423,6 +423,16 @@ class RoomStore:
         rows = await self.database.fetch("SELECT server_name FROM published_rooms WHERE room_nid = $1", room)
         return [row["server_name"] for row in rows]
 
+    async def is_listed(self, room: int) -> bool:
+        """Whether a room is in any directory: a domain's, or that of a bridge's network."""
+        return bool(
+            await self.database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1)
+                   OR EXISTS (SELECT 1 FROM appservice_rooms JOIN rooms USING (room_id) WHERE room_nid = $1)""",
+                room,
+            )
+        )
+
     async def unpublish(self, room: int) -> None:
         await self.database.execute("DELETE FROM published_rooms WHERE room_nid = $1", room)
 

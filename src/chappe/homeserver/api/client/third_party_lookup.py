@@ -64,5 +64,6 @@ class ThirdPartyLookup:
         if wanted not in ("public", "private"):
             raise BadRequest("`visibility` must be `public` or `private`", "M_INVALID_PARAM")
         room_id = parse_room_id(request.params["roomId"])
-        await self._appservices.list_room(service, request.params["networkId"], room_id, wanted == "public")
+        network = request.params["networkId"]
+        await self._appservices.list_room(request.user_id, service, network, room_id, wanted == "public")
         return {}

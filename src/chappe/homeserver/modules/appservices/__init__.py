@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.application_service import ServiceCalls
+from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.rooms import Rooms
 
 Query = Mapping[str, Sequence[str]]
+MayList = Callable[[UserId, ContentOf], Awaitable[None]]  # raises what refuses it
 
 
 class Appservices:
@@ -23,9 +26,10 @@ class Appservices:
         calls: ServiceCalls,
         accounts: AccountStore,
         rooms: Rooms,
+        may_list: MayList,
     ) -> None:
         self._database, self.services, self._calls = database, services, calls
-        self._accounts, self._rooms = accounts, rooms
+        self._accounts, self._rooms, self._may_list = accounts, rooms, may_list
 
     # ------------------------------------------------------------------------------------- what does not exist yet
 
@@ -102,10 +106,13 @@ class Appservices:
             raise BadRequest("The application service has no address", "M_URL_NOT_SET")
         return await self._calls.ping(service.url, service.hs_token, transaction_id)
 
-    async def list_room(self, service_id: str, network: str, room_id: str, listed: bool) -> None:
-        """In the directory of a network."""
-        if await self._rooms.live.find(room_id) is None:
+    async def list_room(self, user_id: UserId, service_id: str, network: str, room_id: str, listed: bool) -> None:
+        """In the directory of a network. `user_id`: the service, or its user. Raises what refuses the listing."""
+        room = await self._rooms.live.find(room_id)
+        if room is None:
             raise NotFound("This room is not known here")
+        if listed:
+            await self._may_list(user_id, room.content_of)
         sql = "INSERT INTO appservice_rooms VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
         if not listed:
             sql = "DELETE FROM appservice_rooms WHERE appservice = $1 AND network = $2 AND room_id = $3"

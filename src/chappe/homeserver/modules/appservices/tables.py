@@ -11,6 +11,6 @@ TABLES = (
         "appservice_rooms",
         stays="of the installation's bridges",
         room="room_id",
-        readers=("homeserver.modules.administration",),
+        readers=("homeserver.modules.administration", "homeserver.rooms"),
     ),
 )

@@ -12,6 +12,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, 
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.reader import Finds, Nobody, Reader, ServerReader
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import fold
 
@@ -62,7 +63,7 @@ class RoomDirectory:
             if user_id not in room.joined or levels.of(user_id) < levels.required("m.room.canonical_alias", True):
                 raise Forbidden("You may not change where this room is listed")
         if listed:
-            await self.require_may_publish(user_id, room_id)
+            await self.require_may_publish(user_id, room.content_of)
             await self._database.execute(
                 "INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", domain_of(user_id), room.number
             )
@@ -71,9 +72,9 @@ class RoomDirectory:
                 "DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", domain_of(user_id), room.number
             )
 
-    async def require_may_publish(self, user_id: UserId, room_id: str) -> None:
-        """Raises what the policy refuses a listing with: of a room that is there, or is being made."""
-        await self._rooms.policy.may_publish(user_id, room_id)
+    async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
+        """Raises what the policy refuses a listing with, in this directory or another: of a room that is there, or is being made."""
+        await self._rooms.policy.may_publish(user_id, content_of)
 
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page, the rooms with most members first. One statement, and one for the number of rooms.
