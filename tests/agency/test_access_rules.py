@@ -10,6 +10,8 @@ from chappe.agency.access_rules import FORUM_RETENTION_MS
 from tests.agency.conftest import GUESTS, RULES, account, agency, membership, refused, rules_of
 from tests.support import Person, Refused, Server, segment
 
+LISTED = {"visibility": "public", "preset": "private_chat"}
+
 
 def rules(rule: str, **more: Any) -> dict[str, Any]:
     return {"type": RULES, "state_key": "", "content": {"rule": rule, **more}}
@@ -118,6 +120,9 @@ async def test_what_is_asked_for_is_kept_where_it_may_be(alice: Person) -> None:
         ({"is_direct": True, "name": "Us"}, 403, "no name"),
         ({"is_direct": True, "invite": ["@bob:localhost", "@carol:localhost"]}, 403, "two people"),
         ({"invite": [f"@gaston:{GUESTS}"]}, 403, "not open to guests"),
+        ({**LISTED, "initial_state": [rules("unrestricted")]}, 403, "Only rooms for agents"),
+        ({**LISTED, "is_direct": True}, 403, "Only rooms for agents"),
+        ({"initial_state": [{"type": "m.room.third_party_invite", "state_key": "t", "content": {"public_key": "k"}}]}, 403, "e-mail"),
     ],
 )  # fmt: skip
 async def test_rooms_that_are_not_made(alice: Person, options: dict[str, Any], status: int, words: str) -> None:

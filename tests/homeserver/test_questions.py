@@ -21,6 +21,7 @@ from tests.support import Person, Refused, Server, segment
 SOURCES = Path(chappe.__file__).parent
 QUESTIONS = {name for name, _ in inspect.getmembers(Policy, inspect.isfunction)}
 IDENTITY = "/_matrix/identity/v2"
+ANOTHERS = {"display_name": "n...@a...", "public_key": "of another identity server"}
 Act = Awaitable[Any]
 Door = Callable[[Person, Person, str], Awaitable[Act]]  # alice, bob, a public room of bob's: what alice then does
 
@@ -207,8 +208,11 @@ async def _redacted_state(alice: Person, bob: Person, room: str) -> Act:
 
 async def _delayed(alice: Person, bob: Person, room: str) -> Act:
     path = f"/rooms/{segment(await alice.create_room())}/send/m.room.message/1"
-    body, delay = {"msgtype": "m.text", "body": "Budget"}, {"org.matrix.msc4140.delay": 60_000}
-    made = await alice.call("PUT", path, body, **delay)
+    return await _to_be_sent(alice, path, {"msgtype": "m.text", "body": "Budget"})
+
+
+async def _to_be_sent(alice: Person, path: str, content: Any) -> Act:
+    made = await alice.call("PUT", path, content, **{"org.matrix.msc4140.delay": 60_000})
     return alice.call("POST", f"/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{made['delay_id']}/send", {})
 
 
@@ -245,6 +249,20 @@ async def _create_with_address(alice: Person, bob: Person, room: str) -> Act:
 
 async def _invite_address(alice: Person, bob: Person, room: str) -> Act:
     return alice.call("POST", f"/rooms/{segment(await alice.create_room())}/invite", _by_address(alice))
+
+
+async def _announced(alice: Person, bob: Person, room: str) -> Act:
+    return alice.set_state(await alice.create_room(), "m.room.third_party_invite", ANOTHERS, "token")
+
+
+async def _announced_later(alice: Person, bob: Person, room: str) -> Act:
+    path = f"/rooms/{segment(await alice.create_room())}/state/m.room.third_party_invite/token"
+    return await _to_be_sent(alice, path, ANOTHERS)
+
+
+async def _create_with_announcement(alice: Person, bob: Person, room: str) -> Act:
+    state = {"type": "m.room.third_party_invite", "state_key": "token", "content": ANOTHERS}
+    return alice.create_room(initial_state=[state])
 
 
 async def _at_identity_server(alice: Person) -> Person:
@@ -286,7 +304,14 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "may_send": (_message, _state, _redacted_state, _delayed),
     "may_create_room": (_create, _upgrade),
     "may_publish": (_create_listed, _list, _upgrade_listed),
-    "may_invite_address": (_create_with_address, _invite_address, _store_invite),
+    "may_invite_address": (
+        _create_with_address,
+        _invite_address,
+        _store_invite,
+        _announced,
+        _announced_later,
+        _create_with_announcement,
+    ),
     "reads": (_look_up, _rooms, _people, _file, _come_in),
 }
 
@@ -305,3 +330,19 @@ async def test_every_door_asks_once(server: Server, alice: Person, bob: Person, 
         await act
     assert refusal.value.status == 403 and refusal.value.body["error"] == "by policy"
     assert len(asked) == 1 and asked[0][0] == alice.id
+
+
+async def test_an_invitation_that_is_kept_is_announced_as_it_was_asked_about(server: Server, alice: Person) -> None:
+    asked: list[str] = []
+
+    async def ask(_user: Any, _room: Any, medium: str, address: str) -> None:
+        asked.append(address)
+
+    server.node.policy.__dict__["may_invite_address"] = ask
+    room, me = await alice.create_room(), await _at_identity_server(alice)
+    body = {"medium": "email", "address": "new@agents.example", "room_id": room, "sender": alice.id}
+    kept = await me.call("POST", f"{IDENTITY}/store-invite", body)
+    keys = {"public_keys": kept["public_keys"]}
+    for content, also in ((keys, []), ({}, []), ({**keys, "public_key": "of another"}, [""])):
+        await alice.set_state(room, "m.room.third_party_invite", content, kept["token"])
+        assert asked == ["new@agents.example", *also]

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id, parse_room_id, parse_user_id
-from chappe.homeserver.modules.third_party_invites import EVENT, ThirdPartyInvites
+from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
@@ -23,7 +23,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.remote.calls import V1, path_of
 from chappe.homeserver.rooms.remote.residence import Residence
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
 log = logging.getLogger(__name__)
 MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 5, 10, 4096  # anybody may say `onbind`: few servers are asked for it
@@ -115,7 +115,7 @@ class ExchangeInvites:
 
     async def _require_valid_key(self, room: LiveRoom, token: object) -> None:
         """Some key of the invitation must still be good, as its identity service says: asked here, where it is issued."""
-        event = room.get((EVENT, token)) if type(token) is str else None
+        event = room.get((THIRD_PARTY_INVITE, token)) if type(token) is str else None
         if event is None:
             raise Forbidden("The room knows of no such invitation")
         listed = event.content.get("public_keys")

@@ -393,6 +393,7 @@ class Parts:
         self.third_party_invites = invites = ThirdPartyInvites(
             database, store, rooms, self.membership, self.domains, config.public_url, self.mail, self.standings
         )
+        rooms.may_announce = invites.require_may_announce
         self.ask_servers = AskServers(
             self.federation_client, self.domains, self.boundaries, config.federation.people_of
         )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
@@ -229,13 +229,11 @@ class _Membership:
         issued = self.get(("m.room.third_party_invite", signed["token"]))
         if issued is None or issued.sender != self.sender:
             raise Forbidden("The invitation by e-mail is unknown")
-        keys = [issued.content.get("public_key")]
-        more = issued.content.get("public_keys")
-        keys += [item.get("public_key") for item in more if type(item) is dict] if type(more) is list else []
+        keys = invitation_keys(issued.content)
         signatures = signed.get("signatures")
         for entity, by_key in signatures.items() if type(signatures) is dict else ():
             for key_id in by_key if type(by_key) is dict else ():
-                if any(type(key) is str and verify_json(signed, entity, key_id, key) for key in keys):
+                if any(verify_json(signed, entity, key_id, key) for key in keys):
                     return
         raise Forbidden("The invitation by e-mail is not validly signed")
 
@@ -349,3 +347,10 @@ def check_auth_events(pdu: dict[str, Any], version: RoomVersion, cited: list[tup
 def canonical_content(content: dict[str, Any]) -> bytes:
     """Two contents are the same state exactly if these bytes are equal."""
     return canonical_json(content)
+
+
+def invitation_keys(content: Mapping[str, Any]) -> list[str]:
+    """The keys that may sign for whoever an m.room.third_party_invite invites; none once it is taken back."""
+    more = content.get("public_keys")
+    given = [item.get("public_key") for item in more if type(item) is dict] if type(more) is list else []
+    return [key for key in (content.get("public_key"), *given) if type(key) is str]

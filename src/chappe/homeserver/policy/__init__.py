@@ -85,7 +85,10 @@ class Policy:
     async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None: ...
 
     async def may_invite_address(self, user_id: UserId, room_id: str, medium: str, address: str) -> None:
-        """Somebody of whom only an address is known. `room_id` is "" for a room that is being made."""
+        """Somebody of whom only an address is known. `room_id` is "" for a room that is being made.
+
+        `medium` and `address` are "" where somebody writes the event themselves and only another server knows whom it means.
+        """
 
     async def leaves(self, user_id: UserId, room_id: str) -> None:
         """Told before somebody leaves a room, while they can still act in it."""

@@ -26,7 +26,7 @@ from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
 MAX_INVITES = 500
 
@@ -45,10 +45,13 @@ class ThirdPartyInvite(msgspec.Struct):
 
 
 class InvitesByAddress(Protocol):
-    """How people are invited of whom only an e-mail address is known. Both raise MatrixError."""
+    """How people are invited of whom only an e-mail address is known. All raise MatrixError."""
 
     async def check(self, user_id: UserId, medium: str, address: str, id_server: str) -> None: ...
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None: ...
+    async def require_may_announce(
+        self, user_id: UserId, room_id: str, token: str, content: Mapping[str, Any]
+    ) -> None: ...
 
 
 class PublishedRooms(Protocol):
@@ -107,6 +110,9 @@ class RoomCreation:
             raise BadRequest("visibility must be `public` or `private`", "M_INVALID_PARAM")
         for invite in request.invite_3pid:
             await self._by_address.check(user_id, invite.medium, invite.address, invite.id_server)
+        for item in request.initial_state:
+            if item.type == THIRD_PARTY_INVITE:
+                await self._by_address.require_may_announce(user_id, "", item.state_key, item.content)
         invited = self._invited(user_id, request)
         await self.require_may_create(user_id, msgspec.to_builtins(request))
         members = [await self._admission.admit(self._invitation(user_id, target, request)) for target in invited]
@@ -160,13 +166,13 @@ class RoomCreation:
         extra = drafts[0].content.get("additional_creators", []) if version.privileged_creators else []
         state = [(d.type, d.state_key or "", d.content) for d in drafts]
         await self._rooms.policy.may_empower(user_id, {user_id, *extra}, state)
+        if published:
+            contents = {(kind, key): content for kind, key, content in state}
+            await self._directory.require_may_publish(user_id, contents.get)
         random_id = f"!{secrets.token_urlsafe(15)}:{domain_of(user_id)}"
         room = await self._rooms.new_room(random_id, version)
         around = replace(self._rooms.surroundings_for(user_id), now_ms=self._moment())
         if version.room_id_is_create_hash:
-        if published:
-            contents = {(kind, key): content for kind, key, content in state}
-            await self._directory.require_may_publish(user_id, contents.get)
             room.room_id = identify_room(drafts[0], room, around)
             # another process may have made the same in this millisecond
             if await self._rooms.live.find(room.room_id) is not None:

@@ -37,6 +37,7 @@ from chappe.homeserver.rooms.visibility import Visibility
 
 MEMBER = "m.room.member"
 POLICY_SERVER = ("m.room.policy", "")
+THIRD_PARTY_INVITE = "m.room.third_party_invite"
 GUEST_ACCESS = ("m.room.guest_access", "")
 NUMBER_BLOCK = 10_000
 NowMs = Callable[[], int]
@@ -45,6 +46,7 @@ ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and ava
 
 SendElsewhere = Callable[[LiveRoom, Draft, str | None], Awaitable[str | None]]
 Content = dict[str, Any]
+MayAnnounce = Callable[[UserId, str, str, Mapping[str, Any]], Awaitable[None]]  # who, room id, token, content
 
 
 async def _is_whole(_room: LiveRoom) -> None:
@@ -52,6 +54,10 @@ async def _is_whole(_room: LiveRoom) -> None:
 
 
 def _nothing(_room: LiveRoom) -> Awaitable[object] | None:
+    return None
+
+
+async def _anybody(_user: UserId, _room: str, _token: str, _content: Mapping[str, Any]) -> None:
     return None
 
 
@@ -107,6 +113,9 @@ class Rooms:
         # told where m.room.guest_access has changed, whoever changed it
         self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
         self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here
+        self.may_announce: MayAnnounce = (
+            _anybody  # raises what refuses an invitation by address that somebody writes themselves
+        )
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
         self.meets: Callable[[str, str], bool] = lambda _server, _own: (
             True
@@ -343,6 +352,8 @@ class Rooms:
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None:
         """What a person says, by whatever verb. Raises what the policy refuses it with."""
+        if event_type == THIRD_PARTY_INVITE and state_key is not None:
+            await self.may_announce(user_id, room_id, state_key, content)
         await self.policy.may_send(user_id, room_id, event_type, content, state_key)
 
     async def new_room(self, room_id: str, version: Any) -> LiveRoom:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.email_address import masked, parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.event_auth import invitation_keys
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
@@ -25,10 +27,9 @@ from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
 log = logging.getLogger(__name__)
-EVENT = "m.room.third_party_invite"
 IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
 
 
@@ -65,6 +66,23 @@ class ThirdPartyInvites:
         """`room_id` is "" for a room that is being made. Raises what the policy refuses it with."""
         await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
 
+    async def require_may_announce(self, user_id: UserId, room_id: str, token: str, content: Mapping[str, Any]) -> None:
+        """Before somebody writes the event of an invitation themselves. Raises what the policy refuses it with.
+
+        Of what is kept here it has been asked (`store`). Of any other only another server knows the address.
+        """
+        keys = set(invitation_keys(content))
+        if keys and keys != await self._kept_keys(user_id, room_id, token):
+            await self._require_may_invite_address(user_id, room_id, "", "")
+
+    async def _kept_keys(self, user_id: UserId, room_id: str, token: str) -> set[str]:
+        sql = "SELECT public_key FROM third_party_invites WHERE token = $1 AND room_id = $2 AND sender = $3"
+        return (
+            {row["public_key"] for row in await self._database.fetch(sql, token, room_id, user_id)}
+            if room_id
+            else set()
+        )
+
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
         """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
         address = self._checked_here(medium, address, id_server)
@@ -75,7 +93,7 @@ class ThirdPartyInvites:
             await self._membership.invite(user_id, room_id, UserId(known), {})
             return
         waiting = self._waiting(user_id, room_id, medium, address)
-        await self._rooms.submit(room, [Draft(EVENT, user_id, waiting.content, waiting.token)])
+        await self._rooms.submit(room, [Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token)])
         await self._keep(waiting)  # after the event: nothing is kept of what was refused
         if self._mail.is_on:
             await self._write(user_id, room, address)
