@@ -17,6 +17,7 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 
 EVENT = "im.vector.room.access_rules"
 RESTRICTED, UNRESTRICTED, DIRECT = "restricted", "unrestricted", "direct"
+VISIBILITIES = ("public", "private")
 RULES = frozenset((RESTRICTED, UNRESTRICTED, DIRECT))
 NOT_IN_DIRECT = ("m.room.name", "m.room.avatar", "m.room.topic")
 NEVER_REDACTED = frozenset(
@@ -80,7 +81,7 @@ def shape(request: Mapping[str, Any], state: Sequence[StateItem]) -> list[StateI
         raise BadRequest("Invalid access rule", "M_UNKNOWN")
     rules.setdefault("visibility", "public" if preset == "public_chat" else "private")
     kind = kind_of(rules)
-    if rules["visibility"] not in ("public", "private") or (kind.is_public and rule != RESTRICTED):
+    if rules["visibility"] not in VISIBILITIES or (kind.is_public and rule != RESTRICTED):
         raise BadRequest("Invalid access rule", "M_UNKNOWN")
     for key, least in (("invite", 50), ("state_default", 100)):
         if key in override and (type(override[key]) is not int or override[key] < least):
@@ -143,6 +144,8 @@ def check_change(
     rule = after.get("rule")
     if rule not in RULES:
         raise Forbidden("This is no access rule")
+    if after.get("visibility", "private") not in VISIBILITIES:
+        raise Forbidden("A room is `public` or `private`")
     old = before or {}
     if before is not None and old.get("rule") != rule:
         if kind.is_direct or rule == DIRECT:

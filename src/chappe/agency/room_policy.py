@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from chappe.agency import access_rules, classification, last_admin
+from chappe.agency import access_rules, classification, last_admin, state_formats
 from chappe.agency.access_rules import EVENT, Kind, kind_of
 from chappe.agency.classification import Levels
 from chappe.agency.guests import Guests
@@ -54,6 +54,9 @@ class RoomPolicy(ReadingPolicy):
     async def shape_room(
         self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]
     ) -> Sequence[StateItem]:
+        override = request["power_level_content_override"]
+        state_formats.check(state_formats.POWER_LEVELS, "", override, "power levels content override")
+        state_formats.check_all(state)
         shaped = access_rules.shape(request, state)
         content = {(kind, key): value for kind, key, value in shaped}
         kind = kind_of(content[EVENT, ""])
@@ -77,6 +80,7 @@ class RoomPolicy(ReadingPolicy):
     async def may_empower(self, user_id: UserId, creators: Collection[str], state: Sequence[StateItem]) -> None:
         if self.guests.among(creators):
             raise Forbidden("Guests cannot be creators of a room")
+        state_formats.check_all(state)  # an upgrade takes over what other servers have written
         kind = kind_of(next((content for event_type, key, content in state if (event_type, key) == (EVENT, "")), None))
         for event_type, _, content in state:
             if event_type == "m.room.power_levels":
@@ -155,6 +159,8 @@ class RoomPolicy(ReadingPolicy):
     ) -> None:
         if state_key is None and self.statistics is not None and event_type in _SAID:
             self.statistics.said(user_id)
+        if state_key is not None:
+            state_formats.check(event_type, state_key, content)
         if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
             return
         room = await self._rooms.live.find(room_id) if state_key == "" or self.levels.all else None
@@ -216,7 +222,7 @@ class RoomPolicy(ReadingPolicy):
         try:
             await self._rooms.change_state(user_id, room_id, "m.room.power_levels", handed_over)
         except MatrixError as error:
-            if error.status != 403:  # nobody is kept in a room for want of an heir
+            if error.status not in (400, 403):  # nobody is kept in a room for want of an heir
                 raise
 
     # ------------------------------------------------------------------------------------------------------ helpers

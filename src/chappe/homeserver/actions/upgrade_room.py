@@ -14,6 +14,7 @@ from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, creators_of
 from chappe.homeserver.matrix.identifiers import UserId, is_user_id
+from chappe.homeserver.matrix.power_levels import parse_level
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
 from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.aliases import Aliases
@@ -143,14 +144,14 @@ def _power_levels(old: LiveRoom, version: RoomVersion, user_id: str, creators: s
     """The old room's, fitted to the rules for creators of the new version."""
     event = old.get((POWER_LEVELS, ""))
     content = dict(event.content) if event is not None else {}
-    users = dict(content.get("users") or {})
+    users = _object(content, "users")
     if old.version.privileged_creators and not version.privileged_creators:
         users.update(dict.fromkeys(creators_of(old.state[CREATE], old.version), 100))
     if version.privileged_creators:
         for creator in creators:
             users.pop(creator, None)
-        events = dict(content.get("events") or {})
-        if events.get(TOMBSTONE, 0) <= 100:  # only creators may end a room
+        events = _object(content, "events")
+        if (parse_level(events.get(TOMBSTONE), old.version) or 0) <= 100:  # only creators may end a room
             events[TOMBSTONE] = 150
         content["events"] = events
     elif event is None:
@@ -160,5 +161,11 @@ def _power_levels(old: LiveRoom, version: RoomVersion, user_id: str, creators: s
 
 
 def _numbers(content: dict[str, Any]) -> list[int]:
-    values = [*content.values(), *(content.get("events") or {}).values(), *(content.get("users") or {}).values()]
+    values = [*content.values(), *_object(content, "events").values(), *_object(content, "users").values()]
     return [0, *(value for value in values if type(value) is int)]
+
+
+def _object(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """Rooms of old versions may hold anything there."""
+    value = content.get(name)
+    return dict(value) if type(value) is dict else {}
