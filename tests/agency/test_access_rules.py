@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from chappe.agency.access_rules import FORUM_RETENTION_MS
+from chappe.homeserver.rooms.create_event import Draft
 from tests.agency.conftest import GUESTS, RULES, account, agency, membership, refused, rules_of
 from tests.support import Person, Refused, Server, segment
 
@@ -280,6 +282,168 @@ async def test_a_guest_gets_no_power_over_a_new_room(alice: Person, gaston: Pers
         assert gaston.id not in (await alice.state(room, "m.room.power_levels"))["users"]
         return
     assert (await refused(alice.create_room(**wanted, **asked[door]))).status == 403
+
+
+TOO_LOW: list[dict[str, Any]] = [
+    {"state_default": 0},
+    {"state_default": 50},
+    {"invite": 0},
+    {"kick": 0},
+    {"ban": 0},
+    {"redact": 0},
+    {"users_default": 1},
+    {"events": {"m.room.topic": 0}},
+    {"events": {"m.room.power_levels": -1}},
+    {"events": {"m.space.child": 0}},
+    {"events": {"example.own": 0}},
+]
+POWER = "m.room.power_levels"
+
+
+async def _made(alice: Person, **options: Any) -> str:
+    return await alice.create_room(initial_state=[rules("unrestricted")], room_version="11", **options)
+
+
+async def _by_override(alice: Person, low: dict[str, Any], guest: Person) -> None:
+    await _made(alice, power_level_content_override=low)
+
+
+async def _by_put(alice: Person, low: dict[str, Any], guest: Person) -> None:
+    room = await _made(alice)
+    await alice.set_state(room, POWER, _with(await alice.state(room, POWER), low))
+
+
+async def _by_put_without(alice: Person, low: dict[str, Any], guest: Person) -> None:
+    """Nothing but this: what is not said is what the specification says, which is lower."""
+    await alice.set_state(await _made(alice), POWER, {"users": {alice.id: 100}, **low})
+
+
+async def _by_put_in_a_direct_conversation(alice: Person, low: dict[str, Any], guest: Person) -> None:
+    room = await alice.create_room(is_direct=True, invite=[guest.id], room_version="11")
+    await guest.join(room)
+    await alice.set_state(room, POWER, _with(await alice.state(room, POWER), low))
+
+
+async def _by_opening(alice: Person, low: dict[str, Any], guest: Person) -> None:
+    room = await _closed_and_low(alice, low)
+    await change(alice, room, rule="unrestricted")
+
+
+async def _by_guest_access(alice: Person, low: dict[str, Any], guest: Person) -> None:
+    room = await _closed_and_low(alice, low)
+    await alice.call("POST", f"/_chappe/client/v1/rooms/{segment(room)}/guest_access/open", {})
+
+
+async def _closed_and_low(alice: Person, low: dict[str, Any]) -> str:
+    """Among agents a room's levels are its administrators' own."""
+    room = await alice.create_room(room_version="11")
+    await alice.set_state(room, POWER, _with(await alice.state(room, POWER), low))
+    return room
+
+
+def _with(levels: dict[str, Any], low: dict[str, Any]) -> dict[str, Any]:
+    return {**levels, **low, "events": {**levels["events"], **low.get("events", {})}}
+
+
+@pytest.mark.parametrize("low", TOO_LOW, ids=str)
+@pytest.mark.parametrize(
+    "door",
+    [
+        _by_override,
+        _by_put,
+        _by_put_without,
+        _by_put_in_a_direct_conversation,
+        _by_opening,
+        _by_guest_access,
+    ],
+    ids=lambda door: door.__name__,
+)
+async def test_where_guests_may_be_nobody_below_moderators_has_power(
+    alice: Person, gaston: Person, door: Any, low: dict[str, Any]
+) -> None:
+    answer = await refused(door(alice, low, gaston))
+    by_key = door is _by_override and bool({"invite", "state_default"} & low.keys())
+    assert answer.status == (400 if by_key else 403), answer.body
+
+
+async def test_a_new_room_has_its_levels_from_the_layer(alice: Person) -> None:
+    for low in TOO_LOW:
+        state = [rules("unrestricted"), {"type": POWER, "state_key": "", "content": {"users": {alice.id: 100}, **low}}]
+        if "events" in low and POWER not in low["events"]:
+            assert (await refused(alice.create_room(initial_state=state, room_version="11"))).status == 403, low
+            continue
+        levels = await alice.state(await alice.create_room(initial_state=state, room_version="11"), POWER)
+        assert (levels["state_default"], levels["invite"], levels["users_default"]) == (100, 50, 0), low
+        assert levels["events"][POWER] == 100
+
+
+async def test_what_came_from_elsewhere_gives_a_guest_no_power(
+    ministry: Server, alice: Person, bob: Person, gaston: Person
+) -> None:
+    """Another server's levels cannot be refused: what a guest does by them is, and nobody is kept by them."""
+    room = await alice.create_room(initial_state=[rules("unrestricted")], invite=[bob.id, gaston.id], room_version="11")
+    for person in (bob, gaston):
+        await person.join(room)
+    levels = await alice.state(room, POWER)
+    low = {**levels, "state_default": 0, "invite": 0, "events": {"m.room.topic": 0, "m.call.member": 0}}
+    live = await ministry.node.rooms.require(room)
+    await ministry.node.rooms.submit(live, [Draft(POWER, alice.id, low, "")])
+    for kind, content in (
+        ("m.room.topic", {"topic": "x"}),
+        ("m.room.name", {"name": "x"}),
+        (POWER, low),
+        ("example.own", {}),
+    ):
+        for key in ("", "x"):
+            assert (await refused(gaston.set_state(room, kind, content, key))).status == 403, kind
+    await gaston.set_state(room, "m.call.member", {}, f"_{gaston.id}_DEVICE")
+    await gaston.say(room, "and I may speak")
+    assert (await refused(alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"}))).status == 403
+    await alice.set_state(room, POWER, {**low, "ban": 60})
+    assert (await refused(alice.set_state(room, POWER, {**low, "ban": 10}))).status == 403
+    await alice.leave(room)
+    assert (await bob.state(room, POWER))["users"] == {alice.id: 100, bob.id: 100}
+
+
+async def test_levels_and_rules_that_change_at_once(ministry: Server, alice: Person) -> None:
+    """Each would be allowed by what the other one replaces."""
+    second = await alice.another_device()
+    for number in range(20):
+        room = await alice.create_room(room_version="11")
+        low = {**await alice.state(room, POWER), "state_default": 0}
+        both = (alice.set_state(room, POWER, low), change(second, room, rule="unrestricted"))
+        await asyncio.gather(*(both if number % 2 else reversed(both)), return_exceptions=True)
+        rule, levels = (await rules_of(alice, room))["rule"], await alice.state(room, POWER)
+        assert rule == "restricted" or levels["state_default"] == 100, number
+
+
+@pytest.mark.parametrize(
+    ("is_direct", "preset", "rule", "status"),
+    [
+        (False, "private_chat", "restricted", 200),
+        (False, "private_chat", "unrestricted", 200),
+        (False, "private_chat", "direct", 403),
+        (False, "public_chat", "restricted", 200),
+        (False, "public_chat", "unrestricted", 403),
+        (True, "private_chat", "direct", 403),
+        (True, "private_chat", "restricted", 200),
+    ],
+)
+async def test_rules_that_another_server_has_emptied(
+    ministry: Server, alice: Person, gaston: Person, is_direct: bool, preset: str, rule: str, status: int
+) -> None:
+    """They are the strictest ones until they are set again, and they are not set to what the room was not."""
+    room = await alice.create_room(is_direct=is_direct, preset=preset, room_version="11")
+    was = await rules_of(alice, room)
+    await ministry.node.rooms.submit(await ministry.node.rooms.require(room), [Draft(RULES, alice.id, {}, "")])
+    assert (await refused(alice.invite(room, gaston))).status == 403
+    assert (await refused(alice.set_state(room, RULES, {}))).status == 403
+    try:
+        await alice.set_state(room, RULES, {**was, "rule": rule})
+        answer = 200
+    except Refused as refusal:
+        answer = refusal.status
+    assert answer == status
 
 
 async def test_redacting_does_not_change_what_setting_could_not(alice: Person, bob: Person) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.power_levels import DEFAULT_LEVELS
 
 EVENT = "im.vector.room.access_rules"
 RESTRICTED, UNRESTRICTED, DIRECT = "restricted", "unrestricted", "direct"
@@ -37,6 +38,18 @@ LEVELS: dict[str, Any] = {
         "m.room.history_visibility": 100, "m.room.server_acl": 100, "m.room.encryption": 100, **dict.fromkeys(_CALLS, 0),
     },
 }  # fmt: skip
+MINIMA = {key: LEVELS[key] for key in ("invite", "kick", "ban", "redact", "state_default")}
+# what anybody may be let send: messages of a kind that is known, and the state that one's own calls and place are
+_ANYBODYS = frozenset(
+    (
+        *("m.room.member", "m.room.message", "m.room.encrypted", "m.room.redaction", "m.reaction", "m.sticker"),
+        *("m.call", "m.rtc.member", "m.beacon", "org.matrix.msc3401.call", "org.matrix.msc3672.beacon", *_CALLS),
+    )
+)
+_ANYBODYS_FAMILIES = (
+    *("m.call.", "m.rtc.", "m.key.verification.", "m.poll.", "org.matrix.msc3381.poll.", "org.matrix.msc3401.call."),
+    *("org.matrix.msc4075.rtc.", "org.matrix.msc4143.rtc."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,10 @@ class Kind:
     @property
     def is_direct(self) -> bool:
         return self.rule == DIRECT
+
+    @property
+    def admits_guests(self) -> bool:
+        return self.rule != RESTRICTED
 
 
 def kind_of(content: Mapping[str, Any] | None, join_rule: str | None = None) -> Kind:
@@ -83,8 +100,8 @@ def shape(request: Mapping[str, Any], state: Sequence[StateItem]) -> list[StateI
     kind = kind_of(rules)
     if rules["visibility"] not in VISIBILITIES or (kind.is_public and rule != RESTRICTED):
         raise BadRequest("Invalid access rule", "M_UNKNOWN")
-    for key, least in (("invite", 50), ("state_default", 100)):
-        if key in override and (type(override[key]) is not int or override[key] < least):
+    for key in ("invite", "state_default"):
+        if key in override and (type(override[key]) is not int or override[key] < MINIMA[key]):
             raise BadRequest("Invalid power levels content override", "M_UNKNOWN")
     asked = given.get(("m.room.power_levels", ""), {})
     given["m.room.power_levels", ""] = _completed({**asked, **_without(LEVELS, override)}, asked, override)
@@ -150,23 +167,51 @@ def check_change(
     if before is not None and old.get("rule") != rule:
         if kind.is_direct or rule == DIRECT:
             raise Forbidden("A direct conversation stays one, and a room does not become one")
-        if rule == UNRESTRICTED and kind.is_public:
-            raise Forbidden("A forum is not opened to guests")
         if rule == RESTRICTED and guests:
             raise Forbidden("Guests are in this room: close it to guests, and they will be removed")
+    now_public = after.get("visibility") == "public"
+    if rule != RESTRICTED and (kind.is_public or now_public):
+        raise Forbidden("A forum is not opened to guests")
     if rule == DIRECT and people > 2:
         raise Forbidden("A direct conversation is between two people")
-    now_public = after.get("visibility") == "public"
     if before is not None and now_public != kind.is_public and "visibility" in {*old, *after}:
         raise Forbidden("Whether a room is a forum is decided when it is made")
     if before is not None and (after.get(FORCED) is True) != kind.is_forced_plain:
         raise Forbidden("Whether a room is encrypted is decided when it is made")
 
 
-def check_levels(kind: Kind, content: Mapping[str, Any], guests_among: Sequence[str]) -> None:
-    """`guests_among`: those whom the new levels name. Guests moderate nothing. Raises Forbidden."""
+def check_levels(
+    kind: Kind, content: Mapping[str, Any], guests_among: Sequence[str], before: Mapping[str, Any] | None = None
+) -> None:
+    """Guests moderate nothing and change nothing of a room: who is no moderator has no power in it. Raises Forbidden.
+
+    `guests_among`: those whom the new levels name. `before`: of a room that admits guests already; what is too low in it, and
+    is not touched, may stay.
+    """
     users = content.get("users")
-    if kind.rule == UNRESTRICTED and content.get("users_default", 0) != 0:
-        raise Forbidden("In a room that is open to guests nobody has power by default")
     if type(users) is dict and any(users.get(guest) != 0 for guest in guests_among):
         raise Forbidden("Guests cannot be moderators")
+    if not kind.admits_guests:
+        return
+    if content.get("users_default", 0) != 0:
+        raise Forbidden("In a room that is open to guests nobody has power by default")
+    for key, least in MINIMA.items():
+        level = content.get(key, DEFAULT_LEVELS[key])
+        is_kept = before is not None and level == before.get(key, DEFAULT_LEVELS[key])
+        if not is_kept and (type(level) is not int or level < least):
+            raise Forbidden(f"In a room that is open to guests `{key}` is {least} at least")
+    events, kept = _events(content), _events(before or {})
+    for event_type, level in events.items():
+        is_kept = event_type in kept and level == kept[event_type]
+        if not is_kept and not is_anybodys(event_type) and (type(level) is not int or level <= 0):
+            raise Forbidden(f"In a room that is open to guests not everybody may send {event_type[:60]}")
+
+
+def is_anybodys(event_type: str) -> bool:
+    """Whether guests may be let send this, also as state: it changes nothing of a room."""
+    return event_type in _ANYBODYS or event_type.startswith(_ANYBODYS_FAMILIES)
+
+
+def _events(levels: Mapping[str, Any]) -> Mapping[str, Any]:
+    events = levels.get("events")
+    return events if type(events) is dict else {}

@@ -31,6 +31,7 @@ class RoomPolicy(ReadingPolicy):
 
     carried_over = frozenset((EVENT, classification.EVENT))
     never_redacted = access_rules.NEVER_REDACTED | {classification.EVENT}
+    stands_on = frozenset(((EVENT, ""), (classification.EVENT, ""), (state_formats.POWER_LEVELS, "")))
 
     def __init__(self, settings: Agency) -> None:
         super().__init__()
@@ -159,6 +160,8 @@ class RoomPolicy(ReadingPolicy):
     ) -> None:
         if state_key is None and self.statistics is not None and event_type in _SAID:
             self.statistics.said(user_id)
+        if state_key is not None and self.guests.is_guest(user_id) and not access_rules.is_anybodys(event_type):
+            raise Forbidden("Guests change nothing of a room")
         if state_key is not None:
             state_formats.check(event_type, state_key, content)
         if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
@@ -188,8 +191,11 @@ class RoomPolicy(ReadingPolicy):
             access_rules.check_change(
                 kind, before.content if before else None, content, len(people), len(self.guests.among(people))
             )
+            if kind_of(content).admits_guests and not kind.admits_guests:
+                access_rules.check_levels(kind_of(content), (now := self._power_levels(room)), self._guests_in(now))
         elif event_type == "m.room.power_levels":
-            access_rules.check_levels(kind, content, self._guests_in(content))
+            levels = self._power_levels(room) if kind.admits_guests else None
+            access_rules.check_levels(kind, content, self._guests_in(content), levels)
         elif event_type == "m.room.retention":
             access_rules.check_retention(kind, content)
         elif event_type == "m.room.encryption" and (kind.is_public or kind.is_forced_plain):
@@ -217,7 +223,7 @@ class RoomPolicy(ReadingPolicy):
         kind = self.kind(room)
 
         def handed_over(room: LiveRoom, _now: Content) -> Content | None:
-            return last_admin.handed_over(room, user_id, self.guests.is_guest, everybody=not kind.is_direct)
+            return last_admin.handed_over(room, user_id, self.guests.is_guest, everybody=not kind.admits_guests)
 
         try:
             await self._rooms.change_state(user_id, room_id, "m.room.power_levels", handed_over)
@@ -229,6 +235,10 @@ class RoomPolicy(ReadingPolicy):
 
     def kind(self, room: LiveRoom) -> Kind:
         return _kind_by(room.content_of)
+
+    @staticmethod
+    def _power_levels(room: LiveRoom) -> Content:
+        return room.content_of((state_formats.POWER_LEVELS, "")) or {}
 
     def level(self, room: LiveRoom) -> Classification | None:
         """None for a room that is unmarked."""

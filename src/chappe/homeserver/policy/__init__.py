@@ -24,6 +24,8 @@ class Policy:
     carried_over: frozenset[str] = frozenset()
     # types of state that nobody redacts, since what is left would be other rules
     never_redacted: frozenset[str] = frozenset()
+    # entries of a room's state that the answers about its other state hang on: they must still be so when it is written
+    stands_on: frozenset[tuple[str, str]] = frozenset()
     # of the profile: people cannot change them themselves (`m.profile_fields`)
     fixed_fields: frozenset[str] = frozenset()
 

@@ -6,7 +6,7 @@ A `RoomWrite` holds what somebody wants to say (`Draft`s) and builds it, again i
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -190,6 +190,11 @@ def id_at(room: LiveRoom, key: StateKey) -> str | None:
     """Which event stands in a room's state, with what is in flight."""
     event = room.get(key)
     return None if event is None else event.event_id
+
+
+def ground_of(room: LiveRoom, keys: Iterable[StateKey]) -> Ground:
+    """What a draft is judged by, taken before it is."""
+    return {key: id_at(room, key) for key in keys}
 
 
 def judged_again(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:

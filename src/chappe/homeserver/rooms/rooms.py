@@ -21,7 +21,15 @@ from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
-from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, StateMoved, Surroundings, judged_again
+from chappe.homeserver.rooms.create_event import (
+    Draft,
+    Redaction,
+    RoomWrite,
+    StateMoved,
+    Surroundings,
+    ground_of,
+    judged_again,
+)
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -287,12 +295,12 @@ class Rooms:
             raise Forbidden("A room is created once")
         if "\0" in state_key or "\0" in event_type:
             raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
+        key = (event_type, state_key)
+        now, ground = room.get(key), ground_of(room, {key, *self.policy.stands_on})
         await self._require_may_send(user_id, room_id, event_type, content, state_key)
-        now = room.get((event_type, state_key))
         if now is not None and now.sender == user_id and room.membership(user_id) == "join":
             if canonical_json(now.content) == canonical_json(content):
                 return await self.until_written(room, now)
-        ground = {(event_type, state_key): now.event_id if now is not None else None}
         return await self.submit(room, [Draft(event_type, user_id, content, state_key, ts=ts, ground=ground)], txn)
 
     @judged_again
@@ -306,13 +314,13 @@ class Rooms:
         room = await self.live.find(room_id)
         if room is None:
             raise Forbidden("You are not in this room")
-        now = room.get((event_type, ""))
+        key = (event_type, "")
+        now, ground = room.get(key), ground_of(room, {key, *self.policy.stands_on})
         content = change(room, dict(now.content) if now is not None else {})
         if content is None:
             return
         check_content(content, room.version)
         await self._require_may_send(user_id, room_id, event_type, content, "")
-        ground = {(event_type, ""): now.event_id if now is not None else None}
         await self.submit(room, [Draft(event_type, user_id, content, "", ground=ground)])
 
     async def redact(
