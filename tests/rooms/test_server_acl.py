@@ -25,6 +25,9 @@ from chappe.homeserver.rooms.server_acl import ServerAcl
         ({"allow": ["*"], "deny": ["*evil*"]}, "an.evil.example", False),
         ({"allow": ["*"], "deny": ["e*l.ex*"]}, "evil.example", False),
         ({"allow": ["*"], "deny": ["e*l.ex*"]}, "good.example", True),
+        ({"allow": ["*"], "deny": ["*e?il*"]}, "an.evil.example", False),
+        ({"allow": ["*"], "deny": [f"*e?{i}*" for i in range(501)]}, "good.example", False),  # more than is looked at
+        ({"allow": ["*"], "deny": ["*e?il*"] * 7000}, "good.example", True),
         ({"allow": ["*"], "deny": ["**"]}, "good.example", False),
         ({"allow": ["[a-z].example"]}, "b.example", False),
         ({}, "a.example", False),

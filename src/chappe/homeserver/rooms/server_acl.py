@@ -11,44 +11,64 @@ from chappe.homeserver.matrix.identifiers import is_ip_literal, split_server_nam
 from chappe.homeserver.rooms.live_room import LiveRoom
 
 REMEMBERED = 100_000  # entries of all lists together
+HOSTS = 1000  # of which one list remembers what it said
+MOST_PATTERNS = 500  # that are neither a name, an ending, a beginning nor a part of one; each distinct one counts once
 
 
 class _List:
-    """`allow` or `deny`, sorted by form: names, endings and beginnings are found at once, only the rest are patterns."""
+    """`allow` or `deny`, sorted by form: names, endings, beginnings and parts are found at once, only the rest are patterns."""
 
-    __slots__ = ("_beginnings", "_endings", "_names", "_patterns", "size")
+    __slots__ = ("_beginnings", "_endings", "_names", "_parts", "_patterns", "has_too_many", "size")
 
     def __init__(self, entries: object) -> None:
         texts = [e.lower() for e in entries if type(e) is str and e] if type(entries) is list else []
         self.size = len(texts)
         self._names = frozenset(text for text in texts if not is_pattern(text))
-        patterns = [text for text in texts if is_pattern(text)]
+        patterns = list(dict.fromkeys(text for text in texts if is_pattern(text)))
         self._endings = tuple(p[1:] for p in patterns if p[0] == "*" and not is_pattern(p[1:]))
         self._beginnings = tuple(p[:-1] for p in patterns if p[-1] == "*" and not is_pattern(p[:-1]))
-        self._patterns = [Glob(p) for p in patterns if is_pattern(p[1:]) and is_pattern(p[:-1])]
+        rest = [p for p in patterns if is_pattern(p[1:]) and is_pattern(p[:-1])]
+        self._parts = [p[1:-1] for p in rest if p[0] == p[-1] == "*" and not is_pattern(p[1:-1])]
+        others = [p for p in rest if p[0] != "*" or p[-1] != "*" or is_pattern(p[1:-1])]
+        self.has_too_many = len(others) > MOST_PATTERNS
+        self._patterns = [Glob(p) for p in others[:MOST_PATTERNS]]
 
     def has(self, host: str) -> bool:
         return (
             host in self._names
             or host.endswith(self._endings)
             or host.startswith(self._beginnings)
+            or any(part in host for part in self._parts)
             or any(pattern.matches(host) for pattern in self._patterns)
         )
 
 
 class ServerAcl:
-    """The content of an m.room.server_acl event, read once."""
+    """The content of an m.room.server_acl event, read once; a server that has been asked about is not looked for again.
 
-    __slots__ = ("_allow", "_deny", "_refuses_literals", "size")
+    A list that denies more patterns than anybody writes lets nobody in: no server slips through what was not read.
+    """
+
+    __slots__ = ("_allow", "_deny", "_refuses_literals", "_said", "size")
 
     def __init__(self, content: dict[str, Any]) -> None:
         self._allow, self._deny = _List(content.get("allow")), _List(content.get("deny"))
         self._refuses_literals = content.get("allow_ip_literals") is False
+        self._said: dict[str, bool] = {}
         self.size = 1 + self._allow.size + self._deny.size
 
     def allows(self, server_name: str) -> bool:
         """Whether a server may take part."""
-        host = split_server_name(server_name)[0].lower()
+        said = self._said.get(server_name)
+        if said is None:
+            if len(self._said) >= HOSTS:
+                self._said.clear()
+            said = self._said[server_name] = self._allows(split_server_name(server_name)[0].lower())
+        return said
+
+    def _allows(self, host: str) -> bool:
+        if self._deny.has_too_many:
+            return False
         if self._refuses_literals and is_ip_literal(host):
             return False
         return not self._deny.has(host) and self._allow.has(host)
