@@ -21,7 +21,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 
-_MXC = re.compile(rb'mxc://([^"/\\\s]+)/([A-Za-z0-9_-]+)')
+_MXC = re.compile(rb'mxc://([^"/\\\s]{1,255})/([A-Za-z0-9_-]{1,255})')
 
 
 class RoomArchive:

@@ -12,7 +12,7 @@ from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_i
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.rooms.rooms import Rooms
 
-_MXC = re.compile(rb'mxc://([^"/\\]+)/([A-Za-z0-9_-]+)')
+_MXC = re.compile(rb'mxc://([^"/\\]{1,255})/([A-Za-z0-9_-]{1,255})')
 EVENTS_AT_MOST = 20_000
 
 

@@ -23,7 +23,7 @@ _SAFE_INLINE = frozenset((
 ))  # fmt: skip
 # What a browser would run as a script of this origin, if ever some page could be made to ask for it ("JavaScript MIME type").
 _SCRIPTS = re.compile(r"(text|application)/(x-)?(java|ecma|j|live)script[0-9.]*")
-_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+( *; *[A-Za-z0-9_.-]+=(\"[^\"\r\n]*\"|[^;\"\r\n]*))*")
+_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?: *; *[A-Za-z0-9_.-]+=(?:\"[^\"\r\n]*\"|[^;\"\s]*))*")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _SECURITY = (
     (b"content-security-policy",

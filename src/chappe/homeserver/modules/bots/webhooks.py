@@ -16,6 +16,7 @@ import msgspec
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
@@ -27,6 +28,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 
 IN, OUT = "incoming", "outgoing"
 PER_ROOM, MAX_TEXT, MAX_FILES, MAX_FIELDS = 20, 30_000, 5, 25
+FORMATTING = 16  # a character of Markdown takes as long as so many bytes of JSON
 TYPES = ("m.room.message", "m.reaction", "m.room.redaction", "m.room.member", "m.room.name", "m.room.topic")
 Store = Callable[[UserId, str, str, bytes], Awaitable[str]]  # who, content type, name, bytes → mxc
 
@@ -208,7 +210,7 @@ class Webhooks:
         room, bot = row["room_id"], UserId(row["user_id"])
         mark = {MARK: {"kind": "webhook", "owner": row["owner"], "name": row["name"]}}
         event_id = None
-        contents = _contents(post)
+        contents = await _contents(post)
         for file in post.files[:MAX_FILES]:
             try:
                 raw = base64.b64decode(file.content, validate=True)
@@ -225,11 +227,17 @@ class Webhooks:
         return event_id
 
 
-def _contents(post: Post) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+async def _contents(post: Post) -> list[dict[str, Any]]:
+    size = 0
     for text in (post.text, post.markdown, post.card.text if post.card else None):
         if text is not None and len(text) > MAX_TEXT:
             raise BadRequest(f"A text may have {MAX_TEXT} characters", "M_TOO_LARGE")
+        size += len(text or "")
+    return await off_the_loop(size * FORMATTING, _formatted, post)
+
+
+def _formatted(post: Post) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     if post.text:
         found.append({"msgtype": "m.text", "body": post.text})
     if post.markdown:
@@ -281,4 +289,4 @@ def _inline(text: str) -> str:
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
     text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
     text = re.sub(r"(?<![*\w])[*_]([^*_]+)[*_](?![*\w])", r"<em>\1</em>", text)
-    return re.sub(r"\[([^\]]+)\]\((https?://[^\s)]+)\)", r'<a href="\2">\1</a>', text)
+    return re.sub(r"\[([^\[\]]{1,1000})\]\((https?://[^\s)]{1,2000})\)", r'<a href="\2">\1</a>', text)

@@ -21,7 +21,7 @@ LONGEST, USUAL = 2 * DAY, DAY
 FIRST_FAILURE, LONGEST_FAILURE = 60_000, HOUR
 CACHED = 50_000
 WELL_KNOWN_LIMIT = 50 << 10
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,10})", re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s{0,9}=\s{0,9}\"?(\d{1,10})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
