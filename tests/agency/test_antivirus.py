@@ -182,6 +182,42 @@ async def test_who_may_not_see_a_file_learns_nothing_of_it(scene: Scene) -> None
 
 
 @pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        ({"locked": True}, (401, "M_USER_LOCKED")),
+        ({"expires_ts": 1}, (403, "ORG_MATRIX_EXPIRED_ACCOUNT")),
+        ({"suspended": True}, None),  # reads, and does not act
+    ],
+)
+async def test_an_account_reads_as_it_stands(
+    clamav: ClamAV, new_server: NewServer, state: dict[str, Any], refusal: tuple[int, str] | None
+) -> None:
+    """A file is had by no door that the account may not use otherwise, nor anything about it."""
+    server = await new_server(antivirus=Antivirus(engine=clamav.url))
+    alice, bob = await server.person("alice"), await server.person("bob")
+    path, file = await upload(bob, PNG, "image/png"), await encrypted(bob, b"secret")
+    doors: list[tuple[str, str, Any]] = []
+    for route in server.node.routes():
+        if route.endpoint.path.startswith(BASE) and not route.endpoint.path.endswith("public_key"):
+            one = route.endpoint.path.replace("{serverName}/{mediaId}", path).replace("{fileName}", "a.png")
+            query = "?width=32&height=32" if "thumbnail" in one else ""
+            doors.append(
+                (route.endpoint.method, one + query, {"file": file} if route.endpoint.method == "POST" else None)
+            )
+    assert len(doors) == 6
+    for method, door, body in doors:
+        assert (await ask(alice, server, method, door, body))[0] == 200, door
+    await server.node.accounts.set_state(alice.id, **state)
+    for method, door, body in doors:
+        status, answer = await ask(alice, server, method, door, body)
+        if refusal is None:
+            assert status == 200, door
+        else:
+            assert (status, answer["reason"]) == refusal == (status, answer["errcode"]), door
+            assert answer["info"] == answer["error"]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"nonsense", b"[]", {}, {"file": 1}, {"file": {}}, {"file": {"v": "v1"}}, {"encrypted_body": {}}, {"encrypted_body": 1},

@@ -242,7 +242,7 @@ class AgencyServer(Homeserver):
             parts.append(ReadGuardApi(self.guard, self.accounts, self.rooms))
         if self.scanner is not None:
             envelope = Envelope(self._scanner_secret)
-            proxy = MediaProxy(self.scanner, self.media, envelope, self.sessions.authenticate)
+            proxy = MediaProxy(self.scanner, self.media, envelope)
             parts += [proxy, AntivirusAdmin(self.scanner)]
         if self.agency is not None:
             parts += [

@@ -5,81 +5,69 @@ Errors are `{reason, info}`, with `errcode` and `error` beside them. Who may see
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
-
-import orjson
 
 from chappe.agency.antivirus.attachments import EncryptedFile, Envelope, Malformed, NotDecrypted, parse_file
 from chappe.agency.antivirus.engines import ScanFailed
 from chappe.agency.antivirus.scanner import Scanner, Verdict
 from chappe.homeserver.api.media.content_repo import file_response, thumbnail_response
-from chappe.homeserver.http.request import Request, Requester, Response
-from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.router import ADMIN_AUTH, GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.media import ContentRepository, Media
 
 BASE = "/_matrix/media_proxy/unstable"
 _ADMIN = "/_chappe/admin/v1/antivirus"
 WAIT_MS = 20_000
-Authenticate = Callable[[Request], Awaitable[Requester]]
+
+
+def _error_body(error: MatrixError) -> dict[str, Any]:
+    """Failures in the scanner's own form, which is the Matrix form as well."""
+    reason = "MCS_MALFORMED_JSON" if error.errcode in ("M_NOT_JSON", "M_BAD_JSON") else error.errcode
+    return {**error.extra, "reason": reason, "info": error.message, "errcode": reason, "error": error.message}
+
+
+_MEDIA: dict[str, Any] = {"auth": GUEST_AUTH, "api": "media", "error_body": _error_body}
 
 
 class MediaProxy:
-    def __init__(
-        self, scanner: Scanner, repository: ContentRepository, envelope: Envelope, authenticate: Authenticate
-    ) -> None:
-        self._scanner, self._repository = scanner, repository
-        self._envelope, self._authenticate = envelope, authenticate
+    def __init__(self, scanner: Scanner, repository: ContentRepository, envelope: Envelope) -> None:
+        self._scanner, self._repository, self._envelope = scanner, repository, envelope
 
     @endpoint("GET", BASE + "/public_key", auth=NO_AUTH, api="media")
     async def public_key(self, request: Request) -> Answer:
         return {"public_key": self._envelope.public_key}
 
-    @endpoint("GET", BASE + "/scan/{serverName}/{mediaId}", auth=NO_AUTH, api="media")
+    @endpoint("GET", BASE + "/scan/{serverName}/{mediaId}", **_MEDIA)
     async def scan(self, request: Request) -> Answer:
-        return await _told(self._scan(request, None))
+        return await self._scan(request, None)
 
-    @endpoint("POST", BASE + "/scan_encrypted", auth=NO_AUTH, body_limit=SMALL_LIMIT, api="media")
+    @endpoint("POST", BASE + "/scan_encrypted", body_limit=SMALL_LIMIT, **_MEDIA)
     async def scan_encrypted(self, request: Request) -> Answer:
-        async def answer() -> Answer:
-            return await self._scan(request, await self._file(request))
+        return await self._scan(request, await self._file(request))
 
-        return await _told(answer())
-
-    @endpoint("GET", BASE + "/download/{serverName}/{mediaId}", auth=NO_AUTH, api="media")
-    @endpoint("GET", BASE + "/download/{serverName}/{mediaId}/{fileName}", auth=NO_AUTH, api="media")
+    @endpoint("GET", BASE + "/download/{serverName}/{mediaId}", **_MEDIA)
+    @endpoint("GET", BASE + "/download/{serverName}/{mediaId}/{fileName}", **_MEDIA)
     async def download(self, request: Request) -> Answer:
-        async def answer() -> Answer:
-            media = await self._clean(request, None, is_read=True)
-            return file_response(self._repository, media, request)
+        media = await self._clean(request, None, is_read=True)
+        return file_response(self._repository, media, request)
 
-        return await _told(answer())
-
-    @endpoint("POST", BASE + "/download_encrypted", auth=NO_AUTH, body_limit=SMALL_LIMIT, api="media")
+    @endpoint("POST", BASE + "/download_encrypted", body_limit=SMALL_LIMIT, **_MEDIA)
     async def download_encrypted(self, request: Request) -> Answer:
         """The bytes as they are stored: the client decrypts them itself."""
+        media = await self._clean(request, await self._file(request), is_read=True)
+        return file_response(self._repository, media, request)
 
-        async def answer() -> Answer:
-            media = await self._clean(request, await self._file(request), is_read=True)
-            return file_response(self._repository, media, request)
-
-        return await _told(answer())
-
-    @endpoint("GET", BASE + "/thumbnail/{serverName}/{mediaId}", auth=NO_AUTH, api="media")
+    @endpoint("GET", BASE + "/thumbnail/{serverName}/{mediaId}", **_MEDIA)
     async def thumbnail(self, request: Request) -> Answer:
-        async def answer() -> Answer:
-            return await thumbnail_response(self._repository, await self._clean(request, None), request)
-
-        return await _told(answer())
+        return await thumbnail_response(self._repository, await self._clean(request, None), request)
 
     # ------------------------------------------------------------------------------------------------------- verdicts
 
     async def _scan(self, request: Request, file: EncryptedFile | None) -> Answer:
         verdict = await self._verdict(await self._media(request, file), file)
         if verdict.reason == "MCS_MIME_TYPE_FORBIDDEN":
-            raise _Stopped(403, verdict.reason, verdict.info)
+            raise MatrixError(403, verdict.reason, verdict.info)
         return {"clean": verdict.is_clean, "info": verdict.info}
 
     async def _clean(self, request: Request, file: EncryptedFile | None, is_read: bool = False) -> Media:
@@ -88,27 +76,25 @@ class MediaProxy:
             await self._repository.read_by(request.user_id, media)
         verdict = await self._verdict(media, file)
         if verdict.reason is not None:
-            raise _Stopped(403, verdict.reason, verdict.info)
+            raise MatrixError(403, verdict.reason, verdict.info)
         return media
 
     async def _verdict(self, media: Media, file: EncryptedFile | None) -> Verdict:
         try:
             return await self._scanner.verdict(media, file)
         except NotDecrypted as error:
-            raise _Stopped(400, "MCS_MEDIA_FAILED_TO_DECRYPT", f"The file could not be decrypted: {error}") from None
+            raise MatrixError(400, "MCS_MEDIA_FAILED_TO_DECRYPT", f"The file could not be decrypted: {error}") from None
         except ScanFailed as error:
-            raise _Stopped(502, "MCS_MEDIA_REQUEST_FAILED", f"The file could not be scanned: {error}") from None
+            raise MatrixError(502, "MCS_MEDIA_REQUEST_FAILED", f"The file could not be scanned: {error}") from None
 
     async def _media(self, request: Request, file: EncryptedFile | None) -> Media:
         """The file, if who asks may see it. Files that are scanned here are found without the question that asks for it."""
-        requester = await self._authenticate(request)
-        request.set_requester(requester)
         names = (
             (request.params["serverName"], request.params["mediaId"])
             if file is None
             else (file.server_name, file.media_id)
         )
-        return await self._repository.find(UserId(requester.user_id), *names, WAIT_MS, False, is_scanned=True)
+        return await self._repository.find(request.user_id, *names, WAIT_MS, False, is_scanned=True)
 
     async def _file(self, request: Request) -> EncryptedFile:
         try:
@@ -117,11 +103,11 @@ class MediaProxy:
                 body = self._envelope.open(sealed)
             return parse_file(body["file"])
         except (Malformed, KeyError, TypeError) as error:
-            raise _Stopped(
+            raise MatrixError(
                 400, "MCS_MALFORMED_JSON", str(error) if isinstance(error, Malformed) else "`file` is missing"
             ) from None
         except NotDecrypted as error:
-            raise _Stopped(403, "MCS_BAD_DECRYPTION", f"Ask for the public key again: {error}") from None
+            raise MatrixError(403, "MCS_BAD_DECRYPTION", f"Ask for the public key again: {error}") from None
 
 
 class AntivirusAdmin:
@@ -147,24 +133,3 @@ class AntivirusAdmin:
         if not lifted:
             raise NotFound("Nothing was stopped under this address")
         return {"released": lifted}
-
-
-class _Stopped(Exception):
-    def __init__(self, status: int, reason: str, info: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason, self.info = status, reason, info
-
-
-async def _told(answer: Awaitable[Answer]) -> Answer:
-    """Failures in the scanner's own form, which is the Matrix form as well."""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    try:
-        return await answer
-    except _Stopped as error:
-        status, reason, info = error.status, error.reason, error.info
-    except MatrixError as error:
-        reasons = {400: "MCS_MALFORMED_JSON"} if error.errcode in ("M_NOT_JSON", "M_BAD_JSON") else {}
-        status, reason, info = error.status, reasons.get(error.status, error.errcode), error.message
-        headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
-    body = {"reason": reason, "info": info, "errcode": reason, "error": info}
-    return Response(status, orjson.dumps(body), headers=headers)

@@ -127,20 +127,20 @@ class Application:
                     route = self._route(request)
                     response = _response(await self._answer(route, request))
             except MatrixError as error:
-                response = _error(error)
+                response = _error(error, route)
             except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
-                response = _error(MatrixError(400, "M_INVALID_PARAM", "U+0000 is not allowed here"))
+                response = _error(MatrixError(400, "M_INVALID_PARAM", "U+0000 is not allowed here"), route)
             except asyncpg.DataError:
                 log.warning("a value did not fit", exc_info=True, extra={"fields": {"path": _template(route)}})
-                response = _error(MatrixError(400, "M_INVALID_PARAM", "A value is out of range"))
+                response = _error(MatrixError(400, "M_INVALID_PARAM", "A value is out of range"), route)
             except _DATABASE_AWAY as error:
                 log.warning("the database is away", extra={"fields": {"error": type(error).__name__}})
                 message = "The server is catching its breath: please try again in a moment"
-                response = _error(MatrixError(503, "M_UNKNOWN", message, {"Retry-After": "1"}))
+                response = _error(MatrixError(503, "M_UNKNOWN", message, {"Retry-After": "1"}), route)
             except Exception:
                 log.exception("a request failed", extra={"fields": {"path": _template(route)}})
-                response = _error(MatrixError(500, "M_UNKNOWN", "Something went wrong on the server"))
-            response = self._admitted(response, request)
+                response = _error(MatrixError(500, "M_UNKNOWN", "Something went wrong on the server"), route)
+            response = self._admitted(response, request, route)
             size = await self._send(response, request, send)
         finally:
             request_id.reset(token)
@@ -206,13 +206,13 @@ class Application:
         else:
             await self._identify(request, endpoint)
 
-    def _admitted(self, response: Response, request: Request) -> Response:
+    def _admitted(self, response: Response, request: Request, route: Route | None) -> Response:
         """A large answer stands in memory until it is read: 429 in its place where too many do."""
         if size := _large(response, request):
             try:
                 self.unread.add(_whose(request), size)
             except MatrixError as error:
-                return _error(error)
+                return _error(error, route)
         return response
 
     async def _send(self, response: Response, request: Request, send: Send) -> int:
@@ -284,6 +284,8 @@ def _response(answer: Answer) -> Response:
     return Response(200, answer if isinstance(answer, bytes) else orjson.dumps(answer))
 
 
-def _error(error: MatrixError) -> Response:
+def _error(error: MatrixError, route: Route | None) -> Response:
+    """In the form of the API that was asked."""
+    body = error.body() if route is None or route.endpoint.error_body is None else route.endpoint.error_body(error)
     headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
-    return Response(error.status, orjson.dumps(error.body()), headers=headers)
+    return Response(error.status, orjson.dumps(body), headers=headers)

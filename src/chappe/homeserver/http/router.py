@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chappe.homeserver.http.request import Request, Response, unquote
+from chappe.homeserver.matrix.errors import MatrixError
 
 Answer = Response | dict[str, Any] | bytes
 Handler = Callable[[Request], Awaitable[Answer]]
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Answer]])
+ErrorBody = Callable[[MatrixError], dict[str, Any]]
 Does = str | Callable[[Mapping[str, Any], bool], Sequence[str]]  # (body, whether the account is yet to be made)
 
 NO_AUTH, OPTIONAL_AUTH, AUTH, GUEST_AUTH, ADMIN_AUTH = "none", "optional", "required", "guest", "admin"
@@ -32,6 +34,7 @@ class Endpoint:
     listeners serve it. `features`: what `/versions` may claim because it is there. `does`: the act of an administrator
     (`policy/acts.py`), by the body where that says which; an administration endpoint that writes has one.
     `body_limit`: in bytes; what is above the ordinary needs a `body_reason`, since everybody can send it at once.
+    `error_body`: an error in the form of an API that has its own; left out, the specification's.
     """
 
     method: str
@@ -48,6 +51,7 @@ class Endpoint:
     does: Does | None = None
     body_reason: str = ""
     is_console: bool = False  # of administrators of organisations: an application needs the right to it in its scope
+    error_body: ErrorBody | None = None
 
     def __post_init__(self) -> None:
         if self.auth == ADMIN_AUTH and self.method not in ("GET", "HEAD") and self.does is None:
