@@ -111,6 +111,34 @@ await play({
     if (told.filter((each) => each.includes("Et la suite")).length !== 1) throw new Error("a message came twice");
     await sophie.getByText("Hors connexion. Vos messages partiront").waitFor({ state: "detached" });
   },
+  async "what waits for the network outlives a reload, encrypted or not yet, and is sent once"() {
+    const waiting = ["Avant de recharger", "Après avoir rechargé", "Et encore après"];
+    await sophie.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated");
+    await sophie.reload();
+    await sees(sophie, "Et la suite");
+    await sophie.waitForTimeout(1000);
+    await sophie.evaluate(() => window.dispatchEvent(new Event("pagehide"))); // what the browser knows is kept
+    await sophie.waitForTimeout(1000);
+    await sophie.context().setOffline(true);
+    await sophie.getByText("Hors connexion. Vos messages partiront").waitFor();
+    for (const [index, text] of waiting.entries()) {
+      await say(sophie, text);
+      await messages(sophie).getByText("En attente du réseau").nth(index).waitFor();
+      await sophie.reload();
+      for (const each of waiting.slice(0, index + 1)) await sees(sophie, each);
+    }
+    assert((await messages(sophie).getByText("En attente du réseau").count()) === 3, "what waits is not shown as waiting");
+    await look(sophie, "offline-reloaded");
+    await sophie.context().setOffline(false);
+    for (const each of waiting) await sees(karim, each);
+    await messages(sophie).getByText("En attente du réseau").first().waitFor({ state: "detached" });
+    await sophie.reload();
+    await sees(sophie, waiting[2]);
+    for (const page of [sophie, karim]) {
+      const told = await messages(page).getByRole("article").allInnerTexts();
+      for (const each of waiting) assert(told.filter((one) => one.includes(each)).length === 1, `${each}: not once (${told.slice(-6)})`);
+    }
+  },
   async "a code that was replaced is recognised as old"() {
     await sophie.goto(`${server}/#/settings/devices`);
     await sophie.getByRole("button", { name: "Le remplacer" }).click();

@@ -26,6 +26,7 @@ import {
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import { type Agency, allowsFile, type Removed } from "./agency";
 import type { Media } from "./media";
+import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import { ACCESS_RULES, CLASSIFICATION, type Rooms } from "./rooms";
 import { Signal } from "./signal";
@@ -168,7 +169,7 @@ export class Conversation {
   // ------------------------------------------------------------------------------------------------------------ sending
 
   async send(message: Outgoing, threadId: string | null): Promise<void> {
-    await this.client.sendMessage(this.id, threadId, this.contentOf(message, threadId) as never);
+    await unlessItWaits(this.client.sendMessage(this.id, threadId, this.contentOf(message, threadId) as never));
   }
 
   /** Sends later, at a time in milliseconds. Returns the identifier to take it back by. */
@@ -324,9 +325,8 @@ export class Conversation {
   }
 
   async react(eventId: string, key: string): Promise<void> {
-    await this.client.sendEvent(this.id, EventType.Reaction, {
-      "m.relates_to": { rel_type: RelationType.Annotation, event_id: eventId, key },
-    });
+    const relation = { rel_type: RelationType.Annotation, event_id: eventId, key } as const;
+    await unlessItWaits(this.client.sendEvent(this.id, EventType.Reaction, { "m.relates_to": relation }));
   }
 
   async redact(eventId: string, reason: string): Promise<void> {

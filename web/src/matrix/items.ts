@@ -299,7 +299,8 @@ function formatted(content: IContent): string | null {
 
 function stateOf(event: MatrixEvent): Item["state"] {
   if (event.status === null || event.status === EventStatus.SENT) return "sent";
-  if (event.status === EventStatus.NOT_SENT && isPassing(event.error)) return "queued";
+  // without an error: behind one that waits, or of an earlier visit
+  if (event.status === EventStatus.NOT_SENT && (!event.error || isPassing(event.error))) return "queued";
   if (event.status === EventStatus.NOT_SENT || event.status === EventStatus.CANCELLED) return "failed";
   return event.status === EventStatus.QUEUED ? "queued" : "sending";
 }

@@ -23,6 +23,7 @@ import { People } from "./people";
 import { Rooms } from "./rooms";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import { Signal } from "./signal";
+import { keepNoPending } from "./unsent";
 
 export type Connection = "starting" | "online" | "offline";
 
@@ -85,6 +86,7 @@ export class Matrix {
   /** Opens what this browser knows of the account and begins to follow the server. `ended`: the session is no more. */
   static async start(session: Session, configuration: Configuration, ended: (why: Ended) => void): Promise<Matrix> {
     const store = new IndexedDBStore({ indexedDB, localStorage, dbName: `chappe-${session.userId}` });
+    keepNoPending(store);
     let encryption: Encryption;
     const client = createClient({
       baseUrl: location.origin,

@@ -1,12 +1,25 @@
 /** Messages wait for the network for as long as it takes, in the order of their room, once each, over a reload too. */
 
-import { EventStatus, type MatrixClient, type MatrixEvent, MatrixScheduler, type Room } from "matrix-js-sdk";
+import {
+  ClientEvent,
+  EventStatus,
+  KnownMembership,
+  type MatrixClient,
+  type MatrixEvent,
+  MatrixScheduler,
+  type Room,
+  RoomEvent,
+  SyncState,
+} from "matrix-js-sdk";
+import { type Unsent, UnsentStore } from "./unsent";
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
+const BLOCKED = "Event blocked by other events not yet sent"; // what the SDK says of a message behind one that waits
 
 interface Failure {
   name?: string;
+  message?: string;
   httpStatus?: number;
   data?: { retry_after_ms?: number };
 }
@@ -15,6 +28,13 @@ interface Failure {
 export function isPassing(failure: unknown): boolean {
   const { name, httpStatus } = (failure ?? {}) as Failure;
   return name === "ConnectionError" || name === "AbortError" || httpStatus === 429 || (httpStatus ?? 0) >= 500;
+}
+
+/** What waits in the outbox is shown as waiting, and no failure. */
+export async function unlessItWaits(sending: Promise<unknown>): Promise<void> {
+  await sending.catch((failure) => {
+    if (!isPassing(failure) && (failure as Failure).message !== BLOCKED) throw failure;
+  });
 }
 
 /** One queue for each room; what the server refuses for good leaves the queue at once. */
@@ -30,33 +50,78 @@ export function queues(): MatrixScheduler {
 }
 
 export class Outbox {
-  private emptying = new Set<string>();
-  private tried = new Set<string>();
+  private readonly emptying = new Set<string>();
+  private readonly tried = new Set<string>();
+  private readonly unsent: UnsentStore;
+  private isOpen = false;
+  /** Of an earlier visit, for rooms that this browser has not loaded yet. */
+  private left: Unsent[] = [];
 
-  constructor(private readonly client: MatrixClient) {}
+  constructor(private readonly client: MatrixClient) {
+    this.unsent = new UnsentStore(client.getSafeUserId());
+    client.on(RoomEvent.LocalEchoUpdated, (event, room) => this.follow(event, room));
+    client.on(ClientEvent.Sync, (state) => {
+      if (state === SyncState.Prepared) void this.open();
+      if (state === SyncState.Syncing) this.again();
+    });
+  }
 
   /** Sends what waits in this browser: what an earlier visit left, and what could not even be encrypted without a network. */
   resume(): void {
+    if (!this.isOpen) return;
     for (const room of this.client.getRooms()) {
-      const waiting = room.getPendingEvents().filter((event) => this.waits(event));
-      if (waiting.length && !this.emptying.has(room.roomId)) void this.empty(room, waiting);
+      if (room.getPendingEvents().some((event) => this.waits(event))) void this.empty(room);
     }
   }
 
-  private async empty(room: Room, waiting: MatrixEvent[]): Promise<void> {
-    this.emptying.add(room.roomId);
-    await this.send(room, waiting);
-    this.emptying.delete(room.roomId);
+  private async open(): Promise<void> {
+    if (this.isOpen) return;
+    this.isOpen = true;
+    this.left = await this.unsent.load().catch(() => []);
+    this.again();
+    this.resume();
   }
 
-  private async send(room: Room, waiting: MatrixEvent[]): Promise<void> {
-    for (const event of waiting) {
-      this.tried.add(event.getTxnId() ?? "");
-      try {
-        await this.client.resendEvent(event, room);
-      } catch (failure) {
-        if (isPassing(failure)) return; // the next ones come after it
+  /** What an earlier visit did not send is shown again as waiting, under the same number: the server takes it once. */
+  private again(): void {
+    const known = this.left.filter((each) => this.client.getRoom(each.room));
+    this.left = this.left.filter((each) => !known.includes(each));
+    for (const each of known) {
+      const room = this.client.getRoom(each.room)!;
+      if (room.getMyMembership() !== KnownMembership.Join || isThere(room, each.txn)) this.unsent.remove(each.txn);
+      else this.send(each).catch(() => {}); // it is shown as waiting, or as refused
+    }
+  }
+
+  private send({ room, thread, type, content, redacts, txn }: Unsent): Promise<unknown> {
+    return redacts
+      ? this.client.redactEvent(room, thread, redacts, txn, content as { reason?: string })
+      : this.client.sendEvent(room, thread, type as never, content as never, txn);
+  }
+
+  private follow(event: MatrixEvent, room: Room): void {
+    const txn = event.getTxnId();
+    if (!txn) return;
+    const leaves = event.status !== null && event.status !== EventStatus.SENT && event.status !== EventStatus.CANCELLED;
+    if (leaves) this.unsent.put(unsentOf(event, room, txn));
+    else this.unsent.remove(txn);
+    if (event.status === EventStatus.NOT_SENT && !event.error) queueMicrotask(() => this.resume()); // behind one that waits
+  }
+
+  private async empty(room: Room): Promise<void> {
+    if (this.emptying.has(room.roomId)) return;
+    this.emptying.add(room.roomId);
+    try {
+      for (;;) {
+        const next = room.getPendingEvents().find((event) => this.waits(event));
+        if (!next) return;
+        this.tried.add(next.getTxnId() ?? "");
+        await this.client.resendEvent(next, room);
       }
+    } catch (failure) {
+      if (!isPassing(failure)) queueMicrotask(() => this.resume()); // the next ones do not wait for one that was refused
+    } finally {
+      this.emptying.delete(room.roomId);
     }
   }
 
@@ -65,4 +130,15 @@ export class Outbox {
     if (event.status !== EventStatus.NOT_SENT) return false;
     return event.error ? isPassing(event.error) : !this.tried.has(event.getTxnId() ?? "");
   }
+}
+
+function unsentOf(event: MatrixEvent, room: Room, txn: string): Unsent {
+  const [thread, redacts] = [event.threadRootId ?? null, event.event.redacts ?? null];
+  return { txn, room: room.roomId, thread, type: event.getType(), content: event.getOriginalContent(), redacts };
+}
+
+function isThere(room: Room, txn: string): boolean {
+  return [...room.getPendingEvents(), ...room.getLiveTimeline().getEvents()].some(
+    (each) => each.getTxnId() === txn || each.getUnsigned().transaction_id === txn,
+  );
 }
