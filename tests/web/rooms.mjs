@@ -58,12 +58,16 @@ await play({
   },
   async "a thread beside the conversation"() {
     await press(mehdi, "Les deux ponts sont fermés", "Répondre dans un fil");
-    await say(mehdi, "Dans le fil", panel(mehdi));
-    await panel(mehdi).getByText("Dans le fil").first().waitFor();
+    await panel(mehdi).getByText("Les deux ponts sont fermés").first().waitFor();
+    assert((await panel(mehdi).getByRole("article").count()) === 1, "a thread that is begun shows the whole room");
+    await mehdi.waitForFunction(() => document.activeElement.closest("aside, [role=complementary]") && document.activeElement.dataset.testid === "composer");
+    await mehdi.keyboard.type("Dans le fil");
+    await mehdi.keyboard.press("Enter");
     await messages(claire).getByRole("button", { name: /1 réponse/ }).click();
     await panel(claire).getByText("Dans le fil").first().waitFor();
     await say(claire, "Réponse du fil", panel(claire));
     await panel(mehdi).getByText("Réponse du fil").first().waitFor();
+    await panel(mehdi).getByText("Dans le fil").first().waitFor(); // what was sent before that has stayed
     assert((await messages(mehdi).getByText("Réponse du fil").count()) === 0, "a reply of a thread shows in the room");
     await look(claire, "thread");
     await claire.keyboard.press("Escape");

@@ -64,6 +64,7 @@ export class Timeline {
 
   /** Loads around an event, or the newest messages. */
   async open(eventId: string | null): Promise<void> {
+    if (this.threadId) await this.begin(this.threadId);
     this.window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
     await this.window.load(eventId ?? undefined, AT_ONCE);
     this.decrypt();
@@ -122,6 +123,19 @@ export class Timeline {
 
   close(): void {
     for (const each of this.off) each();
+  }
+
+  /** A thread without an answer is none for the SDK: what is said in it first would have no place. */
+  private async begin(id: string): Promise<void> {
+    if (this.room.getThread(id)) return;
+    const root = this.room.findEventById(id) ?? (await this.fetch(id));
+    if (!this.room.getThread(id)) this.room.createThread(id, root, root.status === null ? [root] : [], true);
+  }
+
+  private async fetch(id: string): Promise<MatrixEvent> {
+    const root = this.client.getEventMapper()(await this.client.fetchRoomEvent(this.room.roomId, id));
+    await this.client.decryptEventIfNeeded(root);
+    return root;
   }
 
   private set(): EventTimelineSet {

@@ -12,7 +12,7 @@ import { Dialog } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Problem } from "../ui/parts";
-import { useApp, useSnapshot } from "../use";
+import { useApp, useMedia, useSnapshot } from "../use";
 import type { Field } from "./field";
 import { PlainField } from "./plain_field";
 import { Suggestions } from "./suggestions";
@@ -37,6 +37,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const [scheduling, setScheduling] = useState(false);
   const [dragging, setDragging] = useState(false);
   const list = useId();
+  const phone = useMedia("(max-width: 767px)");
   const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
 
   const send = (sure = false, at: number | null = null): void => {
@@ -87,7 +88,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
     label,
     active: suggestions.length ? `${list}-${chosen}` : null,
     enterSends,
-    autoFocus: switched,
+    autoFocus: switched || (model.threadId !== null && !phone),
     onKey,
     onPaste,
   };
