@@ -117,6 +117,7 @@ class AccountPages:
         return self._pages.render(
             visit, "field.html", 400 if error else 200, title=visit.text("change_password"), error=error, fields=fields,
             text=visit.text("password_hint", count=self._accounts.passwords.minimum), action="/account/password",
+            warning=visit.text("password_signs_out"),
             button=visit.text("change_password"), links=[("/account", visit.text("back"))],
         )  # fmt: skip
 
@@ -135,7 +136,8 @@ class AccountPages:
             await self._reset_password(proof, form.get("password", ""), None, True, session.id_hash)
         except MatrixError as error:
             wrong = error.errcode == "M_FORBIDDEN"
-            return await self._password(visit, visit.text("wrong_password") if wrong else error.message)
+            text = visit.text("wrong_current_password") if wrong else self._pages.refusal(visit, error)
+            return await self._password(visit, text)
         text = visit.text("password_changed")
         return self._pages.message(visit, visit.text("change_password"), text, "/account", visit.text("back"))
 

@@ -15,6 +15,7 @@ from chappe.config import Brand
 from chappe.homeserver.accounts.browser_sessions import BrowserSession, BrowserSessions, hash_cookie
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.api.pages.refusals import in_french
 from chappe.homeserver.api.pages.texts import TEXTS
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
@@ -75,11 +76,15 @@ class Pages:
             return await page(visit)
         except SignInFirst as first:
             return self.redirect(visit, first.location)
-        except LimitExceeded as error:
-            text = visit.text("too_often", seconds=error.headers["Retry-After"])
-            return self.message(visit, visit.text("something_wrong"), text, status=429)
         except MatrixError as error:
-            return self.message(visit, visit.text("something_wrong"), error.message, status=error.status)
+            return self.message(visit, visit.text("something_wrong"), self.refusal(visit, error), status=error.status)
+
+    @staticmethod
+    def refusal(visit: Visit, error: MatrixError) -> str:
+        """What was refused, in the reader's language."""
+        if isinstance(error, LimitExceeded):
+            return visit.text("too_often", seconds=error.headers["Retry-After"])
+        return in_french(error) if visit.language == "fr" else error.message
 
     def message(
         self, visit: Visit, title: str, text: str = "", link: str | None = None, label: str | None = None, status: int = 200,

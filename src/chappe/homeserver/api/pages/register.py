@@ -66,7 +66,7 @@ class RegisterPages:
         try:
             user_id = await self._create(visit, form, address)
         except MatrixError as error:
-            return await self._page(visit, error.message, form)
+            return await self._page(visit, self._pages.refusal(visit, error), form)
         cookie = await self._pages.browsers.begin(
             user_id, "password", visit.request.address, visit.request.header(b"user-agent")
         )
@@ -180,7 +180,7 @@ class MailLinkPages:
         return self._pages.render(
             visit, "field.html", 400 if error else 200, title=visit.text("forgot_title"), error=error,
             text=visit.text("password_hint", count=self._accounts.passwords.minimum), button=visit.text("change_password"),
-            action=f"/reset-password?{visit.request.query_string}",
+            action=f"/reset-password?{visit.request.query_string}", warning=visit.text("password_signs_out"),
             fields=[_field("password", visit.text("new_password"), "password", "new-password")],
         )  # fmt: skip
 
@@ -198,7 +198,7 @@ class MailLinkPages:
             await self._reset.by_address(address, sid, form.get("password", ""), True)
         except MatrixError as error:
             if error.errcode == "M_WEAK_PASSWORD" or error.errcode.startswith("M_PASSWORD_"):
-                return await self._reset_page(visit, error.message)
+                return await self._reset_page(visit, self._pages.refusal(visit, error))
             raise
         self._pages.signed_out(visit)
         done = visit.text("password_changed")

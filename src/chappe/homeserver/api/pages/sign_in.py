@@ -65,7 +65,8 @@ class SignInPages:
         try:
             user, method = await self._password(visit, login, password)
         except Forbidden as error:
-            text = error.message if error.errcode != "M_FORBIDDEN" or error.extra else visit.text("wrong_password")
+            is_told = error.errcode != "M_FORBIDDEN" or error.extra
+            text = self._pages.refusal(visit, error) if is_told else visit.text("wrong_password")
             return self._login_page(visit, login, text, visit.request.query("again") == "1", 403)
         return await self._begin(visit, user, method)
 
@@ -185,7 +186,9 @@ class SignInPages:
         provider = self._providers.require(request.params["provider"], visit.server_name)
         state, code = request.query("state"), request.query("code")
         if state is None or code is None:
-            raise Forbidden(request.query("error_description") or "The provider did not confirm this sign-in")
+            raise Forbidden(
+                "The provider did not confirm this sign-in"
+            )  # whatever the address says: anybody can write it
         proven, next_path = await self._providers.finish(
             provider, visit.browser_hash, state, code, _callback(visit, provider.id), request.query("iss")
         )

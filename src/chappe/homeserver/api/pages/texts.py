@@ -61,6 +61,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "new_password": ("Nouveau mot de passe", "New password"),
     "current_password": ("Mot de passe actuel", "Current password"),
     "change_password": ("Changer le mot de passe", "Change the password"),
+    "wrong_current_password": ("Ce n'est pas votre mot de passe actuel.", "This is not your present password."),
+    "password_signs_out": ("Tous vos appareils seront déconnectés, celui-ci aussi. Ayez votre code de récupération : sans lui, vos anciens messages chiffrés ne se rouvriront pas.",
+                           "All your devices will be signed out, this one too. Have your recovery code at hand: without it, your old encrypted messages do not open again."),
     "password_changed": ("Votre mot de passe a changé. Vos appareils ont été déconnectés.", "Your password has changed. Your devices have been signed out."),
     "no_mail": ("Ce service n'envoie pas de courrier : adressez-vous à votre administrateur.", "This service does not send mail: ask your administrator."),
     # consent
