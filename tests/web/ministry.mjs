@@ -73,7 +73,7 @@ await play({
     await stranger.getByRole("button", { name: "Confirmer" }).click();
     await stranger.locator("#password").fill("un long mot de passe");
     await stranger.keyboard.press("Enter");
-    await stranger.getByText(/once an agent has invited you/).waitFor();
+    await stranger.getByText(/quand un agent vous aura invité/).waitFor();
     await stranger.context().close();
   },
   async "an official invites a guest, with a purpose and an end"() {
@@ -209,6 +209,11 @@ await play({
     await look(sophie, "admin-critical");
     await sophie.getByRole("button", { name: "Demander l’accord d’un collègue" }).click();
     await sophie.getByText("La demande attend l’accord").waitFor();
+    await admin(sophie, "requests");
+    await sophie.getByRole("row").filter({ hasText: "Archiver" }).getByRole("button", { name: "Actions" }).click();
+    await sophie.getByRole("menuitem", { name: "Retirer ma demande" }).waitFor();
+    assert((await sophie.getByRole("menuitem", { name: "Donner mon accord" }).count()) === 0, "one may agree with oneself");
+    await sophie.keyboard.press("Escape");
     await admin(karim, "requests");
     await karim.getByRole("row").filter({ hasText: "Archiver" }).waitFor();
     await look(karim, "admin-request");
@@ -217,7 +222,12 @@ await play({
     await ask("code", "karim.benali-culture.example");
     await karim.reload();
     await rowAction(karim, "Archiver", "Donner mon accord");
+    const agreement = karim.getByRole("dialog").or(karim.getByRole("alertdialog"));
+    for (const each of ["Archiver", "Note sensible", "Demandé par Sophie Lambert"]) await agreement.getByText(each).first().waitFor();
     await look(karim, "admin-agree");
+    await agreement.getByLabel("Code de votre application").fill("000000");
+    await agreement.getByRole("button", { name: "Confirmer" }).click();
+    await agreement.getByText("Ce code n’est pas le bon").waitFor();
     await withCode(karim, "karim.benali");
     await karim.getByText("C’est fait.").waitFor();
     await admin(sophie, "exports");

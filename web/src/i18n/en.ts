@@ -38,7 +38,7 @@ export const TEXTS: Record<string, string> = {
   "error.offline": "No connection. Try again when the network is back.",
   "error.server": "The server refused: {{message}}",
   "error.unknown": "That did not work. {{message}}",
-  "error.M_FORBIDDEN": "You may not do that here. Ask someone who runs this conversation.",
+  "error.M_FORBIDDEN": "You may not do that here. Ask whoever is responsible for it.",
   "error.M_LIMIT_EXCEEDED": "Too many requests at once. Try again in {{seconds}} s.",
   "error.M_NOT_FOUND": "Not found: it does not exist, or no longer.",
   "error.M_TOO_LARGE": "That is too large to be sent.",

@@ -26,6 +26,17 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.agree": "Votre accord vaut signature : vérifiez la demande, puis donnez un code de votre application.",
   "admin.agreeNoCode":
     "Donner son accord demande un code : ajoutez d’abord un second facteur à votre compte. Il comptera au bout d’un jour.",
+  "error.reason.wrong_code": "Ce code n’est pas le bon. Il change toutes les 30 secondes et ne sert qu’une fois.",
+  "error.reason.somebody_else": "Vous avez fait cette demande : un autre gestionnaire doit donner son accord.",
+  "error.reason.young_rights": "Vous êtes gestionnaire depuis trop peu de temps : demandez à un autre gestionnaire.",
+  "error.reason.young_factor":
+    "Votre second facteur est trop récent : il comptera au bout d’un jour. Demandez à un autre gestionnaire.",
+  "error.reason.changed_lately":
+    "La personne qui demande a modifié votre compte il y a peu : un autre gestionnaire doit donner son accord.",
+  "error.reason.asker_gone":
+    "La personne qui l’a demandé n’est plus gestionnaire, ou son compte est verrouillé. La demande est annulée.",
+  "admin.askedBy": "Demandé par {{name}}",
+  "admin.do.withdraw": "Retirer ma demande",
   "admin.agreed": "Accord donné. La personne peut refaire sa demande dans la journée.",
   "admin.state.active": "Actif",
   "admin.state.locked": "Verrouillé",

@@ -27,18 +27,22 @@ const KNOWN = new Set([
   "M_BAD_STATE",
 ]);
 
+/** What the server refuses for a reason of its own, beside the code. */
+const REASONS = new Set(["wrong_code", "somebody_else", "young_rights", "young_factor", "changed_lately", "asker_gone"]);
+
 /** The SDK's errors by their shape: this file is loaded before the SDK is. */
 interface Refusal {
   name?: string;
   errcode?: string;
   httpStatus?: number;
-  data?: { error?: string; retry_after_ms?: number };
+  data?: { error?: string; reason?: string; retry_after_ms?: number };
   getRetryAfterMs?: () => number | null;
 }
 
 export function explain(error: unknown): Explanation {
   const { name, errcode, httpStatus, data, getRetryAfterMs } = (error ?? {}) as Refusal;
   const message = data?.error ?? "";
+  if (data?.reason && REASONS.has(data.reason)) return { key: `error.reason.${data.reason}`, values: {} };
   if (errcode && KNOWN.has(errcode)) {
     const wait = errcode === "M_LIMIT_EXCEEDED" ? (getRetryAfterMs?.call(error) ?? data?.retry_after_ms ?? 5000) : 0;
     return { key: `error.${errcode}`, values: { seconds: Math.ceil(wait / 1000), message } };

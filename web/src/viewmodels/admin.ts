@@ -27,7 +27,8 @@ export interface View {
   icon: "users" | "clock" | "archive" | "guest" | "chat" | "admin" | "shieldbad" | "flag" | "eye" | "bell" | "poll" | "hand" | "folder" | "lock" | "key" | "grid" | "journal"; // biome-ignore format: one line
   columns: Array<[field: string, as: As]>;
   /** What may be done to an entry. */
-  actions: (row: Row, rights: Rights) => string[];
+  /** `me`: who looks. */
+  actions: (row: Row, rights: Rights, me: string) => string[];
   /** What may be done without an entry. */
   top?: string[];
   everywhere?: boolean;
@@ -152,7 +153,7 @@ export const VIEWS: View[] = [
     name: "requests",
     icon: "hand",
     columns: [["action", "word"], ["arguments", "detail"], ["asked_by", "someone"], ["asked_ts", "moment"], ["outcome", "word"]],
-    actions: (row) => (row.decided_ts ? [] : ["approve", "refuse"]),
+    actions: (row, _rights, me) => (row.decided_ts ? [] : row.asked_by === me ? ["withdraw"] : ["approve", "refuse"]),
   },
   {
     name: "exports",
@@ -296,6 +297,10 @@ export class AdminViewModel extends ActingViewModel<State> {
       return this.matrix.people.person(id, row.display_name as string | null, (row.avatar_url as string | null) ?? null);
     const name = this.now.names[id];
     return name ? this.matrix.people.person(id, name, null) : this.matrix.people.of(null, id);
+  }
+
+  get me(): string {
+    return this.matrix.userId;
   }
 
   readonly type = (search: string): void => {

@@ -174,7 +174,7 @@ class Actions:
         """
         row = await self._requests.waiting(number, actor.organisation)
         if row["asked_by"] == actor.user_id:
-            raise Forbidden("Somebody else must agree")
+            raise Forbidden("Somebody else must agree", reason="somebody_else")
         asker = await self._asker(actor, row)
         about = {"organisation": row["organisation"], "request": number, "asked_by": asker.user_id}
         if row["door"] == API:
@@ -200,7 +200,8 @@ class Actions:
         await self._requests.decide(row["id"], actor.user_id, VOID)
         detail = {"organisation": row["organisation"], "request": row["id"], "outcome": VOID}
         await self._audit.record(actor.user_id, row["action"], detail)
-        raise Forbidden("Who asked for this administers the organisation no longer, or their account is locked")
+        text = "Who asked for this administers the organisation no longer, or their account is locked"
+        raise Forbidden(text, reason="asker_gone")
 
     async def refuse(self, actor: Actor, number: int) -> None:
         """By somebody else; who asked withdraws it. Raises M_NOT_FOUND."""

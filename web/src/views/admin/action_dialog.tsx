@@ -7,6 +7,7 @@ import { PeopleField } from "../people_field";
 import { Dialog } from "../ui/dialog";
 import { Field, Problem, Switch } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
+import { Detail } from "./cell";
 import type { Wanted } from "./list";
 
 const PEOPLE = new Set(["sponsor", "appointed", "holders"]);
@@ -80,7 +81,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
       }
     >
       <div className="stackv">
-        {row && <p className="strong anywhere">{nameOf(row, model)}</p>}
+        {row && (agreeing ? <Request row={row} model={model} /> : <p className="strong anywhere">{nameOf(row, model)}</p>)}
         {fields.map((each) =>
           PEOPLE.has(each) ? (
             <PeopleField key={each} model={picking} label={t(`admin.field.${each}`)} />
@@ -151,9 +152,20 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
   );
 }
 
+/** What one agrees to: the action, whom or what it is about, who asks. */
+function Request({ row, model }: { row: Row; model: AdminViewModel }) {
+  const { t } = useTranslation();
+  return (
+    <div>
+      <p className="strong anywhere">{t(`admin.do.${row.action}`, { defaultValue: String(row.action) })}</p>
+      <Detail value={row.arguments as Row} model={model} />
+      <p className="t13 muted anywhere">{t("admin.askedBy", { name: model.person(String(row.asked_by)).name })}</p>
+    </div>
+  );
+}
+
 function nameOf(row: Row, model: AdminViewModel): string {
   if (row.user_id) return `${model.person(String(row.user_id), row).name} (${row.user_id})`;
-  if (row.action && row.asked_by) return `${model.person(String(row.asked_by)).name} (${row.asked_by})`;
   return String(row.name ?? row.label ?? row.file_name ?? row.target ?? row.reason ?? "");
 }
 

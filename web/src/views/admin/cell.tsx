@@ -156,7 +156,7 @@ const called = (id: string, model: AdminViewModel): string => (id.startsWith("@"
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
 /** What an action was about, a line each. What was left as it is by default says nothing. */
-function Detail({ value, model }: { value: Row; model: AdminViewModel }) {
+export function Detail({ value, model }: { value: Row; model: AdminViewModel }) {
   const { t } = useTranslation();
   const shown = Object.entries(value).filter(
     ([key, each]) => key !== "organisation" && each !== false && each !== null && !isEmpty(each),

@@ -23,13 +23,13 @@ export function AdminList({ model }: { model: AdminViewModel }) {
   const { rows, next, search, busy, problem, done, person } = useSnapshot(model);
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const run = (action: string, row: Row): void => {
-    if (action === "refuse") void model.decide(row, false);
+    if (action === "refuse" || action === "withdraw") void model.decide(row, false);
     else if (action === "fetch")
       void model.package(row).then((blob) => keep(URL.createObjectURL(blob), `${row.kind}-${String(row.id).slice(0, 8)}.zip`));
     else setWanted({ action, row });
   };
   const menu = (row: Row) =>
-    view.actions(row, rights).map((each) => ({
+    view.actions(row, rights, model.me).map((each) => ({
       name: t(`admin.do.${each}`),
       danger: isGrave(each),
       run: () => run(each, row),

@@ -45,27 +45,30 @@ class Proofs:
             )
         self._wrong[user_id] = [*recent, now]  # before the question, so that many at once are counted as well
         if not await self._factors.check_totp(user_id, code):
-            raise Forbidden("This code is not right: codes change every 30 seconds and serve once")
+            raise Forbidden("This code is not right: codes change every 30 seconds and serve once", reason="wrong_code")
         self._wrong.pop(user_id, None)
 
     async def require_may_agree(self, approver: str, asker: str, organisation: str, code: str | None) -> None:
-        """Whoever agrees is another person, in possession of their account for a while. Raises M_FORBIDDEN."""
+        """Whoever agrees is another person, in possession of their account for a while. Raises M_FORBIDDEN, with a `reason`."""
         since = self._now_ms() - self._approver_ms
         if approver == asker:
-            raise Forbidden("Somebody else must agree")
+            raise Forbidden("Somebody else must agree", reason="somebody_else")
         rights = await self.rights_since(approver, organisation)
         if rights is None:
             raise Forbidden("You do not administer this")
         hours = self._approver_ms // HOUR_MS
         if rights > since:
-            raise Forbidden(f"You have had your rights for less than {hours} hours: ask another administrator to agree")
+            text = f"You have had your rights for less than {hours} hours: ask another administrator to agree"
+            raise Forbidden(text, reason="young_rights")
         if await self._requests.opened_since(approver, asker, since):
-            raise Forbidden("Who asks has changed your account lately: ask another administrator to agree")
+            text = "Who asks has changed your account lately: ask another administrator to agree"
+            raise Forbidden(text, reason="changed_lately")
         enrolled = await self._factors.codes_since(approver)
         if enrolled is None or code is None:
             raise Forbidden("Agreeing needs a code of your own second factor", needs_code=True)
         if enrolled > since:
-            raise Forbidden(f"Your second factor is less than {hours} hours old: ask another administrator to agree")
+            text = f"Your second factor is less than {hours} hours old: ask another administrator to agree"
+            raise Forbidden(text, reason="young_factor")
         await self.require_code(approver, code)
 
     async def _administers_everything_since(self, user_id: str, organisation: str) -> int | None:
