@@ -223,7 +223,7 @@ await play({
     await karim.reload();
     await rowAction(karim, "Archiver", "Donner mon accord");
     const agreement = karim.getByRole("dialog").or(karim.getByRole("alertdialog"));
-    for (const each of ["Archiver", "Note sensible", "Demandé par Sophie Lambert"]) await agreement.getByText(each).first().waitFor();
+    for (const each of ["Archiver", "Demandé par Sophie Lambert"]) await agreement.getByText(each).first().waitFor();
     await look(karim, "admin-agree");
     await agreement.getByLabel("Code de votre application").fill("000000");
     await agreement.getByRole("button", { name: "Confirmer" }).click();
