@@ -1,5 +1,5 @@
 // Getting in, each way, with the brand of the organisation: by mail, by password, by a provider; and each way that leads nowhere.
-import { ask, assert, look, play, server, visit } from "./stage.mjs";
+import { ask, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
 
 const ADDRESS = "Adresse e-mail professionnelle";
 let page;
@@ -141,6 +141,19 @@ await play({
     await undecided.getByText("Cette connexion a pris trop de temps").waitFor();
     await look(undecided, "too-late");
     await undecided.context().close();
+  },
+  async "a suspended account: what is not sent says why, and leaves once the account may write again"() {
+    await createRoom(page, "Notes");
+    await ask("state", "nadia suspended");
+    await say(page, "Encore un mot");
+    await messages(page).getByText("Votre compte est suspendu").waitFor();
+    await say(page, "Et un autre"); // it is refused for itself, and does not hang behind the first
+    await messages(page).getByText("Votre compte est suspendu").nth(1).waitFor();
+    await look(page, "suspended-account");
+    await ask("state", "nadia open");
+    for (let left = 2; left > 0; left -= 1) await messages(page).getByRole("button", { name: "Réessayer" }).first().click();
+    await messages(page).getByText("Pas envoyé").first().waitFor({ state: "detached" });
+    await sees(page, "Et un autre");
   },
   async "a locked account, an expired one: what to do is said, nothing is lost"() {
     await ask("state", "nadia locked");

@@ -163,7 +163,8 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
             await server.node.sessions.remove_all_devices(user)
         else:
             expires = {"expired": 1, "open": 0}.get(wanted)
-            await accounts.set_state(user, locked=wanted == "locked", expires_ts=expires)
+            suspended = wanted == "suspended"
+            await accounts.set_state(user, locked=wanted == "locked", suspended=suspended, expires_ts=expires)
         return web.Response(text="done")
 
     application = web.Application()

@@ -15,6 +15,7 @@ import {
 } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import { plain } from "../platform/plain";
+import { explain } from "./errors";
 import { isPassing } from "./outbox";
 import type { People } from "./people";
 import { CLASSIFICATION } from "./rooms";
@@ -72,6 +73,7 @@ export class Items {
       mine,
       ts: event.getTs(),
       state: stateOf(event),
+      refusal: stateOf(event) === "failed" && event.error ? explain(event.error) : null,
       content,
       edited: live && event.replacingEvent() !== null,
       mentionsMe: !mine && live && mentions(event, this.client.getSafeUserId()),

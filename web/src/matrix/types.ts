@@ -1,6 +1,7 @@
 /** What the rest of the client knows of Matrix: plain values, no objects of the SDK. */
 
 import type { Classification } from "./agency";
+import type { Explanation } from "./errors";
 
 export interface Person {
   id: string;
@@ -145,6 +146,8 @@ export interface Item {
   mine: boolean;
   ts: number;
   state: "sent" | "sending" | "queued" | "failed";
+  /** Why it was not sent. */
+  refusal: Explanation | null;
   content: Content;
   edited: boolean;
   mentionsMe: boolean;

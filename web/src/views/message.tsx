@@ -261,7 +261,10 @@ function Sending({ item, room }: { item: Item; room: RoomViewModel }) {
   return (
     <p className="row g2 t12 bad" role="alert">
       <Icon name="warn" size={14} />
-      {t("message.failed")}
+      <span>
+        {t("message.failed")}
+        {item.refusal && `. ${t(item.refusal.key, item.refusal.values)}`}
+      </span>
       <button type="button" className="link t12 bad" onClick={() => room.retry(item)}>
         {t("retry")}
       </button>
