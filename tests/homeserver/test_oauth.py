@@ -334,7 +334,7 @@ async def test_the_account_page(server: Server, alice: Person) -> None:
         await other.call("GET", "/account/whoami")
     await browser.open("/account/password")
     await browser.submit("/account/password", current="wrong", password="new password 1")
-    assert browser.status == 400 and "Wrong user name or password" in browser.page
+    assert browser.status == 400 and "This is not your present password" in browser.page
     await browser.submit("/account/password", current=PASSWORD, password="new password 1")
     assert "has changed" in browser.page
     with pytest.raises(Refused):
