@@ -129,6 +129,26 @@ async def test_an_invitation_is_declined_and_another_taken_back(peer: Peer) -> N
     assert refused.value.status == 403
 
 
+@pytest.mark.parametrize("rule", ["public", "restricted"])
+async def test_several_people_of_a_server_enter_at_once(peer: Peer, rule: str) -> None:
+    """The first one brings the server into the room; whoever waited for it is in the room too, once told so."""
+    here, there = await peer(), await peer()
+    alice = await here.person("alice")
+    people = [await there.person() for _ in range(4)]
+    allowed = await alice.create_room(preset="public_chat")
+    content = {"join_rule": rule, "allow": [{"type": "m.room_membership", "room_id": allowed}]}
+    room = await alice.create_room(initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": content}])
+    if rule == "restricted":
+        await asyncio.gather(*(enter(person, allowed, here) for person in people))
+        await agree(allowed, here, there)  # who lets them in has heard of it
+    await asyncio.gather(*(enter(person, room, here) for person in [*people, people[0]]))
+    for person in people:
+        assert room in (await person.call("GET", "/joined_rooms"))["joined_rooms"]
+        await person.say(room, f"{person.id} is in")
+    for person in people:
+        await hears(alice, room, f"{person.id} is in")
+
+
 async def test_knocking(peer: Peer) -> None:
     here, there = await peer(), await peer()
     alice, bob = await here.person("alice"), await there.person("bob")

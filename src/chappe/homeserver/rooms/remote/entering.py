@@ -16,6 +16,7 @@ from chappe.homeserver.matrix.identifiers import is_server_name
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
+from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
@@ -50,13 +51,14 @@ class Entering:
     ) -> LiveRoom:
         """Raises what the servers answered that were asked. Joins of several people wait for the first.
 
-        `helped`: this server is in the room, and cannot let anybody in by itself.
+        StateMoved tells the others that this server is in the room by now: they join as one joins here. `helped`: this server
+        is in the room, and cannot let anybody in by itself.
         """
         lock = self._under_way.setdefault(room_id, asyncio.Lock())
         async with lock:
             room = await self._rooms.live.find(room_id)
             if room is not None and self.is_here(room) and not helped:
-                return room  # somebody else was faster: the ordinary join works now
+                raise StateMoved
 
             async def attempt(server: str) -> LiveRoom:
                 return await self._through(server, user_id, room_id, content)
