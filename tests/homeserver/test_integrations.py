@@ -19,7 +19,7 @@ from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
 from tests.neighbours import Mailbox, link_in, plain, until
-from tests.support import Person, Refused, Server, segment
+from tests.support import Person, Refused, Server, bodies, segment
 
 NewServer = Callable[..., Awaitable[Server]]
 CHAPPE = "/_chappe/client/v1"
@@ -167,21 +167,66 @@ async def test_a_name_of_a_bot_is_what_one_sees(server: Server, alice: Person) -
             assert (no.status, no.errcode) == (400, "M_INVALID_PARAM"), (name, path)
 
 
+class Receiver:
+    """Of an outgoing webhook: what it got, and what it answers (200 once `answers` are used up)."""
+
+    def __init__(self, *answers: int) -> None:
+        self.got: list[tuple[Any, bytes]] = []
+        self.answers = [*answers]
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        self.got.append((request.headers, await request.read()))
+        return web.Response(status=self.answers.pop() if self.answers else 200)
+
+    async def __aenter__(self) -> Receiver:
+        application = web.Application()
+        application.router.add_post("/hook", self._receive)
+        self._runner = web.AppRunner(application)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/hook"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+
+@pytest.mark.parametrize("way_out", ["leave", "kick", "ban"])
+async def test_a_webhook_is_still_when_its_owner_is_out_of_the_room(new_server: NewServer, way_out: str) -> None:
+    server = await new_server(push=Push(allowed_private_hosts=["127.0.0.1"]))
+    alice, bob = await server.person("alice"), await server.person("bob")
+    async with Receiver(500) as receiver:
+        room = await alice.create_room(
+            preset="public_chat", power_level_content_override={"users": {bob.id: 100}}, room_version="12"
+        )
+        await bob.join(room)
+        hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
+        out = {"direction": "outgoing", "name": "Tickets", "purpose": "x", "url": receiver.url}
+        await bob.call("POST", hooks, out)
+        other = await alice.call("POST", hooks, {**out, "name": "Of somebody who stays"})
+        hook = await bob.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+        assert (await server.raw("POST", hook["path"], {"text": "heard"}))[0] == 200
+        await until(lambda: len(receiver.got) == 2)  # one of them is to be sent again
+        await (bob.leave(room) if way_out == "leave" else alice.act(way_out, room, bob))
+        status, raw, _ = await server.raw("POST", hook["path"], {"text": "not heard"})
+        assert (status, json.loads(raw)["errcode"]) == (403, "M_FORBIDDEN")
+        receiver.got.clear()
+        await server.node.database.execute("UPDATE webhook_queue SET due_ts = 0")
+        await alice.say(room, "a secret")
+        last = await alice.say(room, "the last")
+        await until(lambda: any(json.loads(body)["event"]["event_id"] == last for _, body in receiver.got))
+
+        async def nothing_waits() -> bool:
+            return not await server.node.database.fetchval("SELECT count(*) FROM webhook_queue")
+
+        await until(nothing_waits)
+        assert {json.loads(body)["webhook"] for _, body in receiver.got} == {other["id"]}
+        assert "not heard" not in bodies((await alice.messages(room))["chunk"])
+
+
 async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServer) -> None:
-    got: list[tuple[Any, bytes]] = []
-    answers = [500]
-
-    async def receive(request: web.Request) -> web.Response:
-        got.append((request.headers, await request.read()))
-        return web.Response(status=answers.pop() if answers else 200)
-
-    application = web.Application()
-    application.router.add_post("/hook", receive)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
+    async with Receiver(500) as receiver:
+        got = receiver.got
         server = await new_server(push=Push(allowed_private_hosts=["127.0.0.1"]))
         alice = await server.person("alice")
         room = await alice.create_room()
@@ -190,7 +235,7 @@ async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServ
             "direction": "outgoing",
             "name": "Tickets",
             "purpose": "x",
-            "url": f"http://127.0.0.1:{runner.addresses[0][1]}/hook",
+            "url": receiver.url,
         }
         for bad in (
             "http://example.org/x",
@@ -212,8 +257,6 @@ async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServ
         assert json.loads(body)["event"]["event_id"] == event
         seconds = int(headers["X-Chappe-Signature"].split(",")[0].removeprefix("t="))
         assert headers["X-Chappe-Signature"] == signature(hook["secret"], seconds, body)
-    finally:
-        await runner.cleanup()
 
 
 # ------------------------------------------------------------------------------------------------- identity service

@@ -16,6 +16,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.modules.bots.webhooks import is_of_member
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
@@ -89,7 +90,7 @@ class WebhookSender:
                 list(numbers), self._now_ms(),
             )  # fmt: skip
             acting = await self._standings.who_may((hook["owner"] for hook in hooks), Doing.ACT)
-            for hook in (hook for hook in hooks if hook["owner"] in acting):
+            for hook in [one for one in hooks if one["owner"] in acting and await is_of_member(self._rooms, one)]:
                 bodies = await narrowed(
                     "webhooks",
                     hook["room_id"],
@@ -121,13 +122,14 @@ class WebhookSender:
         rows = await self._database.fetch(
             """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
                  FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
-                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner, w.enabled""",
+                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner, w.room_id, w.enabled""",
             now, now + 60_000, AT_ONCE,
         )  # fmt: skip
         await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: Row) -> None:
-        if not row["enabled"] or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
+        may = row["enabled"] and await is_of_member(self._rooms, row)
+        if not may or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
             await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
             return
         seconds = self._now_ms() // 1000

@@ -196,6 +196,8 @@ class Webhooks:
             raise NotFound("There is no such webhook")
         if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
             raise MatrixError(410, "M_NOT_FOUND", "This webhook has ended")
+        if not await is_of_member(self._rooms, row):
+            raise Forbidden("Whoever made this webhook is not in the room any more")
         if (error := await self._standings.refusal(row["user_id"], Doing.ACT)) is not None:
             raise Forbidden("Whoever made this webhook may not act at present", error.errcode)
         return row
@@ -225,6 +227,12 @@ class Webhooks:
         if event_id is None:
             raise BadRequest("One of `text`, `markdown`, `card`, `files` is needed", "M_MISSING_PARAM")
         return event_id
+
+
+async def is_of_member(rooms: Rooms, hook: Row) -> bool:
+    """A webhook speaks and listens while its owner is in the room, however they went. `hook`: its room and its owner."""
+    room = await rooms.live.find(hook["room_id"])
+    return room is not None and hook["owner"] in room.joined
 
 
 async def _contents(post: Post) -> list[dict[str, Any]]:
