@@ -19,9 +19,12 @@ from chappe.homeserver.load.parsing import MAX_VALUES, off_the_loop
 from chappe.homeserver.load.watchdog import TOO_LONG_SECONDS, Watchdog
 from chappe.homeserver.matrix.errors import LimitExceeded
 from chappe.homeserver.modules.bots.webhooks import MAX_TEXT, Card, Post, _contents
+from chappe.homeserver.modules.end_to_end_encryption.keys import MAX_ASKED, MAX_SIGNED
 from chappe.homeserver.modules.url_previews.page import MAX_TAG, open_graph
+from chappe.homeserver.rooms.create_room import MAX_INITIAL_STATE
 from chappe.homeserver.rooms.server_acl import MOST_PATTERNS, ServerAcl
-from tests.support import Person, Server, segment
+from tests.homeserver.test_media import png
+from tests.support import Person, Server, joined, segment
 
 
 @pytest_asyncio.fixture
@@ -313,3 +316,100 @@ async def test_unknown_hooks_are_limited_by_address(new_server: Callable[..., Aw
 async def test_a_user_name_has_an_end(server: Server) -> None:
     body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "x" * 256}, "password": "x"}
     assert (await server.raw("POST", "/_matrix/client/v3/login", body))[0] == 400
+
+
+# ------------------------------------------------------------------------------------------------ what is well-formed
+
+SIGNATURE, KEY = "s" * 86, "k" * 43
+
+
+def one_time_keys(alice: Person, turn: int) -> Any:
+    signed = {"key": KEY, "signatures": {alice.id: {f"ed25519:{alice.device}": SIGNATURE}}}
+    return {"one_time_keys": {f"signed_curve25519:{turn}A{n}": signed for n in range(1000)}}
+
+
+def device_keys(alice: Person, turn: int) -> Any:
+    keys = {f"curve25519:{n}": KEY for n in range(2500)}
+    return {"device_keys": {
+        "user_id": alice.id, "device_id": alice.device, "algorithms": [str(turn)], "keys": keys,
+        "signatures": {alice.id: {f"ed25519:{n}": SIGNATURE for n in range(500)}},
+    }}  # fmt: skip
+
+
+def everybody(alice: Person, turn: int) -> Any:
+    return {"device_keys": {f"@person-{turn}-{n:0>60}:localhost": [] for n in range(MAX_ASKED - 1)} | {alice.id: []}}
+
+
+def many_devices(alice: Person, turn: int) -> Any:
+    return {"device_keys": {alice.id: [f"{turn}-{n:0>60}" for n in range(MAX_ASKED)]}}
+
+
+def keys_of_everybody(alice: Person, turn: int) -> Any:
+    wanted = {"DEVICE": "signed_curve25519"}
+    people = {f"@p-{turn}-{n:0>50}:localhost": wanted for n in range(MAX_ASKED // 2)}
+    return {"one_time_keys": people | {alice.id: {f"D{n:0>60}": "signed_curve25519" for n in range(MAX_ASKED // 2)}}}
+
+
+def signatures(alice: Person, turn: int) -> Any:
+    signed = {"user_id": alice.id, "device_id": "D", "signatures": {alice.id: {f"ed25519:{turn}": SIGNATURE}}}
+    return {alice.id: {f"D{turn}-{n}": signed for n in range(MAX_SIGNED)}}
+
+
+def a_room(alice: Person, turn: int) -> Any:
+    states = [
+        {"type": "test.state", "state_key": f"{n}", "content": {"a": f"{turn}" * 700}} for n in range(MAX_INITIAL_STATE)
+    ]
+    return {"initial_state": states}
+
+
+WELL_FORMED: list[tuple[str, Callable[[Person, int], Any], int]] = [  # path, body, in KiB at least
+    ("/keys/upload", one_time_keys, 200), ("/keys/upload", device_keys, 150), ("/keys/query", everybody, 700),
+    ("/keys/query", many_devices, 600), ("/keys/claim", keys_of_everybody, 800), ("/keys/signatures/upload", signatures, 150), ("/createRoom", a_room, 200),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("steady")
+@pytest.mark.parametrize(("path", "body", "size"), WELL_FORMED, ids=[f.__name__ for _, f, _ in WELL_FORMED])
+async def test_what_is_as_large_as_may_be_and_good_does_not(
+    alice: Person, path: str, body: Callable[[Person, int], Any], size: int
+) -> None:
+    bodies = [orjson.dumps(body(alice, turn)) for turn in range(3)]
+    assert size << 10 < len(bodies[0])
+
+    async def send() -> None:
+        status, answer, _ = await alice.server.raw("POST", "/_matrix/client/v3" + path, bodies.pop(), alice.token)
+        assert status == 200, answer[:500]
+
+    assert await held(alice.server, send) < TOO_LONG_SECONDS
+
+
+@pytest.mark.usefixtures("steady")
+async def test_a_large_picture_does_not(alice: Person) -> None:
+    picture = png(6000, 4000)
+
+    async def send() -> None:
+        answer = await alice.server.raw(
+            "POST", "/_matrix/media/v3/upload?filename=x.png", picture, alice.token, {"Content-Type": "image/png"}
+        )
+        uri = orjson.loads(answer[1])["content_uri"].removeprefix("mxc://")
+        path = f"/_matrix/client/v1/media/thumbnail/{uri}?width=800&height=600&method=scale"
+        assert (await alice.server.raw("GET", path, None, alice.token))[0] == 200
+
+    assert await held(alice.server, send) < TOO_LONG_SECONDS
+
+
+@pytest.mark.usefixtures("steady")
+async def test_a_room_of_much_state_does_not(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    for start in range(0, 2000, 100):
+        await asyncio.gather(*(
+            alice.call("PUT", f"/rooms/{segment(room)}/state/test.state/{n}", {"n": ["x" * 10] * 100}) for n in range(start, start + 100)
+        ))  # fmt: skip
+
+    async def everything() -> None:
+        assert len(await alice.call("GET", f"/rooms/{segment(room)}/state")) > 2000
+        assert joined(await alice.call("GET", "/sync"), room)
+        await bob.join(room)
+        await bob.call("POST", f"/rooms/{segment(room)}/leave", {})
+
+    assert await held(alice.server, everything) < TOO_LONG_SECONDS

@@ -29,6 +29,7 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
 MAX_INVITES = 500
+MAX_INITIAL_STATE = 300  # events: they are signed in one go, while the others wait
 
 
 class InitialState(msgspec.Struct):
@@ -108,12 +109,14 @@ class RoomCreation:
             raise BadRequest(f"Unknown preset {preset[:40]!r}", "M_INVALID_PARAM")
         if request.visibility not in ("public", "private"):
             raise BadRequest("visibility must be `public` or `private`", "M_INVALID_PARAM")
+        if len(request.initial_state) > MAX_INITIAL_STATE:
+            raise BadRequest(f"initial_state may have {MAX_INITIAL_STATE} events at most", "M_INVALID_PARAM")
+        invited = self._invited(user_id, request)
         for invite in request.invite_3pid:
             await self._by_address.check(user_id, invite.medium, invite.address, invite.id_server)
         for item in request.initial_state:
             if item.type == THIRD_PARTY_INVITE:
                 await self._by_address.require_may_announce(user_id, "", item.state_key, item.content)
-        invited = self._invited(user_id, request)
         await self.require_may_create(user_id, msgspec.to_builtins(request))
         members = [await self._admission.admit(self._invitation(user_id, target, request)) for target in invited]
         alias = await self._alias(user_id, request)
@@ -145,7 +148,7 @@ class RoomCreation:
 
     def _invited(self, user_id: UserId, request: CreateRoomRequest) -> list[UserId]:
         invited = [parse_user_id(target) for target in dict.fromkeys(request.invite) if target != user_id]
-        if len(invited) > MAX_INVITES:
+        if len(invited) + len(request.invite_3pid) > MAX_INVITES:
             raise BadRequest(f"At most {MAX_INVITES} people can be invited at once", "M_INVALID_PARAM")
         return invited
 

@@ -14,7 +14,7 @@ from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices
-from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.rooms.rooms import Rooms
@@ -74,6 +74,7 @@ class Keys:
     @endpoint("POST", "/_matrix/client/v3/keys/query", auth=GUEST_AUTH, limit="keys", **_MANY)
     async def query(self, request: Request) -> Answer:
         body = convert(await request.json_object(), KeysQuery)
+        require_few(body.device_keys)
         for user in body.device_keys:
             parse_user_id(user)
         known = await self._rooms.sight.known(request.reader, body.device_keys)
@@ -87,6 +88,7 @@ class Keys:
     @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys", **_MANY)
     async def claim(self, request: Request) -> Answer:
         body = convert(await request.json_object(), KeysClaim)
+        require_few(body.one_time_keys)
         for user in body.one_time_keys:
             parse_user_id(user)
         reached = await self._rooms.sight.reached(request.person, "m.room.encrypted", body.one_time_keys)

@@ -12,7 +12,7 @@ from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
-from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.rooms.sight import Sight
 
 T = TypeVar("T")
@@ -66,12 +66,14 @@ class UserKeys:
     @endpoint("POST", _V1 + "/keys/query", auth=SERVER_AUTH, api="federation", **_MANY)
     async def query(self, request: Request) -> Answer:
         body = convert(await request.json_object(), Query)
+        require_few(body.device_keys)
         answer = await self._keys_of(await self._known(request, body.device_keys))
         return {name: answer[name] for name in ("device_keys", "master_keys", "self_signing_keys")}
 
     @endpoint("POST", _V1 + "/keys/claim", auth=SERVER_AUTH, api="federation", **_MANY)
     async def claim(self, request: Request) -> Answer:
         body = convert(await request.json_object(), Claim)
+        require_few(body.one_time_keys)
         return {"one_time_keys": await self._keys.claim(await self._known(request, body.one_time_keys))}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
 
 MAX_KEY_ID = 255
+MAX_ASKED = 10_000  # people, or devices of them, whose keys one request asks for
+MAX_SIGNED = 1000  # devices and keys signed in one request
 ANNOUNCE_AFTER = 0.02  # seconds
 CROSS_SIGNING_USAGES = {"master": "master", "self_signing": "self_signing", "user_signing": "user_signing"}
 
@@ -162,7 +164,7 @@ class DeviceKeys:
             "device_keys": {}, "failures": {}, "master_keys": {}, "self_signing_keys": {}, "user_signing_keys": {},
         }  # fmt: skip
         for user, published in (await self._published.get_many(wanted)).items():
-            chosen = wanted[user]
+            chosen = set(wanted[user])
             answer["device_keys"][user] = {
                 device: published.seen_by(reader, device, keys)
                 for device, keys in published.devices.items()
@@ -258,9 +260,11 @@ class DeviceKeys:
         """`POST /keys/signatures/upload`: merged with what is there. Returns the failures by user and key."""
         failures: dict[str, dict[str, Any]] = {}
         write = Write()
+        if not all(type(targets) is dict for targets in body.values()):
+            raise BadRequest("Signatures are given by user and key")
+        if sum(map(len, body.values())) > MAX_SIGNED:
+            raise BadRequest(f"At most {MAX_SIGNED} signed objects at once", "M_INVALID_PARAM")
         for owner, targets in body.items():
-            if type(targets) is not dict:
-                raise BadRequest("Signatures are given by user and key")
             for target, signed in targets.items():
                 try:
                     await self._sign(user_id, owner, target, signed, write)
@@ -297,6 +301,12 @@ class DeviceKeys:
                     return {k: v for k, v in key.items() if k not in ("signatures", "unsigned")}
             return None
         return {k: v for k, v in orjson.loads(raw).items() if k not in ("signatures", "unsigned")}
+
+
+def require_few(wanted: Mapping[str, Sized]) -> None:
+    """Raises M_INVALID_PARAM for more people and devices than one request may name."""
+    if sum(max(1, len(devices)) for devices in wanted.values()) > MAX_ASKED:
+        raise BadRequest(f"At most {MAX_ASKED} people and devices at once", "M_INVALID_PARAM")
 
 
 def _signatures_of(value: Mapping[str, Any]) -> list[tuple[str, str, str]]:

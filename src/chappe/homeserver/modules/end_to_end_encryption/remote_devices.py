@@ -110,13 +110,13 @@ class RemoteDevices:
             )  # fmt: skip
 
     async def _add_known(self, reader: str, wanted: Mapping[str, list[str]], answer: dict[str, Any]) -> None:
-        users = list(wanted)
+        users, chosen = list(wanted), {user: set(devices) for user, devices in wanted.items()}
         for user in users:
             answer["device_keys"].setdefault(user, {})
         for row in await self._database.fetch(
             "SELECT user_id, device_id, keys FROM remote_devices WHERE user_id = ANY($1::text[])", users
         ):
-            if not wanted[row["user_id"]] or row["device_id"] in wanted[row["user_id"]]:
+            if not chosen[row["user_id"]] or row["device_id"] in chosen[row["user_id"]]:
                 answer["device_keys"][row["user_id"]][row["device_id"]] = orjson.loads(row["keys"])
         for row in await self._database.fetch(
             "SELECT user_id, usage, key FROM remote_cross_signing_keys WHERE user_id = ANY($1::text[])", users
