@@ -123,3 +123,5 @@ CREATE INDEX room_purges_waiting ON room_purges (asked_ts) WHERE ended_ts IS NUL
 ALTER TABLE federation_inbox ADD COLUMN attempts int NOT NULL DEFAULT 0, ADD COLUMN next_try_ts bigint NOT NULL DEFAULT 0,
     DROP CONSTRAINT federation_inbox_room_id_event_id_key, ADD UNIQUE (room_id, origin, event_id);
 CREATE INDEX federation_inbox_origin ON federation_inbox (origin);
+
+CREATE INDEX reports_reporter ON reports (reporter, received_ts);

@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 20
 MAX_ENTRIES, MAX_ACCOUNT_BYTES = 20_000, 50 << 20  # of one account
 SERVER_TYPES = ("m.fully_read", "m.push_rules")  # look like account data, have routes of their own
 TAGS = "m.tag"
-MAX_TAG_BYTES = 255
+MAX_TAG_BYTES, MAX_TAGS = 255, 100  # of a tag; of a room
 
 FRAGMENT = Fragment(
     "account_data", (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea"), ("deleted", "boolean")),
@@ -54,6 +54,9 @@ class AccountData:
             )
 
     async def write(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
+        tags = content.get("tags") if event_type == TAGS else None
+        if type(tags) is dict and len(tags) > MAX_TAGS:
+            raise MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", f"A room may have {MAX_TAGS} tags at most")
         raw = orjson.dumps(content)
         if len(raw) > MAX_BYTES:
             raise MatrixError(413, "M_TOO_LARGE", "Account data may have 1 MiB at most")

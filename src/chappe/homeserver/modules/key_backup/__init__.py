@@ -13,6 +13,8 @@ from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import parse_room_id
 
+MAX_AT_ONCE = 5000  # sessions in a request: clients send some hundreds
+MAX_VERSIONS, MAX_SESSIONS = 50, 500_000  # of one account, in all its backups
 _SESSION = "first_message_index, forwarded_count, is_verified, session_data"
 
 
@@ -51,9 +53,12 @@ class KeyBackup:
         check_canonical(body.auth_data)
         number = await self._database.fetchval(
             """INSERT INTO key_backups (user_id, version, algorithm, auth_data)
-               SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM key_backups WHERE user_id = $1 RETURNING version""",
-            user_id, body.algorithm, orjson.dumps(body.auth_data),
+               SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM key_backups WHERE user_id = $1
+               HAVING count(*) FILTER (WHERE NOT deleted) < $4 RETURNING version""",
+            user_id, body.algorithm, orjson.dumps(body.auth_data), MAX_VERSIONS,
         )  # fmt: skip
+        if number is None:
+            raise _full(f"You have {MAX_VERSIONS} key backups: please delete an older one first")
         return str(number)
 
     async def version(self, user_id: str, version: str | None) -> dict[str, Any]:
@@ -107,6 +112,8 @@ class KeyBackup:
     ) -> dict[str, Any]:
         """Stores sessions, each only if it is better than what is there. Raises M_WRONG_ROOM_KEYS_VERSION (403)."""
         number = await self._require_current(user_id, version)
+        if sum(map(len, rooms.values())) > MAX_AT_ONCE:
+            raise MatrixError(413, "M_TOO_LARGE", f"At most {MAX_AT_ONCE} sessions at once: please send them in parts")
         rows = list(_rows(rooms))
         async with self._database.transaction() as connection:
             changed = 0
@@ -124,7 +131,10 @@ class KeyBackup:
                     user_id, number, *map(list, zip(*rows, strict=True)),
                 )  # fmt: skip
                 changed = len(done)
-            return await self._touched(connection, user_id, number, changed)
+            answer, of_all = await self._touched(connection, user_id, number, changed)
+            if changed and of_all > MAX_SESSIONS:
+                raise _full("Your key backups are full: please delete an older one")
+            return answer
 
     async def _require_current(self, user_id: str, version: str | None) -> int:
         if version is None:
@@ -139,16 +149,17 @@ class KeyBackup:
             )
         return int(current["version"])
 
-    @staticmethod
-    async def _touched(connection: Any, user_id: str, number: int, changed: int) -> dict[str, Any]:
+    async def _touched(self, connection: Any, user_id: str, number: int, changed: int) -> tuple[dict[str, Any], int]:
+        """(the answer, how many sessions the account has in all its backups)."""
         etag = await connection.fetchval(
             "UPDATE key_backups SET etag = etag + $3 WHERE user_id = $1 AND version = $2 RETURNING etag",
             user_id, number, 1 if changed else 0,
         )  # fmt: skip
-        count = await connection.fetchval(
-            "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, number
-        )
-        return {"etag": str(etag), "count": count}
+        count, of_all = await connection.fetchrow(
+            "SELECT count(*) FILTER (WHERE version = $2), count(*) FROM key_backup_sessions WHERE user_id = $1",
+            user_id, number,
+        )  # fmt: skip
+        return {"etag": str(etag), "count": count}, of_all
 
     async def get(
         self, user_id: str, version: str | None, room_id: str | None = None, session_id: str | None = None
@@ -182,7 +193,11 @@ class KeyBackup:
                     AND ($3::text IS NULL OR room_id = $3) AND ($4::text IS NULL OR session_id = $4)""",
                 user_id, row["version"], room_id, session_id,
             )  # fmt: skip
-            return await self._touched(connection, user_id, row["version"], int(done.rsplit(" ", 1)[1]))
+            return (await self._touched(connection, user_id, row["version"], int(done.rsplit(" ", 1)[1])))[0]
+
+
+def _full(message: str) -> MatrixError:
+    return MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", message)
 
 
 def _number(version: str) -> int:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database, Row
 
-MAX_EDITS = 500
-MAX_REFERENCES = 1000
+MAX_EDITS, MAX_REFERENCES = 20, 200  # of one event: many of one take nothing from the others
 MAX_IN_THREADS = 1000
 
 
@@ -35,18 +34,22 @@ class RelationStore:
     async def edits(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         """(target, event_id), by the target's own author, latest first."""
         return await self._database.fetch(
-            """SELECT x.target, x.event_id FROM relations x
-                WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.replace' AND x.sender <> ALL($2::text[])
-                  AND x.room_nid = $4
-                  AND x.sender = (SELECT e.sender FROM events e WHERE e.event_id = x.target)
-                ORDER BY x.ts DESC, x.event_id COLLATE "C" DESC LIMIT $3""",
+            """SELECT x.target, x.event_id FROM unnest($1::text[]) t CROSS JOIN LATERAL (
+                   SELECT r.target, r.event_id, r.ts FROM relations r
+                    WHERE r.target = t AND r.rel_type = 'm.replace' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
+                      AND r.sender = (SELECT e.sender FROM events e WHERE e.event_id = t)
+                    ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT $3) x
+                ORDER BY x.ts DESC, x.event_id COLLATE "C" DESC""",
             targets, ignored, MAX_EDITS, room,
         )  # fmt: skip
 
     async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         return await self._database.fetch(
-            """SELECT target, event_id FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.reference'
-                AND sender <> ALL($2::text[]) AND room_nid = $4 ORDER BY position LIMIT $3""",
+            """SELECT x.target, x.event_id FROM unnest($1::text[]) t CROSS JOIN LATERAL (
+                   SELECT r.target, r.event_id, r.position FROM relations r
+                    WHERE r.target = t AND r.rel_type = 'm.reference' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
+                    ORDER BY r.position LIMIT $3) x
+                ORDER BY x.position""",
             targets, ignored, MAX_REFERENCES, room,
         )  # fmt: skip
 

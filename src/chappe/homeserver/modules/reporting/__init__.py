@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.rooms.rooms import Rooms
 
-MAX_REASON = 10_000
+MAX_REASON, MAX_PER_DAY = 10_000, 100  # of one person
+DAY_MS = 86_400_000
 
 
 class Reports:
@@ -42,11 +43,15 @@ class Reports:
     ) -> None:  # fmt: skip
         if reason is not None and len(reason) > MAX_REASON:
             raise BadRequest("The reason is too long", "M_INVALID_PARAM")
-        await self._database.execute(
+        now = self._now_ms()
+        added = await self._database.fetchval(
             """INSERT INTO reports (reporter, room_id, event_id, user_id, reason, score, received_ts)
-               VALUES ($1, $2, $3, $4, $5, $6, $7)""",
-            reporter, room_id, event_id, user_id, reason and reason.replace("\0", ""), score, self._now_ms(),
+               SELECT $1, $2, $3, $4, $5, $6, $7
+                WHERE (SELECT count(*) FROM reports WHERE reporter = $1 AND received_ts > $8) < $9 RETURNING true""",
+            reporter, room_id, event_id, user_id, reason and reason.replace("\0", ""), score, now, now - DAY_MS, MAX_PER_DAY,
         )  # fmt: skip
+        if added is None:
+            raise LimitExceeded(DAY_MS // MAX_PER_DAY, "You have reported much today: please go on tomorrow")
 
     async def list(self, limit: int = 100) -> Sequence[Row]:
         """The newest first."""

@@ -17,11 +17,13 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.bounded import Recent
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
 
 MAX_PER_SYNC = 100
+MAX_MESSAGES, MAX_BYTES = 10_000, 32 << 20  # of one request, once for each device that it reaches
 EMPTY_REMEMBERED = 200_000  # devices
 
 FRAGMENT = Fragment(
@@ -57,8 +59,11 @@ class ToDevice:
         self, sender: str, event_type: str, messages: Mapping[str, Mapping[str, Any]], devices: Mapping[str, list[str]],
         txn: str,
     ) -> None:  # fmt: skip
-        """`messages`: user → device (`*`: all) → content; `devices`: every recipient's devices. Durable on return."""
-        write = Write(txn=txn)
+        """`messages`: user → device (`*`: all) → content; `devices`: every recipient's devices. Durable on return.
+
+        Raises M_INVALID_PARAM, M_TOO_LARGE (413) for what reaches too many devices, or is too much for so many.
+        """
+        write, count, size = Write(txn=txn), 0, 0
         elsewhere: dict[str, dict[str, Mapping[str, Any]]] = {}
         for user, by_device in messages.items():
             if not self._domains.is_hosted(domain_of(user)):
@@ -67,7 +72,13 @@ class ToDevice:
             targets = set(devices.get(user, ()))
             for device, content in by_device.items():
                 raw = orjson.dumps({"type": event_type, "sender": sender, "content": content})
-                for target in targets if device == "*" else {device} & targets:
+                reached = targets if device == "*" else {device} & targets
+                count, size = count + len(reached), size + len(reached) * len(raw)
+                if count > MAX_MESSAGES:
+                    raise BadRequest(f"At most {MAX_MESSAGES} devices at once", "M_INVALID_PARAM")
+                if size > MAX_BYTES:
+                    raise MatrixError(413, "M_TOO_LARGE", "The message is too long for so many devices")
+                for target in reached:
                     write.add("to_device", user, target, raw)
             if targets:
                 write.touch_user(user, "to_device")

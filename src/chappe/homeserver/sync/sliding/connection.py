@@ -19,6 +19,7 @@ from chappe.homeserver.sync.sliding.room_list import ListedRoom
 
 _POS = re.compile(r"p([0-9]{1,18})_([0-9]{1,18})_([0-9a-f]{16})")
 MAX_WEIGHT = 2_000_000  # rooms remembered, over all connections
+PER_DEVICE = 20  # connections: clients have one or two (the list, what is encrypted), a test tool a few more
 IDLE_SECONDS = 3600
 
 
@@ -80,18 +81,35 @@ def unknown_pos() -> BadRequest:
 class Connections:
     def __init__(self) -> None:
         self._by_client: OrderedDict[tuple[str, str, str], Connection] = OrderedDict()
+        self._of_device: dict[tuple[str, str], dict[str, None]] = {}  # the one used longest ago first
         self._serials = wall_now_ms()  # beyond those of an earlier process
 
     def __len__(self) -> int:
         return len(self._by_client)
 
     def open(self, user_id: str, device_id: str, conn_id: str) -> Connection:
-        """A new connection in place of the client's earlier one."""
+        """A new connection in place of the client's earlier one; beyond `PER_DEVICE`, the one used longest ago ends."""
         connection = Connection(secrets.token_hex(8), used=time.monotonic())
-        self._by_client[user_id, device_id, conn_id] = connection
-        self._by_client.move_to_end((user_id, device_id, conn_id))
+        self._use((user_id, device_id, conn_id), connection)
+        of_device = self._of_device[user_id, device_id]
+        while len(of_device) > PER_DEVICE:
+            self._forget((user_id, device_id, next(iter(of_device))))
         self._shed()
         return connection
+
+    def _use(self, key: tuple[str, str, str], connection: Connection) -> None:
+        self._by_client[key] = connection
+        self._by_client.move_to_end(key)
+        of_device = self._of_device.setdefault(key[:2], {})
+        of_device.pop(key[2], None)
+        of_device[key[2]] = None
+
+    def _forget(self, key: tuple[str, str, str]) -> None:
+        del self._by_client[key]
+        of_device = self._of_device[key[:2]]
+        del of_device[key[2]]
+        if not of_device:
+            del self._of_device[key[:2]]
 
     def find(self, user_id: str, device_id: str, conn_id: str, pos: str) -> tuple[Connection, Sent]:
         """Raises M_UNKNOWN_POS."""
@@ -99,7 +117,7 @@ class Connections:
         connection = self._by_client.get(key)
         if match is None or connection is None or connection.key != match[3]:
             raise unknown_pos()
-        self._by_client.move_to_end(key)
+        self._use(key, connection)
         connection.used = time.monotonic()
         return connection, connection.from_pos(int(match[1]))
 
@@ -118,4 +136,4 @@ class Connections:
             if oldest.used > limit and weight <= MAX_WEIGHT:
                 return
             weight -= len(oldest.latest.rooms) + 10
-            del self._by_client[key]
+            self._forget(key)

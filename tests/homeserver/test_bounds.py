@@ -1,0 +1,211 @@
+"""What one person may have has an end: as much as is documented is taken, one more is refused in words, and the others have theirs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.api.client import keys as keys_api
+from chappe.homeserver.modules import account_data, key_backup, reporting, to_device
+from chappe.homeserver.modules.end_to_end_encryption import keys
+from chappe.homeserver.modules.relations import store
+from chappe.homeserver.rooms import create_room
+from chappe.homeserver.sync.sliding import connection
+from tests.homeserver.test_relations import bundle, edit, relates
+from tests.support import Person, Refused, segment
+
+FULL, LARGE, MANY = (403, "M_RESOURCE_LIMIT_EXCEEDED"), (413, "M_TOO_LARGE"), (400, "M_INVALID_PARAM")
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Bound:
+    """`act`: what the person does for the nth time, from 1; `AT` is where the bound is set."""
+
+    name: str
+    module: Any
+    constant: str
+    act: Callable[[Person, int], Awaitable[Any]]
+    refusal: tuple[int, str]
+    value: int = 3
+
+
+AT = 3
+
+
+def room_data(person: Person, room: str) -> str:
+    return f"/user/{segment(person.id)}/rooms/{segment(room)}"
+
+
+async def a_tag(person: Person, n: int) -> None:
+    await person.call("PUT", f"{room_data(person, '!r:x')}/tags/u.tag{n}", {})
+
+
+async def tags_at_once(person: Person, n: int) -> None:
+    tags: dict[str, Any] = {f"u.tag{i}": {} for i in range(n)}
+    await person.call("PUT", f"{room_data(person, '!r:x')}/account_data/m.tag", {"tags": tags})
+
+
+async def a_report(person: Person, n: int) -> None:
+    await person.call("POST", f"/users/@somebody{n}:localhost/report", {"reason": "bad"})
+
+
+async def a_backup(person: Person, n: int = 1) -> str:
+    body = {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {}}
+    return str((await person.call("POST", "/room_keys/version", body))["version"])
+
+
+async def back_up(person: Person, version: str, sessions: list[str]) -> None:
+    session = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, "session_data": {}}
+    await person.call("PUT", "/room_keys/keys/!r:x", {"sessions": dict.fromkeys(sessions, session)}, version=version)
+
+
+async def sessions_at_once(person: Person, n: int) -> None:
+    await back_up(person, await a_backup(person), [f"s{i}" for i in range(n)])
+
+
+async def sessions_of_backups(person: Person, n: int) -> None:
+    """One each: those of earlier backups count."""
+    await back_up(person, await a_backup(person), ["s"])
+
+
+async def signatures(person: Person, n: int) -> None:
+    await person.call("POST", "/keys/signatures/upload", {person.id: {f"D{i}": {} for i in range(n)}})
+
+
+async def to_devices(person: Person, messages: dict[str, Any]) -> None:
+    await person.call("PUT", f"/sendToDevice/m.x/{next(_numbers)}", {"messages": {person.id: messages}})
+
+
+async def named_devices(person: Person, n: int) -> None:
+    await to_devices(person, {f"D{i}": {} for i in range(n)})
+
+
+async def all_devices(person: Person, n: int) -> None:
+    for _ in range(n - len((await person.call("GET", "/devices"))["devices"])):
+        await person.another_device()
+    await to_devices(person, {"*": {}})
+
+
+async def long_messages(person: Person, n: int) -> None:
+    await to_devices(person, {person.device: {"filling": "x" * (n * 1000 - 100)}})
+
+
+async def people_asked_about(person: Person, n: int) -> None:
+    await person.call("POST", "/keys/query", {"device_keys": {f"@p{i}:localhost": [] for i in range(n)}})
+
+
+async def devices_asked_about(person: Person, n: int) -> None:
+    await person.call("POST", "/keys/query", {"device_keys": {person.id: [f"D{i}" for i in range(n)]}})
+
+
+async def keys_claimed(person: Person, n: int) -> None:
+    wanted = {f"D{i}": "signed_curve25519" for i in range(n)}
+    await person.call("POST", "/keys/claim", {"one_time_keys": {person.id: wanted}})
+
+
+async def initial_state(person: Person, n: int) -> None:
+    states = [{"type": "test.state", "state_key": str(i), "content": {}} for i in range(n)]
+    await person.create_room(initial_state=states)
+
+
+BOUNDS = [
+    Bound("tags of a room", account_data, "MAX_TAGS", a_tag, FULL),
+    Bound("tags of a room as account data", account_data, "MAX_TAGS", tags_at_once, FULL),
+    Bound("reports in a day", reporting, "MAX_PER_DAY", a_report, (429, "M_LIMIT_EXCEEDED")),
+    Bound("key backups", key_backup, "MAX_VERSIONS", a_backup, FULL),
+    Bound("sessions backed up at once", key_backup, "MAX_AT_ONCE", sessions_at_once, LARGE),
+    Bound("sessions backed up", key_backup, "MAX_SESSIONS", sessions_of_backups, FULL),
+    Bound("signatures at once", keys, "MAX_SIGNED", signatures, MANY),
+    Bound("people whose keys are asked for", keys, "MAX_ASKED", people_asked_about, MANY),
+    Bound("devices whose keys are asked for", keys, "MAX_ASKED", devices_asked_about, MANY),
+    Bound("keys claimed at once", keys, "MAX_ASKED", keys_claimed, MANY),
+    Bound("devices named in a message", keys_api, "MAX_RECIPIENTS", named_devices, MANY),
+    Bound("devices reached by a message", to_device, "MAX_MESSAGES", all_devices, MANY),
+    Bound("bytes of a message, for each device", to_device, "MAX_BYTES", long_messages, LARGE, AT * 1000),
+    Bound("state of a new room", create_room, "MAX_INITIAL_STATE", initial_state, MANY),
+]
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=[bound.name for bound in BOUNDS])
+async def test_one_more_is_refused(alice: Person, bob: Person, bound: Bound, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert getattr(bound.module, bound.constant) > bound.value
+    monkeypatch.setattr(bound.module, bound.constant, bound.value)
+    for n in range(1, AT + 1):
+        await bound.act(alice, n)
+    with pytest.raises(Refused) as refused:
+        await bound.act(alice, AT + 1)
+    assert (refused.value.status, refused.value.errcode) == bound.refusal
+    assert len(refused.value.body["error"]) > 20
+    await bound.act(bob, 1)
+
+
+async def test_what_is_deleted_makes_room(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_backup, "MAX_VERSIONS", 1)
+    monkeypatch.setattr(account_data, "MAX_TAGS", 1)
+    monkeypatch.setattr(key_backup, "MAX_SESSIONS", 1)
+    for _ in range(2):
+        version = await a_backup(alice)
+        await back_up(alice, version, ["s"])
+        await back_up(alice, version, ["s"])  # the same again is no more
+        await alice.call("DELETE", f"/room_keys/version/{version}")
+        await a_tag(alice, 1)
+        await a_tag(alice, 1)
+        await alice.call("DELETE", f"{room_data(alice, '!r:x')}/tags/u.tag1")
+
+
+async def test_reports_may_go_on_the_next_day(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "MAX_PER_DAY", 1)
+    await a_report(alice, 1)
+    await alice.server.node.database.execute("UPDATE reports SET received_ts = received_ts - 86400001")
+    await a_report(alice, 2)
+
+
+async def test_a_device_has_so_many_connections(alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one used longest ago ends: its client is told to begin anew."""
+    monkeypatch.setattr(connection, "PER_DEVICE", 3)
+    path = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+
+    async def ask(person: Person, name: str, pos: str | None = None) -> str:
+        query = {} if pos is None else {"pos": pos}
+        return str((await person.call("POST", path, {"conn_id": name}, timeout=0, **query))["pos"])
+
+    second, others = await alice.another_device(), await ask(bob, "a")
+    positions = {name: await ask(alice, name) for name in "abc"}
+    own = await ask(second, "a")
+    positions["a"] = await ask(alice, "a", positions["a"])
+    await ask(alice, "d")
+    await ask(alice, "a", positions["a"])
+    with pytest.raises(Refused) as refused:
+        await ask(alice, "b", positions["b"])
+    assert refused.value.errcode == "M_UNKNOWN_POS"
+    await ask(alice, "c", positions["c"])
+    await ask(second, "a", own)
+    await ask(bob, "a", others)
+
+
+async def test_what_relates_to_one_event_takes_nothing_from_another(
+    alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_EDITS", 2)
+    monkeypatch.setattr(store, "MAX_REFERENCES", 2)
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    quiet = await alice.say(room, "quiet")
+    changed = await edit(alice, room, quiet, "changed once")
+    referring = await alice.send(room, "x.reference", relates("m.reference", quiet))
+    busy = await bob.say(room, "busy")
+    for n in range(4):
+        await edit(bob, room, busy, f"changed {n}")
+        await bob.send(room, "x.reference", relates("m.reference", busy))
+    chunk = (await alice.messages(room, limit=50))["chunk"]
+    relations = {e["event_id"]: e.get("unsigned", {}).get("m.relations", {}) for e in chunk}
+    assert relations[quiet]["m.replace"]["event_id"] == changed
+    assert [e["event_id"] for e in relations[quiet]["m.reference"]["chunk"]] == [referring]
+    assert relations[busy]["m.replace"]["content"]["m.new_content"]["body"] == "changed 3"
+    assert len(relations[busy]["m.reference"]["chunk"]) == 2
+    assert (await bundle(alice, room, quiet))["m.replace"]["event_id"] == changed
