@@ -18,6 +18,7 @@ from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.event_auth import CREATE, StateKey, power_levels_of
 from chappe.homeserver.matrix.history_visibility import parse_visibility
 from chappe.homeserver.matrix.power_levels import PowerLevels
@@ -333,9 +334,10 @@ class _Snapshot:
         self.leaves = {leaf: int_to_name(leaves[leaf]) for leaf in self.room["leaves"]}
         numbers, self.nodes = await cls._tree(connection, int_to_name(self.room["root"]))
         rows = await connection.fetch(store.SNAPSHOT_STATE, numbers)
-        by_number = {}
+        by_number, breath = {}, Breath()
         self.state = {}
         for row in rows:
+            await breath.take()
             event = event_of_row(row, room.room_id, room.version)
             if row["num"] is not None:
                 event.chain = ChainRow(row["num"], row["base"], BitMap.deserialize(row["rest"]))

@@ -29,6 +29,7 @@ from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
 from chappe.homeserver.rooms.summary import summary_row
 
 log = logging.getLogger(__name__)
+WRITTEN_AT_ONCE = 5000  # rows: what is handed to the database is encoded in one go
 FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 PATIENCE = 55.0  # seconds that a request waits for a room to be whole
 KEPT_AT_ONCE = 1000
@@ -275,19 +276,22 @@ def _membership(content: Mapping[str, Any]) -> str:
 
 async def save_memberships(transaction: Any, number: int, members: Sequence[tuple[str, str, int, str]]) -> None:
     """(user, membership, event's number, sender), where nothing newer is known."""
-    await transaction.execute(
-        """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
-           SELECT m.who, $1, m.membership, m.nid, m.sender, 0, CASE WHEN m.membership = 'join' THEN 0 END, m.membership = 'join'
-             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
-           ON CONFLICT DO NOTHING""",
-        number, *([list(column) for column in zip(*members, strict=True)] or [[], [], [], []]),
-    )  # fmt: skip
+    for start in range(0, len(members), WRITTEN_AT_ONCE):
+        await transaction.execute(
+            """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
+               SELECT m.who, $1, m.membership, m.nid, m.sender, 0, CASE WHEN m.membership = 'join' THEN 0 END,
+                      m.membership = 'join'
+                 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
+               ON CONFLICT DO NOTHING""",
+            number, *map(list, zip(*members[start : start + WRITTEN_AT_ONCE], strict=True)),
+        )  # fmt: skip
 
 
 async def save_entries(transaction: Any, entries: Sequence[tuple[str, str, str | None, str | None, str]]) -> None:
     """How people of other servers are found by name."""
-    await transaction.execute(
-        """INSERT INTO user_directory (user_id, server_name, display_name, avatar_url, search)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING""",
-        *([list(column) for column in zip(*entries, strict=True)] or [[], [], [], [], []]),
-    )  # fmt: skip
+    for start in range(0, len(entries), WRITTEN_AT_ONCE):
+        await transaction.execute(
+            """INSERT INTO user_directory (user_id, server_name, display_name, avatar_url, search)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING""",
+            *map(list, zip(*entries[start : start + WRITTEN_AT_ONCE], strict=True)),
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
@@ -121,14 +122,16 @@ class Entering:
             else:
                 await self._receiver.adopt(room, events)
             known = await self._receiver.store.known(state_ids)
-            entries = {
-                self._rooms.key_hash(k.type, k.state_key or ""): k.nid for k in known.values()
-                if k.status != REJECTED and k.room == room.number
-            }  # fmt: skip
+            entries, members, breath = {}, [], Breath()
+            for event_id, event in known.items():
+                await breath.take()
+                if event.status != REJECTED and event.room == room.number:
+                    entries[self._rooms.key_hash(event.type, event.state_key or "")] = event.nid
+                if event.type == MEMBER and event_id in events:
+                    members.append(_Member(event, events[event_id]))
             near = EMPTY if room.is_stub else room.root
             root = await self._receiver.states.of_entries(room, near, entries)
             if room.is_stub:
-                members = [_Member(known[i], events[i]) for i in known if events[i].pdu["type"] == MEMBER]
                 await self._open(room, root, members, (join.event_id, servers) if servers else None)
             try:
                 status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
@@ -167,11 +170,15 @@ class Entering:
         The memberships of people of here come with their own events. `partial`: (the join, the servers in the room), where
         members are still to come.
         """
-        others = [member for member in members if not self._rooms.is_hosted(member.event.pdu["state_key"])]
-        rows = [(m.event.pdu["state_key"], m.membership, m.known.nid, m.event.pdu["sender"]) for m in others]
-        entries = [
-            directory_entry(m.event.pdu["state_key"], m.event.pdu["content"]) for m in others if m.membership == "join"
-        ]
+        rows, entries, breath = [], [], Breath()
+        for member in members:
+            await breath.take()
+            pdu = member.event.pdu
+            if self._rooms.is_hosted(pdu["state_key"]):
+                continue
+            rows.append((pdu["state_key"], member.membership, member.known.nid, pdu["sender"]))
+            if member.membership == "join":
+                entries.append(directory_entry(pdu["state_key"], pdu["content"]))
         async with self._database.transaction() as transaction:
             await save_memberships(transaction, room.number, rows)
             await save_entries(transaction, entries)

@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -106,7 +107,11 @@ class RemoteStore:
         rows = await self.database.fetch(
             f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
         )
-        return {row["event_id"]: _known(row) for row in rows}
+        found, breath = {}, Breath()
+        for row in rows:  # hundreds of thousands, of a room that is entered
+            await breath.take()
+            found[row["event_id"]] = _known(row)
+        return found
 
     async def has_events(self, room: int) -> bool:
         return bool(await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE room_nid = $1)", room))
