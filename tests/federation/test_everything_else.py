@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from chappe.homeserver.matrix.events import seal
+from chappe.homeserver.modules.spaces import MOST_QUESTIONS
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, until
@@ -178,6 +179,26 @@ async def test_profiles_aliases_and_directories(peer: Peer, neighbour: Any) -> N
     with pytest.raises(Refused) as refused:
         await alice.call("GET", f"/directory/room/{segment('#nothing:' + theirs)}")
     assert (refused.value.status, refused.value.errcode) == (404, "M_NOT_FOUND")
+
+
+async def test_a_space_asks_others_so_much_and_no_more(peer: Peer) -> None:
+    here, far = await peer(), await peer()
+    alice, bob = await here.person("alice"), await here.person("bob")
+    space = await alice.create_room(preset="public_chat", creation_content={"type": "m.space"})
+    there = far.config.server_name
+    await alice.set_state(space, "m.space.child", {"via": [there, 1]}, f"!strange:{there}")
+    for number in range(MOST_QUESTIONS + 10):
+        await alice.set_state(space, "m.space.child", {"via": [there]}, f"!n{number}:{there}")
+    asked, count = [], far.node.metrics.request
+
+    def request(method: str, template: str, status: int, seconds: float) -> None:
+        asked.append(template)
+        count(method, template, status, seconds)
+
+    far.node.metrics.request = request  # type: ignore[method-assign]
+    found = await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(space)}/hierarchy", limit=200)
+    assert [room["room_id"] for room in found["rooms"]] == [space]
+    assert sum("hierarchy" in template for template in asked) == MOST_QUESTIONS
 
 
 async def test_spaces(peer: Peer, neighbour: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
-from chappe.homeserver.outbound.federation.keyring import WEEK, Keyring
+from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, WEEK, Keyring
 from tests.support import Server
 
 OTHER, NOTARY = "other.example", "notary.example"
@@ -77,9 +77,20 @@ async def test_a_key_that_its_server_no_longer_lists_signs_nothing_more(world: W
     assert await world.ring.for_event(OTHER, "ed25519:old", before, True) == OLD.public, "what it has signed stays"
 
 
+async def test_a_server_is_not_asked_for_every_key_that_is_said_to_be_its_own(world: World) -> None:
+    world.answers(FAR, OLD)
+    for number in range(50):
+        assert await world.ring.for_event(OTHER, f"ed25519:{number}", world.now, True) is None
+    assert world.asked == 1
+    world.now += JUST_ASKED
+    world.answers(FAR, OLD, NEW)
+    assert await world.ring.for_request(OTHER, "ed25519:new") == NEW.public, "a new key is found a few seconds later"
+
+
 async def test_a_server_can_shorten_the_life_of_its_key(world: World) -> None:
     world.answers(FAR, OLD)
     await world.ring.for_request(OTHER, "ed25519:old")
+    world.now += JUST_ASKED
     world.answers(world.now + 1000, OLD, NEW)
     await world.ring.for_request(OTHER, "ed25519:new")
     world.now += 2000

@@ -36,7 +36,8 @@ def test_segments_are_split_before_they_are_decoded(raw: bytes, path: str, param
 def test_what_is_not_there() -> None:
     r = router("/a/{b}")
     assert r.find("GET", b"/a") == (None, {}, False) and r.find("POST", b"/a/x") == (None, {}, True)
-    for raw in (b"/a/%00", b"/a/%ff"):
+    assert r.find("GET", b"/a/" + b"%41" * 1024)[1] == {"b": "A" * 1024}
+    for raw in (b"/a/%00", b"/a/%ff", b"/a/" + b"x" * 1025, b"/a/" + b"%C3%A9" * 513):
         with pytest.raises(BadRequest):
             r.find("GET", raw)
     with pytest.raises(ValueError, match="declared twice"):

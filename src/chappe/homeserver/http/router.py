@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chappe.homeserver.http.request import Request, Response, unquote
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 
 Answer = Response | dict[str, Any] | bytes
 Handler = Callable[[Request], Awaitable[Answer]]
@@ -20,6 +20,7 @@ SERVER_AUTH = "server"  # another server, by its signature
 LOCAL_AUTH = "local"  # programs of this machine; anybody where a listener serves no clients
 SMALL_LIMIT = 1 << 16  # bytes of a body, where the endpoint does not say otherwise and why
 EVENT_LIMIT = 1 << 18
+MOST_OF_A_PART = 1024  # bytes of one identifier in a path: four times what the specification lets any have
 EVENT_BODY: dict[str, Any] = {
     "body_limit": EVENT_LIMIT,
     "body_reason": "an event of 64 KiB, whose characters may be written as escapes",
@@ -106,6 +107,14 @@ def _declared(kind: type, name: str) -> Iterable[Endpoint]:
     return getattr(getattr(kind, name, None), "__endpoints__", ())
 
 
+def _identifier(name: str, raw: bytes) -> str:
+    """A decoded part of a path. Raises M_INVALID_PARAM for one that is longer than any index holds."""
+    text = unquote(raw)
+    if len(raw) > MOST_OF_A_PART and len(text.encode()) > MOST_OF_A_PART:
+        raise BadRequest(f"`{name}` may have {MOST_OF_A_PART} bytes", "M_INVALID_PARAM")
+    return text
+
+
 @dataclass(slots=True)
 class _Node:
     children: dict[bytes, _Node] = field(default_factory=dict)
@@ -145,7 +154,7 @@ class Router:
         if entry is None:
             return None, {}, True
         route, names = entry
-        return route, {name: unquote(value) for name, value in zip(names, values, strict=True)}, True
+        return route, {name: _identifier(name, value) for name, value in zip(names, values, strict=True)}, True
 
     def _descend(
         self, node: _Node, segments: list[bytes], at: int, values: list[bytes]

@@ -27,10 +27,15 @@ _COMPLIANT_LOCALPART = re.compile(r"[\x21-\x39\x3B-\x7E]+")
 _OPAQUE = re.compile(r"[0-9a-zA-Z.=_\-]{1,255}")
 
 
-def is_server_name(text: str) -> bool:
-    """Whether `text` is a host name or address literal with an optional port."""
-    match = _HOST.fullmatch(text)
-    if match is None or len(text) > MAX_LENGTH or (match["port"] and int(match["port"]) > 65535):
+def is_server_name(text: object) -> bool:
+    """Whether a value is a host name or address literal with an optional port."""
+    match = _HOST.fullmatch(text) if isinstance(text, str) else None
+    if (
+        match is None
+        or not isinstance(text, str)
+        or len(text) > MAX_LENGTH
+        or (match["port"] and int(match["port"]) > 65535)
+    ):
         return False
     if match["v6"]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
@@ -19,6 +20,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 CHILD = "m.space.child"
 MAX_DEPTH, MAX_ROOMS, MAX_PAGE = 10, 5000, 200
 MOST_CHILDREN = 50
+MOST_QUESTIONS = 100  # to other servers, in one walk: one answer tells of a space and all of its children
 _TOKEN = re.compile(r"h([0-9]{1,6})_([0-9a-f]{16})")
 _ORDER = re.compile(r"[\x20-\x7E]{1,50}")
 
@@ -45,6 +47,14 @@ def room_summary(room: LiveRoom) -> dict[str, Any]:
 
 
 AskServers = Callable[[str, str, list[str], bool], Awaitable[dict[str, Any] | None]]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What other servers have told on one walk, by room, and how many more questions it may ask them."""
+
+    rooms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    questions: int = MOST_QUESTIONS
 
 
 class Spaces:
@@ -76,17 +86,18 @@ class Spaces:
         room_id: str,
         via: list[str],
         suggested_only: bool,
-        told: dict[str, dict[str, Any]],
+        told: _Told,
     ) -> dict[str, Any] | None:
         """A room that nobody here is in, as another server tells of it; `told`: what was learnt on the way."""
-        summary = told.get(room_id)
+        summary = told.rooms.get(room_id)
         if summary is None or (summary.get("room_type") == "m.space" and "children_state" not in summary):
-            if self._ask_servers is None or not via:
+            if self._ask_servers is None or not via or not told.questions:
                 return summary
+            told.questions -= 1
             answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
             for child in answer.get("children", []) if answer is not None else []:
                 if type(child) is dict and type(child.get("room_id")) is str:
-                    told.setdefault(child["room_id"], child)
+                    told.rooms.setdefault(child["room_id"], child)
             summary = answer["room"] if answer is not None else summary
         if summary is None:
             return None
@@ -139,7 +150,7 @@ class Spaces:
         found: list[dict[str, Any]] = []
         stack: list[tuple[str, int, list[str]]] = [(room_id, 0, via)]
         seen: set[str] = set()
-        told: dict[str, dict[str, Any]] = {}
+        told = _Told()
         while stack and len(seen) < MAX_ROOMS:
             name, depth, servers = stack.pop()
             if name in seen:
@@ -163,7 +174,7 @@ class Spaces:
         room_id: str,
         via: list[str],
         suggested_only: bool,
-        told: dict[str, dict[str, Any]],
+        told: _Told,
     ) -> dict[str, Any] | None:
         """What the reader may know of a room, with its children."""
         room = await self._rooms.live.find(room_id)
@@ -200,7 +211,7 @@ def _children(room: LiveRoom, suggested_only: bool) -> list[RoomEvent]:
 
 def _is_valid(event: RoomEvent) -> bool:
     via = event.content.get("via")
-    return type(via) is list and any(type(s) is str and is_server_name(s) for s in via)
+    return type(via) is list and any(is_server_name(s) for s in via)
 
 
 def _is_child(value: object) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
@@ -18,10 +18,13 @@ from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.signing import verify_json
 from chappe.homeserver.outbound.domains import Domains
 
+K = TypeVar("K")
+V = TypeVar("V")
 WEEK = 7 * 86_400_000
 FIRST_FAILURE, LONGEST_FAILURE = 30_000, 3_600_000
 KEPT_IN_MEMORY = 50_000
 MOST_KEYS = 64
+JUST_ASKED = 10_000  # for so long a server that has answered is not asked again, whatever key is said to be its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Keyring:
         self._notaries = list(notaries)
         self._keys: OrderedDict[tuple[str, str], ServerKey] = OrderedDict()
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()  # how often, and until when nobody is asked
+        self._answered: OrderedDict[str, int] = OrderedDict()  # when
         self._fetching: dict[str, asyncio.Task[None]] = {}
 
     async def for_request(self, server_name: str, key_id: str) -> str:
@@ -110,15 +114,17 @@ class Keyring:
         return self._keys[name]
 
     def _remember(self, name: tuple[str, str], key: ServerKey) -> None:
-        self._keys[name] = key
-        if len(self._keys) > KEPT_IN_MEMORY:
-            self._keys.popitem(last=False)
+        _put(self._keys, name, key)
 
     # ---------------------------------------------------------------------------------------------------- fetching
 
     async def _fetch(self, server_name: str) -> None:
-        """Asks once for all who want it now; not at all for a while after nobody had an answer."""
-        if self._failed.get(server_name, (0, 0))[1] > self._now_ms():
+        """Asks once for all who want it now; not at all for a while after it answered, or after nobody had an answer."""
+        now = self._now_ms()
+        if (
+            self._failed.get(server_name, (0, 0))[1] > now
+            or 0 <= now - self._answered.get(server_name, -JUST_ASKED) < JUST_ASKED
+        ):
             return
         task = self._fetching.get(server_name)
         if task is None:
@@ -136,12 +142,12 @@ class Keyring:
             if document is not None:
                 await self._keep(server_name, document, is_its_own=ask == self._ask_directly)
                 self._failed.pop(server_name, None)
+                self._answered.pop(server_name, None)
+                _put(self._answered, server_name, self._now_ms())
                 return
         times = self._failed.pop(server_name, (0, 0))[0] + 1
         pause = min(FIRST_FAILURE << min(times - 1, 10), LONGEST_FAILURE)
-        self._failed[server_name] = (times, self._now_ms() + pause)
-        if len(self._failed) > KEPT_IN_MEMORY:
-            self._failed.popitem(last=False)
+        _put(self._failed, server_name, (times, self._now_ms() + pause))
 
     async def _ask_directly(self, server_name: str) -> dict[str, Any] | None:
         document = await self._peers.get_unsigned(server_name, "/_matrix/key/v2/server")
@@ -210,6 +216,12 @@ class Keyring:
         )  # fmt: skip
         for row in rows:
             self._keys.pop((server_name, row["key_id"]), None)
+
+
+def _put(memory: OrderedDict[K, V], name: K, value: V) -> None:
+    memory[name] = value
+    if len(memory) > KEPT_IN_MEMORY:
+        memory.popitem(last=False)
 
 
 def is_good_document(document: Any, server_name: str) -> bool:

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import nacl.exceptions
@@ -24,6 +25,7 @@ from chappe.homeserver.outbound.federation.keyring import Keyring
 
 IN_ONE_THREAD = 500  # events whose signatures are verified in one go, off the event loop
 ON_THE_LOOP = 4
+MOST_SIGNATURES = 8  # of one server on one event that are looked at: each may be a key to ask for
 THREADS = max(2, os.cpu_count() or 2)
 
 
@@ -152,7 +154,7 @@ class PduChecks:
         for server in signers_of(pdu, version):
             given = pdu["signatures"].get(server)
             choices = []
-            for key_id, signature in (given if type(given) is dict else {}).items():
+            for key_id, signature in islice((given if type(given) is dict else {}).items(), MOST_SIGNATURES):
                 if not str(key_id).startswith("ed25519:") or "\0" in key_id or type(signature) is not str:
                     continue
                 key = await self._keyring.for_event(
