@@ -35,16 +35,20 @@ async def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority
 
 @pytest.fixture
 def peer(new_server: Callable[..., Awaitable[Server]], authority: Authority) -> Peer:
-    """Starts a server that others reach as `localhost:PORT`, over TLS, with a certificate for `names`."""
+    """Starts a server that others reach as `HOST:PORT`, over TLS, with a certificate for `names`."""
 
     async def start(
-        *names: str, federation: Federation | Callable[[int], Federation] | None = None, port: int = 0, **settings: Any
+        *names: str,
+        federation: Federation | Callable[[int], Federation] | None = None,
+        port: int = 0,
+        host: str = "localhost",
+        **settings: Any,
     ) -> Server:
         port = port or free_port()
-        certificate, key = authority.issue(*(names or ("localhost",)))
+        certificate, key = authority.issue(*(names or (host,)))
         listeners = [Listener(port=0), Listener(port=port, tls_certificate=certificate, tls_key=key)]
         return await new_server(
-            server_name=f"localhost:{port}", listeners=listeners,
+            server_name=f"{host}:{port}", listeners=listeners,
             federation=federation(port) if callable(federation) else federation or OPEN,
             **{"extra_ca_file": authority.file, **settings},
         )  # fmt: skip

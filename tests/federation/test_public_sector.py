@@ -16,6 +16,7 @@ from tests.process import free_port
 from tests.support import Person, Refused, bodies, segment
 
 RULES = "im.vector.room.access_rules"
+GUESTS = "127.0.0.1"  # a server of guests is known by its host: it is another one than that of agents
 
 
 class Scene:
@@ -27,10 +28,10 @@ class Scene:
 @pytest.fixture
 async def scene(peer: Peer) -> Scene:
     port, s = free_port(), Scene()
-    agency = Agency(enabled=True, guest_domains=[f"localhost:{port}"])
+    agency = Agency(enabled=True, guest_domains=[f"{GUESTS}:{port}"])
     s.alice = await (await peer(agency=agency)).person("alice")
     s.bob = await (await peer()).person("bob")
-    s.gaston = await (await peer(port=port)).person("gaston")
+    s.gaston = await (await peer(host=GUESTS, port=port)).person("gaston")
     return s
 
 
@@ -97,9 +98,9 @@ async def test_others_never_get_what_was_erased(scene: Scene) -> None:
 async def test_a_guest_who_has_become_an_agent_is_one_everywhere(peer: Peer) -> None:
     """The server of the guests says so of its own people, and only of them."""
     port = free_port()
-    home = f"localhost:{port}"
+    home = f"{GUESTS}:{port}"
     ministry = await peer(agency=Agency(enabled=True, guest_domains=[home]))
-    guests = await peer(port=port, agency=Agency(enabled=True, guest_domains=[home]))
+    guests = await peer(host=GUESTS, port=port, agency=Agency(enabled=True, guest_domains=[home]))
     alice, gaston = await ministry.person("alice"), await guests.person("gaston")
     room = await alice.create_room(name="Cabinet")
     assert (await refused(alice.invite(room, gaston))).errcode == "M_FORBIDDEN"
@@ -145,8 +146,8 @@ async def test_markings_hold_across_servers(peer: Peer) -> None:
 async def test_the_rules_of_rooms_hold_for_other_servers(peer: Peer) -> None:
     """What TCHAP section 1.4 refuses, asked over federation: a third person in a direct conversation, a guest in a forum."""
     port = free_port()
-    ministry = await peer(agency=Agency(enabled=True, guest_domains=[f"localhost:{port}"]))
-    elsewhere, outside = await peer(), await peer(port=port)
+    ministry = await peer(agency=Agency(enabled=True, guest_domains=[f"{GUESTS}:{port}"]))
+    elsewhere, outside = await peer(), await peer(host=GUESTS, port=port)
     alice, bob, carol = await ministry.person("alice"), await elsewhere.person("bob"), await elsewhere.person("carol")
     gaston = await outside.person("gaston")
     direct = await alice.create_room(is_direct=True, invite=[bob.id])

@@ -23,6 +23,7 @@ from tests.readers import V1, V3
 from tests.support import Person, Server, segment
 
 FEDERATION = "/_matrix/federation/v1"
+GUESTS = "127.0.0.1"  # the host of the guests' server
 
 
 async def ask(asker: Server, of: Server, path: str, content: Any = None, **query: str) -> Any:
@@ -50,9 +51,9 @@ class World:
 @pytest.fixture
 async def world(peer: Peer) -> World:
     w, port = World(), free_port()
-    agency = Agency(enabled=True, guest_domains=[f"localhost:{port}"])
+    agency = Agency(enabled=True, guest_domains=[f"{GUESTS}:{port}"])
     w.ministry = await peer(agency=agency)
-    w.askers = {"partner": await peer(), "guests": await peer(port=port)}
+    w.askers = {"partner": await peer(), "guests": await peer(host=GUESTS, port=port)}
     w.alice = await w.ministry.person("alice")
     await w.alice.call("PUT", f"/devices/{w.alice.device}", {"display_name": "Alice's phone"})
     named = {f"{kind}:{w.alice.device}": "A" * 43 for kind in ("curve25519", "ed25519")}
@@ -97,7 +98,7 @@ async def seen_by(w: World, name: str) -> dict[str, Any]:
 
 async def test_what_other_servers_find(world: World) -> None:
     partner, guests = await seen_by(world, "partner"), await seen_by(world, "guests")
-    # all test servers are called localhost: the walled room has none of them
+    # all servers of agents are called localhost: the walled room has none of them
     assert partner["lists"] == [["Forum"]] * 2 and partner["spaces"] == [True, False, False]
     assert partner["aliases"] == [True, False] and partner["profile"]
     for text in (json.dumps(partner["devices"]), json.dumps(partner["keys"])):

@@ -47,6 +47,8 @@ def test_old_servers_name_no_destination() -> None:
     [
         None, "", "Bearer x", "X-Matrix", "X-Matrix ", 'X-Matrix origin="a.org"', 'X-Matrix origin="a.org,key=ed25519:1,sig=s',
         'X-Matrix origin="a b",key="ed25519:1",sig="s"', 'X-Matrix origin="a.org",key="rsa:1",sig="s"',
+        'X-Matrix origin="A.org",key="ed25519:1",sig="s"', 'X-Matrix origin="a.org.",key="ed25519:1",sig="s"',
+        'X-Matrix origin="a.org:08448",key="ed25519:1",sig="s"', 'X-Matrix origin="127.1",key="ed25519:1",sig="s"',
         'X-Matrix origin="a.org",key="ed25519:1",sig=""', 'X-Matrix origin="a.org";key="ed25519:1"', "X-Matrix =,,=",
     ],
 )  # fmt: skip

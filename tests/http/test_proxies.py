@@ -12,7 +12,8 @@ import pytest
 
 from chappe.config import Limit, Limits, Listener
 from chappe.homeserver.http.proxies import Proxied, network_of
-from chappe.homeserver.outbound.fetcher import is_public, literal_of
+from chappe.homeserver.matrix.identifiers import literal_of
+from chappe.homeserver.outbound.fetcher import is_public
 from tests.support import Server
 
 SOURCE = Path(__file__).parents[2] / "src" / "chappe"

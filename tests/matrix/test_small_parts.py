@@ -13,12 +13,15 @@ from chappe.homeserver.matrix.identifiers import (
     domain_of,
     is_compliant,
     is_new_localpart,
+    is_plain_server_name,
     is_server_name,
     is_user_id,
     parse_event_id,
     parse_room_alias,
     parse_room_id,
+    parse_server_name,
     parse_user_id,
+    plain_form,
 )
 
 
@@ -31,6 +34,37 @@ from chappe.homeserver.matrix.identifiers import (
 )  # fmt: skip
 def test_server_names(text: str, good: bool) -> None:
     assert is_server_name(text) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Example.ORG", "example.org"), ("example.org.", "example.org"), ("EXAMPLE.org..:8448", "example.org:8448"),
+        ("example.org:08448", "example.org:8448"), ("127.1", "127.0.0.1"), ("2130706433:80", "127.0.0.1:80"), ("0x7f.1", "127.0.0.1"),
+        ("1.2.3.4.", "1.2.3.4"), ("[::FFFF:1.2.3.4]", "1.2.3.4"), ("[2001:DB8::0:1]:1", "[2001:db8::1]:1"), (".", ""),
+    ],
+)  # fmt: skip
+def test_a_server_has_one_name(text: str, plain: str) -> None:
+    """Appendices, "Server Name": all of these are in the grammar, and lead to where the plain form leads."""
+    assert is_server_name(text) and not is_plain_server_name(text) and plain_form(text) == plain
+    with pytest.raises(BadRequest) as refused:
+        parse_server_name(text)
+    assert refused.value.errcode == "M_INVALID_PARAM"
+    assert not plain or parse_server_name(plain) == plain
+    assert is_user_id(f"@a:{text}"), "old events hold them"
+
+
+def test_the_names_of_the_specification_are_plain() -> None:
+    examples = (
+        "matrix.org",
+        "matrix.org:8888",
+        "1.2.3.4",
+        "1.2.3.4:1234",
+        "[1234:5678::abcd]",
+        "[1234:5678::abcd]:5678",
+    )
+    for name in (*examples, "localhost", "xn--bcher-kva.example", "4chan.example", "1.2.3.example", "fade.cafe"):
+        assert parse_server_name(name) == name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import RoomAlias, domain_of, is_server_name, is_user_id, parse_server_name
+from chappe.homeserver.matrix.identifiers import (
+    RoomAlias,
+    domain_of,
+    is_server_name,
+    is_user_id,
+    parse_server_name,
+    plain_form,
+)
 from chappe.homeserver.modules.room_directory import DirectoryQuery
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -26,7 +33,12 @@ class AskServers:
     def __init__(
         self, client: FederationClient, domains: Domains, boundaries: Boundaries, people_of: Sequence[str]
     ) -> None:
-        self._client, self._domains, self._boundaries, self._people_of = client, domains, boundaries, people_of
+        self._client, self._domains, self._boundaries, self._people_of = (
+            client,
+            domains,
+            boundaries,
+            list(map(plain_form, people_of)),
+        )
 
     def _own(self, server: str) -> str:
         return self._boundaries.speaker(self._domains.names(), server)

@@ -3,12 +3,18 @@
 Two grammars of user ids. Those that we *make* (`is_new_localpart`) are strict. Those that we are *given* may be of another
 server's past (appendices, "Historical User IDs"): whatever stands before the first colon, nothing too, but NUL. Events by such
 people are accepted, or rooms would split; beside events, clients are not told of them (`is_compliant`).
+
+Of server names alike: the grammar (`is_server_name`) lets one host be written in many ways, and old events may hold any of
+them. A server that asks, is asked, or is let in has its name in the one plain form (`is_plain_server_name`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
+import socket
+from functools import lru_cache
 from typing import NewType
 
 from chappe.homeserver.matrix.errors import BadRequest
@@ -22,6 +28,7 @@ DeviceId = NewType("DeviceId", str)
 
 MAX_LENGTH = 255
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[0-9A-Za-z.\-]{1,230}))(?::(?P<port>[0-9]{1,5}))?")
+_NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 _LOCALPART = re.compile(r"[a-z0-9._=\-/+]+")
 _COMPLIANT_LOCALPART = re.compile(r"[\x21-\x39\x3B-\x7E]+")
 _OPAQUE = re.compile(r"[0-9a-zA-Z.=_\-]{1,255}")
@@ -65,10 +72,44 @@ def _fits(text: str) -> bool:
 
 
 def parse_server_name(text: str) -> ServerName:
-    """Raises BadRequest (M_INVALID_PARAM) where `text` is not a server name."""
+    """The name of a server that asks, is asked, or is let in. Raises BadRequest (M_INVALID_PARAM) for any other form."""
     if not is_server_name(text):
         raise _invalid("server name", text)
+    if not is_plain_server_name(text):
+        raise BadRequest(
+            f"{text[:80]!r} is not how servers are named: lower case, no final dot, an address in its usual form",
+            "M_INVALID_PARAM",
+        )
     return ServerName(text)
+
+
+@lru_cache(maxsize=16_384)
+def is_plain_server_name(text: str) -> bool:
+    """Whether a server's name is the one that its host and port have, among all that lead to them."""
+    return is_server_name(text) and plain_form(text) == text
+
+
+def plain_form(server_name: str) -> str:
+    """A server name as it should be written, for what operators have written."""
+    match = _HOST.fullmatch(server_name)
+    port = match["port"] if match is not None else None
+    return host_of(server_name) if port is None else f"{host_of(server_name)}:{int(port)}"
+
+
+@lru_cache(maxsize=16_384)
+def host_of(server_name: str) -> str:
+    """The host of a server name in its plain form, an IPv6 address in brackets: what questions about a machine compare.
+
+    For names that were never parsed, too.
+    """
+    match = _HOST.fullmatch(server_name)
+    if match is None:
+        return server_name.lower()
+    host = (match["v6"] or match["name"]).lower().rstrip(".")
+    address = literal_of(host)
+    if address is None:
+        return host
+    return f"[{address}]" if ":" in address else address
 
 
 def parse_user_id(text: str) -> UserId:
@@ -143,8 +184,15 @@ def split_server_name(server_name: str) -> tuple[str, int | None]:
 
 def is_ip_literal(host: str) -> bool:
     """Whether the host of a server name is an address and not a name."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return literal_of(host) is not None
+
+
+def literal_of(host: str) -> str | None:
+    """The IP address that a host is, in any notation that some library takes for one (`127.1`, `0x7f.1`, `2130706433`)."""
+    with contextlib.suppress(ValueError):
+        ip = ipaddress.ip_address(host.strip("[]").rstrip("."))
+        return str((ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None) or ip)
+    if _NUMERIC.fullmatch(host):
+        with contextlib.suppress(OSError):
+            return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
+    return None

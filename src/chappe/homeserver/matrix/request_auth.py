@@ -8,7 +8,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import is_server_name
+from chappe.homeserver.matrix.identifiers import is_plain_server_name, is_server_name
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 
 _SCHEME = re.compile(r"x-matrix +", re.IGNORECASE)
@@ -67,6 +67,8 @@ def parse_authorization(header: str | None) -> Credentials:
     key_id, signature = found.get("key", ""), found.get("sig", "")
     if not is_server_name(origin) or not key_id.startswith("ed25519:") or not signature:
         raise _unauthorized("The Authorization header lacks origin, key or sig")
+    if not is_plain_server_name(origin):
+        raise _unauthorized("The origin is not how servers are named: lower case, no final dot")
     return Credentials(origin, destination, key_id, signature)
 
 

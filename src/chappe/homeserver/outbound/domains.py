@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import ServerName, parse_server_name
+from chappe.homeserver.matrix.identifiers import ServerName, host_of, parse_server_name
 from chappe.homeserver.matrix.signing import SigningKey
 
 
@@ -91,7 +91,7 @@ class Domains:
     def of_host(self, host: str) -> ServerName:
         """The domain meant by a request's Host header: itself, itself without the port, or the default."""
         host = host.lower()
-        for name in (host, host.rsplit(":", 1)[0]):
+        for name in (host, host_of(host)):
             if name in self._keys:
                 return ServerName(name)
         return self.default

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fnmatch
 import ipaddress
-import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -19,13 +17,13 @@ import aiohttp.abc
 from yarl import URL
 
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.identifiers import literal_of
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 MAX_REDIRECTS = 5
 MAX_URL = 4096
 ANSWER_BYTES = 1 << 18  # of what is asked for something in particular; who expects more says so
 USER_AGENT = "Chappe (link preview)"
-_NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +207,6 @@ async def read_all(answer: Any, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise _failed("The answer is too long")
     return bytes(body)
-
-
-def literal_of(host: str) -> str | None:
-    """The IP address that a host is, in any notation that some library takes for one (`127.1`, `0x7f.1`, `2130706433`)."""
-    with contextlib.suppress(ValueError):
-        return str(ipaddress.ip_address(host.strip("[]").rstrip(".")))
-    if _NUMERIC.fullmatch(host):
-        with contextlib.suppress(OSError):
-            return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
-    return None
 
 
 def _failed(message: str = "The address could not be opened") -> MatrixError:

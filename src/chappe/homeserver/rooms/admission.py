@@ -13,7 +13,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_server_name
 from chappe.homeserver.rooms.create_event import Admitted, Draft, id_at
 from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -145,6 +145,9 @@ class Admission:
         if not self._rooms.is_hosted(change.sender) and self._rooms.is_hosted(change.target):
             if not self._rooms.meets(asking, own):
                 raise Forbidden(f"People of {own} are not invited by people of {asking}")
+        for user in {change.sender, change.target}:
+            if not self._rooms.is_hosted(user):
+                parse_server_name(domain_of(user))
         if change.room is None:
             return
         if self._rooms.is_hosted(change.target):

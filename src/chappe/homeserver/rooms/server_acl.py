@@ -7,7 +7,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.globs import Glob, is_pattern
-from chappe.homeserver.matrix.identifiers import is_ip_literal, split_server_name
+from chappe.homeserver.matrix.identifiers import host_of, is_ip_literal
 from chappe.homeserver.rooms.live_room import LiveRoom
 
 REMEMBERED = 100_000  # entries of all lists together
@@ -63,7 +63,7 @@ class ServerAcl:
         if said is None:
             if len(self._said) >= HOSTS:
                 self._said.clear()
-            said = self._said[server_name] = self._allows(split_server_name(server_name)[0].lower())
+            said = self._said[server_name] = self._allows(host_of(server_name))
         return said
 
     def _allows(self, host: str) -> bool:

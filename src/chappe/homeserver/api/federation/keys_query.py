@@ -10,7 +10,7 @@ from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import ServerName, parse_server_name
+from chappe.homeserver.matrix.identifiers import ServerName, is_server_name
 from chappe.homeserver.matrix.signing import sign_json
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -28,7 +28,7 @@ class KeysQuery:
 
     @endpoint("GET", "/_matrix/key/v2/query/{serverName}", auth=NO_AUTH, limit="key_lookup", api="federation")
     async def one(self, request: Request) -> Answer:
-        name = parse_server_name(request.params["serverName"])
+        name = _named(request.params["serverName"])
         minimum = request.query_int("minimum_valid_until_ts", 0)
         return {"server_keys": await self._answers(request, {name: minimum})}
 
@@ -39,7 +39,7 @@ class KeysQuery:
         wanted = (await request.json_object()).get("server_keys")
         if type(wanted) is not dict or len(wanted) > MOST_SERVERS:
             raise BadRequest(f"server_keys must be an object of at most {MOST_SERVERS} servers", "M_INVALID_PARAM")
-        minimums = {parse_server_name(name): _minimum(keys) for name, keys in wanted.items()}
+        minimums = {_named(name): _minimum(keys) for name, keys in wanted.items()}
         return {"server_keys": await self._answers(request, minimums)}
 
     async def _answers(self, request: Request, minimums: dict[ServerName, int]) -> list[dict[str, Any]]:
@@ -51,9 +51,16 @@ class KeysQuery:
     async def _document(self, server_name: ServerName, minimum: int) -> dict[str, Any] | None:
         if self._domains.is_hosted(server_name):
             return await self._own.document(server_name)
-        if not self._boundaries.allows(server_name):
+        if not self._boundaries.allows_keys(server_name):
             return None
         return await self._keyring.document(server_name, min(minimum, self._now_ms()))
+
+
+def _named(text: str) -> ServerName:
+    """A server whose events somebody holds, however old, and however its name was written then."""
+    if not is_server_name(text):
+        raise BadRequest(f"{text[:80]!r} is not a server name", "M_INVALID_PARAM")
+    return ServerName(text)
 
 
 def _minimum(keys: Any) -> int:

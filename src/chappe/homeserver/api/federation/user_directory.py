@@ -11,7 +11,7 @@ from chappe.homeserver.actions.ask_servers import PEOPLE
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
+from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id, plain_form
 from chappe.homeserver.modules.user_directory import MAX_LIMIT, UserDirectory
 
 
@@ -23,7 +23,7 @@ class Search(msgspec.Struct):
 
 class PeopleForServers:
     def __init__(self, directory: UserDirectory, people_of: Sequence[str]) -> None:
-        self._directory, self._people_of = directory, frozenset(people_of)
+        self._directory, self._people_of = directory, frozenset(map(plain_form, people_of))
 
     @endpoint("POST", PEOPLE, auth=SERVER_AUTH, api="federation", body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:

@@ -13,6 +13,7 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import LOCAL_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import plain_form
 from chappe.homeserver.modules.media.upload_share import UploadShare
 from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
@@ -32,7 +33,8 @@ class WellKnown:
         uploads: UploadShare,
     ) -> None:
         self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
-        self._support, self._voip, self._federation, self._uploads = support, voip, federation, uploads
+        self._support, self._voip, self._uploads = support, voip, uploads
+        self._delegate_to = {plain_form(domain): host for domain, host in federation.delegate_to.items()}
 
     @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
     async def client(self, request: Request) -> Answer:
@@ -45,7 +47,7 @@ class WellKnown:
     async def server(self, request: Request) -> Answer:
         """Where the domain's federation is: as configured, else where this very page is."""
         domain = self._domains.of_host(request.host)
-        host = self._federation.delegate_to.get(domain) or self._public_url.own_host(request) or domain
+        host = self._delegate_to.get(domain) or self._public_url.own_host(request) or domain
         return {"m.server": host if re.search(r":\d+$", host) else f"{host}:443"}
 
     @endpoint("GET", "/.well-known/matrix/support", auth=NO_AUTH)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from chappe.config import Boundary, Federation
 from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import split_server_name
+from chappe.homeserver.matrix.identifiers import host_of, is_plain_server_name, parse_server_name, plain_form
 
 
 class _Line:
@@ -24,7 +24,7 @@ class _Line:
             return True
         if self._mode == "closed":
             return False
-        host = split_server_name(server_name)[0].lower()
+        host = host_of(server_name)
         name = server_name.lower()
         return any(fnmatch.fnmatchcase(name, p) or fnmatch.fnmatchcase(host, p) for p in self._allowed)
 
@@ -34,7 +34,7 @@ class Boundaries:
 
     def __init__(self, settings: Federation) -> None:
         self._default = _Line(settings)
-        self._of_domain = {name.lower(): _Line(boundary) for name, boundary in settings.domains.items()}
+        self._of_domain = {plain_form(name): _Line(boundary) for name, boundary in settings.domains.items()}
 
     @property
     def is_alone(self) -> bool:
@@ -42,14 +42,32 @@ class Boundaries:
         return all(line.is_closed for line in (self._default, *self._of_domain.values()))
 
     def allows(self, server_name: str, own: str | None = None) -> bool:
-        """For a hosted domain; without one, whether any of them may talk to the server."""
+        """For a hosted domain; without one, whether any of them may talk to the server.
+
+        Nobody talks to a server whose name is not in its plain form: it could be another one under a second name.
+        """
+        return is_plain_server_name(server_name) and self._is_within(server_name, own)
+
+    def _is_within(self, server_name: str, own: str | None) -> bool:
         if own is None:
             return any(line.allows(server_name) for line in (self._default, *self._of_domain.values()))
         return self._of_domain.get(own, self._default).allows(server_name)
 
     def require(self, server_name: str, own: str | None = None) -> None:
-        """Raises M_FORBIDDEN, with what an operator can do about it."""
-        if not self.allows(server_name, own):
+        """Raises M_FORBIDDEN, with what an operator can do about it, and M_INVALID_PARAM for a name that is not plain."""
+        parse_server_name(server_name)
+        self._require_within(server_name, own)
+
+    def allows_keys(self, server_name: str) -> bool:
+        """Whether a server's keys are asked for, whatever its name: old events are of servers that are not talked to."""
+        return self._is_within(server_name, None)
+
+    def require_keys(self, server_name: str) -> None:
+        """Raises M_FORBIDDEN."""
+        self._require_within(server_name, None)
+
+    def _require_within(self, server_name: str, own: str | None) -> None:
+        if not self._is_within(server_name, own):
             who, setting = "this one talks to", "federation.allowed"
             if own in self._of_domain:
                 who, setting = f"{own} talks to", f"federation.domains.{own}"
@@ -59,9 +77,9 @@ class Boundaries:
         """Whether people of a hosted domain may be in one room with people of the server.
 
         Where all domains have the same boundaries nobody is kept apart: strangers in a room that a neighbour hosts hear
-        nothing from here anyway.
+        nothing from here anyway. Who is in a room has its history's names: they need not be plain.
         """
-        return not self._of_domain or self.allows(server_name, own)
+        return not self._of_domain or self._is_within(server_name, own)
 
     def speaker(self, own: Sequence[str], server_name: str, likely: Iterable[str] = ()) -> str:
         """The hosted domain in whose name a server is asked, where it could be any: the first that may."""

@@ -16,12 +16,13 @@ from yarl import URL
 from chappe.config import Federation
 from chappe.homeserver.load.parsing import MAX_VALUES, read_answer
 from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import literal_of
 from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
-from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, literal_of, read_all
+from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, read_all
 
 USER_AGENT = "Chappe"
 T = TypeVar("T")
@@ -140,7 +141,7 @@ class FederationClient:
 
     async def get_unsigned(self, destination: str, path: str, seconds: float = 15) -> Any:
         """For what is asked before keys are known."""
-        self._boundaries.require(destination)
+        self._boundaries.require_keys(destination)
         return await self._ask(destination, "GET", path, {}, None, seconds)
 
     async def post_unsigned(self, destination: str, path: str, content: dict[str, Any], seconds: float = 15) -> Any:

@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.event_auth import StateEvent, StateKey, check_auth
 from chappe.homeserver.matrix.events import client_event_head, timestamp_of
+from chappe.homeserver.matrix.identifiers import domain_of, is_plain_server_name
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
@@ -193,7 +194,7 @@ class ReceivedWrite(WithoutTimeline):
 
     def _judge_by_present(self, prepared: Prepared) -> int:
         """Checks 6 and 7: what the room's present state forbids, or its policy server, is kept, and kept from the members."""
-        if prepared.checked.is_unwelcome:
+        if prepared.checked.is_unwelcome or self._brings_in_a_second_name(prepared):
             return SOFT_FAILED
         if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
             return HISTORY
@@ -205,6 +206,16 @@ class ReceivedWrite(WithoutTimeline):
         except Forbidden:
             return SOFT_FAILED
         return HISTORY
+
+    def _brings_in_a_second_name(self, prepared: Prepared) -> bool:
+        """Whether somebody comes in who was not here, of a server whose name is not in its plain form: nobody talks to it.
+
+        Who is in the room's state already, from an older time, stays what they are.
+        """
+        key = prepared.checked.key
+        if key is None or key[0] != "m.room.member" or is_plain_server_name(domain_of(key[1])):
+            return False
+        return not prepared.starts_afresh and not (self.lane.get(key) or prepared.stand_ins.get(key))
 
     def _into_timeline(self, prepared: Prepared, chain: ChainRow | None) -> None:
         room, checked = self.lane, prepared.checked
