@@ -131,6 +131,12 @@ await play({
     await sophie.getByRole("link", { name: /Astreinte/ }).waitFor();
     await sophie.getByText("Hors connexion. Vos messages partiront").waitFor();
     await look(sophie, "offline-shell");
+    const inside = sophie.url();
+    await sophie.goto(`${server}/#/room/${encodeURIComponent("!elsewhere")}`);
+    await sophie.getByText("Cette discussion n’est pas encore sur cet appareil").waitFor(); // nobody can know more without a network
+    await look(sophie, "offline-unknown-room");
+    await sophie.goto(inside);
+    await sophie.getByText("Cette discussion n’est pas encore sur cet appareil").waitFor({ state: "detached" });
     await sophie.context().setOffline(false);
     await sophie.getByText("Hors connexion. Vos messages partiront").waitFor({ state: "detached", timeout: 60_000 });
   },

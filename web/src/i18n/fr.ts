@@ -68,7 +68,7 @@ export const TEXTS: Record<string, string> = {
   "signIn.firstTime": "Première fois ?",
   "signIn.create": "Créer mon compte",
   "signIn.claim": "La messagerie des services publics.",
-  "signIn.claim2": "Écrivez, appelez, partagez. Vos échanges restent entre vous, sur des serveurs de l’administration.",
+  "signIn.claim2": "Écrivez, partagez, retrouvez. Vos échanges restent entre vous, sur des serveurs de l’administration.",
   "signIn.unknown":
     "Cette adresse n’est d’aucune organisation connue de {{name}}. Vérifiez-la, ou demandez à votre service informatique.",
   "signIn.problem.empty": "Écrivez votre adresse professionnelle, par exemple prenom.nom@organisation.fr.",
@@ -233,6 +233,8 @@ export const TEXTS: Record<string, string> = {
   "room.goOn": "Continuer là-bas",
   "room.knocked": "Vous avez demandé à entrer. Un membre doit vous accepter.",
   "room.stopAsking": "Retirer ma demande",
+  "room.notYet": "Cette discussion n’est pas encore sur cet appareil",
+  "room.notYetText": "Elle s’affichera au retour du réseau.",
   "room.notHere": "Vous n’êtes pas dans cette discussion",
   "room.notHereText": "Elle est peut-être privée, ou elle n’existe plus.",
   "room.tryJoin": "Essayer d’entrer",

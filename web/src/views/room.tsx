@@ -244,6 +244,7 @@ function Asked({ model }: { model: RoomViewModel }) {
 function NotHere({ model }: { model: RoomViewModel }) {
   const { t } = useTranslation();
   const { busy, problem } = useSnapshot(model);
+  const { connection } = useSnapshot(useApp());
   const [patient, setPatient] = useState(true);
   useEffect(() => {
     const timer = setTimeout(() => setPatient(false), 1500);
@@ -253,6 +254,13 @@ function NotHere({ model }: { model: RoomViewModel }) {
     return (
       <main className="panel" data-region tabIndex={-1} aria-busy="true">
         <Skeleton rows={8} />
+      </main>
+    );
+  if (connection !== "online")
+    return (
+      <main className="panel middle" data-region tabIndex={-1}>
+        <BackToList alone />
+        <Empty whole icon="chat" title={t("room.notYet")} text={t("room.notYetText")} />
       </main>
     );
   return (
