@@ -174,7 +174,10 @@ async def test_every_page_says_where_its_forms_lead(new_server: NewServer) -> No
         await browser.open(path)
         assert "; form-action 'self'; " in browser.answer_headers["Content-Security-Policy"], path
     await browser.open("/login?login_hint=alice")  # what is known already is not typed again
-    assert 'type="password" autocomplete="current-password" required autofocus' in browser.page and browser.page.count("autofocus") == 1
+    assert (
+        'type="password" autocomplete="current-password" required autofocus' in browser.page
+        and browser.page.count("autofocus") == 1
+    )
     await browser.sign_in("alice", PASSWORD)
     for path in ("/account", "/account/password", "/link", "/account/second-factor", "/account/passkeys"):
         await browser.open(path)
