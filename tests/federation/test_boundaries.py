@@ -10,7 +10,9 @@ import pytest
 from chappe.config import Boundary, Federation
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
+from tests.federation.test_hostile import Forger
 from tests.federation.test_rooms import agree, enter, hears, until
 from tests.support import PASSWORD, Person, Refused, Server, joined, segment
 
@@ -106,3 +108,46 @@ async def test_what_the_second_domain_says_passes_even_if_the_first_is_closed(pe
     await dora.say(room, "at your orders")
     await hears(bob, room, "at your orders")
     assert await refused(alice.join(room)) == 403
+
+
+async def test_the_boundary_is_that_of_whom_it_concerns(peer: Peer) -> None:
+    """What is sent to the open domain reaches neither its closed neighbour's people nor the rooms that they are in."""
+    (here, alice, dora), there = await house(peer, "open", "open"), await peer()
+    bob = await there.person("bob")
+    shared, free = [await alice.create_room(preset="public_chat") for _ in range(2)]
+    for room in (shared, free):
+        await enter(bob, room, here)
+    await dora.join(shared)
+    den = await dora.create_room(preset="public_chat", room_alias_name="den")
+    await alice.join(den)
+    await dora.leave(den)
+    said = {room: await alice.say(room, "said before") for room in (shared, free)}
+    for room in (shared, free):
+        await agree(room, here, there)
+    here.node.boundaries._of_domain[second(here)] = Boundaries(Federation(mode="closed"))._default
+    forgers = {room: Forger(there, await there.node.rooms.require(room), bob, here) for room in (shared, free)}
+    letter = {person.id: {"*": {"hello": "from beyond"}} for person in (alice, dora)}
+    edus: list[dict[str, Any]] = [{"edu_type": "m.direct_to_device", "content": {
+        "sender": bob.id, "type": "m.room.encrypted", "message_id": "m1", "messages": letter,
+    }}]  # fmt: skip
+    for room, event in said.items():
+        receipt = {room: {"m.read": {bob.id: {"event_ids": [event], "data": {"ts": 1}}}}}
+        typing = {"room_id": room, "user_id": bob.id, "typing": True}
+        edus += [{"edu_type": "m.receipt", "content": receipt}, {"edu_type": "m.typing", "content": typing}]
+    pdus = {room: forger.event({"msgtype": "m.text", "body": "from beyond"}) for room, forger in forgers.items()}
+    results = await forgers[free].send(*pdus.values(), edus=edus)
+    assert results[forgers[free].id_of(pdus[free])] == {} and "error" in results[forgers[shared].id_of(pdus[shared])]
+    alices, doras = await alice.call("GET", "/sync"), await dora.call("GET", "/sync")
+    assert "from beyond" in str(alices["to_device"]) and "from beyond" not in str(doras)
+    told = {room: str(alices["rooms"]["join"][room]) for room in said}
+    for word in ("from beyond", "m.receipt", "m.typing"):
+        assert word in told[free] and word not in told[shared], word
+    for asked, status in ((here.config.server_name, 404), (second(here), 403)):
+        with pytest.raises(PeerRefused) as no:
+            await there.node.federation_client.get(
+                there.config.server_name,
+                asked,
+                "/_matrix/federation/v1/query/directory",
+                {"room_alias": f"#den:{second(here)}"},
+            )
+        assert no.value.peer_status == status

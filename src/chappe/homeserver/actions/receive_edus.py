@@ -69,6 +69,7 @@ class ReceiveEdus:
         room = await self._rooms.live.find(room_id) if type(room_id) is str else None
         if room is not None:
             require_allowed_by_acl(room, origin)
+            self._rooms.require_may_enter(origin, room)
         return room
 
     async def _take_typing(self, origin: str, content: dict[str, Any]) -> None:
@@ -114,13 +115,17 @@ class ReceiveEdus:
             return
         if type(kind) is not str or type(message_id) is not str or len(messages) > MOST_RECIPIENTS:
             return
-        mine = {u: m for u, m in messages.items() if is_user_id(u) and self._rooms.is_hosted(u) and type(m) is dict}
+        mine = {u: m for u, m in messages.items() if is_user_id(u) and self._hears(u, origin) and type(m) is dict}
         mine = {u: {d: c for d, c in m.items() if type(c) is dict} for u, m in mine.items()}
         reached = await self._rooms.sight.reached_from(UserId(str(sender)), kind, mine)
         mine = {user: mine[user] for user in reached}
         if mine:
             devices = await self._keys.device_ids(mine)
             await self._to_device.send(str(sender), kind, mine, devices, f"edu\x1f{origin}\x1f{message_id[:100]}")
+
+    def _hears(self, user: str, origin: str) -> bool:
+        """Whether somebody is of a domain of here that talks to the server: it may have written to a neighbour that does."""
+        return self._rooms.is_hosted(user) and self._rooms.meets(origin, domain_of(user))
 
     async def _take_device_list(self, origin: str, content: dict[str, Any]) -> None:
         user = content.get("user_id")

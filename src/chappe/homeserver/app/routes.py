@@ -138,7 +138,7 @@ def _federation_parts(parts: Parts) -> list[object]:
     own = KeysServer(parts.domains, parts.now_ms)
     return [
         own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
-        Query(parts.accounts, parts.aliases, parts.domains, parts.rooms.sight), Transactions(parts.inbox, parts.receive_edus),
+        Query(parts.accounts, parts.aliases, parts.rooms.sight), Transactions(parts.inbox, parts.receive_edus),
         UserKeys(parts.keys, parts.rooms.sight, parts.config.federation.device_names), FederationMedia(parts.media),
         RoomHandshakes(parts.residence, parts.serving, parts.elsewhere), RoomEvents(parts.serving, parts.rooms),
         ThirdPartyInvite(parts.exchange_invites),

@@ -128,7 +128,7 @@ class Rooms:
         self.meets: Callable[[str, str], bool] = lambda _server, _own: (
             True
         )  # may a hosted domain share rooms with a server?
-        self._servers: dict[int, tuple[tuple[int, int], frozenset[str]]] = {}
+        self._servers: dict[int, tuple[tuple[int, int], frozenset[str], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
     # ------------------------------------------------------------------------------------------------- finding
@@ -396,15 +396,20 @@ class Rooms:
         return self._domains.is_hosted(domain_of(user_id))
 
     def other_servers(self, room: LiveRoom) -> frozenset[str]:
-        """The servers in a room that are not of here. Found anew when the state has changed."""
+        """The servers in a room that are not of here."""
+        return self._servers_in(room)[1]
+
+    def _servers_in(self, room: LiveRoom) -> tuple[tuple[int, int], frozenset[str], frozenset[str]]:
+        """(of which state, other servers, hosted domains). Found anew when the state has changed."""
         mark = (room.state_version, room.incarnation)
         known = self._servers.get(room.number)
         if known is None or known[0] != mark:
             if len(self._servers) > 10_000:
                 self._servers.clear()
             names = {domain_of(user) for user in room.joined} | room.partial_servers
-            known = self._servers[room.number] = mark, frozenset(n for n in names if not self._domains.is_hosted(n))
-        return known[1]
+            own = frozenset(name for name in names if self._domains.is_hosted(name))
+            known = self._servers[room.number] = mark, frozenset(names) - own, own
+        return known
 
     def require_may_meet(self, user_id: str, room: LiveRoom) -> None:
         """Somebody of here comes into a room. Raises M_FORBIDDEN where their domain does not talk to a server in it."""
@@ -414,9 +419,10 @@ class Rooms:
                 raise Forbidden(f"People of {own} may not be in a room with people of {server}")
 
     def require_may_enter(self, server_name: str, room: LiveRoom) -> None:
-        """Somebody of another server comes into a room, or is invited. Raises M_FORBIDDEN where a domain in it objects."""
-        for own in {domain_of(user) for user in room.joined}:
-            if self._domains.is_hosted(own) and not self.meets(server_name, own):
+        """Somebody of another server comes into a room, is invited or writes to it. Raises M_FORBIDDEN where a domain in it
+        objects."""
+        for own in self._servers_in(room)[2]:
+            if not self.meets(server_name, own):
                 raise Forbidden(
                     f"People of {own}, who are in this room, may not be in a room with people of {server_name}"
                 )

@@ -7,14 +7,13 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
-from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.sight import Sight
 
 
 class Query:
-    def __init__(self, accounts: Accounts, aliases: Aliases, domains: Domains, sight: Sight) -> None:
-        self._accounts, self._aliases, self._domains, self._sight = accounts, aliases, domains, sight
+    def __init__(self, accounts: Accounts, aliases: Aliases, sight: Sight) -> None:
+        self._accounts, self._aliases, self._sight = accounts, aliases, sight
 
     @endpoint("GET", "/_matrix/federation/v1/query/profile", auth=SERVER_AUTH, api="federation")
     async def profile(self, request: Request) -> Answer:
@@ -30,8 +29,8 @@ class Query:
     @endpoint("GET", "/_matrix/federation/v1/query/directory", auth=SERVER_AUTH, api="federation")
     async def directory(self, request: Request) -> Answer:
         alias = parse_room_alias(_required(request, "room_alias"))
-        if not self._domains.is_hosted(domain_of(alias)):
-            raise NotFound("The alias is of another server")
+        if domain_of(alias) != request.destination:
+            raise NotFound(f"The alias is not of {request.destination}")
         return {
             "room_id": (await self._aliases.resolve_for(request.reader, alias)).room_id,
             "servers": [request.destination],

@@ -83,6 +83,7 @@ class Inbox:
         refusal = None
         try:
             require_allowed_by_acl(room, origin)
+            self._rooms.require_may_enter(origin, room)  # whichever domain the transaction was for
         except Forbidden as error:
             refusal = error
         checked_events: list[Checked] = []
