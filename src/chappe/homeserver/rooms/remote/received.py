@@ -201,7 +201,7 @@ class ReceivedWrite(WithoutTimeline):
         try:
             check_auth(
                 {**prepared.checked.pdu, "event_id": prepared.checked.event_id}, self.lane.version,
-                lambda key: self.lane.get(key) or prepared.stand_ins.get(key),
+                lambda key: self.lane.get(key) or prepared.stand_ins.get(key), has_members=bool(self.lane.joined),
             )  # fmt: skip
         except Forbidden:
             return SOFT_FAILED
