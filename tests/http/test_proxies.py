@@ -12,8 +12,9 @@ import pytest
 
 from chappe.config import Limit, Limits, Listener
 from chappe.homeserver.http.proxies import Proxied, network_of
+from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import literal_of
-from chappe.homeserver.outbound.fetcher import is_public
+from chappe.homeserver.outbound.fetcher import Fetcher, is_public
 from tests.support import Server
 
 SOURCE = Path(__file__).parents[2] / "src" / "chappe"
@@ -137,6 +138,48 @@ async def test_with_tls_browsers_are_kept_on_it(new_server: Callable[..., Awaita
 def test_an_address_is_known_in_every_notation(host: str) -> None:
     literal = literal_of(host)
     assert literal is not None and not is_public(literal)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "fec0::1", "feff::1", "192.0.0.192", "192.0.0.9", "192.88.99.1", "168.63.129.16", "64:ff9b:1::808:808", "100::1", "3fff::1",
+        "5f00::1", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "2002:c000:00c0::1", "10.1.2.3", "169.254.169.254", "fd00:ec2::254",
+        "100.100.100.200", "224.0.0.1", "ff02::1", "::127.0.0.1", "0.0.0.0", "::", "198.18.0.1", "240.0.0.1", "2001:db8::1", "no address",
+    ],
+)  # fmt: skip
+def test_what_is_no_public_address(address: str) -> None:
+    assert not is_public(address)
+
+
+def test_what_is_a_public_address() -> None:
+    for address in (
+        "8.8.8.8",
+        "192.0.1.1",
+        "168.63.129.17",
+        "2001:4860:4860::8888",
+        "2a01:e0a::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ):
+        assert is_public(address), address
+
+
+@pytest.mark.parametrize(
+    ("pattern", "url"),
+    [
+        ("metadata.example", "http://metadata.example./"), ("metadata.example", "http://METADATA.example..:80/latest"),
+        ("metadata.example", "http://metadata\u3002example/"), ("metadata.example", "http://\uff4detadata.example/"),
+        ("*.intra.example", "http://wiki.intra.example./"), ("intra.example.", "http://intra.example/"),
+        ("xn--bcher-kva.example", "http://b\u00fccher.example/"), ("b\u00fccher.example", "http://xn--bcher-kva.example/"),
+        ("8.8.8.*", "http://134744072/"), ("8.8.8.8", "http://8.8.8.8./"), ("8.8.8.8", "http://[::ffff:808:808]/"),
+    ],
+)  # fmt: skip
+def test_a_blocked_host_is_so_however_it_is_written(pattern: str, url: str) -> None:
+    with pytest.raises(MatrixError) as refused:
+        Fetcher([], [pattern], None).check(url)
+    assert refused.value.errcode == "M_FORBIDDEN"
+    Fetcher([], ["other.example"], None).check(url)
 
 
 def test_names_are_no_addresses() -> None:

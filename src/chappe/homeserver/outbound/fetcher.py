@@ -24,6 +24,16 @@ MAX_REDIRECTS = 5
 MAX_URL = 4096
 ANSWER_BYTES = 1 << 18  # of what is asked for something in particular; who expects more says so
 USER_AGENT = "Chappe (link preview)"
+NOT_PUBLIC = tuple(map(ipaddress.ip_network, (  # beside what the standard library knows of
+    "168.63.129.16/32",  # the host of virtual machines, of one provider
+    "192.0.0.0/24",  # protocol assignments; the metadata of virtual machines, of another provider
+    "192.88.99.0/24",  # 6to4 relays
+    "64:ff9b:1::/48",  # local translation to IPv4
+    "100::/64", "100:0:0:1::/64",  # discarded
+    "3fff::/20",  # documentation
+    "5f00::/16",  # segment routing
+    "fec0::/10",  # site-local, as it was before fc00::/7
+)))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+    if any(ip in network for network in NOT_PUBLIC):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -83,7 +95,7 @@ class Fetcher:
                  is_trusted: bool = False) -> None:  # fmt: skip
         """`is_trusted`: for addresses that operators name; they may be anywhere."""
         self._is_trusted = is_trusted
-        self._allowed, self._blocked = frozenset(allowed_private), [b.lower() for b in blocked]
+        self._allowed, self._blocked = frozenset(allowed_private), [b.lower().rstrip(".") for b in blocked]
         self._extra_ca_file = extra_ca_file
         self._session: aiohttp.ClientSession | None = None
 
@@ -186,10 +198,14 @@ class Fetcher:
             host = port = None
         if host is None or port is None or target.scheme not in ("http", "https") or target.user is not None:
             raise BadRequest("This is not an address that can be opened", "M_INVALID_PARAM")
-        host = host.lower()
-        if any(fnmatch.fnmatchcase(host, pattern) for pattern in self._blocked):
+        host, literal = host.lower().rstrip("."), literal_of(host)
+        names = {
+            host,
+            (target.raw_host or "").lower().rstrip("."),
+            literal or host,
+        }  # one host may be written in many ways
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._blocked for name in names):
             raise MatrixError(403, "M_FORBIDDEN", "This host may not be opened")
-        literal = literal_of(host)
         if literal is not None and not self._is_trusted and host not in self._allowed and not is_public(literal):
             raise MatrixError(403, "M_FORBIDDEN", "This address is not on the public Internet")
         return target
