@@ -116,6 +116,8 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "rooms/membership:_require_may_stay": "who is in a room of other servers is known once one is in it",
     },
     "require_may_enter": {
+        "actions/receive_edus:_room": "what is fleeting, that another server sends",
+        "rooms/remote/inbox:_deliver_room": "events that another server sends",
         "rooms/admission:_boundaries": "every way into a room",
         "rooms/remote/residence:room": "whatever another server asks of a room",
         "rooms/rooms:__init__": "handed to `Sight.may_take_part`",
@@ -123,6 +125,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "rooms/sight:may_take_part": "whatever another server is told of rooms",
     },
     "meets": {
+        "actions/receive_edus:_hears": "messages to devices that another server sends",
         "app/parts:_build_remote_rooms": "handed to `Rooms`",
         "rooms/admission:_boundaries": "who invites whom",
         "rooms/rooms:require_may_meet": "the rule",
@@ -133,12 +136,10 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "api/federation/authentication:__call__": "whatever another server asks",
         "outbound/federation/client:request": "whatever another server is asked",
         "outbound/federation/client:stream": "the same, for files",
-        "outbound/federation/client:get_unsigned": "the same, where no name is needed: keys, versions, tokens",
         "outbound/federation/client:post_unsigned": "the same, for another server's keys",
     },
     "boundaries.allows": {  # what would be refused there is not even tried
         "actions/ask_servers:people": "whose people are found here",
-        "api/federation/keys_query:_document": "whose keys are looked up for others",
         "outbound/federation/outbox:add": "who is written to",
         "outbound/federation/probe:probe": "what an operator is told of a server",
         "senders/federation/fan_out:_changed_devices": "who hears of devices",
@@ -146,6 +147,10 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "senders/federation/fan_out:servers": "who hears of an event that another server brought in",
         "senders/federation/sender:allowed": "who hears of typing and presence",
     },
+    "boundaries.require_keys": {
+        "outbound/federation/client:get_unsigned": "where no name is needed: keys, versions, tokens"
+    },
+    "boundaries.allows_keys": {"api/federation/keys_query:_document": "whose keys are looked up for others"},
     "boundaries.is_alone": {"senders/federation/sender:run": "whether anything is ever sent"},
     "require_allowed_by_acl": {
         "rooms/remote/residence:room": "whatever another server asks of a room",
