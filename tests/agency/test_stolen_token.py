@@ -380,6 +380,32 @@ async def test_he_does_not_list_everybody(stage: Stage) -> None:
     assert not await served(lookup(me)), "the identity service went with it"
 
 
+@pytest.mark.parametrize("by", ["keys", "profile"])
+async def test_he_does_not_find_out_who_is_there_by_guessing(stage: Stage, by: str) -> None:
+    """Names are made of names: a list from the gazette is a list of user ids."""
+    s, found = stage, 0
+    later(s)
+    for n in range(10 * SEARCHES):
+        guess = f"@prenom{n}.nom-culture.example:localhost"
+        if by == "keys":
+            ask = s.thief.call("POST", "/keys/query", {"device_keys": {guess: []}})
+        else:
+            ask = s.thief.call("GET", f"/profile/{segment(guess)}")
+        try:
+            await ask
+            found += 1
+        except Refused as refused:
+            found += refused.status == 404
+    assert SEARCHES / 2 <= found <= 2 * SEARCHES
+    assert not await served(s.thief.call("POST", "/user_directory/search", {"search_term": "b"}))
+
+
+async def test_many_guesses_at_once_are_as_many(stage: Stage) -> None:
+    later(stage)
+    guesses = {f"@prenom{n}.nom-culture.example:localhost": [] for n in range(10 * SEARCHES)}
+    assert not await served(stage.thief.call("POST", "/keys/query", {"device_keys": guesses}))
+
+
 # ------------------------------------------------------------------------------------------------- nothing outlives it
 
 

@@ -125,6 +125,15 @@ class Sight:
             return [user for user in people if await self._meets_server(user, reader.server_name)]
         return await self.acquainted(reader, people)
 
+    async def looked_for_in_vain(self, reader: Reader, people: Collection[str]) -> None:
+        """Some people were asked for by their ids and are not there. Ids are easily guessed: whoever guesses is counted as
+        one who looks into a directory, once for each stranger. Raises what refuses who has looked too often.
+        """
+        if people and isinstance(reader, Person | Guest):
+            strangers = len(people) - len(await self.acquainted(reader, people))
+            if strangers:
+                await self._reading.begins(reader.user_id, "searches", strangers)
+
     async def acquainted(self, reader: Person | Guest, people: Collection[str]) -> set[str]:
         """Those of some people who are, with the reader, in a room: both joined, or one of them invited. One statement."""
         found = await self._store.acquainted(reader.user_id, people)

@@ -83,6 +83,8 @@ class Keys:
         answer["device_keys"].update(await self._appservices.query_keys(here))
         for name, found in (await self._remote.query(request.user_id, elsewhere)).items():
             answer[name].update(found)
+        missed = [user for user in body.device_keys if not answer["device_keys"].get(user)]
+        await self._rooms.sight.looked_for_in_vain(request.reader, missed)
         return answer
 
     @endpoint("POST", "/_matrix/client/v3/keys/claim", auth=GUEST_AUTH, limit="keys", **_MANY)

@@ -27,7 +27,11 @@ class Profile:
         self._sight.require(request.reader)
         if not await self._sight.known(request.reader, [user_id]):
             raise NotFound("There is no such person here")
-        return await self._accounts.profile(user_id)
+        try:
+            return await self._accounts.profile(user_id)
+        except NotFound:
+            await self._sight.looked_for_in_vain(request.reader, [user_id])
+            raise
 
     @endpoint("GET", "/_matrix/client/v3/profile/{userId}", auth=OPTIONAL_AUTH)
     async def get(self, request: Request) -> Answer:
