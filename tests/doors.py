@@ -245,7 +245,7 @@ SCENES: dict[str, Scene] = {
 }  # fmt: skip
 ELSEWHERE = {  # rules that refuse nobody who comes in: the test of each
     "voucher": "test_who_vouches_is_not_the_clients_to_say", "names": "test_names_are_not_chosen_in_member_events",
-    "notices": "tests/homeserver/test_services.py", "last administrator": "tests/agency/test_refusals.py",
+    "notices": "tests/homeserver/test_services.py", "last administrator": "tests/agency/test_access_rules.py",
 }  # fmt: skip
 
 
