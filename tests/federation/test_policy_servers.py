@@ -17,7 +17,7 @@ from chappe.homeserver.matrix.signing import SigningKey, signed_bytes
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_rooms import agree, enter, hears
-from tests.support import Person, Refused, Server, bodies
+from tests.support import Person, Refused, Server, bodies, segment
 
 POLICY = "m.room.policy"
 
@@ -97,6 +97,25 @@ async def test_who_sends_is_told_what_the_policy_server_says(scene: Scene) -> No
     edited = await alice.redact(room, first)
     assert edited in [e["event_id"] for e in (await alice.messages(room, limit=3))["chunk"]]
     assert "good morning" not in await said(alice, room)
+
+
+async def test_an_invitation_by_address_is_kept_with_its_event_or_not_at_all(scene: Scene) -> None:
+    alice, room, server_name = scene.alice, scene.room, scene.here.config.server_name
+    await alice.set_state(room, POLICY, scene.content)
+
+    async def invite(address: str) -> None:
+        body = {"id_server": server_name, "id_access_token": "x", "medium": "email", "address": address}
+        await alice.call("POST", f"/rooms/{segment(room)}/invite", body)
+
+    scene.judge.is_down = True
+    with pytest.raises(Refused):
+        await invite("refused@example.org")
+    scene.judge.is_down = False
+    await invite("guest@example.org")
+    [waiting] = await scene.here.node.database.fetch("SELECT token, address FROM third_party_invites")
+    assert waiting["address"] == "guest@example.org"
+    kept = await alice.call("GET", f"/rooms/{segment(room)}/state/m.room.third_party_invite/{waiting['token']}")
+    assert kept["display_name"] == "g...@e..."
 
 
 async def test_what_was_not_asked_about_is_kept_from_members(scene: Scene) -> None:

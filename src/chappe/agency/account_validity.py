@@ -144,9 +144,8 @@ class AccountValidity:
             if self._settings.send_links:
                 kind, link = "renew", f"{self._base_url(server_name)}{PATH}/renew?token={token}"
                 self._mail.require_on(link)
-            await self._mail.write(
-                kind, threepid["address"], server_name, None, link, writer=connection, days=days, code=token
-            )
+            letter = self._mail.compose(kind, threepid["address"], server_name, None, link, days=days, code=token)
+            await self._mail.put(connection, letter)
 
     def _new_token(self) -> str:
         if self._settings.send_links:

@@ -249,10 +249,11 @@ class Sponsors:
                 row["user_id"], days,
             )  # fmt: skip
             for address in addresses if is_mine else ():  # else another process has just written them
-                await self._mail.write(
-                    "guest_ends", address, server_name, None, writer=connection, who=f"{name} ({row['user_id']})".strip(),
+                letter = self._mail.compose(
+                    "guest_ends", address, server_name, None, who=f"{name} ({row['user_id']})".strip(),
                     days=left, what=row["purpose"] or "…",
                 )  # fmt: skip
+                await self._mail.put(connection, letter)
 
     async def promote(self) -> list[str]:
         """Returns who became an agent."""

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.account_states import AccountStates
+from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
-from chappe.homeserver.accounts.store import AccountStore, User
+from chappe.homeserver.accounts.store import AccountStore, Beside, User
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -88,8 +89,9 @@ class Accounts:
         self, user_id: UserId, password: str | None, *, is_admin: bool = False, is_guest: bool = False,
         display_name: str | None = None, facts: Mapping[str, Any] | None = None, appservice: str | None = None,
         kind: str | None = None, owner: str | None = None, purpose: str | None = None,
-        limit: Callable[[Any], Awaitable[None]] | None = None,
+        limit: Beside | None = None, beside: Beside | None = None,
     ) -> None:  # fmt: skip
+        """`limit`, `beside`: see `AccountStore.add_user`."""
         self.require_free(user_id, appservice)
         await self.policy.may_register(user_id, facts or {})
         display_name = await self.policy.display_name(user_id, facts or {}, display_name)
@@ -112,7 +114,7 @@ class Accounts:
             owner=owner,
             purpose=purpose,
         )
-        if await self.store.add_user(user, limit):
+        if await self.store.add_user(user, limit, beside):
             return
         raise BadRequest("This user name is already taken", "M_USER_IN_USE")
 
@@ -195,10 +197,11 @@ class Accounts:
     async def change(
         self, user_id: str, *, password: str | None = None, is_admin: bool | None = None, deactivated: bool | None = None,
         erased: bool | None = None, profile: dict[str, Any] | None = None, is_carried: bool = False,
+        notice: Notice | None = None,
     ) -> None:  # fmt: skip
         """Changes what is given; every process learns of it through the log, and everything by which the account acts.
 
-        `is_carried`: the profile is to be carried into rooms.
+        `is_carried`: the profile is to be carried into rooms. `notice`: the letters about it.
         Raises M_FORBIDDEN for a password of an account that has none.
         """
         stored = None
@@ -215,6 +218,8 @@ class Accounts:
             write.add("directory_entries", *directory_entry(user_id, profile))
         if is_carried:
             write.add("profile_carries", user_id)
+        if notice is not None:
+            notice.put_with(write)
         if profile is not None:
             write.touch_user(user_id, "profile")
         if profile is None or password is not None or is_admin is not None or deactivated is not None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asyncpg.pool import PoolConnectionProxy
+
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 
 # how somebody has just proven to be the owner of an account, or may act for them
 INTERACTIVE = "user-interactive authentication"
@@ -32,21 +35,39 @@ class FreshProof:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Letters about what is about to happen to an account, which are queued in the commit with which it happens."""
+
+    _queue: MailQueue
+    mails: tuple[Mail, ...]
+
+    async def put(self, connection: PoolConnectionProxy) -> None:
+        await self._queue.put(connection, *self.mails)
+
+    def put_with(self, write: Write) -> None:
+        self._queue.put_with(write, *self.mails)
+
+
 class OwnerMail:
-    """Mails to the addresses of an account about what happened to it."""
+    """Letters to the addresses of an account about what happens to it."""
 
     def __init__(self, store: AccountStore, mail: MailQueue) -> None:
         self._store, self._mail = store, mail
 
-    async def __call__(self, user_id: str, kind: str, changed: str = "", also: Sequence[str] = ()) -> None:
-        """One of the letters. `changed`: which address, or what was made; `also`: addresses that are the account's no longer."""
+    async def notice(self, user_id: str, kind: str, changed: str = "", also: Sequence[str] = ()) -> Notice:
+        """One of the letters. `changed`: which address, or what was made; `also`: an address that is not the account's yet."""
         if not self._mail.is_on:
-            return
+            return Notice(self._mail, ())
+        mails: list[Mail] = []
         known = [row["address"] for row in await self._store.threepids(user_id) if row["medium"] == "email"]
         for address in dict.fromkeys([*known, *also]):
             try:
-                await self._mail.write(
-                    kind, address, domain_of(user_id), None, user=user_id, address=changed, what=changed
+                mails.append(
+                    self._mail.compose(
+                        kind, address, domain_of(user_id), None, user=user_id, address=changed, what=changed
+                    )
                 )
             except BadRequest:  # of an older grammar
                 continue
+        return Notice(self._mail, tuple(mails))

@@ -16,7 +16,7 @@ import webauthn
 from webauthn.helpers import structs
 from webauthn.helpers.exceptions import WebAuthnException
 
-from chappe.homeserver.accounts.fresh_proof import FreshProof, OwnerMail
+from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 
@@ -87,18 +87,18 @@ class SecondFactors:
         return text, f"otpauth://totp/{label}?{urlencode({'secret': text, 'issuer': issuer})}"
 
     async def confirm_totp(self, proof: FreshProof, code: str) -> bool:
-        is_right = await self._use_totp(proof.user_id, code, confirmed=False)
-        if is_right:
-            await self._tell_owner(proof.user_id, "factor_added")
-        return is_right
+        return await self._use_totp(proof.user_id, code, await self._tell_owner.notice(proof.user_id, "factor_added"))
 
     async def check_totp(self, user_id: str, code: str) -> bool:
         """A code counts once."""
-        return await self._use_totp(user_id, code, confirmed=True)
+        return await self._use_totp(user_id, code)
 
-    async def _use_totp(self, user_id: str, code: str, confirmed: bool) -> bool:
+    async def _use_totp(self, user_id: str, code: str, confirming: Notice | None = None) -> bool:
+        """`confirming`: the code makes a secret count that does not yet, which its owner is told."""
         row = await self._database.fetchrow(
-            "SELECT secret, last_step FROM totp_secrets WHERE user_id = $1 AND confirmed = $2", user_id, confirmed
+            "SELECT secret, last_step FROM totp_secrets WHERE user_id = $1 AND confirmed = $2",
+            user_id,
+            confirming is None,
         )
         code = code.replace(" ", "")
         if row is None or len(code) != DIGITS or not code.isascii():
@@ -106,14 +106,21 @@ class SecondFactors:
         now = self._now_ms() // 1000 // STEP_SECONDS
         for step in range(now - DRIFT, now + DRIFT + 1):
             if step > row["last_step"] and secrets.compare_digest(totp(row["secret"], step), code):
-                result = await self._database.execute(
-                    """UPDATE totp_secrets SET last_step = $2, confirmed = true,
-                              confirmed_ts = CASE WHEN confirmed THEN confirmed_ts ELSE $3 END
-                        WHERE user_id = $1 AND last_step < $2""",
-                    user_id, step, self._now_ms(),
-                )  # fmt: skip
-                return result.endswith(" 1")
+                return await self._used_totp(user_id, step, confirming)
         return False
+
+    async def _used_totp(self, user_id: str, step: int, confirming: Notice | None) -> bool:
+        """Whether it was not used before."""
+        async with self._database.transaction() as connection:
+            result: str = await connection.execute(
+                """UPDATE totp_secrets SET last_step = $2, confirmed = true,
+                          confirmed_ts = CASE WHEN confirmed THEN confirmed_ts ELSE $3 END
+                    WHERE user_id = $1 AND last_step < $2""",
+                user_id, step, self._now_ms(),
+            )  # fmt: skip
+            if confirming is not None and result.endswith(" 1"):
+                await confirming.put(connection)
+        return result.endswith(" 1")
 
     async def codes_since(self, user_id: str) -> int | None:
         """Since when (ms) somebody has one-time codes; None: they have none."""
@@ -123,9 +130,21 @@ class SecondFactors:
         return since
 
     async def remove_totp(self, proof: FreshProof) -> None:
-        await self._database.execute("DELETE FROM totp_secrets WHERE user_id = $1", proof.user_id)
-        await self._forget_codes_without_factor(proof.user_id)
-        await self._tell_owner(proof.user_id, "factor_removed")
+        await self._remove(proof.user_id, "DELETE FROM totp_secrets WHERE user_id = $1")
+
+    async def _remove(self, user_id: str, statement: str, *more: Any) -> None:
+        """A factor, and with the last one the recovery codes."""
+        notice = await self._tell_owner.notice(user_id, "factor_removed")
+        async with self._database.transaction() as connection:
+            if (await connection.execute(statement, user_id, *more)).endswith(" 0"):
+                return
+            await connection.execute(
+                """DELETE FROM recovery_codes WHERE user_id = $1
+                    AND NOT EXISTS (SELECT 1 FROM totp_secrets t WHERE t.user_id = $1 AND t.confirmed)
+                    AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $1)""",
+                user_id,
+            )
+            await notice.put(connection)
 
     # ----------------------------------------------------------------------------------------------- recovery codes
 
@@ -145,10 +164,6 @@ class SecondFactors:
             "DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2", user_id, _code_hash(code)
         )
         return result.endswith(" 1")
-
-    async def _forget_codes_without_factor(self, user_id: str) -> None:
-        if not (await self.of(user_id)).any:
-            await self._database.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
 
     # ----------------------------------------------------------------------------------------------------- passkeys
 
@@ -181,12 +196,15 @@ class SecondFactors:
             )
         except (WebAuthnException, ValueError, KeyError, TypeError):
             raise Forbidden("This passkey could not be added: please try again") from None
-        await self._database.execute(
-            """INSERT INTO passkeys (credential_id, user_id, public_key, sign_count, name, created_ts)
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
-            done.credential_id, user_id, done.credential_public_key, done.sign_count, name[:60] or "passkey", self._now_ms(),
-        )  # fmt: skip
-        await self._tell_owner(user_id, "factor_added")
+        notice = await self._tell_owner.notice(user_id, "factor_added")
+        async with self._database.transaction() as connection:
+            result = await connection.execute(
+                """INSERT INTO passkeys (credential_id, user_id, public_key, sign_count, name, created_ts)
+                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
+                done.credential_id, user_id, done.credential_public_key, done.sign_count, name[:60] or "passkey", self._now_ms(),
+            )  # fmt: skip
+            if result.endswith(" 1"):
+                await notice.put(connection)
 
     async def ask_for_passkey(self, browser: bytes, user_id: str, host: str) -> str:
         """Options for `navigator.credentials.get`, as JSON."""
@@ -217,12 +235,8 @@ class SecondFactors:
         return True
 
     async def remove_passkey(self, proof: FreshProof, credential_id: bytes) -> None:
-        user_id = proof.user_id
-        await self._database.execute(
-            "DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2", user_id, credential_id
-        )
-        await self._forget_codes_without_factor(user_id)
-        await self._tell_owner(user_id, "factor_removed")
+        statement = "DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2"
+        await self._remove(proof.user_id, statement, credential_id)
 
     async def _remember(self, browser: bytes, challenge: bytes, user_id: str) -> None:
         await self._database.execute(
@@ -242,11 +256,12 @@ class SecondFactors:
 
     async def reset(self, user_id: str) -> None:
         """An administrator's help for somebody who lost everything."""
-        had_one = (await self.of(user_id)).any
-        for table in ("totp_secrets", "passkeys", "recovery_codes"):
-            await self._database.execute(f"DELETE FROM {table} WHERE user_id = $1", user_id)
-        if had_one:
-            await self._tell_owner(user_id, "factor_removed")
+        had_one, notice = (await self.of(user_id)).any, await self._tell_owner.notice(user_id, "factor_removed")
+        async with self._database.transaction() as connection:
+            for table in ("totp_secrets", "passkeys", "recovery_codes"):
+                await connection.execute(f"DELETE FROM {table} WHERE user_id = $1", user_id)
+            if had_one:
+                await notice.put(connection)
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM passkey_challenges WHERE expires_ts < $1", self._now_ms())

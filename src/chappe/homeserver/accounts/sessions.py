@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.store import AccountStore, Beside
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -190,10 +190,11 @@ class Sessions:
 
     async def sign_in(
         self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool,
-        browser: bytes | None = None,
+        browser: bytes | None = None, beside: Beside | None = None,
     ) -> Tokens:  # fmt: skip
         """A new session on a new or known device; an account with too many devices loses the one used longest ago.
 
+        `beside`: what is written in the transaction that adds its tokens.
         Raises M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended.
         """
         await self._standings.require(user_id, Doing.HOLD)
@@ -205,7 +206,13 @@ class Sessions:
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
         await self._store.put_device(user_id, device, display_name, browser)
         await self._store.add_tokens(
-            user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None, _family(refresh)
+            user_id,
+            device,
+            hash_token(access),
+            expires,
+            hash_token(refresh) if refresh else None,
+            _family(refresh),
+            beside,
         )
         await self._changed(user_id)  # other processes forget the device's earlier token
         if beyond := await self._store.devices_beyond(user_id, self.most_devices):

@@ -16,6 +16,7 @@ from chappe.homeserver.matrix.account_standing import Standing
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.identifiers import UserId
 
+Beside = Callable[[Any], Awaitable[None]]  # given the connection of a transaction
 FRAGMENTS = (
     Fragment(
         "account_changes",
@@ -157,8 +158,11 @@ class AccountStore:
         )
         return since
 
-    async def add_user(self, user: User, limit: Callable[[Any], Awaitable[None]] | None = None) -> bool:
-        """False where the user id is taken. `limit` counts, behind a lock, in the transaction that adds; raises for one too many."""
+    async def add_user(self, user: User, limit: Beside | None = None, beside: Beside | None = None) -> bool:
+        """False where the user id is taken. `limit` counts, behind a lock, in the transaction that adds; raises for one too many.
+
+        `beside`: what is written in that transaction, too.
+        """
         statement = """INSERT INTO users
             (user_id, server_name, password_hash, is_admin, is_guest, profile, appservice, kind, owner, purpose)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"""
@@ -166,16 +170,24 @@ class AccountStore:
             user.user_id, user.server_name, user.password_hash, user.is_admin, user.is_guest, orjson.dumps(user.profile),
             user.appservice, user.kind, user.owner, user.purpose,
         )  # fmt: skip
-        if limit is None:
-            result = await self._database.execute(statement, *values)
-        else:
-            async with self._database.transaction() as connection:
-                await limit(connection)
-                result = await connection.execute(statement, *values)
-        added = result.endswith(" 1")
+        added = await self._write(statement, values, beside, limit)
         if added and not user.is_guest:
             await self._add_to_directory(user)
         return added
+
+    async def _write(
+        self, statement: str, values: Sequence[Any], beside: Beside | None, limit: Beside | None = None
+    ) -> bool:
+        """Whether the statement changed one row. Only then is `beside` written, in the same transaction; `limit` comes first."""
+        if limit is None and beside is None:
+            return (await self._database.execute(statement, *values)).endswith(" 1")
+        async with self._database.transaction() as connection:
+            if limit is not None:
+                await limit(connection)
+            is_done: bool = (await connection.execute(statement, *values)).endswith(" 1")
+            if is_done and beside is not None:
+                await beside(connection)
+        return is_done
 
     async def _add_to_directory(self, user: User) -> None:
         await self._database.execute(
@@ -212,14 +224,16 @@ class AccountStore:
             "SELECT user_id FROM threepids WHERE medium = $1 AND address = $2", medium, address
         )
 
-    async def add_threepid(self, user_id: str, medium: str, address: str, now_ms: int) -> bool:
-        """False where somebody has it already."""
-        result = await self._database.execute(
+    async def add_threepid(
+        self, user_id: str, medium: str, address: str, now_ms: int, beside: Beside | None = None
+    ) -> bool:
+        """False where somebody has it already. `beside`: what is written in the same transaction."""
+        return await self._write(
             """INSERT INTO threepids (medium, address, user_id, validated_at, added_at, lookup_hash)
                VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT DO NOTHING""",
-            medium, address, user_id, now_ms, self.lookup_hash(medium, address),
-        )  # fmt: skip
-        return result.endswith(" 1")
+            (medium, address, user_id, now_ms, self.lookup_hash(medium, address)),
+            beside,
+        )
 
     def lookup_hash(self, medium: str, address: str) -> bytes:
         """What those who know the address, and this installation's pepper, ask for."""
@@ -240,11 +254,10 @@ class AccountStore:
             user_id,
         )
 
-    async def remove_threepid(self, user_id: str, medium: str, address: str) -> bool:
-        result = await self._database.execute(
-            "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3", user_id, medium, address
-        )
-        return result.endswith(" 1")
+    async def remove_threepid(self, user_id: str, medium: str, address: str, beside: Beside | None = None) -> bool:
+        """Whether it was the account's. `beside`: what is written in the same transaction."""
+        statement = "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3"
+        return await self._write(statement, (user_id, medium, address), beside)
 
     async def set_owner(self, user_id: str, owner: str | None, before: str | None = None) -> None:
         """Who answers for an account; where `before` is given, only if that is who did."""
@@ -327,8 +340,9 @@ class AccountStore:
 
     async def add_tokens(
         self, user_id: str, device_id: str, access: bytes, expires_ts: int | None, refresh: bytes | None,
-        family: bytes | None,
+        family: bytes | None, beside: Beside | None = None,
     ) -> None:  # fmt: skip
+        """`beside`: what is written in the same transaction."""
         async with self._database.transaction() as connection:
             # a new sign-in on a device ends the earlier one
             await connection.execute(
@@ -348,6 +362,8 @@ class AccountStore:
             await connection.execute(
                 "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)", access, user_id, device_id, expires_ts, refresh
             )
+            if beside is not None:
+                await beside(connection)
 
     async def find_access_token(self, token_hash: bytes) -> Row | None:
         return await self._database.fetchrow(

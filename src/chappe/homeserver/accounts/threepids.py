@@ -79,8 +79,8 @@ class Threepids:
             if row["is_new"]:
                 query = urlencode({"sid": row["sid"], "client_secret": wanted.client_secret, "token": token})
                 link = None if kind in ("no_account", "in_use") else f"{wanted.base_url}{PATH}?{query}"
-                await self.mail.write(kind, address, wanted.server_name, wanted.language, link, writer=connection)
-        self.mail.hurry()
+                letter = self.mail.compose(kind, address, wanted.server_name, wanted.language, link)
+                await self.mail.put(connection, letter)
         return str(row["sid"])
 
     @staticmethod

@@ -26,9 +26,12 @@ class BindThreepid:
         user = await self._accounts.find_user(user_id)
         if user is not None and user.is_nobodys:
             raise Forbidden("Accounts of functions and bots have no address")
+        beside = None
         old = [row["address"] for row in await self._accounts.threepids(user_id) if row["medium"] == "email"]
-        if await self._accounts.add_threepid(user_id, medium, address, now_ms) and old:
-            await self._tell_owner(user_id, "address_added", address)
+        if old and address not in old:
+            also = [address] if medium == "email" else []
+            beside = (await self._tell_owner.notice(user_id, "address_added", address, also)).put
+        await self._accounts.add_threepid(user_id, medium, address, now_ms, beside)
         if await self._accounts.user_by_threepid(medium, address) == user_id:
             await self._policy.has_proven(user_id, medium, address)
             await self._invites.redeem(user_id, medium, address)
@@ -41,8 +44,10 @@ class BindThreepid:
 
     async def remove(self, user_id: UserId, medium: str, address: str) -> None:
         """By an administrator, whose right has been checked."""
-        if await self._accounts.remove_threepid(user_id, medium, address) and medium == "email":
-            await self._tell_owner(user_id, "address_removed", address, also=[address])
+        beside = None
+        if medium == "email":
+            beside = (await self._tell_owner.notice(user_id, "address_removed", address, [address])).put
+        await self._accounts.remove_threepid(user_id, medium, address, beside)
 
     async def remove_by_owner(self, proof: FreshProof, medium: str, address: str) -> None:
         """The person takes it away from their account, which not everybody may. Raises Forbidden."""

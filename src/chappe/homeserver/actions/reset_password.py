@@ -18,12 +18,12 @@ class ResetPassword:
     ) -> None:
         """`logout`: also ends every session but the ones to keep. Raises M_WEAK_PASSWORD."""
         user_id = proof.user_id
-        await self._accounts.change(user_id, password=password)
+        notice = await self._tell_owner.notice(user_id, "password_changed")
+        await self._accounts.change(user_id, password=password, notice=notice)
         if logout:
             await self._accounts.states.enter(
                 user_id, State.SIGNED_OUT_EVERYWHERE, but_device=keep_device, but_browser=keep_browser
             )
-        await self._tell_owner(user_id, "password_changed")
 
     async def by_address(self, address: str, sid: str, password: str, logout: bool) -> None:
         """For somebody who has proven the address of an account. Raises M_THREEPID_NOT_FOUND."""

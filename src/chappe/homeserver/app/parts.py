@@ -94,6 +94,7 @@ from chappe.homeserver.modules.room_directory import RoomDirectory
 from chappe.homeserver.modules.room_purges import RoomPurges
 from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.modules.server_notices import NoticeRooms
+from chappe.homeserver.modules.third_party_invites import FRAGMENT as WAITING_INVITES
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.modules.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device import ToDevice
@@ -111,6 +112,7 @@ from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.outbound.fetcher import Fetcher
+from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
 from chappe.homeserver.policy import Policy
@@ -370,6 +372,7 @@ class Parts:
         self.mail = MailQueue(
             database, config.email, config.brands, self.public_url.may_be_mailed, now_ms, config.extra_ca_file
         )
+        self.writer.register(LETTERS, WAITING_INVITES)
         self.threepids, self.guesses = Threepids(database, store, self.mail, now_ms), Guesses(self.limits)
         second = config.second_factor
         self.tell_owner = OwnerMail(store, self.mail)

@@ -6,7 +6,7 @@ A `RoomWrite` holds what somebody wants to say (`Draft`s) and builds it, again i
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,6 +28,7 @@ _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_
 MOST_TIMES = 50
 P = ParamSpec("P")
 T = TypeVar("T")
+Beside = Sequence[tuple[str, tuple[Any, ...]]]  # rows of the group writer: fragment, values
 Ground = Mapping[StateKey, str | None]  # entries of a room's state, by the ids of their events
 
 
@@ -54,7 +55,8 @@ class Draft:
     """An event as its author means it. `thread`: the root of the thread that it belongs to, "" for the main timeline.
 
     `ground`: what its author's right to write it, or its content, hangs on. It is looked at again each time that the event
-    is built, since a draft waits for its turn while others change the room.
+    is built, since a draft waits for its turn while others change the room. `beside`: rows of the group writer (fragment,
+    values) that are committed with it, and not without it.
     """
 
     type: str
@@ -67,6 +69,7 @@ class Draft:
     ts: int | None = None  # in ms, where an application service says when it really happened
     ground: Ground = field(default_factory=dict)
     admitted: Admitted | None = None  # without it no membership event is written
+    beside: Beside = ()
 
     def require_ground(self, room: LiveRoom) -> None:
         """Raises StateMoved."""
@@ -144,6 +147,8 @@ class RoomWrite(EventWrite):
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
             self.add_row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
+        for fragment, values in draft.beside:
+            self.add_row(fragment, index, *values)
         self.add_notifications(index, event, draft.content)
         self.used += pdu["prev_events"] if room.version.event_ids_are_hashes else [p[0] for p in pdu["prev_events"]]
         room.follow(event_id, pdu["depth"])

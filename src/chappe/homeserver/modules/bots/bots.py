@@ -10,7 +10,7 @@ from typing import Any
 
 from chappe.config import Bots as Settings
 from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
-from chappe.homeserver.accounts.fresh_proof import OwnerMail
+from chappe.homeserver.accounts.fresh_proof import Notice, OwnerMail
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
@@ -43,12 +43,12 @@ class Bots:
         """The bot and its access token, which is shown this once. Raises M_FORBIDDEN, M_INVALID_PARAM."""
         if not self._settings.enabled:
             raise Forbidden("Bots are switched off on this server")
-        user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts)
+        notice = await self.tell_owner.notice(owner, "bot_made", name)
+        user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts, notice)
         await self._database.execute(
             "UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None
         )
         tokens = await self._sessions.sign_in(user_id, None, name, False)
-        await self.tell_owner(owner, "bot_made", name)
         return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
 
     async def new_token(self, owner: UserId, user_id: str) -> dict[str, Any]:
@@ -64,14 +64,16 @@ class Bots:
             raise NotFound("You have no such bot")
         shown = await self._shown(bot)
         devices = await self._accounts.store.devices(bot)
-        tokens = await self._sessions.sign_in(bot, devices[0]["device_id"] if devices else None, shown["name"], False)
-        await self.tell_owner(owner, "bot_token", shown["name"])
+        notice = await self.tell_owner.notice(owner, "bot_token", shown["name"])
+        device = devices[0]["device_id"] if devices else None
+        tokens = await self._sessions.sign_in(bot, device, shown["name"], False, beside=notice.put)
         return {**shown, "access_token": tokens.access_token, "device_id": tokens.device_id}
 
     async def account(
-        self, owner: UserId, kind: str, name: str, purpose: str, localpart: str | None, expires_ts: int | None
-    ) -> UserId:
-        """An account marked as what it is: in its name, its user name, its profile and in the database.
+        self, owner: UserId, kind: str, name: str, purpose: str, localpart: str | None, expires_ts: int | None,
+        notice: Notice | None = None,
+    ) -> UserId:  # fmt: skip
+        """An account marked as what it is: in its name, its user name, its profile and in the database. `notice`: about it.
 
         Raises M_FORBIDDEN for who may make none, or has as many as may be; M_INVALID_PARAM, M_INVALID_USERNAME.
         """
@@ -96,6 +98,7 @@ class Bots:
             owner=owner,
             purpose=purpose,
             limit=self._room_for(owner) if kind == "bot" else None,
+            beside=notice.put if notice is not None else None,
         )
         await self._accounts.set_profile_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
         if expires_ts is not None:

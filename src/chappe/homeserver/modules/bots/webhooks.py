@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.load.parsing import off_the_loop
@@ -96,17 +97,17 @@ class Webhooks:
             if not set(wanted.types) <= set(TYPES):
                 raise BadRequest(f"`types` may name {', '.join(TYPES)}", "M_INVALID_PARAM")
         hook, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
-        await self._add(hook, secret, owner, room_id, wanted)
+        notice = await self._bots.tell_owner.notice(owner, "webhook_made", wanted.name)
+        await self._add(hook, secret, owner, room_id, wanted, notice)
         try:
-            bot = await self._speaker(hook, owner, room_id, wanted) if wanted.direction == IN else None
+            bot = await self._speaker(hook, owner, room_id, wanted, notice) if wanted.direction == IN else None
         except BaseException:
             await self._database.execute("DELETE FROM webhooks WHERE id = $1", hook)
             raise
-        await self._bots.tell_owner(owner, "webhook_made", wanted.name)
         shown = {"id": hook, "secret": secret, "user_id": bot}
         return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
 
-    async def _add(self, hook: str, secret: str, owner: UserId, room_id: str, wanted: Wanted) -> None:
+    async def _add(self, hook: str, secret: str, owner: UserId, room_id: str, wanted: Wanted, notice: Notice) -> None:
         """Counted and added in one transaction, one at a time. An incoming one takes nothing until somebody speaks for it."""
         async with self._database.transaction() as connection:
             for name in (f"webhooks {owner}", f"webhooks {room_id}"):
@@ -126,14 +127,18 @@ class Webhooks:
                 secret if wanted.direction == OUT else None, wanted.url, list(wanted.types), wanted.expires_ts,
                 self._now_ms(), wanted.direction == OUT,
             )  # fmt: skip
+            if wanted.direction == OUT:
+                await notice.put(connection)
 
-    async def _speaker(self, hook: str, owner: UserId, room_id: str, wanted: Wanted) -> UserId:
+    async def _speaker(self, hook: str, owner: UserId, room_id: str, wanted: Wanted, notice: Notice) -> UserId:
         """The bot that speaks for an incoming webhook, in the room; from now on it takes messages."""
         bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)
         await self._database.execute("UPDATE webhooks SET user_id = $2 WHERE id = $1", hook, bot)
         await self._membership.invite(owner, room_id, bot, {})
         await self._membership.join(bot, room_id)
-        await self._database.execute("UPDATE webhooks SET enabled = true WHERE id = $1", hook)
+        async with self._database.transaction() as connection:
+            await connection.execute("UPDATE webhooks SET enabled = true WHERE id = $1", hook)
+            await notice.put(connection)
         return bot
 
     async def list(self, user_id: UserId, room_id: str) -> list[dict[str, Any]]:

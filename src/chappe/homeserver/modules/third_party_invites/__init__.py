@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.email_address import masked, parse_email
@@ -23,12 +24,22 @@ from chappe.homeserver.matrix.event_auth import invitation_keys
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
+from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
+FRAGMENT = Fragment(
+    "third_party_invites",
+    (("token", "text"), ("medium", "text"), ("address", "text"), ("room_id", "text"), ("sender", "text"), ("seed", "bytea"),
+     ("public_key", "text"), ("display_name", "text"), ("created_ts", "bigint")),
+    """
+    INSERT INTO third_party_invites
+    SELECT i.token, i.medium, i.address, i.room_id, i.sender, i.seed, i.public_key, i.display_name, i.created_ts
+      FROM unnest(third_party_invites_rows) i WHERE i._lane <> ALL (bad);""",
+)  # fmt: skip
 log = logging.getLogger(__name__)
 IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
 
@@ -93,10 +104,12 @@ class ThirdPartyInvites:
             await self._membership.invite(user_id, room_id, UserId(known), {})
             return
         waiting = self._waiting(user_id, room_id, medium, address)
-        await self._rooms.submit(room, [Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token)])
-        await self._keep(waiting)  # after the event: nothing is kept of what was refused
-        if self._mail.is_on:
-            await self._write(user_id, room, address)
+        # nothing is kept of what is refused, and nothing is announced that is not kept
+        beside = [(FRAGMENT.name, waiting.row)]
+        beside += [(LETTERS.name, mail.row) for mail in await self._letters(user_id, room, address)]
+        draft = Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token, beside=beside)
+        await self._rooms.submit(room, [draft])
+        self._mail.hurry()
 
     def _waiting(self, user_id: UserId, room_id: str, medium: str, address: str) -> Waiting:
         token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)
@@ -110,11 +123,6 @@ class ThirdPartyInvites:
         row = (token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
         return Waiting(token, content, row)
 
-    async def _keep(self, waiting: Waiting) -> None:
-        await self._database.execute(
-            "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row
-        )
-
     async def store(self, user_id: UserId, room_id: str, medium: str, address: str) -> dict[str, Any]:
         """For a client, or a server, that announces the invitation itself. Raises M_THREEPID_IN_USE with the user id."""
         address = _checked(medium, address)
@@ -126,13 +134,19 @@ class ThirdPartyInvites:
         if room.power_levels().of(user_id) < room.power_levels().level("invite"):
             raise Forbidden("You may not invite anybody into this room")
         waiting = self._waiting(user_id, room_id, medium, address)
-        await self._keep(waiting)
-        if self._mail.is_on:
-            await self._write(user_id, room, address)
+        letters = await self._letters(user_id, room, address)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row
+            )
+            await self._mail.put(connection, *letters)
         shown, keys = waiting.content["display_name"], waiting.content["public_keys"]
         return {"token": waiting.token, "display_name": shown, "public_keys": keys}
 
-    async def _write(self, user_id: str, room: LiveRoom, address: str) -> None:
+    async def _letters(self, user_id: str, room: LiveRoom, address: str) -> list[Mail]:
+        """The one to the address; none where the server sends no mail."""
+        if not self._mail.is_on:
+            return []
         profile = await self._accounts.find_user(user_id)
         name = room.get(("m.room.name", ""))
         what = name.content.get("name") if name is not None else None
@@ -140,7 +154,7 @@ class ThirdPartyInvites:
         server_name = domain_of(user_id)
         base = (self._public_url or f"https://{server_name}").rstrip("/")
         link = f"{base}/?{urlencode({'address': address})}"
-        await self._mail.write("invitation", address, server_name, None, link, who=who, what=what or "…")
+        return [self._mail.compose("invitation", address, server_name, None, link, who=who, what=what or "…")]
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
         """An account has proven an address: turns what waited for it into invitations. Returns how many."""

@@ -1,5 +1,8 @@
 """The queue of outgoing mail: a mail is durable before whoever asked for it is answered, and tried again until it leaves.
 
+It is queued in the commit of what it tells of, and in no other way: there is no letter about what has not happened, nothing
+happens that its letter does not tell of, and who repeats what did not happen makes one letter of it.
+
 One mail is claimed, sent and marked at a time: what happens to one, whether it cannot be built or is refused, is its own, and
 what has been sent is not sent again. A claim is a lease, so that a process that dies keeps no mail.
 """
@@ -10,11 +13,14 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import aiosmtplib
+from asyncpg.pool import PoolConnectionProxy
 
 from chappe.config import Brand, Email
+from chappe.homeserver.database.group_writer import Fragment, Write
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.matrix.email_address import EmailAddress, parse_email
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
@@ -24,14 +30,35 @@ from chappe.homeserver.outbound.mail.message import parse_sender, serialise
 log = logging.getLogger(__name__)
 RETRY_FIRST_MS, RETRY_MOST_MS = 30_000, 6 * 3_600_000
 GIVE_UP_AFTER_MS = 3 * 86_400_000
-LOOK_EVERY = 5.0
+LOOK_EVERY, SOON = 5.0, 0.1  # seconds; soon: what is queued in a transaction is there when that ends
 SEND_SECONDS, LEASE_MS = 90, 300_000
 
 
-class Writer(Protocol):
-    """The pool, or a connection in a transaction: what is written with it is queued when that commits."""
+_COLUMNS = ("recipient", "sender", "subject", "plain", "html")
+FRAGMENT = Fragment(
+    "letters",
+    (*((name, "text") for name in _COLUMNS), ("queued_ts", "bigint")),
+    f"""
+    INSERT INTO outgoing_mail ({", ".join(_COLUMNS)}, due_ts, created_ts)
+    SELECT {", ".join(f"m.{name}" for name in _COLUMNS)}, m.queued_ts, m.queued_ts
+      FROM unnest(letters_rows) m WHERE m._lane <> ALL (bad);""",
+)
 
-    async def execute(self, sql: str, *arguments: Any) -> str: ...
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Composed, and queued nowhere yet."""
+
+    recipient: EmailAddress
+    sender: str
+    letter: Letter
+    queued_ts: int
+
+    @property
+    def row(self) -> tuple[Any, ...]:
+        """As FRAGMENT takes it."""
+        letter = self.letter
+        return (self.recipient, self.sender, letter.subject, letter.plain, letter.html, self.queued_ts)
 
 
 class MailQueue:
@@ -41,7 +68,7 @@ class MailQueue:
         self, database: Database, settings: Email, brands: dict[str, Brand], may_link: Callable[[str], bool],
         now_ms: Callable[[], int], extra_ca_file: str | None,
     ) -> None:  # fmt: skip
-        self._database, self._settings, self._brands, self._now_ms = database, settings, brands, now_ms
+        self._settings, self._brands, self._now_ms = settings, brands, now_ms
         self._aside = database.aside()  # what leaves is no request's doing
         self._may_link, self._extra_ca_file, self._wake = may_link, extra_ca_file, asyncio.Event()
         for sender in [settings.sender, *(brand.sender for brand in brands.values() if brand.sender)]:
@@ -76,13 +103,13 @@ class MailQueue:
                 "M_THREEPID_MEDIUM_NOT_SUPPORTED",
             )
 
-    async def write(
+    def compose(
         self, kind: str, recipient: str, server_name: str, language: str | None, link: str | None = None,
-        extra: tuple[str, ...] = (), writer: Writer | None = None, **values: object,
-    ) -> None:  # fmt: skip
-        """Queues one of the letters of `letters.TEXTS`; a link that may not be sent is left out.
+        extra: tuple[str, ...] = (), **values: object,
+    ) -> Mail:  # fmt: skip
+        """One of the letters of `letters.TEXTS`, to be queued; a link that may not be sent is left out.
 
-        `writer`: a transaction in which it is queued. Raises M_INVALID_PARAM for a bad address.
+        Raises M_INVALID_PARAM for a bad address.
         """
         brand, address = self.brand(server_name), parse_email(recipient)
         if link is not None and not self._may_link(link):
@@ -90,25 +117,33 @@ class MailQueue:
         letter = compose(
             kind, language or brand.language, brand, link, extra, minutes=self._settings.link_minutes, **values
         )
-        await self.add(address, brand.sender or self._settings.sender, letter, writer)
+        return Mail(address, brand.sender or self._settings.sender, letter, self._now_ms())
 
-    async def add(self, recipient: EmailAddress, sender: str, letter: Letter, writer: Writer | None = None) -> None:
-        now = self._now_ms()
-        await (writer or self._database).execute(
-            """INSERT INTO outgoing_mail (recipient, sender, subject, plain, html, due_ts, created_ts)
-               VALUES ($1, $2, $3, $4, $5, $6, $6)""",
-            recipient, sender, letter.subject, letter.plain, letter.html, now,
-        )  # fmt: skip
+    async def put(self, connection: PoolConnectionProxy, *mails: Mail) -> None:
+        """Queues them in a transaction: that of what they tell of."""
+        for mail in mails:
+            await connection.execute(
+                """INSERT INTO outgoing_mail (recipient, sender, subject, plain, html, due_ts, created_ts)
+                   VALUES ($1, $2, $3, $4, $5, $6, $6)""",
+                *mail.row,
+            )
         self.hurry()
 
+    def put_with(self, write: Write, *mails: Mail) -> None:
+        """Queues them in the group writer's commit of what they tell of."""
+        for mail in mails:
+            write.add(FRAGMENT.name, *mail.row)
+        write.future.add_done_callback(lambda _: self.hurry())
+
     def hurry(self) -> None:
-        """Something was queued: to be said once more after the commit by who queued it in a transaction."""
+        """Something was queued, or will be in a moment."""
         self._wake.set()
 
     # ------------------------------------------------------------------------------------------------- sending
 
     async def run(self) -> None:
         """Until cancelled."""
+        pause = LOOK_EVERY
         while self.is_on:
             try:
                 while await self.send_due():
@@ -117,11 +152,12 @@ class MailQueue:
                 await asyncio.sleep(1)
             except Exception:
                 log.exception("mail could not be sent")
-            self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+                await asyncio.wait_for(self._wake.wait(), pause)
+                pause = SOON
             except TimeoutError:
-                continue
+                pause = LOOK_EVERY
+            self._wake.clear()  # before the next look: what is queued during it is not forgotten
 
     async def send_due(self) -> bool:
         """Sends one. Returns whether there may be more."""

@@ -90,7 +90,7 @@ class PolicyServers:
         checked = await self._checks.check(await self._signed(room, server, pdu, own), room.version)
         async with self._receiver.lock(room):
             draft.require_ground(room)
-            status = await self._receiver.receive(room, checked, txn=txn)
+            status = await self._receiver.receive(room, checked, txn=txn, beside=draft.beside)
         if status != HISTORY:
             raise Forbidden("The rules of the room do not allow this any more")
         return event_id

@@ -21,7 +21,7 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.relations import THREAD, relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.create_event import Redaction
+from chappe.homeserver.rooms.create_event import Beside, Redaction
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
@@ -94,16 +94,17 @@ class Receiver:
 
     async def receive(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = (),
-        starts_afresh: bool = False, txn: str | None = None,
+        starts_afresh: bool = False, txn: str | None = None, beside: Beside = (),
     ) -> int:  # fmt: skip
         """Writes the event and returns its status. `state_before`, for one after a gap: as another server says; `missing`:
-        the events of the gap that it follows; `starts_afresh`: it brings this server into the room; `txn`: of a client of ours."""
+        the events of the gap that it follows; `starts_afresh`: it brings this server into the room; `txn`: of a client of ours;
+        `beside`: see `Draft`."""
         if checked.room_id != room.room_id:
             raise Forbidden("The event is of another room")
         prepared = await self.prepare(room, checked, state_before, missing)
         if isinstance(prepared, Known):
             return prepared.status
-        prepared.starts_afresh, prepared.txn = starts_afresh, txn
+        prepared.starts_afresh, prepared.txn, prepared.beside = starts_afresh, txn, beside
         return await self._write(room, prepared)
 
     async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome]:

@@ -14,7 +14,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
-from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.outbound.web_push import ROOM, Vapid, encrypt
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -144,7 +144,7 @@ class Digest:
         if not rows or rows[0]["created_ts"] > self._now_ms() - self._delay_ms:
             return
         unread = [n for row in rows if (n := await self._notifications.make(pusher, row)) is not None and n.event]
-        owner = await self._accounts.user_by_threepid("email", pusher["pushkey"])
+        owner, mails = await self._accounts.user_by_threepid("email", pusher["pushkey"]), list[Mail]()
         if unread and owner == pusher["user_id"]:
             rooms = {n.room.room_id: _name(n.room) for n in unread if n.room is not None}
             what = ", ".join(list(rooms.values())[:3])
@@ -152,11 +152,15 @@ class Digest:
             if len(unread) > LINES:
                 lines.append("…")
             server_name = domain_of(pusher["user_id"])
-            await self._mail.write(
+            mails.append(self._mail.compose(
                 "digest", pusher["pushkey"], server_name, pusher["lang"], self._link_of(server_name), tuple(lines),
                 count=len(unread), what=what,
-            )  # fmt: skip
-        await self._database.execute("DELETE FROM push_queue WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
+            ))  # fmt: skip
+        ids = [row["id"] for row in rows]
+        async with self._database.transaction(background=True) as connection:
+            result = await connection.execute("DELETE FROM push_queue WHERE id = ANY($1::bigint[])", ids)
+            if not result.endswith(" 0"):  # else another process has written it, whose lease had ended meanwhile
+                await self._mail.put(connection, *mails)
 
 
 def _state(room: LiveRoom, event_type: str, key: str) -> str | None:
