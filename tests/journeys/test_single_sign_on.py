@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from chappe.config import IdentityProvider, Ldap, Listener
+from chappe.config import IdentityProvider, Ldap, Listener, SecondFactor
+from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
+from chappe.homeserver.accounts.second_factors import totp
 from tests.browser import Browser
 from tests.clients.node import node
 from tests.neighbours import until
@@ -252,3 +255,31 @@ async def test_passwords_of_a_directory(new_server: NewServer, directory: Ldap) 
     broken = await new_server(ldap=[Ldap(uri="ldap://127.0.0.1:1", base="dc=example,dc=org")])
     answer = await Browser(broken).sign_in("jdupont", "x")
     assert answer.status == 503 and urlsplit(answer.url).path == "/login"
+
+
+async def test_a_directory_s_password_does_not_replace_a_second_factor(new_server: NewServer, directory: Ldap) -> None:
+    """At `/login` as on the pages: with one of one's own, or where the domain requires one."""
+    server = await new_server(ldap=[directory])
+    body = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": "jdupont"},
+        "password": "mot de passe",
+    }
+    login, database = "/_matrix/client/v3/login", server.node.database
+    assert (await server.raw("POST", login, body))[0] == 200
+    before = await database.fetchval("SELECT count(*) FROM access_tokens")
+    proof, factors = FreshProof("@jdupont:localhost", SIGNED_IN), server.node.second_factors
+    secret, now = base64.b32decode((await factors.begin_totp(proof, "Chappe"))[0]), server.node.now_ms() // 30_000
+    assert await factors.confirm_totp(proof, totp(secret, now - 1))
+    status, raw, _ = await server.raw("POST", login, body)
+    assert status == 403 and "second factor" in json.loads(raw)["error"]
+    assert (await server.raw("POST", login, {**body, "password": "wrong"}))[0] == 403
+    assert await database.fetchval("SELECT count(*) FROM access_tokens") == before
+    browser = await Browser(server).sign_in("jdupont", "mot de passe")
+    assert urlsplit(browser.url).path == "/login/second-factor"
+    assert urlsplit((await browser.open("/account")).url).path == "/login/second-factor"
+    assert (await browser.submit("/login/second-factor", code=totp(secret, now))).heading == "My account"
+    strict = await new_server(ldap=[directory], second_factor=SecondFactor(required_domains=["localhost"]))
+    status, raw, _ = await strict.raw("POST", login, body)
+    assert status == 403 and "second factor" in json.loads(raw)["error"]
+    assert await strict.node.database.fetchval("SELECT count(*) FROM access_tokens") == 0
