@@ -40,7 +40,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/accounts/account_states.py", "look", "progress"): f"{AGAIN}; the place only grows",
     ("homeserver/accounts/rendezvous.py", "create", "rendezvous"): LIMIT,
     ("homeserver/accounts/rendezvous.py", "put", "rendezvous"): CONDITION,
-    ("homeserver/accounts/second_factors.py", "_use_totp", "totp_secrets"): CONDITION,
     ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
     ("homeserver/accounts/uia.py", "require", "uia_sessions"): "a session is bound to one body: what it allows twice is the same",

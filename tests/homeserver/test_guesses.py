@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from chappe.config import Limit, Limits, Registration
+from chappe.config import Administration, Limit, Limits, Registration
+from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
+from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.http.guesses import Guesses, wide_network
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded
@@ -259,3 +262,37 @@ def test_what_was_right_costs_nothing_and_many_at_once_count() -> None:
 class _Request:
     def __init__(self, network: str) -> None:
         self.network = network
+
+
+async def test_neither_another_process_nor_a_restart_gives_new_guesses_at_codes(
+    new_server: NewServer, new_database: Callable[[], Awaitable[str]]
+) -> None:
+    """Whichever door takes the code. Who has lost their codes still has recovery codes."""
+    url, settings = await new_database(), Administration(critical="second_factor")
+    first, second = [await new_server(url=url, administration=settings) for _ in range(2)]
+    root, chloe = await person(first, "root"), await person(first, "chloe")
+    await first.node.accounts.change(root.id, is_admin=True)
+    factors = first.node.second_factors
+    text, _ = await factors.begin_totp(FreshProof(root.id, SIGNED_IN), "Chappe")
+    secret, now = base64.b32decode(text), first.node.now_ms() // 30_000
+    assert await factors.confirm_totp(FreshProof(root.id, SIGNED_IN), totp(secret, now - 1))
+    [recovery, *_] = await factors.new_recovery_codes(FreshProof(root.id, SIGNED_IN))
+    wrong = next(
+        f"{n:06}" for n in range(1000) if f"{n:06}" not in {totp(secret, now + step) for step in range(-5, 99)}
+    )
+
+    async def ask(server: Server, code: str) -> int:
+        path, headers = f"/_synapse/admin/v1/users/{chloe.id}/login", {"Chappe-Second-Factor": code}
+        return (await server.raw("POST", path, {}, root.token, headers))[0]
+
+    assert [await ask(server, wrong) for server in (first, second, first, second)] == [403] * 4
+    assert await ask(first, totp(secret, now)) == 200, "a right one: the count begins anew"
+    assert [await ask(server, wrong) for server in (first, second, first, second, first)] == [403] * 5
+    assert [await ask(server, wrong) for server in (first, second)] == [429] * 2
+    await first.stop()
+    third = await new_server(url=url, administration=settings)
+    assert await ask(third, totp(secret, now + 1)) == 429
+    browser = await Browser(third).sign_in("root", PASSWORD)
+    assert (await browser.submit("/login/second-factor", code=totp(secret, now + 1))).status == 429
+    await browser.open("/login/second-factor")
+    assert (await browser.submit("/login/second-factor", code=recovery)).heading == "My account"

@@ -18,10 +18,11 @@ from webauthn.helpers.exceptions import WebAuthnException
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded
 
 STEP_SECONDS, DIGITS, DRIFT = 30, 6, 1
 CODES = 10
+WRONG_AT_MOST, WRONG_FOR_MS = 5, 900_000
 CHALLENGE_MS = 300_000
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -31,6 +32,13 @@ def totp(secret: bytes, step: int) -> str:
     digest = hmac.new(secret, struct.pack(">Q", step), hashlib.sha1).digest()
     at = digest[-1] & 15
     return str((struct.unpack(">I", digest[at : at + 4])[0] & 0x7FFFFFFF) % 10**DIGITS).zfill(DIGITS)
+
+
+def _step_of(secret: bytes, code: str, now_ms: int, last_step: int) -> int | None:
+    """The time step that a code is of; None: of none that counts now and was not used."""
+    now = now_ms // 1000 // STEP_SECONDS
+    steps = range(now - DRIFT, now + DRIFT + 1)
+    return next((s for s in steps if s > last_step and secrets.compare_digest(totp(secret, s), code)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,37 +98,41 @@ class SecondFactors:
         return await self._use_totp(proof.user_id, code, await self._tell_owner.notice(proof.user_id, "factor_added"))
 
     async def check_totp(self, user_id: str, code: str) -> bool:
-        """A code counts once."""
+        """A code counts once. Raises M_LIMIT_EXCEEDED after some wrong ones, whichever door, process or start they were tried at.
+
+        A code has six digits: they are counted beside the secret, and forgotten with the next right one.
+        """
         return await self._use_totp(user_id, code)
 
     async def _use_totp(self, user_id: str, code: str, confirming: Notice | None = None) -> bool:
         """`confirming`: the code makes a secret count that does not yet, which its owner is told."""
-        row = await self._database.fetchrow(
-            "SELECT secret, last_step FROM totp_secrets WHERE user_id = $1 AND confirmed = $2",
-            user_id,
-            confirming is None,
-        )
-        code = code.replace(" ", "")
-        if row is None or len(code) != DIGITS or not code.isascii():
+        code, now = code.replace(" ", ""), self._now_ms()
+        if len(code) != DIGITS or not code.isascii():
             return False
-        now = self._now_ms() // 1000 // STEP_SECONDS
-        for step in range(now - DRIFT, now + DRIFT + 1):
-            if step > row["last_step"] and secrets.compare_digest(totp(row["secret"], step), code):
-                return await self._used_totp(user_id, step, confirming)
-        return False
-
-    async def _used_totp(self, user_id: str, step: int, confirming: Notice | None) -> bool:
-        """Whether it was not used before."""
         async with self._database.transaction() as connection:
-            result: str = await connection.execute(
-                """UPDATE totp_secrets SET last_step = $2, confirmed = true,
-                          confirmed_ts = CASE WHEN confirmed THEN confirmed_ts ELSE $3 END
-                    WHERE user_id = $1 AND last_step < $2""",
-                user_id, step, self._now_ms(),
+            row = await connection.fetchrow(
+                """SELECT secret, last_step, array(SELECT t FROM unnest(wrong_ts) t WHERE t > $3 ORDER BY t) AS wrong
+                     FROM totp_secrets WHERE user_id = $1 AND confirmed = $2 FOR UPDATE""",
+                user_id, confirming is None, now - WRONG_FOR_MS,
             )  # fmt: skip
-            if confirming is not None and result.endswith(" 1"):
+            if row is None:
+                return False
+            if len(row["wrong"]) >= WRONG_AT_MOST and confirming is None:
+                wait = row["wrong"][0] + WRONG_FOR_MS - now
+                raise LimitExceeded(wait, "Too many wrong codes: wait, or prove who you are in another way")
+            step = _step_of(row["secret"], code, now, row["last_step"])
+            if step is None:
+                wrong = [*row["wrong"], now][-WRONG_AT_MOST:]
+                await connection.execute("UPDATE totp_secrets SET wrong_ts = $2 WHERE user_id = $1", user_id, wrong)
+                return False
+            await connection.execute(
+                """UPDATE totp_secrets SET last_step = $2, confirmed = true, wrong_ts = '{}',
+                          confirmed_ts = CASE WHEN confirmed THEN confirmed_ts ELSE $3 END WHERE user_id = $1""",
+                user_id, step, now,
+            )  # fmt: skip
+            if confirming is not None:
                 await confirming.put(connection)
-        return result.endswith(" 1")
+        return True
 
     async def codes_since(self, user_id: str) -> int | None:
         """Since when (ms) somebody has one-time codes; None: they have none."""

@@ -125,3 +125,6 @@ ALTER TABLE federation_inbox ADD COLUMN attempts int NOT NULL DEFAULT 0, ADD COL
 CREATE INDEX federation_inbox_origin ON federation_inbox (origin);
 
 CREATE INDEX reports_reporter ON reports (reporter, received_ts);
+
+-- When wrong codes were given lately: guesses at a secret are counted beside it, whichever process looks at them.
+ALTER TABLE totp_secrets ADD COLUMN wrong_ts bigint[] NOT NULL DEFAULT '{}';

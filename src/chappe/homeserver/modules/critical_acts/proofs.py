@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded
+from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.modules.critical_acts.requests import WHOLE, CriticalRequests
 
 OPEN, SECOND_FACTOR, TWO_PERSONS = "open", "second_factor", "two_persons"
-WRONG_AT_MOST, WRONG_FOR_MS = 5, 900_000
 HOUR_MS = 3_600_000
 
 
@@ -28,7 +27,6 @@ class Proofs:
         self._accounts, self._factors, self._requests, self._now_ms = accounts, factors, requests, now_ms
         self.level, self._approver_ms = level, approver_hours * HOUR_MS
         self.rights_since: Callable[[str, str], Awaitable[int | None]] = self._administers_everything_since
-        self._wrong: dict[str, list[int]] = {}  # when somebody last gave a wrong code
 
     @property
     def takes_codes(self) -> bool:
@@ -36,17 +34,9 @@ class Proofs:
         return self.level != TWO_PERSONS
 
     async def require_code(self, user_id: str, code: str) -> None:
-        """Raises M_FORBIDDEN, and M_LIMIT_EXCEEDED after some wrong ones: a code has six digits."""
-        now = self._now_ms()
-        recent = [ts for ts in self._wrong.get(user_id, ()) if ts > now - WRONG_FOR_MS]
-        if len(recent) >= WRONG_AT_MOST:
-            raise LimitExceeded(
-                recent[0] + WRONG_FOR_MS - now, "Too many wrong codes: wait, or ask a colleague to agree"
-            )
-        self._wrong[user_id] = [*recent, now]  # before the question, so that many at once are counted as well
+        """Raises M_FORBIDDEN, and M_LIMIT_EXCEEDED after some wrong ones."""
         if not await self._factors.check_totp(user_id, code):
             raise Forbidden("This code is not right: codes change every 30 seconds and serve once", reason="wrong_code")
-        self._wrong.pop(user_id, None)
 
     async def require_may_agree(self, approver: str, asker: str, organisation: str, code: str | None) -> None:
         """Whoever agrees is another person, in possession of their account for a while. Raises M_FORBIDDEN, with a `reason`."""
