@@ -127,7 +127,7 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
     if len(pdu["prev_events"]) > 20 or len(pdu["auth_events"]) > 10:
         raise BadRequest("The event cites too many others")
     for name in ("prev_events", "auth_events"):
-        if not all(_is_reference(item, version) for item in pdu[name]):
+        if not all(is_reference(item, version) for item in pdu[name]):
             raise BadRequest(f"The event's {name} are malformed")
     if not 0 <= pdu["depth"] <= version.depth_limit:
         raise BadRequest("The event's depth is out of range")
@@ -152,7 +152,7 @@ def _names(pdu: Pdu, version: RoomVersion) -> list[str]:
     return [name for name in named if type(name) is str] + [str(event_id) for event_id in cited]
 
 
-def _is_reference(item: Any, version: RoomVersion) -> bool:
+def is_reference(item: Any, version: RoomVersion) -> bool:
     if version.event_ids_are_hashes:
         return type(item) is str
     return type(item) is list and len(item) == 2 and type(item[0]) is str and type(item[1]) is dict

@@ -64,13 +64,18 @@ class Change:
         return self.sender == self.target
 
     @property
+    def is_new(self) -> bool:
+        return self.before != self.to or self.to == "invite"
+
+    @property
     def makes_room(self) -> bool:
         return self.room_id == ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A question asked of a change to one of `to`. `enters`: only where it was another membership before."""
+    """A question asked of a change to one of `to`. `enters`: only where it was another membership before, or an invitation:
+    each of these is somebody's word, so that none is judged by an earlier one."""
 
     name: str
     to: frozenset[str]
@@ -100,10 +105,10 @@ class Admission:
         change.before = await self._before(change)
         if change.room is not None:
             change.ground = {key: id_at(change.room, key) for key in self._asked_about(change)}
-        if change.to in COMING and change.before != change.to and not change.makes_room:
+        if change.to in COMING and change.is_new and not change.makes_room:
             change.standing = await self._standing_of(change.target, change.room_id)
         for rule in RULES:
-            if change.to in rule.to and (change.before != change.to or not rule.enters):
+            if change.to in rule.to and (change.is_new or not rule.enters):
                 await rule.ask(self, change)
 
     async def _before(self, change: Change) -> str:
@@ -166,7 +171,8 @@ class Admission:
         await self._may_be_invited(change.target, change.sender)
 
     async def _reads(self, change: Change) -> None:
-        """Whoever comes in uninvited may be there to read everything: of people of here it is counted."""
+        """Whoever comes in uninvited may be there to read everything: of people of here it is counted. Whether they were
+        invited to a room elsewhere is known with its template (`Entering.join`)."""
         if change.before != "invite" and not change.makes_room and self._rooms.is_hosted(change.target):
             await self._rooms.reading.begins(change.target, "rooms")
 

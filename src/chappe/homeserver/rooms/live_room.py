@@ -46,9 +46,8 @@ class LiveRoom:
         self.exists = True
         self.at = 0  # loaded as of this position
         self.state: dict[StateKey, RoomEvent] = {}
-        self.shown: dict[
-            StateKey, RoomEvent
-        ] = {}  # what other servers showed with invitations, where nobody here is in it
+        # Where nobody here is in it: by invited person, what the other server showed to this one.
+        self.shown: dict[str, dict[StateKey, RoomEvent]] = {}
         self.joined: dict[str, RoomEvent] = {}
         self.invited = self.ahead_joined = self.ahead_invited = 0
         self.state_version = self.revoke_version = 0
@@ -93,6 +92,10 @@ class LiveRoom:
         """As committed."""
         event = self.state.get(("m.room.member", user_id))
         return event.membership if event else "leave"
+
+    def beside(self, user_id: str) -> RoomEvent | None:
+        """The membership that stands beside the room's events: an invitation, a knock, or their end."""
+        return self.shown.get(user_id, {}).get(("m.room.member", user_id))
 
     @property
     def history_visibility(self) -> str:
@@ -298,7 +301,10 @@ class LiveRoom:
         self.state, self.nodes, self.is_new = s.state, s.nodes, False
         self.shown = shown_state(s.invitations, self.room_id)
         if self.is_stub and not self.is_entered:
-            self.state = self.shown
+            self.state = {
+                **{key: event for state in self.shown.values() for key, event in state.items()},
+                **{event.key: event for user in self.shown if (event := self.beside(user)) is not None},
+            }  # fmt: skip
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}
         self.invited = sum(1 for e in members if e.membership == "invite")
@@ -367,10 +373,12 @@ class _Snapshot:
         return await TreeReader(load).whole(root)
 
 
-def shown_state(invitations: Sequence[Any], room_id: str) -> dict[StateKey, RoomEvent]:
-    """Of a room that nobody here is in: what other servers showed with their invitations, which nothing proves."""
-    state: dict[StateKey, RoomEvent] = {}
+def shown_state(invitations: Sequence[Any], room_id: str) -> dict[str, dict[StateKey, RoomEvent]]:
+    """Of a room that nobody here is in: what other servers showed with their invitations, which nothing proves. By invited
+    person: what came with the invitation of one is not shown to another."""
+    shown: dict[str, dict[StateKey, RoomEvent]] = {}
     for row in invitations:
+        state = shown[row["user_id"]] = {}
         for value in (*orjson.loads(row["stripped"]), {**orjson.loads(row["event"]), "event_id": row["event_id"]}):
             head = {
                 "content": value["content"], "event_id": value.get("event_id", ""), "room_id": room_id, "sender": value["sender"],
@@ -381,7 +389,7 @@ def shown_state(invitations: Sequence[Any], room_id: str) -> dict[StateKey, Room
                 orjson.dumps(head)[:-1], 0,
             )  # fmt: skip
             state[event.key] = event
-    return state
+    return shown
 
 
 async def attach_context(fetch: Any, room: LiveRoom, rows: Sequence[Any], events: Sequence[RoomEvent]) -> None:

@@ -462,7 +462,7 @@ SNAPSHOT_LEAVES = """SELECT event_id, coalesce(state_after, state_before) AS roo
     WHERE event_id = ANY($1::text[])"""
 SNAPSHOT_MOVES = """SELECT position, type, state_key, nid, was FROM state_moves
     WHERE room_nid = $1 AND position = ANY($2::bigint[])"""
-SNAPSHOT_INVITATIONS = "SELECT event_id, event, stripped FROM invitations WHERE room_nid = $1"
+SNAPSHOT_INVITATIONS = "SELECT user_id, event_id, event, stripped FROM invitations WHERE room_nid = $1"
 SNAPSHOT_THREADS = "SELECT root, notify_total, highlight_total FROM threads WHERE room_nid = $1"
 SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])"
 SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"

@@ -199,7 +199,7 @@ class RoomSections:
         """The timeline up to and with the leave, as far as the reader may see it."""
         upto = min(membership.position, context.upto)
         newly = context.since is None or membership.told_since > context.after
-        beside = room.shown.get((MEMBER, context.user_id)) if membership.is_beside else None
+        beside = room.beside(context.user_id) if membership.is_beside else None
         if beside is not None:
             timeline = _only(context, room, beside, upto)
         else:
@@ -242,9 +242,9 @@ class RoomSections:
     def stripped(room: LiveRoom, user_id: str) -> bytes:
         """The stripped state by which an invited person recognises a room, the invitation itself included."""
         keys = [(kind, "") for kind in _STRIPPED]
-        beside = room.shown.get((MEMBER, user_id))
+        beside = room.beside(user_id)
         shown = beside is not None and beside.membership in ("invite", "knock") and user_id not in room.joined
-        state = room.shown if shown else room.state
+        state = room.shown[user_id] if shown else room.state
         member = state.get(("m.room.member", user_id))
         if member is not None:
             keys.append(("m.room.member", member.sender))

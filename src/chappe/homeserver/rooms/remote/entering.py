@@ -12,8 +12,8 @@ from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
-from chappe.homeserver.matrix.events import timestamp_of
-from chappe.homeserver.matrix.identifiers import is_server_name
+from chappe.homeserver.matrix.events import references, timestamp_of
+from chappe.homeserver.matrix.identifiers import UserId, is_server_name
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
@@ -48,12 +48,14 @@ class Entering:
         self._under_way: dict[str, asyncio.Lock] = {}
 
     async def join(
-        self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any], helped: bool = False
-    ) -> LiveRoom:
+        self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any], helped: bool = False,
+        invitation: str | None = None,
+    ) -> LiveRoom:  # fmt: skip
         """Raises what the servers answered that were asked. Joins of several people wait for the first.
 
         StateMoved tells the others that this server is in the room by now: they join as one joins here. `helped`: this server
-        is in the room, and cannot let anybody in by itself.
+        is in the room, and cannot let anybody in by itself. `invitation`: the event by which another server has invited them;
+        where the one that lets them in does not know of it, they come uninvited, which is counted.
         """
         lock = self._under_way.setdefault(room_id, asyncio.Lock())
         async with lock:
@@ -62,7 +64,12 @@ class Entering:
                 raise StateMoved
 
             async def attempt(server: str) -> LiveRoom:
-                return await self._through(server, user_id, room_id, content)
+                nonlocal invitation
+                signed = await self._handshakes.make(server, "join", room_id, user_id, content)
+                if invitation is not None and invitation not in references(signed.pdu, "auth_events", signed.version):
+                    await self._rooms.reading.begins(UserId(user_id), "rooms")
+                    invitation = None
+                return await self._through(signed, await self._is_new_here(room_id))
 
             return await self._handshakes.each(room_id, servers, attempt)  # type: ignore[no-any-return]
 
@@ -70,9 +77,9 @@ class Entering:
         """Whether a hosted domain takes part in the room."""
         return any(self._rooms.is_hosted(user) for user in room.joined)
 
-    async def _through(self, server: str, user_id: str, room_id: str, content: Mapping[str, Any]) -> LiveRoom:
-        signed = await self._handshakes.make(server, "join", room_id, user_id, content)
-        answer = await self._handshakes.send(signed, "join", omit_members=await self._is_new_here(room_id))
+    async def _through(self, signed: Signed, is_new_here: bool) -> LiveRoom:
+        server, room_id = signed.server, signed.pdu["room_id"]
+        answer = await self._handshakes.send(signed, "join", omit_members=is_new_here)
         own = answer.get("event")
         join = await self._checks.check(own if type(own) is dict else signed.pdu, signed.version)
         if join.event_id != signed.event_id:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.events import Pdu, event_id_of, seal
+from chappe.homeserver.matrix.events import Pdu, event_id_of, is_reference, seal
 from chappe.homeserver.matrix.identifiers import domain_of, is_server_name
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from chappe.homeserver.outbound.domains import Domains
@@ -89,6 +89,8 @@ class Handshakes:
             or type(pdu["auth_events"]) is not list
         ):
             raise PeerUnreachable(server, "its template is not complete")
+        if not all(is_reference(item, version) for name in ("prev_events", "auth_events") for item in pdu[name]):
+            raise PeerUnreachable(server, "what its template cites is malformed")
         if not version.event_ids_are_hashes:
             pdu["event_id"] = f"${secrets.token_urlsafe(16)}:{own}"
         event_id = seal(pdu, version, own, self._domains.signing_key(own))

@@ -27,6 +27,7 @@ from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY
+from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.homeserver.rooms.summary import summary_row
@@ -68,8 +69,19 @@ class RemoteMembership:
             found += [domain_of(user) for user in room.joined]
         return list(dict.fromkeys(found))
 
+    async def _invitation(self, user_id: str, room_id: str) -> RoomEvent | None:
+        """To a room that nobody here is in: the one that waits for the person's answer."""
+        room = await self._rooms.live.find_any(room_id)
+        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
+        if room is None or membership is None or membership.membership != "invite":
+            return None
+        return room.beside(user_id) if membership.is_beside else room.state.get((MEMBER, user_id))
+
     async def join(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None:
-        await self.entering.join(user_id, room_id, await self._servers(user_id, room_id, servers), content)
+        standing = await self._invitation(user_id, room_id)
+        invitation = standing.event_id if standing is not None else None
+        servers = await self._servers(user_id, room_id, servers)
+        await self.entering.join(user_id, room_id, servers, content, invitation=invitation)
 
     async def join_helped(self, user_id: str, room_id: str, content: Mapping[str, Any]) -> None:
         """A restricted room in which nobody here may let others in: another resident does."""
@@ -160,6 +172,9 @@ class RemoteMembership:
         here = None if self.is_elsewhere(room) else room
         sender = UserId(checked.pdu["sender"])
         await self._admission.judge(Change(sender, UserId(target), "invite", room_id, here, content, origin))
+        standing = await self._invitation(target, room_id) if here is None else None
+        if standing is not None and domain_of(standing.sender) != origin:
+            raise Forbidden("This person has been invited to this room already, and has not answered yet")
         key = self._domains.signing_key(server)
         signature = key.sign(signed_form(checked.pdu, version))
         signed = {**raw, "signatures": {**raw["signatures"], server: {key.key_id: signature}}}
@@ -212,7 +227,7 @@ class RemoteMembership:
         write = Write()
         if room.is_stub:
             await room.reload()
-            write.add("room_summaries", *summary_row(room.number, room.shown.get, 0, 0))
+            write.add("room_summaries", *summary_row(room.number, room.state.get, 0, 0))
         write.positions = 1
         write.add("memberships", user_id, room.number, membership, 0, sender, 1)
         write.touch_room(room.number, "events")

@@ -155,7 +155,7 @@ class PushGatherer:
         for m in (await self._rooms.memberships.of(user)).values():
             if m.is_beside and m.membership == "invite" and since < m.position <= upto:
                 room = await self._rooms.live.by_number(m.number)
-                event = room.shown.get(("m.room.member", user))
+                event = room.beside(user)
                 if event is not None and event.membership == "invite":
                     result.append((room, event))
         return result

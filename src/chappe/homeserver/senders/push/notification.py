@@ -80,7 +80,7 @@ class Notifications:
             changed = unread != pusher["badge"] if row["tweaks"] != b"{}" else unread < pusher["badge"]
             return Notification(unread) if changed else None
         room = await self._rooms.live.by_number(row["room_nid"])
-        beside = room.shown.get(("m.room.member", user_id))  # an invitation to a room that nobody here is in
+        beside = room.beside(user_id)  # an invitation to a room that nobody here is in
         if beside is not None and beside.event_id == row["event_id"] and user_id not in room.joined:
             return Notification(unread, room, beside, orjson.loads(row["tweaks"]))
         event = await self._rooms.timeline.find(room, row["event_id"])

@@ -54,7 +54,7 @@ class RoomResults:
         events, all_events, limited = await self._timeline(room, w, upto, initial, expanded)
         state = await self._rooms.timeline.state_after(room, upto)
         changed = await self._changes(room, w, upto, initial)
-        if w.membership.is_beside and (beside := room.shown.get((MEMBER, w.user_id))) is not None:
+        if w.membership.is_beside and (beside := room.beside(w.user_id)) is not None:
             events, all_events, limited = [(beside, beside.membership)], [beside], False
             state = changed = {beside.key: beside}
         elif (
