@@ -97,6 +97,7 @@ class Shares(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     disk_reserve_mib: Annotated[int, Meta(ge=0)] = 1024
     devices: Positive = 1000
     to_device_messages: Positive = 20_000
+    to_device_mib: Positive = 200
     account_data_mib: Positive = 50
     filters: Positive = 1000
 
@@ -620,6 +621,7 @@ port = {port}
 # disk_reserve_mib = 1024            # uploads are refused while less is free, so that messages can still be written
 # devices = 1000                     # of an account: beyond, the one that was used longest ago is signed out
 # to_device_messages = 20000         # waiting for a device: beyond, the oldest go
+# to_device_mib = 200                # the same in MiB
 # account_data_mib = 50              # settings of clients, of an account
 # filters = 1000                     # of an account
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 
 from chappe.homeserver.api.client import keys as keys_api
@@ -73,6 +74,16 @@ async def sessions_of_backups(person: Person, n: int) -> None:
     await back_up(person, await a_backup(person), ["s"])
 
 
+async def bytes_of_a_session(person: Person, n: int) -> None:
+    session = {
+        "first_message_index": 0,
+        "forwarded_count": 0,
+        "is_verified": True,
+        "session_data": {"x": "y" * (n * 1000 - 8)},
+    }
+    await person.call("PUT", "/room_keys/keys/!r:x/s", session, version=await a_backup(person))
+
+
 async def signatures(person: Person, n: int) -> None:
     await person.call("POST", "/keys/signatures/upload", {person.id: {f"D{i}": {} for i in range(n)}})
 
@@ -120,6 +131,7 @@ BOUNDS = [
     Bound("key backups", key_backup, "MAX_VERSIONS", a_backup, FULL),
     Bound("sessions backed up at once", key_backup, "MAX_AT_ONCE", sessions_at_once, LARGE),
     Bound("sessions backed up", key_backup, "MAX_SESSIONS", sessions_of_backups, FULL),
+    Bound("bytes of a session", key_backup, "MAX_SESSION_BYTES", bytes_of_a_session, LARGE, AT * 1000),
     Bound("signatures at once", keys, "MAX_SIGNED", signatures, MANY),
     Bound("people whose keys are asked for", keys, "MAX_ASKED", people_asked_about, MANY),
     Bound("devices whose keys are asked for", keys, "MAX_ASKED", devices_asked_about, MANY),
@@ -209,3 +221,41 @@ async def test_what_relates_to_one_event_takes_nothing_from_another(
     assert relations[busy]["m.replace"]["content"]["m.new_content"]["body"] == "changed 3"
     assert len(relations[busy]["m.reference"]["chunk"]) == 2
     assert (await bundle(alice, room, quiet))["m.replace"]["event_id"] == changed
+
+
+async def test_messages_to_devices_come_in_portions(
+    alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many bytes at once as a client takes well; the first message always; none is lost."""
+    await bob.sync()
+    monkeypatch.setattr(to_device, "MAX_BYTES_PER_SYNC", 1500)
+    for n, size in enumerate((2000, 700, 700, 10, 2000)):
+        content = {"n": n, "filling": "x" * size}
+        await alice.call("PUT", f"/sendToDevice/m.x/{next(_numbers)}", {"messages": {bob.id: {"*": content}}})
+    portions = []
+    while sum(map(len, portions)) < 5:
+        portions.append([e["content"]["n"] for e in (await bob.sync(timeout=10_000))["to_device"]["events"]])
+    assert portions == [[0], [1, 2], [3, 4]]
+
+
+async def test_what_waits_for_a_device_has_a_size(alice: Person, bob: Person) -> None:
+    await bob.sync()
+    for n in range(10):
+        content = {"n": n, "filling": "x" * 1000}
+        await alice.call("PUT", f"/sendToDevice/m.x/{next(_numbers)}", {"messages": {bob.id: {"*": content}}})
+    waiting = alice.server.node.to_device
+    await waiting.shed(10, 20_000)
+    assert len((await waiting.peek(bob.id, bob.device, 0, 100)).messages) == 10
+    await waiting.shed(10, 5_500)
+    events = (await bob.sync())["to_device"]["events"]
+    assert [e["content"]["n"] for e in events] == [5, 6, 7, 8, 9], "the oldest go"
+
+
+async def test_large_messages_to_devices_count_for_many(new_server: Callable[..., Awaitable[Any]]) -> None:
+    server = await new_server(rate_limits_enabled=True)
+    alice = await server.person("alice")
+    body = orjson.dumps({"messages": {alice.id: {alice.device: {"filling": "x" * (3 << 20)}}}})
+    statuses = [
+        (await server.raw("PUT", f"/_matrix/client/v3/sendToDevice/m.x/{n}", body, alice.token))[0] for n in range(12)
+    ]
+    assert statuses[0] == 200 and 429 in statuses and 1 <= statuses.count(200) <= 8

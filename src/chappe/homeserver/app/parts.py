@@ -512,11 +512,13 @@ class Parts:
         )
 
     def _build_jobs(self, database: Database) -> None:
+        shares = self.config.shares
+
         async def prune() -> None:
             await self.rooms.store.prune(self.clock.watermark - DAY_OF_POSITIONS)
             await self.uia.prune()
             await self.media.prune()
-            await self.to_device.shed(self.config.shares.to_device_messages)
+            await self.to_device.shed(shares.to_device_messages, shares.to_device_mib << 20)
             await self.openid.prune()
             await self.identity.prune()
             await self.url_previews.prune()

@@ -269,6 +269,7 @@ def _data_parts(parts: Parts) -> list[object]:
         PushersApi(parts.pushers),
         BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.limits),
         ReceiptsApi(rooms, mark_read, parts.typing), KeyBackupApi(KeyBackup(parts.database)), DehydratedDevice(dehydrate),
-        Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices, parts.remote_devices),
+        Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices, parts.remote_devices,
+             parts.limits),
         ContentRepo(parts.media, parts.url_previews, parts.config.media.presigned),
     ]  # fmt: skip

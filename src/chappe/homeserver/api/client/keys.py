@@ -8,6 +8,7 @@ import msgspec
 
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.api.client.room_send import transaction_key
+from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.http.typed import convert
@@ -22,6 +23,7 @@ from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.token import parse_position
 
 MAX_RECIPIENTS = 10_000
+BYTES_OF_A_REQUEST = 1 << 15  # of messages to devices: so many count as one request more
 T = TypeVar("T")
 
 
@@ -54,9 +56,11 @@ class Keys:
         device_lists: DeviceLists,
         appservices: Appservices,
         remote: RemoteDevices,
+        limits: RateLimits,
     ) -> None:
         self._keys, self._to_device, self._uia, self._appservices = keys, to_device, uia, appservices
         self._rooms, self._device_lists, self._remote = rooms, device_lists, remote
+        self._limits = limits
 
     @endpoint(
         "POST",
@@ -157,5 +161,9 @@ class Keys:
         messages = {user: body.messages[user] for user in reached}
         devices = await self._keys.device_ids(self._apart(messages)[0])
         txn = transaction_key(request, f"to_device\x1f{event_type}")
-        await self._to_device.send(request.user_id, event_type, messages, devices, txn)
+
+        def charge(size: int) -> None:
+            self._limits.check("to_device", request.user_label or request.network, size / BYTES_OF_A_REQUEST)
+
+        await self._to_device.send(request.user_id, event_type, messages, devices, txn, charge)
         return {}

@@ -14,6 +14,7 @@ from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import parse_room_id
 
 MAX_AT_ONCE = 5000  # sessions in a request: clients send some hundreds
+MAX_SESSION_BYTES = 8192  # of its encrypted data: clients send some 700
 MAX_VERSIONS, MAX_SESSIONS = 50, 500_000  # of one account, in all its backups
 _SESSION = "first_message_index, forwarded_count, is_verified, session_data"
 
@@ -212,7 +213,9 @@ def _rows(rooms: Mapping[str, Mapping[str, BackedUpSession]]) -> Iterable[tuple[
         for session_id, session in sessions.items():
             if not 0 <= session.first_message_index < 2**53 or not 0 <= session.forwarded_count < 2**53:
                 raise BadRequest("A session's counts are out of range")
+            data = orjson.dumps(session.session_data)
+            if len(data) > MAX_SESSION_BYTES:
+                raise MatrixError(413, "M_TOO_LARGE", f"The data of a session may have {MAX_SESSION_BYTES} bytes")
             yield (
-                room_id, session_id, session.first_message_index, session.forwarded_count, session.is_verified,
-                orjson.dumps(session.session_data),
+                room_id, session_id, session.first_message_index, session.forwarded_count, session.is_verified, data,
             )  # fmt: skip

@@ -7,7 +7,7 @@ says up to where a device has received.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
 
-MAX_PER_SYNC = 100
+MAX_PER_SYNC, MAX_BYTES_PER_SYNC = 100, 4 << 20  # of an answer; the first message always
 MAX_MESSAGES, MAX_BYTES = 10_000, 32 << 20  # of one request, once for each device that it reaches
 EMPTY_REMEMBERED = 200_000  # devices
 
@@ -57,9 +57,11 @@ class ToDevice:
 
     async def send(
         self, sender: str, event_type: str, messages: Mapping[str, Mapping[str, Any]], devices: Mapping[str, list[str]],
-        txn: str,
+        txn: str, charge: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         """`messages`: user → device (`*`: all) → content; `devices`: every recipient's devices. Durable on return.
+
+        `charge`: told how many bytes will wait for devices of here, before they do; it may refuse.
 
         Raises M_INVALID_PARAM, M_TOO_LARGE (413) for what reaches too many devices, or is too much for so many.
         """
@@ -82,6 +84,8 @@ class ToDevice:
                     write.add("to_device", user, target, raw)
             if targets:
                 write.touch_user(user, "to_device")
+        if charge is not None:
+            charge(size)
         servers = [
             server for name, users in elsewhere.items()
             for server in self._outbox.add(write, sender, [name], None, "m.direct_to_device", {
@@ -123,24 +127,32 @@ class ToDevice:
             (self._empty.get(user_id) or set()).discard(device_id)
         return inbox
 
-    async def shed(self, most: int) -> int:
-        """Where more than so many messages wait for a device, the oldest go. Returns for how many devices."""
+    async def shed(self, most: int, most_bytes: int) -> int:
+        """Where more than so many messages, or bytes, wait for a device, the oldest go. Returns for how many devices."""
         full = await self._database.fetch(
-            "SELECT user_id, device_id FROM to_device GROUP BY user_id, device_id HAVING count(*) > $1", most
-        )
+            """SELECT user_id, device_id FROM to_device GROUP BY user_id, device_id
+               HAVING count(*) > $1 OR sum(octet_length(message)) > $2""",
+            most, most_bytes,
+        )  # fmt: skip
         for row in full:
             await self._database.execute(
-                """DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq <= (SELECT seq FROM to_device
-                    WHERE user_id = $1 AND device_id = $2 ORDER BY seq DESC OFFSET $3 LIMIT 1)""",
-                row["user_id"], row["device_id"], most,
+                """DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq IN (
+                       SELECT seq FROM (SELECT seq, row_number() OVER later AS place, sum(octet_length(message)) OVER later AS size
+                                          FROM to_device WHERE user_id = $1 AND device_id = $2
+                                        WINDOW later AS (ORDER BY seq DESC)) m
+                        WHERE place > $3 OR size > $4)""",
+                row["user_id"], row["device_id"], most, most_bytes,
             )  # fmt: skip
         return len(full)
 
     async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
         """The same without deleting anything."""
         rows = await self._database.fetch(
-            """SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
-                ORDER BY seq LIMIT $4""",
-            user_id, device_id, cursor, limit,
+            """SELECT seq, message FROM (
+                   SELECT seq, message, sum(octet_length(message)) OVER (ORDER BY seq) - octet_length(message) AS before
+                     FROM (SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
+                            ORDER BY seq LIMIT $4) m) n
+                WHERE before < $5 ORDER BY seq""",
+            user_id, device_id, cursor, limit, MAX_BYTES_PER_SYNC,
         )  # fmt: skip
         return Inbox([row["message"] for row in rows], rows[-1]["seq"] if rows else cursor)
