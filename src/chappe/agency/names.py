@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _KEPT = re.compile(r"[^a-z0-9_\-./=]")
 
@@ -20,8 +21,13 @@ def name_of_address(address: str) -> str:
 
 def display_name(address: str, label: str, given: str | None = None) -> str:
     """`First Last [Organisation]`. `given`: the name that a sign-in provider vouches for."""
-    name = " ".join(re.sub(r"[\[\]]", " ", given or "").split()) or name_of_address(address)
+    name = without_brackets(given or "") or name_of_address(address)
     return f"{name[:200]} [{label}]" if name else f"[{label}]"
+
+
+def without_brackets(name: str) -> str:
+    """Between brackets stands the organisation, which no name says by itself; full-width ones look alike."""
+    return " ".join("".join(" " if unicodedata.normalize("NFKC", c) in "[]" else c for c in name).split())
 
 
 def label_of(display: str) -> str | None:

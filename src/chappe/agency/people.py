@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chappe.agency.guests import Guests
-from chappe.agency.names import label_of, name_of_address
+from chappe.agency.names import display_name, label_of, name_of_address, without_brackets
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.ways_to_act import State
@@ -37,6 +37,25 @@ class People:
             "SELECT organisation FROM organisation_people WHERE user_id = $1", user_id
         )
         return found
+
+    async def called(self, user_id: UserId, wanted: str | None) -> str | None:
+        """The name that an administrator gives, with the label of the person's own organisation and no other."""
+        label, address = await self._label_of(user_id)
+        if label is None:
+            return without_brackets(wanted or "") or None
+        name = wanted or ""
+        return display_name(address, label, _without_label(name) if label_of(name) == label else name)
+
+    async def _label_of(self, user_id: UserId) -> tuple[str | None, str]:
+        """(the label of somebody's organisation, an address of theirs there, "" where they have none)."""
+        name, found = await self.organisation_of(user_id), None
+        for row in await self._accounts.store.threepids(user_id):
+            of = await self._organisations.of_address(row["address"]) if row["medium"] == "email" else None
+            if of is not None and name in (None, of.name):
+                return of.label, row["address"]
+        if name is not None:
+            found = await self._organisations.find(name)
+        return (found.label if found is not None else None), ""
 
     async def require_may_remove(self, user_id: UserId, address: str) -> None:
         """Agents keep an address of their organisation. Raises Forbidden."""

@@ -84,6 +84,9 @@ class AgencyPolicy(RoomPolicy):
         organisation = None if address is None else await self.organisations.of_address(address)
         return wanted if organisation is None or address is None else display_name(address, organisation.label, wanted)
 
+    async def name_given(self, user_id: UserId, wanted: str | None) -> str | None:
+        return wanted if self.people_of is None else await self.people_of.called(user_id, wanted)
+
     async def has_proven(self, user_id: UserId, medium: str, address: str) -> None:
         if medium == "email" and self.sponsors is not None:
             await self.sponsors.arrived(user_id, address)

@@ -322,6 +322,13 @@ class Accounts:
         await self.change(user_id, profile=profile, is_carried=name in CARRIED)
         return True
 
+    async def name_by_administrator(self, user_id: UserId, wanted: str | None) -> str | None:
+        """The name that an account gets where an administrator wants one. Raises M_FORBIDDEN for bots, which are their owner's."""
+        user = await self.store.find_user(user_id)
+        if user is not None and user.kind == "bot" and user.owner is not None:
+            raise Forbidden("A bot's name says that it is one: its owner has given it")
+        return await self.policy.name_given(user_id, wanted or None)
+
     async def _require_own_name(self, user_id: str, field: str) -> None:
         """What a bot is called says that it is one: its owner gave the name. Raises M_FORBIDDEN."""
         user = await self.store.find_user(user_id) if field in ("displayname", BOT_MARK) else None

@@ -59,6 +59,10 @@ class Policy:
         """How a new account is called; None: by its user name."""
         return wanted
 
+    async def name_given(self, user_id: UserId, wanted: str | None) -> str | None:
+        """How an account is called to which an administrator gives a name; None: by none."""
+        return wanted
+
     async def may_prove(self, user_id: UserId, medium: str, address: str) -> None:
         """Asked before somebody adds an address to their own account."""
 
@@ -69,7 +73,7 @@ class Policy:
         """Told when an account has proven an address, while the invitations to it still wait."""
 
     async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
-        """Asked where people change their own profile, not where an administrator does."""
+        """Asked where people change their own profile. Of the name that an administrator gives: `name_given`."""
 
     async def may_create_room(self, user_id: UserId, request: Mapping[str, Any]) -> None: ...
 

@@ -194,7 +194,8 @@ class AdminUserChanges:
         if is_new:
             localpart, server_name = user_id[1:].split(":", 1)
             self._accounts.user_id_for(localpart, server_name)
-            name = body.displayname if type(body.displayname) is str else None
+            wanted = body.displayname if type(body.displayname) is str else None
+            name = await self._accounts.name_by_administrator(user_id, wanted)
             await self._accounts.register(user_id, body.password, is_admin=bool(body.admin), display_name=name)
         await self._change(request.user_id, user_id, body, is_new)
         return Response(201 if is_new else 200, orjson.dumps(await self._administration.user(user_id)))
@@ -215,9 +216,11 @@ class AdminUserChanges:
         if body.locked is not None or body.suspended is not None or expires is not msgspec.UNSET:
             end = None if expires is msgspec.UNSET else expires or 0
             await self._accounts.set_state(user_id, locked=body.locked, suspended=body.suspended, expires_ts=end)
-        for field, value in (("displayname", body.displayname), ("avatar_url", body.avatar_url)):
-            if value is not msgspec.UNSET:
-                await self._set_profile_field(user_id, field, value or None)
+        if not is_new and body.displayname is not msgspec.UNSET:
+            name = await self._accounts.name_by_administrator(user_id, body.displayname)
+            await self._set_profile_field(user_id, "displayname", name)
+        if body.avatar_url is not msgspec.UNSET:
+            await self._set_profile_field(user_id, "avatar_url", body.avatar_url or None)
         if body.user_type is not msgspec.UNSET:
             await self._administration.set_kind(user_id, body.user_type)
         if body.threepids is not None:
