@@ -7,23 +7,28 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
-from chappe.config import Administration, Registration
+from chappe.agency.console.scope import Actor
+from chappe.agency.console.targets import Kind
+from chappe.config import AccountValidity, Administration, ReadGuard, Registration
 from chappe.homeserver.accounts.accounts import shared_secret_mac
 from chappe.homeserver.http.router import ADMIN_AUTH, Endpoint
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.policy.acts import ACTS
-from tests.agency.conftest import account, age, agree, code_of, enrol, refused
+from tests.agency.conftest import a_ministry, account, age, agree, code_of, enrol, refused
 from tests.browser import Browser
 from tests.homeserver.test_oauth import authorize, client_id, exchange, token
+from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Server, bodies, segment
 
 SYNAPSE, CHAPPE = "/_synapse/admin/v1", "/_chappe/admin/v1"
 ALL = "/_chappe/console/v1/organisations/all"
+VALIDITY = "/_synapse/client/email_account_validity"
 HEADER = "Chappe-Second-Factor"
 
 
@@ -161,6 +166,130 @@ async def test_critical_acts_at_the_administration_apis_need_a_proof(ministry: S
         "delete_file",
         "send_notice",
     }
+
+
+# ------------------------------------------------------------------------------------- what is done to administrators
+
+# What a body may say at the doors whose act depends on it, or that need one.
+BODIES: dict[str, list[dict[str, Any]]] = {
+    "/_synapse/admin/v2/users/{userId}": [
+        {"locked": True}, {"locked": False}, {"suspended": True}, {"suspended": False}, {"expiration_ts": 1},
+        {"expiration_ts": None}, {"displayname": "Nobody"}, {"avatar_url": "mxc://localhost/x"}, {"user_type": "bot"},
+        {"password": "another password"}, {"threepids": []}, {"external_ids": []}, {"admin": True}, {"admin": False},
+        {"deactivated": True}, {"deactivated": False},
+    ],
+    f"{SYNAPSE}/users/{{userId}}/admin": [{"admin": True}, {"admin": False}],
+    f"{SYNAPSE}/suspend/{{userId}}": [{"suspend": True}, {"suspend": False}],
+    "/_matrix/client/v1/admin/lock/{userId}": [{"locked": True}, {"locked": False}],
+    "/_matrix/client/v1/admin/suspend/{userId}": [{"suspended": True}, {"suspended": False}],
+    "/_synapse/admin/v2/users/{userId}/delete_devices": [{"devices": ["ABCDEF"]}],
+    f"{VALIDITY}/admin": [{"expiration_ts": 1}],
+}  # fmt: skip
+# Where whom it is done to stands in the body.
+IN_BODY = {
+    f"{SYNAPSE}/join/{{roomIdOrAlias}}", f"{SYNAPSE}/rooms/{{roomId}}/make_room_admin", f"{SYNAPSE}/send_server_notice",
+    f"{VALIDITY}/admin",
+}  # fmt: skip
+
+
+def acts_on(server: Server, target: str) -> list[tuple[Endpoint, str, dict[str, Any]]]:
+    """Every request of the administration APIs that does something to an account: (endpoint, path, body)."""
+    found = []
+    for route in server.node.routes():
+        endpoint = route.endpoint
+        if endpoint.does is None or ("{userId}" not in endpoint.path and endpoint.path not in IN_BODY):
+            continue
+        path = endpoint.path.replace("{userId}", segment(target))
+        path = re.sub(r"\{\w+\}", "x", path)
+        for body in BODIES.get(endpoint.path, [{}]):
+            found.append((endpoint, path, {**body, "user_id": target} if endpoint.path in IN_BODY else body))
+    return found
+
+
+@pytest_asyncio.fixture
+async def head(ministry: Server) -> Person:
+    """Administers an organisation, and nothing else."""
+    return await head_of_culture(ministry)
+
+
+async def head_of_culture(server: Server) -> Person:
+    head = await account(server, "head")
+    await server.node.database.execute("INSERT INTO administrators VALUES ($1, 'culture', 'test', 1)", head.id)
+    return head
+
+
+async def test_what_is_done_to_an_administrator_is_critical_at_every_api(
+    new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox
+) -> None:
+    """Else who is alone with a stolen session has no colleague any more, who would refuse or look into the log."""
+    ministry = await a_ministry(
+        new_server, mailbox, account_validity=AccountValidity(period_days=90), read_guard=ReadGuard(True)
+    )
+    root, second = await administrator(ministry, "root"), await administrator(ministry, "second")
+    chloe, head = await account(ministry, "chloe"), await head_of_culture(ministry)
+    doors = set()
+    for target in (chloe, second, head):
+        for endpoint, path, body in acts_on(ministry, target.id):
+            names = [endpoint.does] if isinstance(endpoint.does, str) else endpoint.does(body, False)  # type: ignore[misc]
+            expected = target is not chloe or any(ACTS[name].critical for name in names)
+            status, answer = await ask(root, endpoint.method, path, body)
+            asked = status == 403 and answer.get("acts") == " + ".join(names)
+            assert asked is expected, (endpoint.method, path, body, target.id, status, answer)
+            doors.add(endpoint.path)
+    assert doors >= {*BODIES, *IN_BODY, f"{CHAPPE}/read_guard/release/{{userId}}"}
+    for one in (second, head):
+        assert (await one.call("GET", "/account/whoami"))["user_id"] == one.id
+        assert (await one.call("GET", "/devices"))["devices"]
+        assert await ministry.node.accounts.profile(one.id) == {"displayname": one.id[1:].split(":")[0]}
+
+
+async def test_what_is_done_to_an_administrator_is_critical_in_the_console(
+    ministry: Server, root: Person, second: Person, head: Person, chloe: Person
+) -> None:
+    assert isinstance(ministry.node, AgencyServer)
+    values = {Kind.ORGANISATION: "culture", Kind.COLLEAGUE: chloe.id, Kind.PLAIN: "x"}
+    tried = set()
+    for one in ministry.node.actions.all.values():
+        if Kind.PERSON not in one.kinds.values():
+            continue
+        for target in (second, head):
+            arguments: dict[str, Any] = {}
+            for name, kind in one.kinds.items():
+                hint = get_type_hints(one.arguments)[name]
+                value = target.id if kind is Kind.PERSON else values[kind]
+                if hint not in (int, bool, int | None, bool | None):
+                    arguments[name] = [value] if hint == list[str] else value
+            answer = await root.call("POST", f"{ALL}/actions/{one.name}", arguments)
+            assert answer["done"] is False and answer["request"], (one.name, target.id)
+        tried.add(one.name)
+    assert tried >= {"lock", "unlock", "sign_out", "remove_device", "renew", "deactivate", "end_guest", "move"}
+    for name, arguments in (("lock", {}), ("unlock", {}), ("sign_out", {})):
+        assert (await root.call("POST", f"{ALL}/actions/{name}", {"user_id": chloe.id, **arguments}))["done"] is True
+    # agreed to by the other one, it is done
+    number = (await root.call("POST", f"{ALL}/actions/lock", {"user_id": head.id}))["request"]
+    assert (await agree(ministry, second, f"{ALL}/requests/{number}"))["done"] is True
+    assert (await refused(head.call("GET", "/account/whoami"))).errcode == "M_USER_LOCKED"
+    # with a code, at once
+    done = await root.call("POST", f"{ALL}/actions/unlock", {"user_id": head.id, "code": await code_of(ministry, root)})
+    assert done["done"] is True
+
+
+async def test_what_is_done_to_an_administrator_is_critical_on_the_command_line(
+    ministry: Server, second: Person, head: Person, chloe: Person
+) -> None:
+    """It asks whether it is meant (`--yes`)."""
+    assert isinstance(ministry.node, AgencyServer)
+    actions, actor = ministry.node.actions, Actor("command line", "all")
+    for target, expected in ((second, True), (head, True), (chloe, False)):
+        assert await actions.is_critical(actor, "lock", {"user_id": target.id}) is expected
+        assert await actions.is_critical(actor, "erase", {"user_id": target.id}) is True
+
+
+async def test_one_changes_ones_own_account_alone(ministry: Server, root: Person) -> None:
+    """What is critical by itself stays so."""
+    path = f"/_synapse/admin/v2/users/{segment(root.id)}"
+    assert (await ask(root, "PUT", path, {"avatar_url": None}))[0] == 200
+    assert (await ask(root, "PUT", path, {"password": "another password"}))[0] == 403
 
 
 async def test_a_code_is_a_proof_once(ministry: Server, root: Person, chloe: Person) -> None:
@@ -328,3 +457,70 @@ async def test_every_command_says_what_it_does(ministry: Server) -> None:
                 assert names <= known, (path.name, names)
                 found |= names
     assert found >= {"make_administrator", "reset_password", "erase", "export_person", "send_notice"}
+
+
+# ------------------------------------------------------------------------------------------- what one alone does not do
+
+
+async def test_one_administrator_alone_destroys_nothing_that_was_said(
+    ministry: Server, root: Person, chloe: Person
+) -> None:
+    room = await chloe.create_room()
+    await chloe.say(room, "kept")
+    path = f"{SYNAPSE}/user/{segment(chloe.id)}/redact"
+    for body in ({}, {"rooms": [room]}, {"limit": 1}):
+        status, answer = await ask(root, "POST", path, body)
+        assert (status, answer.get("acts")) == (403, "redact"), body
+    assert "kept" in bodies((await chloe.messages(room))["chunk"])
+    assert (await ask(root, "POST", path, {}, await code_of(ministry, root)))[0] == 200
+    assert "kept" not in bodies((await chloe.messages(room))["chunk"])
+
+
+async def test_a_new_account_is_nobody_elses_without_a_proof(ministry: Server, root: Person) -> None:
+    """The addresses and identities of a new account are those of whoever will be taken for its owner."""
+    path = "/_synapse/admin/v2/users/%40prefet%3Alocalhost"
+    address, identity = (
+        {"medium": "email", "address": "prefet@culture.example"},
+        {"auth_provider": "p", "external_id": "1"},
+    )
+    for more, act in (({"threepids": [address]}, "set_addresses"), ({"external_ids": [identity]}, "set_identities")):
+        status, answer = await ask(root, "PUT", path, {"password": PASSWORD, **more})
+        assert (status, answer.get("acts")) == (403, f"add_account + {act}")
+    assert await ministry.node.accounts.store.find_user("@prefet:localhost") is None
+    body = {"password": PASSWORD, "threepids": [address], "external_ids": [], "displayname": "Le Préfet [Intérieur]"}
+    status, answer = await ask(root, "PUT", path, body, await code_of(ministry, root))
+    assert status == 201 and answer["displayname"] == "Le Préfet Intérieur [Culture]", answer
+    plain = "/_synapse/admin/v2/users/%40plain%3Alocalhost"
+    assert (await ask(root, "PUT", plain, {"password": PASSWORD, "threepids": [], "external_ids": []}))[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("wanted", "of_culture", "of_nobody"),
+    [
+        ("Premier ministre [Matignon]", "Premier ministre Matignon [Culture]", "Premier ministre Matignon"),
+        ("Premier ministre ［Matignon］", "Premier ministre Matignon [Culture]", "Premier ministre Matignon"),
+        ("Chloé Roy [Culture]", "Chloé Roy [Culture]", "Chloé Roy Culture"),
+        ("Chloé Roy", "Chloé Roy [Culture]", "Chloé Roy"),
+        ("x [Culture] [Matignon]", "x Culture Matignon [Culture]", "x Culture Matignon"),
+        ("", "Chloe Roy [Culture]", None),
+        ("[Matignon]", "Matignon [Culture]", "Matignon"),
+    ],
+)
+async def test_an_administrator_names_nobody_after_another_organisation(
+    ministry: Server, root: Person, wanted: str, of_culture: str, of_nobody: str | None
+) -> None:
+    people = [await account(ministry, name) for name in ("chloe", "nobody")]
+    await ministry.node.bind_threepid(UserId(people[0].id), "email", "chloe.roy@culture.example", 1)
+    for person, expected in zip(people, (of_culture, of_nobody), strict=True):
+        path = f"/_synapse/admin/v2/users/{segment(person.id)}"
+        status, answer = await ask(root, "PUT", path, {"displayname": wanted})
+        assert (status, answer["displayname"]) == (200, expected)
+    path = "/_synapse/admin/v2/users/%40new%3Alocalhost"
+    status, answer = await ask(root, "PUT", path, {"password": PASSWORD, "displayname": wanted})
+    assert (status, answer["displayname"]) == (201, of_nobody or "new")
+
+
+async def test_a_bot_keeps_the_name_that_says_what_it_is(ministry: Server, root: Person, chloe: Person) -> None:
+    bot = await chloe.call("POST", "/_chappe/client/v1/bots", {"name": "Météo", "purpose": "x"})
+    path = f"/_synapse/admin/v2/users/{segment(bot['user_id'])}"
+    assert (await ask(root, "PUT", path, {"displayname": "Premier ministre"}))[0] == 403

@@ -161,7 +161,8 @@ class AgencyServer(Homeserver):
             RegistryActions(policy.organisations),
         ]  # fmt: skip
         proofs, requests = self.critical_acts.proofs, self.critical_acts.requests
-        proofs.rights_since, self.critical_acts.tell = scope.rights_since, self._tell_administrators
+        proofs.rights_since, proofs.administers = scope.rights_since, scope.administers
+        self.critical_acts.tell = self._tell_administrators
         targets = Targets(database, scope, self.administration.people_of)
         self.actions = Actions(scope, targets, self.audit, proofs, requests, owners, self._tell_administrators)
         self.views = Views(

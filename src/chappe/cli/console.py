@@ -39,7 +39,7 @@ def act(
         if wanted is None:
             raise NotFound(f"There is no action {action}: see `chappe admin actions`")
         parsed = _parsed(wanted, arguments or [])
-        if wanted.critical and not yes:
+        if not yes and await server.actions.is_critical(Actor(who(), organisation), action, parsed):
             if not sys.stdin.isatty():
                 raise BadRequest("This is a critical action: say --yes if you mean it")
             typer.confirm(f"{wanted.summary} {json.dumps(parsed, ensure_ascii=False)}", abort=True)

@@ -239,6 +239,8 @@ export const CRITICAL = new Set([
   "set_organisation",
   "remove_organisation",
 ]);
+/** What is done to somebody who administers is critical as well. */
+export const isCritical = (action: string, row: Row | null): boolean => CRITICAL.has(action) || Boolean(row?.administers);
 const GRAVE = new Set(["deactivate", "erase", "delete_file", "end_guest", "remove_organisation", "revoke", "block", "lock"]);
 export const isGrave = (action: string): boolean => GRAVE.has(action);
 
@@ -337,8 +339,9 @@ export class AdminViewModel extends ActingViewModel<State> {
 
   readonly removeDevice = (id: string, device: string): Promise<boolean> =>
     this.act(async () => {
-      await this.console.act(this.organisation, "remove_device", { user_id: id, device_id: device });
-      this.set({ person: await this.console.person(this.organisation, id), done: "admin.done" });
+      const answer = await this.console.act(this.organisation, "remove_device", { user_id: id, device_id: device });
+      const person = await this.console.person(this.organisation, id);
+      this.set({ person, done: answer.done ? "admin.done" : "admin.asked" });
     });
 
   /** `code`: of a second factor; without one, what is critical waits for a second person. */

@@ -116,7 +116,7 @@ class Actions:
         wanted = self._find(actor, name)
         parsed = convert(arguments, wanted.arguments)
         await self._targets.require(actor, wanted.kinds, parsed)
-        if wanted.critical and not is_confirmed:
+        if not is_confirmed and await self._needs_proof(actor, wanted, parsed):
             if code is None or not self._proofs.takes_codes:
                 return await self._ask(actor, wanted, parsed)
             try:
@@ -125,6 +125,14 @@ class Actions:
                 await self._record(actor, wanted.name, parsed, "refused: wrong code")
                 raise
         return {"done": True, **await self._run(actor, wanted, parsed, actor.user_id)}
+
+    async def is_critical(self, actor: Actor, name: str, arguments: dict[str, Any]) -> bool:
+        """Whether it would be asked for a proof in the console. Raises M_NOT_FOUND, M_BAD_JSON, M_FORBIDDEN."""
+        wanted = self._find(actor, name)
+        return await self._needs_proof(actor, wanted, convert(arguments, wanted.arguments))
+
+    async def _needs_proof(self, actor: Actor, wanted: Action, arguments: Any) -> bool:
+        return await self._proofs.are_needed(wanted.critical, actor.user_id, account_of(wanted.kinds, arguments))
 
     def _find(self, actor: Actor, name: str) -> Action:
         wanted = self.all.get(name)

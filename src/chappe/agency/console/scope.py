@@ -74,6 +74,14 @@ class Scope:
         )  # fmt: skip
         return since
 
+    async def administers(self, user_id: str) -> bool:
+        """Whether somebody administers anything, whatever the state of their account."""
+        return bool(await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM administrators WHERE user_id = $1)
+                   OR EXISTS (SELECT 1 FROM users WHERE user_id = $1 AND is_admin)""",
+            user_id,
+        ))  # fmt: skip
+
     async def require_person(self, actor: Actor, user_id: str) -> None:
         """An account that the actor administers, and not their own. Raises M_NOT_FOUND, Forbidden."""
         user = await self._accounts.find_user(user_id)

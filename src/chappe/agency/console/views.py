@@ -151,7 +151,8 @@ class Views:
     async def alerts(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Who has read unusually much, or which organisation has, the latest first."""
         rows = await self._database.fetch(
-            """SELECT a.user_id, o.label AS organisation_label, a.step, a.what, a.amount, a.ts, coalesce(u.locked, false) AS locked
+            """SELECT a.user_id, o.label AS organisation_label, a.step, a.what, a.amount, a.ts, coalesce(u.locked, false) AS locked,
+                      EXISTS (SELECT 1 FROM administrators x WHERE x.user_id = a.user_id) OR coalesce(u.is_admin, false) AS administers
                  FROM read_guard_alerts a LEFT JOIN users u USING (user_id) LEFT JOIN organisation_people p USING (user_id)
                  LEFT JOIN guests g ON g.user_id = a.user_id AND g.agent_since IS NULL
                  LEFT JOIN organisation_people s ON s.user_id = g.sponsor

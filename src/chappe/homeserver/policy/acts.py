@@ -1,7 +1,8 @@
 """What administrators do: one table of acts, for every door (administration APIs, console, command line).
 
 A critical act gives somebody another's account or rights, gives out what was kept back, or destroys: it needs a proof
-(`modules/critical_acts`). The public-sector layer has more acts (`agency/console`), under these names where they are the same.
+(`modules/critical_acts`). So does whatever is done to another administrator (`Proofs.are_needed`). The public-sector layer has
+more acts (`agency/console`), under these names where they are the same.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _TABLE = (
     Act("join_room"),
     Act("block"),
     Act("unblock"),
-    Act("redact"),
+    Act("redact", critical=True),
     # files
     Act("quarantine_file"),
     Act("protect_file"),
@@ -77,15 +78,14 @@ def changes_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
     acts = ["add_account" if is_new else "change_account"]
     if body.get("admin") is not None and not (is_new and not body["admin"]):
         acts.append("make_administrator" if body["admin"] else "unmake_administrator")
+    # who may sign in, and for whom others take them: of a new account as of one that there is
+    for field, act in (("threepids", "set_addresses"), ("external_ids", "set_identities")):
+        if body.get(field) or (body.get(field) is not None and not is_new):
+            acts.append(act)
     if is_new:
         return acts
-    for field, act in (
-        ("password", "reset_password"),
-        ("threepids", "set_addresses"),
-        ("external_ids", "set_identities"),
-    ):
-        if body.get(field) is not None:
-            acts.append(act)
+    if body.get("password") is not None:
+        acts.append("reset_password")
     if body.get("deactivated") is False:
         acts.append("reactivate")
     for field, (on, off) in {"locked": ("lock", "unlock"), "suspended": ("suspend", "suspend")}.items():

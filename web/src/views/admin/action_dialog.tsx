@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
-import { type AdminViewModel, CRITICAL, FIELDS, isGrave, OPTIONAL } from "../../viewmodels/admin";
+import { type AdminViewModel, FIELDS, isCritical, isGrave, OPTIONAL } from "../../viewmodels/admin";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import { PeopleField } from "../people_field";
 import { Dialog } from "../ui/dialog";
@@ -34,7 +34,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
     PEOPLE.has(each) ? !people.length && !OPTIONAL.has(each) : !OPTIONAL.has(each) && !given[each]?.trim(),
   );
   const agreeing = action === "approve";
-  const critical = agreeing || CRITICAL.has(action);
+  const critical = agreeing || isCritical(action, row);
   const send = async (withCode: boolean): Promise<void> => {
     const values: Row = {};
     for (const each of fields) {

@@ -22,8 +22,10 @@ class SuspendRequest(msgspec.Struct):
 
 
 class Admin:
-    def __init__(self, accounts: Accounts) -> None:
-        self._changes, self._accounts = accounts, accounts.store
+    """`asks_proofs`: what is done to another administrator has been agreed to, or proven, when it comes here."""
+
+    def __init__(self, accounts: Accounts, asks_proofs: bool) -> None:
+        self._changes, self._accounts, self._asks_proofs = accounts, accounts.store, asks_proofs
 
     @endpoint("GET", "/_matrix/client/v1/admin/lock/{userId}", auth=ADMIN_AUTH)
     async def is_locked(self, request: Request) -> Answer:
@@ -48,12 +50,12 @@ class Admin:
         return {"suspended": body.suspended}
 
     async def _require(self, request: Request, changes: bool = False) -> User:
-        """Raises M_NOT_FOUND, and M_FORBIDDEN for changing oneself or another administrator."""
+        """Raises M_NOT_FOUND, and M_FORBIDDEN for changing oneself, or another administrator where nothing else is asked."""
         user_id = parse_user_id(request.params["userId"])
         user = await self._accounts.find_user(user_id)
         if user is None or user.deactivated:
             raise NotFound("There is no such person here")
-        if changes and (user.is_admin or user_id == request.user_id):
+        if changes and ((user.is_admin and not self._asks_proofs) or user_id == request.user_id):
             raise Forbidden("Administrators cannot be locked or suspended: take the role away first")
         return user
 

@@ -33,10 +33,12 @@ class CriticalActs:
     async def __call__(self, request: Request, endpoint: Endpoint, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """Raises M_FORBIDDEN, with `request` and `acts`, for a critical act without a proof."""
         names = await self._acts_of(request, endpoint)
-        if self.proofs.level != OPEN and any(ACTS[name].critical for name in names):
-            if "userId" in request.params:
-                parse_user_id(request.params["userId"])  # nobody is asked to agree to nonsense
-            await self._require_proof(request, " + ".join(names))
+        if names and self.proofs.level != OPEN:
+            is_critical = any(ACTS[name].critical for name in names)
+            if await self.proofs.are_needed(is_critical, request.user_id, await _done_to(request)):
+                if "userId" in request.params:
+                    parse_user_id(request.params["userId"])  # nobody is asked to agree to nonsense
+                await self._require_proof(request, " + ".join(names))
         if "userId" in request.params and any(ACTS[name].opens_account for name in names):
             await self.requests.opened(request.params["userId"], request.user_id)
         return await act()
@@ -80,6 +82,16 @@ class CriticalActs:
         """By somebody else; who asked withdraws it. Raises M_NOT_FOUND."""
         row = await self.requests.waiting(number, WHOLE)
         await self.requests.decide(number, by, WITHDRAWN if row["asked_by"] == by else REFUSED)
+
+
+async def _done_to(request: Request) -> str | None:
+    """The account to which an act is done, as the endpoints of administration name it: in the path, or in the body."""
+    if (user_id := request.params.get("userId")) is not None:
+        return user_id
+    if request.method not in ("POST", "PUT"):
+        return None
+    named = (await request.json_object(optional=True)).get("user_id")
+    return named if type(named) is str else None
 
 
 async def _arguments(request: Request) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Proofs:
     """`level`: OPEN, nothing is asked; SECOND_FACTOR, a code or a second person; TWO_PERSONS, a second person in any case.
 
     `approver_hours`: how old rights and second factor of the second person are at least. `rights_since`: since when (ms)
-    somebody administers an organisation; None: they do not.
+    somebody administers an organisation; None: they do not. `administers`: whether somebody administers anything.
     """
 
     def __init__(
@@ -27,11 +27,20 @@ class Proofs:
         self._accounts, self._factors, self._requests, self._now_ms = accounts, factors, requests, now_ms
         self.level, self._approver_ms = level, approver_hours * HOUR_MS
         self.rights_since: Callable[[str, str], Awaitable[int | None]] = self._administers_everything_since
+        self.administers: Callable[[str], Awaitable[bool]] = self._administers_everything
 
     @property
     def takes_codes(self) -> bool:
         """Whether one's own code is enough."""
         return self.level != TWO_PERSONS
+
+    async def are_needed(self, is_critical: bool, by: str, done_to: str | None) -> bool:
+        """Whether an act asks for a proof: where it is critical by itself, or is done to another administrator.
+
+        Whoever could lock, end, rename or sign out their colleagues alone would have none who refuse, agree or look into the
+        log. `done_to`: an account; None: it is done to none.
+        """
+        return is_critical or (done_to is not None and done_to != by and await self.administers(done_to))
 
     async def require_code(self, user_id: str, code: str) -> None:
         """Raises M_FORBIDDEN, and M_LIMIT_EXCEEDED after some wrong ones."""
@@ -60,6 +69,9 @@ class Proofs:
             text = f"Your second factor is less than {hours} hours old: ask another administrator to agree"
             raise Forbidden(text, reason="young_factor")
         await self.require_code(approver, code)
+
+    async def _administers_everything(self, user_id: str) -> bool:
+        return await self._accounts.administers_since(user_id) is not None
 
     async def _administers_everything_since(self, user_id: str, organisation: str) -> int | None:
         if organisation != WHOLE:
