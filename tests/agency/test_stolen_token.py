@@ -131,6 +131,7 @@ async def doors(s: Stage) -> dict[str, tuple[str, str, Any]]:
     mine = {"medium": "email", "address": "alice@culture.example"}
     other = base64.b64encode(b"o" * 32).decode().rstrip("=")
     key = {"user_id": s.alice.id, "usage": ["master"], "keys": {f"ed25519:{other}": other}}
+    own = keys_of(s.alice.id)["master_key"]
     proofs = [await proven(s.server, purpose, THIEF, letter) for purpose, letter in
               (("add", "a"), ("add", "b"), ("add", "c"), ("identity", "d"), ("password", "e"))]  # fmt: skip
     by_mail = {"auth": {"type": "m.login.email.identity", "threepid_creds": proofs[4], "threepidCreds": proofs[4]}}
@@ -154,6 +155,11 @@ async def doors(s: Stage) -> dict[str, tuple[str, str, Any]]:
         "the password, by nothing": ("POST", f"{V3}/account/password", {**new, "auth": {"type": "m.login.dummy"}}),
         "the password, by his mailbox": ("POST", f"{V3}/account/password", new | by_mail),
         "the keys": ("POST", f"{V3}/keys/device_signing/upload", {"master_key": key}),
+        "the same keys, with more in them": ("POST", f"{V3}/keys/device_signing/upload", {"master_key": {**own, "x": 1}}),
+        "the same keys, for more": (
+            "POST", f"{V3}/keys/device_signing/upload", {"master_key": {**own, "usage": ["master", "self_signing"]}},
+        ),
+        "a key beside hers": ("POST", f"{V3}/keys/device_signing/upload", {"self_signing_key": {**key, "usage": ["self_signing"]}}),
         "a device": ("DELETE", f"{V3}/devices/{s.alice.device}", {}),
         "devices": ("POST", f"{V3}/delete_devices", {"devices": [s.alice.device]}),
         "another session": ("POST", f"{V1}/login/get_token", {}),
@@ -230,6 +236,29 @@ async def test_he_takes_over_nothing(stage: Stage, loot: str) -> None:
     assert [mail["To"] for mail in s.mailbox.mails if mail["To"] == THIEF] == []
     login = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": s.alice.id}, "password": PASSWORD}
     assert (await s.raw("POST", f"{V3}/login", login))[0] == 200
+
+
+async def test_the_first_keys_are_not_the_thiefs(stage: Stage) -> None:
+    """Of somebody who has never had any: a sign-in of the last minutes is a proof, a session of this morning is none."""
+    s, path = stage, "/keys/device_signing/upload"
+    fresh, bot = (
+        await s.bob.another_device(),
+        await s.bob.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}),
+    )
+    await s.node.database.execute(
+        "UPDATE devices SET created = now() - interval '1 hour' WHERE device_id <> $1", fresh.device
+    )
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            await s.bob.call("POST", path, keys_of(s.bob.id))
+        assert refused.value.status == 401 and refused.value.body["flows"] == [{"stages": ["m.login.password"]}]
+    assert not await s.node.keys.has_cross_signing(s.bob.id)
+    await fresh.call("POST", path, keys_of(s.bob.id))
+    assert await s.node.keys.has_cross_signing(s.bob.id)
+    auth = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": s.root.id}, "password": PASSWORD}
+    await s.root.call("POST", path, {**keys_of(s.root.id), "auth": auth})
+    assert await s.node.keys.has_cross_signing(s.root.id)
+    await Person(s.server, bot).call("POST", path, keys_of(bot["user_id"]))  # a token is all that it has
 
 
 # ------------------------------------------------------------------------------------- he reads nothing beyond the budget

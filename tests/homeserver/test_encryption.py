@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import PASSWORD, Person, Refused, segment
+from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from tests.support import PASSWORD, Person, Refused, Server, segment
 
 
 def device_keys(person: Person, mark: str = "k") -> dict[str, Any]:
@@ -151,23 +152,130 @@ async def test_cross_signing(alice: Person, bob: Person) -> None:
         assert refused.value.status == 400
 
 
+class Identity:
+    """Somebody's keys, as a client has them: of the device, and for cross-signing."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.device = SigningKey(person.device.encode().ljust(32, b"d")[:32], person.device)
+        self.keys = {usage: self._key(usage) for usage in ("master", "self_signing", "user_signing")}
+
+    def _key(self, usage: str) -> SigningKey:
+        seed = f"{usage} {self.person.id}".encode().ljust(32, b"k")[:32]
+        return SigningKey(seed, SigningKey(seed, "").public)
+
+    def device_keys(self) -> dict[str, Any]:
+        keys = {**device_keys(self.person, self.device.public), "signatures": {}}
+        return sign_json(keys, self.person.id, self.device)
+
+    def cross(self, usage: str) -> dict[str, Any]:
+        key = cross_key(self.person, usage, self.keys[usage].public)
+        return key if usage == "master" else self.signed(key, "master")
+
+    def signed(self, value: dict[str, Any], usage: str) -> dict[str, Any]:
+        """With a signature of one's own in place of those that there were."""
+        bare = {k: v for k, v in value.items() if k not in ("signatures", "unsigned")}
+        return sign_json(bare, self.person.id, self.keys[usage])
+
+    async def publish(self) -> None:
+        await upload(self.person, device_keys=self.device_keys())
+        body = {f"{usage}_key": self.cross(usage) for usage in self.keys}
+        await self.person.call("POST", "/keys/device_signing/upload", body)
+
+
+async def sign(signer: Person, owner: Person, target: str, signed: dict[str, Any]) -> str | None:
+    """The errcode of the failure, None where there was none."""
+    answer = await signer.call("POST", "/keys/signatures/upload", {owner.id: {target: signed}})
+    failure = answer["failures"].get(owner.id, {}).get(target)
+    return None if failure is None else str(failure["errcode"])
+
+
 async def test_signatures_are_merged_and_shown_to_those_they_concern(alice: Person, bob: Person, carol: Person) -> None:
-    await upload(alice, device_keys=device_keys(alice))
-    await alice.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", "M")})
-    signed = {**device_keys(alice), "signatures": {alice.id: {"ed25519:SSK": "by self-signing key"}}}
-    assert (await alice.call("POST", "/keys/signatures/upload", {alice.id: {alice.device: signed}}))["failures"] == {}
+    hers, his = Identity(alice), Identity(bob)
+    await hers.publish()
+    await his.publish()
+    assert await sign(alice, alice, alice.device, hers.signed(hers.device_keys(), "self_signing")) is None
     await bob.call(
         "POST", "/keys/query", {"device_keys": {alice.id: []}}
     )  # what was read before must not be told again
-    master = {**cross_key(alice, "master", "M"), "signatures": {bob.id: {"ed25519:USK": "by Bob"}}}
-    assert (await bob.call("POST", "/keys/signatures/upload", {alice.id: {"M": master}}))["failures"] == {}
-    wrong = await bob.call("POST", "/keys/signatures/upload", {alice.id: {"M": {**master, "usage": ["other"]}}})
-    assert wrong["failures"][alice.id]["M"]["errcode"] == "M_INVALID_SIGNATURE"
+    master, name = his.signed(hers.cross("master"), "user_signing"), hers.keys["master"].public
+    assert await sign(bob, alice, name, master) is None
+    assert await sign(bob, alice, name, {**master, "usage": ["other"]}) == "M_INVALID_SIGNATURE"
     for reader, sees in ((bob, True), (carol, False)):
         answer = await reader.call("POST", "/keys/query", {"device_keys": {alice.id: []}})
         device = answer["device_keys"][alice.id][alice.device]
-        assert device["signatures"][alice.id] == {f"ed25519:{alice.device}": "s", "ed25519:SSK": "by self-signing key"}
+        assert set(device["signatures"][alice.id]) == {hers.device.key_id, hers.keys["self_signing"].key_id}
         assert (bob.id in answer["master_keys"][alice.id]["signatures"]) is sees
+
+
+async def test_a_signature_is_kept_that_its_key_has_made(alice: Person, bob: Person) -> None:
+    """Whoever has a token and no key would write another in its place, and the trust in every device would be gone."""
+    hers, his = Identity(alice), Identity(bob)
+    await hers.publish()
+    await his.publish()
+    device, ssk = hers.signed(hers.device_keys(), "self_signing"), hers.cross("self_signing")
+    assert await sign(alice, alice, alice.device, device) is None
+
+    async def seen() -> Any:
+        answer = await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})
+        return answer["device_keys"], answer["master_keys"], answer["self_signing_keys"]
+
+    before = await seen()
+    assert before[2][alice.id]["signatures"] == ssk["signatures"]
+    for target, value, key in (
+        (alice.device, device, hers.keys["self_signing"]), (alice.device, device, hers.device),
+        (hers.keys["self_signing"].public, ssk, hers.keys["master"]), (hers.keys["master"].public, hers.cross("master"), hers.device),
+    ):  # fmt: skip
+        wrong = sign_json(value, alice.id, SigningKey(b"t" * 32, key.key_id.removeprefix("ed25519:")))
+        for signature in (wrong["signatures"][alice.id][key.key_id], "", "x", "A" * 86):
+            signed = {**value, "signatures": {alice.id: {key.key_id: signature}}}
+            assert await sign(alice, alice, target, signed) == "M_INVALID_SIGNATURE", (target, key.key_id, signature)
+        unknown = {**value, "signatures": {alice.id: {"ed25519:NOBODY": "x"}}}
+        assert await sign(alice, alice, target, unknown) == "M_INVALID_SIGNATURE"
+        assert await sign(alice, alice, target, {**value, "signatures": {}}) == "M_INVALID_SIGNATURE"
+    # a device does not speak for the identity, whatever it calls its keys
+    keys = {**device_keys(alice, hers.device.public), "signatures": {}}
+    thief = SigningKey(b"t" * 32, hers.keys["master"].public)
+    keys["keys"][thief.key_id] = thief.public
+    await upload(alice, device_keys=keys)
+    assert (
+        await sign(alice, alice, hers.keys["self_signing"].public, sign_json(ssk, alice.id, thief))
+        == "M_INVALID_SIGNATURE"
+    )
+    assert (await seen())[1:] == before[1:]
+
+
+async def test_repeated_keys_write_nothing_but_new_signatures(server: Server, alice: Person, bob: Person) -> None:
+    hers = Identity(alice)
+    await hers.publish()
+
+    async def stored() -> list[Any]:
+        tables = ("cross_signing_keys", "key_signatures", "device_list_changes")
+        rows = [
+            await server.node.database.fetch(f"SELECT * FROM {table} WHERE user_id = $1", alice.id) for table in tables
+        ]
+        return [sorted(str(dict(row)) for row in found) for found in rows]
+
+    before = await stored()
+    ssk, path = hers.cross("self_signing"), "/keys/device_signing/upload"
+    for changed in ({"x": "anything"}, {"usage": ["self_signing", "master"]}, {"unsigned": {"x": 1}}):
+        with pytest.raises(Refused) as refused:
+            await alice.call("POST", path, {"self_signing_key": {**ssk, **changed}})
+        assert refused.value.status == 401
+    junk = {alice.id: {hers.keys["master"].key_id: "A" * 86, hers.device.key_id: "x"}, bob.id: {"ed25519:x": "y"}}
+    await alice.call("POST", path, {"self_signing_key": {**ssk, "signatures": junk}})
+    assert await stored() == before
+    await alice.call("POST", path, {f"{usage}_key": hers.cross(usage) for usage in hers.keys})
+    assert (await stored())[:2] == before[:2]
+    await alice.call("POST", path, {"master_key": sign_json(hers.cross("master"), alice.id, hers.device)})
+    after = await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})
+    assert hers.device.key_id in after["master_keys"][alice.id]["signatures"][alice.id]
+
+
+async def test_the_first_keys_ask_for_nothing(server: Server, alice: Person) -> None:
+    """MSC3967, where the policy wants nothing else."""
+    await server.node.database.execute("UPDATE devices SET created = now() - interval '1 day'")
+    await Identity(alice).publish()
 
 
 SESSION = {"first_message_index": 5, "forwarded_count": 1, "is_verified": False, "session_data": {"ciphertext": "x"}}

@@ -23,6 +23,7 @@ from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, Server
 
 class AgencyPolicy(RoomPolicy):
     fixed_fields = frozenset(("displayname",))
+    first_keys_need_proof = True
 
     def __init__(self, settings: Agency) -> None:
         super().__init__(settings)

@@ -140,7 +140,7 @@ export const TEXTS: Record<string, string> = {
   "reset.keep": "Your conversations and their members stay.",
   "reset.go": "Start again with a new code",
   "consent.title": "One last permission",
-  "consent.lead": "So that nobody can do this in your place, allow the replacement on your account page, then come back here.",
+  "consent.lead": "So that nobody can do this in your place, allow it on your account page, then come back here.",
   "consent.open": "Open my account page",
   "consent.done": "Done, go on",
   "consent.notYet": "It is not allowed yet. Open your account page and choose “Allow”.",

@@ -143,8 +143,7 @@ export const TEXTS: Record<string, string> = {
   "reset.keep": "Vos discussions et leurs membres restent.",
   "reset.go": "Recommencer avec un nouveau code",
   "consent.title": "Une dernière autorisation",
-  "consent.lead":
-    "Pour que personne ne le fasse à votre place, autorisez ce remplacement sur la page de votre compte, puis revenez ici.",
+  "consent.lead": "Pour que personne ne le fasse à votre place, autorisez-le sur la page de votre compte, puis revenez ici.",
   "consent.open": "Ouvrir la page de mon compte",
   "consent.done": "C’est fait, continuer",
   "consent.notYet": "Ce n’est pas encore autorisé. Ouvrez la page de votre compte et choisissez « Autoriser ».",

@@ -21,6 +21,7 @@ type Generated = Awaited<ReturnType<Matrix["encryption"]["newCode"]>>;
 
 export class FirstRunViewModel extends ActingViewModel<State> {
   private generated: Generated | null = null;
+  private waiting: (() => Promise<void>) | null = null;
 
   /** `done`: what comes after. `onlyCode`: a code is made or replaced, nothing else. */
   constructor(
@@ -73,11 +74,24 @@ export class FirstRunViewModel extends ActingViewModel<State> {
   readonly finish = async (): Promise<void> => {
     const bare = (text: string): string => text.replace(/[\s\-–—.]/g, "");
     if (bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
+    const { encryption } = this.matrix;
+    await this.setUp(() => (this.reset ? encryption.reset(this.generated!) : encryption.storeCode(this.generated!)));
+  };
+
+  readonly later = (): Promise<void> => this.setUp(() => this.matrix.encryption.withoutCode());
+
+  /** What waited for the owner's consent. */
+  readonly goOn = async (): Promise<void> => {
+    if (this.waiting) await this.setUp(this.waiting);
+  };
+
+  /** New keys, and first ones of a session that is not new any more, need the owner's consent. */
+  private async setUp(keys: () => Promise<void>): Promise<void> {
+    this.waiting = keys;
     let url: string | null = null;
     const stored = await this.act(async () => {
       try {
-        if (this.reset) await this.matrix.encryption.reset(this.generated!);
-        else await this.matrix.encryption.storeCode(this.generated!);
+        await keys();
       } catch (error) {
         if (!(error instanceof ConsentNeeded)) throw error;
         url = error.url;
@@ -85,9 +99,5 @@ export class FirstRunViewModel extends ActingViewModel<State> {
     });
     if (url) this.set({ consent: { url, again: this.now.consent !== null } });
     else if (stored) this.done();
-  };
-
-  readonly later = async (): Promise<void> => {
-    if (await this.act(() => this.matrix.encryption.withoutCode())) this.done();
-  };
+  }
 }

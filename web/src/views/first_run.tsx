@@ -36,9 +36,10 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
             <i key={each} className={each <= number ? "on" : ""} />
           ))}
         </div>
-        {step === "picture" && <PictureStep model={model} />}
-        {step === "code" && <CodeStep model={model} />}
-        {step === "check" && (consent ? <ConsentStep model={model} consent={consent} /> : <CheckStep model={model} />)}
+        {consent && <ConsentStep model={model} consent={consent} />}
+        {!consent && step === "picture" && <PictureStep model={model} />}
+        {!consent && step === "code" && <CodeStep model={model} />}
+        {!consent && step === "check" && <CheckStep model={model} />}
       </main>
     </div>
   );
@@ -183,7 +184,7 @@ function Advice() {
   );
 }
 
-/** Nobody's keys are replaced without a look at their own account page. */
+/** Nobody's keys are replaced, or made long after the sign-in, without a look at their own account page. */
 function ConsentStep({ model, consent }: { model: FirstRunViewModel; consent: { url: string; again: boolean } }) {
   const { t } = useTranslation();
   const { busy, problem } = useSnapshot(model);
@@ -202,7 +203,7 @@ function ConsentStep({ model, consent }: { model: FirstRunViewModel; consent: { 
         <a className="btn main big" href={consent.url} target="_blank" rel="noreferrer">
           {t("consent.open")}
         </a>
-        <button type="button" className="btn big" disabled={busy} onClick={() => void model.finish()}>
+        <button type="button" className="btn big" disabled={busy} onClick={() => void model.goOn()}>
           {busy ? t("recovery.storing") : t("consent.done")}
         </button>
       </div>

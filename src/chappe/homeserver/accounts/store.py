@@ -151,6 +151,14 @@ class AccountStore:
         rows = await self._database.fetch("SELECT user_id FROM users WHERE is_admin AND NOT deactivated ORDER BY 1")
         return [UserId(row["user_id"]) for row in rows]
 
+    async def signed_in_within(self, user_id: str, device_id: str, interval: str) -> bool:
+        """Whether a device is that new: it began with a sign-in."""
+        return bool(await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM devices WHERE user_id = $1 AND device_id = $2
+                                 AND created > now() - $3::text::interval)""",
+            user_id, device_id, interval,
+        ))  # fmt: skip
+
     async def administers_since(self, user_id: str) -> int | None:
         """Since when (ms) somebody administers the installation; None: they do not."""
         since: int | None = await self._database.fetchval(

@@ -30,6 +30,7 @@ DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.lo
 EMAIL, SSO, OAUTH = "m.login.email.identity", "m.login.sso", "m.oauth"
 CROSS_SIGNING_RESET = "org.matrix.cross_signing_reset"
 APPROVED_RESET, APPROVAL_LASTS = "device_signing approved", "10 minutes"
+SIGN_IN_LASTS = "10 minutes"  # how long it counts as a proof
 FACTS_OF_SESSION = "24 hours"
 
 
@@ -92,6 +93,20 @@ class UserInteractiveAuth:
             flows.append([SSO])
         await self.require(request, purpose, body, flows, user_id, domain_of(user_id))
         return FreshProof(user_id, INTERACTIVE)
+
+    async def require_for_first_keys(self, request: Request, purpose: str, body: dict[str, Any]) -> None:
+        """The first keys that vouch for an account's devices. Nothing is asked (MSC3967), unless the policy wants a proof.
+
+        A sign-in of the last minutes is one. Nobody signs in to a bot: its token is all that there is.
+        """
+        if not self._accounts.policy.first_keys_need_proof:
+            return
+        store, device_id = self._accounts.store, request.requester.device_id
+        if await store.signed_in_within(request.user_id, device_id, SIGN_IN_LASTS):
+            return
+        user = await store.find_user(request.user_id)
+        if user is None or user.kind != "bot":
+            await self.require_owner(request, purpose, body, resets_keys=True)
 
     async def end_all(self, user_id: str) -> None:
         """What was begun by an account and not finished."""

@@ -28,6 +28,8 @@ class Policy:
     stands_on: frozenset[tuple[str, str]] = frozenset()
     # of the profile: people cannot change them themselves (`m.profile_fields`)
     fixed_fields: frozenset[str] = frozenset()
+    # whether the first keys that vouch for an account's devices ask for a fresh proof, like those that replace them
+    first_keys_need_proof = False
 
     async def may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
         """`facts`: how the person proved who they are (token, e-mail), and their address."""

@@ -132,9 +132,12 @@ class Keys:
     async def device_signing(self, request: Request) -> Answer:
         body = await request.json_object(canonical=True)
         user_id = request.user_id
-        known = await self._keys.has_cross_signing(user_id)
-        if known and not await self._keys.same_cross_signing_keys(user_id, body):
+        if await self._keys.has_cross_signing(user_id):
+            if await self._keys.repeats_cross_signing_keys(user_id, body):
+                return {}
             await self._uia.require_owner(request, "device_signing", body, resets_keys=True)
+        else:
+            await self._uia.require_for_first_keys(request, "device_signing", body)
         await self._keys.upload_cross_signing_keys(user_id, body)
         return {}
 

@@ -14,6 +14,7 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.signing import is_signed
 from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
 
 MAX_KEY_ID = 255
@@ -217,14 +218,25 @@ class DeviceKeys:
     async def has_cross_signing(self, user_id: str) -> bool:
         return any(row["usage"] == "master" for row in await self._store.cross_signing_keys([user_id]))
 
-    async def same_cross_signing_keys(self, user_id: str, body: Mapping[str, Any]) -> bool:
-        """Whether an upload only repeats what is there: then it needs no authentication."""
-        have = {
-            row["usage"]: orjson.loads(row["key"]).get("keys")
-            for row in await self._store.cross_signing_keys([user_id])
-        }
+    async def repeats_cross_signing_keys(self, user_id: str, body: Mapping[str, Any]) -> bool:
+        """Whether an upload only repeats what is there, signatures aside: then it needs no authentication.
+
+        Of what it brings, signatures are kept that the owner's keys have made. Whatever else stood in a key would undo
+        the master key's signature of it, and with it the trust in every device.
+        """
+        stored = {row["usage"]: row["key"] for row in await self._store.cross_signing_keys([user_id])}
         given = {usage: body[f"{usage}_key"] for usage in CROSS_SIGNING_USAGES if f"{usage}_key" in body}
-        return all(type(k) is dict and have.get(usage) == k.get("keys") for usage, k in given.items())
+        if not all(type(key) is dict and stored.get(usage) == _unsigned(key) for usage, key in given.items()):
+            return False
+        write, keys = Write(), await self._public_keys(user_id)
+        for key in given.values():
+            target = next(iter(key["keys"].values()))
+            self._add_signatures(user_id, user_id, target, _unsigned(key), key, keys, write)
+        if write.rows:
+            write.add("device_list_changes", user_id)
+            write.touch_user(user_id, "device_list")
+            await self._writer.submit(write)
+        return True
 
     async def upload_cross_signing_keys(self, user_id: str, body: Mapping[str, Any]) -> None:
         """`POST /keys/device_signing/upload`. Authentication has been required where the specification asks for it."""
@@ -234,9 +246,7 @@ class DeviceKeys:
             if key is None:
                 continue
             self._check_cross_signing_key(user_id, usage, key)
-            write.add(
-                "cross_signing", user_id, usage, canonical_json({k: v for k, v in key.items() if k != "signatures"})
-            )
+            write.add("cross_signing", user_id, usage, _unsigned(key))
             target = next(iter(key["keys"].values()))
             for signer, signer_key, signature in _signatures_of(key):
                 write.add("key_signatures", user_id, target, signer, signer_key, signature)
@@ -259,36 +269,64 @@ class DeviceKeys:
     async def upload_signatures(self, user_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`POST /keys/signatures/upload`: merged with what is there. Returns the failures by user and key."""
         failures: dict[str, dict[str, Any]] = {}
-        write = Write()
         if not all(type(targets) is dict for targets in body.values()):
             raise BadRequest("Signatures are given by user and key")
         if sum(map(len, body.values())) > MAX_SIGNED:
             raise BadRequest(f"At most {MAX_SIGNED} signed objects at once", "M_INVALID_PARAM")
+        write, keys = Write(), await self._public_keys(user_id)
         for owner, targets in body.items():
             for target, signed in targets.items():
                 try:
-                    await self._sign(user_id, owner, target, signed, write)
+                    await self._sign(user_id, owner, target, signed, keys, write)
                 except (BadRequest, Forbidden) as error:
                     failures.setdefault(owner, {})[target] = error.body()
         if write.rows:
             await self._writer.submit(write)
         return failures
 
-    async def _sign(self, user_id: str, owner: str, target: str, signed: Any, write: Write) -> None:
+    async def _sign(
+        self, user_id: str, owner: str, target: str, signed: Any, keys: Mapping[str, str], write: Write
+    ) -> None:
         if type(signed) is not dict:
             raise BadRequest("A signed object is expected")
         known = await self._stored_object(owner, target)
         bare = {k: v for k, v in signed.items() if k not in ("signatures", "unsigned")}
         if known is None or canonical_json(bare) != canonical_json(known):
             raise BadRequest("The signed key is not the one that is stored here", "M_INVALID_SIGNATURE")
-        for signer, signer_key, signature in _signatures_of(signed):
-            if signer == user_id:
-                write.add("key_signatures", owner, target, signer, signer_key, signature)
+        if not self._add_signatures(user_id, owner, target, canonical_json(known), signed, keys, write):
+            raise BadRequest("None of the signatures was made by a key of yours", "M_INVALID_SIGNATURE")
         # what one signs of others only oneself sees: one's devices shall ask for the owner's keys again, and for one's own
         for changed in {owner, user_id}:
             write.add("device_list_changes", changed)
             write.touch_user(changed, "device_list")
         write.touch_user(owner, "key_signatures")  # it is shown with the owner's keys
+
+    @staticmethod
+    def _add_signatures(
+        signer: str, owner: str, target: str, message: bytes, signed: Mapping[str, Any], keys: Mapping[str, str], write: Write
+    ) -> int:  # fmt: skip
+        """How many signatures of `message` in `signed` are kept: those that the signer's keys have made. One that they have
+        not would stand in the place of one that they have."""
+        good = [
+            (key_id, signature)
+            for who, key_id, signature in _signatures_of(signed)
+            if who == signer and key_id in keys and is_signed(message, signature, keys[key_id])
+        ]
+        for key_id, signature in good:
+            write.add("key_signatures", owner, target, signer, key_id, signature)
+        return len(good)
+
+    async def _public_keys(self, user_id: str) -> dict[str, str]:
+        """With what somebody signs, by key id: the key of each device under the device's own name, and those of the identity."""
+        found: dict[str, str] = {}
+        for row in await self._store.devices([user_id]):
+            key_id = f"ed25519:{row['device_id']}"
+            public = orjson.loads(row["keys"])["keys"].get(key_id) if row["keys"] is not None else None
+            if type(public) is str:
+                found[key_id] = public
+        for row in await self._store.cross_signing_keys([user_id]):
+            found.update(orjson.loads(row["key"])["keys"])
+        return found
 
     async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
         if self.stored_elsewhere is not None and (found := await self.stored_elsewhere(owner, target)) is not None:
@@ -307,6 +345,11 @@ def require_few(wanted: Mapping[str, Sized]) -> None:
     """Raises M_INVALID_PARAM for more people and devices than one request may name."""
     if sum(max(1, len(devices)) for devices in wanted.values()) > MAX_ASKED:
         raise BadRequest(f"At most {MAX_ASKED} people and devices at once", "M_INVALID_PARAM")
+
+
+def _unsigned(key: Mapping[str, Any]) -> bytes:
+    """A cross-signing key as it is stored; its signatures stand by themselves."""
+    return canonical_json({k: v for k, v in key.items() if k != "signatures"})
 
 
 def _signatures_of(value: Mapping[str, Any]) -> list[tuple[str, str, str]]:
