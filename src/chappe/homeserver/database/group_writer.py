@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.pool import DATABASE_LOST
+from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 
 log = logging.getLogger(__name__)
 MAX_BATCH = 400
@@ -29,8 +29,6 @@ WRITER_SETTINGS = {
     "synchronous_commit": "on", "jit": "off", "plan_cache_mode": "force_generic_plan", "transaction_timeout": "20s",
     "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "application_name": "chappe writer",
 }  # fmt: skip
-_BAD_DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError,
-             asyncpg.RaiseError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +238,7 @@ class GroupWriter:
                 lane.stale = True
             await asyncio.sleep(0.05)
             return ready  # unknown outcome: write again; `sent` tells what was already done
-        except _BAD_DATA as error:
+        except BAD_DATA as error:
             return await self._bisect(ready, error)
 
     async def _bisect(self, ready: list[Write], error: Exception) -> list[Write]:

@@ -17,7 +17,10 @@ DATABASE_LOST = (
     asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError, OSError,
 )  # fmt: skip
-BAD_DATA = (asyncpg.DataError,)  # a value that no column takes, such as U+0000 in a text
+# A value that no column takes (U+0000 in a text), no index (8 KB of it), or that a rule of the table refuses.
+BAD_DATA = (
+    asyncpg.DataError, asyncpg.ProgramLimitExceededError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError,
+)  # fmt: skip
 READER_SETTINGS = {"jit": "off", "plan_cache_mode": "auto", "application_name": "chappe"}
 RETRY_FOR = 15.0  # seconds that a read waits for a database that restarts
 _WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s.*?\bSET)\b", re.IGNORECASE | re.DOTALL)

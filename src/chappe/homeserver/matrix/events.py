@@ -154,8 +154,15 @@ def _names(pdu: Pdu, version: RoomVersion) -> list[str]:
 
 def is_reference(item: Any, version: RoomVersion) -> bool:
     if version.event_ids_are_hashes:
-        return type(item) is str
-    return type(item) is list and len(item) == 2 and type(item[0]) is str and type(item[1]) is dict
+        return type(item) is str and _is_short(item)
+    return (
+        type(item) is list and len(item) == 2 and type(item[0]) is str and _is_short(item[0]) and type(item[1]) is dict
+    )
+
+
+def _is_short(name: str) -> bool:
+    """No id is longer, and no index of the database holds what is much longer."""
+    return len(name) * 4 <= MAX_FIELD_BYTES or len(name.encode()) <= MAX_FIELD_BYTES
 
 
 def references(pdu: Pdu, field: str, version: RoomVersion) -> list[EventId]:
@@ -176,9 +183,9 @@ def timestamp_of(pdu: Pdu) -> int:
 
 
 def redacts_of(pdu: Pdu, version: RoomVersion) -> EventId | None:
-    """The event that an m.room.redaction names, at the place its room version has it."""
+    """The event that an m.room.redaction names, at the place its room version has it. What is too long for an id names none."""
     value = pdu["content"].get("redacts") if version.redacts_in_content else pdu.get("redacts")
-    return EventId(value) if type(value) is str else None
+    return EventId(value) if type(value) is str and _is_short(value) else None
 
 
 def client_event(pdu: Pdu, event_id: str, room_id: str, version: RoomVersion) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.database.pool import DATABASE_LOST
+from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -64,7 +64,7 @@ class Inbox:
         by_room: dict[str, list[Any]] = {}
         for raw in pdus:
             room_id = raw.get("room_id") if type(raw) is dict else None
-            if type(room_id) is str:
+            if type(room_id) is str and "\0" not in room_id:
                 by_room.setdefault(room_id, []).append(raw)
         results: dict[str, dict[str, str]] = {}
         for part in await asyncio.gather(*(self._deliver_room(origin, r, raws) for r, raws in by_room.items())):
@@ -76,7 +76,7 @@ class Inbox:
         if room is None or self._calls.own_domain(room) is None:
             for raw in raws:
                 if self.ended is not None:
-                    with contextlib.suppress(MatrixError):
+                    with contextlib.suppress(MatrixError, *BAD_DATA):
                         await self.ended(room_id, raw, origin)
             return {}  # its ids cannot be told without the room's version; nobody waits for them
         results: dict[str, dict[str, str]] = {}

@@ -7,14 +7,16 @@ state. The first three are in `checks.py`.)
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import orjson
 
+from chappe.homeserver.database.pool import BAD_DATA
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.directory_entries import directory_entry
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
 from chappe.homeserver.matrix.events import client_event_head, redacts_of
 from chappe.homeserver.matrix.identifiers import domain_of
@@ -45,6 +47,7 @@ from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
 MEMBER = "m.room.member"
 OUTLIERS_AT_ONCE = 500
 MOST_TRIES = 50
+log = logging.getLogger(__name__)
 
 
 class MissingPast(Exception):
@@ -127,6 +130,9 @@ class Receiver:
             except (MissingPast, MatrixError) as error:
                 outcomes[checked.event_id] = error
                 continue
+            except BAD_DATA as error:
+                outcomes[checked.event_id] = _unkept(error)
+                continue
             if isinstance(prepared, Known):
                 outcomes[checked.event_id] = prepared.status
                 continue
@@ -154,12 +160,17 @@ class Receiver:
                 await self._rooms.commit(write)
             except NeedsMove:
                 room.reset()  # the ends of the room do not agree: one at a time
+            except BAD_DATA:
+                log.info("some events could not be written together", extra={"fields": {"room": room.room_id}})
             else:
                 for prepared, status in zip(batch, write.statuses, strict=True):
                     outcomes[prepared.checked.event_id] = status
                 batch.clear()
         for prepared in batch:
-            outcomes[prepared.checked.event_id] = await self._write(room, prepared)
+            try:
+                outcomes[prepared.checked.event_id] = await self._write(room, prepared)
+            except BAD_DATA as error:
+                outcomes[prepared.checked.event_id] = _unkept(error)
         batch.clear()
 
     async def _write(self, room: LiveRoom, prepared: Prepared) -> int:
@@ -415,6 +426,12 @@ class Receiver:
             if outliers:
                 chains = await self.store.chains({n for o in outliers for n in o.cited})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
+
+
+def _unkept(error: Exception) -> MatrixError:
+    """One event of several that no table takes: it is refused, and the others are not."""
+    log.warning("an event could not be kept", extra={"fields": {"why": str(error)[:200]}})
+    return BadRequest("The event holds a value that cannot be kept")
 
 
 def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEvent]:
