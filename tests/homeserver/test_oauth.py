@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +16,7 @@ import pytest
 from chappe.config import Limit, Limits, Registration, SecondFactor
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
+from chappe.homeserver.api.pages.texts import TEXTS
 from tests.browser import Browser
 from tests.support import PASSWORD, Person, Refused, Server
 
@@ -464,6 +467,32 @@ async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
     assert (await Browser(closed).open("/register")).status == 403
 
 
+def test_the_page_says_what_is_confirmed() -> None:
+    """Whatever is asked for by `require_owner`: who is sent a link to the page shall see what somebody else has begun."""
+    purposes = set()
+    for path in (Path(__file__).parents[2] / "src/chappe").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
+                "require_owner",
+                "require_for_first_keys",
+            ):
+                purposes.add(ast.unparse(node.args[1]).lstrip("f").strip("'").partition(" ")[0])
+    assert len(purposes - {"purpose"}) == 8
+    assert {f"uia_{purpose}" for purpose in purposes - {"purpose"}} <= TEXTS.keys()
+
+
+async def test_what_was_begun_long_ago_is_not_confirmed(server: Server, alice: Person) -> None:
+    with pytest.raises(Refused) as refused:
+        await alice.call("POST", "/_matrix/client/v1/login/get_token", {})
+    page = f"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={refused.value.body['session']}"
+    browser = await Browser(server).sign_in(alice.id, PASSWORD, page)
+    assert "sign another device in to your account." in browser.page and "somebody sent you this link" in browser.page
+    await server.node.database.execute("UPDATE uia_sessions SET created = now() - interval '11 minutes'")
+    await browser.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")
+    assert browser.status == 403
+    assert (await browser.open(page)).status == 403
+
+
 async def test_confirming_on_a_page_what_a_client_wants_to_do(server: Server, alice: Person, bob: Person) -> None:
     """User-Interactive Authentication of an account with a second factor: `m.login.sso` and its page."""
     other = await alice.another_device("OLDONE")
@@ -482,11 +511,10 @@ async def test_confirming_on_a_page_what_a_client_wants_to_do(server: Server, al
         await alice.call("DELETE", "/devices/OLDONE", {"auth": password})  # the password alone does not do
     page = f"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}"
     stranger = await Browser(server).sign_in(bob.id, PASSWORD, page)
-    await stranger.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")
     assert stranger.status == 403
     browser = await Browser(server).sign_in(alice.id, PASSWORD, page)
     await browser.submit("/login/second-factor", code=totp(base64.b32decode(secret), now + 1))
-    assert browser.heading == "Confirm the action"
+    assert browser.heading == "Confirm the action" and "sign out your device OLDONE." in browser.page
     with pytest.raises(Refused):
         await alice.call("DELETE", "/devices/OLDONE", {"auth": {"session": session}})  # not yet
     await browser.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")

@@ -112,12 +112,21 @@ class UserInteractiveAuth:
         """What was begun by an account and not finished."""
         await self._database.execute("DELETE FROM uia_sessions WHERE user_id = $1", user_id)
 
+    async def purpose_of(self, session: str, user_id: str) -> str | None:
+        """What a session asks its owner to confirm; None for one that is unknown, somebody else's, or of long ago."""
+        purpose: str | None = await self._database.fetchval(
+            """SELECT purpose FROM uia_sessions
+                WHERE session = $1 AND user_id = $2 AND created > now() - $3::text::interval""",
+            session, user_id, APPROVAL_LASTS,
+        )  # fmt: skip
+        return purpose
+
     async def complete(self, session: str, user_id: str, stages: Sequence[str]) -> bool:
-        """A page has seen the owner: notes stages as done. False for a session that is unknown or somebody else's."""
+        """A page has seen the owner: notes stages as done. False for a session for which `purpose_of` knows nothing."""
         result = await self._database.execute(
             """UPDATE uia_sessions SET completed = (SELECT array_agg(DISTINCT x) FROM unnest(completed || $3::text[]) x)
-                WHERE session = $1 AND user_id = $2""",
-            session, user_id, list(stages),
+                WHERE session = $1 AND user_id = $2 AND created > now() - $4::text::interval""",
+            session, user_id, list(stages), APPROVAL_LASTS,
         )  # fmt: skip
         return result.endswith(" 1")
 

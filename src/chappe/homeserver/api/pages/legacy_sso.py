@@ -17,6 +17,8 @@ _CONTINUE = "/login/continue"
 _FALLBACK = "/_matrix/client/v3/auth/{authType}/fallback/web"
 _NEVER = ("javascript", "data", "vbscript", "file", "blob", "about", "")
 
+_NOT_BEGUN = "This action was begun by another account, or has expired"
+
 
 class LegacySsoPages:
     def __init__(self, pages: Pages, providers: Providers, login_tokens: LoginTokens, uia: UserInteractiveAuth) -> None:
@@ -70,8 +72,13 @@ class LegacySsoPages:
     async def _fallback(self, visit: Visit) -> Response:
         _known_stage(visit)
         session = await self._pages.require(visit, fresh=True)
+        purpose = await self._uia.purpose_of(visit.request.query("session") or "", session.user_id)
+        if purpose is None:
+            raise Forbidden(_NOT_BEGUN)
+        what, _, device = purpose.partition(" ")
+        text = visit.text("uia_text", user=session.user_id, what=visit.text(f"uia_{what}", device=device))
         return self._pages.render(
-            visit, "field.html", title=visit.text("uia_title"), text=visit.text("uia_text", user=session.user_id), fields=[],
+            visit, "field.html", title=visit.text("uia_title"), text=text, warning=visit.text("uia_warning"), fields=[],
             action=here(visit.request), button=visit.text("confirm"), links=[("/account", visit.text("cancel"))],
         )  # fmt: skip
 
@@ -84,7 +91,7 @@ class LegacySsoPages:
         await self._pages.form(visit)
         session = await self._pages.require(visit, fresh=True)
         if not await self._uia.complete(visit.request.query("session") or "", session.user_id, [SSO]):
-            raise Forbidden("This action was begun by another account, or has expired")
+            raise Forbidden(_NOT_BEGUN)
         return self._pages.render(visit, "fallback_done.html")
 
 
