@@ -7,6 +7,7 @@ is named in `failures`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -14,13 +15,15 @@ from urllib.parse import quote
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.pool import BAD_DATA, Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of, is_compliant
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 
+log = logging.getLogger(__name__)
 V1 = "/_matrix/federation/v1/user"
 MOST_DEVICES, PARALLEL = 500, 20
+MOST_ID_BYTES = 255
 KEYS_BYTES = 4 << 20
 USAGES = {"master_key": "master", "self_signing_key": "self_signing"}
 KEPT_MS = 86_400_000 * 7  # a list that nobody has said anything of for so long is asked for again
@@ -64,6 +67,11 @@ class RemoteDevices:
             await asyncio.shield(task)
         except MatrixError as error:
             return error
+        except BAD_DATA as error:  # of this server: the others' people are answered all the same
+            log.warning(
+                "a list of devices could not be kept", extra={"fields": {"user": user_id, "why": str(error)[:200]}}
+            )
+            return PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
         return None
 
     async def _fetch(self, own: str, user_id: str) -> None:
@@ -74,21 +82,9 @@ class RemoteDevices:
         devices = answer.get("devices") if type(answer) is dict else None
         if type(devices) is not list:
             raise PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
-        kept = []
-        for device in devices[:MOST_DEVICES]:
-            keys = device.get("keys") if type(device) is dict else None
-            if (
-                type(keys) is not dict
-                or keys.get("user_id") != user_id
-                or keys.get("device_id") != device.get("device_id")
-            ):
-                continue
-            if type(device["device_id"]) is str:
-                name = device.get("device_display_name")
-                keys = {**keys, "unsigned": {"device_display_name": name} if type(name) is str else {}}
-                kept.append((device["device_id"], orjson.dumps(keys)))
+        kept = [device for raw in devices[:MOST_DEVICES] if (device := _device(user_id, raw)) is not None]
         own_keys = [
-            (usage, orjson.dumps(key)) for field, usage in USAGES.items()
+            (usage, orjson.dumps(_clean(key))) for field, usage in USAGES.items()
             if type(key := answer.get(field)) is dict and key.get("user_id") == user_id and type(key.get("keys")) is dict
         ]  # fmt: skip
         shared = await self._shares_room(user_id)
@@ -132,7 +128,8 @@ class RemoteDevices:
                         if k is not None and row["target"] in k["keys"].values()]  # fmt: skip
             for value in objects:
                 if value is not None:
-                    value.setdefault("signatures", {}).setdefault(reader, {})[row["signer_key"]] = row["signature"]
+                    signatures = value["signatures"] = _signatures(value)  # an older row may hold anything
+                    signatures.setdefault(reader, {})[row["signer_key"]] = row["signature"]
 
     async def stored_object(self, user_id: str, target: str) -> dict[str, Any] | None:
         """A device's keys, or a cross-signing key by its public part, without signatures."""
@@ -171,9 +168,9 @@ class RemoteDevices:
                 failures[server] = {"errcode": error.errcode, "error": error.message}
                 return
             keys = answer.get("one_time_keys") if type(answer) is dict else None
-            found.update(
-                {u: k for u, k in (keys if type(keys) is dict else {}).items() if u in users and type(k) is dict}
-            )
+            for user, of_user in keys.items() if type(keys) is dict else ():
+                if user in users and type(of_user) is dict:
+                    found[user] = {d: k for d, k in of_user.items() if d in users[user] and type(k) is dict}
 
         await asyncio.gather(*(ask(server, users) for server, users in by_server.items()))
         return found, failures
@@ -187,3 +184,27 @@ class RemoteDevices:
         write.add("device_list_changes", user_id)
         write.touch_user(user_id, "device_list")
         await self._writer.submit(write)
+
+
+def _device(user_id: str, raw: object) -> tuple[str, bytes] | None:
+    """A device of another server's answer as it is kept: its id and its keys. None where it is malformed."""
+    if type(raw) is not dict or type(raw.get("keys")) is not dict:
+        return None
+    device_id, keys, name = raw.get("device_id"), raw["keys"], raw.get("device_display_name")
+    if type(device_id) is not str or "\0" in device_id or len(device_id.encode()) > MOST_ID_BYTES:
+        return None
+    if keys.get("user_id") != user_id or keys.get("device_id") != device_id:
+        return None
+    return device_id, orjson.dumps(
+        {**_clean(keys), "unsigned": {"device_display_name": name} if type(name) is str else {}}
+    )
+
+
+def _clean(signed: Mapping[str, Any]) -> dict[str, Any]:
+    """With nothing but signatures under `signatures`."""
+    return {**signed, "signatures": _signatures(signed)} if "signatures" in signed else dict(signed)
+
+
+def _signatures(signed: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    given = signed.get("signatures")
+    return {who: dict(by_key) for who, by_key in given.items() if type(by_key) is dict} if type(given) is dict else {}
