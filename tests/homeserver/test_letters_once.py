@@ -84,7 +84,6 @@ class Doors:
 
     async def an_address_removed(self) -> Act:
         await self.node.bind_threepid(UserId(self.alice.id), "email", "second@example.org", 1)
-        await self.node.database.execute("DELETE FROM outgoing_mail")
         return lambda: self.alice.prove("/account/3pid/delete", {"medium": "email", "address": "second@example.org"})
 
     async def a_factor_added(self) -> Act:
