@@ -79,6 +79,22 @@ async def test_nobody_takes_the_place_of_anothers_invitation(peer: Peer, before:
     assert (await bob.state(room, "m.room.name"))["name"] == "Cabinet"
 
 
+async def test_one_server_invites_somebody_so_often_and_no_more(peer: Peer) -> None:
+    here, evil = await peer(rate_limits_enabled=True), await peer()
+    bob, carol, mallory = await here.person("bob"), await here.person("carol"), await evil.person("mallory")
+    much = stripped(mallory, "m.room.topic", {"topic": "x" * 60_000})
+    statuses = [
+        await invites(
+            mallory, bob, f"!{n}:{evil.config.server_name}", stripped(mallory, "m.room.name", {"name": "A"}), much, much
+        )
+        for n in range(40)
+    ]
+    assert statuses[:20] == [200] * 20 and statuses[-1] == 429
+    assert await invites(mallory, carol, f"!0:{evil.config.server_name}") == 200
+    raw = (await here.raw("GET", "/_matrix/client/v3/sync?timeout=0", None, bob.token))[1]
+    assert len(raw) < 40 * 80_000, "one topic of 60 KB each, and not the second"
+
+
 async def test_each_invitation_is_judged(peer: Peer) -> None:
     """Also where one stands: by whom it is, and by what the invited person wants now."""
     here, honest = await peer(), await peer()

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest
@@ -20,8 +21,8 @@ _V1, _V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
 class RoomHandshakes:
-    def __init__(self, residence: Residence, serving: Serving, elsewhere: RemoteMembership) -> None:
-        self._residence, self._serving, self._elsewhere = residence, serving, elsewhere
+    def __init__(self, residence: Residence, serving: Serving, elsewhere: RemoteMembership, limits: RateLimits) -> None:
+        self._residence, self._serving, self._elsewhere, self._limits = residence, serving, elsewhere, limits
 
     @endpoint("GET", _V1 + "/make_join/{roomId}/{userId}", auth=SERVER_AUTH, api="federation")
     async def make_join(self, request: Request) -> Answer:
@@ -88,6 +89,7 @@ class RoomHandshakes:
             raise BadRequest("`event` must be an object")
         room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
         stripped = body.get("invite_room_state")
+        self._count(request.origin, event)
         return {"event": await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)}
 
     @endpoint("PUT", _V1 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **_INVITE)
@@ -98,5 +100,10 @@ class RoomHandshakes:
         unsigned = event.get("unsigned")
         stripped = unsigned.get("invite_room_state") if type(unsigned) is dict else None
         version = require_room_version("1")
+        self._count(request.origin, event)
         signed = await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)
         return orjson.dumps([200, {"event": signed}])
+
+    def _count(self, origin: str, event: dict[str, Any]) -> None:
+        """Each invitation is a room that is remembered, and news on every device of somebody. Raises M_LIMIT_EXCEEDED."""
+        self._limits.check("invited", f"{origin} {str(event.get('state_key'))[:255]}")

@@ -37,7 +37,7 @@ SHOWN_TO_INVITED = (
     "m.room.create", "m.room.join_rules", "m.room.canonical_alias", "m.room.avatar", "m.room.name", "m.room.encryption",
     "m.room.topic",
 )  # fmt: skip
-MOST_SHOWN, SHOWN_BYTES = 60, 32 << 10
+MOST_SHOWN, SHOWN_BYTES = 60, 64 << 10  # of what comes with one invitation: all of it
 
 
 class RemoteMembership:
@@ -244,9 +244,11 @@ def stripped_state(room: LiveRoom, sender: str) -> list[dict[str, Any]]:
 def clean_stripped(value: object) -> list[dict[str, Any]]:
     """Stripped state from another server, cut to what clients are meant to see and no more. Full events are pared down."""
     result: list[dict[str, Any]] = []
+    left = SHOWN_BYTES
     for event in (value if type(value) is list else [])[:MOST_SHOWN]:
-        if type(event) is not dict or len(orjson.dumps(event)) > SHOWN_BYTES:
+        if type(event) is not dict or (size := len(orjson.dumps(event))) > left:
             continue
+        left -= size
         kept = {name: event.get(name) for name in ("type", "state_key", "sender", "content")}
         if all(type(kept[name]) is str for name in ("type", "state_key", "sender")) and type(kept["content"]) is dict:
             result.append(kept)
