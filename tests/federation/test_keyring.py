@@ -99,6 +99,20 @@ async def test_a_server_can_shorten_the_life_of_its_key(world: World) -> None:
         await world.ring.for_request(OTHER, "ed25519:old")
 
 
+async def test_a_notary_does_not_give_back_a_key_that_its_server_has_withdrawn(world: World) -> None:
+    world.answers(FAR, OLD)
+    old = world.documents[OTHER]
+    await world.ring.for_request(OTHER, "ed25519:old")
+    world.now += JUST_ASKED
+    world.answers(FAR, NEW)
+    await world.ring.for_request(OTHER, "ed25519:new")
+    world.now += JUST_ASKED
+    del world.documents[OTHER]
+    await world.ring._keep(OTHER, old, is_its_own=False)
+    with pytest.raises(MatrixError):
+        await world.ring.for_request(OTHER, "ed25519:old")
+
+
 async def test_an_answer_of_a_notary_takes_no_key_away(world: World) -> None:
     world.answers(FAR, OLD, NEW)
     await world.ring.for_request(OTHER, "ed25519:new")

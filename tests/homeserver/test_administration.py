@@ -152,6 +152,14 @@ async def test_reports_notices_and_figures(server: Server, admin: Person, alice:
     assert found["total"] == 1 and found["event_reports"][0]["sender"] == bob.id
     number = found["event_reports"][0]["id"]
     assert (await admin.call("GET", f"{SYNAPSE}/event_reports/{number}"))["event_json"]["content"]["body"] == "insulte"
+    secret = await bob.create_room(preset="private_chat")
+    for unknown in (secret, "!nothing:localhost"):
+        with pytest.raises(Refused) as refused:
+            await alice.call("POST", f"/rooms/{segment(unknown)}/report", {"reason": "x"})
+        assert refused.value.status == 404, "whether there is such a room is not told"
+    await bob.invite(secret, alice)
+    await alice.call("POST", f"/rooms/{segment(secret)}/leave", {})
+    await alice.call("POST", f"/rooms/{segment(secret)}/report", {"reason": "what they wrote to me"})
     await admin.call("DELETE", f"{SYNAPSE}/event_reports/{number}")
     with pytest.raises(Refused):
         await admin.call("GET", f"{SYNAPSE}/event_reports/{number}")

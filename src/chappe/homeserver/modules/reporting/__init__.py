@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.reader import Person
 from chappe.homeserver.rooms.rooms import Rooms
 
 MAX_REASON, MAX_PER_DAY = 10_000, 100  # of one person
@@ -28,9 +29,11 @@ class Reports:
         await self._add(reporter, room_id, event_id, event.sender, reason, score)
 
     async def room(self, reporter: UserId, room_id: str, reason: str | None) -> None:
-        """By anybody who knows of it."""
-        if await self._rooms.live.find(room_id) is None:
-            raise NotFound("This room is not known here")
+        """By anybody who knows of it, or had to do with it: also by an invitation from elsewhere. Raises M_NOT_FOUND."""
+        room = await self._rooms.live.find_any(room_id)
+        was_there = room is not None and room.number in await self._rooms.memberships.of(reporter)
+        if room is None or not (was_there or await self._rooms.sight.knows(Person(reporter), room)):
+            raise NotFound("There is no such room, or you may not see it")
         await self._add(reporter, room_id, None, None, reason, None)
 
     async def user(self, reporter: UserId, user_id: UserId, reason: str | None) -> None:

@@ -180,7 +180,7 @@ class Keyring:
     async def _keep(self, server_name: str, document: dict[str, Any], is_its_own: bool) -> None:
         """`is_its_own`: the server itself has answered. What it no longer lists, or for how long, counts from now on.
 
-        A notary may repeat an old answer: that adds keys and never takes any away.
+        A notary may repeat an old answer: that adds keys, never takes any away, and gives none back.
         """
         until = min(document["valid_until_ts"], self._now_ms() + WEEK)
         keys = {key_id: ServerKey(value["key"], until, None) for key_id, value in document["verify_keys"].items()}
@@ -190,7 +190,9 @@ class Keyring:
             """INSERT INTO server_keys
                SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])
                ON CONFLICT (server_name, key_id) DO UPDATE
-               SET public_key = excluded.public_key, expired_ts = excluded.expired_ts,
+               SET public_key = excluded.public_key,
+                   expired_ts = CASE WHEN $6 THEN excluded.expired_ts
+                                     ELSE coalesce(server_keys.expired_ts, excluded.expired_ts) END,
                    valid_until_ts = CASE WHEN $6 THEN excluded.valid_until_ts
                                          ELSE greatest(server_keys.valid_until_ts, excluded.valid_until_ts) END""",
             server_name, list(keys), [k.public_key for k in keys.values()], [k.valid_until_ts for k in keys.values()],
@@ -209,7 +211,7 @@ class Keyring:
     async def _withdraw(self, server_name: str, listed: list[str]) -> None:
         """Keys that a server lists no longer sign nothing from now on; what they have signed stays."""
         rows = await self._database.fetch(
-            """UPDATE server_keys SET valid_until_ts = $3
+            """UPDATE server_keys SET expired_ts = $3
                 WHERE server_name = $1 AND key_id <> ALL($2::text[]) AND expired_ts IS NULL AND valid_until_ts > $3
                RETURNING key_id""",
             server_name, listed, self._now_ms() - 1,
