@@ -62,6 +62,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     join: Limit = Limit(1, 30)
     invite: Limit = Limit(1, 50)
     invited: Limit = Limit(0.02, 30)  # one person, by all the people of another server
+    invited_from: Limit = Limit(5, 500)  # anybody, by one other server
     create_room: Limit = Limit(0.2, 20)
     login: Limit = Limit(0.5, 20)
     failed_login: Limit = Limit(0.1, 10)  # wrong guesses at a secret: at one account from one network
@@ -790,7 +791,8 @@ port = {port}
 # page = "https://help.example.org"
 # contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
 
-# [limits.message]                   # also: join, invite, invited (by another server), create_room, login, failed_login,
+# [limits.message]                   # also: join, invite, invited, invited_from (by another server),
+                                   # create_room, login, failed_login,
                                    # failed_login_account, failed_login_network, register, upload, keys, account, search,
                                    # delayed_events, url_preview, email, rendezvous, oauth, webhook, webhook_address, to_device,
                                    # failed_federation,

@@ -87,6 +87,13 @@ async def test_a_server_is_not_asked_for_every_key_that_is_said_to_be_its_own(wo
     assert await world.ring.for_request(OTHER, "ed25519:new") == NEW.public, "a new key is found a few seconds later"
 
 
+async def test_a_server_has_not_as_many_questions_as_ways_to_write_its_name(world: World) -> None:
+    for number in range(10):
+        name = "".join(c.upper() if number >> i & 1 else c for i, c in enumerate(OTHER))
+        assert await world.ring.for_event(name, "ed25519:old", world.now, True) is None
+    assert world.asked == 2, "under its name, and under one other"
+
+
 async def test_a_server_can_shorten_the_life_of_its_key(world: World) -> None:
     world.answers(FAR, OLD)
     await world.ring.for_request(OTHER, "ed25519:old")
@@ -99,14 +106,15 @@ async def test_a_server_can_shorten_the_life_of_its_key(world: World) -> None:
         await world.ring.for_request(OTHER, "ed25519:old")
 
 
-async def test_a_notary_does_not_give_back_a_key_that_its_server_has_withdrawn(world: World) -> None:
+@pytest.mark.parametrize("pause", [JUST_ASKED, WEEK + 86_400_000])
+async def test_a_notary_does_not_give_back_a_key_that_its_server_has_withdrawn(world: World, pause: int) -> None:
     world.answers(FAR, OLD)
     old = world.documents[OTHER]
     await world.ring.for_request(OTHER, "ed25519:old")
-    world.now += JUST_ASKED
+    world.now += pause
     world.answers(FAR, NEW)
     await world.ring.for_request(OTHER, "ed25519:new")
-    world.now += JUST_ASKED
+    world.now += pause
     del world.documents[OTHER]
     await world.ring._keep(OTHER, old, is_its_own=False)
     with pytest.raises(MatrixError):

@@ -223,6 +223,15 @@ async def test_what_relates_to_one_event_takes_nothing_from_another(
     assert (await bundle(alice, room, quiet))["m.replace"]["event_id"] == changed
 
 
+async def test_who_has_more_tags_than_may_be_takes_some_away(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(5):
+        await a_tag(alice, n)
+    monkeypatch.setattr(account_data, "MAX_TAGS", 2)
+    await alice.call("DELETE", f"{room_data(alice, '!r:x')}/tags/u.tag0")
+    with pytest.raises(Refused):
+        await a_tag(alice, 7)
+
+
 async def test_messages_to_devices_come_in_portions(
     alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

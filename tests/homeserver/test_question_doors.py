@@ -218,6 +218,7 @@ ELSEWHERE = {
     "localpart": "agency/test_organisations.py",
     "home_of": "agency/test_organisations.py",
     "display_name": "agency/test_organisations.py",
+    "name_given": "agency/test_critical_acts.py",
     "former_account": "agency/test_people.py",
     "comes_back": "agency/test_people.py",
     "may_prove": "agency/test_people.py",

@@ -152,6 +152,7 @@ def test_what_is_declared_unknown_is_judged_where_it_is_certain(head: bytes, siz
         ("http://127.0.0.1:53211/", " http://127.0.0.1:53211"),
         ("http://[::1]:53211/", " http:"),
         ("example.app.chappe:/signed-in", " example.app.chappe:"),
+        ("element://connect", " element:"),
         ("https://app.example; script-src *", " https:"),
         ("https://app.example:port/", ""),
     ],

@@ -48,7 +48,7 @@ _ANYBODYS = frozenset(
 )
 _ANYBODYS_FAMILIES = (
     *("m.call.", "m.rtc.", "m.key.verification.", "m.poll.", "org.matrix.msc3381.poll.", "org.matrix.msc3401.call."),
-    *("org.matrix.msc4075.rtc.", "org.matrix.msc4143.rtc."),
+    *("org.matrix.msc4075.", "org.matrix.msc4143.rtc."),
 )
 
 

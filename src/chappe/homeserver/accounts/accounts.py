@@ -326,6 +326,8 @@ class Accounts:
         """The name that an account gets where an administrator wants one. Raises M_FORBIDDEN for bots, which are their owner's."""
         user = await self.store.find_user(user_id)
         if user is not None and user.kind == "bot" and user.owner is not None:
+            if wanted == user.profile.get("displayname"):
+                return wanted
             raise Forbidden("A bot's name says that it is one: its owner has given it")
         return await self.policy.name_given(user_id, wanted or None)
 

@@ -27,6 +27,7 @@ class SetProfileField:
     def __init__(self, accounts: Accounts, rooms: Rooms, membership: MembershipChanges) -> None:
         self._accounts, self._rooms, self._membership = accounts, rooms, membership
         self._tasks: dict[UserId, asyncio.Task[None]] = {}
+        self._begun: set[UserId] = set()  # since a task last asked what is to be carried
 
     async def __call__(self, user_id: UserId, name: str, value: Any, by_owner: bool = False) -> None:
         """`by_owner`: not an administrator, nor the server itself."""
@@ -40,19 +41,23 @@ class SetProfileField:
 
     def _begin(self, user_id: UserId) -> None:
         """One task per person: it looks again, when it is done, whether the profile has changed meanwhile."""
+        self._begun.add(user_id)
         if user_id not in self._tasks:
-            task = self._tasks[user_id] = asyncio.create_task(self._carry(user_id), name=f"profile of {user_id}")
-            task.add_done_callback(lambda _: self._tasks.pop(user_id, None))
+            self._tasks[user_id] = asyncio.create_task(self._carry(user_id), name=f"profile of {user_id}")
 
     async def _carry(self, user_id: UserId) -> None:
         try:
-            while due := await self._accounts.store.profile_carries(user_id):
-                await self._carry_into_rooms(user_id)
-                await self._accounts.store.profile_carried(user_id, due[0][1])
+            while user_id in self._begun:  # what began while the database was asked is not in its answer
+                self._begun.discard(user_id)
+                while due := await self._accounts.store.profile_carries(user_id):
+                    await self._carry_into_rooms(user_id)
+                    await self._accounts.store.profile_carried(user_id, due[0][1])
         except (TimeoutError, *DATABASE_LOST) as error:
             log.warning("a profile waits to be carried into rooms", extra={"fields": {"error": type(error).__name__}})
         except Exception:
             log.exception("a profile waits to be carried into rooms")
+        finally:
+            del self._tasks[user_id]
 
     async def _carry_into_rooms(self, user_id: UserId) -> None:
         slots = asyncio.Semaphore(ROOMS_AT_ONCE)

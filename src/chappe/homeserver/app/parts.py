@@ -536,7 +536,7 @@ class Parts:
         self.room_purges = RoomPurges(database, self.writer, self.tables, self.rooms, self.now_ms)
         self.delete_room = DeleteRoom(shut_down, self.room_purges, self.leases)
         self.jobs.add("room purges", 5, self.delete_room.resume)
-        self.jobs.add("profiles", 60, self.set_profile_field.resume)
+        self.jobs.add("profiles", 5, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
         self.jobs.add("orphan files", 86_400, self.time_evidence.required(self.orphans.look))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import ServerName, host_of, parse_server_name
+from chappe.homeserver.matrix.identifiers import MAX_LENGTH, ServerName, host_of, parse_server_name
 from chappe.homeserver.matrix.signing import SigningKey
 
 
@@ -90,6 +90,8 @@ class Domains:
 
     def of_host(self, host: str) -> ServerName:
         """The domain meant by a request's Host header: itself, itself without the port, or the default."""
+        if len(host) > MAX_LENGTH:  # anybody sends a Host header of any length, and what is looked up is remembered
+            return self.default
         host = host.lower()
         for name in (host, host_of(host)):
             if name in self._keys:

@@ -97,6 +97,12 @@ class LiveRoom:
         """The membership that stands beside the room's events: an invitation, a knock, or their end."""
         return self.shown.get(user_id, {}).get(("m.room.member", user_id))
 
+    def known_to(self, user_id: str, key: StateKey) -> RoomEvent | None:
+        """The state as a person knows it: whom an invitation from elsewhere waits for knows what came with that one."""
+        if user_id not in self.joined and (beside := self.beside(user_id)) and beside.membership in ("invite", "knock"):
+            return self.shown[user_id].get(key)
+        return self.get(key)
+
     @property
     def history_visibility(self) -> str:
         event = self.state.get(("m.room.history_visibility", ""))

@@ -10,8 +10,8 @@ from chappe.homeserver.matrix.globs import Glob, is_pattern
 from chappe.homeserver.matrix.identifiers import host_of, is_ip_literal
 from chappe.homeserver.rooms.live_room import LiveRoom
 
-REMEMBERED = 100_000  # entries of all lists together
-HOSTS = 1000  # of which one list remembers what it said
+REMEMBERED = 1_000_000  # entries of all lists together, and answers
+HOSTS = 100  # of which one list remembers what it said
 MOST_PATTERNS = 500  # that are neither a name, an ending, a beginning nor a part of one; each distinct one counts once
 
 
@@ -55,7 +55,7 @@ class ServerAcl:
         self._allow, self._deny = _List(content.get("allow")), _List(content.get("deny"))
         self._refuses_literals = content.get("allow_ip_literals") is False
         self._said: dict[str, bool] = {}
-        self.size = 1 + self._allow.size + self._deny.size
+        self.size = HOSTS + self._allow.size + self._deny.size
 
     def allows(self, server_name: str) -> bool:
         """Whether a server may take part."""

@@ -206,6 +206,9 @@ class AdminUserChanges:
         if body.deactivated:
             await self._deactivate(user_id, body.erase)
             return
+        name: str | None = None
+        if not is_new and body.displayname is not msgspec.UNSET:  # refused before anything is written
+            name = await self._accounts.name_by_administrator(user_id, body.displayname)
         if body.deactivated is False:
             await self._accounts.change(user_id, deactivated=False)
         if not is_new and body.password is not None:
@@ -217,7 +220,6 @@ class AdminUserChanges:
             end = None if expires is msgspec.UNSET else expires or 0
             await self._accounts.set_state(user_id, locked=body.locked, suspended=body.suspended, expires_ts=end)
         if not is_new and body.displayname is not msgspec.UNSET:
-            name = await self._accounts.name_by_administrator(user_id, body.displayname)
             await self._set_profile_field(user_id, "displayname", name)
         if body.avatar_url is not msgspec.UNSET:
             await self._set_profile_field(user_id, "avatar_url", body.avatar_url or None)

@@ -127,7 +127,10 @@ class Keys:
         return {"changed": changed, "left": left}
 
     @endpoint(
-        "POST", "/_matrix/client/v3/keys/device_signing/upload", "/_matrix/client/unstable/keys/device_signing/upload"
+        "POST",
+        "/_matrix/client/v3/keys/device_signing/upload",
+        "/_matrix/client/unstable/keys/device_signing/upload",
+        limit="keys",
     )
     async def device_signing(self, request: Request) -> Answer:
         body = await request.json_object(canonical=True)
@@ -142,7 +145,11 @@ class Keys:
         return {}
 
     @endpoint(
-        "POST", "/_matrix/client/v3/keys/signatures/upload", "/_matrix/client/unstable/keys/signatures/upload", **_KEYS
+        "POST",
+        "/_matrix/client/v3/keys/signatures/upload",
+        "/_matrix/client/unstable/keys/signatures/upload",
+        limit="keys",
+        **_KEYS,
     )
     async def signatures(self, request: Request) -> Answer:
         body = await request.json_object(canonical=True)
@@ -166,7 +173,8 @@ class Keys:
         txn = transaction_key(request, f"to_device\x1f{event_type}")
 
         def charge(size: int) -> None:
-            self._limits.check("to_device", request.user_label or request.network, size / BYTES_OF_A_REQUEST)
+            if request.requester.is_limited:
+                self._limits.check("to_device", request.user_label or request.network, size / BYTES_OF_A_REQUEST)
 
         await self._to_device.send(request.user_id, event_type, messages, devices, txn, charge)
         return {}

@@ -263,7 +263,7 @@ def safe_next(text: str | None, default: str = "/account") -> str:
 
 
 def form_target(address: str | None) -> str:
-    """An address as a source of `form-action`, after a space: its origin; its scheme where it has no host that a policy can name."""
+    """An address as a source of `form-action`, after a space: its origin; the scheme alone where not every browser knows a host."""
     if address is None:
         return ""
     parts = urlsplit(address)
@@ -271,7 +271,7 @@ def form_target(address: str | None) -> str:
         port = f":{parts.port}" if parts.port is not None else ""
     except ValueError:
         return ""
-    if _HOST.fullmatch(parts.hostname or ""):
+    if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or ""):
         return f" {parts.scheme}://{parts.hostname}{port}"
     return f" {parts.scheme}:" if parts.scheme else ""
 

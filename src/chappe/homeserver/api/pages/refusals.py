@@ -78,6 +78,7 @@ REFUSALS: dict[str, str] = {
     "This address belongs to an account already": "Cette adresse est déjà celle d'un compte.",
     "This address belongs to another account": "Cette adresse est celle d'un autre compte.",
     "No account has this address": "Aucun compte n'a cette adresse.",
+    "A bot's name says that it is one: its owner has given it": "Le nom d'un robot dit que c'en est un : il a été choisi par son responsable.",
     "Accounts of functions and bots have no address": "Les comptes de fonction et les robots n'ont pas d'adresse.",
     "This is the address by which you are of your organisation: add another one first": "C'est l'adresse par laquelle vous êtes de votre organisation : ajoutez-en d'abord une autre.",
     "This is not a professional address that this service knows": "Ce n'est pas une adresse professionnelle que ce service connaît.",

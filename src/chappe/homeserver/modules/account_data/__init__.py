@@ -55,12 +55,18 @@ class AccountData:
 
     async def write(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
         tags = content.get("tags") if event_type == TAGS else None
-        if type(tags) is dict and len(tags) > MAX_TAGS:
+        if type(tags) is dict and len(tags) > MAX_TAGS and await self._grows(user_id, room_id, tags):
             raise MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", f"A room may have {MAX_TAGS} tags at most")
         raw = orjson.dumps(content)
         if len(raw) > MAX_BYTES:
             raise MatrixError(413, "M_TOO_LARGE", "Account data may have 1 MiB at most")
         await self._write(user_id, room_id, event_type, raw, False)
+
+    async def _grows(self, user_id: str, room_id: str, tags: dict[str, Any]) -> bool:
+        """Who has more than may be, from before, may still take some away."""
+        before = await self.find(user_id, room_id, TAGS)
+        old = orjson.loads(before).get("tags") if before is not None else None
+        return type(old) is not dict or len(tags) >= len(old)
 
     async def delete(self, user_id: str, room_id: str, event_type: str) -> None:
         """MSC3391. Syncing clients see it become empty; deleting twice is no error."""

@@ -91,14 +91,13 @@ class Spaces:
         """A room that nobody here is in, as another server tells of it; `told`: what was learnt on the way."""
         summary = told.rooms.get(room_id)
         if summary is None or (summary.get("room_type") == "m.space" and "children_state" not in summary):
-            if self._ask_servers is None or not via or not told.questions:
-                return summary
-            told.questions -= 1
-            answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
-            for child in answer.get("children", []) if answer is not None else []:
-                if type(child) is dict and type(child.get("room_id")) is str:
-                    told.rooms.setdefault(child["room_id"], child)
-            summary = answer["room"] if answer is not None else summary
+            if self._ask_servers is not None and via and told.questions:
+                told.questions -= 1
+                answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
+                for child in answer.get("children", []) if answer is not None else []:
+                    if type(child) is dict and type(child.get("room_id")) is str:
+                        told.rooms.setdefault(child["room_id"], child)
+                summary = answer["room"] if answer is not None else summary
         if summary is None:
             return None
         allowed = summary.get("allowed_room_ids")

@@ -15,6 +15,7 @@ import orjson
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import is_plain_server_name, plain_form
 from chappe.homeserver.matrix.signing import verify_json
 from chappe.homeserver.outbound.domains import Domains
 
@@ -50,6 +51,7 @@ class Keyring:
         self._keys: OrderedDict[tuple[str, str], ServerKey] = OrderedDict()
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()  # how often, and until when nobody is asked
         self._answered: OrderedDict[str, int] = OrderedDict()  # when
+        self._misspelt: OrderedDict[str, int] = OrderedDict()  # when a server was asked under another form of its name
         self._fetching: dict[str, asyncio.Task[None]] = {}
 
     async def for_request(self, server_name: str, key_id: str) -> str:
@@ -121,6 +123,10 @@ class Keyring:
     async def _fetch(self, server_name: str) -> None:
         """Asks once for all who want it now; not at all for a while after it answered, or after nobody had an answer."""
         now = self._now_ms()
+        if not is_plain_server_name(server_name):  # fifty ways to write a name are fifty questions to one machine
+            if 0 <= now - self._misspelt.get(plain_form(server_name), -JUST_ASKED) < JUST_ASKED:
+                return
+            _put(self._misspelt, plain_form(server_name), now)
         if (
             self._failed.get(server_name, (0, 0))[1] > now
             or 0 <= now - self._answered.get(server_name, -JUST_ASKED) < JUST_ASKED
@@ -211,8 +217,8 @@ class Keyring:
     async def _withdraw(self, server_name: str, listed: list[str]) -> None:
         """Keys that a server lists no longer sign nothing from now on; what they have signed stays."""
         rows = await self._database.fetch(
-            """UPDATE server_keys SET expired_ts = $3
-                WHERE server_name = $1 AND key_id <> ALL($2::text[]) AND expired_ts IS NULL AND valid_until_ts > $3
+            """UPDATE server_keys SET expired_ts = least(valid_until_ts, $3)
+                WHERE server_name = $1 AND key_id <> ALL($2::text[]) AND expired_ts IS NULL
                RETURNING key_id""",
             server_name, listed, self._now_ms() - 1,
         )  # fmt: skip

@@ -101,8 +101,10 @@ class FederationSender:
                 task = self._tasks[name] = asyncio.create_task(self._serve(destination), name=f"to {name}")
                 task.add_done_callback(functools.partial(self._ended, name))
 
-    def _ended(self, name: str, _task: asyncio.Task[None]) -> None:
-        self._tasks.pop(name, None)
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is not task:
+            return  # `retry` has put another in its place, which is to be ended with the rest
+        del self._tasks[name]
         destination = self._destinations.get(name)
         if destination is not None and destination.news.is_set():
             self.wake([name])

@@ -52,9 +52,9 @@ class Notification:
         found |= {"type": event.type, "sender": event.sender, "content": event.content}
         if event.state_key is not None:
             found["user_is_target"] = event.state_key == user_id
-        name = _state(room, "m.room.name", "name")
-        alias = _state(room, "m.room.canonical_alias", "alias")
-        sender = room.get(("m.room.member", event.sender))
+        name = _state(room, user_id, "m.room.name", "name")
+        alias = _state(room, user_id, "m.room.canonical_alias", "alias")
+        sender = room.known_to(user_id, ("m.room.member", event.sender))
         shown = sender.content.get("displayname") if sender is not None else None
         extra = {"room_name": name, "room_alias": alias, "sender_display_name": shown}
         return {**found, **{k: v for k, v in extra.items() if v}}
@@ -146,9 +146,9 @@ class Digest:
         unread = [n for row in rows if (n := await self._notifications.make(pusher, row)) is not None and n.event]
         owner, mails = await self._accounts.user_by_threepid("email", pusher["pushkey"]), list[Mail]()
         if unread and owner == pusher["user_id"]:
-            rooms = {n.room.room_id: _name(n.room) for n in unread if n.room is not None}
+            rooms = {n.room.room_id: _name(n.room, pusher["user_id"]) for n in unread if n.room is not None}
             what = ", ".join(list(rooms.values())[:3])
-            lines = [_line(n, pusher["lang"]) for n in unread[:LINES]]
+            lines = [_line(n, pusher["user_id"], pusher["lang"]) for n in unread[:LINES]]
             if len(unread) > LINES:
                 lines.append("…")
             server_name = domain_of(pusher["user_id"])
@@ -163,23 +163,24 @@ class Digest:
                 await self._mail.put(connection, *mails)
 
 
-def _state(room: LiveRoom, event_type: str, key: str) -> str | None:
-    event = room.get((event_type, ""))
+def _state(room: LiveRoom, user_id: str, event_type: str, key: str) -> str | None:
+    event = room.known_to(user_id, (event_type, ""))
     value = event.content.get(key) if event is not None else None
     return value if type(value) is str else None
 
 
-def _name(room: LiveRoom) -> str:
-    return _state(room, "m.room.name", "name") or _state(room, "m.room.canonical_alias", "alias") or "…"
+def _name(room: LiveRoom, user_id: str) -> str:
+    name = _state(room, user_id, "m.room.name", "name") or _state(room, user_id, "m.room.canonical_alias", "alias")
+    return name or "…"
 
 
-def _line(notification: Notification, language: str) -> str:
+def _line(notification: Notification, user_id: str, language: str) -> str:
     """Who said what; never what was encrypted."""
     room, event = notification.room, notification.event
     assert room is not None and event is not None
-    sender = room.get(("m.room.member", event.sender))
+    sender = room.known_to(user_id, ("m.room.member", event.sender))
     who = (sender.content.get("displayname") if sender is not None else None) or event.sender
     body = event.content.get("body")
     if event.type == "m.room.encrypted" or type(body) is not str:
         body = "message chiffré" if language.startswith("fr") else "encrypted message"
-    return f"{_name(room)} – {who} : {' '.join(body.split())[:LINE]}"
+    return f"{_name(room, user_id)} – {who} : {' '.join(body.split())[:LINE]}"
