@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from chappe.config import Federation
@@ -105,3 +107,28 @@ async def test_a_server_that_talks_to_nobody_follows_nothing(peer: Peer) -> None
     with pytest.raises(Refused) as refused:
         await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": "@bob:elsewhere.example"})
     assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
+
+
+async def test_trying_again_leaves_one_task_for_a_server_and_stopping_none(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    name, sender = there.config.server_name, here.node.federation_sender
+
+    def tasks() -> int:
+        return sum(task.get_name() == f"to {name}" and not task.done() for task in asyncio.all_tasks())
+
+    with split([here], [there]):
+        await alice.say(room, "unheard")
+
+        async def waits() -> bool:
+            return tasks() == 1
+
+        await until(waits)
+        for _ in range(3):
+            await sender.retry(name)
+            await asyncio.sleep(0)  # the task that was ended is taken off the list
+        assert tasks() == 1
+    await here.stop()
+    assert tasks() == 0
