@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from aiohttp import web
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
 from chappe.config import Email
 from tests.process import free_port
@@ -30,6 +31,34 @@ async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], sec
     raise AssertionError("it did not happen")
 
 
+class _Closing(Controller):
+    """Ends the connections that are open when it stops. Its library leaves them to the garbage, which is an error in whatever
+    test comes next."""
+
+    def __init__(self, handler: Any, **settings: Any) -> None:
+        super().__init__(handler, **settings)
+        self._connections: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        connection = cast(SMTP, super().factory())
+        self._connections.append(connection)
+        return connection
+
+    def stop(self, no_assert: bool = True) -> None:
+        if self._thread is not None:
+            asyncio.run_coroutine_threadsafe(self._close(), self.loop).result(10)
+        super().stop(no_assert=no_assert)
+
+    async def _close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+        for _ in range(5):  # who connected while it closed is there after a turn of the loop
+            for connection in self._connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0)
+
+
 class Mailbox:
     """An SMTP server that keeps what it gets (`raw`: the envelope and the bytes). `refuse`: answers before anything is taken."""
 
@@ -37,7 +66,7 @@ class Mailbox:
         self.mails: list[EmailMessage] = []
         self.raw: list[tuple[Any, bytes]] = []
         self.refuse: list[str] = []
-        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._controller = _Closing(self, hostname="127.0.0.1", port=free_port())
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.refuse:
@@ -54,7 +83,7 @@ class Mailbox:
         return self
 
     def stop(self) -> None:
-        self._controller.stop(no_assert=True)
+        self._controller.stop()
 
     @property
     def port(self) -> int:
