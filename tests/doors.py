@@ -289,6 +289,19 @@ def as_before(server: Server) -> Iterator[None]:
             owner.__dict__.update(values)
 
 
+@contextmanager
+def reads_of(server: Server) -> Iterator[list[tuple[str, str, float]]]:
+    """What the policy is told that people read, as (person, what, amount)."""
+    counted: list[tuple[str, str, float]] = []
+
+    async def reads(user_id: str, what: str, amount: float = 1) -> None:
+        counted.append((user_id, what, amount))
+
+    with as_before(server):
+        server.node.policy.__dict__["reads"] = reads
+        yield counted
+
+
 class Ghost(Person):
     """A user of an application service, which speaks in their name."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
-from tests.doors import FEDERATION, SCENES, as_before, by_address, cells, come_to, room_for
+from tests.doors import FEDERATION, SCENES, as_before, by_address, cells, come_to, reads_of, room_for
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, until
 from tests.federation.test_third_party_invites import exchange
@@ -64,13 +64,7 @@ async def test_every_door_between_servers_asks_every_question(peer: Peer, door: 
 async def test_rooms_of_other_servers_are_counted(peer: Peer) -> None:
     here, there = await peer(), await peer()
     alice, bob = await here.person("alice"), await there.person("bob")
-    counted: list[tuple[Any, ...]] = []
-
-    async def reads(user_id: str, what: str, amount: float = 1) -> None:
-        counted.append((user_id, what, amount))
-
-    with as_before(there):
-        there.node.policy.__dict__["reads"] = reads
+    with reads_of(there) as counted:
         for _ in range(3):
             await enter(bob, await alice.create_room(preset="public_chat"), here)
         await alice.invite(room := await alice.create_room(), bob)

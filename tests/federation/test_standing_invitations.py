@@ -11,7 +11,7 @@ import pytest
 from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.outbound.federation.client import PeerRefused
-from tests.doors import as_before
+from tests.doors import reads_of
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, until
 from tests.support import Person, segment
@@ -131,13 +131,7 @@ async def test_what_is_shown_to_one_is_not_shown_to_another(peer: Peer) -> None:
 async def test_an_invitation_that_the_room_does_not_know_hides_no_reader(peer: Peer) -> None:
     here, there, evil = await peer(), await peer(), await peer()
     alice, bob, mallory = await here.person("alice"), await there.person("bob"), await evil.person("mallory")
-    counted: list[tuple[Any, ...]] = []
-
-    async def reads(user_id: str, what: str, amount: float = 1) -> None:
-        counted.append((user_id, what, amount))
-
-    with as_before(there):
-        there.node.policy.__dict__["reads"] = reads
+    with reads_of(there) as counted:
         for _ in range(3):
             room = await alice.create_room(preset="public_chat", room_version=VERSION)
             assert await invites(mallory, bob, room) == 200
