@@ -13,7 +13,7 @@ import orjson
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
-from chappe.homeserver.accounts.store import AccountStore, Beside, User
+from chappe.homeserver.accounts.store import AccountStore, InTransaction, User
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -89,7 +89,7 @@ class Accounts:
         self, user_id: UserId, password: str | None, *, is_admin: bool = False, is_guest: bool = False,
         display_name: str | None = None, facts: Mapping[str, Any] | None = None, appservice: str | None = None,
         kind: str | None = None, owner: str | None = None, purpose: str | None = None,
-        limit: Beside | None = None, beside: Beside | None = None,
+        limit: InTransaction | None = None, beside: InTransaction | None = None,
     ) -> None:  # fmt: skip
         """`limit`, `beside`: see `AccountStore.add_user`."""
         self.require_free(user_id, appservice)

@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.store import AccountStore, Beside
+from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -190,7 +190,7 @@ class Sessions:
 
     async def sign_in(
         self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool,
-        browser: bytes | None = None, beside: Beside | None = None,
+        browser: bytes | None = None, beside: InTransaction | None = None,
     ) -> Tokens:  # fmt: skip
         """A new session on a new or known device; an account with too many devices loses the one used longest ago.
 

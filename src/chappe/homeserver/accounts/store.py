@@ -16,7 +16,7 @@ from chappe.homeserver.matrix.account_standing import Standing
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.identifiers import UserId
 
-Beside = Callable[[Any], Awaitable[None]]  # given the connection of a transaction
+InTransaction = Callable[[Any], Awaitable[None]]  # given the connection of a transaction
 FRAGMENTS = (
     Fragment(
         "account_changes",
@@ -166,7 +166,9 @@ class AccountStore:
         )
         return since
 
-    async def add_user(self, user: User, limit: Beside | None = None, beside: Beside | None = None) -> bool:
+    async def add_user(
+        self, user: User, limit: InTransaction | None = None, beside: InTransaction | None = None
+    ) -> bool:
         """False where the user id is taken. `limit` counts, behind a lock, in the transaction that adds; raises for one too many.
 
         `beside`: what is written in that transaction, too.
@@ -184,7 +186,7 @@ class AccountStore:
         return added
 
     async def _write(
-        self, statement: str, values: Sequence[Any], beside: Beside | None, limit: Beside | None = None
+        self, statement: str, values: Sequence[Any], beside: InTransaction | None, limit: InTransaction | None = None
     ) -> bool:
         """Whether the statement changed one row. Only then is `beside` written, in the same transaction; `limit` comes first."""
         if limit is None and beside is None:
@@ -233,7 +235,7 @@ class AccountStore:
         )
 
     async def add_threepid(
-        self, user_id: str, medium: str, address: str, now_ms: int, beside: Beside | None = None
+        self, user_id: str, medium: str, address: str, now_ms: int, beside: InTransaction | None = None
     ) -> bool:
         """False where somebody has it already. `beside`: what is written in the same transaction."""
         return await self._write(
@@ -262,7 +264,9 @@ class AccountStore:
             user_id,
         )
 
-    async def remove_threepid(self, user_id: str, medium: str, address: str, beside: Beside | None = None) -> bool:
+    async def remove_threepid(
+        self, user_id: str, medium: str, address: str, beside: InTransaction | None = None
+    ) -> bool:
         """Whether it was the account's. `beside`: what is written in the same transaction."""
         statement = "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3"
         return await self._write(statement, (user_id, medium, address), beside)
@@ -348,7 +352,7 @@ class AccountStore:
 
     async def add_tokens(
         self, user_id: str, device_id: str, access: bytes, expires_ts: int | None, refresh: bytes | None,
-        family: bytes | None, beside: Beside | None = None,
+        family: bytes | None, beside: InTransaction | None = None,
     ) -> None:  # fmt: skip
         """`beside`: what is written in the same transaction."""
         async with self._database.transaction() as connection:

@@ -16,9 +16,8 @@ from chappe.homeserver.matrix.errors import MatrixError
 T = TypeVar("T")
 ON_THE_LOOP = 1 << 16  # bytes
 MAX_VALUES = 100_000  # in one request
-IN_PARTS = (
-    1 << 20
-)  # bytes beyond which an answer is read part by part: one call that reads it all lets nothing else run
+# Bytes beyond which an answer is read part by part: one call that reads it all lets nothing else run.
+IN_PARTS = 1 << 20
 
 # one after the other: two at once would be no faster in one process, and would take the memory twice
 _thread = ThreadPoolExecutor(1, "json")

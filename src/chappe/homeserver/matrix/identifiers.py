@@ -36,13 +36,10 @@ _OPAQUE = re.compile(r"[0-9a-zA-Z.=_\-]{1,255}")
 
 def is_server_name(text: object) -> bool:
     """Whether a value is a host name or address literal with an optional port."""
-    match = _HOST.fullmatch(text) if isinstance(text, str) else None
-    if (
-        match is None
-        or not isinstance(text, str)
-        or len(text) > MAX_LENGTH
-        or (match["port"] and int(match["port"]) > 65535)
-    ):
+    if not isinstance(text, str) or len(text) > MAX_LENGTH:
+        return False
+    match = _HOST.fullmatch(text)
+    if match is None or (match["port"] and int(match["port"]) > 65535):
         return False
     if match["v6"]:
         try:

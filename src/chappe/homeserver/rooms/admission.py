@@ -65,6 +65,8 @@ class Change:
 
     @property
     def is_new(self) -> bool:
+        """Whether there is anything to judge: another membership than before, or an invitation. One that follows another is
+        somebody else's word, or the same person's at another time."""
         return self.before != self.to or self.to == "invite"
 
     @property
@@ -74,8 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A question asked of a change to one of `to`. `enters`: only where it was another membership before, or an invitation:
-    each of these is somebody's word, so that none is judged by an earlier one."""
+    """A question asked of a change to one of `to`. `enters`: only where the change is a new one (`Change.is_new`)."""
 
     name: str
     to: frozenset[str]

@@ -28,7 +28,7 @@ _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_
 MOST_TIMES = 50
 P = ParamSpec("P")
 T = TypeVar("T")
-Beside = Sequence[tuple[str, tuple[Any, ...]]]  # rows of the group writer: fragment, values
+Rows = Sequence[tuple[str, tuple[Any, ...]]]  # rows of the group writer: fragment, values
 Ground = Mapping[StateKey, str | None]  # entries of a room's state, by the ids of their events
 
 
@@ -69,7 +69,7 @@ class Draft:
     ts: int | None = None  # in ms, where an application service says when it really happened
     ground: Ground = field(default_factory=dict)
     admitted: Admitted | None = None  # without it no membership event is written
-    beside: Beside = ()
+    beside: Rows = ()
 
     def require_ground(self, room: LiveRoom) -> None:
         """Raises StateMoved."""

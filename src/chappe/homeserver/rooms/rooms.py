@@ -121,13 +121,11 @@ class Rooms:
         # told where m.room.guest_access has changed, whoever changed it
         self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
         self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here
-        self.may_announce: MayAnnounce = (
-            _anybody  # raises what refuses an invitation by address that somebody writes themselves
-        )
+        # raises what refuses an invitation by address that somebody writes themselves
+        self.may_announce: MayAnnounce = _anybody
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
-        self.meets: Callable[[str, str], bool] = lambda _server, _own: (
-            True
-        )  # may a hosted domain share rooms with a server?
+        # (server, hosted domain) → whether people of both may be in one room
+        self.meets: Callable[[str, str], bool] = lambda _server, _own: True
         self._servers: dict[int, tuple[tuple[int, int], frozenset[str], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,8 @@ class Entering:
         self._rooms, self._receiver, self._checks, self._handshakes = rooms, receiver, checks, handshakes
         self._completing = completing
         self._database = receiver.store.database
-        self._under_way: dict[str, asyncio.Lock] = {}
+        # anybody may try to join rooms with made-up ids: a lock is gone once nobody holds it
+        self._under_way: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def join(
         self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any], helped: bool = False,

@@ -23,7 +23,7 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.relations import THREAD, relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.create_event import Beside, Redaction
+from chappe.homeserver.rooms.create_event import Redaction, Rows
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
@@ -97,7 +97,7 @@ class Receiver:
 
     async def receive(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = (),
-        starts_afresh: bool = False, txn: str | None = None, beside: Beside = (),
+        starts_afresh: bool = False, txn: str | None = None, beside: Rows = (),
     ) -> int:  # fmt: skip
         """Writes the event and returns its status. `state_before`, for one after a gap: as another server says; `missing`:
         the events of the gap that it follows; `starts_afresh`: it brings this server into the room; `txn`: of a client of ours;

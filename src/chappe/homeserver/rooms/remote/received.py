@@ -13,7 +13,7 @@ from chappe.homeserver.matrix.events import client_event_head, timestamp_of
 from chappe.homeserver.matrix.identifiers import domain_of, is_plain_server_name
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.create_event import Beside, Redaction
+from chappe.homeserver.rooms.create_event import Redaction, Rows
 from chappe.homeserver.rooms.event_write import EventWrite, Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
@@ -73,7 +73,7 @@ class Prepared:
     )  # members that the room does not know yet, as cited
     person: tuple[str | None, ...] | None = None  # of another server, who joins: how they are found by name
     txn: str | None = None  # of the client that has sent it, where that is one of ours
-    beside: Beside = ()  # rows that are committed with it, where it becomes part of the room
+    beside: Rows = ()  # rows that are committed with it, where it becomes part of the room
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
 
 
