@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
@@ -54,35 +53,30 @@ class DelayedEvents:
             if is_old_dialect:
                 raise BadRequest("The delay is too long", "M_MAX_DELAY_EXCEEDED", max_delay=self.max_delay_ms)
             raise MatrixError(403, "M_FORBIDDEN", f"A delay may last {self.max_delay_ms} ms at most")
-        if wanted.txn is not None and (known := await self._by_txn(wanted.txn)) is not None:
-            return known
-        await self._require_room(wanted.user_id, is_old_dialect)
         now, delay_id = self._now_ms(), secrets.token_urlsafe(24)
-        try:
-            await self._database.execute(
+        async with self._database.transaction() as connection:
+            name = f"delayed events {wanted.user_id}"
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+            known = await connection.fetchval("SELECT delay_id FROM delayed_events WHERE txn = $1", wanted.txn)
+            if known is not None:
+                return str(known)
+            await self._require_room(connection, wanted.user_id, is_old_dialect)
+            await connection.execute(
                 """INSERT INTO delayed_events (delay_id, user_id, device_id, room_id, type, state_key, content, txn, delay_ms,
                                                running_since, send_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
                 delay_id, wanted.user_id, wanted.device_id, wanted.room_id, wanted.event_type, wanted.state_key,
                 orjson.dumps(wanted.content), wanted.txn, wanted.delay_ms, now, now + wanted.delay_ms,
             )  # fmt: skip
-        except asyncpg.UniqueViolationError:  # the same request, twice at once
-            return str(await self._by_txn(str(wanted.txn)))
         self.changed()
         return delay_id
 
-    async def _by_txn(self, txn: str) -> str | None:
-        return await self._database.fetchval(  # type: ignore[no-any-return]
-            "SELECT delay_id FROM delayed_events WHERE txn = $1", txn
-        )
-
-    async def _require_room(self, user_id: str, is_old_dialect: bool) -> None:
-        row = await self._database.fetchrow(
+    async def _require_room(self, connection: Any, user_id: str, is_old_dialect: bool) -> None:
+        row = await connection.fetchrow(
             """SELECT count(*) AS count, min(send_at) AS next FROM delayed_events
                 WHERE user_id = $1 AND finalised_ts IS NULL""",
             user_id,
         )
-        assert row is not None
         if row["count"] < self.max_scheduled:
             return
         if is_old_dialect:
