@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -24,6 +27,7 @@ class DehydrateDevice:
     ) -> None:
         self._database, self._accounts, self._sessions = database, accounts, sessions
         self._keys, self._to_device = keys, to_device
+        self._one = asyncio.Lock()  # a process holds one connection at most while it waits for others
 
     async def put(
         self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]
@@ -33,6 +37,19 @@ class DehydrateDevice:
             raise BadRequest("A dehydrated device needs `device_keys`", "M_MISSING_PARAM")
         if not device_id or len(device_id) > 255 or "\0" in device_id:
             raise BadRequest("`device_id` is malformed", "M_INVALID_PARAM")
+        async with self._alone(user_id):
+            await self._put(user_id, device_id, data, name, body)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, user_id: str) -> AsyncIterator[None]:
+        """Whatever process is asked: a device that no row names could be read or replaced by nobody."""
+        async with self._one, self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"dehydrated {user_id}")
+            yield
+
+    async def _put(
+        self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]
+    ) -> None:
         old = await self._row(user_id)
         if await self._accounts.device(user_id, device_id) is not None and (old is None or old[0] != device_id):
             raise BadRequest("A device of this name is signed in", "M_INVALID_PARAM")
@@ -66,9 +83,10 @@ class DehydrateDevice:
         return row
 
     async def delete(self, user_id: str) -> str:
-        device_id, _ = await self.get(user_id)
-        await self._sessions.remove_devices(user_id, [device_id])
-        await self._database.execute("DELETE FROM dehydrated_devices WHERE user_id = $1", user_id)
+        async with self._alone(user_id):
+            device_id, _ = await self.get(user_id)
+            await self._sessions.remove_devices(user_id, [device_id])
+            await self._database.execute("DELETE FROM dehydrated_devices WHERE user_id = $1", user_id)
         return device_id
 
     async def events(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
