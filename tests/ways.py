@@ -219,7 +219,7 @@ async def browser_sessions(s: Scene) -> Probe:
 
 
 async def rendezvous(s: Scene) -> Probe:
-    made = await s.server.node.rendezvous.create("text/plain", b"x")
+    made = await s.server.node.rendezvous.create("127.0.0.1", "text/plain", b"x")
     return lambda: served(s.server.node.rendezvous.get(made.id))
 
 

@@ -23,7 +23,6 @@ WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|(?<!DO )(?<!FOR )UPDATE)\
 LEASE = "one process at a time, by lease; what was sent and not noted is sent again, with the same id"
 CONDITION = "the write has the condition of the read, and its count decides"
 NAMED = "the read only says whether the row exists; the write sets what was asked for, whatever was there"
-LIMIT = "a bound against abuse: several at once may pass it by as many"
 AGAIN = "done again after a death, with the same outcome"
 ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a lock in the statement is better than a reason.
     ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
@@ -38,13 +37,11 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("agency/sponsors.py", "set_end", "guests"): NAMED,
     ("agency/sponsors.py", "take_over", "guests"): CONDITION,
     ("homeserver/accounts/account_states.py", "look", "progress"): f"{AGAIN}; the place only grows",
-    ("homeserver/accounts/rendezvous.py", "create", "rendezvous"): LIMIT,
     ("homeserver/accounts/rendezvous.py", "put", "rendezvous"): CONDITION,
     ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
     ("homeserver/accounts/uia.py", "require", "uia_sessions"): "a session is bound to one body: what it allows twice is the same",
     ("homeserver/database/migrations.py", "migrate", "schema_migrations"): "behind a lock of the session",
-    ("homeserver/modules/delayed_events/__init__.py", "schedule", "delayed_events"): "the transaction id is unique",
     ("homeserver/modules/delayed_events/__init__.py", "sign_out", "delayed_events"): CONDITION,
     ("homeserver/modules/hosted_domains/__init__.py", "_go_on_from", "rooms"): "in one transaction, beside no server",
     ("homeserver/modules/key_backup/__init__.py", "delete", "key_backups"): NAMED,

@@ -1,6 +1,7 @@
 """Rendezvous sessions: a small letter box through which two devices prepare a sign-in by QR code (MSC4108, MSC4388).
 
-What passes is encrypted between the devices. Sessions are short, small and few per address.
+What passes is encrypted between the devices. Sessions are short, small and few per network. Nobody keeps others from signing in
+by taking all places: where none is free, the largest crowd gives one up.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.http.proxies import crowd_of
+from chappe.homeserver.matrix.errors import LimitExceeded, MatrixError, NotFound
 
-LIFETIME_MS, MAX_BYTES, AT_MOST = 300_000, 4096, 10_000
+LIFETIME_MS, MAX_BYTES, AT_MOST, PER_NETWORK = 300_000, 4096, 10_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +36,27 @@ class Rendezvous:
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database, self.now_ms = database, now_ms
 
-    async def create(self, content_type: str, data: bytes) -> Payload:
-        """Raises M_TOO_LARGE (413)."""
+    async def create(self, network: str, content_type: str, data: bytes) -> Payload:
+        """`network`: who asks, as limits count (`http.proxies.network_of`). Raises M_TOO_LARGE (413), M_LIMIT_EXCEEDED."""
         _check(data)
-        if (
-            await self._database.fetchval("SELECT count(*) FROM rendezvous WHERE expires_ts > $1", self.now_ms())
-            >= AT_MOST
-        ):
-            raise MatrixError(429, "M_LIMIT_EXCEEDED", "Too many devices are signing in: please wait a moment")
-        now = self.now_ms()
-        row = await self._database.fetchrow(
-            "INSERT INTO rendezvous (id, content_type, data, changed_ts, expires_ts) VALUES ($1, $2, $3, $4, $5) RETURNING *",
-            secrets.token_urlsafe(24), content_type, data, now, now + LIFETIME_MS,
-        )  # fmt: skip
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('rendezvous', 0))")
+            now = self.now_ms()
+            await connection.execute("DELETE FROM rendezvous WHERE expires_ts <= $1", now)
+            taken = await connection.fetchrow(
+                "SELECT count(*) AS all, count(*) FILTER (WHERE network = $1) AS own FROM rendezvous", network
+            )
+            if taken["own"] >= PER_NETWORK:
+                raise LimitExceeded(
+                    LIFETIME_MS // PER_NETWORK, "Too many devices sign in from your network: please wait a moment"
+                )
+            if taken["all"] >= AT_MOST:
+                await _make_room(connection, taken["all"] - AT_MOST + 1)
+            row = await connection.fetchrow(
+                """INSERT INTO rendezvous (id, content_type, data, changed_ts, expires_ts, network, crowd)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *""",
+                secrets.token_urlsafe(24), content_type, data, now, now + LIFETIME_MS, network, crowd_of(network),
+            )  # fmt: skip
         return _payload(row)
 
     async def get(self, session: str) -> Payload:
@@ -80,6 +91,17 @@ class Rendezvous:
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM rendezvous WHERE expires_ts < $1", self.now_ms())
+
+
+async def _make_room(connection: Any, places: int) -> None:
+    """The oldest sessions go of the crowd that has most of them: not those of people who come from elsewhere."""
+    await connection.execute(
+        """DELETE FROM rendezvous WHERE id IN (
+               SELECT id FROM rendezvous
+                WHERE crowd = (SELECT crowd FROM rendezvous GROUP BY crowd ORDER BY count(*) DESC, crowd LIMIT 1)
+                ORDER BY expires_ts, id LIMIT $1)""",
+        places,
+    )
 
 
 def _payload(row: Row) -> Payload:

@@ -73,6 +73,15 @@ def network_of(address: str) -> str:
     return str(ip)
 
 
+def crowd_of(network: str) -> str:
+    """Networks that one customer of a provider may have together: the /24 of an IPv4 address, the /48 of IPv6."""
+    try:
+        ip = ipaddress.ip_network(network).network_address
+    except ValueError:
+        return network
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
+
+
 def _forwarded(scope: Mapping[str, Any]) -> tuple[list[str], str | None]:
     """(the hops that proxies have noted, in order; the protocol that the last of them was asked with)."""
     hops: list[str] = []

@@ -37,7 +37,7 @@ class RendezvousApi:
 
     @endpoint("POST", _OLD, auth=NO_AUTH, limit="rendezvous", body_limit=MAX_BYTES, features=("org.matrix.msc4108",))
     async def create_old(self, request: Request) -> Answer:
-        payload = await self._rendezvous.create("text/plain", await _text(request))
+        payload = await self._rendezvous.create(request.network, "text/plain", await _text(request))
         url = f"{self._public_url.of(request)}{_OLD}/{payload.id}"
         return Response(201, orjson.dumps({"url": url}), headers=_headers(payload))
 
@@ -74,10 +74,8 @@ class RendezvousApi:
     @endpoint("POST", *_NEW, auth=NO_AUTH, limit="rendezvous", body_limit=8 * MAX_BYTES)
     async def create(self, request: Request) -> Answer:
         body = await request.body_as(NewPayload)
-        return {
-            "id": (payload := await self._rendezvous.create("text/plain", body.data.encode())).id,
-            **self._state(payload),
-        }
+        payload = await self._rendezvous.create(request.network, "text/plain", body.data.encode())
+        return {"id": payload.id, **self._state(payload)}
 
     @endpoint("GET", *_NEW_ONE, auth=NO_AUTH)
     async def get(self, request: Request) -> Answer:

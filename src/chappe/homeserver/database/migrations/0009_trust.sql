@@ -88,6 +88,9 @@ CREATE TABLE profile_carries (user_id text PRIMARY KEY, serial bigint NOT NULL);
 -- Set while somebody sends it: then it can no longer be cancelled or restarted.
 ALTER TABLE delayed_events ADD COLUMN claimed_ts bigint;
 
+-- Where it was asked for, and with whom that is counted where places are rare (accounts/rendezvous.py).
+ALTER TABLE rendezvous ADD COLUMN network text NOT NULL DEFAULT '', ADD COLUMN crowd text NOT NULL DEFAULT '';
+
 -- One-time keys that were given out lately: a device that uploads one again, because it never got the answer, adds none.
 CREATE TABLE claimed_keys (
     user_id text, device_id text, algorithm text, key_id text, hash bytea NOT NULL, claimed timestamptz NOT NULL DEFAULT now(),
