@@ -384,6 +384,50 @@ async def test_replacing_keys_needs_the_account_page(server: Server, alice: Pers
         await session.call("POST", "/keys/device_signing/upload", keys("five"))
 
 
+async def test_a_permission_to_replace_keys_is_for_the_device_that_asked(server: Server) -> None:
+    """A thief whose own question waits, or who comes first afterwards, gets nothing of what the owner allows."""
+    from tests.homeserver.test_encryption import cross_key
+
+    alice, client = await server.person(), await client_id(server)
+
+    async def session(device: str) -> tuple[Person, Browser]:
+        scope = STABLE.replace("ABCDEFGHIJ", device)
+        code, browser = await code_for(server, client, alice, scope=scope)
+        _, given = await token(server, **exchange(client, code))
+        browser.url = server.base
+        return Person(
+            server, {"user_id": alice.id, "device_id": device, "access_token": given["access_token"]}
+        ), browser
+
+    (hers, browser), (thief, _) = await session("HERSHERSHE"), await session("THIEFTHIEF")
+    await hers.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", "one")})
+
+    async def refused(who: Person, mark: str, **auth: Any) -> dict[str, Any]:
+        with pytest.raises(Refused) as caught:
+            await who.call(
+                "POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", mark), **auth}
+            )
+        return dict(caught.value.body)
+
+    waits = await refused(thief, "evil")
+    asked = await refused(hers, "two")
+    await browser.open(asked["params"]["m.oauth"]["url"])
+    assert "HERSHERSHE" in browser.page and "THIEFTHIEF" not in browser.page
+    await browser.submit("/account/reset-keys")
+    await refused(thief, "evil", auth={"session": waits["session"]})
+    await refused(thief, "evil")
+    await hers.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", "two")})
+
+    # the address of the page alone: who waits is named, and chosen where it is not one alone
+    await refused(hers, "three")
+    await browser.open("/account?action=org.matrix.cross_signing_reset")
+    assert "THIEFTHIEF" in browser.page and "HERSHERSHE" in browser.page and "/account/reset-keys" not in browser.page
+    await browser.open("/account?action=org.matrix.cross_signing_reset&device_id=HERSHERSHE")
+    await browser.submit("/account/reset-keys")
+    await refused(thief, "evil")
+    await hers.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", "three")})
+
+
 async def test_the_old_single_sign_on(server: Server, alice: Person) -> None:
     flows = (await alice.call("GET", "/login"))["flows"]
     assert {"m.login.password", "m.login.sso", "m.login.token"} <= {f["type"] for f in flows}

@@ -29,14 +29,15 @@ Flows = Sequence[Sequence[str]]
 DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.login.registration_token"
 EMAIL, SSO, OAUTH = "m.login.email.identity", "m.login.sso", "m.oauth"
 CROSS_SIGNING_RESET = "org.matrix.cross_signing_reset"
+RESET_BY = "device_signing of "  # how the purpose begins of a session of the OAuth 2.0 API that replaces keys: its device follows
 APPROVED_RESET, APPROVAL_LASTS = "device_signing approved", "10 minutes"
 SIGN_IN_LASTS = "10 minutes"  # how long it counts as a proof
 FACTS_OF_SESSION = "24 hours"
 
 
-def _approval(user_id: str) -> str:
+def _approval(user_id: str, device_id: str) -> str:
     """No session that a client is told has a space in its name."""
-    return f"approval {user_id}"
+    return f"approval {user_id} {device_id}"
 
 
 class AuthenticationNeeded(MatrixError):
@@ -76,13 +77,15 @@ class UserInteractiveAuth:
         if requester.appservice is not None:
             return FreshProof(user_id, SERVICE)
         if requester.via_oauth and resets_keys:
-            if type(body.get("auth")) is not dict and await self._use_approval(user_id):
+            device = requester.device_id
+            if type(body.get("auth")) is not dict and await self._use_approval(user_id, device):
                 return FreshProof(user_id, SIGNED_IN)
-            query = urlencode({"action": CROSS_SIGNING_RESET})
-            params = {OAUTH: {"url": f"{self._public_url.of(request)}/account?{query}"}}
-            await self.require(request, purpose, body, [[OAUTH], [CROSS_SIGNING_RESET]], user_id, domain_of(user_id),
-                                       {**params, CROSS_SIGNING_RESET: params[OAUTH]})  # fmt: skip
-            await self._use_approval(user_id)  # one permission, one replacement
+            query = urlencode({"action": CROSS_SIGNING_RESET, "device_id": device})
+            page = {"url": f"{self._public_url.of(request)}/account?{query}"}
+            flows = [[OAUTH], [CROSS_SIGNING_RESET]]
+            params = {OAUTH: page, CROSS_SIGNING_RESET: page}
+            await self.require(request, RESET_BY + device, body, flows, user_id, domain_of(user_id), params)
+            await self._use_approval(user_id, device)  # one permission, one replacement
             return FreshProof(user_id, SIGNED_IN)
         user = await self._accounts.store.find_user(user_id)
         has_factor = (await self._factors.of(user_id)).any
@@ -130,27 +133,36 @@ class UserInteractiveAuth:
         )  # fmt: skip
         return result.endswith(" 1")
 
-    async def approve_key_reset(self, proof: FreshProof) -> None:
-        """The account page has let somebody replace their keys: every such session of theirs that waits goes on.
+    async def key_resets(self, user_id: str) -> set[str]:
+        """The devices that have asked lately to replace their owner's keys."""
+        rows = await self._database.fetch(
+            """SELECT DISTINCT purpose FROM uia_sessions WHERE user_id = $1 AND starts_with(purpose, $2)
+                AND created > now() - $3::text::interval""",
+            user_id, RESET_BY, APPROVAL_LASTS,
+        )  # fmt: skip
+        return {row["purpose"].removeprefix(RESET_BY) for row in rows}
 
-        A client that begins anew may do so once within ten minutes: keys that wait for a person to come back from a page
-        are easily lost on the way.
+    async def approve_key_reset(self, proof: FreshProof, device_id: str) -> None:
+        """The account page has let a device replace its owner's keys: where it waits for that, it goes on. No other does.
+
+        If it begins anew, it may do so once within ten minutes: keys that wait for a person to come back from a page are
+        easily lost on the way.
         """
         user_id = proof.user_id
         await self._database.execute(
-            "UPDATE uia_sessions SET completed = $2 WHERE user_id = $1 AND purpose = 'device_signing'",
-            user_id, [OAUTH, CROSS_SIGNING_RESET],
+            "UPDATE uia_sessions SET completed = $3 WHERE user_id = $1 AND purpose = $2",
+            user_id, RESET_BY + device_id, [OAUTH, CROSS_SIGNING_RESET],
         )  # fmt: skip
         await self._database.execute(
             """INSERT INTO uia_sessions (session, purpose, body, user_id) VALUES ($1, $2, '', $3)
                ON CONFLICT (session) DO UPDATE SET created = now()""",
-            _approval(user_id), APPROVED_RESET, user_id,
+            _approval(user_id, device_id), APPROVED_RESET, user_id,
         )  # fmt: skip
 
-    async def _use_approval(self, user_id: str) -> bool:
+    async def _use_approval(self, user_id: str, device_id: str) -> bool:
         gone = await self._database.execute(
             "DELETE FROM uia_sessions WHERE session = $1 AND purpose = $2 AND created > now() - $3::text::interval",
-            _approval(user_id), APPROVED_RESET, APPROVAL_LASTS,
+            _approval(user_id, device_id), APPROVED_RESET, APPROVAL_LASTS,
         )  # fmt: skip
         return gone.endswith(" 1")
 

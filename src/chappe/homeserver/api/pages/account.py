@@ -10,7 +10,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import ADD, Threepids, TokenRequest
-from chappe.homeserver.accounts.uia import UserInteractiveAuth
+from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -43,7 +43,7 @@ class AccountPages:
         action, device = visit.request.query("action"), visit.request.query("device_id")
         if action in ("org.matrix.device_delete", "org.matrix.session_end") and device:
             return await self._ask_about_device(visit, device)
-        if action == "org.matrix.cross_signing_reset":
+        if action == CROSS_SIGNING_RESET:
             return await self._ask_about_keys(visit)
         if action == "org.matrix.account_deactivate":
             return await self._ask_about_end(visit)
@@ -86,7 +86,7 @@ class AccountPages:
             return await self._show(visit, visit.text("no_device"))
         return self._pages.render(
             visit, "field.html", title=visit.text("end_session_title"), text=visit.text("end_session_text"), items=[device_id],
-            fields=[], action=f"/account/devices/end?{urlencode({'device_id': device_id})}", button=visit.text("end_session"),
+            fields=[], action=f"/account/devices/end?{_query(device_id)}", button=visit.text("end_session"),
             links=[("/account", visit.text("back"))],
         )  # fmt: skip
 
@@ -144,10 +144,21 @@ class AccountPages:
     # ---------------------------------------------------------------------------------------- encryption, the end
 
     async def _ask_about_keys(self, visit: Visit) -> Response:
-        await self._pages.proof(visit)
+        """Of one device: the one that the address names, else the one that waits for it; where it is not one alone, which."""
+        proof = await self._pages.proof(visit)
+        asked = visit.request.query("device_id")
+        wanted = {asked} if asked else await self._uia.key_resets(proof.user_id)
+        devices = await self._accounts.store.devices(proof.user_id)
+        names = {d["device_id"]: d["display_name"] or d["device_id"] for d in devices}
+        among = [device for device in names if device in wanted] or list(names)
+        title = visit.text("reset_keys")
+        if len(among) != 1:
+            links = [(f"/account?{_query(device, action=CROSS_SIGNING_RESET)}", names[device]) for device in among]
+            return self._pages.message(visit, title, visit.text("reset_keys_which"), links=links)
+        text = visit.text("reset_keys_of", device=names[among[0]])
         return self._pages.render(
-            visit, "field.html", title=visit.text("reset_keys"), warning=visit.text("reset_keys_text"), text="", fields=[],
-            action="/account/reset-keys", button=visit.text("allow"), links=[("/account", visit.text("back"))],
+            visit, "field.html", title=title, warning=visit.text("reset_keys_text"), text=text, fields=[],
+            action=f"/account/reset-keys?{_query(among[0])}", button=visit.text("allow"), links=[("/account", visit.text("back"))],
         )  # fmt: skip
 
     @endpoint("POST", "/account/reset-keys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -156,8 +167,11 @@ class AccountPages:
 
     async def _reset_keys(self, visit: Visit) -> Response:
         await self._pages.form(visit)
-        proof = await self._pages.proof(visit, back="/account?action=org.matrix.cross_signing_reset")
-        await self._uia.approve_key_reset(proof)
+        device = visit.request.query("device_id") or ""
+        proof = await self._pages.proof(visit, back=f"/account?{_query(device, action=CROSS_SIGNING_RESET)}")
+        if await self._accounts.store.device(proof.user_id, device) is None:
+            return await self._ask_about_keys(visit)
+        await self._uia.approve_key_reset(proof, device)
         return self._pages.message(visit, visit.text("reset_keys"), visit.text("reset_keys_done"))
 
     async def _ask_about_end(self, visit: Visit, error: str | None = None) -> Response:
@@ -340,6 +354,10 @@ class SecondFactorPages:
             raise BadRequest("There is no such passkey", "M_INVALID_PARAM") from None
         await self._factors.remove_passkey(proof, credential)
         return self._pages.redirect(visit, "/account?saved=1")
+
+
+def _query(device_id: str, **more: str) -> str:
+    return urlencode({**more, "device_id": device_id})
 
 
 def _device(row: Any) -> dict[str, Any]:

@@ -126,6 +126,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reset_keys": ("Réinitialiser l'identité de chiffrement", "Reset the encryption identity"),
     "reset_keys_text": ("À n'utiliser que si vous avez perdu tous vos appareils et votre code de récupération. Vos correspondants seront avertis.",
                         "Only if you have lost all your devices and your recovery code. The people you talk to will be warned."),
+    "reset_keys_of": ("L'appareil {device} pourra le faire, une fois.", "The device {device} may do so, once."),
+    "reset_keys_which": ("Pour quel appareil ?", "For which device?"),
     "reset_keys_done": ("Autorisé. Revenez à l'application.", "Allowed. Go back to the application."),
     "deactivate": ("Supprimer le compte", "Delete the account"),
     "deactivate_text": ("Ce compte ne pourra plus jamais servir. Tapez {user} pour confirmer.", "This account can never be used again. Type {user} to confirm."),
