@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from chappe.homeserver.accounts.store import User
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 
@@ -48,6 +49,7 @@ class ApplicationService:
     manages_devices: bool = False  # MSC4190
 
     def has_user(self, user_id: str) -> bool:
+        """Whether a name is of its namespace: what it hears of. Whose account bears the name is another question (`made`)."""
         return user_id == self.sender or _any(self.users, user_id)
 
     def has_alias(self, alias: str) -> bool:
@@ -55,6 +57,16 @@ class ApplicationService:
 
     def has_room(self, room_id: str) -> bool:
         return _any(self.rooms, room_id)
+
+
+    def made(self, account: User) -> bool:
+        """Whether an account is the service's. Its name says nothing: namespaces are patterns, and people's names fit them."""
+        return account.appservice == self.id
+
+    def require_made(self, account: User) -> None:
+        """Raises M_FORBIDDEN for an account that somebody else has made: a person's, or another service's."""
+        if not self.made(account):
+            raise Forbidden("The application service has not made this account: its owner may give it a session of theirs")
 
 
 def _any(namespaces: Iterable[Namespace], name: str) -> bool:
@@ -111,7 +123,7 @@ class ApplicationServices:
                 raise BadRequest("This alias is reserved for a bridge", "M_EXCLUSIVE")
 
     def masquerade(self, service: ApplicationService, user_id: str | None) -> UserId:
-        """Whom a request acts as. Raises M_FORBIDDEN outside the namespace."""
+        """The name that a request acts as. Raises M_FORBIDDEN outside the namespace."""
         if user_id is None:
             return service.sender
         if not service.has_user(user_id) or not self.is_hosted(domain_of(user_id)):

@@ -23,7 +23,7 @@ SIGNED_IN = "a sign-in of the last minutes on the pages"
 PASSWORD = "the account's password"
 MAILBOX = "a link in a mail to the account's address"
 PROVIDER = "the account's provider or directory"
-SERVICE = "an application service, for its own user"
+SERVICE = "an application service, for an account that it made"
 ADMINISTRATOR = "an administrator, whose right has been checked"
 
 

@@ -82,7 +82,7 @@ class Sessions:
         self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
         self._seen: dict[tuple[str, str], tuple[int, str]] = {}
-        self._ghosts: set[str] = set()  # application services' users that are known to exist
+        self._ghosts: dict[str, str] = {}  # by user id: the application service that is known to have made it
         self._ghost_devices: set[tuple[str, str]] = set()
         self.on_device_removed: list[Callable[[str, Iterable[str]], None]] = []
         clock.listen(self._heard)
@@ -91,7 +91,7 @@ class Sessions:
         for user, kinds in commit.users.items():
             if commit.foreign or "account" in kinds:
                 self._drop_user(user)
-                self._ghosts.discard(user)
+                self._ghosts.pop(user, None)
                 if self._ghost_devices:
                     self._ghost_devices = {known for known in self._ghost_devices if known[0] != user}
 
@@ -124,14 +124,15 @@ class Sessions:
         return found is not None and found[0] is requester and (found[1] is None or found[1] > self._now_ms())
 
     async def _as_service(self, service: ApplicationService, request: Request, token_hash: bytes) -> Requester:
-        """An application service, as itself or as one of its users; with `device_id`, at a device of that user."""
+        """An application service, as itself or as a user that it made; with `device_id`, at a device of that user."""
         user_id = self.services.masquerade(service, request.query("user_id"))
-        if user_id not in self._ghosts:
+        if self._ghosts.get(user_id) != service.id:
             user = await self._store.find_user(user_id)
             if user is None and user_id != service.sender and not _registers(request):
                 raise Forbidden("The application service has not registered this user")
             if user is not None:
-                self._ghosts.add(user_id)
+                service.require_made(user)
+                self._ghosts[user_id] = service.id
         standing = NOBODY_YET if user_id not in self._ghosts else await self._standings.of(user_id)
         if standing.ended:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")

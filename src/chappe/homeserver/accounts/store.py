@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +128,15 @@ class AccountStore:
 
     async def find_user(self, user_id: str) -> User | None:
         return _user(await self._database.fetchrow("SELECT * FROM users WHERE user_id = $1", user_id))
+
+    async def made_by(self, service: str, user_ids: Iterable[str]) -> set[str]:
+        """Those accounts that an application service has made. No statement for nobody."""
+        if not (asked := list(user_ids)):
+            return set()
+        rows = await self._database.fetch(
+            "SELECT user_id FROM users WHERE appservice = $1 AND user_id = ANY($2::text[])", service, asked
+        )
+        return {row["user_id"] for row in rows}
 
     async def erased(self) -> dict[str, int]:
         """Who has asked for their messages to be erased, and where the log was then."""

@@ -68,14 +68,14 @@ class UserInteractiveAuth:
     async def require_owner(
         self, request: Request, purpose: str, body: dict[str, Any], resets_keys: bool = False
     ) -> FreshProof:
-        """The owner of an account proves it again. Application services answer for their users and prove nothing.
+        """The owner of an account proves it again. Application services answer for accounts that they made, and prove nothing.
 
         Accounts without a password, or with a second factor, prove it on a page (`m.login.sso`); sessions of the OAuth 2.0
         API that replace their keys do so on the account page (`m.oauth`).
         """
         requester, user_id = request.requester, request.user_id
         if requester.appservice is not None:
-            return FreshProof(user_id, SERVICE)
+            return await self._of_service(requester.appservice, user_id)
         if requester.via_oauth and resets_keys:
             device = requester.device_id
             if type(body.get("auth")) is not dict and await self._use_approval(user_id, device):
@@ -96,6 +96,13 @@ class UserInteractiveAuth:
             flows.append([SSO])
         await self.require(request, purpose, body, flows, user_id, domain_of(user_id))
         return FreshProof(user_id, INTERACTIVE)
+
+    async def _of_service(self, service: str, user_id: str) -> FreshProof:
+        """Raises M_FORBIDDEN for an account that the service has not made, or that administers."""
+        user = await self._accounts.store.find_user(user_id)
+        if user is None or user.appservice != service or user.is_admin:
+            raise Forbidden("The application service does not answer for this account")
+        return FreshProof(user_id, SERVICE)
 
     async def require_for_first_keys(self, request: Request, purpose: str, body: dict[str, Any]) -> None:
         """The first keys that vouch for an account's devices. Nothing is asked (MSC3967), unless the policy wants a proof.

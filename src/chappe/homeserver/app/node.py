@@ -74,8 +74,12 @@ class Homeserver(Parts):
     async def _make_service_users(self) -> None:
         """Each application service's own user exists from the start."""
         for service in self.application_services.services.values():
-            if await self.accounts.store.find_user(service.sender) is None:
+            user = await self.accounts.store.find_user(service.sender)
+            if user is None:
                 await self.accounts.register(service.sender, None, appservice=service.id)
+            elif not service.made(user):
+                fields = {"service": service.id, "user": service.sender}
+                log.warning("an application service's name is somebody else's account", extra={"fields": fields})
 
     async def _listen(self) -> None:
         routes, access_log = self.routes(), AccessLog(self.config.access_log)

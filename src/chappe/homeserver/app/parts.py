@@ -437,6 +437,7 @@ class Parts:
             self.clock,
             services,
             calls,
+            self.accounts.store,
             self.rooms,
             self.aliases,
             self.typing,

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.matrix.errors import MatrixError
@@ -56,10 +57,11 @@ class _Service:
 
 class AppserviceSender:
     def __init__(
-        self, database: Database, clock: Clock, services: ApplicationServices, calls: ServiceCalls, rooms: Rooms,
-        aliases: Aliases, typing: Typing, presence: Presence, now_ms: Callable[[], int],
+        self, database: Database, clock: Clock, services: ApplicationServices, calls: ServiceCalls, accounts: AccountStore,
+        rooms: Rooms, aliases: Aliases, typing: Typing, presence: Presence, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
-        self._database, self._clock, self._calls, self._rooms = database, clock, calls, rooms
+        self._database, self._clock, self._calls = database, clock, calls
+        self._accounts, self._rooms = accounts, rooms
         self._aliases, self._typing, self._presence, self._now_ms = aliases, typing, presence, now_ms
         self._served = [_Service(s) for s in services.services.values() if s.url]
         self._holder = secrets.token_hex(8)
@@ -192,15 +194,19 @@ class AppserviceSender:
         body: dict[str, Any] = {"events": [event for _, event in sorted(events, key=lambda e: e[0])]}
         service = served.service
         taken: list[int] = []
+        own: set[str] = set()  # what is for somebody's devices alone, a service takes of accounts that it made
+        if service.wants_ephemeral or service.wants_encryption:
+            touched = {user for commit in commits for user in commit["users"] if served.has_user(user)}
+            own = await self._accounts.made_by(service.id, touched)
         if service.wants_ephemeral:
             ephemeral = await self._ephemeral(served, interesting, typing, since, upto)
             if ephemeral:
                 body["ephemeral"] = body["de.sorunome.msc2409.ephemeral"] = ephemeral
-            messages, taken = await self._to_device(served, {u for c in commits for u in c["users"]})
+            messages, taken = await self._to_device(own)
             if messages:
                 body["to_device"] = body["de.sorunome.msc2409.to_device"] = messages
         if service.wants_encryption:
-            body |= await self._encryption(served, {u for c in commits for u in c["users"]}, since, upto)
+            body |= await self._encryption(served, own, since, upto)
         return (body if len(body) > 1 or body["events"] else {}), taken
 
     async def _concerning(
@@ -266,20 +272,19 @@ class AppserviceSender:
                 return True
         return False
 
-    async def _to_device(self, served: _Service, users: set[str]) -> tuple[list[dict[str, Any]], list[int]]:
-        mine = [user for user in users if served.has_user(user)]
-        if not mine:
+    async def _to_device(self, own: set[str]) -> tuple[list[dict[str, Any]], list[int]]:
+        if not own:
             return [], []
         rows = await self._database.fetch(
             "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT 500",
-            mine,
+            list(own),
         )
         messages = [
             {**orjson.loads(r["message"]), "to_user_id": r["user_id"], "to_device_id": r["device_id"]} for r in rows
         ]
         return messages, [row["seq"] for row in rows]
 
-    async def _encryption(self, served: _Service, users: set[str], since: int, upto: int) -> dict[str, Any]:
+    async def _encryption(self, served: _Service, own: set[str], since: int, upto: int) -> dict[str, Any]:
         """MSC3202: whose devices changed, and how many keys the service's own devices have left."""
         rows = await self._database.fetch(
             "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
@@ -288,14 +293,13 @@ class AppserviceSender:
         body: dict[str, Any] = {}
         if changed:
             body["device_lists"] = body["org.matrix.msc3202.device_lists"] = {"changed": changed, "left": []}
-        mine = [user for user in users if served.has_user(user)]
         counts = await self._database.fetch(
             """SELECT d.user_id, d.device_id, k.algorithm, count(k.seq) AS n, array_agg(DISTINCT f.algorithm) AS unused
                  FROM devices d JOIN device_keys USING (user_id, device_id)
                  LEFT JOIN one_time_keys k ON k.user_id = d.user_id AND k.device_id = d.device_id
                  LEFT JOIN fallback_keys f ON f.user_id = d.user_id AND f.device_id = d.device_id AND NOT f.used
                 WHERE d.user_id = ANY($1::text[]) GROUP BY 1, 2, 3""",
-            mine,
+            list(own),
         )
         one_time: dict[str, dict[str, dict[str, int]]] = {}
         fallback: dict[str, dict[str, list[str]]] = {}

@@ -129,7 +129,7 @@ class Appservices:
     # ------------------------------------------------------------------------------------------------ encryption
 
     async def claim_keys(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-        """One-time keys of users whose service keeps them itself (MSC3983)."""
+        """One-time keys of users whose service keeps them itself (MSC3983); of accounts that it made, and no others."""
         body = {u: {d: {a: 1} for d, a in devices.items()} for u, devices in wanted.items()}
         return await self._ask(body, "org.matrix.msc3983/keys/claim", None)
 
@@ -140,9 +140,10 @@ class Appservices:
     async def _ask(self, by_user: Mapping[str, Any], path: str, key: str | None) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for service in self.services.services.values():
-            mine = {
-                u: v for u, v in by_user.items() if service.wants_encryption and service.url and service.has_user(u)
-            }
+            if not service.wants_encryption or not service.url:
+                continue
+            own = await self._accounts.made_by(service.id, [user for user in by_user if service.has_user(user)])
+            mine = {user: value for user, value in by_user.items() if user in own}
             if not mine:
                 continue
             answer = await self._calls.keys(

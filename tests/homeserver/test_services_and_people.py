@@ -1,0 +1,222 @@
+"""What an application service may do to an account that it has not made, though the name is of its namespace: nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from tests.neighbours import until
+from tests.process import free_port
+from tests.support import PASSWORD, Person, Server, segment
+
+NewServer = Callable[..., Awaitable[Server]]
+V3 = "/_matrix/client/v3"
+SERVICE_LOGIN = {"type": "m.login.application_service"}
+KEY = "b" * 43
+_master = {"usage": ["master"], "keys": {f"ed25519:{KEY}": KEY}}
+
+
+def registration(folder: Path, name: str, **changes: Any) -> str:
+    """Of a service whose namespace holds everybody's name, as those that act for people have."""
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps({
+        "id": name, "url": None, "as_token": name, "hs_token": f"hs {name}", "sender_localpart": f"{name}bot", "rate_limited": False,
+        "namespaces": {"users": [{"regex": "@.*:localhost", "exclusive": False}]}, **changes,
+    }))  # fmt: skip
+    return str(file)
+
+
+@pytest_asyncio.fixture
+async def server(new_server: NewServer, tmp_path: Path) -> Server:
+    services = [registration(tmp_path, "wide"), registration(tmp_path, "other")]
+    return await new_server(application_services=services)
+
+
+# by what an account is read, acted for, entered, changed or ended; in this order each works for an account that the service made
+DOORS: dict[str, tuple[str, str, Any]] = {
+    "who it is": ("GET", "/account/whoami", None),
+    "reading": ("GET", "/sync", None),
+    "making a room": ("POST", "/createRoom", {}),
+    "a name": ("PUT", "/profile/{user}/displayname", {"displayname": "of the service"}),
+    "a device": ("PUT", "/devices/MADE", {}),
+    "first keys": ("POST", "/keys/device_signing/upload", {"master_key": _master}),
+    "other keys": ("POST", "/keys/device_signing/upload", {"master_key": {**_master, "keys": {"ed25519:c": "c" * 43}}}),
+    "a device's end": ("DELETE", "/devices/MADE", {}),
+    "several devices' end": ("POST", "/delete_devices", {"devices": ["MADE"]}),
+    "letting a device in": ("POST", "/_matrix/client/v1/login/get_token", {}),
+    "an address": ("POST", "/account/3pid/delete", {"medium": "email", "address": "nobody@example.org"}),
+    "a password": ("POST", "/account/password", {"new_password": "a new one of the bridge", "logout_devices": False}),
+    "signing out everywhere": ("POST", "/logout/all", {}),
+    "the end": ("POST", "/account/deactivate", {"erase": True}),
+}
+
+
+async def through(server: Server, door: str, user_id: str) -> int:
+    method, path, body = DOORS[door]
+    path = path.format(user=segment(user_id))
+    if door.endswith("keys"):
+        body = {"master_key": {**body["master_key"], "user_id": user_id}}
+    base = "" if path.startswith("/_matrix") else V3
+    status, _, _ = await server.raw(method, f"{base}{path}?user_id={segment(user_id)}", body, "wide")
+    return status
+
+
+async def sign_in(server: Server, user_id: str, token: str = "wide") -> tuple[int, Any]:
+    body = {**SERVICE_LOGIN, "identifier": {"type": "m.id.user", "user": user_id}}
+    status, raw, _ = await server.raw("POST", f"{V3}/login", body, token)
+    return status, json.loads(raw)
+
+
+async def made_by(server: Server, token: str, name: str) -> str:
+    body = {**SERVICE_LOGIN, "username": name, "inhibit_login": True}
+    status, raw, _ = await server.raw("POST", f"{V3}/register", body, token)
+    assert status == 200, raw
+    return str(json.loads(raw)["user_id"])
+
+
+async def everything_of(server: Server, user_id: str) -> list[str]:
+    """What an account is and is entered by."""
+    found = []
+    for table, columns in (
+        ("users", "password_hash, deactivated, profile"), ("devices", "device_id"), ("access_tokens", "token_hash"),
+        ("cross_signing_keys", "*"), ("threepids", "address"), ("login_tokens", "*"),
+    ):  # fmt: skip
+        rows = await server.node.database.fetch(f"SELECT {columns} FROM {table} WHERE user_id = $1", user_id)
+        found += sorted(f"{table} {dict(row)}" for row in rows)
+    return found
+
+
+@pytest.mark.parametrize("whose", ["a person's", "an administrator's", "another service's", "another service's own"])
+async def test_an_account_that_a_service_has_not_made(server: Server, whose: str) -> None:
+    if whose.startswith("another"):
+        user_id = "@otherbot:localhost" if whose.endswith("own") else await made_by(server, "other", "ghost")
+        assert (await sign_in(server, user_id, "other"))[0] == 200, "it is known to be another's"
+        status, _, _ = await server.raw("GET", f"{V3}/account/whoami?user_id={segment(user_id)}", None, "other")
+        assert status == 200
+    else:
+        user_id = (await server.person("alice")).id
+        await server.node.accounts.change(user_id, is_admin=whose.startswith("an admin"))
+    before = await everything_of(server, user_id)
+    for door in DOORS:
+        assert await through(server, door, user_id) == 403, door
+        assert await everything_of(server, user_id) == before, door
+    assert (await sign_in(server, user_id))[0] == 403
+    assert (await sign_in(server, user_id[1:].partition(":")[0]))[0] == 403
+    assert await everything_of(server, user_id) == before
+
+
+async def test_an_account_that_a_service_has_made(server: Server) -> None:
+    ghost = await made_by(server, "wide", "ghost")
+    assert (await sign_in(server, ghost))[0] == 200
+    for door in DOORS:
+        assert await through(server, door, ghost) in (200, 201), door
+    assert (await sign_in(server, ghost))[0] == 403, "it has ended"
+
+
+async def test_a_service_answers_for_nobody_who_administers(server: Server) -> None:
+    """Though it made the account: whoever administers shows a second factor."""
+    ghost = await made_by(server, "wide", "ghost")
+    await server.node.accounts.change(ghost, is_admin=True)
+    for door in ("letting a device in", "a password", "the end"):
+        assert await through(server, door, ghost) == 403, door
+    assert (await sign_in(server, ghost))[0] == 403
+    assert await through(server, "making a room", ghost) == 200
+
+
+async def test_a_name_of_a_service_that_a_person_had_before_is_the_persons(server: Server) -> None:
+    await server.node.database.execute("UPDATE users SET appservice = NULL WHERE user_id = '@widebot:localhost'")
+    for query in ("", "?user_id=%40widebot%3Alocalhost"):
+        status, _, _ = await server.raw("GET", f"{V3}/account/whoami{query}", None, "wide")
+        assert status == 403
+    assert (await sign_in(server, "widebot"))[0] == 403
+
+
+async def test_a_person_lets_a_service_act_for_them(server: Server) -> None:
+    """With their own word: a login token of theirs makes it a device among their devices, which they end like any other."""
+    alice = await server.person("alice")
+    path = "/_matrix/client/v1/login/get_token"
+    status, raw, _ = await server.raw("POST", path, {}, alice.token)
+    proof = {"type": "m.login.password", "session": json.loads(raw)["session"], "password": PASSWORD,
+             "identifier": {"type": "m.id.user", "user": alice.id}}  # fmt: skip
+    status, raw, _ = await server.raw("POST", path, {"auth": proof}, alice.token)
+    assert status == 200, raw
+    body = {"type": "m.login.token", "token": json.loads(raw)["login_token"], "initial_device_display_name": "the bridge"}
+    status, raw, _ = await server.raw("POST", f"{V3}/login", body)
+    assert status == 200, raw
+    puppet = Person(server, json.loads(raw))
+    room = await puppet.create_room()
+    assert await puppet.say(room, "as alice") and room in (await alice.sync())["rooms"]["join"]
+    assert "the bridge" in [d.get("display_name") for d in (await alice.call("GET", "/devices"))["devices"]]
+    await server.node.sessions.remove_devices(alice.id, [puppet.device])
+    assert (await server.raw("GET", f"{V3}/account/whoami", None, puppet.token))[0] == 401
+
+
+# --------------------------------------------------------------------------------------- what is for somebody's devices
+
+
+class Listening:
+    """A service that takes everything, and vouches for everybody's keys."""
+
+    def __init__(self) -> None:
+        self.transactions: list[Any] = []
+        self.asked: list[Any] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body = await request.json() if request.can_read_body else {}
+        if "/transactions/" in request.path:
+            self.transactions.append(body)
+            return web.json_response({})
+        self.asked.append(body)
+        users = body.get("device_keys", body)
+        forged = {user: {"FORGED": {"user_id": user, "device_id": "FORGED", "keys": {}}} for user in users}
+        return web.json_response({"device_keys": forged} if "device_keys" in body else forged)
+
+
+@pytest_asyncio.fixture
+async def listening() -> AsyncIterator[tuple[Listening, int]]:
+    service, port = Listening(), free_port()
+    application = web.Application()
+    application.router.add_route("*", "/{rest:.*}", service.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield service, port
+    await runner.cleanup()
+
+
+async def test_what_is_for_a_persons_devices_is_theirs(
+    new_server: NewServer, tmp_path: Path, listening: tuple[Listening, int]
+) -> None:
+    """Messages to devices, counts of keys, and questions about keys: of accounts that the service made, and no others."""
+    service, port = listening
+    wide = registration(
+        tmp_path, "wide", url=f"http://127.0.0.1:{port}", **{"receive_ephemeral": True, "org.matrix.msc3202": True}
+    )
+    server = await new_server(application_services=[wide])
+    alice, bob = await server.person("alice"), await server.person("bob")
+    ghost = await made_by(server, "wide", "ghost")
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    status, _, _ = await server.raw("PUT", f"{V3}/devices/GHOST?user_id={segment(ghost)}", {}, "wide")
+    assert status == 201
+    messages = {alice.id: {alice.device: {"for": "alice"}}, ghost: {"GHOST": {"for": "the ghost"}}}
+    await bob.call("PUT", "/sendToDevice/m.room_key_request/t1", {"messages": messages})
+
+    def taken() -> list[str]:
+        return [one["to_user_id"] for body in service.transactions for one in body.get("to_device", ())]
+
+    await until(lambda: ghost in taken())  # both are of one commit
+    assert taken() == [ghost]
+    assert [e["content"] for e in (await alice.sync())["to_device"]["events"]] == [{"for": "alice"}]
+    assert alice.id not in json.dumps([body.get("device_one_time_keys_count") for body in service.transactions])
+    answer = await bob.call("POST", "/keys/query", {"device_keys": {alice.id: [], bob.id: []}})
+    assert "FORGED" not in json.dumps(answer)
+    claim = {"one_time_keys": {alice.id: {alice.device: "signed_curve25519"}}}
+    assert "FORGED" not in json.dumps(await bob.call("POST", "/keys/claim", claim))
+    assert service.asked == [], "of people nothing is asked"
