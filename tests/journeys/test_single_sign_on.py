@@ -19,6 +19,7 @@ from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
 from tests.browser import Browser
 from tests.clients.node import node
+from tests.homeserver.test_guesses import FREE
 from tests.neighbours import until
 from tests.process import free_port
 from tests.support import PASSWORD, Person, Server
@@ -255,6 +256,54 @@ async def test_passwords_of_a_directory(new_server: NewServer, directory: Ldap) 
     broken = await new_server(ldap=[Ldap(uri="ldap://127.0.0.1:1", base="dc=example,dc=org")])
     answer = await Browser(broken).sign_in("jdupont", "x")
     assert answer.status == 503 and urlsplit(answer.url).path == "/login"
+
+
+def by_name(name: str) -> dict[str, str]:
+    return {"type": "m.id.user", "user": name}
+
+
+def by_address(address: str, **more: str) -> dict[str, str]:
+    return {"type": "m.id.thirdparty", "medium": "email", "address": address, **more}
+
+
+async def _log_in(server: Server, identifier: dict[str, str], password: str) -> int:
+    body = {"type": "m.login.password", "identifier": identifier, "password": password}
+    return (await server.raw("POST", "/_matrix/client/v3/login", body))[0]
+
+
+# by all of these slapd finds one entry
+ONE_PERSON = [
+    by_name("jdupont"), by_name("JDUPONT"), by_name("  jdupont "), by_name("@jdupont:localhost"), by_name("\uff4adupont"),
+    by_name("jd\u00adupont"), by_address("jeanne.dupont@example.org"), by_address("Jeanne.Dupont@example.org"),
+]  # fmt: skip
+
+
+async def test_guesses_at_one_person_count_together_however_they_are_named(
+    new_server: NewServer, directory: Ldap
+) -> None:
+    """Before the first sign-in and after it: six from one network are let through, by whatever names."""
+    for has_signed_in in (False, True):
+        server = await new_server(ldap=[directory], rate_limits_enabled=True, limits=FREE)
+        if has_signed_in:
+            assert await _log_in(server, by_name("jdupont"), "mot de passe") == 200
+        guesses = [await _log_in(server, name, f"guess {n}") for n, name in enumerate(ONE_PERSON[:6])]
+        assert guesses == [403] * 6
+        right = [await _log_in(server, name, "mot de passe") for name in ONE_PERSON]
+        assert right == [429] * len(ONE_PERSON), "as nobody who guesses on may learn it"
+        browser = await Browser(server).sign_in("jeanne.dupont@example.org", "mot de passe")
+        assert browser.status == 429
+
+
+async def test_whose_name_is_counted_is_whom_the_directory_is_asked_for(
+    new_server: NewServer, directory: Ldap
+) -> None:
+    server = await new_server(ldap=[directory])
+    for identifier in (
+        by_name("@jdupont:anything.example"), by_address("nobody@x.example", user="jdupont"),
+        {"type": "m.id.phone", "country": "FR", "phone": "1", "user": "jdupont"}, by_name("@jdupont:localhost:8448"),
+    ):  # fmt: skip
+        assert await _log_in(server, identifier, "mot de passe") == 403, identifier
+    assert await _log_in(server, by_name("jdupont"), "mot de passe") == 200
 
 
 async def test_a_directory_s_password_does_not_replace_a_second_factor(new_server: NewServer, directory: Ldap) -> None:

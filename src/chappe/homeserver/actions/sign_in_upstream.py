@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import PROVIDER, FreshProof
-from chappe.homeserver.accounts.single_sign_on.ldap import Directories
+from chappe.homeserver.accounts.single_sign_on.ldap import Directories, Entry
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.bind_threepid import BindThreepid
@@ -32,9 +35,7 @@ class SignInUpstream:
 
     async def __call__(self, proven: Proven, server_name: str) -> User:
         """Raises M_FORBIDDEN where there is no account and none may be made, or it is of no use."""
-        known = await self._database.fetchval(
-            "SELECT user_id FROM upstream_links WHERE provider = $1 AND subject = $2", proven.provider, proven.subject
-        )
+        known = await self.account_of(proven)
         if known is None:
             known = await self._by_address(proven, server_name) or await self._create(proven, server_name)
             known = await self._database.fetchval(  # whoever was faster has said which account it is
@@ -53,6 +54,13 @@ class SignInUpstream:
             raise Forbidden(f"Your account belongs to {user.server_name}: please sign in there")
         await self._follow_address(UserId(user.user_id), proven)
         return user
+
+    async def account_of(self, proven: Proven) -> str | None:
+        """Whose account a provider's or directory's name for somebody means, where they have signed in before."""
+        found: str | None = await self._database.fetchval(
+            "SELECT user_id FROM upstream_links WHERE provider = $1 AND subject = $2", proven.provider, proven.subject
+        )
+        return found
 
     async def _follow_address(self, user_id: UserId, proven: Proven) -> None:
         """The provider vouches for another address than before: it is the account's, where nobody else has it."""
@@ -101,22 +109,72 @@ def _facts(proven: Proven) -> dict[str, str | None]:
     return {"provider": proven.provider, "subject": proven.subject, "email": proven.email}
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Whom a name means, before the password is looked at. `user_id`: `UNKNOWN` for nobody who has an account.
+
+    `guessed`: under what guesses at the password are counted: the account, else what the directory calls the person, however
+    their name was written; people whom nobody knows each count for themselves. `entry`: the directory is asked, not the account.
+    """
+
+    user_id: str
+    server_name: str
+    guessed: str
+    entry: Entry | None = None
+
+
+UNKNOWN = "@:unknown"
+
+
 class CheckPassword:
-    """A user name or address with a password: of a local account, or of a directory."""
+    """A user name or address with a password: of a local account, or of a directory.
+
+    The name is read once: whose secret is counted is whose secret is looked at.
+    """
 
     def __init__(self, accounts: Accounts, directories: Directories, upstream: SignInUpstream) -> None:
         self._accounts, self._directories, self._upstream = accounts, directories, upstream
 
-    async def __call__(self, user_id: str, login: str, password: str, server_name: str) -> tuple[User, str]:
-        """(the account, "password" or "ldap:…"). `login`: what the person typed, for the directory. Raises M_FORBIDDEN."""
-        if self._directories.of(server_name) is not None:
+    async def claim(self, identifier: Mapping[str, Any], server_name: str) -> Claimed:
+        """Raises M_INVALID_USERNAME and the like for what is no name, M_UNKNOWN (503) where the directory does not answer."""
+        user_id = await self._accounts.identify(identifier, server_name)
+        login = _name_for_directory(identifier, server_name)
+        if self._directories.of(server_name) is not None and login:
             user = await self._accounts.store.find_user(user_id)
             if user is None or user.password_hash is None:
-                proven = await self._directories.check(server_name, login, password)
-                if proven is None:
-                    raise Forbidden("Wrong user name or password")
-                return await self._upstream(proven, server_name), proven.provider
-        return await self._accounts.check_password(user_id, password), "password"
+                entry = await self._directories.find(server_name, login)
+                if entry is not None:
+                    known = await self._upstream.account_of(entry.who)
+                    guessed = known or f"{entry.who.provider} {entry.who.subject}"
+                    return Claimed(known or UNKNOWN, server_name, guessed, entry)
+        return Claimed(user_id, server_name, _folded(login) if user_id == UNKNOWN else user_id)
+
+    async def __call__(self, claimed: Claimed, password: str) -> tuple[User, str]:
+        """(the account, "password" or "ldap:…"). Raises M_FORBIDDEN."""
+        entry = claimed.entry
+        if entry is None:
+            return await self._accounts.check_password(claimed.user_id, password), "password"
+        if not await self._directories.is_right(claimed.server_name, entry, password):
+            raise Forbidden("Wrong user name or password")
+        return await self._upstream(entry.who, claimed.server_name), entry.who.provider
+
+
+def _name_for_directory(identifier: Mapping[str, Any], server_name: str) -> str:
+    """What of a login identifier a directory is asked for: one field, the one that the kind of identifier has.
+
+    Of a user id the localpart; empty for one of another domain, of which the directory knows nothing.
+    """
+    field = "user" if identifier.get("type") == "m.id.user" else "address"
+    given = identifier.get(field)
+    text = given.strip() if type(given) is str else ""
+    if field == "user" and text.startswith("@"):
+        localpart, _, domain = text[1:].partition(":")
+        return localpart if domain == server_name else ""
+    return text
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def localpart_of(text: str | None) -> str:

@@ -214,7 +214,7 @@ def _page_parts(parts: Parts) -> list[object]:
     )
     return [
         SignInPages(
-            pages, parts.accounts, parts.providers, parts.check_password, parts.sign_in_upstream, config.registration
+            pages, parts.providers, parts.check_password, parts.sign_in_upstream, config.registration
         ),
         BackChannelLogout(pages, parts.providers, parts.sessions, parts.grants, parts.login_tokens),
         RegisterPages(pages, parts.accounts, config.registration, parts.threepids, parts.bind_threepid, limits),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import ldap3
 from ldap3.core.exceptions import LDAPException
@@ -18,6 +19,15 @@ from chappe.homeserver.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 TIMEOUT = 10
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody whom a directory knows by what was typed; nothing is proven yet. `who` counts with the right password only."""
+
+    dn: str
+    who: Proven
 
 
 class Directories:
@@ -28,14 +38,24 @@ class Directories:
     def of(self, server_name: str) -> Ldap | None:
         return next((s for s in self._settings if not s.domains or server_name in s.domains), None)
 
-    async def check(self, server_name: str, login: str, password: str) -> Proven | None:
-        """Who it is; None for a wrong name or password. Raises M_UNKNOWN (503) where the directory does not answer."""
+    async def find(self, server_name: str, login: str) -> Entry | None:
+        """Whom a name means; None for nobody, or several. Raises M_UNKNOWN (503) where the directory does not answer."""
         settings = self.of(server_name)
-        if settings is None or not password or not login:  # an empty password would bind as nobody, and succeed
+        if settings is None or not login:
             return None
+        return await self._ask(_find, settings, login)
+
+    async def is_right(self, server_name: str, entry: Entry, password: str) -> bool:
+        """Whether it is an entry's password. Raises M_UNKNOWN (503) likewise."""
+        settings = self.of(server_name)
+        if settings is None or not password:  # an empty password would bind as nobody, and succeed
+            return False
+        return await self._ask(_is_right, settings, entry.dn, password)
+
+    async def _ask(self, what: Callable[..., T], *arguments: Any) -> T:
         async with self._slots:
             try:
-                return await asyncio.to_thread(_check, settings, login, password)
+                return await asyncio.to_thread(what, *arguments)
             except LDAPException as error:
                 log.warning("the directory does not answer", extra={"fields": {"error": type(error).__name__}})
                 raise MatrixError(
@@ -66,7 +86,7 @@ def _connect(settings: Ldap, dn: str | None, password: str | None) -> ldap3.Conn
     return None
 
 
-def _check(settings: Ldap, login: str, password: str) -> Proven | None:
+def _find(settings: Ldap, login: str) -> Entry | None:
     lookup = _connect(settings, settings.bind_dn, settings.bind_password)
     if lookup is None:
         raise LDAPException("the service account was refused")
@@ -79,11 +99,15 @@ def _check(settings: Ldap, login: str, password: str) -> Proven | None:
     if len(entries) != 1:  # nobody, or not clear who
         return None
     entry = entries[0]
-    bound = _connect(settings, entry["dn"], password)
+    return Entry(entry["dn"], _proven(settings, entry["dn"], entry["attributes"]))
+
+
+def _is_right(settings: Ldap, dn: str, password: str) -> bool:
+    bound = _connect(settings, dn, password)
     if bound is None:
-        return None
+        return False
     bound.unbind()
-    return _proven(settings, entry["dn"], entry["attributes"])
+    return True
 
 
 def _proven(settings: Ldap, dn: str, attributes: Any) -> Proven:

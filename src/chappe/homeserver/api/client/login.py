@@ -81,10 +81,9 @@ class Login:
         if identifier is None or body.password is None:
             raise BadRequest("User and password are needed", "M_MISSING_PARAM")
         domain = self._domains.of_host(request.host)
-        user_id = await self._accounts.identify(identifier, domain)
-        login = str(identifier.get("user") or identifier.get("address") or "")
-        with self._guesses.counted(request, guessed(user_id, login)):
-            user, _ = await self._check_password(user_id, local_login(login), body.password, domain)
+        claimed = await self._check_password.claim(identifier, domain)
+        with self._guesses.counted(request, claimed.guessed):
+            user, _ = await self._check_password(claimed, body.password)
         required = self._factors.are_required(user.server_name, user.is_admin)
         if required or (await self._factors.of(user.user_id)).any:  # a directory's password is no more than one of ours
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
@@ -154,13 +153,3 @@ class Login:
     async def whoami(self, request: Request) -> Answer:
         requester = request.requester
         return {"user_id": requester.user_id, "device_id": requester.device_id, "is_guest": requester.is_guest}
-
-
-def guessed(user_id: str, login: str) -> str:
-    """Whose secret is guessed at; people who are not known each count for themselves."""
-    return login.lower() if user_id == "@:unknown" else user_id
-
-
-def local_login(text: str) -> str:
-    """What somebody typed as their name, as a directory knows it: without the Matrix decoration."""
-    return text[1:].partition(":")[0] if text.startswith("@") else text

@@ -7,14 +7,12 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from chappe.config import Registration as RegistrationSettings
-from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.store import User
-from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
-from chappe.homeserver.api.client.login import guessed
+from chappe.homeserver.actions.sign_in_upstream import UNKNOWN, CheckPassword, Claimed, SignInUpstream
 from chappe.homeserver.api.oauth.oauth import read_form
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
 from chappe.homeserver.http.request import Request, Response
@@ -24,10 +22,10 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 
 class SignInPages:
     def __init__(
-        self, pages: Pages, accounts: Accounts, providers: Providers, check_password: CheckPassword,
+        self, pages: Pages, providers: Providers, check_password: CheckPassword,
         upstream: SignInUpstream, registration: RegistrationSettings,
     ) -> None:  # fmt: skip
-        self._pages, self._accounts, self._providers = pages, accounts, providers
+        self._pages, self._providers = pages, providers
         self._check_password, self._upstream = check_password, upstream
         self._may_register = registration.open or registration.by_token or registration.email_required
 
@@ -76,12 +74,12 @@ class SignInPages:
         else:
             identifier = {"type": "m.id.user", "user": login}
         try:
-            user_id = await self._accounts.identify(identifier, visit.server_name)
-        except BadRequest:
-            user_id = "@:unknown"
-        device = await self._pages.known_browser(visit, user_id)
-        with self._pages.guesses.counted(visit.request, guessed(user_id, login), device):
-            user, method = await self._check_password(user_id, login, password, visit.server_name)
+            claimed = await self._check_password.claim(identifier, visit.server_name)
+        except BadRequest:  # nobody has such a name
+            claimed = Claimed(UNKNOWN, visit.server_name, login.casefold())
+        device = await self._pages.known_browser(visit, claimed.user_id)
+        with self._pages.guesses.counted(visit.request, claimed.guessed, device):
+            user, method = await self._check_password(claimed, password)
         if user.locked:
             raise Forbidden(visit.text("account_locked"), "M_USER_LOCKED")
         if visit.session is not None and visit.request.query("again") == "1" and visit.session.user_id != user.user_id:
