@@ -232,9 +232,14 @@ async def test_guests(ministry: Server, admin: Person, anne: Person, sam: Person
 
 
 async def test_function_accounts(ministry: Server, admin: Person, anne: Person) -> None:
-    made = await act(admin, "add_function_account", name="permanence", called="Permanence", holders=[anne.id])
+    new = {"name": "permanence", "called": "Permanence"}
+    assert (await refused(act(admin, "add_function_account", **new, holders=[anne.id]))).status == 400, "critical"
+    assert await view(admin, "functions") == []
+    made = await act(admin, "add_function_account", **new)
     (one,) = await view(admin, "functions")
-    assert (one["user_id"], one["holders"]) == (made["user_id"], [anne.id])
+    assert (one["user_id"], one["holders"]) == (made["user_id"], [])
+    await act(admin, "set_holders", user_id=made["user_id"], holders=[anne.id], code=await code_of(ministry, admin))
+    assert (await view(admin, "functions"))[0]["holders"] == [anne.id]
     assert not (await act(admin, "set_holders", user_id=made["user_id"], holders=[admin.id]))["done"], "not alone"
     await act(admin, "set_holders", user_id=made["user_id"], holders=[], code=await code_of(ministry, admin))
     assert (await view(admin, "functions"))[0]["holders"] == []

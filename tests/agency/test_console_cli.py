@@ -47,9 +47,7 @@ async def test_administering_on_the_command_line(server: ServedProcess, tmp_path
     await done(server, "act", "culture", "lock", "user_id=@anne:localhost")
     (anne,) = [json.loads(line) for line in (await done(server, "show", "culture", "people")).splitlines()]
     assert anne["user_id"] == "@anne:localhost" and anne["locked"] is True
-    made = await done(
-        server, "act", "culture", "add_function_account", "name=duty", "called=Permanence", "holders=@anne:localhost"
-    )
+    made = await done(server, "act", "culture", "add_function_account", "name=duty", "called=Permanence")
     assert json.loads(made) == {"done": True, "user_id": "@duty:localhost"}
     assert "say --yes" in await refused(server, "act", "culture", "deactivate", "user_id=@anne:localhost")
     assert "no such account in your organisation" in await refused(

@@ -143,12 +143,11 @@ class GuestActions:
         await self._sponsors.give(UserId(new.user_id), UserId(new.sponsor))
 
 
-class NewFunction(msgspec.Struct):
-    """`name`: of the account, such as permanence-cabinet; `called`: how it is shown."""
+class NewFunction(msgspec.Struct, forbid_unknown_fields=True):
+    """`name`: of the account, such as permanence-cabinet; `called`: how it is shown. Who may hold it is another act."""
 
     name: Plain[str]
     called: Plain[str]
-    holders: Annotated[list[str], Kind.COLLEAGUE] = []
 
 
 class Holders(msgspec.Struct):
@@ -162,11 +161,8 @@ class FunctionActions:
 
     @action(critical=False)
     async def add_function_account(self, actor: Actor, new: NewFunction) -> dict[str, Any]:
-        """Make an account of a post, which several people hold in turn."""
-        user_id = await self._functions.add(actor.organisation, new.name, new.called)
-        if new.holders:
-            await self._functions.set_holders(user_id, new.holders)
-        return {"user_id": user_id}
+        """Make an account of a post, which several people hold in turn: those whom set_holders names."""
+        return {"user_id": await self._functions.add(actor.organisation, new.name, new.called)}
 
     @action(critical=True)
     async def set_holders(self, actor: Actor, to: Holders) -> None:
