@@ -310,6 +310,8 @@ class IdentityProvider(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     create_accounts: bool = True
     link_by_email: bool = True
     extra_parameters: dict[str, str] = {}
+    # it asks again who somebody is when it is told to (`prompt=login`), but does not say when it did (`auth_time`)
+    tells_no_auth_time: bool = False
 
 
 class Ldap(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -274,7 +274,7 @@ async def _log_in(server: Server, identifier: dict[str, str], password: str) -> 
 # by all of these slapd finds one entry
 ONE_PERSON = [
     by_name("jdupont"), by_name("JDUPONT"), by_name("  jdupont "), by_name("@jdupont:localhost"), by_name("\uff4adupont"),
-    by_name("jd\u00adupont"), by_address("jeanne.dupont@example.org"), by_address("Jeanne.Dupont@example.org"),
+    by_name("@JDupont:localhost"), by_address("jeanne.dupont@example.org"), by_address("Jeanne.Dupont@example.org"),
 ]  # fmt: skip
 
 
@@ -294,9 +294,7 @@ async def test_guesses_at_one_person_count_together_however_they_are_named(
         assert browser.status == 429
 
 
-async def test_whose_name_is_counted_is_whom_the_directory_is_asked_for(
-    new_server: NewServer, directory: Ldap
-) -> None:
+async def test_whose_name_is_counted_is_whom_the_directory_is_asked_for(new_server: NewServer, directory: Ldap) -> None:
     server = await new_server(ldap=[directory])
     for identifier in (
         by_name("@jdupont:anything.example"), by_address("nobody@x.example", user="jdupont"),

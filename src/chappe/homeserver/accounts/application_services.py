@@ -58,7 +58,6 @@ class ApplicationService:
     def has_room(self, room_id: str) -> bool:
         return _any(self.rooms, room_id)
 
-
     def made(self, account: User) -> bool:
         """Whether an account is the service's. Its name says nothing: namespaces are patterns, and people's names fit them."""
         return account.appservice == self.id
@@ -66,7 +65,9 @@ class ApplicationService:
     def require_made(self, account: User) -> None:
         """Raises M_FORBIDDEN for an account that somebody else has made: a person's, or another service's."""
         if not self.made(account):
-            raise Forbidden("The application service has not made this account: its owner may give it a session of theirs")
+            raise Forbidden(
+                "The application service has not made this account: its owner may give it a session of theirs"
+            )
 
 
 def _any(namespaces: Iterable[Namespace], name: str) -> bool:

@@ -14,6 +14,7 @@ from chappe.homeserver.matrix.account_standing import Doing
 
 LIFETIME_MS = 12 * 3_600_000
 KNOWN_FOR_MS = 365 * 86_400_000  # after its last sign-in
+GRANTED_FOR_MS = 3_600_000  # after its end: what it granted has become a session by then, or nothing
 FRESH_MS = 10 * 60_000  # how long a sign-in allows what is irreversible
 
 
@@ -34,6 +35,9 @@ class BrowserSession:
 
 
 class BrowserSessions:
+    """A session that has ended is no session any more, but where a provider vouched for it, its row says from which sign-in there
+    applications have their sessions, for as long as one of them lives: the provider may end those."""
+
     def __init__(self, database: Database, store: AccountStore, now_ms: Callable[[], int], secret: bytes) -> None:
         self._database, self._store, self._now_ms, self._secret = database, store, now_ms, secret
 
@@ -43,16 +47,19 @@ class BrowserSessions:
 
     async def begin(
         self, user_id: str, method: str, address: str, user_agent: str | None, provider: str | None = None,
-        subject: str | None = None, upstream_session: str | None = None,
+        subject: str | None = None, upstream_session: str | None = None, authenticated_ts: int | None = None,
     ) -> str:  # fmt: skip
-        """A session that is always new (nobody can have planted its id). Returns the cookie's value."""
+        """A session that is always new (nobody can have planted its id). Returns the cookie's value.
+
+        `authenticated_ts`: when the account proved itself; None: now; 0: nobody knows, so that it is never fresh.
+        """
         value, now = secrets.token_urlsafe(32), self._now_ms()
         await self._database.execute(
             """INSERT INTO browser_sessions (id_hash, user_id, method, created_ts, authenticated_ts, expires_ts, user_agent,
                                              address, provider, subject, upstream_session)
-               VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)""",
+               VALUES ($1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10)""",
             hash_cookie(value), user_id, method, now, now + LIFETIME_MS, (user_agent or "")[:300], address, provider, subject,
-            upstream_session,
+            upstream_session, now if authenticated_ts is None else authenticated_ts,
         )  # fmt: skip
         return value
 
@@ -97,16 +104,26 @@ class BrowserSessions:
         )  # fmt: skip
 
     async def end(self, id_hash: bytes) -> None:
-        await self._database.execute("DELETE FROM browser_sessions WHERE id_hash = $1", id_hash)
+        await self._end("id_hash = $2", id_hash)
 
     async def end_all(self, user_id: str, but: bytes | None = None) -> None:
-        await self._database.execute(
-            "DELETE FROM browser_sessions WHERE user_id = $1 AND ($2::bytea IS NULL OR id_hash <> $2)", user_id, but
-        )
+        await self._end("user_id = $2 AND ($3::bytea IS NULL OR id_hash <> $3)", user_id, but)
         await self._database.execute("DELETE FROM passkey_challenges WHERE user_id = $1", user_id)
 
+    async def _end(self, which: str, *arguments: object) -> None:
+        """`which`: a condition on `arguments`, from $2 on. What is not needed to find what the session granted is forgotten."""
+        await self._database.execute(
+            f"""WITH kept AS (UPDATE browser_sessions SET expires_ts = least(expires_ts, $1), user_agent = NULL, address = NULL
+                               WHERE provider IS NOT NULL AND {which} RETURNING 1)
+                DELETE FROM browser_sessions WHERE provider IS NULL AND {which}""",
+            self._now_ms(), *arguments,
+        )  # fmt: skip
+
     async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Row]:
-        """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each."""
+        """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each sign-in.
+
+        Of sign-ins that have ended here as well: the applications that they let in go on until then.
+        """
         return list(await self._database.fetch(
             """DELETE FROM browser_sessions WHERE provider = $1 AND ($2::text IS NULL OR subject = $2)
                   AND ($3::text IS NULL OR upstream_session = $3) RETURNING user_id, id_hash""",
@@ -114,7 +131,16 @@ class BrowserSessions:
         ))  # fmt: skip
 
     async def prune(self) -> None:
-        await self._database.execute("DELETE FROM browser_sessions WHERE expires_ts < $1", self._now_ms())
+        await self._database.execute(
+            """DELETE FROM browser_sessions b WHERE expires_ts < $1 AND (provider IS NULL OR expires_ts < $2
+                  AND NOT EXISTS (SELECT 1 FROM devices d WHERE d.browser = b.id_hash)
+                  AND NOT EXISTS (SELECT 1 FROM oauth_sessions s WHERE s.browser = b.id_hash))""",
+            self._now_ms(), self._now_ms() - GRANTED_FOR_MS,
+        )  # fmt: skip
+        await self._database.execute(
+            "UPDATE browser_sessions SET user_agent = NULL, address = NULL WHERE expires_ts < $1 AND address IS NOT NULL",
+            self._now_ms(),
+        )
         await self._database.execute("DELETE FROM known_browsers WHERE last_ts < $1", self._now_ms() - KNOWN_FOR_MS)
 
 

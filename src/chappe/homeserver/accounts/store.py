@@ -330,6 +330,15 @@ class AccountStore:
             browser,
         )
 
+    async def browser_of_device(self, user_id: str, device_id: str) -> bytes | None:
+        """The sign-in of a browser that a session comes from."""
+        found: bytes | None = await self._database.fetchval(
+            """SELECT coalesce(s.browser, d.browser) FROM devices d LEFT JOIN oauth_sessions s USING (user_id, device_id)
+                WHERE user_id = $1 AND device_id = $2""",
+            user_id, device_id,
+        )  # fmt: skip
+        return found
+
     async def devices_beyond(self, user_id: str, most: int) -> list[str]:
         """Those used longest ago, where an account has more than so many."""
         rows = await self._database.fetch(

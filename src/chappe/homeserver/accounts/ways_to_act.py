@@ -111,7 +111,7 @@ WAYS = (
     Way("duty accounts that may be held", ("function_holders.holder", "function_holders.user_id"), _row("w w w  E E  E - E  - - - - -"),
         "judged when one is taken", is_of_layer=True),
     Way("application services", ("users.appservice",), _row("w r w  w w  - - -  - - - - -"),
-        "judged at each request that acts as the account"),
+        "judged at each request that acts as the account, which the service has made"),
     Way("belonging to an organisation", ("organisation_people.user_id", "guests.user_id"), _row("w w w  E E  - - -  - - - - -"),
         "who belongs finds and enters what is the organisation's, by requests of a session; a move writes the new one",
         is_of_layer=True),

@@ -32,7 +32,10 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a provider or a directory says of a person. `email`: only if it vouches for it; rewritten by the rules."""
+    """What a provider or a directory says of a person. `email`: only if it vouches for it; rewritten by the rules.
+
+    `seen_ts` (ms): when the provider last saw them prove who they are; None: it does not say.
+    """
 
     provider: str
     subject: str
@@ -42,6 +45,7 @@ class Proven:
     session: str | None
     creates: bool
     links_by_email: bool
+    seen_ts: int | None = None
 
 
 @dataclass(slots=True)
@@ -75,13 +79,19 @@ class Providers:
 
     # ------------------------------------------------------------------------------------------------- signing in
 
-    async def begin(self, provider: IdentityProvider, browser: bytes, next_path: str, callback: str) -> str:
-        """Where to send the browser. What comes back counts in this browser only, and once."""
+    async def begin(
+        self, provider: IdentityProvider, browser: bytes, next_path: str, callback: str, fresh: bool = False
+    ) -> str:
+        """Where to send the browser. What comes back counts in this browser only, and once.
+
+        `fresh`: the provider is to ask who it is again, whatever session it has (OpenID Connect Core, 3.1.2.1).
+        """
         metadata = (await self._load(provider)).metadata
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         await self._database.execute(
-            "INSERT INTO upstream_logins VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO upstream_logins VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             _hash(state), browser, provider.id, nonce, verifier, next_path, self._now_ms() + LOGIN_MS,
+            self._now_ms() if fresh else None,
         )  # fmt: skip
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
@@ -89,6 +99,8 @@ class Providers:
             "scope": " ".join(provider.scopes), "state": state, "nonce": nonce, "code_challenge": challenge,
             "code_challenge_method": "S256", **provider.extra_parameters,
         }  # fmt: skip
+        if fresh:
+            query |= {"prompt": "login", "max_age": "0"}
         endpoint = str(metadata["authorization_endpoint"])
         return endpoint + ("&" if "?" in endpoint else "?") + urlencode(query)
 
@@ -113,7 +125,22 @@ class Providers:
         if claims.get("nonce") != row["nonce"]:
             raise Forbidden("This answer belongs to another sign-in")
         merged = {**await self._userinfo(provider, answer, claims), **claims}
-        return _proven(provider, merged), row["next"]
+        return _proven(provider, merged, self._seen(provider, claims, row["fresh_since_ts"])), row["next"]
+
+    def _seen(self, provider: IdentityProvider, claims: Mapping[str, Any], fresh_since_ts: int | None) -> int | None:
+        """When the provider saw who it is: by its word, never because somebody comes back from there.
+
+        Raises M_FORBIDDEN where it was asked to look again, since `fresh_since_ts`, and has not, or does not say so.
+        """
+        said = claims.get("auth_time")
+        seen_ts = None if said is None else min(int(said * 1000), self._now_ms())
+        if fresh_since_ts is None:
+            return seen_ts
+        if seen_ts is None and provider.tells_no_auth_time:
+            return self._now_ms()
+        if seen_ts is None or seen_ts < fresh_since_ts - LEEWAY * 1000:
+            raise Forbidden("Your provider has not asked you again who you are: please sign out there first")
+        return seen_ts
 
     async def _exchange(self, provider: IdentityProvider, code: str, verifier: str, callback: str) -> dict[str, Any]:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": callback, "code_verifier": verifier}
@@ -148,15 +175,19 @@ class Providers:
 
     # ------------------------------------------------------------------------------------------------------ tokens
 
-    async def _claims(self, provider: IdentityProvider, token: str) -> dict[str, Any]:
+    async def _claims(
+        self, provider: IdentityProvider, token: str, needed: tuple[str, ...] = ("sub",)
+    ) -> dict[str, Any]:
+        """What a token says that the provider has signed for this service, now. `needed`: one of these claims at least."""
         claims, now = await self._verified(provider, token), self._now_ms() / 1000
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
         good = (
             claims.get("iss") == provider.issuer and provider.client_id in audiences
             and (len(audiences) == 1 or claims.get("azp") == provider.client_id)
-            and type(claims.get("sub")) is str and isinstance(claims.get("exp"), int | float)
-            and claims["exp"] > now - LEEWAY and claims.get("iat", now) < now + LEEWAY
+            and any(type(claims.get(name)) is str and claims[name] for name in needed)
+            and all(isinstance(claims.get(name, now), int | float) for name in ("exp", "iat", "auth_time"))
+            and claims.get("exp", 0) > now - LEEWAY and claims.get("iat", now) < now + LEEWAY
         )  # fmt: skip
         if not good:
             raise Forbidden("The provider's token is not meant for this service, or has expired")
@@ -172,8 +203,8 @@ class Providers:
         raise Forbidden("The provider's signature is not right")
 
     async def logout_token(self, provider: IdentityProvider, token: str) -> tuple[str | None, str | None]:
-        """(subject, session) that a provider has signed out. Raises M_FORBIDDEN; a token counts once."""
-        claims = await self._claims(provider, token)
+        """(subject, session) that a provider has signed out: one of them, or both. Raises M_FORBIDDEN; a token counts once."""
+        claims = await self._claims(provider, token, needed=("sub", "sid"))
         events = claims.get("events")
         good = type(events) is dict and LOGOUT_EVENT in events and "nonce" not in claims
         if not good or type(claims.get("jti")) is not str:
@@ -184,8 +215,8 @@ class Providers:
         )  # fmt: skip
         if not result.endswith(" 1"):
             raise Forbidden("This logout token has been used")
-        sid = claims.get("sid")
-        return claims["sub"], sid if type(sid) is str else None
+        subject, session = claims.get("sub"), claims.get("sid")
+        return subject if type(subject) is str else None, session if type(session) is str and session else None
 
     # ---------------------------------------------------------------------------------------------------- discovery
 
@@ -207,7 +238,7 @@ class Providers:
             await self._database.execute(f"DELETE FROM {table} WHERE expires_ts < $1", self._now_ms())
 
 
-def _proven(provider: IdentityProvider, claims: Mapping[str, Any]) -> Proven:
+def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int | None) -> Proven:
     raw = claims.get(provider.email_claim)
     email = None
     if type(raw) is str and (claims.get("email_verified") is True or not provider.require_verified_email):
@@ -219,7 +250,7 @@ def _proven(provider: IdentityProvider, claims: Mapping[str, Any]) -> Proven:
     return Proven(
         provider.id, str(claims["sub"]), email, fill(provider.display_name, claims),
         str(localpart) if localpart is not None else None, session if type(session) is str else None,
-        provider.create_accounts, provider.link_by_email,
+        provider.create_accounts, provider.link_by_email, seen_ts,
     )  # fmt: skip
 
 

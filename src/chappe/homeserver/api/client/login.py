@@ -128,8 +128,10 @@ class Login:
         """A session lets another device sign in, after its owner has proven who they are."""
         body = await request.json_object(optional=True)
         await self._uia.require_owner(request, "login_token", body)
+        user_id, device_id = request.user_id, request.requester.device_id
+        browser = await self._accounts.store.browser_of_device(user_id, device_id)  # whoever ends that, ends both
         return {
-            "login_token": await self._login_tokens.new(request.user_id, request.requester.device_id),
+            "login_token": await self._login_tokens.new(user_id, device_id, browser),
             "expires_in_ms": LIFETIME_MS,
         }
 

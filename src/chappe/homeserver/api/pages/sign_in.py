@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -86,7 +87,7 @@ class SignInPages:
             raise Forbidden("Wrong account")
         return user, method
 
-    async def _begin(self, visit: Visit, user: User, method: str, **upstream: str | None) -> Response:
+    async def _begin(self, visit: Visit, user: User, method: str, **upstream: Any) -> Response:
         """A new session takes the place of whatever the browser had."""
         if visit.session is not None:
             await self._pages.browsers.end(visit.session.id_hash)
@@ -171,8 +172,9 @@ class SignInPages:
     async def _begin_oidc(self, visit: Visit) -> Response:
         provider = self._providers.require(visit.request.params["provider"], visit.server_name)
         location = await self._providers.begin(
-            provider, visit.browser_hash, _next(visit), _callback(visit, provider.id)
-        )
+            provider, visit.browser_hash, _next(visit), _callback(visit, provider.id),
+            fresh=visit.request.query("again") == "1",
+        )  # fmt: skip
         return self._pages.redirect(visit, location)
 
     @endpoint("GET", "/login/oidc/{provider}/callback", auth=NO_AUTH, limit="login")
@@ -201,6 +203,7 @@ class SignInPages:
             provider=provider.id,
             subject=proven.subject,
             upstream_session=proven.session,
+            authenticated_ts=proven.seen_ts or 0,
         )
 
 

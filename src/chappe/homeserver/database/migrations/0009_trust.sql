@@ -131,3 +131,6 @@ CREATE INDEX reports_reporter ON reports (reporter, received_ts);
 
 -- When wrong codes were given lately: guesses at a secret are counted beside it, whichever process looks at them.
 ALTER TABLE totp_secrets ADD COLUMN wrong_ts bigint[] NOT NULL DEFAULT '{}';
+
+-- When a provider was asked to see again who somebody is: what it answers must be later. Unset: any session of theirs will do.
+ALTER TABLE upstream_logins ADD COLUMN fresh_since_ts bigint;

@@ -1,0 +1,193 @@
+"""What a provider ended is ended here, however long ago and whatever else has happened; what it did not ask is not proven."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import pytest_asyncio
+
+from chappe.config import Registration
+from chappe.homeserver.accounts.browser_sessions import GRANTED_FOR_MS, LIFETIME_MS
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.browser import Browser
+from tests.homeserver.test_oauth import authorize, client_id, exchange, token
+from tests.provider import Provider
+from tests.support import Server
+
+NewServer = Callable[..., Awaitable[Server]]
+ZOE = "@zoe:localhost"
+WHOAMI = "/_matrix/client/v3/account/whoami"
+
+
+@pytest_asyncio.fixture
+async def provider() -> AsyncIterator[Provider]:
+    provider = await Provider().start()
+    yield provider
+    await provider.stop()
+
+
+@pytest_asyncio.fixture
+async def server(new_server: NewServer, provider: Provider) -> Server:
+    made = await new_server(
+        identity_providers=[provider.settings(create_accounts=False)], registration=Registration(open=True)
+    )
+    await made.node.accounts.register(UserId(ZOE), None)
+    await made.node.database.execute("INSERT INTO upstream_links VALUES ('pc', 'zoe', $1, 1)", ZOE)
+    provider.says = {"sub": "zoe", "sid": "s1", "auth_time": int(time.time())}
+    return made
+
+
+async def legacy(browser: Browser) -> str:
+    """A client of the old API that is let in by a browser's session. Returns its token."""
+    target = "https://client.example.org/done"
+    await browser.open(f"/_matrix/client/v3/login/sso/redirect?{urlencode({'redirectUrl': target})}")
+    await browser.submit("/login/continue")
+    body = {"type": "m.login.token", "token": browser.query["loginToken"]}
+    browser.url = browser.server.base
+    status, raw, _ = await browser.server.raw("POST", "/_matrix/client/v3/login", body)
+    assert status == 200, raw
+    return str(json.loads(raw)["access_token"])
+
+
+async def modern(browser: Browser) -> str:
+    """A client of the OAuth 2.0 API likewise."""
+    client = await client_id(browser.server)
+    await browser.open(authorize(client))
+    await browser.submit("/oauth2/authorize")
+    code = browser.query["code"]
+    browser.url = browser.server.base
+    status, given = await token(browser.server, **exchange(client, code))
+    assert status == 200
+    return str(given["access_token"])
+
+
+async def nothing(server: Server, provider: Provider, browser: Browser) -> None:
+    pass
+
+
+async def signs_out_of_the_pages(server: Server, provider: Provider, browser: Browser) -> None:
+    await browser.open("/account")
+    await browser.submit("/logout")
+
+
+async def switches_accounts(server: Server, provider: Provider, browser: Browser) -> None:
+    await browser.open("/switch-account?next=/account")
+    await browser.submit("/switch-account")
+
+
+async def signs_in_again(server: Server, provider: Provider, browser: Browser) -> None:
+    provider.says |= {"sid": "s2", "auth_time": int(time.time())}
+    await provider.let_in(browser, again="1")
+
+
+async def half_a_day_passes(server: Server, provider: Provider, browser: Browser) -> None:
+    await server.node.database.execute(
+        "UPDATE browser_sessions SET expires_ts = expires_ts - $1", LIFETIME_MS + GRANTED_FOR_MS + 1000
+    )
+    await server.node.browser_sessions.prune()
+
+
+async def loses_a_second_factor(server: Server, provider: Provider, browser: Browser) -> None:
+    await server.node.browser_sessions.end_all(ZOE)
+
+
+BETWEEN = [
+    nothing, signs_out_of_the_pages, switches_accounts, signs_in_again, half_a_day_passes, loses_a_second_factor,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("claims", [{"sub": "zoe"}, {"sid": "s1"}, {"sub": "zoe", "sid": "s1"}], ids=str)
+@pytest.mark.parametrize("between", BETWEEN)
+async def test_a_provider_ends_what_came_of_its_sign_in(
+    server: Server, provider: Provider, between: Any, claims: dict[str, str]
+) -> None:
+    browser = await provider.let_in(Browser(server))
+    assert browser.heading == "My account"
+    tokens = [await legacy(browser), await modern(browser)]
+    await between(server, provider, browser)
+    assert [(await server.raw("GET", WHOAMI, None, t))[0] for t in tokens] == [200, 200]
+    assert await provider.log_out(server, **claims) == 200
+    assert [(await server.raw("GET", WHOAMI, None, t))[0] for t in tokens] == [401, 401]
+
+
+async def test_a_device_that_such_a_device_let_in_ends_with_it(server: Server, provider: Provider) -> None:
+    browser = await provider.let_in(Browser(server))
+    first = await modern(browser)
+    device = await server.node.database.fetchval("SELECT device_id FROM oauth_sessions")
+    login = await server.node.accounts.store.browser_of_device(ZOE, device)
+    assert login is not None
+    given = await server.node.login_tokens.new(ZOE, device, login)
+    body = {"type": "m.login.token", "token": given}
+    _, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+    second = json.loads(raw)["access_token"]
+    assert await provider.log_out(server, sub="zoe") == 200
+    assert [(await server.raw("GET", WHOAMI, None, t))[0] for t in (first, second)] == [401, 401]
+
+
+async def test_an_ended_session_is_forgotten_when_nothing_comes_of_it_any_more(
+    server: Server, provider: Provider
+) -> None:
+    browser = await provider.let_in(Browser(server))
+    access = await legacy(browser)
+    await signs_out_of_the_pages(server, provider, browser)
+    rows = "SELECT address, user_agent FROM browser_sessions"
+    assert [tuple(row) for row in await server.node.database.fetch(rows)] == [(None, None)]
+    assert (await browser.open("/account")).heading.startswith("Sign in")
+    await server.raw("POST", "/_matrix/client/v3/logout", {}, access)
+    await half_a_day_passes(server, provider, browser)
+    assert await server.node.database.fetch(rows) == []
+
+
+@pytest.mark.parametrize(
+    "claims", [{}, {"sub": 1}, {"sid": 1}, {"sub": ""}, {"sub": "zoe", "iat": "now"}, {"sub": "zoe", "exp": "later"},
+               {"sub": "zoe", "nonce": "n"}, {"sub": "zoe", "events": {}}], ids=str,
+)  # fmt: skip
+async def test_what_is_no_logout_token_ends_nothing(server: Server, provider: Provider, claims: dict[str, Any]) -> None:
+    access = await legacy(await provider.let_in(Browser(server)))
+    assert await provider.log_out(server, **claims) == 400
+    assert (await server.raw("GET", WHOAMI, None, access))[0] == 200
+
+
+# -------------------------------------------------------------------------------------------------------- fresh proofs
+
+AGO = 3600
+
+
+async def is_fresh(browser: Browser) -> bool:
+    """Whether a page that wants a proof opens, or leads to a new sign-in."""
+    await browser.open("/account/second-factor", follow=False)
+    assert browser.status == 200 or "again=1" in browser.answer_headers["Location"]
+    return browser.status == 200
+
+
+@pytest.mark.parametrize("query", [{}, {"again": "1"}], ids=str)
+@pytest.mark.parametrize("auth_time", [None, -AGO, 0])
+async def test_who_comes_back_from_a_provider_has_proven_what_it_says(
+    server: Server, provider: Provider, auth_time: int | None, query: dict[str, str]
+) -> None:
+    """A session at the provider comes back by itself: that is no proof, neither at the first sign-in nor when one is asked for."""
+    browser = await provider.let_in(Browser(server))
+    provider.says["auth_time"] = None if auth_time is None else int(time.time()) + auth_time
+    await server.node.database.execute("UPDATE browser_sessions SET authenticated_ts = 1")
+    assert not await is_fresh(browser)
+    await provider.let_in(browser, **query)
+    asked = {name: provider.asked[-1].get(name) for name in ("prompt", "max_age")}
+    assert asked == ({"prompt": "login", "max_age": "0"} if query else {"prompt": None, "max_age": None})
+    assert browser.status == (403 if query and auth_time != 0 else 200)
+    assert await is_fresh(browser) is (auth_time == 0)
+
+
+async def test_a_provider_that_tells_no_time_is_believed_where_the_operator_says_so(
+    new_server: NewServer, provider: Provider
+) -> None:
+    server = await new_server(identity_providers=[provider.settings(tells_no_auth_time=True)])
+    provider.says = {"sub": "zoe"}
+    browser = await provider.let_in(Browser(server))
+    assert not await is_fresh(browser), "it was not asked"
+    await provider.let_in(browser, again="1")
+    assert browser.status == 200 and await is_fresh(browser)
