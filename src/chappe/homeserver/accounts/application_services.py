@@ -69,6 +69,12 @@ class ApplicationService:
                 "The application service has not made this account: its owner may give it a session of theirs"
             )
 
+    def require_answers_for(self, account: User) -> None:
+        """For what its owner would prove to be theirs. Raises M_FORBIDDEN likewise, and for an account that administers."""
+        self.require_made(account)
+        if account.is_admin:
+            raise Forbidden("Whoever administers proves it with a second factor")
+
 
 def _any(namespaces: Iterable[Namespace], name: str) -> bool:
     return any(n.pattern.fullmatch(name) for n in namespaces)

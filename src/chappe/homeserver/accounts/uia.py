@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import orjson
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.fresh_proof import INTERACTIVE, SERVICE, SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.threepids import Threepids
@@ -56,12 +57,13 @@ class UserInteractiveAuth:
         self,
         database: Database,
         accounts: Accounts,
+        services: ApplicationServices,
         threepids: Threepids,
         factors: SecondFactors,
         public_url: PublicUrl,
         guesses: Guesses,
     ) -> None:
-        self._database, self._accounts = database, accounts
+        self._database, self._accounts, self._services = database, accounts, services
         self._threepids, self._factors, self._public_url = threepids, factors, public_url
         self._guesses = guesses
 
@@ -100,8 +102,9 @@ class UserInteractiveAuth:
     async def _of_service(self, service: str, user_id: str) -> FreshProof:
         """Raises M_FORBIDDEN for an account that the service has not made, or that administers."""
         user = await self._accounts.store.find_user(user_id)
-        if user is None or user.appservice != service or user.is_admin:
-            raise Forbidden("The application service does not answer for this account")
+        if user is None:  # the service's own name, before its account is made
+            raise Forbidden("The application service has not registered this user")
+        self._services.require(service).require_answers_for(user)
         return FreshProof(user_id, SERVICE)
 
     async def require_for_first_keys(self, request: Request, purpose: str, body: dict[str, Any]) -> None:

@@ -380,7 +380,13 @@ class Parts:
             database, now_ms, second.required_domains, second.required_for_admins, self.tell_owner
         )
         self.uia = UserInteractiveAuth(
-            database, self.accounts, self.threepids, self.second_factors, self.public_url, self.guesses
+            database,
+            self.accounts,
+            self.application_services,
+            self.threepids,
+            self.second_factors,
+            self.public_url,
+            self.guesses,
         )
         self.login_tokens = LoginTokens(database, now_ms)
         self.openid = OpenId(database, self.standings, now_ms)
