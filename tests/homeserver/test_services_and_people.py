@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from chappe.homeserver.matrix.identifiers import UserId
 from tests.neighbours import until
 from tests.process import free_port
 from tests.support import PASSWORD, Person, Server, segment
@@ -226,3 +227,90 @@ async def test_what_is_for_a_persons_devices_is_theirs(
     claim = {"one_time_keys": {alice.id: {alice.device: "signed_curve25519"}}}
     assert "FORGED" not in json.dumps(await bob.call("POST", "/keys/claim", claim))
     assert service.asked == [], "of people nothing is asked"
+
+
+# ------------------------------------------------------------------------------------------- what a bridge has from before
+
+_NAMES = {"namespaces": {"users": [{"regex": "@(_irc_|notices).*:localhost", "exclusive": True}]}}
+
+
+async def acts(server: Server, token: str, localpart: str) -> bool:
+    path = f"{V3}/account/whoami?user_id={segment(f'@{localpart}:localhost')}"
+    return (await server.raw("GET", path, None, token))[0] == 200
+
+
+async def restarted(new_server: NewServer, server: Server, *services: str) -> Server:
+    await server.stop()
+    return await new_server(server.url, application_services=list(services))
+
+
+async def test_a_bridge_keeps_its_users_when_its_registration_has_another_id(
+    new_server: NewServer, tmp_path: Path
+) -> None:
+    old = registration(tmp_path, "old", **_NAMES, sender_localpart="ircbot")
+    new = registration(tmp_path, "new", **_NAMES, sender_localpart="ircbot")
+    server = await new_server(application_services=[old])
+    for name in ("_irc_zoe", "_irc_max", "_irc_person", "_irc_admin"):
+        await made_by(server, "old", name)
+    assert (await sign_in(server, "@_irc_zoe:localhost", "old"))[0] == 200, "with a device of its own"
+    accounts = server.node.accounts
+    await accounts.change("@_irc_person:localhost", password=PASSWORD)
+    await accounts.change("@_irc_admin:localhost", is_admin=True)
+    server = await restarted(new_server, server, new)
+    for name in ("ircbot", "_irc_zoe", "_irc_max"):
+        assert await acts(server, "new", name), name
+    for name in ("_irc_person", "_irc_admin"):
+        assert not await acts(server, "new", name), name
+    assert (await sign_in(server, "@_irc_zoe:localhost", "new"))[0] == 200
+    server = await restarted(new_server, server, old, registration(tmp_path, "other", **_NAMES))
+    assert not await acts(server, "old", "_irc_zoe"), "two have the name for themselves: nobody says whose it is"
+    server = await restarted(new_server, server, old)
+    assert await acts(server, "old", "_irc_zoe")
+
+
+async def test_accounts_that_services_have_are_taken_by_no_wide_namespace(
+    new_server: NewServer, tmp_path: Path
+) -> None:
+    old = registration(tmp_path, "old", **_NAMES)
+    server = await new_server(application_services=[old])
+    await made_by(server, "old", "_irc_zoe")
+    wide = registration(tmp_path, "wide")
+    server = await restarted(new_server, server, old, wide)
+    assert await acts(server, "old", "_irc_zoe") and not await acts(server, "wide", "_irc_zoe")
+    server = await restarted(new_server, server, wide)
+    assert not await acts(server, "wide", "_irc_zoe"), "it is not the one that has the name for itself"
+
+
+# what is put beside an account that nobody can sign in to, and may be a bridge's: by it a person can, or could once
+PERSONS = {
+    "nothing": None,
+    "a password": "UPDATE users SET password_hash = 'x' WHERE user_id = $1",
+    "administration": "UPDATE users SET is_admin = true WHERE user_id = $1",
+    "an end": "UPDATE users SET deactivated = true WHERE user_id = $1",
+    "a kind": "UPDATE users SET kind = 'function' WHERE user_id = $1",
+    "an owner": "UPDATE users SET owner = $1 WHERE user_id = $1",
+    "being a guest": "UPDATE users SET is_guest = true WHERE user_id = $1",
+    "a device": "INSERT INTO devices (user_id, device_id, created) VALUES ($1, 'D', now())",
+    "a browser": "INSERT INTO known_browsers VALUES ($1, 'b', 1)",
+    "an address": "INSERT INTO threepids VALUES ('email', 'z@example.org', $1, 1, 1)",
+    "a provider": "INSERT INTO upstream_links VALUES ('pc', 'zoe', $1, 1)",
+    "a passkey": "INSERT INTO passkeys VALUES ('c', $1, 'k', 0, 'key', 1, NULL)",
+}
+
+
+@pytest.mark.parametrize("beside", PERSONS)
+async def test_accounts_of_nobody_in_a_bridge_s_own_namespace(
+    new_server: NewServer, tmp_path: Path, beside: str
+) -> None:
+    """Such as an operator made for it through the administration API."""
+    server = await new_server()
+    for name in ("_irc_zoe", "notices"):  # the latter speaks for the server
+        await server.node.accounts.register(UserId(f"@{name}:localhost"), None)
+    statement = PERSONS[beside]
+    if statement is not None:
+        await server.node.database.execute(statement, "@_irc_zoe:localhost")
+    server = await restarted(new_server, server, registration(tmp_path, "old", **_NAMES))
+    taken = await server.node.database.fetch("SELECT user_id FROM users WHERE appservice = 'old' ORDER BY 1")
+    own = ["@_irc_zoe:localhost"] if beside == "nothing" else []
+    assert [row["user_id"] for row in taken] == [*own, "@oldbot:localhost"]
+    assert await acts(server, "old", "_irc_zoe") == (beside == "nothing") and not await acts(server, "old", "notices")

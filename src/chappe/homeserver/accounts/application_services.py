@@ -62,6 +62,10 @@ class ApplicationService:
         """Whether an account is the service's. Its name says nothing: namespaces are patterns, and people's names fit them."""
         return account.appservice == self.id
 
+    def has_for_itself(self, user_id: str) -> bool:
+        """Whether nobody else may take a name (from now on: somebody may have had it before)."""
+        return user_id == self.sender or any(n.exclusive and n.pattern.fullmatch(user_id) for n in self.users)
+
     def require_made(self, account: User) -> None:
         """Raises M_FORBIDDEN for an account that somebody else has made: a person's, or another service's."""
         if not self.made(account):
@@ -108,6 +112,11 @@ class ApplicationServices:
         """The service whose namespace holds a user."""
         return next((s for s in self.services.values() if s.has_user(user_id)), None)
 
+    def sole_owner_of(self, user_id: str) -> ApplicationService | None:
+        """The one service that has a name for itself; None: there is none, or several."""
+        owners = [s for s in self.services.values() if s.has_for_itself(user_id)]
+        return owners[0] if len(owners) == 1 else None
+
     def require_free_for(self, user_id: str, service_id: str | None) -> None:
         """For an account of a service's (None: anybody else's). Raises M_EXCLUSIVE."""
         self.require_user_free(user_id, None if service_id is None else self.services.get(service_id))
@@ -117,8 +126,7 @@ class ApplicationServices:
         if service is not None and not service.has_user(user_id):
             raise BadRequest("This user name is outside the application service's namespace", "M_EXCLUSIVE")
         for other in self.services.values():
-            exclusive = any(n.exclusive and n.pattern.fullmatch(user_id) for n in other.users)
-            if other is not service and (user_id == other.sender or exclusive):
+            if other is not service and other.has_for_itself(user_id):
                 raise BadRequest("This user name is reserved for a bridge", "M_EXCLUSIVE")
 
     def require_alias_free(self, alias: str, user_id: str) -> None:

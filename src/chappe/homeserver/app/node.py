@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from chappe.config import warnings_of
+from chappe.homeserver.accounts.adoption import adopt
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.app.routes import routes_of_node
 from chappe.homeserver.database.migrations import migrate
@@ -72,7 +73,8 @@ class Homeserver(Parts):
         await self.time.compare(self._database)
 
     async def _make_service_users(self) -> None:
-        """Each application service's own user exists from the start."""
+        """Each application service's own user exists from the start, and what it has from before is its own."""
+        await adopt(self.database, self.application_services)
         for service in self.application_services.services.values():
             user = await self.accounts.store.find_user(service.sender)
             if user is None:
