@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.account_standing import Doing
@@ -46,20 +47,20 @@ class BrowserSessions:
         return hmac.new(self._secret, f"form\0{browser}\0{session}".encode(), hashlib.sha256).hexdigest()
 
     async def begin(
-        self, user_id: str, method: str, address: str, user_agent: str | None, provider: str | None = None,
-        subject: str | None = None, upstream_session: str | None = None, authenticated_ts: int | None = None,
-    ) -> str:  # fmt: skip
+        self, user_id: str, method: str, address: str, user_agent: str | None, proven: Proven | None = None
+    ) -> str:
         """A session that is always new (nobody can have planted its id). Returns the cookie's value.
 
-        `authenticated_ts`: when the account proved itself; None: now; 0: nobody knows, so that it is never fresh.
+        `proven`: by a provider, at the time that it says; where it says none, the session is never fresh.
         """
         value, now = secrets.token_urlsafe(32), self._now_ms()
         await self._database.execute(
             """INSERT INTO browser_sessions (id_hash, user_id, method, created_ts, authenticated_ts, expires_ts, user_agent,
                                              address, provider, subject, upstream_session)
                VALUES ($1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10)""",
-            hash_cookie(value), user_id, method, now, now + LIFETIME_MS, (user_agent or "")[:300], address, provider, subject,
-            upstream_session, now if authenticated_ts is None else authenticated_ts,
+            hash_cookie(value), user_id, method, now, now + LIFETIME_MS, (user_agent or "")[:300], address,
+            proven and proven.provider, proven and proven.subject, proven and proven.session,
+            now if proven is None else proven.seen_ts or 0,
         )  # fmt: skip
         return value
 

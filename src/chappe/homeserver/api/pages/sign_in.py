@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -11,7 +10,7 @@ from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.single_sign_on.providers import Providers
+from chappe.homeserver.accounts.single_sign_on.providers import Proven, Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.sign_in_upstream import UNKNOWN, CheckPassword, Claimed, SignInUpstream
 from chappe.homeserver.api.oauth.oauth import read_form
@@ -87,13 +86,13 @@ class SignInPages:
             raise Forbidden("Wrong account")
         return user, method
 
-    async def _begin(self, visit: Visit, user: User, method: str, **upstream: Any) -> Response:
+    async def _begin(self, visit: Visit, user: User, method: str, proven: Proven | None = None) -> Response:
         """A new session takes the place of whatever the browser had."""
         if visit.session is not None:
             await self._pages.browsers.end(visit.session.id_hash)
         request = visit.request
         cookie = await self._pages.browsers.begin(
-            user.user_id, method, request.address, request.header(b"user-agent"), **upstream
+            user.user_id, method, request.address, request.header(b"user-agent"), proven
         )
         self._pages.signed_in(visit, cookie)
         visit.session = await self._pages.browsers.find(cookie)
@@ -196,15 +195,7 @@ class SignInPages:
         if user.locked:
             raise Forbidden(visit.text("account_locked"), "M_USER_LOCKED")
         visit.next_path = next_path
-        return await self._begin(
-            visit,
-            user,
-            f"oidc:{provider.id}",
-            provider=provider.id,
-            subject=proven.subject,
-            upstream_session=proven.session,
-            authenticated_ts=proven.seen_ts or 0,
-        )
+        return await self._begin(visit, user, f"oidc:{provider.id}", proven)
 
 
 class BackChannelLogout:
