@@ -179,7 +179,20 @@ async def test_who_comes_back_from_a_provider_has_proven_what_it_says(
     asked = {name: provider.asked[-1].get(name) for name in ("prompt", "max_age")}
     assert asked == ({"prompt": "login", "max_age": "0"} if query else {"prompt": None, "max_age": None})
     assert browser.status == (403 if query and auth_time != 0 else 200)
+    if browser.status == 403:  # who reads it knows whether signing in once more would help
+        assert ("tell your administrator" in browser.page) is (auth_time is None)
     assert await is_fresh(browser) is (auth_time == 0)
+
+
+@pytest.mark.parametrize("query", [{}, {"again": "1"}], ids=str)
+@pytest.mark.parametrize("auth_time", [True, "now", -1, float("inf"), float("nan"), [0]], ids=str)
+async def test_a_time_that_is_none_proves_nothing(
+    server: Server, provider: Provider, auth_time: Any, query: dict[str, str]
+) -> None:
+    provider.says["auth_time"] = auth_time
+    browser = await provider.let_in(Browser(server), **query)
+    assert browser.status == 403
+    assert (await browser.open("/account")).heading.startswith("Sign in")
 
 
 async def test_a_provider_that_tells_no_time_is_believed_where_the_operator_says_so(

@@ -28,7 +28,7 @@ _WITHOUT_PERSON = """
 
 
 async def adopt(database: Database, services: ApplicationServices) -> None:
-    """Gives accounts to the one service that has their names for itself. No statement where no service has any."""
+    """Gives accounts to the one service that has their names for itself. No statement where none is installed."""
     if not services.services:
         return
     found: dict[str, list[str]] = {}

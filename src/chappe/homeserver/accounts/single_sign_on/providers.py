@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 import secrets
 import time
@@ -23,6 +24,7 @@ from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.outbound.fetcher import Fetcher
 
+log = logging.getLogger(__name__)
 LOGIN_MS = 15 * 60_000
 METADATA_SECONDS = 3600
 LEEWAY = 60
@@ -138,7 +140,12 @@ class Providers:
             return seen_ts
         if seen_ts is None and provider.tells_no_auth_time:
             return self._now_ms()
-        if seen_ts is None or seen_ts < fresh_since_ts - LEEWAY * 1000:
+        if seen_ts is None:
+            log.warning(
+                "a provider does not say when it asked (auth_time)", extra={"fields": {"provider": provider.id}}
+            )
+            raise Forbidden("Your provider does not say when it asked who you are: tell your administrator")
+        if seen_ts < fresh_since_ts - LEEWAY * 1000:
             raise Forbidden("Your provider has not asked you again who you are: please sign out there first")
         return seen_ts
 
@@ -185,9 +192,9 @@ class Providers:
         good = (
             claims.get("iss") == provider.issuer and provider.client_id in audiences
             and (len(audiences) == 1 or claims.get("azp") == provider.client_id)
-            and any(type(claims.get(name)) is str and claims[name] for name in needed)
-            and all(isinstance(claims.get(name, now), int | float) for name in ("exp", "iat", "auth_time"))
-            and claims.get("exp", 0) > now - LEEWAY and claims.get("iat", now) < now + LEEWAY
+            and any(_word(claims, name) for name in needed)
+            and all(_is_time(claims[name]) for name in ("exp", "iat", "auth_time") if claims.get(name) is not None)
+            and (claims.get("exp") or 0) > now - LEEWAY and (claims.get("iat") or now) < now + LEEWAY
         )  # fmt: skip
         if not good:
             raise Forbidden("The provider's token is not meant for this service, or has expired")
@@ -215,8 +222,7 @@ class Providers:
         )  # fmt: skip
         if not result.endswith(" 1"):
             raise Forbidden("This logout token has been used")
-        subject, session = claims.get("sub"), claims.get("sid")
-        return subject if type(subject) is str else None, session if type(session) is str and session else None
+        return _word(claims, "sub"), _word(claims, "sid")
 
     # ---------------------------------------------------------------------------------------------------- discovery
 
@@ -236,6 +242,16 @@ class Providers:
     async def prune(self) -> None:
         for table in ("upstream_logins", "upstream_logout_tokens"):
             await self._database.execute(f"DELETE FROM {table} WHERE expires_ts < $1", self._now_ms())
+
+
+def _word(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    return value if type(value) is str and value else None
+
+
+def _is_time(value: Any) -> bool:
+    """Seconds since 1970, as JSON numbers: `Infinity` and `true` are none."""
+    return type(value) in (int, float) and 0 <= value < 1e12
 
 
 def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int | None) -> Proven:

@@ -50,6 +50,7 @@ REFUSALS: dict[str, str] = {
     "The provider's answer could not be understood": PROVIDER,
     "The provider's metadata names another issuer": PROVIDER,
     "Your provider has not asked you again who you are: please sign out there first": "Votre fournisseur d'identité ne vous a pas redemandé qui vous êtes : déconnectez-vous d'abord chez lui.",
+    "Your provider does not say when it asked who you are: tell your administrator": "Votre fournisseur d'identité ne dit pas quand il vous a demandé qui vous êtes : prévenez votre administrateur.",
     "This application is not known here": "Cette application n'est pas connue ici.",
     "The address to go back to is not this application's": "L'adresse de retour n'est pas celle de cette application.",
     # registering, passwords
