@@ -115,6 +115,15 @@ async def test_a_provider_ends_what_came_of_its_sign_in(
     assert [(await server.raw("GET", WHOAMI, None, t))[0] for t in tokens] == [401, 401]
 
 
+async def test_an_end_that_was_cut_short_is_asked_for_again(server: Server, provider: Provider) -> None:
+    browser = await provider.let_in(Browser(server))
+    tokens = [await legacy(browser), await modern(browser)]
+    assert len(await server.node.browser_sessions.end_upstream("pc", "zoe", None)) == 1  # and the process is killed
+    assert (await browser.open("/account")).heading.startswith("Sign in")
+    assert await provider.log_out(server, sub="zoe") == 200
+    assert [(await server.raw("GET", WHOAMI, None, t))[0] for t in tokens] == [401, 401]
+
+
 async def test_a_device_that_such_a_device_let_in_ends_with_it(server: Server, provider: Provider) -> None:
     browser = await provider.let_in(Browser(server))
     first = await modern(browser)
