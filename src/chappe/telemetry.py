@@ -40,9 +40,8 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("chappe.audit").setLevel(
-        "INFO"
-    )  # the seals of the audit log leave the database whatever the level
+    # the seals of the audit log leave the database whatever the level
+    logging.getLogger("chappe.audit").setLevel("INFO")
     logging.getLogger("uvicorn.error").setLevel("WARNING")
     logging.getLogger("asyncio").setLevel("WARNING")
 

@@ -167,9 +167,8 @@ class AccountValidity:
         if not row["fresh"]:
             return Renewal(ALREADY, row["expires_ts"] or 0)
         until = self._now_ms() + self.period_ms
-        await self._accounts.set_state(
-            row["user_id"], expires_ts=until
-        )  # before the link is used up: it counts, or it is left
+        # before the link is used up: it counts, or it is left
+        await self._accounts.set_state(row["user_id"], expires_ts=until)
         await self._database.execute(
             """UPDATE account_validity SET token = NULL, used_hash = $3, reminded_days = NULL
                 WHERE user_id = $1 AND token = $2""",

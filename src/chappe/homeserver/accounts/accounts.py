@@ -43,9 +43,8 @@ class Accounts:
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
         # by user: where the log was when they asked for their messages to be erased
         self.erased_at: dict[str, int] = {}
-        self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = (
-            None  # another server, for its users' profiles
-        )
+        # another server, for its users' profiles
+        self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = None
         # what an application service keeps for its own users (M_EXCLUSIVE): whoever makes the account, and how
         self.require_free: Callable[[UserId, str | None], None] = lambda user_id, appservice: None
         self.ask_for: Callable[[str], Awaitable[None]] | None = None  # a bridge may make the user that is looked for
@@ -66,9 +65,8 @@ class Accounts:
             except MatrixError:
                 raise BadRequest("This is not a user name", "M_INVALID_USERNAME") from None
             localpart, server_name = user_id[1:].split(":", 1)
-        localpart = (
-            localpart.lower()
-        )  # "@USER cannot refer to a different user to @user" (appendices, "User Identifiers")
+        # "@USER cannot refer to a different user to @user" (appendices, "User Identifiers")
+        localpart = localpart.lower()
         if not is_new_localpart(localpart) or (localpart.startswith("_") and not is_service):
             raise BadRequest("User names may hold a-z, 0-9 and . _ = - / + only", "M_INVALID_USERNAME")
         if localpart in RESERVED:

@@ -89,9 +89,8 @@ class ApplicationServices:
     """All that are registered, by id."""
 
     services: dict[str, ApplicationService] = field(default_factory=dict)
-    is_hosted: Callable[[str], bool] = lambda server_name: (
-        True
-    )  # namespaces are patterns: they fit other servers' users too
+    # namespaces are patterns: they fit other servers' users too
+    is_hosted: Callable[[str], bool] = lambda server_name: True
 
     def __post_init__(self) -> None:
         self._by_token = {s.as_hash: s for s in self.services.values()}

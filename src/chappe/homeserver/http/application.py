@@ -228,9 +228,8 @@ class Application:
             if _large(response, request):
                 try:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
-                    await send(
-                        {"type": "http.response.body", "body": b""}
-                    )  # waits until the client has taken most of it
+                    # waits until the client has taken most of it
+                    await send({"type": "http.response.body", "body": b""})
                 finally:
                     self.unread.taken(_whose(request), len(body))
             else:

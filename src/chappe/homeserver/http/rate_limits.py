@@ -27,9 +27,8 @@ class RateLimits:
         kept: int = KEPT,
     ) -> None:
         self._settings, self._now, self._kept = dict(settings), now, kept
-        self._buckets: dict[str, OrderedDict[str | int, tuple[float, float]]] = {
-            action: OrderedDict() for action in settings
-        }  # by action and key: tokens left, as of
+        # by action and key: tokens left, as of
+        self._buckets: dict[str, OrderedDict[str | int, tuple[float, float]]] = {a: OrderedDict() for a in settings}
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))

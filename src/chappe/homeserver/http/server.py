@@ -140,9 +140,8 @@ class Listener:
     ) -> None:  # fmt: skip
         """`trusted_proxies`: networks whose `X-Forwarded-For` is believed; none where clients connect directly."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._socket = socket.socket(
-            family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-        )  # so that accepted ones do not delay
+        # the protocol is named, so that accepted ones do not delay
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((address, port))
         self.address, self.port = address, self._socket.getsockname()[1]

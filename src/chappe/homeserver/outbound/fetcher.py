@@ -199,11 +199,8 @@ class Fetcher:
         if host is None or port is None or target.scheme not in ("http", "https") or target.user is not None:
             raise BadRequest("This is not an address that can be opened", "M_INVALID_PARAM")
         host, literal = host.lower().rstrip("."), literal_of(host)
-        names = {
-            host,
-            (target.raw_host or "").lower().rstrip("."),
-            literal or host,
-        }  # one host may be written in many ways
+        # one host may be written in many ways
+        names = {host, (target.raw_host or "").lower().rstrip("."), literal or host}
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._blocked for name in names):
             raise MatrixError(403, "M_FORBIDDEN", "This host may not be opened")
         if literal is not None and not self._is_trusted and host not in self._allowed and not is_public(literal):

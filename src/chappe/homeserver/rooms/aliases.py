@@ -27,9 +27,8 @@ class Aliases:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
         self.require_may_use: Callable[[str, str], None] = lambda _alias, _user: None  # raises M_EXCLUSIVE
-        self.ask_server: Callable[[RoomAlias], Awaitable[tuple[str, tuple[str, ...]]]] | None = (
-            None  # of another server
-        )
+        # of another server
+        self.ask_server: Callable[[RoomAlias], Awaitable[tuple[str, tuple[str, ...]]]] | None = None
         self.ask_for: Callable[[str], Awaitable[bool]] | None = None  # a bridge may make the room that is looked for
 
     async def find(self, alias: str) -> Alias | None:

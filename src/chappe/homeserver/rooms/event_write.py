@@ -15,12 +15,8 @@ from chappe.homeserver.rooms.summary import NEWS
 if TYPE_CHECKING:
     from chappe.homeserver.rooms.live_room import LiveRoom
 
-_AT_POSITION = (
-    "memberships",
-    "relations",
-    "push_hits",
-    "state_moves",
-)  # fragments whose last column is the event's offset
+# fragments whose last column is the event's offset
+_AT_POSITION = ("memberships", "relations", "push_hits", "state_moves")
 
 
 class EventWrite(Write):

@@ -19,11 +19,8 @@ SCANNED_AT_ONCE = 1000  # events looked at by one statement for those that pass 
 Statuses = tuple[int, ...]  # of `events.status`: 0 history, 1 outlier, 2 rejected, 3 soft-failed
 IN_A_TIMELINE: Statuses = (0,)
 NOT_HELD_BACK: Statuses = (0, 1)  # and what is only cited: the state that a room had when one came in is
-FOR_SERVERS: Statuses = (
-    0,
-    1,
-    3,
-)  # they judge for themselves what came late; what the rules refuse is no event of the room
+# servers judge for themselves what came late; what the rules refuse is no event of the room
+FOR_SERVERS: Statuses = (0, 1, 3)
 WHATEVER_IS_HERE: Statuses = (0, 1, 2, 3)
 
 # Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.

@@ -160,9 +160,8 @@ class SyncEngine:
                 m for m in memberships
                 if m.membership in ("join", "invite", "knock") or m.position > after > 0 or (leave and m.was_joined and not m.forgotten)
             ]  # fmt: skip
-        news = {
-            m.number for m in memberships if m.position > after
-        }  # a leave is told, whoever has forgotten the room since
+        # a leave is told, whoever has forgotten the room since
+        news = {m.number for m in memberships if m.position > after}
         if context.changes.known:
             touched = set(context.changes.rooms)
         else:

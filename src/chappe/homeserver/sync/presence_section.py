@@ -30,9 +30,8 @@ class PresenceSection:
                 shown += await self._presence.present_among(set(newly_shared) - set(shown))
         states = await self._presence.of(user for user in shown if passes(context.filter.presence, "m.presence", user))
         if reader in states and states[reader].status_msg is None:
-            del states[
-                reader
-            ]  # that one is here oneself is no news: without this, the first long poll would end for it
+            # that one is here oneself is no news: without this, the first long poll would end for it
+            del states[reader]
         return [
             orjson.dumps({"type": "m.presence", "sender": user, "content": self._presence.content(state)})
             for user, state in states.items()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-ADMINISTRATION = (
-    "urn:synapse:admin:*"  # every administration API, and the console: the name that deployed tools ask for
-)
+# every administration API, and the console: the name that deployed tools ask for
+ADMINISTRATION = "urn:synapse:admin:*"
 CONSOLE = "urn:chappe:console:*"  # the console alone
 RIGHTS = (ADMINISTRATION, CONSOLE)
 

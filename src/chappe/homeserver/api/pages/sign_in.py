@@ -185,9 +185,8 @@ class SignInPages:
         provider = self._providers.require(request.params["provider"], visit.server_name)
         state, code = request.query("state"), request.query("code")
         if state is None or code is None:
-            raise Forbidden(
-                "The provider did not confirm this sign-in"
-            )  # whatever the address says: anybody can write it
+            # whatever the address says of it: anybody can write that
+            raise Forbidden("The provider did not confirm this sign-in")
         proven, next_path = await self._providers.finish(
             provider, visit.browser_hash, state, code, _callback(visit, provider.id), request.query("iss")
         )

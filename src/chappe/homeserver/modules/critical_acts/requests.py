@@ -11,10 +11,8 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import NotFound
 
 WAITS_MS, AGREED_MS = 7 * 86_400_000, 86_400_000  # for an answer; to be done once it is agreed to
-API, CONSOLE = (
-    "api",
-    "console",
-)  # doors: what is asked for at an API is done when it is asked again, by the same administrator
+# doors: what is asked for at an API is done when it is asked again, by the same administrator
+API, CONSOLE = "api", "console"
 WHOLE = "all"  # the organisation of requests about the whole installation
 AGREED, DONE, REFUSED, WITHDRAWN, VOID = "agreed", "done", "refused", "withdrawn", "void"
 

@@ -19,9 +19,8 @@ class Breaker:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
-        self._failed: OrderedDict[str, tuple[int, int]] = (
-            OrderedDict()
-        )  # how often in a row, and until when nobody asks
+        # how often in a row, and until when nobody asks
+        self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self.persisted: Mapping[str, int] = {}
         self.revived: Callable[[str], None] = lambda _: None  # told of servers that were given up and are alive
 

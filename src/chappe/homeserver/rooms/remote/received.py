@@ -68,9 +68,8 @@ class Prepared:
     redacted: tuple[Redaction, RoomEvent] | None = None  # what redacted it before it came
     unmet_target: str | None = None  # it redacts an event that is not here
     starts_afresh: bool = False  # nobody here was in the room: what was the end of its graph no longer counts
-    stand_ins: Mapping[StateKey, StateEvent] = field(
-        default_factory=dict
-    )  # members that the room does not know yet, as cited
+    # members that the room does not know yet, as cited
+    stand_ins: Mapping[StateKey, StateEvent] = field(default_factory=dict)
     person: tuple[str | None, ...] | None = None  # of another server, who joins: how they are found by name
     txn: str | None = None  # of the client that has sent it, where that is one of ours
     beside: Rows = ()  # rows that are committed with it, where it becomes part of the room
