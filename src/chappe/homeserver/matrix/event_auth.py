@@ -83,11 +83,11 @@ def membership_of(get: GetState, user_id: str) -> str:
     return membership if type(membership) is str else "leave"
 
 
-def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_members: bool = False) -> None:
+def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_begun: bool = False) -> None:
     """Raises Forbidden, with a sentence for people, unless the state allows the event.
 
-    `has_members`: of a room's present state, where people are. Its creator came in long ago: that join needs no exception
-    any more, which would let anybody write it, after the create event, as often as they like.
+    `has_begun`: by a room's present state, once somebody is or its creator was in it, and for whoever is not its creator. The
+    creator came in long ago: that join needs no exception any more, which would let anybody write it as often as they like.
     """
     event_type, sender, content = pdu["type"], pdu["sender"], pdu["content"]
     if event_type == "m.room.create":
@@ -104,7 +104,7 @@ def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_
         return None
     levels = power_levels_of(get, version, create)
     if event_type == "m.room.member":
-        return _Membership(pdu, version, get, create, levels, has_members).check()  # 5
+        return _Membership(pdu, version, get, create, levels, has_begun).check()  # 5
     if membership_of(get, sender) != "join":
         raise Forbidden("You are not in this room")  # 6
     power = levels.of(sender)
@@ -154,12 +154,12 @@ class _Membership:
         get: GetState,
         create: StateEvent,
         levels: PowerLevels,
-        has_members: bool,
+        has_begun: bool,
     ) -> None:
         self.pdu, self.version, self.get, self.create, self.levels = pdu, version, get, create, levels
         self.sender: str = pdu["sender"]
         self.content: dict[str, Any] = pdu["content"]
-        self.power, self.has_members = levels.of(self.sender), has_members
+        self.power, self.has_begun = levels.of(self.sender), has_begun
 
     def check(self) -> None:
         target, wanted = self.pdu.get("state_key"), self.content.get("membership")
@@ -202,7 +202,7 @@ class _Membership:
     def _is_creators_first_join(self) -> bool:
         prev = self.pdu["prev_events"]
         first = [item if type(item) is str else item[0] for item in prev]
-        if first != [self.create.event_id] or self.has_members:
+        if first != [self.create.event_id] or self.has_begun:
             return False
         if self.version.implicit_creator:
             return self.target == self.create.sender

@@ -28,6 +28,7 @@ from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
 from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.received import (
     Move,
     NeedsMove,
@@ -372,6 +373,8 @@ class Receiver:
             return Move(need.root, {}, {})
         numbers = {nid for pair in difference.values() for nid in pair if nid is not None} - {prepared.nid}
         events = await self.events(room, numbers)
+        if not prepared.starts_afresh:
+            root, difference = await leave_out_first_joins(self.store, self.states, room, root, difference, events)
         for nid, chain in (await self.store.chains([n for n, e in events.items() if e.chain is None])).items():
             events[nid].chain = chain
         events[prepared.nid] = received_event(prepared.nid, prepared.checked, room, prepared.state_before)

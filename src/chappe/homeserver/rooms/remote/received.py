@@ -198,10 +198,12 @@ class ReceivedWrite(WithoutTimeline):
             return SOFT_FAILED
         if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
             return HISTORY
+        pdu, key = prepared.checked.pdu, prepared.checked.key
+        has_begun = bool(self.lane.joined) or key is None or self.lane.get(key) is not None or pdu["sender"] != key[1]
         try:
             check_auth(
-                {**prepared.checked.pdu, "event_id": prepared.checked.event_id}, self.lane.version,
-                lambda key: self.lane.get(key) or prepared.stand_ins.get(key), has_members=bool(self.lane.joined),
+                {**pdu, "event_id": prepared.checked.event_id}, self.lane.version,
+                lambda key: self.lane.get(key) or prepared.stand_ins.get(key), has_begun=has_begun,
             )  # fmt: skip
         except Forbidden:
             return SOFT_FAILED

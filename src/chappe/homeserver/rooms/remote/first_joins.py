@@ -1,0 +1,53 @@
+"""The first join of a room's creator, which whoever likes may write ("Authorization rules": the only previous event is m.room.create).
+
+State resolution is everybody's and takes such an event as the rules say. The state that is shown here, and judged by, does not:
+once somebody has been in the room, nobody comes in by that exception, and nobody is named by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.states import States
+from chappe.homeserver.rooms.remote.store import SOFT_FAILED, RemoteStore
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.state_tree import Difference
+
+MEMBER = "m.room.member"
+
+
+async def leave_out_first_joins(
+    store: RemoteStore, states: States, room: LiveRoom, root: bytes, difference: Difference,
+    events: Mapping[int, RoomEvent],
+) -> tuple[bytes, Difference]:  # fmt: skip
+    """A state that the room is to get, and what it changes, without such joins: what was under their keys stays.
+
+    Those that somebody else has written, and those of their own that the present state has refused (they were removed since).
+    """
+    create = room.get(CREATE)
+    suspects = {}
+    for key, (_, now) in difference.items():
+        event = events.get(now or -1)
+        if create is None or event is None or event.type != MEMBER or event.membership != "join":
+            continue
+        if event.sender != event.state_key or event.state_key in (create.sender, create.content.get("creator")):
+            suspects[key] = event
+    if not suspects or create is None:
+        return root, difference
+    known = await store.known_by_number([event.nid for event in suspects.values()])
+    pdus = await store.pdus(list(known))
+    kept: dict[bytes, int | None] = {}
+    for key, event in suspects.items():
+        row = known.get(event.nid)
+        if row is None or (event.sender == event.state_key and row.status != SOFT_FAILED):
+            continue
+        prev = orjson.loads(pdus[event.nid])["prev_events"]
+        if [item if type(item) is str else item[0] for item in prev] == [create.event_id]:
+            kept[key] = difference[key][0]
+    if not kept:
+        return root, difference
+    return await states.store(room.number, root, kept), {k: v for k, v in difference.items() if k not in kept}
