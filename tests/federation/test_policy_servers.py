@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,11 +30,14 @@ class Judge:
         self.key = SigningKey(b"p" * 32, "policy_server")
         self.asked: list[dict[str, Any]] = []
         self.is_down = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     @endpoint("POST", "/_matrix/policy/v1/sign", auth=SERVER_AUTH)
     async def sign(self, request: Request) -> Answer:
         pdu = await request.json_object()
         self.asked.append(pdu)
+        await self.answers.wait()
         if self.is_down:
             raise MatrixError(500, "M_UNKNOWN", "out of order")
         if "casino" in str(pdu["content"]):
@@ -130,11 +134,43 @@ async def test_what_was_not_asked_about_is_kept_from_members(scene: Scene) -> No
     wrong["signatures"][scene.content["via"]] = {"ed25519:policy_server": "A" * 86}
     await forger.send(unasked, bad, wrong)
     await hears(alice, room, "never asked, harmless")
+    await asyncio.wait_for(scene.here.node.inbox.settled(), 60)
     assert await said(alice, room) == ["never asked, harmless"]
     statuses = await scene.here.node.database.fetch(
         "SELECT status FROM events WHERE event_id = ANY($1::text[])", [forger.id_of(bad), forger.id_of(wrong)]
     )
     assert [row["status"] for row in statuses] == [3, 3], "kept, soft-failed"
+
+
+async def test_a_slow_policy_server_holds_up_its_own_room_only(scene: Scene) -> None:
+    """What lacks its word is kept, durably, and asked about in the room's queue: the transaction is answered before."""
+    alice, bob, room, judge = scene.alice, scene.bob, scene.room, scene.judge
+    other = await alice.create_room(preset="public_chat", room_version="11")
+    await enter(bob, other, scene.here)
+    await alice.set_state(room, POLICY, scene.content)
+    await agree(room, scene.here, scene.there)
+    await agree(other, scene.here, scene.there)
+    judge.answers.clear()
+    forgers = [Forger(scene.there, await scene.there.node.rooms.require(r), bob, scene.here) for r in (room, other)]
+    slow, quick = (
+        f.event({"msgtype": "m.text", "body": body}) for f, body in zip(forgers, ("slow", "quick"), strict=True)
+    )
+    answer = await forgers[0].send(slow, quick)
+    assert answer == {forgers[0].id_of(slow): {}, forgers[1].id_of(quick): {}}
+    assert "quick" in await said(alice, other)
+    assert "slow" not in await said(alice, room)
+    kept = "SELECT event_id FROM federation_inbox"
+    assert await scene.here.node.database.fetchval(kept) == forgers[0].id_of(slow)
+    await scene.here.stop()
+    again = Server(scene.here.config, scene.here.data, scene.here.url)
+    await again.start()
+    alice.server = again
+    try:
+        assert await again.node.database.fetchval(kept) == forgers[0].id_of(slow)
+        judge.answers.set()
+        await hears(alice, room, "slow")
+    finally:
+        await again.stop()
 
 
 async def test_a_room_does_without_a_policy_server_that_is_out_of_order(scene: Scene) -> None:

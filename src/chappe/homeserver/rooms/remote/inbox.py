@@ -1,4 +1,5 @@
-"""What other servers send: written into the room at once, or kept durably until what it follows has been fetched.
+"""What other servers send: written into the room at once, or kept durably until what it follows has been fetched and the room's
+policy server has been asked about it.
 
 A sender takes our answer for done, so nothing is answered before it is in the room or in the queue. What each server sent of
 each room is a queue of its own, and each event of it waits for itself: neither a room that waits for a dead server holds up
@@ -99,17 +100,18 @@ class Inbox:
             elif checked.event_id not in ids:  # the same event may come twice
                 ids.add(checked.event_id)
                 checked_events.append(checked)
-        checked_events = await self._policy_servers.judge(room, checked_events)
+        unasked = await self._policy_servers.unasked(room, checked_events)
         async with self._receiver.lock(room):
-            outcomes = await self._receiver.receive_many(room, checked_events)
+            outcomes = await self._receiver.receive_many(room, [c for c in checked_events if c.event_id not in unasked])
         for checked in checked_events:
-            results[checked.event_id] = await self._answer(room, checked, origin, outcomes[checked.event_id])
+            results[checked.event_id] = await self._answer(room, checked, origin, outcomes.get(checked.event_id))
         return results
 
-    async def _answer(self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome) -> dict[str, str]:
+    async def _answer(self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome | None) -> dict[str, str]:
+        """`outcome`: None where the room's policy server is to be asked first, which the transaction does not wait for."""
         if isinstance(outcome, MatrixError):
             return {"error": outcome.message}
-        if isinstance(outcome, MissingPast):
+        if outcome is None or isinstance(outcome, MissingPast):
             try:
                 await self._keep(room, checked, origin)
             except MatrixError as error:
@@ -124,7 +126,7 @@ class Inbox:
             room.room_id, origin,
         )  # fmt: skip
         if in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT:
-            raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this room wait for what they follow")
+            raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this room wait")
         await self._database.execute(
             """INSERT INTO federation_inbox (room_id, event_id, origin, pdu, received_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
@@ -227,6 +229,8 @@ class Inbox:
             waiting = {
                 row["event_id"]: Checked(row["event_id"], orjson.loads(row["pdu"]), row["pdu"], room.version) for row in rows
             }  # fmt: skip
+            judged = await self._policy_servers.judge(room, list(waiting.values()))
+            waiting = {checked.event_id: checked for checked in judged}
             async with self._turn(queue[0]):
                 outcomes = await self._gaps.receive(room, waiting, [queue[1]])
         await self._settle(queue, outcomes)

@@ -102,19 +102,27 @@ class PolicyServers:
 
     async def judge(self, room: LiveRoom, events: Sequence[Checked]) -> list[Checked]:
         """Events of other servers: each with the signature that it lacked, or marked as unwelcome."""
-        if room.get(POLICY_SERVER) is None:
-            return list(events)
-        known = await self._receiver.store.known([checked.event_id for checked in events])
-        gate = asyncio.Semaphore(AT_ONCE)
+        unasked, gate = await self.unasked(room, events), asyncio.Semaphore(AT_ONCE)
 
         async def one(checked: Checked) -> Checked:
-            here = known.get(checked.event_id)
-            if here is not None and here.has_state:
+            if checked.event_id not in unasked:
                 return checked
             async with gate:
                 return await self._judge(room, checked)
 
         return list(await asyncio.gather(*(one(checked) for checked in events)))
+
+    async def unasked(self, room: LiveRoom, events: Sequence[Checked]) -> set[str]:
+        """Those of which the room's policy server has said nothing yet: to ask it may take ten seconds for each."""
+        if room.get(POLICY_SERVER) is None:
+            return set()
+        lacking = []
+        for checked in events:
+            server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
+            if server is not None and not checked.is_unwelcome and not server.has_signed(checked.pdu, room):
+                lacking.append(checked.event_id)
+        known = await self._receiver.store.known(lacking)
+        return {event_id for event_id in lacking if event_id not in known or not known[event_id].has_state}
 
     async def _judge(self, room: LiveRoom, checked: Checked) -> Checked:
         server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
