@@ -179,6 +179,50 @@ async def test_locking_and_unlocking(admin: Person, anne: Person) -> None:
     await anne.call("GET", "/joined_rooms")
 
 
+async def test_what_the_installation_has_locked_is_not_an_organisations_to_unlock(
+    ministry: Server, admin: Person, second: Person, root: Person, anne: Person
+) -> None:
+    async def frozen() -> None:  # as the read guard does
+        await ministry.node.accounts.set_state(anne.id, locked=True)
+
+    async def by_the_api() -> None:
+        await root.call("PUT", f"/_synapse/admin/v2/users/{segment(anne.id)}", {"locked": True})
+
+    async def by_the_console() -> None:
+        await act(root, "lock", ALL, user_id=anne.id)
+
+    for lock in (frozen, by_the_api, by_the_console):
+        await lock()
+        await act(admin, "lock", user_id=anne.id)  # theirs beside it changes nothing
+        no = await refused(act(admin, "unlock", user_id=anne.id))
+        assert no.status == 403 and "installation" in no.body["error"], lock.__name__
+        person = await admin.call("GET", f"{CULTURE}/people/{segment(anne.id)}")
+        assert (person["locked"], person["locked_by"]) == (True, "all")
+        await act(root, "unlock", ALL, user_id=anne.id)
+        person = await admin.call("GET", f"{CULTURE}/people/{segment(anne.id)}")
+        assert (person["locked"], person["locked_by"]) == (False, None)
+    await act(admin, "lock", user_id=anne.id)
+    assert (await admin.call("GET", f"{CULTURE}/people/{segment(anne.id)}"))["locked_by"] == "culture"
+    await act(second, "unlock", user_id=anne.id)
+    await act(admin, "lock", user_id=anne.id)
+    await frozen()
+    assert (await refused(act(second, "unlock", user_id=anne.id))).status == 403
+
+
+async def test_a_lock_of_the_installation_outlives_the_account(
+    ministry: Server, admin: Person, second: Person, root: Person, anne: Person
+) -> None:
+    """Ending the account and bringing it back lifts no lock that its organisation could not lift."""
+    await act(root, "lock", ALL, user_id=anne.id)
+    ended = (await act(admin, "deactivate", user_id=anne.id))["request"]
+    await agree(ministry, second, f"{CULTURE}/requests/{ended}")
+    back = await act(admin, "reactivate", user_id=anne.id)
+    if not back["done"]:
+        assert (await refused(agree(ministry, second, f"{CULTURE}/requests/{back['request']}"))).status == 403
+    user = await ministry.node.accounts.store.find_user(anne.id)
+    assert user is not None and user.locked and user.deactivated
+
+
 async def test_devices(admin: Person, anne: Person) -> None:
     phone = await anne.another_device("PHONE")
     person = await admin.call("GET", f"{CULTURE}/people/{segment(anne.id)}")

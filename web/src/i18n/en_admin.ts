@@ -83,6 +83,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.field.user_id": "Name",
   "admin.field.locked": "State",
   "admin.field.expires_ts": "Valid until",
+  "admin.field.locked_by": "Locked by",
+  "admin.byInstallation": "The installation",
   "admin.field.last_seen_ts": "Last seen",
   "admin.field.ended_ts": "Ended on",
   "admin.field.purpose": "Purpose",

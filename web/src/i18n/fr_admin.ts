@@ -87,6 +87,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.field.user_id": "Nom",
   "admin.field.locked": "État",
   "admin.field.expires_ts": "Valable jusqu’au",
+  "admin.field.locked_by": "Verrouillé par",
+  "admin.byInstallation": "L’installation",
   "admin.field.last_seen_ts": "Dernière activité",
   "admin.field.ended_ts": "Terminé le",
   "admin.field.purpose": "Motif",

@@ -14,7 +14,7 @@ from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.legal_holds import LegalHolds
-from chappe.agency.organisations import Organisations
+from chappe.agency.organisations import EVERYWHERE, Organisations
 from chappe.agency.people import People
 from chappe.agency.policy import AgencyPolicy
 from chappe.agency.read_guard import ReadGuard
@@ -202,11 +202,13 @@ class Views:
         if user_id != actor.user_id:
             await self._scope.require_person(actor, user_id)
         user = await self._administration.user(user_id)
+        account = await self._accounts.store.find_user(user_id)
+        locked_by = (account.locked_by or EVERYWHERE) if account is not None and account.locked else None
         rooms = await self._rooms.memberships.joined(user_id)
         devices = [dict(row) for row in await self._accounts.store.devices(user_id)]
         return {
             "user_id": user_id, "display_name": user["displayname"], "avatar_url": user["avatar_url"], "kind": user["user_type"],
-            "locked": user["locked"], "deactivated": user["deactivated"], "expires_ts": user["expiration_ts"],
+            "locked": user["locked"], "locked_by": locked_by, "deactivated": user["deactivated"], "expires_ts": user["expiration_ts"],
             "created_ts": user["creation_ts"], "last_seen_ts": user["last_seen_ts"],
             "addresses": [a["address"] for a in user["threepids"]], "rooms": len(rooms), "devices": devices,
             "organisation": await self._people.organisation_of(user_id), "moves": await self._people.moves(user_id),

@@ -251,11 +251,15 @@ class Accounts:
             self.erased_at.update(found)
 
     async def set_state(
-        self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None
-    ) -> None:
-        """Locks, suspends, sets the end of an account (in ms; 0: never ends), and all by which it acts with it."""
+        self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None,
+        by: str | None = None,
+    ) -> None:  # fmt: skip
+        """Locks, suspends, sets the end of an account (in ms; 0: never ends), and all by which it acts with it.
+
+        `by`: in whose right it is locked or unlocked, an organisation's; None: the installation's, which no other unlocks.
+        """
         write = Write()
-        write.add("account_states", user_id, locked, suspended, expires_ts)
+        write.add("account_states", user_id, locked, suspended, expires_ts, by)
         await self._touch_account(write, user_id)
         await self._writer.submit(write)
         if locked:

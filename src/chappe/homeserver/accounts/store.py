@@ -41,10 +41,15 @@ FRAGMENTS = (
         ON CONFLICT (user_id) DO UPDATE SET serial = excluded.serial;""",
     ),
     Fragment(
-        "account_states", (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint")),
+        "account_states",
+        (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint"), ("whose", "text")),
         """
         FOR r IN SELECT * FROM unnest(account_states_rows) LOOP  -- NULL: stays as it is; expiry 0: never
-            UPDATE users SET locked = coalesce(r.locked, locked), suspended = coalesce(r.suspended, suspended),
+            -- what was locked in the right of the installation (`locked_by` NULL) is unlocked in no other, and stays its own
+            UPDATE users SET locked = CASE WHEN r.locked OR r.whose IS NULL OR locked_by IS NOT NULL
+                                           THEN coalesce(r.locked, locked) ELSE locked END,
+                locked_by = CASE WHEN r.locked AND NOT (locked AND locked_by IS NULL) THEN r.whose ELSE locked_by END,
+                suspended = coalesce(r.suspended, suspended),
                 expires_ts = CASE WHEN r.expires_ts = 0 THEN NULL ELSE coalesce(r.expires_ts, expires_ts) END
              WHERE user_id = r.who;
         END LOOP;""",
@@ -90,6 +95,7 @@ class User:
     created: Any
     profile: dict[str, Any]
     locked: bool = False
+    locked_by: str | None = None  # in whose right: of an organisation; None: of the installation
     suspended: bool = False
     erased: bool = False
     expires_ts: int | None = None
@@ -114,8 +120,8 @@ def _user(row: Row | None) -> User | None:
         return None
     return User(
         row["user_id"], row["server_name"], row["password_hash"], row["is_admin"], row["is_guest"], row["deactivated"],
-        row["created"], orjson.loads(row["profile"]), row["locked"], row["suspended"], row["erased"], row["expires_ts"],
-        row["appservice"], row["kind"], row["owner"], row["purpose"],
+        row["created"], orjson.loads(row["profile"]), row["locked"], row["locked_by"], row["suspended"], row["erased"],
+        row["expires_ts"], row["appservice"], row["kind"], row["owner"], row["purpose"],
     )  # fmt: skip
 
 

@@ -37,6 +37,10 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
         {fact("profile.email", ((person.addresses ?? []) as string[]).join(", "))}
         {fact("admin.field.created_ts", person.created_ts && date(Number(person.created_ts)))}
         {fact("admin.field.expires_ts", person.expires_ts && date(Number(person.expires_ts)))}
+        {fact(
+          "admin.field.locked_by",
+          person.locked_by && (person.locked_by === "all" ? t("admin.byInstallation") : labelOf(String(person.locked_by))),
+        )}
         {fact("admin.field.last_seen_ts", person.last_seen_ts && ago(Number(person.last_seen_ts)))}
         {fact("admin.view.rooms", person.rooms)}
         {fact("admin.view.guests", guests.map((each) => `${each.user_id} (${each.purpose})`).join(", "))}

@@ -134,3 +134,6 @@ ALTER TABLE totp_secrets ADD COLUMN wrong_ts bigint[] NOT NULL DEFAULT '{}';
 
 -- When a provider was asked to see again who somebody is: what it answers must be later. Unset: any session of theirs will do.
 ALTER TABLE upstream_logins ADD COLUMN fresh_since_ts bigint;
+
+-- In whose right an account was locked: an organisation's; NULL: the installation's (its administrators, the read guard).
+ALTER TABLE users ADD COLUMN locked_by text;
