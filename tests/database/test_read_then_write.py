@@ -41,6 +41,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
     ("homeserver/accounts/uia.py", "require", "uia_sessions"): "a session is bound to one body: what it allows twice is the same",
+    ("homeserver/actions/sign_in_upstream.py", "__call__", "upstream_links"): CONDITION,
     ("homeserver/database/migrations.py", "migrate", "schema_migrations"): "behind a lock of the session",
     ("homeserver/modules/delayed_events/__init__.py", "sign_out", "delayed_events"): CONDITION,
     ("homeserver/modules/hosted_domains/__init__.py", "_go_on_from", "rooms"): "in one transaction, beside no server",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import shutil
 import subprocess
@@ -11,7 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
 
+import ldap3
 import pytest
 
 from chappe.config import IdentityProvider, Ldap, Listener, SecondFactor
@@ -181,6 +184,13 @@ userPassword: mot de passe
 
 @pytest.fixture
 async def directory(tmp_path: Path) -> AsyncIterator[Ldap]:
+    async with running_directory(tmp_path) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def running_directory(tmp_path: Path, schema: str = "", access: str = "", more: str = "") -> AsyncIterator[Ldap]:
+    """`more`: lines of the person's entry."""
     if SLAPD is None:
         pytest.skip("slapd is not installed (tests/install_components.sh)")
     data = tmp_path / "ldap"
@@ -189,6 +199,7 @@ async def directory(tmp_path: Path) -> AsyncIterator[Ldap]:
     conf.write_text(f"""include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
+{schema}
 modulepath /usr/lib/ldap
 moduleload back_mdb
 database mdb
@@ -196,11 +207,12 @@ suffix "dc=example,dc=org"
 rootdn "cn=admin,dc=example,dc=org"
 rootpw admin
 directory {data}
+{access}
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="cn=chappe,dc=example,dc=org" read by * none
 """)
     ldif = tmp_path / "init.ldif"
-    ldif.write_text(LDIF)
+    ldif.write_text(LDIF + more)
     subprocess.run([str(Path(SLAPD).with_name("slapadd")), "-f", conf, "-l", ldif], check=True, capture_output=True)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
@@ -330,3 +342,84 @@ async def test_a_directory_s_password_does_not_replace_a_second_factor(new_serve
     status, raw, _ = await strict.raw("POST", login, body)
     assert status == 403 and "second factor" in json.loads(raw)["error"]
     assert await strict.node.database.fetchval("SELECT count(*) FROM access_tokens") == 0
+
+
+# What Active Directory has: no `entryUUID`, and an `objectGUID` of 16 bytes.
+HIDDEN = "access to attrs=entryUUID by * none"
+GUID = """attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch
+    SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP top AUXILIARY MAY objectGUID )"""
+JEANNE, JEAN = uuid4(), uuid4()
+DN = "uid=jdupont,dc=example,dc=org"
+TWO_DAYS_MS = 2 * 86_400_000
+
+
+@pytest.fixture
+async def active_directory(tmp_path: Path) -> AsyncIterator[Ldap]:
+    guid = f"objectClass: user\nobjectGUID:: {base64.b64encode(JEANNE.bytes_le).decode()}\n"
+    async with running_directory(tmp_path, GUID, HIDDEN, guid) as found:
+        yield found
+
+
+def change(directory: Ldap, **attributes: Any) -> None:
+    connection = ldap3.Connection(directory.uri, "cn=admin,dc=example,dc=org", "admin", auto_bind=True)
+    assert connection.modify(DN, {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in attributes.items()})
+    connection.unbind()
+
+
+async def who(server: Server) -> str:
+    """Whose account jdupont's password opens; else the error."""
+    body = {"type": "m.login.password", "identifier": by_name("jdupont"), "password": "mot de passe"}
+    _, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
+    answer = json.loads(raw)
+    return str(answer.get("user_id", answer.get("errcode")))
+
+
+async def subjects(server: Server) -> list[tuple[str, str]]:
+    rows = await server.node.database.fetch("SELECT subject, user_id FROM upstream_links ORDER BY linked_ts")
+    return [(row["subject"], row["user_id"]) for row in rows]
+
+
+async def test_people_of_active_directory_are_known_by_their_guid(
+    new_server: NewServer, active_directory: Ldap
+) -> None:
+    server = await new_server(ldap=[active_directory])
+    assert await who(server) == "@jdupont:localhost"
+    assert await subjects(server) == [(str(JEANNE), "@jdupont:localhost")]
+
+
+async def test_whoever_was_linked_by_place_is_linked_by_guid_from_then_on(
+    new_server: NewServer, active_directory: Ldap
+) -> None:
+    server = await new_server(ldap=[active_directory])
+    await who(server)
+    await server.node.database.execute("UPDATE upstream_links SET subject = $1", DN)  # as it was before
+    assert await who(server) == "@jdupont:localhost"
+    assert await subjects(server) == [(str(JEANNE), "@jdupont:localhost")]
+
+
+async def test_a_namesake_at_the_same_place_is_somebody_else(new_server: NewServer, active_directory: Ldap) -> None:
+    server = await new_server(ldap=[active_directory])
+    assert await who(server) == "@jdupont:localhost"
+    change(active_directory, objectGUID=JEAN.bytes_le)  # with the address as well, which was given again
+    assert await who(server) == "M_FORBIDDEN"
+    change(active_directory, mail="jean.dupont@example.org")
+    assert await who(server) == "@jdupont2:localhost"
+    assert await subjects(server) == [(str(JEANNE), "@jdupont:localhost"), (str(JEAN), "@jdupont2:localhost")]
+
+
+async def test_an_entry_that_is_younger_than_the_link_is_somebody_else(
+    new_server: NewServer, tmp_path: Path, active_directory: Ldap
+) -> None:
+    """Linked by place before, and the namesake comes before the person did; and where a directory has nothing that stays."""
+    (tmp_path / "plain").mkdir()
+    async with running_directory(tmp_path / "plain", access=HIDDEN) as plain:
+        for directory in (active_directory, plain):
+            server = await new_server(ldap=[directory])
+            assert await who(server) == await who(server) == "@jdupont:localhost"
+            await server.node.database.execute(
+                "UPDATE upstream_links SET subject = $1, linked_ts = linked_ts - $2", DN, TWO_DAYS_MS
+            )
+            assert await who(server) == "M_FORBIDDEN", "the address is of the account that was here before"
+            change(directory, mail="jean.dupont@example.org")
+            assert await who(server) == await who(server) == "@jdupont2:localhost"

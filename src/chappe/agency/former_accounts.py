@@ -63,7 +63,7 @@ class FormerAccounts:
         """The ended account of an identity at a provider, which is never given to somebody else.
 
         Unless it was locked when it ended: then an administrator decides, as where only an address is proven, which a namesake may
-        have been given. A directory that names people by their place in it (no `entryUUID`) proves no more than an address.
+        have been given. A directory that names people by their place in it (`ldap.STAYS`: none) proves no more than an address.
         """
         if provider.startswith("ldap:") and "=" in subject:
             return None

@@ -25,6 +25,7 @@ from chappe.homeserver.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 TRIES = 50
+SAME_DAY_MS = 86_400_000  # within which the clocks of a directory and of this server agree
 
 
 class SignInUpstream:
@@ -38,6 +39,10 @@ class SignInUpstream:
         known = await self.account_of(proven)
         if known is None:
             known = await self._by_address(proven, server_name) or await self._create(proven, server_name)
+            await self._database.execute(  # who had this place in the directory before has it no longer
+                "DELETE FROM upstream_links WHERE provider = $1 AND subject = $2 AND linked_ts < $3",
+                proven.provider, proven.place, (proven.made_ts or 0) - SAME_DAY_MS,
+            )  # fmt: skip
             known = await self._database.fetchval(  # whoever was faster has said which account it is
                 """INSERT INTO upstream_links AS l VALUES ($1, $2, $3, $4)
                    ON CONFLICT (provider, subject) DO UPDATE SET user_id = l.user_id RETURNING user_id""",
@@ -52,15 +57,32 @@ class SignInUpstream:
             raise Forbidden("Nobody signs in to this account")
         if user.server_name != server_name:
             raise Forbidden(f"Your account belongs to {user.server_name}: please sign in there")
+        await self._follow_name(proven)
         await self._follow_address(UserId(user.user_id), proven)
         return user
 
     async def account_of(self, proven: Proven) -> str | None:
         """Whose account a provider's or directory's name for somebody means, where they have signed in before."""
-        found: str | None = await self._database.fetchval(
-            "SELECT user_id FROM upstream_links WHERE provider = $1 AND subject = $2", proven.provider, proven.subject
+        names = [proven.subject, *proven.also, proven.place]
+        rows = await self._database.fetch(
+            """SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND subject = ANY($2)
+                ORDER BY array_position($2, subject)""",
+            proven.provider, names,
+        )  # fmt: skip
+        return next(
+            (row["user_id"] for row in rows if not _is_anothers(proven, row["subject"], row["linked_ts"])), None
         )
-        return found
+
+    async def _follow_name(self, proven: Proven) -> None:
+        """Whoever was linked by their place in a directory, or by a lesser name, is linked by the name that counts."""
+        if proven.place is not None:
+            await self._database.execute(
+                """UPDATE upstream_links SET subject = $2 WHERE provider = $1 AND subject = (
+                       SELECT subject FROM upstream_links WHERE provider = $1 AND subject = ANY($3)
+                        ORDER BY array_position($3, subject) LIMIT 1)
+                    AND NOT EXISTS (SELECT FROM upstream_links WHERE provider = $1 AND subject = $2)""",
+                proven.provider, proven.subject, [*proven.also, proven.place],
+            )  # fmt: skip
 
     async def _follow_address(self, user_id: UserId, proven: Proven) -> None:
         """The provider vouches for another address than before: it is the account's, where nobody else has it."""
@@ -75,7 +97,19 @@ class SignInUpstream:
         if proven.email is None or not proven.links_by_email:
             return None
         owner = await self._accounts.store.user_by_threepid("email", proven.email)
-        return owner if owner is not None and domain_of(owner) == server_name else None
+        if owner is None or domain_of(owner) != server_name:
+            return None
+        if (
+            proven.place is not None
+        ):  # an address may be given again; of a directory it is known to whom the account belongs
+            links = await self._database.fetch(
+                "SELECT subject, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2",
+                proven.provider,
+                owner,
+            )
+            if any(_is_anothers(proven, link["subject"], link["linked_ts"]) for link in links):
+                return None
+        return owner
 
     async def _create(self, proven: Proven, server_name: str) -> str:
         if not proven.creates:
@@ -103,6 +137,14 @@ class SignInUpstream:
                 if error.errcode != "M_USER_IN_USE":
                     raise
         raise Forbidden("No free user name was found: ask your administrator")
+
+
+def _is_anothers(proven: Proven, subject: str, linked_ts: int) -> bool:
+    """Whether a link to a provider cannot be this person's: by a name that stays and is not theirs, or by a place (which has a
+    `=`) that was somebody's before their entry was made."""
+    if "=" in subject and proven.place is not None:
+        return proven.made_ts is not None and proven.made_ts > linked_ts + SAME_DAY_MS
+    return subject != proven.subject and subject not in proven.also
 
 
 def _facts(proven: Proven) -> dict[str, str | None]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 import ldap3
 from ldap3.core.exceptions import LDAPException
@@ -19,6 +22,13 @@ from chappe.homeserver.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 TIMEOUT = 10
+# What an entry is called as long as it exists, whatever it is renamed to and wherever it is moved; never given again:
+# RFC 4530; Active Directory; 389 and its like; IBM; eDirectory.
+STAYS: dict[str, Callable[[bytes], str]] = {
+    "entryUUID": bytes.decode, "objectGUID": lambda raw: str(UUID(bytes_le=raw)), "nsUniqueId": bytes.decode,
+    "ibm-entryUUID": bytes.decode, "GUID": lambda raw: str(UUID(bytes=raw)),
+}  # fmt: skip
+MADE = ("createTimestamp", "whenCreated")
 T = TypeVar("T")
 
 
@@ -99,7 +109,7 @@ def _find(settings: Ldap, login: str) -> Entry | None:
     if len(entries) != 1:  # nobody, or not clear who
         return None
     entry = entries[0]
-    return Entry(entry["dn"], _proven(settings, entry["dn"], entry["attributes"]))
+    return Entry(entry["dn"], _proven(settings, entry["dn"], entry["attributes"], entry["raw_attributes"]))
 
 
 def _is_right(settings: Ldap, dn: str, password: str) -> bool:
@@ -110,14 +120,35 @@ def _is_right(settings: Ldap, dn: str, password: str) -> bool:
     return True
 
 
-def _proven(settings: Ldap, dn: str, attributes: Any) -> Proven:
+def _proven(settings: Ldap, dn: str, attributes: Any, raw: Any) -> Proven:
     values = {name: _first(value) for name, value in dict(attributes).items()}
     email = values.get(settings.email_attribute)
     localpart = values.get(settings.localpart_attribute)
+    names = _names(raw)
     return Proven(
-        f"ldap:{settings.id}", values.get("entryUUID") or dn, rewrite(email, settings.rewrite) if email else None,
+        f"ldap:{settings.id}", names[0] if names else dn, rewrite(email, settings.rewrite) if email else None,
         fill(settings.display_name, values), localpart, None, settings.create_accounts, settings.link_by_email,
+        also=tuple(names[1:]), place=dn, made_ts=_made_ts(raw),
     )  # fmt: skip
+
+
+def _names(raw: Any) -> list[str]:
+    """By which an entry is known for good, the one that counts first. `raw`: attributes as they came, by any case of their names."""
+    names = []
+    for attribute, read in STAYS.items():
+        for value in raw.get(attribute) or ():
+            with contextlib.suppress(ValueError):  # a directory may call something else so
+                names.append(read(value))
+    return names
+
+
+def _made_ts(raw: Any) -> int | None:
+    for attribute in MADE:
+        for value in raw.get(attribute) or ():
+            with contextlib.suppress(ValueError):
+                made = datetime.strptime(value[:14].decode(), "%Y%m%d%H%M%S")  # generalised time, in UTC
+                return int(made.replace(tzinfo=UTC).timestamp() * 1000)
+    return None
 
 
 def _first(value: Any) -> str | None:

@@ -37,6 +37,9 @@ class Proven:
     """What a provider or a directory says of a person. `email`: only if it vouches for it; rewritten by the rules.
 
     `seen_ts` (ms): when the provider last saw them prove who they are; None: it does not say.
+
+    Of a directory: `also`, other names of the entry that stay its own; `place`, its distinguished name, which a namesake may be
+    given after them; `made_ts` (ms), when the entry was made; None: it does not say.
     """
 
     provider: str
@@ -48,6 +51,9 @@ class Proven:
     creates: bool
     links_by_email: bool
     seen_ts: int | None = None
+    also: tuple[str, ...] = ()
+    place: str | None = None
+    made_ts: int | None = None
 
 
 @dataclass(slots=True)
