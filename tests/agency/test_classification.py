@@ -243,3 +243,19 @@ async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(
     for days, gone in ((8, 1), (91, 1), (366, 1), (400, 0)):
         retention._now_ms = Clock(start + days * DAY)
         assert await retention.look() == gone, days
+
+
+async def test_what_says_that_it_is_still_to_come_goes_in_time_too(
+    ministry: Server, alice: Person, bridge: Person
+) -> None:
+    """Though nothing else in the room is old, and the room itself says nothing."""
+    assert isinstance(ministry.node, AgencyServer) and ministry.node.retention is not None
+    retention, start = ministry.node.retention, ministry.node.now_ms()
+    room = await alice.create_room(name="Plain", invite=[bridge.id])
+    await bridge.join(room)
+    to_come = f"/rooms/{segment(room)}/send/m.room.message/t?ts={start + 4000 * DAY}"
+    await bridge.call("PUT", to_come, {"msgtype": "m.text", "body": "of tomorrow"})
+    after = ministry.node.now_ms() + 1
+    for days, gone in ((0, 0), (364, 0), (365, 1), (366, 0)):
+        retention._now_ms = Clock(after + days * DAY)
+        assert await retention.look() == gone, days

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,9 +18,11 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.retention import Retention
 from chappe.homeserver.matrix.events import event_id_of
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+from tests.agency.conftest import a_ministry, account
+from tests.neighbours import Mailbox
 from tests.support import Clock, Person, Refused, Server, bodies, segment
 
-DAY = 86_400_000
+DAY, HOUR = 86_400_000, 3_600_000
 
 
 @pytest_asyncio.fixture
@@ -158,3 +163,79 @@ async def test_a_shorter_time_counts_from_now_on(retention: Retention, alice: Pe
     assert await until_old(retention, alice, room, last, 2 * DAY) == 0
     await alice.set_state(room, "m.room.retention", {"max_lifetime": 2 * DAY})
     assert await until_old(retention, alice, room, last, 2 * DAY) == 1
+
+
+LATER = FORUM_RETENTION_MS
+BEARS = {  # by the time that a bridge's message bears: how long before now (ms)
+    "long ago": 20 * 365 * DAY,
+    "a moment too old": LATER + 1000,
+    "yesterday": DAY,
+    "to come": -2 * LATER,
+}
+
+
+@pytest.mark.parametrize("looked", ["never", "before", "before a hold was lifted"])
+@pytest.mark.parametrize("bears", BEARS)
+async def test_the_time_that_a_message_bears_is_evidence_of_itself_alone(
+    new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox, tmp_path: Path, bears: str, looked: str
+) -> None:
+    """Whatever a bridge writes on its messages: what others have said goes when it has been here so long, and then it all goes."""
+    registration = tmp_path / "sms.yaml"
+    namespaces = {"users": [{"regex": "@sms_.*", "exclusive": True}]}
+    about = {"id": "sms", "url": None, "as_token": "as", "hs_token": "hs", "sender_localpart": "smsbot"}
+    registration.write_text(json.dumps({**about, "namespaces": namespaces}))
+    server = await a_ministry(new_server, mailbox, application_services=[str(registration)])
+    assert isinstance(server.node, AgencyServer) and server.node.retention is not None
+    retention, clock = server.node.retention, Clock(int(time.time() * 1000))
+    retention._now_ms = clock
+    alice = await account(server, "alice")
+    ghost = {"type": "m.login.application_service", "username": "sms_1"}
+    assert (await server.raw("POST", "/_matrix/client/v3/register", ghost, "as"))[0] == 200
+    room = await forum(alice)
+    await alice.say(room, "of today")
+    if looked != "never":
+        assert await retention.look() == 0
+    if looked == "before a hold was lifted":
+        hold = await server.node.holds.place(room, "Tribunal", "1", "@root:localhost")
+        await retention.look()
+        await server.node.holds.lift(hold, "over", "@root:localhost")
+    who, said = segment("@sms_1:localhost"), {"msgtype": "m.text", "body": "an SMS"}
+    path = f"/_matrix/client/v3/rooms/{segment(room)}"
+    assert (await server.raw("POST", f"{path}/join?user_id={who}", {}, "as"))[0] == 200
+    ts = int(time.time() * 1000) - BEARS[bears]
+    sent = await server.raw("PUT", f"{path}/send/m.room.message/t?user_id={who}&ts={ts}", said, "as")
+    assert sent[0] == 200
+    await alice.say(room, "said after it")
+
+    clock.now = int(time.time() * 1000)
+    await retention.look()
+    left = bodies((await alice.messages(room, limit=100))["chunk"])
+    assert [body for body in left if body != "an SMS"] == ["said after it", "of today"]
+    if bears in ("yesterday", "to come"):
+        assert "an SMS" in left
+    if looked == "never" and bears in ("long ago", "a moment too old"):
+        assert "an SMS" not in left, "it says itself that it is old"
+
+    clock.now += 2 * HOUR
+    await retention.look()
+    clock.now += LATER - 3 * HOUR
+    await retention.look()
+    assert "said after it" in bodies((await alice.messages(room, limit=100))["chunk"]), "an hour is missing"
+    clock.now += 3 * HOUR
+    await retention.look()
+    assert bodies((await alice.messages(room, limit=100))["chunk"]) == [], "whatever time it bears"
+
+
+async def test_a_clock_that_is_put_back_makes_nothing_older(retention: Retention, alice: Person) -> None:
+    room = await forum(alice)
+    clock = retention._now_ms
+    assert isinstance(clock, Clock)
+    clock.now = int(time.time() * 1000)
+    await alice.say(room, "first")
+    await retention.look()
+    await alice.say(room, "second")
+    clock.now -= 2 * LATER
+    await retention.look()
+    clock.now += 2 * LATER + 2 * HOUR
+    assert await retention.look() == 0
+    assert bodies((await alice.messages(room))["chunk"]) == ["second", "first"]

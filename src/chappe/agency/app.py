@@ -185,7 +185,7 @@ class AgencyServer(Homeserver):
         rules = self.config.agency.retention
         limits = [d for d in (rules.forum_days, rules.private_days, rules.open_days, rules.direct_days) if d]
         self.retention = Retention(
-            self.database, self.rooms, self.domains, self.writer, self.media, self.holds, policy.keeps_for,
+            self.database, self.rooms, self.writer, self.media, self.holds, policy.keeps_for,
             min(limits, default=None), self.now_ms,
         )  # fmt: skip
         self.jobs.add("retention", RETENTION_EVERY, self.time_evidence.required(self.retention.look))

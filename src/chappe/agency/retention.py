@@ -3,6 +3,9 @@ always do.
 
 A message loses its content for good, and its file, and nobody is shown it any more. Its place in the room's graph stays, as a
 redaction leaves it: hashes, state and auth chains are whole, and other servers may still ask for it. State is kept.
+
+How old is it? The time that a message bears is what its sender says (a bridge, another server): it counts for that message alone.
+When it came here is known by this server's own clock: `arrivals` says up to which position of the log everything had come by when.
 """
 
 from __future__ import annotations
@@ -20,18 +23,31 @@ from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.modules.media import ContentRepository
-from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import ERASED
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
 EVENT, DAY_MS = "m.room.retention", 86_400_000
+MARK_EVERY_MS = 3_600_000
+NOTHING = -(1 << 62)  # before every position
 AT_ONCE = 200  # messages in one commit
 _ROOMS_THAT_SAY_SO = """SELECT room_nid FROM events WHERE type = 'm.room.retention'
     UNION SELECT room_nid FROM events WHERE type = 'chappe.classification'"""
+# What says that it is still to come ($2) may have been here for long.
 _ROOMS_WITH_WHAT_IS_OLD = """SELECT room_nid FROM rooms r WHERE EXISTS (SELECT 1 FROM events e WHERE e.room_nid = r.room_nid
-    AND e.ts < $1 AND e.state_key IS NULL AND e.redacted_by IS DISTINCT FROM '')"""
+    AND (e.ts < $1 OR e.ts > $2) AND e.state_key IS NULL AND e.redacted_by IS DISTINCT FROM '')"""
+
+# None while the clock is behind the last one: a clock that is put back makes nothing older than it is.
+_MARK = """INSERT INTO arrivals (position, ts)
+    SELECT (SELECT max(upto) FROM journal), $1::bigint FROM arrivals HAVING coalesce(max(ts) <= $1::bigint - $2::bigint, true)
+    ON CONFLICT DO NOTHING"""
+# What says itself that it is old, and what had come into the room by position $5. History from before this server was in it lies
+# below 0 and is judged by what it says; where that is still to come ($7), it goes with the first of what has come since.
+_OLD = """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND state_key IS NULL
+    AND ((ts >= $2 AND ts < $3) OR (position > $4 AND position <= $5) OR (position <= 0 AND ts > $7 AND EXISTS (
+        SELECT 1 FROM events WHERE room_nid = $1 AND position > 0 AND position <= $5)))
+    AND redacted_by IS DISTINCT FROM '' AND sender <> ALL($6::text[]) ORDER BY ts LIMIT $8"""
 
 
 class Retention:
@@ -42,10 +58,10 @@ class Retention:
     """
 
     def __init__(
-        self, database: Database, rooms: Rooms, domains: Domains, writer: GroupWriter, media: ContentRepository, holds: LegalHolds,
+        self, database: Database, rooms: Rooms, writer: GroupWriter, media: ContentRepository, holds: LegalHolds,
         keeps_for: Callable[[LiveRoom], int | None], shortest_days: int | None, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
-        self._database, self._rooms, self._domains, self._writer, self._media = database, rooms, domains, writer, media
+        self._database, self._rooms, self._writer, self._media = database, rooms, writer, media
         self._holds, self._keeps_for, self._now_ms = holds, keeps_for, now_ms
         self._shortest_days = shortest_days
         # by room, up to where nothing is left, as far as this process has seen: a time, a position
@@ -54,6 +70,7 @@ class Retention:
 
     async def look(self) -> int:
         """Returns how many messages were erased."""
+        await self._database.execute(_MARK, self._now_ms(), MARK_EVERY_MS)
         erased, held = 0, await self._holds.held()
         if held != self._held:  # what a hold has kept goes once it is lifted
             self._done.clear()
@@ -70,8 +87,9 @@ class Retention:
     async def _rooms_concerned(self) -> Sequence[Row]:
         if self._shortest_days is None:
             return await self._database.fetch(_ROOMS_THAT_SAY_SO)
-        before = self._now_ms() - self._shortest_days * DAY_MS
-        return await self._database.fetch(f"{_ROOMS_THAT_SAY_SO} UNION {_ROOMS_WITH_WHAT_IS_OLD}", before)
+        now = self._now_ms()
+        before = now - self._shortest_days * DAY_MS
+        return await self._database.fetch(f"{_ROOMS_THAT_SAY_SO} UNION {_ROOMS_WITH_WHAT_IS_OLD}", before, now)
 
     def _lifetime(self, room: LiveRoom) -> int | None:
         own, limit = lifetime_of(room), self._keeps_for(room)
@@ -79,18 +97,22 @@ class Retention:
 
     async def _erase(self, room: LiveRoom, before: int, held: Held) -> int:
         erased = 0
-        since, known = self._done.get(room.number, (-(1 << 62), -(1 << 62)))
-        upto = max(known, await self._said_here_before(room, since, before))
+        since, known = self._done.get(room.number, (NOTHING, 0))
+        upto = max(known, await self._here_by(before))
         while rows := await self._database.fetch(
-            """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND state_key IS NULL
-                  AND ((ts >= $2 AND ts < $3) OR (position > $4 AND position <= $5))
-                  AND redacted_by IS DISTINCT FROM $6 AND sender <> ALL($7::text[]) ORDER BY ts LIMIT $8""",
-            room.number, since, before, known, upto, ERASED, sorted(held), AT_ONCE,
+            _OLD, room.number, since, before, known, upto, sorted(held), self._now_ms(), AT_ONCE
         ):  # fmt: skip
             await self._erase_events(room, rows)
             erased += len(rows)
         self._done[room.number] = (before, upto)
         return erased
+
+    async def _here_by(self, ts: int) -> int:
+        """A position: everything up to it had come to this server by then. 0: nothing is known to have."""
+        found = await self._database.fetchval(
+            "SELECT position FROM arrivals WHERE ts <= $1 ORDER BY ts DESC LIMIT 1", ts
+        )
+        return int(found or 0)
 
     async def erase_sender(self, user_id: str) -> int:
         """What somebody said in any room, but those under a legal hold. Returns how many messages."""
@@ -109,40 +131,35 @@ class Retention:
     async def _erase_events(self, room: LiveRoom, rows: Sequence[Row]) -> None:
         write = Write()
         write.touch_room(room.number, "events")
+        files: list[tuple[str, str]] = []
         for row in rows:
             pdu = orjson.loads(row["json"])
-            await self._delete_files(row["event_id"], row["sender"], pdu["content"])
+            files += await self._files_of(row["event_id"], row["sender"], pdu["content"])
             write.add("redactions", row["event_id"], ERASED, canonical_json(redact(pdu, room.version)))
+        await self._media.delete(files)
+        await self._database.execute(  # after the files: whoever goes on after a kill finds which they are
+            "DELETE FROM encrypted_files WHERE event_id = ANY($1::text[])", [row["event_id"] for row in rows]
+        )
         await self._writer.submit(write)
         self._rooms.live.read_anew(room.number)
 
-    async def _said_here_before(self, room: LiveRoom, since: int, before: int) -> int:
-        """The last position of what people of here said before a time: the clock is this server's own, so that what came before
-        it is old as well, whatever time other servers have written on it."""
-        found: int | None = await self._database.fetchval(
-            """SELECT max(position) FROM events WHERE room_nid = $1 AND ts >= $2 AND ts < $3
-                  AND substr(sender, strpos(sender, ':') + 1) = ANY($4::text[])""",
-            room.number, since, before, [str(name) for name in self._domains.names()],
-        )  # fmt: skip
-        return found if found is not None else -(1 << 62)
-
-    async def _delete_files(self, event_id: str, sender: str, content: Mapping[str, Any]) -> None:
+    async def _files_of(self, event_id: str, sender: str, content: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Those that the sender uploaded, and copies of other servers' files; what somebody else's message forwarded stays."""
         files = {tuple(url.removeprefix("mxc://").split("/", 1)) for url in _urls(content) if url.count("/") == 3}
         if content.get("algorithm") is not None:
             files |= {
                 (row["server_name"], row["media_id"]) for row in await self._database.fetch(
-                    "DELETE FROM encrypted_files WHERE event_id = $1 RETURNING server_name, media_id", event_id
+                    "SELECT server_name, media_id FROM encrypted_files WHERE event_id = $1", event_id
                 )
             }  # fmt: skip
         if not files:
-            return
+            return []
         rows = await self._database.fetch(
             """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) AS u(server_name, media_id)
                 USING (server_name, media_id) WHERE NOT protected AND (user_id = $3 OR (server_name = $4 AND user_id = ''))""",
             [server for server, _ in files], [media for _, media in files], sender, domain_of(sender),
         )  # fmt: skip
-        await self._media.delete([(row["server_name"], row["media_id"]) for row in rows])
+        return [(row["server_name"], row["media_id"]) for row in rows]
 
 
 def lifetime_of(room: LiveRoom) -> int | None:

@@ -154,6 +154,7 @@ TABLES = (
         kept="gone after a week",
         words="a week",
     ),
+    Table("agency.retention", "arrivals", stays="of this installation's clock: a new one begins its own"),
     Table(
         "agency.retention",
         "encrypted_files",
@@ -200,6 +201,7 @@ READS = {
         "agency.rules_api",
         "agency.statistics",
     ),
+    "journal": ("agency.retention",),
     "media": (
         "agency.console",
         "agency.legal_holds",

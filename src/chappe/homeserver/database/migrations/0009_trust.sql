@@ -137,3 +137,7 @@ ALTER TABLE upstream_logins ADD COLUMN fresh_since_ts bigint;
 
 -- In whose right an account was locked: an organisation's; NULL: the installation's (its administrators, the read guard).
 ALTER TABLE users ADD COLUMN locked_by text;
+
+-- Everything up to a position had come to this server by then, as its own clock says (retention): a row an hour.
+CREATE TABLE arrivals (position bigint PRIMARY KEY, ts bigint NOT NULL);
+CREATE INDEX arrivals_ts ON arrivals (ts);
