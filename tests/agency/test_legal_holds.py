@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import pytest_asyncio
@@ -10,10 +11,12 @@ import pytest_asyncio
 from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.agency.app import AgencyServer
 from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.retention import Retention
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.test_retention import download, forum, retention, until_old, upload
-from tests.support import Person, Server, bodies
+from tests.agency.test_retention import DAY, download, forum, retention, until_old, upload
+from tests.agency.test_rules_api import sealed, tell
+from tests.support import Clock, Person, Server, bodies
 
 __all__ = ["retention"]
 JUDGE, ORDER, BY = "Tribunal judiciaire de Paris", "2026/4711", "@root:localhost"
@@ -95,3 +98,98 @@ async def test_a_held_account_ends_but_is_not_erased(ministry: Server, holds: Le
     await ministry.node.deactivate_account(UserId(alice.id), False)
     with pytest.raises(MatrixError):
         await ministry.node.accounts.profile(alice.id)
+
+
+HOLDS = {"the room": True, "who has sent it": True, "who has uploaded it": True, "another room": False, "lifted": False}
+NAMED = (
+    "in a message",
+    "as a thumbnail",
+    "by an encrypted message",
+    "by a message redacted since",
+    "as the room's picture",
+)
+ERASERS = ("erasure", "deletion", "retention elsewhere")
+
+
+async def name(how: str, alice: Person, bob: Person, room: str, file: str) -> str:
+    """A file of Bob's is named in a room, by Alice where she can. Returns the event."""
+    if how == "by an encrypted message":
+        event = await sealed(bob, room)
+        await tell(bob, room, event, [file])
+        return event
+    if how == "as the room's picture":
+        return await alice.set_state(room, "m.room.avatar", {"url": file})
+    where = {"url": "mxc://other/file", "info": {"thumbnail_url": file}} if how == "as a thumbnail" else {"url": file}
+    return await alice.send(room, "m.room.message", {"msgtype": "m.file", "body": "contract.pdf", **where})
+
+
+async def erase(how: str, ministry: Server, retention: Retention, bob: Person, elsewhere: str, file: str) -> None:
+    assert isinstance(ministry.node, AgencyServer)
+    if how == "erasure":
+        await ministry.node.erasure(UserId(bob.id))
+    elif how == "deletion":
+        server_name, media_id = file.removeprefix("mxc://").split("/")
+        await ministry.node.media.delete([(server_name, media_id)])
+    else:
+        assert isinstance(retention._now_ms, Clock)
+        retention._now_ms.now = int(time.time() * 1000) + 2 * DAY
+        await retention.look()
+
+
+@pytest.mark.parametrize("eraser", ERASERS)
+@pytest.mark.parametrize("named", NAMED)
+@pytest.mark.parametrize("hold", HOLDS)
+async def test_what_a_hold_keeps_of_files(
+    ministry: Server,
+    holds: LegalHolds,
+    retention: Retention,
+    alice: Person,
+    bob: Person,
+    hold: str,
+    named: str,
+    eraser: str,
+) -> None:
+    """A file is kept with the room or the person whose words name it, whoever has uploaded it, and whatever deletes it."""
+    room, other = [await alice.create_room(name=n, invite=[bob.id]) for n in ("Marché", "Autre")]
+    elsewhere = await bob.create_room(name="Ailleurs")
+    await bob.set_state(elsewhere, "m.room.retention", {"max_lifetime": DAY})
+    await bob.join(room)
+    file = await upload(bob)
+    await bob.send(elsewhere, "m.room.message", {"msgtype": "m.file", "body": "contract.pdf", "url": file})
+    event = await name(named, alice, bob, room, file)
+    sender = bob if named == "by an encrypted message" else alice
+    held = {"the room": room, "who has sent it": sender.id, "who has uploaded it": bob.id, "another room": other}.get(
+        hold, room
+    )
+    number = await holds.place(held, JUDGE, ORDER, BY)
+    if named == "by a message redacted since":
+        await alice.redact(room, event)
+    if hold == "lifted":
+        await holds.lift(number, "over", BY)
+    await erase(eraser, ministry, retention, bob, elsewhere, file)
+    if HOLDS[hold]:
+        assert await download(alice, file) == 200
+        await holds.lift(number, "over", BY)
+        if eraser == "erasure":
+            assert isinstance(ministry.node, AgencyServer)
+            await ministry.node.erasure.after_holds()
+        else:
+            await erase("deletion", ministry, retention, bob, elsewhere, file)
+    assert await download(alice, file) == 404, "nothing holds it any more"
+
+
+async def test_each_hold_that_ends_lets_go(ministry: Server, holds: LegalHolds, alice: Person, bob: Person) -> None:
+    """Somebody was to be erased while two holds kept a file: the second one that is lifted lets it go."""
+    assert isinstance(ministry.node, AgencyServer)
+    room = await alice.create_room(name="Marché", invite=[bob.id])
+    await bob.join(room)
+    file = await upload(bob)
+    await alice.send(room, "m.room.message", {"msgtype": "m.file", "body": "contract.pdf", "url": file})
+    of_bob, of_room = [await holds.place(target, JUDGE, ORDER, BY) for target in (bob.id, room)]
+    await ministry.node.erasure(UserId(bob.id))
+    await holds.lift(of_bob, "over", BY)
+    await ministry.node.erasure.after_holds()
+    assert await download(alice, file) == 200
+    await holds.lift(of_room, "over", BY)
+    await ministry.node.erasure.after_holds()
+    assert await download(alice, file) == 404

@@ -1,4 +1,4 @@
-"""Legal holds: while an authority asks for it, nothing of an account or of a room is deleted.
+"""Legal holds: while an authority asks for it, nothing of an account or of a room is deleted, files that are named in it included.
 
 Retention passes it by, the account is not erased nor its files deleted before the hold ends, though whoever asks for it is
 answered as ever, for nobody is told of a hold on themselves; and what people redact is kept aside, unseen, by a
@@ -18,6 +18,24 @@ Held = frozenset[str]  # user ids and room ids
 TEXT_AT_MOST = 300
 RELEASED_MS = 7 * 86_400_000
 ABOUT_HOLDS = ("hold_person", "lift_hold", "export_person")  # actions
+
+# An event names a file by its address; where it is encrypted, its sender's client has said which (`encrypted_files`). Only what is
+# under a hold is read, and only when files are about to be deleted.
+_HELD_FILES = r"""
+    WITH files AS (SELECT * FROM unnest($1::text[], $2::text[]) AS f(server_name, media_id)),
+    holds AS (SELECT DISTINCT target FROM legal_holds WHERE lifted_ts IS NULL),
+    held AS NOT MATERIALIZED (
+        SELECT e.event_id, e.json FROM holds h JOIN rooms r ON r.room_id = h.target JOIN events e ON e.room_nid = r.room_nid
+        UNION ALL
+        SELECT e.event_id, e.json FROM holds h JOIN memberships m ON m.user_id = h.target
+          JOIN events e ON e.room_nid = m.room_nid AND e.sender = h.target
+        UNION ALL SELECT k.event_id, k.json FROM holds h JOIN held_events k ON h.target IN (k.room_id, k.sender)),
+    named AS (
+        SELECT regexp_matches(convert_from(json, 'UTF8'), 'mxc://([^"/\\\s]{1,255})/([A-Za-z0-9_-]{1,255})', 'g') AS name
+          FROM held WHERE position('mxc://'::bytea IN json) > 0)
+    SELECT server_name, media_id FROM files JOIN media USING (server_name, media_id) JOIN holds ON target = user_id
+    UNION SELECT server_name, media_id FROM files JOIN encrypted_files USING (server_name, media_id) JOIN held USING (event_id)
+    UNION SELECT server_name, media_id FROM files JOIN named ON name[1] = server_name AND name[2] = media_id"""
 
 
 class LegalHolds:
@@ -113,13 +131,11 @@ class LegalHolds:
             raise Forbidden("The law asks to keep what is in this room: it can be closed, not purged (`purge`: false)")
 
     async def deletable(self, files: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Of some files, those that nobody holds: a file is held with who uploaded it."""
-        rows = await self._database.fetch(
-            """SELECT m.server_name, m.media_id FROM media m JOIN legal_holds h ON h.target = m.user_id AND h.lifted_ts IS NULL
-                 JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
-                   ON f.server_name = m.server_name AND f.media_id = m.media_id""",
-            [server for server, _ in files], [name for _, name in files],
-        )  # fmt: skip
+        """Of some files, those that nobody holds. Held are those that somebody held has uploaded, and, whoever uploaded them, those
+        that an event of a held room or of a held person names, redacted since or not."""
+        if not files or not await self.held():
+            return files
+        rows = await self._database.fetch(_HELD_FILES, [server for server, _ in files], [name for _, name in files])
         held = {(row["server_name"], row["media_id"]) for row in rows}
         return [file for file in files if file not in held]
 

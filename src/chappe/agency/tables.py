@@ -154,6 +154,14 @@ TABLES = (
         kept="gone after a week",
         words="a week",
     ),
+    Table(
+        "agency.records",
+        "unfinished_erasures",
+        stays="of the installation's holds",
+        person=USER,
+        not_in_package="under a legal hold, of which the person is not told",
+        kept="goes when nothing of the person is left",
+    ),
     Table("agency.retention", "arrivals", stays="of this installation's clock: a new one begins its own"),
     Table(
         "agency.retention",
@@ -161,6 +169,7 @@ TABLES = (
         stays="of the installation's retention",
         words="tells which file an encrypted message shows, and goes with it",
         event="event_id",
+        readers=("agency.legal_holds",),
     ),
     Table(
         "agency.sponsors",
@@ -212,6 +221,7 @@ READS = {
     ),
     "memberships": (
         "agency.announcements",
+        "agency.legal_holds",
         "agency.records",
         "agency.retention",
     ),
@@ -260,6 +270,7 @@ READS = {
         "agency.function_accounts",
         "agency.legal_holds",
         "agency.people",
+        "agency.records",
         "agency.red_list",
         "agency.sponsors",
         "agency.statistics",

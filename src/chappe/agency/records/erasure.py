@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
@@ -20,11 +20,12 @@ class Erasure:
         holds: LegalHolds, tables: Sequence[Table],
     ) -> None:  # fmt: skip
         self._holds, self._after_holds = holds, set[UserId]()
+        self._held: Held | None = None  # when what is unfinished was last tried
         self._tables = [table for table in tables if table.erased]
         self._database, self._deactivate, self._retention, self._media = database, deactivate, retention, media
 
     async def __call__(self, user_id: UserId) -> dict[str, Any]:
-        """Returns how many messages and files went; `later`: under a legal hold, after which they go. Asked again, it goes on.
+        """Returns how many messages and files went; `later`: some are under a legal hold, after which they go. Asked again, it goes on.
 
         Other servers keep what they have been sent: they are told when its place is asked for, not before.
         """
@@ -37,10 +38,32 @@ class Erasure:
         async with self._database.transaction() as connection:
             for table in self._tables:
                 await connection.execute(table.erasure, user_id)
-        return {"messages": messages, "files": len(deleted)}
+        kept = await self._note_what_is_kept(user_id)
+        return {"messages": messages, "files": len(deleted), **({"later": True} if kept else {})}
+
+    async def _note_what_is_kept(self, user_id: UserId) -> bool:
+        """Whether the hold of a room, or of somebody who has passed a file on, keeps something."""
+        kept = bool(await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM media WHERE user_id = $1) OR EXISTS (
+                   SELECT 1 FROM memberships JOIN rooms USING (room_nid) WHERE user_id = $1 AND room_id = ANY($2::text[]))""",
+            user_id, sorted(await self._holds.held()),
+        ))  # fmt: skip
+        statement = "INSERT INTO unfinished_erasures VALUES ($1) ON CONFLICT DO NOTHING" if kept else (
+            "DELETE FROM unfinished_erasures WHERE user_id = $1"
+        )  # fmt: skip
+        await self._database.execute(statement, user_id)
+        return kept
 
     async def after_holds(self) -> None:
         """What a hold has kept of somebody who was to be erased goes, some time after it was lifted."""
+        held = await self._holds.held()
+        if held != self._held:
+            for row in await self._database.fetch(
+                "SELECT user_id FROM unfinished_erasures JOIN users USING (user_id) WHERE erased AND deactivated"
+            ):
+                if row["user_id"] not in held:
+                    await self(UserId(row["user_id"]))
+            self._held = held
         for user_id in await self._holds.released():
             if user_id not in self._after_holds:
                 await self(user_id)

@@ -176,4 +176,5 @@ DOES_NOT_ACT = {
     "profile_carries.user_id": "a name on its way into the rooms: no act of the account",
     "exports.target": "whom a package is about; who asked for it is judged",
     "legal_holds.target": "what the account is under, not what it does",
+    "unfinished_erasures.user_id": "what is still to be erased of an account that has ended",
 }  # fmt: skip

@@ -141,3 +141,6 @@ ALTER TABLE users ADD COLUMN locked_by text;
 -- Everything up to a position had come to this server by then, as its own clock says (retention): a row an hour.
 CREATE TABLE arrivals (position bigint PRIMARY KEY, ts bigint NOT NULL);
 CREATE INDEX arrivals_ts ON arrivals (ts);
+
+-- Who was to be erased, and of whom a legal hold keeps something that is not theirs alone: a room, a file that was passed on.
+CREATE TABLE unfinished_erasures (user_id text PRIMARY KEY);
