@@ -228,7 +228,7 @@ def domain_export(
     """Write everything of a hosted domain into a folder: accounts, rooms with their history, files, keys."""
 
     async def act(node: Homeserver) -> None:
-        domains = HostedDomains(node.database, node.writer, node.domains, node.blobs, node.tables)
+        domains = HostedDomains(node.database, node.writer, node.domains, node.blobs, node.tables, node.rooms)
         counts = await domains.export(name, folder, moves_out)
         print(
             f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events of {name} are in {folder}."

@@ -18,6 +18,8 @@ def of_domain(column: str) -> str:
 OF_USER = of_domain("user_id")
 OF_ROOM = "room_nid IN (SELECT room_nid FROM moving_rooms)"
 OF_ROOM_ID = "room_id IN (SELECT r.room_id FROM rooms r JOIN moving_rooms USING (room_nid))"
+# Of the secrets, what rows are made with: the keys of states, and what sync tokens begin with. An installation makes the others itself.
+NO_SECRETS = "name IN ('state_hash', 'epoch')"
 
 USER = ("user_id",)
 # Reasons that several tables give.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import NO_SECRETS, Table
 
 OWNER = "homeserver.database"
 TABLES = (
@@ -38,7 +38,7 @@ TABLES = (
     Table(
         OWNER,
         "secrets",
-        rows="true",
+        rows=NO_SECRETS,
         stays_too=True,
         readers=("homeserver.accounts", "homeserver.app", "homeserver.modules.hosted_domains", "homeserver.rooms"),
     ),
