@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
+from chappe.agency.records.room_archive import RoomArchive
 from chappe.config import Agency, Classification
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, until
@@ -93,6 +97,35 @@ async def test_others_never_get_what_was_erased(scene: Scene) -> None:
     assert read == ["welcome", "last"]
     await scene.bob.say(forum, "thank you")
     await hears(alice, forum, "thank you")
+
+
+async def test_the_archive_of_a_room_of_others(peer: Peer, tmp_path: Path) -> None:
+    """It says who was in the room and what it was called when this server came in, though no message here says so."""
+    here, there = await peer(agency=Agency(enabled=True)), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await bob.create_room(preset="public_chat", name="Before", topic="What it is about")
+    await enter(alice, room, there)
+    await bob.set_state(room, "m.room.name", {"name": "Afterwards"})
+
+    async def is_renamed() -> bool:
+        return bool(await alice.state(room, "m.room.name") == {"name": "Afterwards"})
+
+    await until(is_renamed)  # and nobody has read what was before, which would fetch it
+    assert isinstance(here.node, AgencyServer)
+    node, path = here.node, tmp_path / "room.zip"
+    archive = RoomArchive(node.database, node.rooms, node.media, node.domains, node.holds, None, node.now_ms)
+    await archive.write(room, path)
+    with zipfile.ZipFile(path) as bag:
+        events, before = (
+            [json.loads(line)["event"] for line in bag.read(f"data/{name}").splitlines()]
+            for name in ("events.jsonl", "state.jsonl")
+        )
+    names = [event["content"]["name"] for event in (*before, *events) if event["type"] == "m.room.name"]
+    assert names == ["Before", "Afterwards"]
+    kinds = {event["type"] for event in before}
+    assert {"m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.topic", "m.room.member"} <= kinds
+    assert bob.id in {event.get("state_key") for event in before}
+    assert not {json.dumps(event) for event in before} & {json.dumps(event) for event in events}, "each of them once"
 
 
 async def test_a_guest_who_has_become_an_agent_is_one_everywhere(peer: Peer) -> None:

@@ -20,6 +20,7 @@ from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.store import OUTLIER
 
 _MXC = re.compile(rb'mxc://([^"/\\\s]{1,255})/([A-Za-z0-9_-]{1,255})')
 
@@ -51,6 +52,9 @@ class RoomArchive:
                     yield chunk
 
             await bag.add("events.jsonl", lines())
+            if before := await self._state_before(room):
+                files.update({(s.decode(), n.decode()): None for s, n in _MXC.findall(before)})
+                await bag.add("state.jsonl", before)
             files.update(dict.fromkeys(await self._encrypted_files(room)))
             rows = await self._database.fetch(
                 """SELECT m.* FROM media m JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
@@ -71,6 +75,16 @@ class RoomArchive:
                 self._domains.signing_key(server_name), self._now_ms(),
             )  # fmt: skip
         return {"events": count, "files": len(rows)}
+
+    async def _state_before(self, room: LiveRoom) -> bytes:
+        """The state with which this server came into a room of others, as lines: what stands, and what was replaced since. Nothing else
+        that lies beside the history: it may have been sent to be cited, and never have been the room's state."""
+        rows = await self._database.fetch(
+            """SELECT event_id, json FROM events WHERE room_nid = $1 AND position = $2 AND status IN (0, 1) AND (nid = ANY($3::bigint[])
+                  OR nid IN (SELECT replaces FROM events WHERE room_nid = $1 AND position > $2 AND status = 0)) ORDER BY depth, nid""",
+            room.number, OUTLIER, [event.nid for event in room.state.values()],
+        )  # fmt: skip
+        return lines_of({"event_id": row["event_id"], "event": orjson.loads(row["json"])} for row in rows)
 
     async def _encrypted_files(self, room: LiveRoom) -> list[tuple[str, str]]:
         rows = await self._database.fetch(
