@@ -12,6 +12,7 @@ import pytest
 from chappe.agency.app import AgencyServer
 from chappe.agency.read_guard import ReadGuard
 from chappe.config import ReadGuard as Settings
+from chappe.homeserver.matrix.errors import MatrixError
 from tests.support import Clock, Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]
@@ -294,6 +295,49 @@ async def test_what_was_read_is_remembered_through_a_restart(new_server: NewServ
         assert stops == ["M_UNKNOWN_TOKEN", "M_USER_LOCKED"] and read + more < 643
     finally:
         await again.stop()
+
+
+async def two_processes(new_server: NewServer) -> tuple[Scene, ReadGuard, str]:
+    """Of one installation, and who reads by both."""
+    s = Scene()
+    s.slept = []
+    settings = Settings(True, searches_per_hour=60)
+    server = await new_server(read_guard=settings)
+    s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
+    s.watch(server)
+    other = ReadGuard(
+        server.node.database, server.node.rooms.memberships, settings, s.clock, s.guard._challenge, s.guard._freeze,
+        s.guard._accountable,
+    )  # fmt: skip
+    other.sleep = s.guard.sleep
+    return s, other, (await server.person("reader")).id
+
+
+async def test_processes_tell_each_other_what_was_read_in_hours_that_have_passed(new_server: NewServer) -> None:
+    s, other, reader = await two_processes(new_server)
+    both = (s.guard, other)
+    for amount in (5, 10):
+        for guard in both:
+            await guard.count(reader, "searches", amount)
+        if amount == 5:
+            for guard in both:
+                await guard.save()
+    s.clock.now += HOUR
+    for guard in (*both, *both):
+        await guard.save()
+    seen = [(await guard._of(reader)).within("searches", s.clock.now // HOUR, 24) for guard in both]
+    assert seen == [30, 30]
+
+
+async def test_who_was_challenged_by_one_process_is_not_by_another(new_server: NewServer) -> None:
+    s, other, reader = await two_processes(new_server)
+    await other.count(reader, "searches", 1)  # it knows the account, from before
+    with pytest.raises(MatrixError) as challenge:
+        await s.guard.count(reader, "searches", 95)
+    assert challenge.value.errcode == "M_UNKNOWN_TOKEN"
+    await other.count(reader, "searches", 95)
+    steps = await s.server.node.database.fetch("SELECT step FROM read_guard_alerts WHERE user_id = $1", reader)
+    assert [row["step"] for row in steps] == ["challenged"] and s.slept, "slowed, and no more"
 
 
 async def test_days_pass_and_slow_thieves_are_seen_too(new_server: NewServer) -> None:

@@ -124,6 +124,9 @@ class ReadGuard:
                 reason=UNUSUAL,
             )
         if level >= CHALLENGE and usage.challenged <= hour - DAY_HOURS:
+            elsewhere = await self._challenged(user_id)  # by another process, it may be
+            usage.challenged = max(usage.challenged, elsewhere)
+        if level >= CHALLENGE and usage.challenged <= hour - DAY_HOURS:
             usage.challenged = hour
             await self._alert(user_id, "challenged", what, usage.within(what, hour, 1))
             await self._challenge(user_id)
@@ -160,11 +163,7 @@ class ReadGuard:
                 "SELECT hour, what, amount FROM read_guard WHERE user_id = $1 AND hour > $2", user_id, first
             ):
                 usage.amounts[row["hour"], row["what"]] = row["amount"]
-            challenged = await self._database.fetchval(
-                "SELECT max(ts) FROM read_guard_alerts WHERE user_id = $1 AND step = 'challenged'", user_id
-            )
-            if challenged is not None:
-                usage.challenged = challenged // HOUR_MS
+            usage.challenged = await self._challenged(user_id)
             usage = self._usage.setdefault(user_id, usage)
         self._usage.move_to_end(user_id)
         if len(self._usage) > REMEMBERED:
@@ -172,6 +171,13 @@ class ReadGuard:
             if not self._usage[oldest].unsaved:
                 del self._usage[oldest]
         return usage
+
+    async def _challenged(self, user_id: str) -> int:
+        """The hour in which an account had last to sign in again."""
+        ts = await self._database.fetchval(
+            "SELECT max(ts) FROM read_guard_alerts WHERE user_id = $1 AND step = 'challenged'", user_id
+        )
+        return -DAY_HOURS if ts is None else ts // HOUR_MS
 
     # --------------------------------------------------------------------------------------------------- keeping, telling
 
@@ -190,12 +196,12 @@ class ReadGuard:
         now = self._now_ms() // HOUR_MS
         await self._database.execute("DELETE FROM read_guard WHERE hour <= $1", now - DAY_HOURS)
         for row in await self._database.fetch(
-            "SELECT user_id, what, amount FROM read_guard WHERE hour = $1 AND user_id = ANY($2::text[])",
-            now,
+            "SELECT user_id, hour, what, amount FROM read_guard WHERE hour >= $1 AND user_id = ANY($2::text[])",
+            now - 1,
             list(self._usage),
-        ):  # what other processes have weighed in this hour
+        ):  # what other processes have weighed in this hour, and in the last moments of the one before
             if (known := self._usage.get(row["user_id"])) is not None:
-                key = (now, row["what"])
+                key = (row["hour"], row["what"])
                 known.amounts[key] = max(known.amounts.get(key, 0.0), row["amount"] + known.unsaved.get(key, 0.0))
         if self._organisation_budget > 0:
             for row in await self._database.fetch(
