@@ -15,9 +15,11 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.records import bag
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import ServerName, UserId
+from chappe.homeserver.outbound.mail.letters import TEXTS
 from tests.agency.conftest import code_of, refused
 from tests.agency.test_console import ALL, CULTURE, act, admin, anne, root, sam, view
 from tests.agency.test_retention import download, upload
+from tests.neighbours import Mailbox, plain
 from tests.support import PASSWORD, Person, Server, bodies
 
 __all__ = ["admin", "anne", "root", "sam"]
@@ -186,6 +188,17 @@ async def test_ones_own_data(ministry: Server, node: AgencyServer, anne: Person,
     assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 200
     assert (await refused(sam.call("GET", f"{MINE}/{package}"))).status == 404
     assert (await refused(anne.call("GET", f"{CULTURE}/exports/{package}"))).status == 403
+
+
+async def test_who_asks_for_ones_own_data_is_told_of(mailbox: Mailbox, node: AgencyServer, anne: Person) -> None:
+    """A stolen session could ask for it: the owner hears of it, by mail."""
+    address = "anne.dupont@culture.example"
+    await node.bind_threepid(UserId(anne.id), "email", address, node.now_ms())
+    await anne.call("POST", MINE, {})
+    subjects = tuple(subject for subject, _, _ in TEXTS["data_asked"].values())
+    while not (letter := await mailbox.next(address))["Subject"].startswith(subjects):
+        pass
+    assert anne.id in plain(letter)
 
 
 async def test_what_was_half_made_is_made_anew(node: AgencyServer, anne: Person) -> None:

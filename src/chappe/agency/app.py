@@ -253,7 +253,7 @@ class AgencyServer(Homeserver):
                 ),
                 FunctionAccountsApi(self.functions),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
-                OwnDataApi(self.exports),
+                OwnDataApi(self.exports, self.tell_owner),
                 GuestHomesApi(self.agency.guests, self.rooms.sight),
                 RulesApi(self.config, self.agency, self.people, self.accounts.store, self.database, self.rooms),
             ]

@@ -12,6 +12,7 @@ from chappe.agency.console.actions import Actions
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.console.views import Views
 from chappe.agency.records.exports import PERSON, Exports
+from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -112,10 +113,10 @@ class ConsoleApi:
 
 
 class OwnDataApi:
-    """Everybody may have what the service holds of them."""
+    """Everybody may have what the service holds of them. They are told by mail that somebody asks for it."""
 
-    def __init__(self, exports: Exports) -> None:
-        self._exports = exports
+    def __init__(self, exports: Exports, owner_mail: OwnerMail) -> None:
+        self._exports, self._owner_mail = exports, owner_mail
 
     @endpoint("POST", "/_chappe/client/v1/my_data", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def ask(self, request: Request) -> Answer:
@@ -123,7 +124,8 @@ class OwnDataApi:
         own = [p for p in await self._exports.all_of(request.user_id) if p["state"] in ("waiting", "working")]
         if own:
             return {"package": own[0]["id"]}
-        return {"package": await self._exports.ask("", PERSON, request.user_id, request.user_id)}
+        notice = await self._owner_mail.notice(request.user_id, "data_asked")
+        return {"package": await self._exports.ask("", PERSON, request.user_id, request.user_id, notice=notice)}
 
     @endpoint("GET", "/_chappe/client/v1/my_data")
     async def list(self, request: Request) -> Answer:

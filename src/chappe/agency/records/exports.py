@@ -14,6 +14,7 @@ import orjson
 
 from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
+from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.http.request import Response
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
@@ -34,14 +35,19 @@ class Exports:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
         self._personal_data, self._room_archive = personal_data, room_archive
 
-    async def ask(self, organisation: str, kind: str, target: str, by: str, with_held: bool = False) -> str:
-        """Returns the package's id."""
+    async def ask(
+        self, organisation: str, kind: str, target: str, by: str, with_held: bool = False, notice: Notice | None = None
+    ) -> str:
+        """Returns the package's id. `notice`: letters that go with it."""
         name = secrets.token_hex(12)
-        await self._database.execute(
-            """INSERT INTO exports (id, organisation, kind, target, asked_by, created_ts, state, detail)
-               VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7)""",
-            name, organisation, kind, target, by, self._now_ms(), "held" if with_held else None,
-        )  # fmt: skip
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """INSERT INTO exports (id, organisation, kind, target, asked_by, created_ts, state, detail)
+                   VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7)""",
+                name, organisation, kind, target, by, self._now_ms(), "held" if with_held else None,
+            )  # fmt: skip
+            if notice is not None:
+                await notice.put(connection)
         return name
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:

@@ -85,6 +85,12 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("A webhook was made in your name", ["The webhook “{what}”, which connects a room with a service, has just been made by the account {user} of {brand}.",
                "If this was not you, sign out all your devices and tell your administrator at once."], None),
     },
+    "data_asked": {
+        "fr": ("Vos données ont été demandées", ["Une copie de tout ce que {brand} conserve du compte {user} (messages, fichiers, adresses) vient d'être demandée.",
+               "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite."], None),
+        "en": ("Your data was asked for", ["A copy of everything that {brand} holds of the account {user} (messages, files, addresses) has just been asked for.",
+               "If this was not you, sign out all your devices and tell your administrator at once."], None),
+    },
     "invitation": {
         "fr": ("{who} vous invite", ["{who} vous invite dans « {what} » sur {brand}.",
                "Créez un compte avec cette adresse pour accepter."], "Ouvrir {brand}"),
