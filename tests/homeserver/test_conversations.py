@@ -74,6 +74,23 @@ async def test_a_room_is_replaced(
     await alice.say(new, "here")
 
 
+@pytest.mark.parametrize("says", ["nothing", "another room"])
+async def test_a_room_that_only_says_that_it_replaces_another(alice: Person, bob: Person, says: str) -> None:
+    """Mallory names the room in which Alice and Bob talk as what was before his: for nobody's client it becomes that."""
+    mallory = alice
+    old = await bob.create_room(invite=[alice.id])
+    await alice.join(old)
+    await account_data(bob, "m.direct", {alice.id: [old]})
+    await bob.call("PUT", f"/user/{segment(bob.id)}/rooms/{segment(old)}/tags/m.favourite", {"order": 0.5})
+    if says == "another room":
+        await bob.set_state(old, "m.room.tombstone", {"body": "moved", "replacement_room": "!elsewhere:example.org"})
+    before = {"room_id": old, "event_id": "$whatever"}
+    new = await mallory.create_room(invite=[bob.id], creation_content={"predecessor": before})
+    await bob.join(new)
+    assert (await bob.call("GET", f"/user/{segment(bob.id)}/account_data/m.direct")) == {alice.id: [old]}
+    assert (await bob.call("GET", f"/user/{segment(bob.id)}/rooms/{segment(new)}/tags"))["tags"] == {}
+
+
 async def test_upgrades_that_are_refused(alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)

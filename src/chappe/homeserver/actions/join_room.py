@@ -17,7 +17,7 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 log = logging.getLogger(__name__)
-DIRECT = "m.direct"
+DIRECT, TOMBSTONE = "m.direct", ("m.room.tombstone", "")
 
 
 class JoinRoom:
@@ -39,12 +39,16 @@ class JoinRoom:
         return room_id
 
     async def carry_over(self, user_id: UserId, room_id: str) -> None:
-        """Copies a member's settings from the room that this one replaces. Failures cost settings, not the join."""
+        """Copies a member's settings from the room that this one replaces, as both say: whoever makes a room can name any other as
+        what was before it. Failures cost settings, not the join."""
         room = await self._rooms.require(room_id)
         predecessor = room.state[CREATE].content.get("predecessor")
         old_id = predecessor.get("room_id") if type(predecessor) is dict else None
         old = await self._rooms.live.find(old_id) if type(old_id) is str else None
         if old is None or old.number not in await self._rooms.memberships.of(user_id):
+            return
+        tombstone = old.state.get(TOMBSTONE)
+        if tombstone is None or tombstone.content.get("replacement_room") != room_id:
             return
         try:
             await self._tags(user_id, old.room_id, room_id)
