@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.api.client import keys as keys_api
 from chappe.homeserver.modules import account_data, key_backup, reporting, to_device
 from chappe.homeserver.modules.end_to_end_encryption import keys
 from chappe.homeserver.modules.relations import store
@@ -136,7 +135,7 @@ BOUNDS = [
     Bound("people whose keys are asked for", keys, "MAX_ASKED", people_asked_about, MANY),
     Bound("devices whose keys are asked for", keys, "MAX_ASKED", devices_asked_about, MANY),
     Bound("keys claimed at once", keys, "MAX_ASKED", keys_claimed, MANY),
-    Bound("devices named in a message", keys_api, "MAX_RECIPIENTS", named_devices, MANY),
+    Bound("devices named in a message", to_device, "MAX_MESSAGES", named_devices, MANY),
     Bound("devices reached by a message", to_device, "MAX_MESSAGES", all_devices, MANY),
     Bound("bytes of a message, for each device", to_device, "MAX_BYTES", long_messages, LARGE, AT * 1000),
     Bound("state of a new room", create_room, "MAX_INITIAL_STATE", initial_state, MANY),

@@ -440,7 +440,7 @@ class Rooms:
         """Whether anybody here is in a room with a user of another server."""
         for membership in await self.memberships.joined(user_id):
             room = await self.live.by_number(membership.number)
-            if user_id in room.joined and any(self.is_hosted(member) for member in room.joined):
+            if user_id in room.joined and self.has_own_member(room):
                 return True
         return False
 

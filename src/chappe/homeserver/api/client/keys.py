@@ -17,12 +17,11 @@ from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
-from chappe.homeserver.modules.to_device import ToDevice
+from chappe.homeserver.modules.to_device import ToDevice, require_few_devices
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.token import parse_position
 
-MAX_RECIPIENTS = 10_000
 BYTES_OF_A_REQUEST = 1 << 15  # of messages to devices: so many count as one request more
 T = TypeVar("T")
 
@@ -164,8 +163,7 @@ class Keys:
             parse_user_id(user)
         if any(user != request.user_id for user in body.messages):
             request.require_active()  # among one's own devices it goes on: they verify each other
-        if sum(map(len, body.messages.values())) > MAX_RECIPIENTS:
-            raise BadRequest(f"At most {MAX_RECIPIENTS} recipients at once", "M_INVALID_PARAM")
+        require_few_devices(sum(map(len, body.messages.values())))  # before anything is looked up
         event_type = request.params["eventType"]
         reached = await self._rooms.sight.reached(request.person, event_type, body.messages)
         messages = {user: body.messages[user] for user in reached}

@@ -12,6 +12,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.user_cache import UserCache
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.signing import is_signed
@@ -273,9 +274,10 @@ class DeviceKeys:
             raise BadRequest("Signatures are given by user and key")
         if sum(map(len, body.values())) > MAX_SIGNED:
             raise BadRequest(f"At most {MAX_SIGNED} signed objects at once", "M_INVALID_PARAM")
-        write, keys = Write(), await self._public_keys(user_id)
+        write, keys, breath = Write(), await self._public_keys(user_id), Breath()
         for owner, targets in body.items():
             for target, signed in targets.items():
+                await breath.take()  # each signature is verified
                 try:
                     await self._sign(user_id, owner, target, signed, keys, write)
                 except (BadRequest, Forbidden) as error:

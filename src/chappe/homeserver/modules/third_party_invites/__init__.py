@@ -31,13 +31,15 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
+_COLUMNS = (
+    ("token", "text"), ("medium", "text"), ("address", "text"), ("room_id", "text"), ("sender", "text"), ("seed", "bytea"),
+    ("public_key", "text"), ("display_name", "text"), ("created_ts", "bigint"),
+)  # fmt: skip
+_INSERT = f"INSERT INTO third_party_invites ({', '.join(name for name, _ in _COLUMNS)})"
 FRAGMENT = Fragment(
-    "third_party_invites",
-    (("token", "text"), ("medium", "text"), ("address", "text"), ("room_id", "text"), ("sender", "text"), ("seed", "bytea"),
-     ("public_key", "text"), ("display_name", "text"), ("created_ts", "bigint")),
-    """
-    INSERT INTO third_party_invites
-    SELECT i.token, i.medium, i.address, i.room_id, i.sender, i.seed, i.public_key, i.display_name, i.created_ts
+    "third_party_invites", _COLUMNS,
+    f"""
+    {_INSERT} SELECT {", ".join(f"i.{name}" for name, _ in _COLUMNS)}
       FROM unnest(third_party_invites_rows) i WHERE i._lane <> ALL (bad);""",
 )  # fmt: skip
 log = logging.getLogger(__name__)
@@ -136,9 +138,7 @@ class ThirdPartyInvites:
         waiting = self._waiting(user_id, room_id, medium, address)
         letters = await self._letters(user_id, room, address)
         async with self._database.transaction() as connection:
-            await connection.execute(
-                "INSERT INTO third_party_invites VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row
-            )
+            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row)
             await self._mail.put(connection, *letters)
         shown, keys = waiting.content["display_name"], waiting.content["public_keys"]
         return {"token": waiting.token, "display_name": shown, "public_keys": keys}

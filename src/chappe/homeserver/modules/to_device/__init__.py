@@ -76,8 +76,7 @@ class ToDevice:
                 raw = orjson.dumps({"type": event_type, "sender": sender, "content": content})
                 reached = targets if device == "*" else {device} & targets
                 count, size = count + len(reached), size + len(reached) * len(raw)
-                if count > MAX_MESSAGES:
-                    raise BadRequest(f"At most {MAX_MESSAGES} devices at once", "M_INVALID_PARAM")
+                require_few_devices(count)
                 if size > MAX_BYTES:
                     raise MatrixError(413, "M_TOO_LARGE", "The message is too long for so many devices")
                 for target in reached:
@@ -156,3 +155,9 @@ class ToDevice:
             user_id, device_id, cursor, limit, MAX_BYTES_PER_SYNC,
         )  # fmt: skip
         return Inbox([row["message"] for row in rows], rows[-1]["seq"] if rows else cursor)
+
+
+def require_few_devices(count: int) -> None:
+    """Raises M_INVALID_PARAM for more devices than one request may write to."""
+    if count > MAX_MESSAGES:
+        raise BadRequest(f"At most {MAX_MESSAGES} devices at once", "M_INVALID_PARAM")

@@ -35,11 +35,12 @@ SEND_SECONDS, LEASE_MS = 90, 300_000
 
 
 _COLUMNS = ("recipient", "sender", "subject", "plain", "html")
+_INSERT = f"INSERT INTO outgoing_mail ({', '.join(_COLUMNS)}, due_ts, created_ts)"
 FRAGMENT = Fragment(
     "letters",
     (*((name, "text") for name in _COLUMNS), ("queued_ts", "bigint")),
     f"""
-    INSERT INTO outgoing_mail ({", ".join(_COLUMNS)}, due_ts, created_ts)
+    {_INSERT}
     SELECT {", ".join(f"m.{name}" for name in _COLUMNS)}, m.queued_ts, m.queued_ts
       FROM unnest(letters_rows) m WHERE m._lane <> ALL (bad);""",
 )
@@ -122,11 +123,7 @@ class MailQueue:
     async def put(self, connection: PoolConnectionProxy, *mails: Mail) -> None:
         """Queues them in a transaction: that of what they tell of."""
         for mail in mails:
-            await connection.execute(
-                """INSERT INTO outgoing_mail (recipient, sender, subject, plain, html, due_ts, created_ts)
-                   VALUES ($1, $2, $3, $4, $5, $6, $6)""",
-                *mail.row,
-            )
+            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $6)", *mail.row)
         self.hurry()
 
     def put_with(self, write: Write, *mails: Mail) -> None:

@@ -77,7 +77,7 @@ class Entering:
 
     def is_here(self, room: LiveRoom) -> bool:
         """Whether a hosted domain takes part in the room."""
-        return any(self._rooms.is_hosted(user) for user in room.joined)
+        return self._rooms.has_own_member(room)
 
     async def _through(self, signed: Signed, is_new_here: bool) -> LiveRoom:
         server, room_id = signed.server, signed.pdu["room_id"]
