@@ -145,7 +145,7 @@ async def test_who_may_come_in(ministry: Server, alice: Person, bob: Person, sam
         alice.call("POST", f"/rooms/{room}/invite", {**by_address, "address": "new@sante.example"}), "not let into"
     )
     await agency(ministry).may_invite(alice.id, room, UserId("@paul:interieur.example"))
-    await denied(_as_refused(agency(ministry).may_join(UserId("@eve:ailleurs.example"), room)))
+    await denied(_as_refused(agency(ministry).may_join(UserId("@eve:ailleurs.example"), room, "leave")))
 
 
 async def _as_refused(asked: Awaitable[None]) -> None:

@@ -15,9 +15,10 @@ from chappe.agency.organisations import Organisation
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.config import Agency, Classification
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, hears, until
+from tests.federation.test_rooms import enter, hears, members, until
+from tests.federation.test_standing_invitations import invites
 from tests.process import free_port
-from tests.support import Person, Refused, bodies, segment
+from tests.support import Person, Refused, Server, bodies, segment
 
 RULES = "im.vector.room.access_rules"
 GUESTS = "127.0.0.1"  # a server of guests is known by its host: it is another one than that of agents
@@ -194,3 +195,56 @@ async def test_the_rules_of_rooms_hold_for_other_servers(peer: Peer) -> None:
     levels = await alice.state(project, "m.room.power_levels")
     powerful = {**levels, "users": {**levels.get("users", {}), gaston.id: 50}}
     assert (await refused(alice.set_state(project, "m.room.power_levels", powerful))).errcode == "M_FORBIDDEN"
+
+
+async def _guests(peer: Peer) -> Server:
+    port = free_port()
+    return await peer(host=GUESTS, port=port, agency=Agency(enabled=True, guest_domains=[f"{GUESTS}:{port}"]))
+
+
+async def _is_invited(who: Person, room: str) -> bool:
+    return room in (await who.call("GET", "/sync", timeout=0)).get("rooms", {}).get("invite", {})
+
+
+async def _has_left(owner: Person, room: str, who: Person) -> None:
+    async def look() -> bool:
+        return (await members(owner, room))[who.id] == "leave"
+
+    await until(look)
+
+
+@pytest.mark.parametrize("known", ["to nobody here", "to another guest", "from before"])
+async def test_guests_of_here_come_into_rooms_elsewhere_by_invitation(peer: Peer, known: str) -> None:
+    """Whatever is known here of the room, and whatever its own rules are."""
+    guests, far = await _guests(peer), await peer()
+    gaston, gilda, owner = await guests.person("gaston"), await guests.person("gilda"), await far.person("owner")
+    knocking = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}
+    forum = await owner.create_room(preset="public_chat", room_alias_name="forum", initial_state=opened())
+    hall = await owner.create_room(initial_state=[*opened(), knocking])
+
+    async def comes(who: Person, room: str) -> None:
+        await owner.invite(room, who)
+        await until(lambda: _is_invited(who, room))
+        await enter(who, room, far)
+
+    for room in (forum, hall):
+        if known != "to nobody here":
+            await comes(gilda if known == "to another guest" else gaston, room)
+        if known == "from before":
+            await gaston.leave(room)
+            await _has_left(owner, room, gaston)
+    there = far.config.server_name
+    for path, of in (("join", forum), ("join", f"#forum:{there}"), ("knock", hall)):
+        answer = await refused(gaston.call("POST", f"/{path}/{segment(of)}", {}, via=there))
+        assert answer.status in (403, 404), path
+    assert (await gaston.call("GET", "/joined_rooms"))["joined_rooms"] == []
+    await comes(gaston, forum)
+
+
+async def test_an_invitation_that_the_room_does_not_know_opens_it_to_no_guest(peer: Peer) -> None:
+    guests, far, evil = await _guests(peer), await peer(), await peer()
+    gaston, owner, mallory = await guests.person("gaston"), await far.person("owner"), await evil.person("mallory")
+    forum = await owner.create_room(preset="public_chat", initial_state=opened(), room_version="11")
+    assert await invites(mallory, gaston, forum) == 200
+    assert (await refused(enter(gaston, forum, far))).status in (403, 404), "as the last server says that was asked"
+    assert (await gaston.call("GET", "/joined_rooms"))["joined_rooms"] == []

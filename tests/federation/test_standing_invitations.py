@@ -3,6 +3,7 @@ room knows of it."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -146,3 +147,13 @@ async def test_an_invitation_that_the_room_does_not_know_hides_no_reader(peer: P
         await until(invited)
         await enter(bob, room, here)
     assert counted == [(bob.id, "rooms", 1)] * 3, "who was invited by the room is not counted"
+
+
+async def test_who_waits_for_anothers_join_is_counted_once(peer: Peer) -> None:
+    """Their own join is judged again when the first one's is done."""
+    here, far = await peer(), await peer()
+    alice, bob, owner = await here.person("alice"), await here.person("bob"), await far.person("owner")
+    room = await owner.create_room(preset="public_chat", room_version=VERSION)
+    with reads_of(here) as counted:
+        await asyncio.gather(enter(alice, room, far), enter(bob, room, far))
+    assert sorted(counted) == [(alice.id, "rooms", 1), (bob.id, "rooms", 1)]

@@ -87,17 +87,17 @@ class RoomPolicy(ReadingPolicy):
             if event_type == "m.room.power_levels":
                 access_rules.check_levels(kind, content, self._guests_in(content))
 
-    async def may_join(self, user_id: UserId, room_id: str) -> None:
+    async def may_join(self, user_id: UserId, room_id: str, before: str) -> None:
+        if before == "join":
+            return
         room = await self._rooms.live.find(room_id)
-        if room is None:
-            return
-        kind, membership = self.kind(room), room.membership(user_id)
-        if membership == "join":
-            return
-        if self.guests.is_guest(user_id):
+        kind = self.kind(room) if room is not None else None
+        if kind is not None:
             self._require_welcome(kind, user_id)
-            if membership != "invite":
-                raise Forbidden("Guests come in by invitation")
+        if before != "invite" and self.guests.is_guest(user_id):  # whether or not anything is known of the room
+            raise Forbidden("Guests come in by invitation")
+        if room is None or kind is None:
+            return
         if kind.is_direct and user_id not in self.people(room) and len(self.people(room)) >= 2:
             raise Forbidden(_TWO)
         await self._require_cleared(self.level(room), user_id)

@@ -88,7 +88,9 @@ class Policy:
     async def may_empower(self, user_id: UserId, creators: Collection[str], state: Sequence[StateItem]) -> None:
         """Asked of every room that is made, also by an upgrade. `creators`: who has power for ever, by its version."""
 
-    async def may_join(self, user_id: UserId, room_id: str) -> None: ...
+    async def may_join(self, user_id: UserId, room_id: str, before: str) -> None:
+        """Somebody comes into a room by themselves, or knocks. `before`: their membership until now, of rooms elsewhere as well;
+        "leave" for an invitation of which the room knows nothing."""
 
     async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None: ...
 

@@ -112,6 +112,12 @@ class Admission:
             if change.to in rule.to and (change.is_new or not rule.enters):
                 await rule.ask(self, change)
 
+    async def uninvited(self, user_id: UserId, room_id: str) -> None:
+        """Whoever lets somebody into a room elsewhere knows nothing of their invitation: what it had answered is asked."""
+        change = Change(user_id, user_id, "join", room_id)
+        await self._may_join(change)
+        await self._reads(change)
+
     async def _before(self, change: Change) -> str:
         if change.makes_room:
             return "leave"
@@ -163,7 +169,7 @@ class Admission:
 
     async def _may_join(self, change: Change) -> None:
         if not change.makes_room:
-            await self._rooms.policy.may_join(change.target, change.room_id)
+            await self._rooms.policy.may_join(change.target, change.room_id, change.before)
 
     async def _may_invite(self, change: Change) -> None:
         await self._rooms.policy.may_invite(change.sender, change.room_id, change.target)
@@ -175,7 +181,7 @@ class Admission:
         """Whoever comes in uninvited may be there to read everything: of people of here it is counted. Whether they were
         invited to a room elsewhere is known with its template (`Entering.join`)."""
         if change.before != "invite" and not change.makes_room and self._rooms.is_hosted(change.target):
-            await self._rooms.reading.begins(change.target, "rooms")
+            await self._rooms.reading.enters(change.target, change.room_id)
 
     async def _conditions(self, change: Change) -> None:
         """A restricted rule, as the room is now: what an event cites, and its template, are their author's word."""

@@ -17,6 +17,7 @@ from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, 
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.signing import SigningKey
+from chappe.homeserver.policy.reading import one_act
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import MAX_PREV_EVENTS, LiveRoom
@@ -207,11 +208,12 @@ def judged_again(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
     @functools.wraps(act)
     async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(MOST_TIMES):
-            try:
-                return await act(*args, **kwargs)
-            except StateMoved:
-                continue
+        with one_act():
+            for _ in range(MOST_TIMES):
+                try:
+                    return await act(*args, **kwargs)
+                except StateMoved:
+                    continue
         raise MatrixError(429, "M_LIMIT_EXCEEDED", "This changes too fast: try again", retry_after_ms=1000)
 
     return repeated

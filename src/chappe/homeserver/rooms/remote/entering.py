@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from chappe.homeserver.rooms.store import OUTLIER
 log = logging.getLogger(__name__)
 PATIENCE = 0.1  # seconds that a join waits for the members
 MOST_SERVERS = 5000
+Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
 _EVENT_COLUMNS = (
     "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
     "highlight_total", "status", "json",
@@ -41,10 +42,12 @@ _EVENT_COLUMNS = (
 
 class Entering:
     def __init__(
-        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes, completing: Completing
-    ) -> None:
+        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes, completing: Completing,
+        uninvited: Uninvited,
+    ) -> None:  # fmt: skip
+        """`uninvited`: asked, as `join` says, about somebody whose invitation nobody knows."""
         self._rooms, self._receiver, self._checks, self._handshakes = rooms, receiver, checks, handshakes
-        self._completing = completing
+        self._completing, self._uninvited = completing, uninvited
         self._database = receiver.store.database
         # anybody may try to join rooms with made-up ids: a lock is gone once nobody holds it
         self._under_way: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -57,7 +60,7 @@ class Entering:
 
         StateMoved tells the others that this server is in the room by now: they join as one joins here. `helped`: this server
         is in the room, and cannot let anybody in by itself. `invitation`: the event by which another server has invited them;
-        where the one that lets them in does not know of it, they come uninvited, which is counted.
+        where the one that lets them in does not know of it, they come uninvited, which guests may not, and which is counted.
         """
         lock = self._under_way.setdefault(room_id, asyncio.Lock())
         async with lock:
@@ -69,7 +72,7 @@ class Entering:
                 nonlocal invitation
                 signed = await self._handshakes.make(server, "join", room_id, user_id, content)
                 if invitation is not None and invitation not in references(signed.pdu, "auth_events", signed.version):
-                    await self._rooms.reading.begins(UserId(user_id), "rooms")
+                    await self._uninvited(UserId(user_id), room_id)
                     invitation = None
                 return await self._through(signed, await self._is_new_here(room_id))
 

@@ -51,7 +51,7 @@ class RemoteMembership:
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
         self._policy_servers, self._admission = policy_servers, admission
-        self.entering = Entering(rooms, receiver, checks, handshakes, completing)
+        self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited)
         self._database = receiver.store.database
 
     def is_elsewhere(self, room: LiveRoom | None) -> bool:
