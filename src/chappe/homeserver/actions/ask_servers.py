@@ -16,6 +16,7 @@ from chappe.homeserver.matrix.identifiers import (
     parse_server_name,
     plain_form,
 )
+from chappe.homeserver.matrix.room_summaries import told_rooms, told_space
 from chappe.homeserver.modules.room_directory import DirectoryQuery
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -25,6 +26,7 @@ V1 = "/_matrix/federation/v1"
 LIST_BYTES = 4 << 20
 PEOPLE, PEOPLE_SECONDS = "/_matrix/federation/unstable/fr.chappe/user_directory/search", 2.0
 MOST_SERVERS, MOST_VIA = 50, 3
+_BESIDE_CHUNK = (("next_batch", str), ("prev_batch", str), ("total_room_count_estimate", int))
 
 
 class AskServers:
@@ -97,12 +99,10 @@ class AskServers:
             content=content,
             most_bytes=LIST_BYTES,
         )
-        chunk = answer.get("chunk") if type(answer) is dict else None
-        if type(chunk) is not list:
+        if type(answer) is not dict or type(answer.get("chunk")) is not list:
             raise PeerUnreachable(query.server_name, "its answer has no chunk")
-        rooms = [room for room in chunk if type(room) is dict and type(room.get("room_id")) is str]
-        kept = {k: answer[k] for k in ("next_batch", "prev_batch", "total_room_count_estimate") if k in answer}
-        return {"chunk": rooms, **kept}
+        kept = {name: answer[name] for name, kind in _BESIDE_CHUNK if type(answer.get(name)) is kind}
+        return {"chunk": told_rooms(answer, "chunk"), **kept}
 
     async def people(self, user_id: str, term: str, limit: int) -> list[dict[str, Any]]:
         """People of the servers in `federation.people_of`, by name. Who does not answer at once is done without."""
@@ -128,8 +128,8 @@ class AskServers:
 
     async def hierarchy(
         self, user_id: str, room_id: str, via: list[str], suggested_only: bool
-    ) -> dict[str, Any] | None:
-        """A room and its children; None where nobody who was named tells of it."""
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        """(a room, its children); None where nobody who was named tells of it."""
         path = f"{V1}/hierarchy/{quote(room_id, safe='')}"
         query = {"suggested_only": "true" if suggested_only else "false"}
         for server in [s for s in via if is_server_name(s) and not self._domains.is_hosted(s)][:MOST_VIA]:
@@ -137,9 +137,8 @@ class AskServers:
                 answer = await self._client.get(domain_of(user_id), server, path, query, most_bytes=LIST_BYTES)
             except MatrixError:
                 continue
-            room = answer.get("room") if type(answer) is dict else None
-            if type(room) is dict and room.get("room_id") == room_id:
-                return dict(answer)
+            if (told := told_space(answer, room_id)) is not None:
+                return told
         return None
 
 

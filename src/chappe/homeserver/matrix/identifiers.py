@@ -122,9 +122,13 @@ def is_compliant(user_id: str) -> bool:
 
 def parse_room_id(text: str) -> RoomId:
     """Room ids are opaque: with a domain up to room version 11, a bare hash from version 12 on."""
-    if len(text) < 2 or text[0] != "!" or not _fits(text) or "\0" in text:
+    if not is_room_id(text):
         raise _invalid("room id", text)
     return RoomId(text)
+
+
+def is_room_id(value: object) -> bool:
+    return type(value) is str and len(value) > 1 and value[0] == "!" and _fits(value) and "\0" not in value
 
 
 def parse_event_id(text: str) -> EventId:

@@ -223,6 +223,12 @@ class RoomStore:
     async def number_of(self, room_id: str) -> int | None:
         return await self.database.fetchval("SELECT room_nid FROM rooms WHERE room_id = $1", room_id)  # type: ignore[no-any-return]
 
+    async def numbers_of(self, room_ids: list[str]) -> dict[str, int]:
+        rows = await self.database.fetch(
+            "SELECT room_id, room_nid FROM rooms WHERE room_id = ANY($1::text[])", room_ids
+        )
+        return {row["room_id"]: row["room_nid"] for row in rows}
+
     async def next_room_number(self) -> int:
         return await self.database.fetchval("SELECT nextval('room_numbers')")  # type: ignore[no-any-return]
 

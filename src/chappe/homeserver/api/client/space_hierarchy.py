@@ -17,7 +17,7 @@ class SpaceHierarchy:
 
     @endpoint(
         "GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy",
-        "/_matrix/client/unstable/org.matrix.msc2946/rooms/{roomId}/hierarchy", auth=GUEST_AUTH,
+        "/_matrix/client/unstable/org.matrix.msc2946/rooms/{roomId}/hierarchy", auth=GUEST_AUTH, limit="search",
     )  # fmt: skip
     async def hierarchy(self, request: Request) -> Answer:
         limit = request.query_int("limit", 50, 1, MAX_PAGE)

@@ -21,6 +21,7 @@ CHILD = "m.space.child"
 MAX_DEPTH, MAX_ROOMS, MAX_PAGE = 10, 5000, 200
 MOST_CHILDREN = 50
 MOST_QUESTIONS = 100  # to other servers, in one walk: one answer tells of a space and all of its children
+MOST_TOLD = 500  # rooms that one walk comes to by what other servers say
 _TOKEN = re.compile(r"h([0-9]{1,6})_([0-9a-f]{16})")
 _ORDER = re.compile(r"[\x20-\x7E]{1,50}")
 
@@ -46,15 +47,19 @@ def room_summary(room: LiveRoom) -> dict[str, Any]:
     return {key: value for key, value in summary.items() if value is not None}
 
 
-AskServers = Callable[[str, str, list[str], bool], Awaitable[dict[str, Any] | None]]
+Told = tuple[dict[str, Any], list[dict[str, Any]]]  # a room, its children (`matrix/room_summaries.py`)
+AskServers = Callable[[str, str, list[str], bool], Awaitable[Told | None]]
 
 
 @dataclass(slots=True)
 class _Told:
-    """What other servers have told on one walk, by room, and how many more questions it may ask them."""
+    """What other servers have told on one walk, by room, how many more questions it may ask them, and to how many more rooms
+    their word leads. `unknown`: of these nothing is known here."""
 
     rooms: dict[str, dict[str, Any]] = field(default_factory=dict)
     questions: int = MOST_QUESTIONS
+    more: int = MOST_TOLD
+    unknown: set[str] = field(default_factory=set)
 
 
 class Spaces:
@@ -94,13 +99,13 @@ class Spaces:
             if self._ask_servers is not None and via and told.questions:
                 told.questions -= 1
                 answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
-                for child in answer.get("children", []) if answer is not None else []:
-                    if type(child) is dict and type(child.get("room_id")) is str:
+                if answer is not None:
+                    summary, children = answer
+                    for child in children:
                         told.rooms.setdefault(child["room_id"], child)
-                summary = answer["room"] if answer is not None else summary
         if summary is None:
             return None
-        allowed = summary.get("allowed_room_ids")
+        allowed = summary.get("allowed_room_ids", ())
         memberships = await self._rooms.memberships.of(reader.user_id)
         own_rooms = {m.room_id for m in memberships.values() if m.membership in ("join", "invite")}
         if room_id in own_rooms:
@@ -111,8 +116,7 @@ class Spaces:
             "world_readable"
         ):
             return summary
-        in_allowed = type(allowed) is list and any(room in own_rooms for room in allowed)
-        return summary if in_allowed else None
+        return summary if not own_rooms.isdisjoint(allowed) else None
 
     async def summary(self, reader: Reader, room_id: str) -> dict[str, Any]:
         """Raises M_NOT_FOUND for rooms that are unknown, or that the reader may not know of: one answer for both."""
@@ -164,8 +168,16 @@ class Spaces:
                 return found[offset:], f"h{offset + limit}_{bound}"
             found.append(entry)
             if depth < max_depth:
-                stack += [(c["state_key"], depth + 1, c["content"]["via"]) for c in reversed(entry["children_state"])]
+                children = await self._children_of(entry, seen, told)
+                stack += [(c["state_key"], depth + 1, c["content"]["via"]) for c in reversed(children)]
         return found[offset:], None
+
+    async def _children_of(self, entry: dict[str, Any], seen: set[str], told: _Told) -> list[dict[str, Any]]:
+        """Where a walk goes on from a room. Which of them are not known here is found out together."""
+        children = [c for c in entry["children_state"] if c["state_key"] not in seen]
+        names = {c["state_key"] for c in children}
+        told.unknown |= names - await self._rooms.live.known(names)
+        return children
 
     async def _entry(
         self,
@@ -176,7 +188,7 @@ class Spaces:
         told: _Told,
     ) -> dict[str, Any] | None:
         """What the reader may know of a room, with its children."""
-        room = await self._rooms.live.find(room_id)
+        room = await self._rooms.live.find(room_id) if room_id not in told.unknown else None
         if room is not None and self._is_here(room):
             if not await self._rooms.sight.knows(reader, room):
                 return None
@@ -184,8 +196,9 @@ class Spaces:
         summary = await self._elsewhere(reader, room_id, via, suggested_only, told)
         if summary is None:
             return None
-        listed = summary.get("children_state")
-        return {**summary, "children_state": [c for c in (listed if type(listed) is list else []) if _is_child(c)]}
+        children = summary.get("children_state", [])[: told.more]
+        told.more -= len(children)
+        return {**summary, "children_state": children}
 
     def _is_here(self, room: LiveRoom) -> bool:
         return not room.is_federated or self._rooms.has_own_member(room)
@@ -211,14 +224,6 @@ def _children(room: LiveRoom, suggested_only: bool) -> list[RoomEvent]:
 def _is_valid(event: RoomEvent) -> bool:
     via = event.content.get("via")
     return type(via) is list and any(is_server_name(s) for s in via)
-
-
-def _is_child(value: object) -> bool:
-    """Whether another server's word of a child has the right form."""
-    if type(value) is not dict or type(value.get("state_key")) is not str or type(value.get("content")) is not dict:
-        return False
-    via = value["content"].get("via")
-    return type(via) is list and all(type(s) is str for s in via) and value["state_key"].startswith("!")
 
 
 def _stripped(event: RoomEvent) -> dict[str, Any]:
