@@ -169,6 +169,39 @@ async def test_the_members_come_after_failures_and_a_restart(peer: Peer, gate: G
         await again.stop()
 
 
+async def test_the_members_are_asked_of_who_is_known_to_be_there(
+    peer: Peer, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server that let us in says nothing more, and is no longer believed about the others."""
+    here, there, third = await peer(), await peer(), await peer()
+    _, others, room = await large_room(here)
+    bob, carol = await there.person("bob"), await third.person("carol")
+    gate.opened.set()
+    await enter(carol, room, here)
+    await until(lambda: _whole(third, room))
+    silent, fetch = {here.config.server_name, third.config.server_name}, RoomCalls.whole_state
+
+    async def whole_state(self: RoomCalls, room: Any, server: str, event_id: str) -> Any:
+        if server in silent:
+            raise PeerUnreachable(server, "it says nothing")
+        return await fetch(self, room, server, event_id)
+
+    monkeypatch.setattr(RoomCalls, "whole_state", whole_state)
+    monkeypatch.setattr(completing, "BELIEVED_FOR", 1)
+    monkeypatch.setattr(completing, "LONGEST_WAIT", 0.2)
+    await enter(bob, room, here)
+
+    async def believes_one() -> bool:
+        return (await there.node.rooms.require(room)).partial_servers == {here.config.server_name}
+
+    await until(believes_one)
+    named = {"membership": "join", "displayname": "Carol C."}
+    await carol.set_state(room, "m.room.member", named, carol.id)
+    silent.discard(third.config.server_name)
+    await until(lambda: _whole(there, room))
+    assert {p.id for p in others} <= (await there.node.rooms.require(room)).joined.keys()
+
+
 async def test_a_server_that_is_still_entering_sends_others_elsewhere(peer: Peer, gate: Gate) -> None:
     here, there, other = await peer(), await peer(), await peer()
     alice, others, room = await large_room(here)

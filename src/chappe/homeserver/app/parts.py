@@ -333,7 +333,7 @@ class Parts:
         receiver = Receiver(rooms, RemoteStore(database))
         policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks, calls)
         rooms.send_elsewhere, rooms.meets = policy_servers.send, self.boundaries.meets
-        self.completing = Completing(rooms, receiver, checks, calls, self.leases)
+        self.completing = Completing(rooms, receiver, checks, calls, self.writer, self.leases)
         rooms.whole = self.completing.whole
         self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.leases, now_ms)
         self.elsewhere = RemoteMembership(

@@ -7,6 +7,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+# a row of the user directory: user, server's name, display name, picture, what it is searched by
+DirectoryEntry = tuple[str, str, str | None, str | None, str]
+
 
 def directory_words(text: str) -> str:
     """What names are searched by: words without accents, case and punctuation."""
@@ -14,7 +17,7 @@ def directory_words(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", plain))
 
 
-def directory_entry(user_id: str, profile: Mapping[str, Any]) -> tuple[str, str, str | None, str | None, str]:
+def directory_entry(user_id: str, profile: Mapping[str, Any]) -> DirectoryEntry:
     """A row of the user directory."""
     localpart, _, server_name = user_id[1:].partition(":")
     name, avatar = profile.get("displayname"), profile.get("avatar_url")

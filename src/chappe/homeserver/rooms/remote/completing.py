@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST
-from chappe.homeserver.matrix.directory_entries import directory_entry
+from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
@@ -34,6 +34,7 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 PATIENCE = 55.0  # seconds that a request waits for a room to be whole
 KEPT_AT_ONCE = 1000
 SERVERS_ASKED = 5
+BELIEVED_FOR = 20  # attempts, about an hour: then only the server that let us in counts as one in the room
 
 FRAGMENTS = (
     Fragment(
@@ -56,6 +57,14 @@ FRAGMENTS = (
             UPDATE memberships SET retold = upto WHERE room_nid = r.room AND user_id = ANY (r.own);
         END LOOP;""",
     ),
+    Fragment(
+        "believed_less", (("room", "bigint"),),
+        """
+        FOR r IN SELECT * FROM unnest(believed_less_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE partial_rooms p SET servers = p.servers[1:1] WHERE p.room_nid = r.room;
+        END LOOP;""",
+    ),
 )  # fmt: skip
 
 
@@ -64,8 +73,10 @@ class StatesChanged(Exception):
 
 
 class Completing:
-    def __init__(self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, leases: Leases) -> None:
-        self._leases = leases
+    def __init__(
+        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, writer: GroupWriter, leases: Leases
+    ) -> None:
+        self._writer, self._leases = writer, leases
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
         self._database = receiver.store.database
         self.completed: Callable[[str], None] = lambda _room_id: None  # told of each room that has become whole
@@ -116,7 +127,7 @@ class Completing:
             room = await self._rooms.live.by_number(room.number)
 
     async def _work(self, number: int) -> None:
-        wait, lease = FIRST_WAIT, f"members of room {number}"
+        wait, lease, failures = FIRST_WAIT, f"members of room {number}", 0
         while True:
             try:
                 if not await self._leases.claim(lease):
@@ -129,8 +140,25 @@ class Completing:
                 log.info("members could not be fetched", extra={"fields": {"room": number, "why": str(error)[:200]}})
             except Exception:
                 log.exception("a room could not be made whole", extra={"fields": {"room": number}})
+            failures += 1
+            if failures >= BELIEVED_FOR:
+                await self._believe_less(number)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _believe_less(self, number: int) -> None:
+        """Servers that nobody is known of get nothing more of what is said here, until the members say who they are."""
+        try:
+            if len((await self._rooms.live.by_number(number)).partial_servers) < 2:
+                return
+            write = Write()
+            write.positions = 1
+            write.touch_room(number, "events")  # the other processes read the room anew
+            write.add("believed_less", number)
+            await self._writer.submit(write)
+            self._rooms.live.read_anew(number)
+        except DATABASE_LOST as error:
+            log.info("servers are still believed", extra={"fields": {"room": number, "why": str(error)[:200]}})
 
     async def _complete(self, room: LiveRoom) -> None:
         row = await self._database.fetchrow(
@@ -161,9 +189,12 @@ class Completing:
     async def _fetch(
         self, room: LiveRoom, event_id: str, servers: Sequence[str]
     ) -> dict[str, tuple[Known, Mapping[str, Any]]]:
-        """The member events of the state before our join, by user, checked and stored."""
+        """The member events of the state before our join, by user, checked and stored.
+
+        After the server that let us in, those are asked of which somebody is known to be in the room.
+        """
         last: MatrixError = MatrixError(502, "M_UNKNOWN", "No other server is in the room")
-        for server in servers[:SERVERS_ASKED]:
+        for server in self._calls.servers(room, servers[:1])[:SERVERS_ASKED]:
             try:
                 state, chain = await self._calls.whole_state(room, server, event_id)
             except MatrixError as error:
@@ -200,7 +231,9 @@ class Completing:
             part = others[start : start + KEPT_AT_ONCE]
             rows = [(user, _membership(content), k.nid, k.sender) for user, k, content in part]
             entries = [
-                directory_entry(user, content) for user, k, content in part if content.get("membership") == "join"
+                directory_entry(user, content)
+                for user, k, content in part
+                if content.get("membership") == "join" and k.sender == user
             ]
             async with self._database.transaction(background=True) as transaction:
                 await save_memberships(transaction, room.number, rows)
@@ -287,7 +320,7 @@ async def save_memberships(transaction: Any, number: int, members: Sequence[tupl
         )  # fmt: skip
 
 
-async def save_entries(transaction: Any, entries: Sequence[tuple[str, str, str | None, str | None, str]]) -> None:
+async def save_entries(transaction: Any, entries: Sequence[DirectoryEntry]) -> None:
     """How people of other servers are found by name."""
     for start in range(0, len(entries), WRITTEN_AT_ONCE):
         await transaction.execute(

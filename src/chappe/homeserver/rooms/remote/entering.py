@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.directory_entries import directory_entry
+from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.matrix.events import references, timestamp_of
@@ -32,7 +32,8 @@ from chappe.homeserver.rooms.store import OUTLIER
 
 log = logging.getLogger(__name__)
 PATIENCE = 0.1  # seconds that a join waits for the members
-MOST_SERVERS = 5000
+# That one server says are in the room: to them goes all that is said there until its members are known.
+MOST_SERVERS = 100
 Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
 _EVENT_COLUMNS = (
     "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
@@ -143,7 +144,8 @@ class Entering:
                     members.append(_Member(event, events[event_id]))
             near = EMPTY if room.is_stub else room.root
             root = await self._receiver.states.of_entries(room, near, entries)
-            if room.is_stub:
+            is_new = room.is_stub
+            if is_new:
                 await self._open(room, root, members, (join.event_id, servers) if servers else None)
             try:
                 status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
@@ -151,11 +153,12 @@ class Entering:
                 raise PeerUnreachable(server, "it did not send what our join cites") from None
             finally:
                 if room.is_stub:
-                    room.is_entered, room.stale = False, True
-                    await self._database.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room.number)
+                    await self._shut(room, members)
             await self._database.execute("DELETE FROM invitations WHERE room_nid = $1", room.number)
             if status == REJECTED:
                 raise Forbidden("The room's own rules do not let you in, whatever the other server said")
+            if is_new:
+                await save_entries(self._database, await self._names(members))
         return room
 
     async def claim(self, room_id: str, version: RoomVersion) -> LiveRoom:
@@ -182,18 +185,14 @@ class Entering:
         The memberships of people of here come with their own events. `partial`: (the join, the servers in the room), where
         members are still to come.
         """
-        rows, entries, breath = [], [], Breath()
+        rows, breath = [], Breath()
         for member in members:
             await breath.take()
             pdu = member.event.pdu
-            if self._rooms.is_hosted(pdu["state_key"]):
-                continue
-            rows.append((pdu["state_key"], member.membership, member.known.nid, pdu["sender"]))
-            if member.membership == "join":
-                entries.append(directory_entry(pdu["state_key"], pdu["content"]))
+            if not self._rooms.is_hosted(pdu["state_key"]):
+                rows.append((pdu["state_key"], member.membership, member.known.nid, pdu["sender"]))
         async with self._database.transaction() as transaction:
             await save_memberships(transaction, room.number, rows)
-            await save_entries(transaction, entries)
             if partial is not None:
                 await transaction.execute(
                     """INSERT INTO partial_rooms VALUES ($1, $2, $3)
@@ -207,6 +206,27 @@ class Entering:
             )  # fmt: skip
         room.is_entered = room.stale = True
         await room.reload()
+
+    async def _shut(self, room: LiveRoom, members: Sequence[_Member]) -> None:
+        """The room let nobody in: what `_open` has stored is nothing to anybody, unless another process has come in since."""
+        room.is_entered, room.stale = False, True
+        others = [user for m in members if not self._rooms.is_hosted(user := m.event.pdu["state_key"])]
+        async with self._database.transaction() as transaction:
+            if await transaction.fetchval("SELECT stub FROM rooms WHERE room_nid = $1 FOR UPDATE", room.number):
+                await transaction.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room.number)
+                await transaction.execute(
+                    "DELETE FROM memberships WHERE room_nid = $1 AND user_id = ANY($2::text[])", room.number, others
+                )
+
+    async def _names(self, members: Sequence[_Member]) -> list[DirectoryEntry]:
+        """How people of other servers are found: as they call themselves, and not as whoever made the room calls them."""
+        entries, breath = [], Breath()
+        for member in members:
+            await breath.take()
+            user, pdu = member.event.pdu["state_key"], member.event.pdu
+            if member.membership == "join" and pdu["sender"] == user and not self._rooms.is_hosted(user):
+                entries.append(directory_entry(user, pdu["content"]))
+        return entries
 
     # ----------------------------------------------------------------------------------------------- a new room's past
 
