@@ -18,7 +18,7 @@ from chappe.homeserver.load import large_json
 from chappe.homeserver.load.large_json import read_in_parts
 from chappe.homeserver.load.parsing import IN_PARTS, read_answer
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, PeerRefused, PeerUnreachable
+from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, PeerRefused
 from chappe.homeserver.outbound.fetcher import ANSWER_BYTES, Fetcher
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
@@ -109,8 +109,9 @@ async def test_an_answer_has_the_size_that_its_question_expects(peer: Peer, stra
     stranger.body = orjson.dumps({"pdus": ["x" * 1000] * 1000})
     assert len((await client.get(own, stranger.name, v1, most_bytes=2 << 20))["pdus"]) == 1000
     stranger.body = b'{"pdus":[' + b",".join([b"{}"] * 150_000) + b"]}"
-    with pytest.raises(PeerUnreachable, match="more than"):
-        await client.get(own, stranger.name, v1, most_bytes=2 << 20)
+    for _ in range(10):  # others' questions are still asked: no answer of these makes the server a dead one
+        with pytest.raises(PeerRefused, match="more than"):
+            await client.get(own, stranger.name, v1, most_bytes=2 << 20)
 
 
 async def test_what_others_answer_has_a_size_too(stranger: Stranger) -> None:

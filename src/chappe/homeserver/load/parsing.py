@@ -53,10 +53,14 @@ def _read(raw: bytes, canonical: bool) -> Any:
 # ------------------------------------------------------------------------------------------------ answers of other servers
 
 
+class TooMuch(ValueError):
+    """An answer that holds more than its question can have for one."""
+
+
 async def read_answer(raw: bytes, most_values: int = MAX_VALUES) -> Any:
     """What another server answered: one JSON value. What its parts may hold is for those to judge who use them.
 
-    Raises ValueError for what is no JSON, or holds more values.
+    Raises ValueError for what is no JSON, TooMuch for what holds more values.
     """
     thread = _thread if len(raw) <= IN_PARTS else _answers
     return await off_the_loop(len(raw), _read_answer, raw, most_values, thread=thread)
@@ -64,5 +68,5 @@ async def read_answer(raw: bytes, most_values: int = MAX_VALUES) -> Any:
 
 def _read_answer(raw: bytes, most_values: int) -> Any:
     if raw.count(b",") + raw.count(b"{") + raw.count(b"[") > most_values:
-        raise ValueError(f"more than {most_values} values")
+        raise TooMuch(f"more than {most_values} values")
     return orjson.loads(raw) if len(raw) <= IN_PARTS else read_in_parts(raw)

@@ -14,7 +14,7 @@ import orjson
 from yarl import URL
 
 from chappe.config import Federation
-from chappe.homeserver.load.parsing import MAX_VALUES, read_answer
+from chappe.homeserver.load.parsing import MAX_VALUES, TooMuch, read_answer
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import literal_of
 from chappe.homeserver.matrix.request_auth import authorization
@@ -233,7 +233,9 @@ async def _read(destination: str, status: int, raw: bytes, most_values: int) -> 
         value = await read_answer(raw, most_values)
     except ValueError as error:
         if 200 <= status < 300:
-            raise PeerUnreachable(destination, f"its answer is no JSON, or too much of it ({error})") from None
+            if isinstance(error, TooMuch):  # one question was answered badly: the server is there for the others
+                raise PeerRefused(destination, 502, None, f"its answer is too long ({error})") from None
+            raise PeerUnreachable(destination, f"its answer is no JSON ({error})") from None
         value = {}
     if 200 <= status < 300:
         return value
