@@ -169,6 +169,15 @@ async def test_what_is_deleted_makes_room(alice: Person, monkeypatch: pytest.Mon
         await alice.call("DELETE", f"{room_data(alice, '!r:x')}/tags/u.tag1")
 
 
+@pytest.mark.parametrize(
+    ("count", "changed", "expected"),
+    [(1, 1, False), (999, 999, False), (1000, 1, True), (1001, 1, False), (3500, 900, True), (1000, 0, False),
+     (500_001, 1, True)],
+)  # fmt: skip
+def test_all_backups_are_counted_now_and_then(count: int, changed: int, expected: bool) -> None:
+    assert key_backup.is_looked_at(count, changed) is expected
+
+
 async def test_reports_may_go_on_the_next_day(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting, "MAX_PER_DAY", 1)
     await a_report(alice, 1)
@@ -220,6 +229,21 @@ async def test_what_relates_to_one_event_takes_nothing_from_another(
     assert relations[busy]["m.replace"]["content"]["m.new_content"]["body"] == "changed 3"
     assert len(relations[busy]["m.reference"]["chunk"]) == 2
     assert (await bundle(alice, room, quiet))["m.replace"]["event_id"] == changed
+
+
+async def test_who_has_left_sees_the_last_edit_of_their_time(
+    alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many have come since."""
+    monkeypatch.setattr(store, "MAX_EDITS", 2)
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    message = await alice.say(room, "written")
+    last = await edit(alice, room, message, "changed")
+    await bob.leave(room)
+    for n in range(4):
+        await edit(alice, room, message, f"changed later {n}")
+    assert (await bundle(bob, room, message))["m.replace"]["event_id"] == last
 
 
 async def test_who_has_more_tags_than_may_be_takes_some_away(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:

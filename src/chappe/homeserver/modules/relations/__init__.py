@@ -70,7 +70,8 @@ class Relations:
     ) -> dict[str, bytes]:
         """The latest edit that counts, by time, then by id."""
         candidates: dict[str, list[str]] = {}
-        for row in await self._store.edits(room.number, list(targets), ignored):
+        left = await self._left_at(user_id, room) if room.history_visibility != "world_readable" else None
+        for row in await self._store.edits(room.number, list(targets), ignored, left):
             candidates.setdefault(row["target"], []).append(row["event_id"])
         result: dict[str, bytes] = {}
         while candidates:

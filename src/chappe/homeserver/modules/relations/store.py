@@ -31,16 +31,17 @@ class RelationStore:
             found.setdefault(row["rel_type"], []).append(row["target"])
         return found
 
-    async def edits(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
-        """(target, event_id), by the target's own author, latest first."""
+    async def edits(self, room: int, targets: list[str], ignored: list[str], upto: int | None) -> Sequence[Row]:
+        """(target, event_id), by the target's own author, latest first, of what came no later than a position."""
         return await self._database.fetch(
             """SELECT x.target, x.event_id FROM unnest($1::text[]) t CROSS JOIN LATERAL (
                    SELECT r.target, r.event_id, r.ts FROM relations r
                     WHERE r.target = t AND r.rel_type = 'm.replace' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
                       AND r.sender = (SELECT e.sender FROM events e WHERE e.event_id = t)
+                      AND ($5::bigint IS NULL OR r.position <= $5)
                     ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT $3) x
                 ORDER BY x.ts DESC, x.event_id COLLATE "C" DESC""",
-            targets, ignored, MAX_EDITS, room,
+            targets, ignored, MAX_EDITS, room, upto,
         )  # fmt: skip
 
     async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
