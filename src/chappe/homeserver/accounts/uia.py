@@ -110,7 +110,7 @@ class UserInteractiveAuth:
     async def require_for_first_keys(self, request: Request, purpose: str, body: dict[str, Any]) -> None:
         """The first keys that vouch for an account's devices. Nothing is asked (MSC3967), unless the policy wants a proof.
 
-        A sign-in of the last minutes is one. Nobody signs in to a bot: its token is all that there is.
+        The first sign-in of a device is one for some minutes. Nobody signs in to a bot: its token is all that there is.
         """
         if not self._accounts.policy.first_keys_need_proof:
             return
