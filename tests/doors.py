@@ -13,6 +13,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.policy import Amount
 from chappe.homeserver.rooms.admission import RULES
 from tests.support import Person, Server, segment
 
@@ -294,8 +295,8 @@ def reads_of(server: Server) -> Iterator[list[tuple[str, str, float]]]:
     """What the policy is told that people read, as (person, what, amount)."""
     counted: list[tuple[str, str, float]] = []
 
-    async def reads(user_id: str, what: str, amount: float = 1) -> None:
-        counted.append((user_id, what, amount))
+    async def reads(user_id: str, what: str, amount: Amount = 1) -> None:
+        counted.append((user_id, what, await amount() if callable(amount) else amount))
 
     with as_before(server):
         server.node.policy.__dict__["reads"] = reads

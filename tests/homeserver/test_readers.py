@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.doors import as_before
 from tests.readers import LISTINGS, READERS, V1, V3, World, a_world, table, without_a_row
 from tests.support import Person, Server, segment
 
@@ -153,3 +154,28 @@ async def test_threads_are_counted_as_far_as_one_sees_them(new_server: Any) -> N
     assert hidden not in str(await bob.call("GET", f"{V1}/rooms/{segment(room)}/relations/{segment(first)}"))
     alices = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(first)}")
     assert alices["unsigned"]["m.relations"]["m.thread"]["count"] == 3
+
+
+async def test_who_is_not_there_costs_a_look_up_only_where_looks_are_counted(server: Server, alice: Person) -> None:
+    store, asked = server.node.rooms.sight._store, 0
+    look = store.acquainted
+
+    async def count(*given: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await look(*given)
+
+    class Guard:
+        async def count(self, *_: Any) -> None: ...
+
+    body = {"device_keys": {f"@nobody-{alice.id[1:]}": []}}
+    store.acquainted = count  # type: ignore[method-assign]
+    try:
+        await alice.call("POST", "/keys/query", body)
+        assert asked == 0
+        with as_before(server):
+            server.node.policy.__dict__["guard"] = Guard()
+            await alice.call("POST", "/keys/query", body)
+        assert asked == 1
+    finally:
+        store.acquainted = look  # type: ignore[method-assign]

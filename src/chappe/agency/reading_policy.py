@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from chappe.agency.read_guard import ReadGuard
 from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy import Amount, Policy
 
 
 class ReadingPolicy(Policy):
     def __init__(self) -> None:
         self.guard: ReadGuard | None = None
 
-    async def reads(self, user_id: UserId, what: str, amount: float = 1) -> None:
+    async def reads(self, user_id: UserId, what: str, amount: Amount = 1) -> None:
         if self.guard is not None:
-            await self.guard.count(user_id, what, amount)
+            known = await amount() if callable(amount) else amount
+            if known > 0:
+                await self.guard.count(user_id, what, known)

@@ -6,7 +6,7 @@ asked inside the engine and the accounts, so that no path (client, bridge, admin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from chappe.homeserver.matrix.identifiers import UserId
@@ -15,6 +15,7 @@ from chappe.homeserver.matrix.reader import Finds, Guest, Reader
 StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
 # by type and state key: what a room says, that is there or is being made
 ContentOf = Callable[[tuple[str, str]], Mapping[str, Any] | None]
+Amount = float | Callable[[], Awaitable[float]]
 
 
 class Policy:
@@ -103,10 +104,11 @@ class Policy:
     async def leaves(self, user_id: UserId, room_id: str) -> None:
         """Told before somebody leaves a room, while they can still act in it."""
 
-    async def reads(self, user_id: UserId, what: str, amount: float = 1) -> None:
+    async def reads(self, user_id: UserId, what: str, amount: Amount = 1) -> None:
         """Somebody enters a room uninvited ("rooms"), takes a whole file ("files"), looks into a directory ("searches").
 
-        Events are told of by `Visibility.reads`. A refusal ends the request.
+        Events are told of by `Visibility.reads`. A refusal ends the request. An amount that has to be looked up is so only where
+        somebody counts.
         """
 
     async def may_publish(self, user_id: UserId, content_of: ContentOf) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy import Amount, Policy
 
 # a room entered uninvited, a whole file, a look into a directory
 What = Literal["rooms", "files", "searches"]
@@ -31,7 +31,7 @@ class Reading:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    async def begins(self, user_id: UserId, what: What, amount: float = 1) -> None:
+    async def begins(self, user_id: UserId, what: What, amount: Amount = 1) -> None:
         """Before anything is read. Raises what refuses the request (`Policy.reads`)."""
         await self._policy.reads(user_id, what, amount)
 

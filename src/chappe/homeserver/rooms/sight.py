@@ -129,10 +129,13 @@ class Sight:
         """Some people were asked for by their ids and are not there. Ids are easily guessed: whoever guesses is counted as
         one who looks into a directory, once for each stranger. Raises what refuses who has looked too often.
         """
-        if people and isinstance(reader, Person | Guest):
-            strangers = len(people) - len(await self.acquainted(reader, people))
-            if strangers:
-                await self._reading.begins(reader.user_id, "searches", strangers)
+        if not people or not isinstance(reader, Person | Guest):
+            return
+
+        async def strangers() -> int:
+            return len(people) - len(await self.acquainted(reader, people))
+
+        await self._reading.begins(reader.user_id, "searches", strangers)
 
     async def acquainted(self, reader: Person | Guest, people: Collection[str]) -> set[str]:
         """Those of some people who are, with the reader, in a room: both joined, or one of them invited. One statement."""
