@@ -63,6 +63,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     invite: Limit = Limit(1, 50)
     invited: Limit = Limit(0.02, 30)  # one person, by all the people of another server
     invited_from: Limit = Limit(5, 500)  # anybody, by one other server
+    files_by_strangers: Limit = Limit(0.1, 250)  # by a server, of people with whom it shares no room
     create_room: Limit = Limit(0.2, 20)
     login: Limit = Limit(0.5, 20)
     failed_login: Limit = Limit(0.1, 10)  # wrong guesses at a secret: at one account from one network
@@ -794,7 +795,7 @@ port = {port}
 # contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
 
 # [limits.message]                   # also: join, invite, invited, invited_from (by another server),
-                                   # create_room, login, failed_login,
+                                   # files_by_strangers (by another server), create_room, login, failed_login,
                                    # failed_login_account, failed_login_network, register, upload, keys, account, search,
                                    # delayed_events, url_preview, email, rendezvous, oauth, webhook, webhook_address, to_device,
                                    # failed_federation,

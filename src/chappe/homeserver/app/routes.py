@@ -139,7 +139,8 @@ def _federation_parts(parts: Parts) -> list[object]:
     return [
         own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
         Query(parts.accounts, parts.aliases, parts.rooms.sight), Transactions(parts.inbox, parts.receive_edus),
-        UserKeys(parts.keys, parts.rooms.sight, parts.config.federation.device_names), FederationMedia(parts.media),
+        UserKeys(parts.keys, parts.rooms.sight, parts.config.federation.device_names),
+        FederationMedia(parts.media, parts.rooms.sight, parts.limits),
         RoomHandshakes(parts.residence, parts.serving, parts.elsewhere, parts.limits), RoomEvents(parts.serving, parts.rooms),
         ThirdPartyInvite(parts.exchange_invites),
     ]  # fmt: skip

@@ -122,7 +122,7 @@ class Sight:
         if finds is Finds.NOTHING or isinstance(reader, Nobody):
             return ()
         if isinstance(reader, ServerReader):
-            return [user for user in people if await self._meets_server(user, reader.server_name)]
+            return [user for user in people if await self.meets_server(user, reader.server_name)]
         return await self.acquainted(reader, people)
 
     async def looked_for_in_vain(self, reader: Reader, people: Collection[str]) -> None:
@@ -158,7 +158,8 @@ class Sight:
                 reached.add(user)
         return reached
 
-    async def _meets_server(self, user_id: str, server: str) -> bool:
+    async def meets_server(self, user_id: str, server: str) -> bool:
+        """Whether somebody is in a room with people of a server, or invited to one."""
         for membership in (await self._memberships.of(user_id)).values():
             if membership.membership in PRESENT and has_present(await self._live.by_number(membership.number), server):
                 return True

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import AsyncIterator
 
 from chappe.homeserver.api.media.content_repo import disposition_of
+from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded
 from chappe.homeserver.modules.media import ContentRepository, Media
 from chappe.homeserver.modules.media.thumbnails import ThumbnailSize
+from chappe.homeserver.rooms.sight import Sight
 
+log = logging.getLogger(__name__)
 _V1 = "/_matrix/federation/v1/media"
 MAX_WAIT_MS = 60_000
 
 
 class FederationMedia:
-    def __init__(self, repository: ContentRepository) -> None:
-        self._repository = repository
+    def __init__(self, repository: ContentRepository, sight: Sight, limits: RateLimits) -> None:
+        self._repository, self._sight, self._limits = repository, sight, limits
 
     async def _find(self, request: Request) -> Media:
         wait = request.query_int("timeout_ms", 20_000, 0, MAX_WAIT_MS)
-        return await self._repository.find(None, request.destination, request.params["mediaId"], wait, False)
+        media = await self._repository.find(None, request.destination, request.params["mediaId"], wait, False)
+        await self._count(request.origin, media)
+        return media
+
+    async def _count(self, server: str, media: Media) -> None:
+        """Whoever has a server of their own reads no more by it than by an account. Raises M_LIMIT_EXCEEDED.
+
+        The specification lets every server have every file, and files are forwarded: those of people with whom a server
+        shares no room are few.
+        """
+        uploader = await self._repository.uploader_of(media)
+        if uploader is None or await self._sight.meets_server(uploader, server):
+            return
+        try:
+            self._limits.check("files_by_strangers", server)
+        except LimitExceeded:
+            log.warning(
+                "a server asks for many files of people it shares no room with", extra={"fields": {"server": server}}
+            )
+            raise
 
     @endpoint("GET", _V1 + "/download/{mediaId}", auth=SERVER_AUTH, api="federation")
     async def download(self, request: Request) -> Answer:

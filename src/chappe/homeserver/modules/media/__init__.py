@@ -224,6 +224,15 @@ class ContentRepository:
             await self.scan(media)
         return media
 
+    async def uploader_of(self, media: Media) -> str | None:
+        """Whose file it is; None for the picture of a person, which is for whoever sees them."""
+        owner: str | None = await self._database.fetchval(
+            """SELECT user_id FROM media m WHERE server_name = $1 AND media_id = $2 AND NOT EXISTS (
+                   SELECT 1 FROM user_directory d WHERE d.user_id = m.user_id AND d.avatar_url = $3)""",
+            media.server_name, media.media_id, f"mxc://{media.server_name}/{media.media_id}",
+        )  # fmt: skip
+        return owner
+
     async def read_by(self, user_id: UserId, media: Media) -> None:
         """Somebody is about to be given a whole file, not only a picture of it."""
         await self._reading.begins(user_id, "files")
