@@ -9,6 +9,16 @@ const KEPT = 400;
 const SHOWN =
   /^(image\/(png|jpe?g|gif|webp|avif|bmp)|video\/(mp4|webm|ogg|quicktime)|audio\/(mpeg|mp4|ogg|wav|webm|aac|flac|x-m4a|x-wav))$/;
 
+/** A file that the antivirus has stopped. */
+export class Stopped extends Error {}
+
+/**
+ * What tells one file from another. One address with another key is another file: whoever uploads chooses the keys, so that the
+ * same bytes decrypt to something harmless by one description and to something else by the next.
+ */
+export const identityOf = (source: string | EncryptedFile): string =>
+  typeof source === "string" ? source : JSON.stringify([source.url, source.key?.k, source.iv, source.hashes?.sha256]);
+
 export class Media {
   private readonly urls = new Map<string, Promise<string>>();
   private readonly verdicts = new Map<string, Promise<string | null>>();
@@ -23,12 +33,17 @@ export class Media {
     return this.agency.rules?.antivirus ?? false;
   }
 
-  /** Why the antivirus has stopped an attachment; null for a clean one. Asked once for each. */
+  /** Why the antivirus has stopped an attachment; null for a clean one. What stands for it on the screen is another file. */
   verdict(file: Attachment): Promise<string | null> {
-    const key = typeof file.source === "string" ? file.source : file.source.url;
+    return this.verdictOf(file.source);
+  }
+
+  /** Asked once for each file. */
+  private verdictOf(source: string | EncryptedFile): Promise<string | null> {
+    const key = identityOf(source);
     let found = this.verdicts.get(key);
     if (!found) {
-      found = this.agency.verdict(file.source);
+      found = this.agency.verdict(source);
       found.catch(() => this.verdicts.delete(key));
       this.verdicts.set(key, found);
     }
@@ -46,11 +61,22 @@ export class Media {
   /** An address of a whole attachment, or of its thumbnail where it has one and `small` asks for it. */
   url(file: Attachment, small = false): Promise<string> {
     const source = (small ? file.thumbnail : null) ?? file.source;
-    const key = typeof source === "string" ? source : source.url;
-    return this.kept(`file ${key}`, async () => URL.createObjectURL(await this.read(source, file.mime)));
+    return this.kept(`file ${identityOf(source)} ${file.mime}`, async () =>
+      URL.createObjectURL(await this.read(source, file.mime)),
+    );
   }
 
-  async read(source: string | EncryptedFile, mime: string): Promise<Blob> {
+  /** The thumbnail of a picture; the picture itself where there is none, or none that may be shown. */
+  small(file: Attachment): Promise<string> {
+    return file.thumbnail ? this.url(file, true).catch(() => this.url(file)) : this.url(file);
+  }
+
+  /** The only way to the bytes of an attachment. Throws Stopped for what the antivirus has not found clean. */
+  private async read(source: string | EncryptedFile, mime: string): Promise<Blob> {
+    if (this.isScanned) {
+      const why = await this.verdictOf(source);
+      if (why !== null) throw new Stopped(why);
+    }
     const type = SHOWN.test(mime) ? mime : "application/octet-stream";
     const http = this.client.mxcUrlToHttp(
       typeof source === "string" ? source : source.url,
@@ -134,8 +160,13 @@ async function decrypt(sealed: ArrayBuffer, file: EncryptedFile): Promise<ArrayB
   if (base64(new Uint8Array(await crypto.subtle.digest("SHA-256", sealed))) !== file.hashes?.sha256?.replace(/=+$/, "")) {
     throw new Error("the file was changed on its way");
   }
+  const counter = unbase64(file.iv);
+  // the specification does not say whether its lower half carries into the upper one: where it would, an antivirus may read
+  // something else than is read here
+  const blocks = BigInt(Math.ceil(sealed.byteLength / 16));
+  if (new DataView(counter.buffer).getBigUint64(8) + blocks > 1n << 64n) throw new Error("the file's counter overflows");
   const key = await crypto.subtle.importKey("jwk", file.key, "AES-CTR", false, ["decrypt"]);
-  return crypto.subtle.decrypt({ name: "AES-CTR", counter: unbase64(file.iv), length: 64 }, key, sealed);
+  return crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 64 }, key, sealed);
 }
 
 async function encrypt(plain: ArrayBuffer): Promise<{ bytes: ArrayBuffer; info: Omit<EncryptedFile, "url"> }> {

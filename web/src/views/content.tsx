@@ -9,7 +9,7 @@ import { length, size } from "./format";
 import type { IconName } from "./icons";
 import { ImageDialog } from "./image_dialog";
 import { Icon } from "./ui/icon";
-import { useApp, useLater, useSnapshot } from "./use";
+import { keyOf, useApp, useLater, useSnapshot } from "./use";
 import { verdictOf } from "./verdict";
 
 interface Props {
@@ -52,10 +52,9 @@ function Scanned({ item }: { item: Item }) {
   const { media } = useApp().matrix!;
   const { file } = item.content as Extract<Item["content"], { file: Attachment }>;
   const sent = item.state === "sent";
-  const key = typeof file.source === "string" ? file.source : file.source.url;
   const verdict = useLater(
     async () => (media.isScanned && sent ? { why: await media.verdict(file) } : { why: null }),
-    `scan ${key} ${sent}`,
+    `scan ${keyOf(file)} ${sent}`,
   );
   if (verdict?.why === null) return <Attached item={item} />;
   return (
@@ -181,8 +180,8 @@ function Image({ file, sender }: { file: Attachment; sender: string }) {
   const { t } = useTranslation();
   const app = useApp();
   const [open, setOpen] = useState(false);
-  const key = typeof file.source === "string" ? file.source : file.source.url;
-  const url = useLater(() => app.matrix!.media.url(file, true), key);
+  const key = keyOf(file);
+  const url = useLater(() => app.matrix!.media.small(file), key);
   const { width, height } = fitted(file.width ?? 320, file.height ?? 200, 400, 300);
   const label = file.caption ?? t("file.imageFrom", { name: sender, file: file.name });
   if (url === null) return <FileCard file={file} broken />;
@@ -215,7 +214,7 @@ function Video({ file }: { file: Attachment }) {
   const { t } = useTranslation();
   const app = useApp();
   const [wanted, setWanted] = useState(false);
-  const key = typeof file.source === "string" ? file.source : file.source.url;
+  const key = keyOf(file);
   const poster = useLater(
     () => (file.thumbnail ? app.matrix!.media.url({ ...file, mime: "image/webp" }, true) : Promise.resolve("")),
     `poster ${key}`,
@@ -247,7 +246,7 @@ function Video({ file }: { file: Attachment }) {
 
 function Sound({ file }: { file: Attachment }) {
   const app = useApp();
-  const url = useLater(() => app.matrix!.media.url(file), typeof file.source === "string" ? file.source : file.source.url);
+  const url = useLater(() => app.matrix!.media.url(file), keyOf(file));
   if (!url) return <FileCard file={file} broken={url === null} />;
   return (
     <div>

@@ -3,13 +3,13 @@ import { useTranslation } from "react-i18next";
 import type { Attachment } from "../matrix/types";
 import { keep } from "../platform/files";
 import { Icon } from "./ui/icon";
-import { useApp, useLater } from "./use";
+import { keyOf, useApp, useLater } from "./use";
 
 /** A picture as large as the screen. */
 export function ImageDialog({ file, label, onClose }: { file: Attachment; label: string; onClose: () => void }) {
   const { t } = useTranslation();
   const app = useApp();
-  const url = useLater(() => app.matrix!.media.url(file), file.name);
+  const url = useLater(() => app.matrix!.media.url(file), keyOf(file));
   return (
     <ModalOverlay className="scrim dark" isOpen isDismissable onOpenChange={(open) => !open && onClose()}>
       <Modal className="lightbox">

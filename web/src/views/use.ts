@@ -1,6 +1,7 @@
 /** How views look at view models. */
 
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import type { Attachment } from "../matrix/types";
 import type { AppViewModel } from "../viewmodels/app";
 import type { ViewModel } from "../viewmodels/view_model";
 
@@ -58,3 +59,6 @@ export function useLater<T>(make: () => Promise<T>, key: string): T | null | und
   }, [key]);
   return value?.key === key ? value.value : undefined;
 }
+
+/** What a view of a file is drawn anew for: another description of the same bytes is another file, whatever its name. */
+export const keyOf = (file: Attachment): string => JSON.stringify([file.source, file.thumbnail]);
