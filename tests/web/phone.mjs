@@ -1,4 +1,5 @@
 // The client on a phone: one column at 360 px, fingers instead of a mouse.
+import { createServer } from "node:http";
 import { arrive, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
@@ -13,6 +14,17 @@ async function touch(page, target, moves, held = 0) {
   for (const [dx, dy] of moves) await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: [{ x: at.x + dx, y: at.y + dy }] });
   await page.waitForTimeout(held);
   await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+}
+
+/** Sends a form as the browser does when another application shares with this one; or as pages may, in the encoding that they choose. */
+async function share(page, action, text, enctype = "multipart/form-data") {
+  const send = (given) => {
+    const form = Object.assign(document.createElement("form"), { method: "POST", action: given.action, enctype: given.enctype });
+    form.append(Object.assign(document.createElement("input"), { name: "text", value: given.text }));
+    document.body.append(form);
+    form.submit();
+  };
+  await page.evaluate(send, { action, text, enctype });
 }
 
 await play({
@@ -74,18 +86,36 @@ await play({
     await karim.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated");
     await karim.reload();
     await karim.waitForFunction(() => navigator.serviceWorker.controller !== null);
-    await karim.evaluate(() => {
-      const form = document.createElement("form");
-      form.method = "POST";
-      form.action = "/share";
-      form.enctype = "multipart/form-data";
-      form.innerHTML = '<input name="text" value="Partagé depuis ailleurs">';
-      document.body.append(form);
-      form.submit();
-    });
-    await karim.getByRole("dialog", { name: "Partager" }).getByRole("button", { name: /Permanence/ }).click();
+    await share(karim, "/share", "Partagé depuis ailleurs");
+    const dialog = karim.getByRole("dialog", { name: "Partager" });
+    for (const each of ["Si vous n’avez rien partagé", "Partagé depuis ailleurs"]) await dialog.getByText(each).waitFor();
+    await dialog.getByRole("button", { name: /Permanence/ }).click();
+    await dialog.getByText("Partager dans").waitFor();
+    await look(karim, "phone-shared");
+    await dialog.getByRole("button", { name: "Mettre dans mon message" }).click();
     await karim.getByTestId("composer").waitFor();
     assert((await karim.getByTestId("composer").inputValue()).includes("Partagé depuis ailleurs"), "what was shared is lost");
+  },
+  async "a page of another site shares nothing; one that hides where it is is asked about"() {
+    const site = createServer((request, response) => {
+      const body = `<!doctype html><meta name="referrer" content="${request.url.slice(1)}"><title>Ailleurs</title>`;
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(body);
+    });
+    await new Promise((resolve) => site.listen(0, resolve));
+    const elsewhere = `http://${new URL(server).hostname}:${site.address().port}`;
+    for (const policy of ["unsafe-url", "no-referrer"]) {
+      await karim.goto(`${elsewhere}/${policy}`);
+      await share(karim, new URL("/share", server).href, "Écrit par un autre site", "application/x-www-form-urlencoded");
+      await karim.waitForURL((each) => each.origin === new URL(server).origin && each.pathname === "/");
+      if (policy === "no-referrer") {
+        const dialog = karim.getByRole("dialog", { name: "Partager" });
+        for (const each of ["Si vous n’avez rien partagé", "Écrit par un autre site"]) await dialog.getByText(each).waitFor();
+        await dialog.getByRole("button", { name: "Fermer" }).click();
+        await dialog.waitFor({ state: "detached" });
+      } else assert(!new URL(karim.url()).search, "what another site sends is taken for a share");
+      assert(!(await karim.evaluate(() => caches.has("shared-with-chappe"))), "what another site sends is kept");
+    }
+    site.close();
   },
   async "twice as large, nothing is lost"() {
     await sophie.setViewportSize({ width: 720, height: 450 }); // 1440 × 900 at 200 %

@@ -75,6 +75,19 @@ test("files stay small", () => {
   expect(large).toEqual([]);
 });
 
+test("the service worker is one file: what it imports, nobody else does", () => {
+  const imports = (text: string): string[] =>
+    [...text.matchAll(/^import (?!type)[^;]*?from "\.\/([^"]+)";/gm)].map(([, name]) => `platform/${name}`);
+  const worker = all.find(({ path }) => path === "platform/service_worker.ts")!;
+  const needed = imports(worker.text);
+  expect(needed).toEqual(["platform/share_in"]);
+  for (const each of needed) expect(imports(all.find(({ path }) => path === `${each}.ts`)!.text)).toEqual([]);
+  const others = all.filter(
+    ({ path, text }) => path !== worker.path && needed.some((each) => text.includes(`/${each.split("/")[1]}";`)),
+  );
+  expect(others.map(({ path }) => path)).toEqual([]);
+});
+
 const bare = (key: string): string => key.replace(/_(one|other|many)$/, "");
 
 test("both languages say the same things, with the same values", () => {

@@ -1,9 +1,8 @@
 /** The browser as view models need it: its address, its notifications, what was shared with the client. */
 
 import { text } from "../i18n/text";
+import { takeShared } from "../platform/shared";
 import type { Page } from "../viewmodels/app";
-
-const SHARED = "shared-with-chappe";
 
 export function thisPage(): Page {
   const query = new URLSearchParams(location.search);
@@ -19,7 +18,10 @@ export function thisPage(): Page {
       addEventListener("hashchange", listener);
     },
     leave: (url) => location.assign(url),
-    takeShared,
+    takeShared: async () => {
+      const id = query.get("shared");
+      return id && "caches" in window ? takeShared(id, caches, Date.now()) : null;
+    },
     isVisible: () => document.visibilityState === "visible" && document.hasFocus(),
     notify: (title, body, tag, icon, clicked) => {
       const notification = new Notification(title, { body, tag, icon: icon ?? "/icons/icon-192.png" });
@@ -64,20 +66,4 @@ function chime(): void {
     tone.stop(at + 0.32);
   }
   setTimeout(() => void context.close(), 800);
-}
-
-/** What the service worker kept of a share. */
-async function takeShared(): Promise<{ text: string; files: File[] } | null> {
-  if (!location.search.includes("shared") || !("caches" in window)) return null;
-  const cache = await caches.open(SHARED);
-  const kept = await cache.match("/shared");
-  if (!kept) return null;
-  const { text: said, files: names } = (await kept.json()) as { text: string; files: Array<{ name: string; type: string }> };
-  const files = await Promise.all(
-    names.map(
-      async (each, index) => new File([await (await cache.match(`/shared/${index}`))!.blob()], each.name, { type: each.type }),
-    ),
-  );
-  await caches.delete(SHARED);
-  return { text: said, files };
 }

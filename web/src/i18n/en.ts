@@ -426,8 +426,11 @@ export const TEXTS: Record<string, string> = {
   "forward.do_other": "Forward to {{count}} conversations",
   "forward.done": "Message forwarded",
   "share.title": "Share",
-  "share.files_one": "{{count}} file",
-  "share.files_other": "{{count}} files",
+  "share.from":
+    "Another application, or a page of the web, offers this. If you have shared nothing, close this window: nothing will be sent.",
+  "share.into": "Share it in {{name}}?",
+  "share.send": "Send",
+  "share.write": "Put into my message",
   "panel.thread": "Thread",
   "panel.person": "Card",
   "panel.members": "Members",

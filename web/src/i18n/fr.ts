@@ -429,8 +429,11 @@ export const TEXTS: Record<string, string> = {
   "forward.do_other": "Transférer à {{count}} discussions",
   "forward.done": "Message transféré",
   "share.title": "Partager",
-  "share.files_one": "{{count}} fichier",
-  "share.files_other": "{{count}} fichiers",
+  "share.from":
+    "Une autre application, ou une page du web, propose ce contenu. Si vous n’avez rien partagé, fermez cette fenêtre : rien ne partira.",
+  "share.into": "Partager dans {{name}} ?",
+  "share.send": "Envoyer",
+  "share.write": "Mettre dans mon message",
   "panel.thread": "Fil",
   "panel.person": "Fiche",
   "panel.members": "Membres",

@@ -1,12 +1,11 @@
 /// <reference lib="webworker" />
 /** Keeps the client usable without a network, shows what is pushed, takes what other applications share. */
 
-export {};
+import { isForeign, keepShared, CACHE as SHARED } from "./share_in";
 
 declare const self: ServiceWorkerGlobalScope;
 
 const SHELL = "shell-1";
-const SHARED = "shared-with-chappe";
 
 self.addEventListener("install", (event) =>
   event.waitUntil(
@@ -63,16 +62,8 @@ async function keptOrFresh(request: Request): Promise<Response> {
 }
 
 async function share(request: Request): Promise<Response> {
-  const form = await request.formData();
-  const text = ["title", "text", "url"]
-    .map((each) => form.get(each))
-    .filter((each) => typeof each === "string" && each)
-    .join("\n");
-  const files = form.getAll("files").filter((each): each is File => typeof each !== "string");
-  const cache = await caches.open(SHARED);
-  await cache.put("/shared", Response.json({ text, files: files.map((each) => ({ name: each.name, type: each.type })) }));
-  for (const [index, file] of files.entries()) await cache.put(`/shared/${index}`, new Response(file));
-  return Response.redirect("/?shared", 303);
+  if (isForeign(request, self.location.origin)) return Response.redirect("/", 303);
+  return Response.redirect(`/?shared=${await keepShared(await request.formData(), caches, Date.now())}`, 303);
 }
 
 interface Pushed {

@@ -18,6 +18,7 @@ import {
 } from "../matrix/session";
 import type { Person } from "../matrix/types";
 import { holdSession } from "../platform/one_tab";
+import type { Shared } from "../platform/shared";
 import { forgetEverything } from "../platform/store";
 import { ConfirmDeviceViewModel } from "./confirm_device";
 import { CreateRoomViewModel, type Kind } from "./create_room";
@@ -53,7 +54,7 @@ export interface AppState {
   dialog: "create" | "switcher" | "verification" | null;
   /** Something that was done, said once. */
   notice: { key: string; values?: Record<string, string>; turn: number } | null;
-  shared: { text: string; files: File[] } | null;
+  shared: Shared | null;
   /** The public-sector layer, where it is on. */
   rules: Rules | null;
   /** What the account administers. */
@@ -67,7 +68,7 @@ export interface Page extends Surroundings {
   setHash: (hash: string, replace?: boolean) => void;
   onHash: (listener: () => void) => void;
   leave: (url: string) => void;
-  takeShared: () => Promise<{ text: string; files: File[] } | null>;
+  takeShared: () => Promise<Shared | null>;
 }
 
 export class AppViewModel extends ViewModel<AppState> {
