@@ -370,6 +370,55 @@ async def test_a_second_person_agrees(ministry: Server, admin: Person, second: P
     assert asked["detail"]["outcome"] == "asked"
 
 
+async def test_whether_anybody_can_agree(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
+    """Who asks is told at once, and reads in the list, how many there are: one's own agreement is none, nor is one who is barred."""
+    node = node_of(ministry)
+    able = [each for each in await node.scope.able("culture") if each != admin.id]
+    assert second.id in able
+    answer = await act(admin, "deactivate", user_id=anne.id)
+    assert answer["approvers"] == len(able)
+    (waiting,) = await view(second, "requests")
+    assert waiting["approvers"] == len(able)
+    # of a hold on herself she must not hear: she is nobody who can agree to it
+    assert (await act(admin, "hold_person", user_id=second.id, authority="A", reference="1"))["approvers"] == len(able) - 1
+    for each in able:
+        await node.accounts.set_state(UserId(each), locked=True)
+    assert {row["approvers"] for row in await view(admin, "requests")} == {0}
+    assert (await act(admin, "erase", user_id=anne.id))["approvers"] == 0
+
+
+@pytest.mark.parametrize("state", [{}, {"locked": True}, {"suspended": True}, {"expires_ts": 1}, None])
+@pytest.mark.parametrize("right", ["of the organisation", "of everything", "none"])
+async def test_who_is_able_is_who_may_act(
+    ministry: Server, second: Person, anne: Person, right: str, state: dict[str, Any] | None
+) -> None:
+    """`able` lists those whom `find` lets act: one rule, asked in two directions. A `state` of None: the account has ended."""
+    node = node_of(ministry)
+    who = second if right == "of the organisation" else anne
+    if right == "of everything":
+        await node.accounts.change(UserId(who.id), is_admin=True)
+    if state is None:
+        await node.deactivate_account(UserId(who.id), False)
+    else:
+        await node.accounts.set_state(UserId(who.id), **state)
+    for organisation in ("culture", "sante", "all", "none.such"):
+        able = who.id in await node.scope.able(organisation)
+        assert able is (await node.scope.find(who.id, organisation) is not None), organisation
+    assert (who.id in await node.scope.able("culture")) is (right != "none" and state == {})
+
+
+async def test_lists_say_people_and_rooms_by_their_names(
+    ministry: Server, admin: Person, second: Person, anne: Person, sam: Person
+) -> None:
+    own, other = await anne.create_room(name="Travaux"), await sam.create_room(name="Secret")
+    await act(admin, "archive_room", room_id=own)
+    names = (await second.call("GET", f"{CULTURE}/requests"))["names"]
+    assert names[own] == "Travaux" and admin.id in names
+    listed = [own, {"deep": [other]}]
+    in_culture = await node_of(ministry).views.names_in(Actor(admin.id, "culture"), listed)
+    assert in_culture == {own: "Travaux"}, "another organisation's rooms are not called by their names"
+
+
 async def test_refused_and_withdrawn(admin: Person, second: Person, anne: Person) -> None:
     for decides, outcome in ((second, "refused"), (admin, "withdrawn")):
         number = (await act(admin, "erase", user_id=anne.id))["request"]

@@ -210,6 +210,7 @@ await play({
     await sophie.getByRole("button", { name: "Demander l’accord d’un collègue" }).click();
     await sophie.getByText("La demande attend l’accord").waitFor();
     await admin(sophie, "requests");
+    await sophie.getByRole("row").filter({ hasText: "Archiver" }).filter({ hasText: "Note sensible" }).getByText("En attente").waitFor();
     await sophie.getByRole("row").filter({ hasText: "Archiver" }).getByRole("button", { name: "Actions" }).click();
     await sophie.getByRole("menuitem", { name: "Retirer ma demande" }).waitFor();
     assert((await sophie.getByRole("menuitem", { name: "Donner mon accord" }).count()) === 0, "one may agree with oneself");
@@ -219,11 +220,13 @@ await play({
     await look(karim, "admin-request");
     await rowAction(karim, "Archiver", "Donner mon accord");
     await karim.getByText("ajoutez d’abord un second facteur").waitFor();
+    const link = karim.getByRole("link", { name: "Ajouter un second facteur" });
+    assert((await link.getAttribute("href")) === "/account/second-factor", "nothing leads to where a second factor is added");
     await ask("code", "karim.benali-culture.example");
     await karim.reload();
     await rowAction(karim, "Archiver", "Donner mon accord");
     const agreement = karim.getByRole("dialog").or(karim.getByRole("alertdialog"));
-    for (const each of ["Archiver", "Demandé par Sophie Lambert"]) await agreement.getByText(each).first().waitFor();
+    for (const each of ["Archiver", "Note sensible", "Demandé par Sophie Lambert"]) await agreement.getByText(each).first().waitFor();
     await look(karim, "admin-agree");
     await agreement.getByLabel("Code de votre application").fill("000000");
     await agreement.getByRole("button", { name: "Confirmer" }).click();

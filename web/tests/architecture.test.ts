@@ -96,6 +96,13 @@ test("both languages say the same things, with the same values", () => {
   for (const key of Object.keys(FR)) expect([key, values(EN[key])]).toEqual([key, values(FR[key])]);
 });
 
+test("what is counted is said of one and of many", () => {
+  const alone = new Set(["message.reaction", "paste.hint"]); // a number beside a sign; always a thousand and more
+  const counted = Object.keys(FR).filter((key) => FR[key].includes("{{count}}"));
+  expect(counted.filter((key) => !/_(one|other|many)$/.test(key) && !alone.has(key))).toEqual([]);
+  for (const key of counted.filter((each) => each.endsWith("_other"))) expect(Object.keys(FR)).toContain(`${bare(key)}_one`);
+});
+
 test("every word that a view asks for exists, and none is left over", () => {
   const texts = all
     .filter(({ path }) => !path.startsWith("i18n/"))

@@ -31,6 +31,10 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "error.reason.young_factor": "Your second factor is too new: it counts after a day. Ask another administrator.",
   "error.reason.changed_lately": "Whoever asks has changed your account lately: another administrator must agree.",
   "error.reason.asker_gone": "Whoever asked is an administrator no longer, or their account is locked. The request is void.",
+  "admin.addFactor": "Add a second factor",
+  "admin.askedNobody":
+    "Nobody can agree to this request: it needs another administrator. Have those of the service appoint one, or withdraw it.",
+  "admin.nobodyAgrees": "Nobody can agree",
   "admin.askedBy": "Asked by {{name}}",
   "admin.do.withdraw": "Withdraw my request",
   "admin.agreed": "Agreed. The person can ask again within a day.",

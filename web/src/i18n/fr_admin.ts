@@ -35,6 +35,10 @@ export const ADMIN_TEXTS: Record<string, string> = {
     "La personne qui demande a modifié votre compte il y a peu : un autre gestionnaire doit donner son accord.",
   "error.reason.asker_gone":
     "La personne qui l’a demandé n’est plus gestionnaire, ou son compte est verrouillé. La demande est annulée.",
+  "admin.addFactor": "Ajouter un second facteur",
+  "admin.askedNobody":
+    "Personne ne peut donner son accord à cette demande : il faut un autre gestionnaire. Faites-en nommer un par ceux du service, ou retirez-la.",
+  "admin.nobodyAgrees": "Personne ne peut donner son accord",
   "admin.askedBy": "Demandé par {{name}}",
   "admin.do.withdraw": "Retirer ma demande",
   "admin.agreed": "Accord donné. La personne peut refaire sa demande dans la journée.",

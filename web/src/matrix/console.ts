@@ -13,6 +13,8 @@ export type Row = Record<string, unknown>;
 export interface Done extends Row {
   done: boolean;
   request?: number;
+  /** Of what waits: how many there are who can agree. */
+  approvers?: number;
 }
 
 export const EVERYWHERE = "all";

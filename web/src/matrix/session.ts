@@ -208,6 +208,9 @@ async function endPages(): Promise<void> {
 /** The page of the server where people manage their account: password, second factor, deactivation. */
 export const accountPage = (action?: string): string => `/account${action ? `?action=${encodeURIComponent(action)}` : ""}`;
 
+/** The page of the server where a second factor is added. */
+export const secondFactorPage = "/account/second-factor";
+
 interface Tokens {
   access_token: string;
   refresh_token?: string;

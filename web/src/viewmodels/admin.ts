@@ -1,6 +1,6 @@
 /** The administration console: which lists there are, what each entry lets one do, and doing it. */
 
-import { type Console, EVERYWHERE, type Rights, type Row } from "../matrix/console";
+import { type Console, type Done, EVERYWHERE, type Rights, type Row } from "../matrix/console";
 import type { Matrix } from "../matrix/matrix";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -20,6 +20,7 @@ export type As =
   | "file"
   | "word"
   | "moment"
+  | "outcome"
   | "detail";
 
 export interface View {
@@ -152,7 +153,7 @@ export const VIEWS: View[] = [
   {
     name: "requests",
     icon: "hand",
-    columns: [["action", "word"], ["arguments", "detail"], ["asked_by", "someone"], ["asked_ts", "moment"], ["outcome", "word"]],
+    columns: [["action", "word"], ["arguments", "detail"], ["asked_by", "someone"], ["asked_ts", "moment"], ["outcome", "outcome"]],
     actions: (row, _rights, me) => (row.decided_ts ? [] : row.asked_by === me ? ["withdraw"] : ["approve", "refuse"]),
   },
   {
@@ -267,6 +268,14 @@ const ABOUT: Record<string, Array<[argument: string, field: string]>> = {
   ),
 };
 
+/** What to say of an action: the key of a sentence. A request that nobody can agree to waits for nothing. */
+export const doneOrAsked = ({ done, approvers }: Done): string =>
+  done ? "admin.done" : approvers === 0 ? "admin.askedNobody" : "admin.asked";
+
+/** What has become of a request: the key of a word; null where its outcome says it. */
+export const waitingWord = ({ outcome, decided_ts, approvers }: Row): string | null =>
+  outcome || decided_ts ? null : approvers === 0 ? "admin.nobodyAgrees" : "admin.word.waiting";
+
 interface State extends Doing {
   rows: Row[] | null;
   /** How the people in the list are called. */
@@ -299,6 +308,11 @@ export class AdminViewModel extends ActingViewModel<State> {
       return this.matrix.people.person(id, row.display_name as string | null, (row.avatar_url as string | null) ?? null);
     const name = this.now.names[id];
     return name ? this.matrix.people.person(id, name, null) : this.matrix.people.of(null, id);
+  }
+
+  /** A person or a room by its name, as far as the list says it; anything else as it is. */
+  nameOf(id: string): string {
+    return id.startsWith("@") ? this.person(id).name : (this.now.names[id] ?? id);
   }
 
   get me(): string {
@@ -341,7 +355,7 @@ export class AdminViewModel extends ActingViewModel<State> {
     this.act(async () => {
       const answer = await this.console.act(this.organisation, "remove_device", { user_id: id, device_id: device });
       const person = await this.console.person(this.organisation, id);
-      this.set({ person, done: answer.done ? "admin.done" : "admin.asked" });
+      this.set({ person, done: doneOrAsked(answer) });
     });
 
   /** `code`: of a second factor; without one, what is critical waits for a second person. */
@@ -353,7 +367,7 @@ export class AdminViewModel extends ActingViewModel<State> {
         ...given,
         ...(code.trim() ? { code: code.trim() } : {}),
       });
-      await this.lookAgain(answer.done ? "admin.done" : "admin.asked");
+      await this.lookAgain(doneOrAsked(answer));
     });
 
   readonly decide = (row: Row, approve: boolean, code = ""): Promise<boolean> =>

@@ -77,6 +77,9 @@ export function size(bytes: number): string {
   }).format(value);
 }
 
+/** A number as a language writes it. */
+export const count = (value: number): string => new Intl.NumberFormat(language()).format(Math.round(value));
+
 export function length(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

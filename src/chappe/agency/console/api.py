@@ -58,12 +58,16 @@ class ConsoleApi:
 
     @endpoint("POST", _ORGANISATION + "/actions/{action}", **_DO)
     async def act(self, request: Request) -> Answer:
-        """The body: the action's arguments, and `code` of a second factor. `done` is false where it waits for a second person."""
+        """The body: the action's arguments, and `code` of a second factor. `done` is false where it waits for a second person,
+        and `approvers` how many there are who can agree."""
         actor, body = await self._actor(request), await request.json_object(optional=True)
         code = body.pop("code", None)
         if code is not None and type(code) is not str:
             raise BadRequest("`code` must be a string")
-        return await self._actions.act(actor, request.params["action"], body, code)
+        answer = await self._actions.act(actor, request.params["action"], body, code)
+        if not answer["done"]:
+            return {**answer, "approvers": await self._views.approvers(actor, answer["request"])}
+        return answer
 
     @endpoint("POST", _ORGANISATION + "/requests/{request}", **_DO)
     async def decide(self, request: Request) -> Answer:
@@ -105,7 +109,7 @@ class ConsoleApi:
             await self._audit.read(actor.user_id, "read_list", detail)
         start = request.query_int("from", 0, 0, 1_000_000)
         items, more = await view(actor, (request.query("search") or "")[:200], start)
-        names = await self._views.names_in(items)
+        names = await self._views.names_in(actor, items)
         return {"items": items, "names": names, **({"next": start + len(items)} if more else {})}
 
     async def _actor(self, request: Request) -> Actor:

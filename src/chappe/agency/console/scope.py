@@ -113,6 +113,17 @@ class Scope:
             )
         return [dict(row) for row in rows]
 
+    async def able(self, organisation: str) -> list[str]:
+        """Who administers an organisation, with an account that may act: those whom `find` finds."""
+        rows = await self._database.fetch(
+            """SELECT u.user_id FROM users u WHERE NOT u.deactivated AND NOT u.locked AND NOT u.suspended
+                  AND (u.expires_ts IS NULL OR u.expires_ts > $2)
+                  AND (EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.user_id AND a.organisation = $1)
+                       OR u.is_admin AND ($1 = 'all' OR EXISTS (SELECT 1 FROM organisations WHERE name = $1))) ORDER BY 1""",
+            organisation, self._now_ms(),
+        )  # fmt: skip
+        return [row["user_id"] for row in rows]
+
     async def grant(self, actor: Actor, user_id: UserId) -> None:
         """Raises M_INVALID_PARAM where it is for the whole installation, M_NOT_FOUND."""
         if actor.is_everywhere:

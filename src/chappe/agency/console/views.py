@@ -13,7 +13,7 @@ from chappe.agency.console.actions import Actions
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
-from chappe.agency.legal_holds import LegalHolds
+from chappe.agency.legal_holds import ABOUT_HOLDS, LegalHolds
 from chappe.agency.organisations import EVERYWHERE, Organisations
 from chappe.agency.people import People
 from chappe.agency.policy import AgencyPolicy
@@ -64,7 +64,7 @@ class Views:
         self._policy, self._people, self._former, self._sponsors = policy, people, former, sponsors
         self._holds, self._audit, self._scanner, self._guard = holds, audit, scanner, guard
         self._administration, self._organisations, self._now_ms = administration, organisations, now_ms
-        self._functions = functions
+        self._functions, self._actions = functions, actions
 
         def simple(fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
             async def view(actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
@@ -78,7 +78,7 @@ class Views:
             "files": self.files, "reports": self.reports, "alerts": self.alerts, "audit": self.audit, "holds": self.legal_holds,
             "organisations": self.organisations,
             "functions": simple(functions.all), "administrators": simple(scope.administrators),
-            "requests": simple(actions.requests), "exports": simple(exports.all), "announcements": simple(announcements.all),
+            "requests": self.requests, "exports": simple(exports.all), "announcements": simple(announcements.all),
             "statistics": simple(statistics.months),
         }  # fmt: skip
 
@@ -178,6 +178,29 @@ class Views:
             found.append(hold)
         return found[start : start + PAGE], start + PAGE < len(found)
 
+    async def requests(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """What waits for a second person, with how many there are who can agree (`approvers`), and the latest decisions."""
+        found = await self._holds.untold(actor.user_id, await self._actions.requests(actor.organisation))
+        everybody = await self._scope.able(actor.organisation)
+        shown = found[start : start + PAGE]
+        for row in shown:
+            if "decided_ts" not in row:
+                row["approvers"] = len(await self._who_can_agree(row, everybody))
+        return shown, start + PAGE < len(found)
+
+    async def approvers(self, actor: Actor, number: int) -> int:
+        """How many there are who can agree to a request that waits."""
+        rows = await self._actions.requests(actor.organisation)
+        everybody = await self._scope.able(actor.organisation)
+        return sum([len(await self._who_can_agree(row, everybody)) for row in rows if row["id"] == number])
+
+    async def _who_can_agree(self, row: dict[str, Any], everybody: list[str]) -> list[str]:
+        """Not who asked, and not who must not hear of it."""
+        others = [user_id for user_id in everybody if user_id != row["asked_by"]]
+        if row["action"] not in ABOUT_HOLDS:
+            return others
+        return [user_id for user_id in others if await self._holds.untold(user_id, [row])]
+
     async def organisations(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """The registry, for administrators of the whole installation; one's own entry for others."""
         found = [
@@ -187,13 +210,19 @@ class Views:
         ]  # fmt: skip
         return found[start : start + PAGE], start + PAGE < len(found)
 
-    async def names_in(self, items: list[Any]) -> dict[str, str]:
-        """How the people are called whom a list names, by user id; those of here."""
+    async def names_in(self, actor: Actor, items: list[Any]) -> dict[str, str]:
+        """How the people and rooms are called that a list names, by id: people of here, rooms that the actor administers."""
         rows = await self._database.fetch(
-            "SELECT user_id, display_name FROM user_directory WHERE user_id = ANY($1::text[]) AND display_name IS NOT NULL",
-            sorted(_people_in(items)),
-        )
-        return {row["user_id"]: row["display_name"] for row in rows}
+            """SELECT user_id AS id, display_name AS name FROM user_directory
+                WHERE user_id = ANY($1::text[]) AND display_name IS NOT NULL
+               UNION ALL
+               SELECT r.room_id, s.name FROM rooms r JOIN room_summaries s USING (room_nid) JOIN events e USING (room_nid)
+                 LEFT JOIN organisation_people p ON p.user_id = e.sender
+                WHERE r.room_id = ANY($2::text[]) AND s.name IS NOT NULL AND e.type = 'm.room.create'
+                  AND ($3 = 'all' OR p.organisation = $3)""",
+            sorted(_ids_in(items, "@")), sorted(_ids_in(items, "!")), actor.organisation,
+        )  # fmt: skip
+        return {row["id"]: row["name"] for row in rows}
 
     # ------------------------------------------------------------------------------------------------------ one of them
 
@@ -223,9 +252,9 @@ def _page(rows: Any) -> tuple[list[dict[str, Any]], bool]:
     return [dict(row) for row in rows[:PAGE]], len(rows) > PAGE
 
 
-def _people_in(value: Any) -> set[str]:
-    """Every user id in a list, wherever it stands."""
+def _ids_in(value: Any, sigil: str) -> set[str]:
+    """Every identifier of a kind in a list, wherever it stands."""
     if isinstance(value, str):
-        return {value} if value.startswith("@") and ":" in value else set()
+        return {value} if value.startswith(sigil) and (":" in value or sigil == "!") else set()
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return set().union(*(_people_in(each) for each in inner))
+    return set().union(*(_ids_in(each, sigil) for each in inner))

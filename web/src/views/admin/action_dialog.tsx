@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
+import { secondFactorPage } from "../../matrix/session";
 import { type AdminViewModel, FIELDS, isCritical, isGrave, OPTIONAL } from "../../viewmodels/admin";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import { PeopleField } from "../people_field";
@@ -133,6 +134,14 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
           <>
             <p className="note warn">
               {t(`admin.${agreeing ? "agree" : "critical"}${model.rights.has_codes ? "" : "NoCode"}`)}
+              {!model.rights.has_codes && (
+                <>
+                  {" "}
+                  <a className="link" href={secondFactorPage} target="_blank" rel="noreferrer">
+                    {t("admin.addFactor")}
+                  </a>
+                </>
+              )}
             </p>
             {model.rights.has_codes && (
               <Field

@@ -1,8 +1,8 @@
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
-import type { AdminViewModel, As } from "../../viewmodels/admin";
-import { ago, date, full, moment, size } from "../format";
+import { type AdminViewModel, type As, waitingWord } from "../../viewmodels/admin";
+import { ago, count, date, full, levelName, moment, size } from "../format";
 import { Avatar } from "../ui/avatar";
 import { useApp, useSnapshot } from "../use";
 import { verdictOf } from "../verdict";
@@ -22,6 +22,8 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
   if (as === "state") return <State row={row} />;
   if (as === "room") return <Room row={row} />;
   if (as === "file") return <File row={row} />;
+  const waiting = as === "outcome" ? waitingWord(row) : null;
+  if (waiting) return <span className={row.approvers === 0 ? "tag danger" : "tag"}>{t(waiting)}</span>;
   if (value === null || value === undefined || value === "") return <span className="faint">–</span>;
   switch (as) {
     case "person":
@@ -41,10 +43,11 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
     case "bytes":
       return <span className="num">{size(Number(value))}</span>;
     case "number":
-      return <span className="num">{new Intl.NumberFormat().format(Math.round(Number(value)))}</span>;
+      return <span className="num">{count(Number(value))}</span>;
     case "list":
       return <span className="anywhere">{(value as string[]).map((each) => called(each, model)).join(", ") || "–"}</span>;
     case "word":
+    case "outcome":
       return (
         <span className="anywhere">
           {t(`admin.do.${value}`, { defaultValue: t(`admin.word.${value}`, { defaultValue: String(value) }) })}
@@ -103,7 +106,7 @@ function State({ row }: { row: Row }) {
 }
 
 function Room({ row }: { row: Row }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const { rules } = useSnapshot(useApp());
   const kind = row.is_forum
     ? "forum"
@@ -118,7 +121,7 @@ function Room({ row }: { row: Row }) {
       <span className="strong block anywhere">{String(row.name ?? t("admin.unnamed"))}</span>
       <span className="row g1 wrap">
         <span className={kind === "guests" ? "tag guest" : "tag"}>{t(`kind.${kind}`)}</span>
-        {level && <span className="tag warn">{level.labels.fr ?? level.name}</span>}
+        {level && <span className="tag warn">{levelName(level, i18n.language)}</span>}
         {row.administrators === 0 && <span className="tag danger">{t("admin.state.orphan")}</span>}
         {Boolean(row.blocked) && <span className="tag danger">{t("admin.state.blocked")}</span>}
       </span>
@@ -150,8 +153,7 @@ const byName = (who: string, model: AdminViewModel, t: TFunction): string => {
   return name === undefined ? called(who, model) : t("admin.commandLine", { name });
 };
 
-/** Somebody by their name, anything else as it is. */
-const called = (id: string, model: AdminViewModel): string => (id.startsWith("@") ? model.person(id).name : id);
+const called = (id: string, model: AdminViewModel): string => model.nameOf(id);
 
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
