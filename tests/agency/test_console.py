@@ -380,7 +380,9 @@ async def test_whether_anybody_can_agree(ministry: Server, admin: Person, second
     (waiting,) = await view(second, "requests")
     assert waiting["approvers"] == len(able)
     # of a hold on herself she must not hear: she is nobody who can agree to it
-    assert (await act(admin, "hold_person", user_id=second.id, authority="A", reference="1"))["approvers"] == len(able) - 1
+    assert (await act(admin, "hold_person", user_id=second.id, authority="A", reference="1"))["approvers"] == len(
+        able
+    ) - 1
     for each in able:
         await node.accounts.set_state(UserId(each), locked=True)
     assert {row["approvers"] for row in await view(admin, "requests")} == {0}

@@ -87,7 +87,7 @@ await play({
     await other.getByRole("heading", { name: "Confirmez cet appareil" }).waitFor();
     await other.getByRole("button", { name: "Plus tard" }).click();
     await other.getByRole("heading", { name: /^Bienvenue/ }).waitFor();
-    await page.getByText("Vous avez été déconnecté de cet appareil").waitFor(); // who knew the old password is out
+    await page.getByText("Le mot de passe de votre compte a changé").waitFor(); // who knew the old password is out
     await look(page, "session-ended");
     await page.context().close();
     page = other;
@@ -171,6 +171,6 @@ await play({
   },
   async "a session that was ended elsewhere ends here, with a word about it"() {
     await ask("state", "nadia out");
-    await page.getByText("Vous avez été déconnecté de cet appareil").waitFor();
+    await page.getByText("Votre compte a été déconnecté de tous ses appareils").waitFor();
   },
 });

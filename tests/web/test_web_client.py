@@ -24,6 +24,7 @@ from chappe.config import (
     ReadGuard,
     Registration,
 )
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.api.web.web_client import BUILT
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.antivirus import CLAMD, ClamAV
@@ -160,7 +161,7 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
         elif wanted == "root":
             await accounts.change(user, is_admin=True)
         elif wanted == "out":
-            await server.node.sessions.remove_all_devices(user)
+            await server.node.account_states.enter(user, State.SIGNED_OUT_EVERYWHERE)
         else:
             expires = {"expired": 1, "open": 0}.get(wanted)
             suspended = wanted == "suspended"

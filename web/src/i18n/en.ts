@@ -75,7 +75,12 @@ export const TEXTS: Record<string, string> = {
   "signIn.problem.other": "Signing in did not work. Try again; if it lasts, tell your IT service.",
   "signIn.problem.refused": "You refused access. Start again whenever you like.",
   "signIn.problem.expired": "Signing in took too long. Start again.",
-  "signIn.problem.ended": "You have been signed out of this device. Sign in to go on.",
+  "signIn.problem.ended": "You have been signed out of this device. Sign in to go on; if that is refused, ask your IT service.",
+  "signIn.problem.password":
+    "The password of your account has changed, and your devices have been signed out. Sign in with the new one. If you have not changed it, tell your IT service.",
+  "signIn.problem.everywhere":
+    "Your account has been signed out of all its devices, by you or by an administrator. Sign in to go on.",
+  "signIn.problem.closed": "Your account has ended: you can sign in no longer. If this is a mistake, ask your organisation.",
   "signIn.problem.again": "Confirm that it is you: sign in again. Your messages and keys stay on this device.",
   "signIn.problem.unusual":
     "Unusual activity: confirm that it is you by signing in again. Your messages and keys stay on this device.",

@@ -77,7 +77,14 @@ export const TEXTS: Record<string, string> = {
   "signIn.problem.other": "La connexion n’a pas abouti. Réessayez ; si cela dure, prévenez votre service informatique.",
   "signIn.problem.refused": "Vous avez refusé l’accès. Recommencez quand vous voudrez.",
   "signIn.problem.expired": "Cette connexion a pris trop de temps. Recommencez.",
-  "signIn.problem.ended": "Vous avez été déconnecté de cet appareil. Reconnectez-vous pour continuer.",
+  "signIn.problem.ended":
+    "Vous avez été déconnecté de cet appareil. Reconnectez-vous pour continuer ; si la connexion est refusée, adressez-vous à votre service informatique.",
+  "signIn.problem.password":
+    "Le mot de passe de votre compte a changé, et vos appareils ont été déconnectés. Reconnectez-vous avec le nouveau. Si vous ne l’avez pas changé, prévenez votre service informatique.",
+  "signIn.problem.everywhere":
+    "Votre compte a été déconnecté de tous ses appareils, par vous ou par un gestionnaire. Reconnectez-vous pour continuer.",
+  "signIn.problem.closed":
+    "Votre compte est terminé : vous ne pourrez plus vous connecter. Si c’est une erreur, adressez-vous à votre organisation.",
   "signIn.problem.again":
     "Confirmez que c’est bien vous : reconnectez-vous. Vos messages et vos clés restent sur cet appareil.",
   "signIn.problem.unusual":

@@ -15,6 +15,7 @@ import type { Configuration } from "./configuration";
 import { Console } from "./console";
 import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
+import { type Ended, endedBy } from "./ended";
 import { Media } from "./media";
 import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
@@ -39,9 +40,6 @@ const QUIET: Logger = {
 
 export type Barred = "locked" | "expired";
 const BARRED: Record<string, Barred> = { M_USER_LOCKED: "locked", ORG_MATRIX_EXPIRED_ACCOUNT: "expired" };
-
-/** Why a session is over: for good, or until somebody signs in again on this device, which keeps its keys. */
-export type Ended = "ended" | "again" | "unusual";
 
 export class Matrix {
   readonly changed = new Signal();
@@ -115,8 +113,7 @@ export class Matrix {
     encryption = new Encryption(client);
     const matrix = new Matrix(client, encryption, session, configuration);
     client.on(HttpApiEvent.SessionLoggedOut, (error) => {
-      const { soft_logout, reason } = error.data as { soft_logout?: boolean; reason?: string };
-      ended(soft_logout ? (reason === "unusual_activity" ? "unusual" : "again") : "ended");
+      ended(endedBy(error.data as { soft_logout?: boolean; reason?: string }));
     });
     await store.startup();
     const storageKey = await cryptoStoreKey();

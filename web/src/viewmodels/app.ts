@@ -4,7 +4,8 @@ import type { Rules } from "../matrix/agency";
 import { type Configuration, loadConfiguration } from "../matrix/configuration";
 import type { Rights } from "../matrix/console";
 import type { Verification } from "../matrix/encryption";
-import type { Connection, Ended, Matrix } from "../matrix/matrix";
+import { type Ended, keepsDevice } from "../matrix/ended";
+import type { Connection, Matrix } from "../matrix/matrix";
 import type { MessageIndex } from "../matrix/message_index";
 import {
   finishSignIn,
@@ -361,8 +362,8 @@ export class AppViewModel extends ViewModel<AppState> {
     this.matrix.stop();
     this.room?.close();
     this.matrix = null;
-    if (why === "ended") await this.forget();
-    else await keepDevice(this.session!);
+    if (keepsDevice(why)) await keepDevice(this.session!);
+    else await this.forget();
     this.askSignIn(why);
   }
 

@@ -1,5 +1,5 @@
 import { type Configuration, findOrganisation, type Organisation } from "../matrix/configuration";
-import type { Ended } from "../matrix/matrix";
+import type { Ended } from "../matrix/ended";
 import { beginSignIn, SignInError } from "../matrix/session";
 import { ViewModel } from "./view_model";
 

@@ -120,8 +120,9 @@ class Scope:
                   AND (u.expires_ts IS NULL OR u.expires_ts > $2)
                   AND (EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.user_id AND a.organisation = $1)
                        OR u.is_admin AND ($1 = 'all' OR EXISTS (SELECT 1 FROM organisations WHERE name = $1))) ORDER BY 1""",
-            organisation, self._now_ms(),
-        )  # fmt: skip
+            organisation,
+            self._now_ms(),
+        )
         return [row["user_id"] for row in rows]
 
     async def grant(self, actor: Actor, user_id: UserId) -> None:

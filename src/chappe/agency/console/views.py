@@ -220,8 +220,10 @@ class Views:
                  LEFT JOIN organisation_people p ON p.user_id = e.sender
                 WHERE r.room_id = ANY($2::text[]) AND s.name IS NOT NULL AND e.type = 'm.room.create'
                   AND ($3 = 'all' OR p.organisation = $3)""",
-            sorted(_ids_in(items, "@")), sorted(_ids_in(items, "!")), actor.organisation,
-        )  # fmt: skip
+            sorted(_ids_in(items, "@")),
+            sorted(_ids_in(items, "!")),
+            actor.organisation,
+        )
         return {row["id"]: row["name"] for row in rows}
 
     # ------------------------------------------------------------------------------------------------------ one of them

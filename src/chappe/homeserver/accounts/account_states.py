@@ -15,12 +15,16 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who enters which state; of what ends, the session (`but_device`) or the browser (`but_browser`) that goes on."""
+    """Who enters which state; of what ends, the session (`but_device`) or the browser (`but_browser`) that goes on.
+
+    `cause`: what happened before, of which this state comes: whoever is signed out is told that.
+    """
 
     user_id: str
     state: State
     but_device: str | None = None
     but_browser: bytes | None = None
+    cause: State | None = None
 
 
 End = Callable[[Entry], Awaitable[None]]
@@ -52,13 +56,19 @@ class AccountStates:
             raise ValueError(f"nothing ends {', '.join(missing)}")
 
     async def enter(
-        self, user_id: str, state: State, *, but_device: str | None = None, but_browser: bytes | None = None
+        self,
+        user_id: str,
+        state: State,
+        *,
+        but_device: str | None = None,
+        but_browser: bytes | None = None,
+        cause: State | None = None,
     ) -> None:
         """After the state itself is written. One end that fails does not spare the account the others; then it raises.
 
         What ends with one device (DEVICE_SIGNED_OUT) ends in the commit that takes the device away: see `devices_removed`.
         """
-        entry, failed = Entry(user_id, state, but_device, but_browser), None
+        entry, failed = Entry(user_id, state, but_device, but_browser, cause), None
         for way in WAYS:
             if way.on[state] is not Effect.ENDS or (end := self.ends.get(way.name)) is None:
                 continue

@@ -28,6 +28,15 @@ from chappe.homeserver.matrix.identifiers import DeviceId, UserId
 
 log = logging.getLogger(__name__)
 CACHED_TOKENS = 100_000
+EXPLAINED_TOKENS = 20_000
+ACCOUNT_ENDED = "account_ended"
+# `reason`, beside the error code: clients say why to whoever is signed out
+REASONS = {
+    State.PASSWORD_CHANGED: "password_changed",
+    State.SIGNED_OUT_EVERYWHERE: "signed_out_everywhere",
+    State.ENDED: ACCOUNT_ENDED,
+    State.ERASED: ACCOUNT_ENDED,
+}
 DEVICE_ID_LENGTH = 10
 FAMILY_LENGTH, REFRESH_LENGTH = 22, 4 + 22 + 43  # characters of 128 bits; of a kind, a family and 256 bits
 NOBODY_YET = WELL  # an application service's user before it is registered
@@ -63,8 +72,9 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _unknown(soft_logout: bool = False) -> MatrixError:
-    return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", soft_logout=soft_logout)
+def _unknown(soft_logout: bool = False, reason: str | None = None) -> MatrixError:
+    extra = {"soft_logout": soft_logout} | ({} if reason is None else {"reason": reason})
+    return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", None, **extra)
 
 
 MOST_DEVICES = 1000  # of an account
@@ -82,6 +92,8 @@ class Sessions:
         self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
         self._seen: dict[tuple[str, str], tuple[int, str]] = {}
+        # why tokens ended, the latest ones, in the process that ended them: a courtesy, without which the answer is as right
+        self._reasons: OrderedDict[bytes, str] = OrderedDict()
         self._ghosts: dict[str, str] = {}  # by user id: the application service that is known to have made it
         self._ghost_devices: set[tuple[str, str]] = set()
         self.on_device_removed: list[Callable[[str, Iterable[str]], None]] = []
@@ -153,8 +165,10 @@ class Sessions:
             self._loads[mark] = changed
             try:
                 row = await self._store.find_access_token(token_hash)
-                if row is None or row["deactivated"]:
-                    raise _unknown()
+                if row is None:
+                    raise _unknown(reason=self._reasons.get(token_hash))
+                if row["deactivated"]:
+                    raise _unknown(reason=ACCOUNT_ENDED)
                 if row["refresh_hash"] is not None:
                     await self._retire(row["user_id"], row["refresh_hash"])
                 if row["user_id"] not in changed:
@@ -288,6 +302,8 @@ class Sessions:
     async def end(self, entry: Entry) -> None:
         """What an account's state does to its sessions (`ways_to_act`). A challenge keeps the devices (soft logout)."""
         if entry.state is not State.CHALLENGED:
+            if (reason := REASONS.get(entry.cause or entry.state)) is not None:
+                await self._explain(entry, reason)
             return await self.remove_all_devices(entry.user_id, but=entry.but_device)
         user_id = entry.user_id
         await self._store.expire_tokens(user_id)
@@ -296,6 +312,14 @@ class Sessions:
         write.touch_user(user_id, "account")
         await self._writer.submit(write)
         return self._drop_user(user_id)
+
+    async def _explain(self, entry: Entry, reason: str) -> None:
+        """Before the tokens end, so that who waits with one is answered with the reason."""
+        for row in await self._store.access_tokens(entry.user_id):
+            if row["device_id"] != entry.but_device:
+                self._reasons[row["token_hash"]] = reason
+        while len(self._reasons) > EXPLAINED_TOKENS:
+            self._reasons.popitem(last=False)
 
     async def end_of_browser(self, browser: bytes) -> None:
         """Whoever signed in there has signed out: so have the applications that they signed in to through it."""

@@ -298,6 +298,10 @@ class AccountStore:
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
 
+    async def access_tokens(self, user_id: str) -> Sequence[Row]:
+        """What is kept of an account's tokens, and of which devices they are."""
+        return await self._database.fetch("SELECT token_hash, device_id FROM access_tokens WHERE user_id = $1", user_id)
+
     async def expire_tokens(self, user_id: str) -> None:
         await self._database.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", user_id)
         await self._database.execute("DELETE FROM refresh_tokens WHERE user_id = $1", user_id)

@@ -22,7 +22,11 @@ class ResetPassword:
         await self._accounts.change(user_id, password=password, notice=notice)
         if logout:
             await self._accounts.states.enter(
-                user_id, State.SIGNED_OUT_EVERYWHERE, but_device=keep_device, but_browser=keep_browser
+                user_id,
+                State.SIGNED_OUT_EVERYWHERE,
+                but_device=keep_device,
+                but_browser=keep_browser,
+                cause=State.PASSWORD_CHANGED,
             )
 
     async def by_address(self, address: str, sid: str, password: str, logout: bool) -> None:
