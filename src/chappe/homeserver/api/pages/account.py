@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,7 +56,7 @@ class AccountPages:
         ]
         return self._pages.render(
             visit, "account.html", user=session.user, notice=notice, has_mail=self._pages.has_mail, passkeys=passkeys,
-            devices=[_device(row) for row in await self._accounts.store.devices(user_id)],
+            devices=[_device(visit, row) for row in await self._accounts.store.devices(user_id)],
             addresses=[r["address"] for r in await self._accounts.store.threepids(user_id)],
             factors=await self._pages.factors.of(user_id), is_local=session.provider is None,
         )  # fmt: skip
@@ -360,7 +359,7 @@ def _query(device_id: str, **more: str) -> str:
     return urlencode({**more, "device_id": device_id})
 
 
-def _device(row: Any) -> dict[str, Any]:
+def _device(visit: Visit, row: Any) -> dict[str, Any]:
     seen = row["last_seen_ts"]
-    day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(seen / 1000)) if seen else None
+    day = visit.day(seen) if seen else None
     return {"device_id": row["device_id"], "display_name": row["display_name"], "seen": day}

@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.browser_sessions import BrowserSession, BrowserS
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.api.pages.refusals import in_french
-from chappe.homeserver.api.pages.texts import TEXTS
+from chappe.homeserver.api.pages.texts import day, words
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
@@ -52,8 +52,11 @@ class Visit:
         return urlsplit(self.base_url).hostname or "localhost"
 
     def text(self, key: str, **values: object) -> str:
-        french, english = TEXTS[key]
-        return (french if self.language == "fr" else english).format(**values)
+        return words(key, self.language == "fr", **values)
+
+    def day(self, ts: int) -> str:
+        """Of a time in milliseconds."""
+        return day(ts, self.language == "fr")
 
 
 class Pages:

@@ -1,6 +1,8 @@
-"""The words of the pages: key to (French, English)."""
+"""The words of the pages: key to (French, English). Where `{count}` stands, `key_one` says it of one."""
 
 from __future__ import annotations
+
+import time
 
 TEXTS: dict[str, tuple[str, str]] = {
     "sign_in": ("Se connecter", "Sign in"),
@@ -42,6 +44,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "codes_kept": ("Je les ai conservés", "I have kept them"),
     # registering
     "username": ("Identifiant", "User name"), "username_hint": ("a-z, 0-9, point, tiret", "a-z, 0-9, dot, dash"),
+    "password_hint_one": ("{count} caractère au moins", "At least {count} character"),
     "password_hint": ("{count} caractères au moins", "At least {count} characters"),
     "token": ("Code d'invitation", "Invitation code"), "email": ("Adresse électronique", "E-mail address"),
     "registration_closed": ("Les inscriptions sont fermées : demandez un compte à votre administrateur.",
@@ -122,6 +125,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "passkeys": ("Clés d'accès", "Passkeys"), "add_passkey": ("Ajouter une clé d'accès", "Add a passkey"),
     "passkey_name": ("Nom de la clé", "Name of the passkey"),
     "needs_script": ("Les clés d'accès demandent JavaScript.", "Passkeys need JavaScript."),
+    "codes_left_one": ("{count} code de secours restant", "{count} recovery code left"),
     "codes_left": ("{count} codes de secours restants", "{count} recovery codes left"), "new_codes": ("Nouveaux codes", "New codes"),
     "reset_keys": ("Réinitialiser l'identité de chiffrement", "Reset the encryption identity"),
     "reset_keys_text": ("À n'utiliser que si vous avez perdu tous vos appareils et votre code de récupération. Vos correspondants seront avertis.",
@@ -134,3 +138,48 @@ TEXTS: dict[str, tuple[str, str]] = {
     "deactivated": ("Le compte est supprimé.", "The account is deleted."),
     "erase": ("Effacer aussi mes messages pour les nouveaux venus", "Also hide my messages from people who join later"),
 }  # fmt: skip
+
+MONTHS = (
+    [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+)
+
+
+def words(key: str, is_french: bool, **values: object) -> str:
+    """In French none is one: "0 code"."""
+    ones: tuple[object, ...] = (0, 1) if is_french else (1,)
+    french, english = TEXTS[f"{key}_one" if values.get("count") in ones and f"{key}_one" in TEXTS else key]
+    return (french if is_french else english).format(**values)
+
+
+def day(ts: int, is_french: bool) -> str:
+    """`ts`: milliseconds. "1er mars 2026", "1 March 2026"."""
+    at = time.gmtime(ts / 1000)
+    number = "1er" if is_french and at.tm_mday == 1 else str(at.tm_mday)
+    return f"{number} {MONTHS[not is_french][at.tm_mon - 1]} {at.tm_year}"

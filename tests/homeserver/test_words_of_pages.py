@@ -1,0 +1,60 @@
+"""Numbers and dates on the pages, as people write them in each language."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from chappe.config import Passwords, Registration
+from chappe.homeserver.api.pages.texts import MONTHS, TEXTS, day, words
+from chappe.homeserver.matrix.identifiers import UserId
+from tests.browser import Browser
+from tests.support import PASSWORD, Server
+
+NewServer = Callable[..., Awaitable[Server]]
+
+
+def test_what_is_counted_is_said_of_one_and_of_many() -> None:
+    counted = {key.removesuffix("_one") for key, texts in TEXTS.items() if "{count}" in "".join(texts)}
+    assert counted == {"password_hint", "codes_left"}
+    for key in counted:
+        for is_french in (True, False):
+            one, many = words(key, is_french, count=1), words(key, is_french, count=12)
+            assert one.replace("1", "") != many.replace("12", "")
+    assert words("codes_left", True, count=0) == "0 code de secours restant"
+    assert words("codes_left", False, count=0) == "0 recovery codes left"
+
+
+@pytest.mark.parametrize(
+    ("ts", "french", "english"),
+    [
+        (1_795_822_800_000, "27 novembre 2026", "27 November 2026"),
+        (1_772_366_400_000, "1er mars 2026", "1 March 2026"),
+        (0, "1er janvier 1970", "1 January 1970"),
+    ],
+)
+def test_a_day(ts: int, french: str, english: str) -> None:
+    assert (day(ts, True), day(ts, False)) == (french, english)
+    assert [len(months) for months in MONTHS] == [12, 12]
+
+
+@pytest.mark.parametrize(
+    ("language", "hint", "device"),
+    [("fr", "1 caractère au moins", "vu le "), ("en", "At least 1 character<", "seen on ")],
+)
+async def test_the_pages(new_server: NewServer, language: str, hint: str, device: str) -> None:
+    server = await new_server(
+        registration=Registration(open=True), passwords=Passwords(minimum_length=1, memory_kib=8, passes=1)
+    )
+    browser = await Browser(server).open(f"/register?lang={language}")
+    assert hint in browser.page
+    alice = await server.person("alice")
+    await alice.call("PUT", f"/devices/{alice.device}", {"display_name": "My laptop"})
+    await server.node.sessions.flush_seen()
+    browser = await Browser(server).open(f"/login?lang={language}")
+    await browser.submit("/login", login="alice", password=PASSWORD)
+    await browser.open(f"/account?lang={language}")
+    seen = (await server.node.accounts.store.devices(UserId(alice.id)))[0]["last_seen_ts"]
+    assert f"{device}{day(seen, language == 'fr')}" in browser.page
+    assert "My laptop" in browser.page and f">{alice.device}<" not in browser.page
