@@ -32,7 +32,8 @@ export class MessageIndex {
   private database: IDBDatabase | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private crawls = new Map<string, string | null>();
-  private running = false;
+  private writing: Promise<void> = Promise.resolve();
+  private isStopped = false;
   private isPaced = true;
 
   constructor(
@@ -46,7 +47,21 @@ export class MessageIndex {
 
   /** Opens the index and begins to follow. */
   async start(): Promise<void> {
+    if (this.isStopped) return;
+    try {
+      await this.open();
+    } catch (error) {
+      if (!this.isStopped) throw error; // let go of while it was read
+    }
+    if (this.isStopped) return;
+    this.client.on(MatrixEventEvent.Decrypted, (event) => this.add(event));
+    this.client.on(RoomEvent.Timeline, (event) => this.add(event));
+    void this.crawl();
+  }
+
+  private async open(): Promise<void> {
     this.database = await openDatabase(`chappe-search-${this.client.getUserId()}`);
+    if (this.isStopped) return this.close();
     this.key = (await this.get<CryptoKey>("key")) ?? null;
     if (!this.key) {
       this.key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
@@ -54,15 +69,17 @@ export class MessageIndex {
     }
     this.crawls = new Map((await this.get<Array<[string, string | null]>>("crawls")) ?? []);
     await this.read();
-    this.client.on(MatrixEventEvent.Decrypted, (event) => this.add(event));
-    this.client.on(RoomEvent.Timeline, (event) => this.add(event));
-    this.running = true;
-    void this.crawl();
   }
 
+  /** For good, also before it has begun: what is new is written, then the store is let go, so that it can be removed. */
   stop(): void {
-    this.running = false;
-    void this.write();
+    this.isStopped = true;
+    void this.write().finally(() => this.close());
+  }
+
+  private close(): void {
+    this.database?.close();
+    this.database = null;
   }
 
   /** Messages with all the words, newest first. */
@@ -147,7 +164,7 @@ export class MessageIndex {
   // ------------------------------------------------------------------------------------------------------------ the past
 
   private async crawl(): Promise<void> {
-    while (this.running) {
+    while (!this.isStopped) {
       const next = this.client
         .getRooms()
         .find((room) => room.getMyMembership() === "join" && this.crawls.get(room.roomId) !== null);
@@ -162,7 +179,7 @@ export class MessageIndex {
 
   /** The server says how fast history may be read for the index: a guard against stolen accounts would stop us otherwise. */
   private async pace(room: Room): Promise<void> {
-    while (this.running && this.isPaced) {
+    while (!this.isStopped && this.isPaced) {
       const path = `/reading_pace/${encodeURIComponent(room.roomId)}`;
       const wait = await this.client.http
         .authedRequest<{ pause_ms: number }>(Method.Get, path, { events: `${PER_CRAWL}` }, undefined, { prefix: PREFIX })
@@ -178,7 +195,7 @@ export class MessageIndex {
 
   private async step(room: Room): Promise<void> {
     await this.pace(room);
-    if (!this.running) return;
+    if (this.isStopped) return;
     const from = this.crawls.get(room.roomId) ?? null;
     const answer = await this.client.createMessagesRequest(room.roomId, from, PER_CRAWL, "b" as never);
     const events = answer.chunk.map((each) => new MatrixEvent(each));
@@ -202,8 +219,16 @@ export class MessageIndex {
     }
   }
 
-  private async write(): Promise<void> {
+  /** One after the other. */
+  private write(): Promise<void> {
     this.timer = null;
+    const next = (): Promise<void> => this.writeBlocks();
+    this.writing = this.writing.then(next, next);
+    return this.writing;
+  }
+
+  private async writeBlocks(): Promise<void> {
+    if (!this.database || !this.dirty.size) return; // nothing was read yet, or nothing is new
     const dirty = [...this.dirty];
     this.dirty.clear();
     for (const index of dirty) {

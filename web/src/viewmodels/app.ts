@@ -200,6 +200,7 @@ export class AppViewModel extends ViewModel<AppState> {
     const known = matrix.rooms.list().length > 0;
     if (known) this.main(); // what this browser has kept is shown at once; the checks go on behind it
     await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe(), this.loadRules(matrix)]);
+    if (this.matrix !== matrix) return; // the session ended meanwhile
     void this.index?.start();
     if (matrix.encryption.state === "new") {
       this.firstRun = new FirstRunViewModel(matrix, () => this.main());
