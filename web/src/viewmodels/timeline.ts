@@ -16,6 +16,8 @@ interface State {
   older: boolean;
   newer: boolean;
   loadingOlder: boolean;
+  /** Nothing more is asked for, for a while: the last time it failed. */
+  resting: boolean;
   failed: boolean;
   /** What to bring into view: set when something was jumped to. */
   target: { key: string; at: number } | null;
@@ -29,12 +31,16 @@ interface State {
 }
 
 const TOGETHER = 5 * 60_000;
+const SHORTEST_PAUSE = 2000;
+const LONGEST_PAUSE = 30_000;
 
 export class TimelineViewModel extends ViewModel<State> {
   private readonly timeline: Timeline;
   private readUpTo: string | null;
   private atBottom = true;
   private lastSeen = "";
+  private pause = SHORTEST_PAUSE;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly conversation: Conversation,
@@ -49,6 +55,7 @@ export class TimelineViewModel extends ViewModel<State> {
       older: false,
       newer: false,
       loadingOlder: false,
+      resting: false,
       failed: false,
       target: null,
       prepended: false,
@@ -61,6 +68,7 @@ export class TimelineViewModel extends ViewModel<State> {
     this.readUpTo = threadId ? null : this.timeline.readUpTo;
     this.owns(this.timeline.changed.listen(() => this.look()));
     this.owns(() => this.timeline.close());
+    this.owns(() => clearTimeout(this.timer));
     void this.open(event);
   }
 
@@ -117,21 +125,21 @@ export class TimelineViewModel extends ViewModel<State> {
     void this.read();
   };
 
-  readonly older = async (): Promise<void> => {
-    if (this.now.loadingOlder || !this.now.older) return;
-    this.set({ loadingOlder: true });
-    await this.timeline.older().catch(() => false);
-    this.look(true);
-    this.set({ loadingOlder: false });
-  };
+  readonly older = (): Promise<void> => this.grow("older");
 
-  readonly newer = async (): Promise<void> => {
-    if (this.now.loadingOlder || !this.now.newer) return;
+  readonly newer = (): Promise<void> => this.grow("newer");
+
+  /** Asks for more at an end. What fails, or brings nothing, is not asked for again before a while: views ask whenever there is room. */
+  private async grow(end: "older" | "newer"): Promise<void> {
+    if (this.now.loadingOlder || this.now.resting || !this.now[end]) return;
     this.set({ loadingOlder: true });
-    await this.timeline.newer().catch(() => false);
-    this.look();
-    this.set({ loadingOlder: false });
-  };
+    const grew = await this.timeline[end]().catch(() => false);
+    this.look(end === "older");
+    const resting = !grew && this.now[end];
+    if (resting) this.timer = setTimeout(() => this.set({ resting: false }), this.pause);
+    this.pause = resting ? Math.min(2 * this.pause, LONGEST_PAUSE) : SHORTEST_PAUSE;
+    this.set({ loadingOlder: false, resting });
+  }
 
   readonly scrolled = (atBottom: boolean): void => {
     this.atBottom = atBottom && !this.now.newer;

@@ -33,6 +33,7 @@ export function Timeline({ room, timeline, details }: Props) {
     unreadBelow,
     unreadAbove,
     loadingOlder,
+    resting,
   } = useSnapshot(timeline);
   const scroller = useRef<HTMLElement>(null);
   const handle = useRef<VirtualizerHandle>(null);
@@ -102,8 +103,9 @@ export function Timeline({ room, timeline, details }: Props) {
   // a screen that is not filled asks for more by itself
   useEffect(() => {
     const box = scroller.current;
-    if (!loading && !loadingOlder && older && box && box.scrollHeight <= box.clientHeight + 400) void timeline.older();
-  }, [loading, loadingOlder, older, rows.length]);
+    if (!loading && !loadingOlder && !resting && older && box && box.scrollHeight <= box.clientHeight + 400)
+      void timeline.older();
+  }, [loading, loadingOlder, resting, older, rows.length]);
 
   const toEnd = async (): Promise<void> => {
     await timeline.jumpToNewest();
