@@ -313,3 +313,6 @@ async def test_key_backup(alice: Person, bob: Person) -> None:
     assert (await alice.call("GET", "/room_keys/version"))["version"] == version
     with pytest.raises(Refused):
         await bob.call("GET", path)
+    await alice.call("DELETE", f"/room_keys/version/{version}")
+    database = alice.server.node.database
+    assert await database.fetchval("SELECT count(*) FROM key_backup_sessions") == 0, "kept where a policy wants it only"

@@ -151,7 +151,7 @@ class AgencyServer(Homeserver):
         owners = [
             AccountActions(
                 self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
-                self.people, self.validity, self.guard,
+                self.people, self.validity, self.guard, self.kept_sessions,
             ),
             GuestActions(policy.sponsors), FunctionActions(self.functions),
             AdministratorActions(scope, self.account_states),

@@ -24,6 +24,7 @@ from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, Server
 class AgencyPolicy(RoomPolicy):
     fixed_fields = frozenset(("displayname",))
     first_keys_need_proof = True
+    deleted_keys_days = 30
 
     def __init__(self, settings: Agency) -> None:
         super().__init__(settings)

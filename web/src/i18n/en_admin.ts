@@ -36,6 +36,9 @@ export const ADMIN_TEXTS: Record<string, string> = {
     "Nobody can agree to this request: it needs another administrator. Have those of the service appoint one, or withdraw it.",
   "admin.nobodyAgrees": "Nobody can agree",
   "admin.askedBy": "Asked by {{name}}",
+  "admin.do.restore_keys": "Bring back a deleted key backup",
+  "admin.hint.restore_keys":
+    "What was deleted from the person’s key backup in the last thirty days is there again. Only they can open it.",
   "admin.do.withdraw": "Withdraw my request",
   "admin.agreed": "Agreed. The person can ask again within a day.",
   "admin.state.active": "Active",

@@ -40,6 +40,9 @@ export const ADMIN_TEXTS: Record<string, string> = {
     "Personne ne peut donner son accord à cette demande : il faut un autre gestionnaire. Faites-en nommer un par ceux du service, ou retirez-la.",
   "admin.nobodyAgrees": "Personne ne peut donner son accord",
   "admin.askedBy": "Demandé par {{name}}",
+  "admin.do.restore_keys": "Rétablir une sauvegarde de clés supprimée",
+  "admin.hint.restore_keys":
+    "Ce qui a été supprimé de la sauvegarde des clés de la personne ces trente derniers jours est rétabli. Elle seule peut l’ouvrir.",
   "admin.do.withdraw": "Retirer ma demande",
   "admin.agreed": "Accord donné. La personne peut refaire sa demande dans la journée.",
   "admin.state.active": "Actif",

@@ -24,6 +24,7 @@ from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.modules.key_backup.kept import KeptSessions
 
 
 class Person(msgspec.Struct):
@@ -60,10 +61,11 @@ class AccountActions:
     def __init__(
         self, accounts: Accounts, sessions: Sessions, factors: SecondFactors, deactivate: DeactivateAccount,
         erasure: Erasure, former: FormerAccounts, people: People, validity: AccountValidity | None, guard: ReadGuard | None,
+        kept_sessions: KeptSessions,
     ) -> None:  # fmt: skip
         self._accounts, self._sessions, self._factors = accounts, sessions, factors
         self._deactivate, self._erasure, self._former = deactivate, erasure, former
-        self._people, self._validity, self._guard = people, validity, guard
+        self._people, self._validity, self._guard, self._kept_sessions = people, validity, guard, kept_sessions
 
     @action()
     async def lock(self, actor: Actor, who: Person) -> None:
@@ -126,6 +128,11 @@ class AccountActions:
         """Bring an ended account back."""
         await self._require_may_unlock(actor, who.user_id)
         return await self._former.reactivate(UserId(who.user_id))
+
+    @action(critical=True)
+    async def restore_keys(self, actor: Actor, who: Person) -> dict[str, Any]:
+        """Bring back what was deleted from somebody's key backup in the last thirty days; only they can read it."""
+        return {"versions": await self._kept_sessions.restore(who.user_id)}
 
     @action()
     async def erase(self, actor: Actor, who: Person) -> dict[str, Any]:

@@ -75,6 +75,7 @@ from chappe.homeserver.modules.end_to_end_encryption.remote_devices import Remot
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.key_backup.kept import KeptSessions
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.modules.media.remote import RemoteMedia
@@ -507,6 +508,7 @@ class Parts:
         self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership, self.standings)
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.reports = Reports(database, self.rooms, now_ms)
+        self.kept_sessions = KeptSessions(database, self.policy)
         self.voip = Voip(config.calls, now_ms)
         self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
@@ -531,6 +533,7 @@ class Parts:
             await self.url_previews.prune()
             await self.delayed_events.prune()
             await self.keys.prune()
+            await self.kept_sessions.prune()
             for kept in (self.threepids, self.login_tokens, self.browser_sessions, self.providers, self.grants,
                          self.rendezvous, self.second_factors):  # fmt: skip
                 await kept.prune()

@@ -31,6 +31,8 @@ class Policy:
     fixed_fields: frozenset[str] = frozenset()
     # whether the first keys that vouch for an account's devices ask for a fresh proof, like those that replace them
     first_keys_need_proof = False
+    # days for which an administrator can bring back what was deleted from a key backup, or written over (0: not at all)
+    deleted_keys_days = 0
 
     async def may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
         """`facts`: how the person proved who they are (token, e-mail), and their address."""

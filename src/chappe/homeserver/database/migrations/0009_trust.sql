@@ -144,3 +144,6 @@ CREATE INDEX arrivals_ts ON arrivals (ts);
 
 -- Who was to be erased, and of whom a legal hold keeps something that is not theirs alone: a room, a file that was passed on.
 CREATE TABLE unfinished_erasures (user_id text PRIMARY KEY);
+
+-- What was deleted from a key backup is kept for a while, in a version of its own: since when. NULL: of all that are in use.
+ALTER TABLE key_backups ADD COLUMN kept_since timestamptz;

@@ -12,6 +12,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.homeserver.modules.key_backup.kept import KeptSessions
 
 MAX_AT_ONCE = 5000  # sessions in a request: clients send some hundreds
 MAX_SESSION_BYTES = 8192  # of its encrypted data: clients send some 700
@@ -45,8 +46,8 @@ class BackupVersion(msgspec.Struct):
 class KeyBackup:
     """`version` is what the client names. Every change of keys moves the backup's etag."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, kept: KeptSessions) -> None:
+        self._database, self._kept = database, kept
 
     # ---------------------------------------------------------------------------------------------------- versions
 
@@ -102,6 +103,7 @@ class KeyBackup:
             await connection.execute(
                 "UPDATE key_backups SET deleted = true WHERE user_id = $1 AND version = $2", user_id, row["version"]
             )
+            await self._kept.before_deletion(connection, user_id, row["version"])
             await connection.execute(
                 "DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, row["version"]
             )
@@ -119,6 +121,7 @@ class KeyBackup:
         async with self._database.transaction() as connection:
             changed = 0
             if rows:
+                await self._kept.before_writing(connection, user_id, number, rows)
                 done = await connection.fetch(
                     """INSERT INTO key_backup_sessions AS s (user_id, version, room_id, session_id, first_message_index,
                                                              forwarded_count, is_verified, session_data)
@@ -188,6 +191,7 @@ class KeyBackup:
             raise BadRequest("`version` is missing", "M_MISSING_PARAM")
         row = await self._row(user_id, version)
         async with self._database.transaction() as connection:
+            await self._kept.before_deletion(connection, user_id, row["version"], room_id, session_id)
             done = await connection.execute(
                 """DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2
                     AND ($3::text IS NULL OR room_id = $3) AND ($4::text IS NULL OR session_id = $4)""",
@@ -204,7 +208,10 @@ def is_looked_at(count: int, changed: int) -> bool:
 
 
 async def _of_all(connection: Any, user_id: str) -> int:
-    return int(await connection.fetchval("SELECT count(*) FROM key_backup_sessions WHERE user_id = $1", user_id))
+    """But for what is kept of those that were deleted."""
+    return int(await connection.fetchval(
+        "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version > 0", user_id
+    ))  # fmt: skip
 
 
 def _full(message: str) -> MatrixError:

@@ -21,7 +21,7 @@ TABLES = (
         "key_backups",
         rows=OF_USER,
         person=USER,
-        package="SELECT version, algorithm, deleted FROM key_backups WHERE user_id = $1 ORDER BY version",
+        package="SELECT version, algorithm, deleted FROM key_backups WHERE user_id = $1 AND version > 0 ORDER BY version",
         erased=True,
     ),
 )

@@ -1,0 +1,127 @@
+"""What is deleted from a key backup, or written over, is kept for some days, where the policy wants it.
+
+The specification lets an access token delete all of it, and clients expect nothing to be asked of them then: so what a stolen
+token destroys can be brought back. What is kept of version 7 is in version -7, which no client can name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.policy import Policy
+
+MAX_KEPT = (
+    500_000  # sessions of an account: beyond, nothing more is deleted, so that nobody crowds out what was deleted first
+)
+_COLUMNS = "room_id, session_id, first_message_index, forwarded_count, is_verified, session_data"
+# a session ($1, $2: the account and the version) that is among those given ($3, $4: rooms and sessions; NULL: all)
+_ALL = "s.user_id = $1 AND s.version = $2 AND ($3::text IS NULL OR s.room_id = $3) AND ($4::text IS NULL OR s.session_id = $4)"
+
+
+class KeptSessions:
+    """For as many days as the policy says; 0: nothing is kept."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database, self._policy = database, policy
+
+    @property
+    def days(self) -> int:
+        return self._policy.deleted_keys_days
+
+    async def before_deletion(
+        self, connection: Any, user_id: str, version: int, room_id: str | None = None, session_id: str | None = None
+    ) -> None:  # fmt: skip
+        """Raises M_RESOURCE_LIMIT_EXCEEDED where no more can be kept."""
+        if self.days:
+            await self._keep(connection, user_id, version, _ALL, room_id, session_id)
+
+    async def before_writing(self, connection: Any, user_id: str, version: int, rows: list[tuple[Any, ...]]) -> None:
+        """Those that are to be written over by better ones (`rows`: as they are stored). Raises as above."""
+        if self.days:
+            better = """s.user_id = $1 AND s.version = $2 AND EXISTS (
+                SELECT 1 FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::boolean[])
+                           AS k (room_id, session_id, first_message_index, forwarded_count, is_verified)
+                 WHERE k.room_id = s.room_id AND k.session_id = s.session_id
+                   AND (k.is_verified, -k.first_message_index, -k.forwarded_count)
+                     > (s.is_verified, -s.first_message_index, -s.forwarded_count))"""
+            await self._keep(connection, user_id, version, better, *map(list, list(zip(*rows, strict=True))[:5]))
+
+    async def _keep(self, connection: Any, user_id: str, version: int, which: str, *arguments: Any) -> None:
+        kept = await connection.execute(
+            f"""INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS})
+                SELECT s.user_id, -s.version, {_COLUMNS} FROM key_backup_sessions s WHERE {which}
+                ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET session_id = excluded.session_id""",
+            user_id, version, *arguments,
+        )  # fmt: skip
+        if kept.endswith(" 0"):
+            return
+        await connection.execute(
+            """INSERT INTO key_backups (user_id, version, algorithm, auth_data, deleted, kept_since)
+               SELECT user_id, -version, algorithm, auth_data, true, now() FROM key_backups WHERE user_id = $1 AND version = $2
+               ON CONFLICT (user_id, version) DO UPDATE SET kept_since = excluded.kept_since""",
+            user_id, version,
+        )  # fmt: skip
+        of_all = await connection.fetchval(
+            "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0", user_id
+        )
+        if of_all > MAX_KEPT:
+            raise MatrixError(
+                403,
+                "M_RESOURCE_LIMIT_EXCEEDED",
+                f"Too many keys were deleted in {self.days} days: nothing more can be deleted for now",
+            )
+
+    async def restore(self, user_id: str) -> dict[str, int]:
+        """Brings back what is kept of all backups of an account: `{version: sessions}`. Raises M_NOT_FOUND where nothing is.
+
+        Into the backup where it still is, in place of what was written over it; else into one of a new version, which becomes the
+        current one. Its owner opens it with the key that it had.
+        """
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """SELECT k.version, b.version IS NOT NULL AS is_there FROM key_backups k
+                     LEFT JOIN key_backups b ON b.user_id = k.user_id AND b.version = -k.version AND NOT b.deleted
+                    WHERE k.user_id = $1 AND k.version < 0 ORDER BY k.version DESC FOR UPDATE OF k""",
+                user_id,
+            )  # fmt: skip
+            if not rows:
+                raise NotFound("Nothing is kept of key backups of this account")
+            return {
+                str(into): count for row in rows
+                for into, count in [await self._bring_back(connection, user_id, row["version"], row["is_there"])]
+            }  # fmt: skip
+
+    async def _bring_back(self, connection: Any, user_id: str, kept: int, is_there: bool) -> tuple[int, int]:
+        into = -kept
+        if not is_there:
+            into = await connection.fetchval(
+                """INSERT INTO key_backups (user_id, version, algorithm, auth_data)
+                   SELECT user_id, (SELECT max(version) + 1 FROM key_backups WHERE user_id = $1), algorithm, auth_data
+                     FROM key_backups WHERE user_id = $1 AND version = $2 RETURNING version""",
+                user_id, kept,
+            )  # fmt: skip
+        moved = await connection.execute(
+            f"""WITH gone AS (DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2 RETURNING {_COLUMNS})
+                INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS}) SELECT $1, $3, {_COLUMNS} FROM gone
+                ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET
+                    first_message_index = excluded.first_message_index, forwarded_count = excluded.forwarded_count,
+                    is_verified = excluded.is_verified, session_data = excluded.session_data""",
+            user_id, kept, into,
+        )  # fmt: skip
+        await connection.execute(
+            "UPDATE key_backups SET etag = etag + 1 WHERE user_id = $1 AND version = $2", user_id, into
+        )
+        await connection.execute("DELETE FROM key_backups WHERE user_id = $1 AND version = $2", user_id, kept)
+        return into, int(moved.rsplit(" ", 1)[1])
+
+    async def prune(self) -> None:
+        """What has been kept long enough."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """WITH old AS (DELETE FROM key_backups WHERE kept_since < now() - make_interval(days => $1)
+                                RETURNING user_id, version)
+                   DELETE FROM key_backup_sessions s USING old WHERE s.user_id = old.user_id AND s.version = old.version""",
+                self.days,
+            )  # fmt: skip
