@@ -130,9 +130,9 @@ class Application:
                 response = _error(error, route)
             except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
                 response = _error(MatrixError(400, "M_INVALID_PARAM", "U+0000 is not allowed here"), route)
-            except asyncpg.DataError:
+            except (asyncpg.DataError, asyncpg.ProgramLimitExceededError):  # the latter: longer than an index holds
                 log.warning("a value did not fit", exc_info=True, extra={"fields": {"path": _template(route)}})
-                response = _error(MatrixError(400, "M_INVALID_PARAM", "A value is out of range"), route)
+                response = _error(MatrixError(400, "M_INVALID_PARAM", "A value is out of range, or too long"), route)
             except _DATABASE_AWAY as error:
                 log.warning("the database is away", extra={"fields": {"error": type(error).__name__}})
                 message = "The server is catching its breath: please try again in a moment"
