@@ -61,10 +61,14 @@ def first_join(forger: Forger, creator: str, cites_levels: bool) -> dict[str, ob
     assert create is not None and levels is not None
     cited = [] if live.version.id == "12" else [create.event_id]
     return forger.event(
-        {"membership": "join", "displayname": "Premier ministre [Matignon]"}, type=MEMBER, state_key=creator,
-        prev_events=[create.event_id], auth_events=cited + [levels.event_id] * cites_levels, depth=2,
+        {"membership": "join", "displayname": "Premier ministre [Matignon]"},
+        type=MEMBER,
+        state_key=creator,
+        prev_events=[create.event_id],
+        auth_events=cited + [levels.event_id] * cites_levels,
+        depth=2,
         origin_server_ts=forger.evil.node.now_ms() + 600_000,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("version", ["10", "11", "12"])

@@ -209,9 +209,8 @@ def is_looked_at(count: int, changed: int) -> bool:
 
 async def _of_all(connection: Any, user_id: str) -> int:
     """But for what is kept of those that were deleted."""
-    return int(await connection.fetchval(
-        "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version > 0", user_id
-    ))  # fmt: skip
+    of_all = "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version > 0"
+    return int(await connection.fetchval(of_all, user_id))
 
 
 def _full(message: str) -> MatrixError:

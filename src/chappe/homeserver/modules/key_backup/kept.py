@@ -32,7 +32,7 @@ class KeptSessions:
 
     async def before_deletion(
         self, connection: Any, user_id: str, version: int, room_id: str | None = None, session_id: str | None = None
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Raises M_RESOURCE_LIMIT_EXCEEDED where no more can be kept."""
         if self.days:
             await self._keep(connection, user_id, version, _ALL, room_id, session_id)
@@ -53,16 +53,19 @@ class KeptSessions:
             f"""INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS})
                 SELECT s.user_id, -s.version, {_COLUMNS} FROM key_backup_sessions s WHERE {which}
                 ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET session_id = excluded.session_id""",
-            user_id, version, *arguments,
-        )  # fmt: skip
+            user_id,
+            version,
+            *arguments,
+        )
         if kept.endswith(" 0"):
             return
         await connection.execute(
             """INSERT INTO key_backups (user_id, version, algorithm, auth_data, deleted, kept_since)
                SELECT user_id, -version, algorithm, auth_data, true, now() FROM key_backups WHERE user_id = $1 AND version = $2
                ON CONFLICT (user_id, version) DO UPDATE SET kept_since = excluded.kept_since""",
-            user_id, version,
-        )  # fmt: skip
+            user_id,
+            version,
+        )
         of_all = await connection.fetchval(
             "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0", user_id
         )
@@ -85,13 +88,14 @@ class KeptSessions:
                      LEFT JOIN key_backups b ON b.user_id = k.user_id AND b.version = -k.version AND NOT b.deleted
                     WHERE k.user_id = $1 AND k.version < 0 ORDER BY k.version DESC FOR UPDATE OF k""",
                 user_id,
-            )  # fmt: skip
+            )
             if not rows:
                 raise NotFound("Nothing is kept of key backups of this account")
             return {
-                str(into): count for row in rows
+                str(into): count
+                for row in rows
                 for into, count in [await self._bring_back(connection, user_id, row["version"], row["is_there"])]
-            }  # fmt: skip
+            }
 
     async def _bring_back(self, connection: Any, user_id: str, kept: int, is_there: bool) -> tuple[int, int]:
         into = -kept
@@ -100,16 +104,19 @@ class KeptSessions:
                 """INSERT INTO key_backups (user_id, version, algorithm, auth_data)
                    SELECT user_id, (SELECT max(version) + 1 FROM key_backups WHERE user_id = $1), algorithm, auth_data
                      FROM key_backups WHERE user_id = $1 AND version = $2 RETURNING version""",
-                user_id, kept,
-            )  # fmt: skip
+                user_id,
+                kept,
+            )
         moved = await connection.execute(
             f"""WITH gone AS (DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2 RETURNING {_COLUMNS})
                 INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS}) SELECT $1, $3, {_COLUMNS} FROM gone
                 ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET
                     first_message_index = excluded.first_message_index, forwarded_count = excluded.forwarded_count,
                     is_verified = excluded.is_verified, session_data = excluded.session_data""",
-            user_id, kept, into,
-        )  # fmt: skip
+            user_id,
+            kept,
+            into,
+        )
         await connection.execute(
             "UPDATE key_backups SET etag = etag + 1 WHERE user_id = $1 AND version = $2", user_id, into
         )
@@ -124,4 +131,4 @@ class KeptSessions:
                                 RETURNING user_id, version)
                    DELETE FROM key_backup_sessions s USING old WHERE s.user_id = old.user_id AND s.version = old.version""",
                 self.days,
-            )  # fmt: skip
+            )

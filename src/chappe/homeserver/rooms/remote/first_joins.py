@@ -21,9 +21,13 @@ MEMBER = "m.room.member"
 
 
 async def leave_out_first_joins(
-    store: RemoteStore, states: States, room: LiveRoom, root: bytes, difference: Difference,
+    store: RemoteStore,
+    states: States,
+    room: LiveRoom,
+    root: bytes,
+    difference: Difference,
     events: Mapping[int, RoomEvent],
-) -> tuple[bytes, Difference]:  # fmt: skip
+) -> tuple[bytes, Difference]:
     """A state that the room is to get, and what it changes, without such joins: what was under their keys stays.
 
     Those that somebody else has written, and those of their own that the present state has refused (they were removed since).
