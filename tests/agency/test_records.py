@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,7 +181,7 @@ async def test_asked_for_in_the_console(
 
 
 async def test_ones_own_data(ministry: Server, node: AgencyServer, anne: Person, sam: Person) -> None:
-    package = (await anne.call("POST", MINE, {}))["package"]
+    package = (await anne.prove(MINE, {}))["package"]
     assert (await anne.call("POST", MINE, {}))["package"] == package, "one at a time"
     await node.exports.look()
     (told,) = (await anne.call("GET", MINE))["packages"]
@@ -194,7 +195,7 @@ async def test_who_asks_for_ones_own_data_is_told_of(mailbox: Mailbox, node: Age
     """A stolen session could ask for it: the owner hears of it, by mail."""
     address = "anne.dupont@culture.example"
     await node.bind_threepid(UserId(anne.id), "email", address, node.now_ms())
-    await anne.call("POST", MINE, {})
+    await anne.prove(MINE, {})
     subjects = tuple(subject for subject, _, _ in TEXTS["data_asked"].values())
     while not (letter := await mailbox.next(address))["Subject"].startswith(subjects):
         pass
@@ -202,7 +203,7 @@ async def test_who_asks_for_ones_own_data_is_told_of(mailbox: Mailbox, node: Age
 
 
 async def test_what_was_half_made_is_made_anew(node: AgencyServer, anne: Person) -> None:
-    package = (await anne.call("POST", MINE, {}))["package"]
+    package = (await anne.prove(MINE, {}))["package"]
     await node.database.execute("UPDATE exports SET state = 'working', started_ts = 1 WHERE id = $1", package)
     assert await node.exports.look() == 1
 
@@ -274,3 +275,27 @@ async def test_nobody_is_asked_to_agree_to_a_hold_on_themselves(
     await act(admin, "hold_person", user_id=anne.id, authority="Tribunal", reference="4711")
     assert not (await anne.sync()).get("rooms", {}).get("join"), "no notice tells her that something waits"
     assert await view(anne, "requests") == []
+
+
+async def test_a_token_alone_gets_nobodys_data(
+    ministry: Server, node: AgencyServer, anne: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is all that somebody ever wrote and uploaded; what it holds of files counts as files that are read."""
+    no = await refused(anne.call("POST", MINE, {}))
+    assert no.status == 401 and no.body["flows"] == [{"stages": ["m.login.password"]}]
+    assert (await refused(anne.call("POST", MINE, {"auth": {"session": no.body["session"]}}))).status == 401
+    assert (await anne.call("GET", MINE))["packages"] == []
+    for n in range(3):
+        assert (await ministry.raw("POST", "/_matrix/media/v3/upload", b"plan %d" % n, anne.token))[0] == 200
+    counted: list[tuple[str, str, float]] = []
+
+    async def count(user_id: str, what: str, amount: float) -> None:
+        counted.append((user_id, what, amount))
+
+    monkeypatch.setattr(node.reading, "guard", SimpleNamespace(count=count))
+    package = (await anne.prove(MINE, {}))["package"]
+    assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 404
+    await node.exports.look()
+    assert counted == []
+    assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 200
+    assert [(who, what, round(amount, 3)) for who, what, amount in counted] == [(anne.id, "files", 0.3)]

@@ -292,7 +292,7 @@ READS: dict[str, Read] = {
     "relations": lambda p, room, event: p.call("GET", f"{V1}/rooms/{segment(room)}/relations/{segment(event)}"),
     "threads": lambda p, room, event: p.call("GET", f"{V1}/rooms/{segment(room)}/threads", limit=4),
     "notifications": lambda p, room, event: p.call("GET", "/notifications", limit=50),
-    "own data": lambda p, room, event: p.call("POST", f"{CHAPPE}/my_data", {}),
+    "own data": lambda p, room, event: p.prove(f"{CHAPPE}/my_data", {}),
 }  # fmt: skip
 
 
@@ -490,7 +490,7 @@ async def left_behind(s: Stage, room: str) -> dict[str, Probe]:
         path = f"/rooms/{segment(room)}/delayed_event/m.room.message/{who.device}"
         delay = (await who.call("PUT", path, body))["delay_id"]
         found[f"a delayed message of {who.id}"] = _restarts(s, delay)
-    await thief.call("POST", f"{CHAPPE}/my_data", {})
+    await thief.prove(f"{CHAPPE}/my_data", {})
     found["his package"] = lambda: served(thief.call("GET", f"{CHAPPE}/my_data"))
     return found
 

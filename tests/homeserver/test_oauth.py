@@ -521,7 +521,7 @@ def test_the_page_says_what_is_confirmed() -> None:
                 "require_for_first_keys",
             ):
                 purposes.add(ast.unparse(node.args[1]).lstrip("f").strip("'").partition(" ")[0])
-    assert len(purposes - {"purpose"}) == 8
+    assert len(purposes - {"purpose"}) == 9
     assert {f"uia_{purpose}" for purpose in purposes - {"purpose"}} <= TEXTS.keys()
 
 
@@ -535,6 +535,24 @@ async def test_what_was_begun_long_ago_is_not_confirmed(server: Server, alice: P
     await browser.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")
     assert browser.status == 403
     assert (await browser.open(page)).status == 403
+
+
+async def test_who_signed_in_on_a_page_may_confirm_on_one(server: Server, alice: Person) -> None:
+    """A client of the OAuth 2.0 API never sees a password."""
+    client = await client_id(server)
+    code, _ = await code_for(server, client, alice)
+    _, given = await token(server, **exchange(client, code))
+    hers = Person(server, {"user_id": alice.id, "device_id": "ABCDEFGHIJ", "access_token": given["access_token"]})
+    await alice.another_device("OLDONE")
+    with pytest.raises(Refused) as refused:
+        await hers.call("DELETE", "/devices/OLDONE", {})
+    session = refused.value.body["session"]
+    assert refused.value.body["flows"] == [{"stages": ["m.login.password"]}, {"stages": ["m.login.sso"]}]
+    page = f"/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}"
+    browser = await Browser(server).sign_in(alice.id, PASSWORD, page)
+    await browser.submit("/_matrix/client/v3/auth/m.login.sso/fallback/web")
+    assert "go back to the application" in browser.page
+    await hers.call("DELETE", "/devices/OLDONE", {"auth": {"session": session}})
 
 
 async def test_confirming_on_a_page_what_a_client_wants_to_do(server: Server, alice: Person, bob: Person) -> None:

@@ -253,7 +253,13 @@ class AgencyServer(Homeserver):
                 ),
                 FunctionAccountsApi(self.functions),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
-                OwnDataApi(self.exports, self.tell_owner),
+                OwnDataApi(
+                    self.exports,
+                    self.tell_owner,
+                    self.uia,
+                    self.rooms.reading,
+                    float(self.config.read_guard.files_per_hour),
+                ),
                 GuestHomesApi(self.agency.guests, self.rooms.sight),
                 RulesApi(self.config, self.agency, self.people, self.accounts.store, self.database, self.rooms),
             ]

@@ -899,6 +899,9 @@ export const TEXTS: Record<string, string> = {
   "myData.text":
     "Un dossier scellé : compte, appareils, discussions, messages envoyés, fichiers. Les messages chiffrés le restent.",
   "myData.ask": "Préparer mon dossier",
+  "myData.confirm": "Avant de le préparer, confirmez sur une page du service que c’est bien vous.",
+  "myData.page": "Confirmer que c’est moi",
+  "myData.confirmed": "J’ai confirmé : préparer le dossier",
   "myData.making": "En préparation…",
   "myData.ready": "Dossier du {{date}}",
   "myData.failed": "Le dossier n’a pas pu être préparé.",

@@ -79,6 +79,12 @@ export function allowsFile(level: Classification | null, mime: string): boolean 
   return !level.file_types.length || level.file_types.some(fits);
 }
 
+/** What the owner of an account confirms on a page of the server ("User-interactive authentication"). */
+export interface Confirmation {
+  session: string;
+  page: string;
+}
+
 export class Agency {
   /** null: the layer is off. */
   rules: Rules | null = JSON.parse(localStorage.getItem(RULES) ?? "null");
@@ -182,8 +188,17 @@ export class Agency {
     return (await this.call<{ packages: Package[] }>(Method.Get, "/my_data")).packages;
   }
 
-  async askPackage(): Promise<void> {
-    await this.call(Method.Post, "/my_data", {});
+  /** Asks for it; or says what must be confirmed first, and where. `session`: of what has been confirmed there. */
+  async askPackage(session: string | null = null): Promise<Confirmation | null> {
+    try {
+      await this.call(Method.Post, "/my_data", session ? { auth: { session } } : {});
+      return null;
+    } catch (error) {
+      const { httpStatus, data } = error as { httpStatus?: number; data?: { session?: string } };
+      if (httpStatus !== 401 || !data?.session) throw error;
+      const page = "/_matrix/client/v3/auth/m.login.sso/fallback/web?session=";
+      return { session: data.session, page: `${this.client.getHomeserverUrl()}${page}${encodeURIComponent(data.session)}` };
+    }
   }
 
   package(id: string): Promise<Blob> {

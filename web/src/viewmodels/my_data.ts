@@ -1,19 +1,21 @@
 /** What the service holds of somebody, packed on demand. */
 
-import type { Agency, Package } from "../matrix/agency";
+import type { Agency, Confirmation, Package } from "../matrix/agency";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 const EVERY = 3000;
 
 interface State extends Doing {
   packages: Package[] | null;
+  /** What is to be confirmed on a page before it is prepared. */
+  confirm: Confirmation | null;
 }
 
 export class MyDataViewModel extends ActingViewModel<State> {
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly agency: Agency) {
-    super({ ...IDLE, packages: null });
+    super({ ...IDLE, packages: null, confirm: null });
     this.owns(() => this.timer && clearTimeout(this.timer));
     void this.act(() => this.look());
   }
@@ -28,8 +30,11 @@ export class MyDataViewModel extends ActingViewModel<State> {
 
   readonly ask = (): Promise<boolean> =>
     this.act(async () => {
-      await this.agency.askPackage();
-      await this.look();
+      const session = this.now.confirm?.session ?? null;
+      this.set({ confirm: null }); // one that has ended is begun anew
+      const confirm = await this.agency.askPackage(session);
+      this.set({ confirm });
+      if (!confirm) await this.look();
     });
 
   readonly fetch = async (id: string): Promise<Blob | null> => {

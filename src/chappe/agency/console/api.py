@@ -11,13 +11,16 @@ from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.console.views import Views
+from chappe.agency.read_guard import FAMILIAR
 from chappe.agency.records.exports import PERSON, Exports
 from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.homeserver.policy.reading import Reading
 
 _ROOT = "/_chappe/console/v1"
 _ORGANISATION = _ROOT + "/organisations/{organisation}"
@@ -117,10 +120,17 @@ class ConsoleApi:
 
 
 class OwnDataApi:
-    """Everybody may have what the service holds of them. They are told by mail that somebody asks for it."""
+    """Everybody may have what the service holds of them, once they prove again who they are. They are told of it by mail.
 
-    def __init__(self, exports: Exports, owner_mail: OwnerMail) -> None:
-        self._exports, self._owner_mail = exports, owner_mail
+    It is all that somebody ever wrote and uploaded: what it holds of files counts for the read guard like files that one belongs to,
+    but never for more than an hour's budget (`most`), so that it can always be fetched.
+    """
+
+    def __init__(
+        self, exports: Exports, owner_mail: OwnerMail, uia: UserInteractiveAuth, reading: Reading, most: float
+    ) -> None:
+        self._exports, self._owner_mail, self._uia = exports, owner_mail, uia
+        self._reading, self._most = reading, most
 
     @endpoint("POST", "/_chappe/client/v1/my_data", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def ask(self, request: Request) -> Answer:
@@ -128,6 +138,7 @@ class OwnDataApi:
         own = [p for p in await self._exports.all_of(request.user_id) if p["state"] in ("waiting", "working")]
         if own:
             return {"package": own[0]["id"]}
+        await self._uia.require_owner(request, "own_data", await request.json_object(optional=True))
         notice = await self._owner_mail.notice(request.user_id, "data_asked")
         return {"package": await self._exports.ask("", PERSON, request.user_id, request.user_id, notice=notice)}
 
@@ -137,4 +148,7 @@ class OwnDataApi:
 
     @endpoint("GET", "/_chappe/client/v1/my_data/{package}")
     async def fetch(self, request: Request) -> Answer:
-        return await self._exports.fetch("", request.params["package"], request.user_id)
+        package = await self._exports.fetch("", request.params["package"], request.user_id)
+        files = await self._exports.files_in(request.params["package"])
+        await self._reading.begins(request.user_id, "files", min(files * FAMILIAR, self._most))
+        return package

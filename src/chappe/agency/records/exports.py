@@ -84,6 +84,11 @@ class Exports:
         )  # fmt: skip
         return Response(200, self._blobs.get(_key(name), 0, row["size"]), "application/zip", headers)
 
+    async def files_in(self, name: str) -> int:
+        """How many files a package holds."""
+        detail = await self._database.fetchval("SELECT detail FROM exports WHERE id = $1 AND state = 'ready'", name)
+        return int(orjson.loads(detail).get("files", 0)) if detail else 0
+
     async def withdraw(self, user_id: str) -> None:
         """Whoever asked may not any more: what has not been begun is not made."""
         await self._database.execute(

@@ -72,8 +72,8 @@ class UserInteractiveAuth:
     ) -> FreshProof:
         """The owner of an account proves it again. Application services answer for accounts that they made, and prove nothing.
 
-        Accounts without a password, or with a second factor, prove it on a page (`m.login.sso`); sessions of the OAuth 2.0
-        API that replace their keys do so on the account page (`m.oauth`).
+        Accounts without a password, or with a second factor, prove it on a page (`m.login.sso`), sessions of the OAuth 2.0 API may;
+        those that replace their keys do so on the account page (`m.oauth`).
         """
         requester, user_id = request.requester, request.user_id
         if requester.appservice is not None:
@@ -94,7 +94,7 @@ class UserInteractiveAuth:
         flows = []
         if user is not None and user.password_hash is not None and not has_factor:
             flows.append([PASSWORD])
-        if not flows or has_factor:
+        if not flows or has_factor or requester.via_oauth:  # who signed in on a page knows no other way
             flows.append([SSO])
         await self.require(request, purpose, body, flows, user_id, domain_of(user_id))
         return FreshProof(user_id, INTERACTIVE)

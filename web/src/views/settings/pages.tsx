@@ -341,17 +341,25 @@ function MyData() {
   const { t } = useTranslation();
   const app = useApp();
   const model = useOwned(() => new MyDataViewModel(app.matrix!.agency), "my data");
-  const { packages, busy, problem } = useSnapshot(model);
+  const { packages, confirm, busy, problem } = useSnapshot(model);
   const going = packages?.some((each) => each.state === "waiting" || each.state === "working") ?? false;
   return (
     <section aria-label={t("myData.title")}>
       <h2 className="h">{t("myData.title")}</h2>
       <p className="muted">{t("myData.text")}</p>
       <Problem problem={problem} />
+      {confirm && (
+        <p role="status">
+          {t("myData.confirm")}{" "}
+          <a className="link" href={confirm.page} target="_blank" rel="noreferrer">
+            {t("myData.page")}
+          </a>
+        </p>
+      )}
       <div className="row g3 wrap mt2">
         <button type="button" className="btn" disabled={busy || going} onClick={() => void model.ask()}>
           <Icon name="archive" size={18} />
-          {t("myData.ask")}
+          {t(confirm ? "myData.confirmed" : "myData.ask")}
         </button>
         <span role="status">{going ? t("myData.making") : ""}</span>
       </div>
