@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,6 +25,8 @@ from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 
 log = logging.getLogger(__name__)
 MAX_BATCH = 400
+FIXED_ARGUMENTS = 6  # of the writing function, before the rows of the fragments
+MAX_STATEMENTS = 100  # of different sets of fragments, as the latest batches had them
 WRITER_SETTINGS = {
     "synchronous_commit": "on", "jit": "off", "plan_cache_mode": "force_generic_plan", "transaction_timeout": "20s",
     "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "application_name": "chappe writer",
@@ -113,7 +115,7 @@ def compose(fragments: Sequence[Fragment]) -> tuple[str, list[Fragment]]:
 {" ".join(record(f) for f in ordered)}
 CREATE FUNCTION pg_temp.chappe_write(
     taken int, lanes bigint[], j_room_lane bigint[], j_room bigint[], j_user_lane bigint[], j_user text[],
-    {", ".join(f"{f.name}_rows pg_temp.{f.name}_row[]" for f in ordered)},
+    {", ".join(f"{f.name}_rows pg_temp.{f.name}_row[] DEFAULT '{{}}'" for f in ordered)},
     OUT since bigint, OUT upto bigint, OUT moved bigint[], OUT again int[], OUT again_result text[])
 LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
@@ -146,6 +148,7 @@ class GroupWriter:
         self._queue: deque[Write] = deque()
         self._kick = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
+        self._statements: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self.busy = False
         self.commits = 0
 
@@ -166,7 +169,6 @@ class GroupWriter:
     async def run(self) -> None:
         """Until cancelled. Nothing that a batch holds may stop it."""
         self._text, self._order = compose(self._fragments)
-        self._call = self._statement()
         while True:
             await self._kick.wait()
             batch = self._next_batch()
@@ -289,7 +291,7 @@ class GroupWriter:
     async def _commit(self, ready: list[Write]) -> list[Write]:
         groups: dict[Lane, list[Write]] = {}
         numbers: dict[int, int] = {}
-        columns: dict[str, list[tuple[Any, ...]]] = {f.name: [] for f in self._order}
+        columns: dict[str, list[tuple[Any, ...]]] = {}  # of the fragments that have rows
         rooms: list[tuple[int, int]] = []
         users: list[tuple[int, str]] = []
         positions: dict[int, int] = {}
@@ -301,16 +303,16 @@ class GroupWriter:
             positions[id(write)] = taken
             taken += write.positions
             for fragment, values in write.rows:
-                columns[fragment].append((lane, *values))
+                columns.setdefault(fragment, []).append((lane, *values))
             if write.txn is not None:
-                columns["sent"].append((lane, write.txn, write.txn_result))
+                columns.setdefault("sent", []).append((lane, write.txn, write.txn_result))
                 with_txn.append(write)
             rooms += [(lane, room) for room in write.rooms]
             users += [(lane, user) for user in write.users]
         generations = {lane: lane.generation for lane in groups}
         for lane_, writes in groups.items():
             for fragment, values in lane_.batch_rows(writes, [positions[id(w)] for w in writes]):
-                columns[fragment].append((lane_.number, *values))
+                columns.setdefault(fragment, []).append((lane_.number, *values))
         since, upto, moved, again, again_result = await self._execute(
             taken, list(dict.fromkeys(numbers.values())), rooms, users, columns
         )
@@ -353,29 +355,39 @@ class GroupWriter:
     ) -> Any:  # fmt: skip
         arguments: list[Any] = [taken, lanes, [r[0] for r in rooms], [r[1] for r in rooms],
                                 [u[0] for u in users], [u[1] for u in users]]  # fmt: skip
-        arguments += [columns[fragment.name] for fragment in self._order]
-        statement = await self._prepared()
-        return await statement.fetchrow(*arguments)
+        named = tuple(sorted(columns))
+        statement = await self._prepared(named)
+        return await statement.fetchrow(*arguments, *(columns[name] for name in named))
 
     # ------------------------------------------------------------------------------------------- its connection
 
-    def _statement(self) -> str:
-        count = 6 + len(self._order)
-        return f"SELECT * FROM pg_temp.chappe_write({','.join(f'${i + 1}' for i in range(count))})"
-
-    async def _prepared(self) -> Any:
+    async def _prepared(self, named: tuple[str, ...]) -> Any:
+        """A call that names the fragments that have rows: what a commit costs does not grow with what others could write."""
         if self._connection is None or self._connection.is_closed():
             connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS, timeout=5)
             await connection.execute(self._text)
-            self._prepared_statement = await connection.prepare(self._call)
+            self._statements.clear()
+            await connection.prepare(_call([f.name for f in self._order]))  # all types of records are looked up at once
             self._connection = connection
-        return self._prepared_statement
+        statement = self._statements.get(named)
+        if statement is None:
+            statement = self._statements[named] = await self._connection.prepare(_call(named))
+            if len(self._statements) > MAX_STATEMENTS:
+                self._statements.popitem(last=False)
+        self._statements.move_to_end(named)
+        return statement
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.terminate()
+
+
+def _call(named: Sequence[str]) -> str:
+    """The call of the writing function with rows of these fragments, and none of the others."""
+    rows = (f"{name}_rows => ${number}" for number, name in enumerate(named, FIXED_ARGUMENTS + 1))
+    return f"SELECT * FROM pg_temp.chappe_write({', '.join([*(f'${i + 1}' for i in range(FIXED_ARGUMENTS)), *rows])})"
 
 
 def _rebuild(write: Write) -> bool:
