@@ -238,10 +238,11 @@ async def test_the_same_identity_at_the_provider_does(ministry: Server, anne: Pe
     assert await name_of(ministry, anne.id) == "Anne Roy [Culture]"
 
 
-async def test_who_was_locked_does_not_come_back_alone(ministry: Server, anne: Person) -> None:
+@pytest.mark.parametrize("state", ["locked", "suspended"])
+async def test_who_may_not_act_does_not_come_back_alone(ministry: Server, anne: Person, state: str) -> None:
     proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
-    await ministry.node.accounts.set_state(anne.id, locked=True)
+    await ministry.node.accounts.set_state(anne.id, **{state: True})
     await ministry.node.deactivate_account(UserId(anne.id), False)
     with pytest.raises(Forbidden):
         await ministry.node.sign_in_upstream(proven, "localhost")

@@ -149,6 +149,27 @@ async def test_an_invitation_that_the_room_does_not_know_hides_no_reader(peer: P
     assert counted == [(bob.id, "rooms", 1)] * 3, "who was invited by the room is not counted"
 
 
+async def test_a_colleagues_visit_takes_nobodys_invitation_away(peer: Peer) -> None:
+    """It is asked about when they come themselves: a forged one is no invitation then either, a true one still is."""
+    here, there, evil = await peer(), await peer(), await peer()
+    alice, mallory = await here.person("alice"), await evil.person("mallory")
+    bob, carol = await there.person("bob"), await there.person("carol")
+    forged, true = [await alice.create_room(preset="public_chat", room_version=VERSION) for _ in range(2)]
+    assert await invites(mallory, bob, forged) == 200
+    await alice.invite(true, bob)
+
+    async def invited() -> bool:
+        return await seen(bob, true) is not None
+
+    await until(invited)
+    with reads_of(there) as counted:
+        for room in (forged, true):
+            await enter(carol, room, here)
+            await carol.call("POST", f"/rooms/{segment(room)}/leave", {})
+            await enter(bob, room, here)
+    assert counted == [(carol.id, "rooms", 1), (bob.id, "rooms", 1), (carol.id, "rooms", 1)]
+
+
 async def test_who_waits_for_anothers_join_is_counted_once(peer: Peer) -> None:
     """Their own join is judged again when the first one's is done."""
     here, far = await peer(), await peer()

@@ -62,14 +62,16 @@ class FormerAccounts:
     async def of_identity(self, provider: str, subject: str) -> UserId | None:
         """The ended account of an identity at a provider, which is never given to somebody else.
 
-        Unless it was locked when it ended: then an administrator decides, as where only an address is proven, which a namesake may
-        have been given. A directory that names people by their place in it (`ldap.STAYS`: none) proves no more than an address.
+        Unless it was locked or suspended when it ended: then an administrator decides, as where only an address is proven, which a
+        namesake may have been given. A directory that names people by their place in it (`ldap.STAYS`: none) proves no more than an
+        address.
         """
         if provider.startswith("ldap:") and "=" in subject:
             return None
         found = await self._database.fetchval(
             """SELECT f.user_id FROM former_accounts f JOIN users u USING (user_id) JOIN upstream_links l USING (user_id)
-                WHERE l.provider = $1 AND l.subject = $2 AND u.deactivated AND NOT u.locked ORDER BY f.ended_ts DESC LIMIT 1""",
+                WHERE l.provider = $1 AND l.subject = $2 AND u.deactivated AND NOT u.locked
+                  AND NOT u.suspended ORDER BY f.ended_ts DESC LIMIT 1""",
             provider, subject,
         )  # fmt: skip
         return None if found is None else UserId(found)

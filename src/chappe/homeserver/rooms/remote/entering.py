@@ -154,9 +154,11 @@ class Entering:
             finally:
                 if room.is_stub:
                     await self._shut(room, members)
-            await self._database.execute("DELETE FROM invitations WHERE room_nid = $1", room.number)
             if status == REJECTED:
                 raise Forbidden("The room's own rules do not let you in, whatever the other server said")
+            await self._database.execute(
+                "DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room.number, join.pdu["state_key"]
+            )
             if is_new:
                 await save_entries(self._database, await self._names(members))
         return room

@@ -77,9 +77,18 @@ class RemoteMembership:
             return None
         return room.beside(user_id) if membership.is_beside else room.state.get((MEMBER, user_id))
 
+    async def _is_said_to_be_invited(self, user_id: str, room_id: str) -> bool:
+        room = await self._rooms.live.find_any(room_id)
+        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
+        return membership is not None and membership.membership == "invite"
+
     async def join(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None:
         standing = await self._invitation(user_id, room_id)
         invitation = standing.event_id if standing is not None else None
+        if standing is None and await self._is_said_to_be_invited(user_id, room_id):
+            await self._admission.uninvited(
+                UserId(user_id), room_id
+            )  # nothing is left of it that the room could be asked about
         servers = await self._servers(user_id, room_id, servers)
         await self.entering.join(user_id, room_id, servers, content, invitation=invitation)
 
