@@ -184,6 +184,7 @@ CALLERS: dict[str, str | tuple[str, ...]] = {
     "ExchangeInvites.exchange": ("exchange_third_party_invite",),
     "ExchangeInvites._invite": "what `redeem` does, where the proof comes from another identity service",
     "RemoteMembership.invited": ("there: inbound invite",),
+    "RemoteMembership.join": "what `MembershipChanges.join` has asked, once more, for an invitation of which nothing is left",
     "Residence.template": ("make_ and send_join", "make_ and send_knock"),
     "Residence.accept": ("make_ and send_join", "make_ and send_knock"),
     "Webhooks._speaker": "the webhook's own bot, made for this room, by the verbs `invite` and `join`",
