@@ -12,9 +12,8 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
 from chappe.homeserver.policy import Policy
 
-MAX_KEPT = (
-    500_000  # sessions of an account: beyond, nothing more is deleted, so that nobody crowds out what was deleted first
-)
+# Sessions of an account: beyond, nothing more is deleted, so that nobody crowds out what was deleted first.
+MAX_KEPT = 500_000
 _COLUMNS = "room_id, session_id, first_message_index, forwarded_count, is_verified, session_data"
 # a session ($1, $2: the account and the version) that is among those given ($3, $4: rooms and sessions; NULL: all)
 _ALL = "s.user_id = $1 AND s.version = $2 AND ($3::text IS NULL OR s.room_id = $3) AND ($4::text IS NULL OR s.session_id = $4)"
