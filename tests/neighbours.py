@@ -7,7 +7,6 @@ import email
 import email.policy
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
 from typing import Any, cast
 
@@ -17,18 +16,7 @@ from aiosmtpd.smtp import SMTP
 
 from chappe.config import Email
 from tests.process import free_port
-
-
-async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
-    """Waits for something to become true, without a fixed pause. Returns it."""
-    for _ in range(int(seconds / 0.02)):
-        value = condition()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return value
-        await asyncio.sleep(0.02)
-    raise AssertionError("it did not happen")
+from tests.support import until
 
 
 class _Closing(Controller):

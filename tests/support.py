@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +22,20 @@ from tests.conformance.operations import record
 
 PASSWORD = "correct horse"
 _names = itertools.count(1)
+
+
+async def until(look: Callable[[], Any], seconds: float = 120) -> Any:
+    """What `look` (a function, or a coroutine function) returns once it is something. The limit is for what never comes: a machine
+    that is busy with other tests takes many times as long as an idle one."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        found = look()
+        if inspect.isawaitable(found):
+            found = await found
+        if found:
+            return found
+        assert asyncio.get_running_loop().time() < deadline, f"{getattr(look, '__qualname__', look)} did not come true"
+        await asyncio.sleep(0.02)
 
 
 def segment(text: str) -> str:

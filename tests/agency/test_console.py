@@ -18,8 +18,7 @@ from chappe.config import ReadGuard
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, age, agency, agree, code_of, refused
-from tests.neighbours import until
-from tests.support import Clock, Person, Refused, Server, bodies, segment
+from tests.support import Clock, Person, Refused, Server, bodies, segment, until
 
 CONSOLE = "/_chappe/console/v1"
 CULTURE, ALL = f"{CONSOLE}/organisations/culture", f"{CONSOLE}/organisations/all"

@@ -14,8 +14,7 @@ from chappe.agency.function_accounts import FunctionAccounts
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import refused
-from tests.neighbours import until
-from tests.support import Person, Refused, Server, segment
+from tests.support import Person, Refused, Server, segment, until
 
 PATH = "/_chappe/client/v1/function_accounts"
 DUTY = UserId("@permanence:localhost")

@@ -81,19 +81,21 @@ async def test_one_persons_data(node: AgencyServer, tmp_path: Path, anne: Person
 
 
 async def test_who_is_held_is_not_told_by_their_own_package(node: AgencyServer, tmp_path: Path, anne: Person) -> None:
-    await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    await node.holds.place(anne.id, "Tribunal", "dossier 4711 du parquet", "@root:localhost")
     own, for_the_authority = tmp_path / "own.zip", tmp_path / "authority.zip"
     await node.personal_data.write(UserId(anne.id), own)
     with zipfile.ZipFile(own) as packed:
         everything = b"".join(packed.read(name) for name in packed.namelist())
-    assert b"4711" not in everything and b"legal_hold" not in everything
+    assert b"dossier 4711 du parquet" not in everything and b"legal_hold" not in everything
     await node.personal_data.write(UserId(anne.id), for_the_authority, with_held=True)
-    assert [hold["reference"] for hold in read(for_the_authority, "data/legal_holds.json")] == ["4711"]
+    assert [hold["reference"] for hold in read(for_the_authority, "data/legal_holds.json")] == [
+        "dossier 4711 du parquet"
+    ]
 
 
 async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person) -> None:
     room, _ = await conversation(anne, sam)
-    await node.holds.place(room, "Tribunal", "4711", "@root:localhost")
+    await node.holds.place(room, "Tribunal", "dossier 4711 du parquet", "@root:localhost")
     gone = await sam.say(room, "withdrawn since")
     await sam.redact(room, gone)
     path = tmp_path / "room.zip"
@@ -107,7 +109,7 @@ async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne:
     assert "legal_holds" not in about and len(about["members"]) == 2
     for_the_authority = tmp_path / "with-held.zip"
     await node.room_archive.write(room, for_the_authority, with_held=True)
-    assert read(for_the_authority, "data/room.json")["legal_holds"][0]["reference"] == "4711"
+    assert read(for_the_authority, "data/room.json")["legal_holds"][0]["reference"] == "dossier 4711 du parquet"
     with zipfile.ZipFile(path) as packed:
         events = [json.loads(line) for line in packed.read("data/events.jsonl").splitlines()]
         core = packed.read("metadata/dublin-core.xml").decode()
@@ -236,7 +238,7 @@ async def test_whoever_is_held_is_answered_as_ever_and_erased_later(
     await conversation(anne, sam)
     there = await kept_of(node, anne)
     assert there > (0, 0)
-    hold = await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    hold = await node.holds.place(anne.id, "Tribunal", "dossier 4711 du parquet", "@root:localhost")
     user = {"type": "m.id.user", "user": anne.id}
     proof = {"type": "m.login.password", "identifier": user, "password": PASSWORD}
     ended = await anne.call("POST", "/account/deactivate", {"erase": True, "auth": proof})
@@ -256,7 +258,7 @@ async def test_a_held_person_is_erased_when_the_hold_ends(
 ) -> None:
     await conversation(anne, sam)
     there = await kept_of(node, anne)
-    number = await node.holds.place(anne.id, "Tribunal", "4711", admin.id)
+    number = await node.holds.place(anne.id, "Tribunal", "dossier 4711 du parquet", admin.id)
     answer = await act(admin, "erase", user_id=anne.id, code=await code_of(ministry, admin))
     assert answer == {"done": True, "messages": 0, "files": 0, "later": True}
     assert await kept_of(node, anne) == there
@@ -272,7 +274,7 @@ async def test_nobody_is_asked_to_agree_to_a_hold_on_themselves(
     ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person
 ) -> None:
     await node.scope.grant(Actor("@root:localhost", "culture"), UserId(anne.id))
-    await act(admin, "hold_person", user_id=anne.id, authority="Tribunal", reference="4711")
+    await act(admin, "hold_person", user_id=anne.id, authority="Tribunal", reference="dossier 4711 du parquet")
     assert not (await anne.sync()).get("rooms", {}).get("join"), "no notice tells her that something waits"
     assert await view(anne, "requests") == []
 

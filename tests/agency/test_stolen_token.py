@@ -26,8 +26,8 @@ from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import a_ministry, account, age, agency
 from tests.homeserver.test_fresh_proof import fingerprint, keys_of, proven
 from tests.homeserver.test_oauth import register, token
-from tests.neighbours import Mailbox, plain, until
-from tests.support import PASSWORD, Clock, Person, Refused, Server, segment
+from tests.neighbours import Mailbox, plain
+from tests.support import PASSWORD, Clock, Person, Refused, Server, segment, until
 from tests.ways import (
     CHAPPE,
     IDENTITY,

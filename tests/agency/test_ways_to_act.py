@@ -17,8 +17,7 @@ from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, account, agency, refused
-from tests.neighbours import until
-from tests.support import Person, Refused, Server, segment
+from tests.support import Person, Refused, Server, segment, until
 
 PATH, BOTS = "/_chappe/client/v1/function_accounts", "/_chappe/client/v1/bots"
 DUTY = UserId("@permanence:localhost")

@@ -15,9 +15,8 @@ from mautrix.appservice.state_store import ASStateStore
 from mautrix.client.state_store.memory import MemoryStateStore
 from mautrix.types import EventType, MessageType, PresenceState, TextMessageEventContent, UserID
 
-from tests.neighbours import until
 from tests.process import free_port
-from tests.support import Person, Refused, Server, bodies, segment
+from tests.support import Person, Refused, Server, bodies, segment, until
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]
 NewServer = Callable[..., Awaitable[Server]]

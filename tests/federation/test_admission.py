@@ -11,9 +11,9 @@ from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.doors import FEDERATION, SCENES, as_before, by_address, cells, come_to, reads_of, room_for
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, hears, until
+from tests.federation.test_rooms import enter, hears
 from tests.federation.test_third_party_invites import exchange
-from tests.support import Person, Refused, Server, segment
+from tests.support import Person, Refused, Server, segment, until
 
 
 async def _exchanged(who: Person, host: Person, room: str) -> None:

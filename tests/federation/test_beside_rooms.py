@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import until
 from tests.homeserver.reference_client import SLIDING
 from tests.homeserver.test_push import LOCAL, pusher
 from tests.neighbours import Gateway
-from tests.neighbours import until as until_here
-from tests.support import Person, segment
+from tests.support import Person, segment, until
 
 MEMBER = "m.room.member"
 
@@ -110,7 +108,7 @@ async def test_an_invitation_is_pushed(peer: Peer, gateway: Gateway) -> None:
     await bob.call("POST", "/pushers/set", pusher(gateway, "phone"))
     room = await alice.create_room(name="Cabinet")
     await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})
-    await until_here(lambda: len(gateway.events()) == 1)
+    await until(lambda: len(gateway.events()) == 1)
     pushed = next(n for n in gateway.got if n.get("event_id"))
     assert pushed["room_id"] == room and pushed["sender"] == alice.id and pushed["room_name"] == "Cabinet"
     assert pushed["type"] == MEMBER and pushed["user_is_target"] and pushed["content"]["membership"] == "invite"

@@ -13,8 +13,8 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
-from tests.federation.test_rooms import agree, enter, hears, until
-from tests.support import PASSWORD, Person, Refused, Server, joined, segment
+from tests.federation.test_rooms import agree, enter, hears
+from tests.support import PASSWORD, Person, Refused, Server, joined, segment, until
 
 DEFENCE = "defence.example"
 

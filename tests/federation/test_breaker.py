@@ -10,9 +10,9 @@ from chappe.homeserver.outbound.federation import breaker
 from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, hears, until
+from tests.federation.test_rooms import enter, hears
 from tests.process import free_port
-from tests.support import Refused, Server, segment
+from tests.support import Refused, Server, segment, until
 
 
 def test_longer_and_longer_until_it_lives() -> None:

@@ -12,10 +12,10 @@ from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.modules.spaces import MOST_QUESTIONS
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, hears, until
+from tests.federation.test_rooms import enter, hears
 from tests.federation.test_synapse import name
 from tests.homeserver.test_encryption import cross_key
-from tests.support import Person, Refused, joined, segment
+from tests.support import Person, Refused, joined, segment, until
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf500f0003860180"

@@ -14,8 +14,8 @@ from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreac
 from chappe.homeserver.rooms.remote import completing, serving
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import agree, enter, hears, members, until
-from tests.support import Person, Refused, Server, bodies, joined, segment
+from tests.federation.test_rooms import agree, enter, hears, members
+from tests.support import Person, Refused, Server, bodies, joined, segment, until
 
 
 class Gate:

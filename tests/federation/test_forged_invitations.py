@@ -13,8 +13,8 @@ from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
-from tests.federation.test_rooms import agree, enter, until
-from tests.support import Person, Refused, segment
+from tests.federation.test_rooms import agree, enter
+from tests.support import Person, Refused, segment, until
 
 PROOF = "a proof"
 UNPROVEN: list[Any] = [

@@ -10,9 +10,9 @@ import pytest
 from tests.federation.conftest import Peer
 from tests.federation.synapse import Synapse
 from tests.federation.test_everything_else import PNG
-from tests.federation.test_rooms import VERSIONS, agree, enter, hears, members, until
+from tests.federation.test_rooms import VERSIONS, agree, enter, hears, members
 from tests.federation.test_synapse import name
-from tests.support import Person, Refused, segment
+from tests.support import Person, Refused, segment, until
 
 pytestmark = pytest.mark.xdist_group("synapse")
 

@@ -13,8 +13,8 @@ import pytest
 from chappe.homeserver.rooms.remote import inbox
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger, scene
-from tests.federation.test_rooms import agree, enter, hears, until
-from tests.support import Person, Server
+from tests.federation.test_rooms import agree, enter, hears
+from tests.support import Person, Server, until
 
 DAY_MS = 86_400_000
 

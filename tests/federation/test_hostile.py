@@ -16,8 +16,8 @@ from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote import gaps
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import agree, enter, hears, until
-from tests.support import Person, Server, bodies, segment
+from tests.federation.test_rooms import agree, enter, hears
+from tests.support import Person, Server, bodies, segment, until
 
 
 class Forger:

@@ -16,9 +16,9 @@ from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.partition import _cut_off
 from tests.federation.test_history import everything
-from tests.federation.test_rooms import enter, hears, until
+from tests.federation.test_rooms import enter, hears
 from tests.process import ServedProcess, free_port
-from tests.support import Person, Refused
+from tests.support import Person, Refused, until
 
 _CONFIG = """
 server_name = "localhost:{tls}"
@@ -108,7 +108,7 @@ async def test_killed_in_the_middle_of_a_join(peer: Peer, victim: Victim) -> Non
     await alice.say(room, "welcome")
     await hears(bob, room, "welcome")
     await bob.say(room, "thank you")
-    await hears(alice, room, "thank you", 40)
+    await hears(alice, room, "thank you")
 
 
 async def test_killed_while_it_receives(peer: Peer, victim: Victim) -> None:
@@ -127,7 +127,7 @@ async def test_killed_while_it_receives(peer: Peer, victim: Victim) -> None:
     async def all_once() -> bool:
         return sorted(await everything(bob, room)) == sorted(said)
 
-    await until(all_once, 40)
+    await until(all_once)
 
 
 async def test_killed_after_it_has_acknowledged(peer: Peer, victim: Victim) -> None:
@@ -155,7 +155,7 @@ async def test_killed_after_it_has_acknowledged(peer: Peer, victim: Victim) -> N
     async def all_heard() -> bool:
         return set(await everything(alice, room)) >= {*said, "the end"}
 
-    await until(all_heard, 40)
+    await until(all_heard)
 
 
 async def test_killed_in_the_middle_of_a_resolution(peer: Peer, victim: Victim) -> None:
@@ -184,7 +184,7 @@ async def test_killed_in_the_middle_of_a_resolution(peer: Peer, victim: Victim) 
         await again(victim, bob)
     await here.node.federation_sender.retry(victim.server_name)
     await alice.say(room, "after all")
-    await hears(bob, room, "after all", 40)
+    await hears(bob, room, "after all")
 
     async def same() -> bool:
         await victim.run("admin", "federation", "retry", here.config.server_name)
@@ -192,7 +192,7 @@ async def test_killed_in_the_middle_of_a_resolution(peer: Peer, victim: Victim) 
         ours, theirs = ({(e["type"], e["state_key"]): e["event_id"] for e in state} for state in states)
         return ours == theirs
 
-    await until(same, 40)
+    await until(same)
     assert set(await everything(bob, room)) >= {f"alice {n}" for n in range(40)}
 
 

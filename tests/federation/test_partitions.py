@@ -10,9 +10,9 @@ from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
 from tests.federation.synapse import Synapse
 from tests.federation.test_history import everything
-from tests.federation.test_rooms import agree, enter, hears, until
+from tests.federation.test_rooms import agree, enter, hears
 from tests.federation.test_synapse import name
-from tests.support import Person
+from tests.support import Person, until
 
 
 async def said_everywhere(room: str, texts: set[str], *people: Person) -> None:
@@ -21,7 +21,7 @@ async def said_everywhere(room: str, texts: set[str], *people: Person) -> None:
         async def look(person: Person = person) -> bool:
             return set(await everything(person, room)) >= texts
 
-        await until(look, 60)
+        await until(look, 300)
 
 
 @pytest.mark.parametrize("version", ["1", "6", "11", "12"])
@@ -148,7 +148,7 @@ async def test_partition_with_synapse(peer: Peer, synapse: Synapse, version: str
         theirs = {e["event_id"] for e in await zoe.call("GET", f"/rooms/{room}/state")}
         return theirs == set(ours.values())
 
-    await until(synapse_agrees, 30)
+    await until(synapse_agrees)
 
 
 async def test_thousands_of_events_on_both_sides(peer: Peer) -> None:

@@ -10,9 +10,9 @@ from chappe.config import Federation
 from chappe.homeserver.actions.ask_servers import PEOPLE
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, until
+from tests.federation.test_rooms import enter
 from tests.process import free_port
-from tests.support import Person, Server, segment
+from tests.support import Person, Server, segment, until
 
 
 async def found(person: Person, term: str, **more: Any) -> list[str]:

@@ -15,10 +15,10 @@ from chappe.agency.organisations import Organisation
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.config import Agency, Classification
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, hears, members, until
+from tests.federation.test_rooms import enter, hears, members
 from tests.federation.test_standing_invitations import invites
 from tests.process import free_port
-from tests.support import Person, Refused, Server, bodies, segment
+from tests.support import Person, Refused, Server, bodies, segment, until
 
 RULES = "im.vector.room.access_rules"
 GUESTS = "127.0.0.1"  # a server of guests is known by its host: it is another one than that of agents

@@ -17,8 +17,7 @@ from tests.federation import foreign as foreign_server
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign, Hall
-from tests.federation.test_rooms import until
-from tests.support import Person, Refused, segment
+from tests.support import Person, Refused, segment, until
 
 VICTIM = "@cabinet:matignon.example"
 

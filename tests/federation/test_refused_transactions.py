@@ -10,8 +10,8 @@ from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.senders.federation.destination import Destination
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
-from tests.federation.test_rooms import enter, hears, until
-from tests.support import Person, Server
+from tests.federation.test_rooms import enter, hears
+from tests.support import Person, Server, until
 
 
 def _refuse(server: Server, error: MatrixError | None, word: str = "poison") -> list[int]:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from tests.federation.conftest import Peer
-from tests.support import Person, Refused, Server, bodies, joined, segment
+from tests.support import Person, Refused, Server, bodies, joined, segment, until
 
 VERSIONS = ["1", "6", "10", "11", "12"]
 
 
-async def until(look: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
-    """What `look` returns once it is something."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        found = await look()
-        if found:
-            return found
-        assert asyncio.get_running_loop().time() < deadline, f"{getattr(look, '__qualname__', look)} did not come true"
-        await asyncio.sleep(0.05)
-
-
-async def hears(person: Person, room: str, text: str, seconds: float = 60) -> None:
+async def hears(person: Person, room: str, text: str, seconds: float = 120) -> None:
     async def look() -> bool:
         try:
             return text in bodies((await person.messages(room, limit=30))["chunk"])

@@ -11,8 +11,8 @@ from chappe.homeserver.outbound.federation.destinations import describe, destina
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
 from tests.federation.test_history import everything
-from tests.federation.test_rooms import agree, enter, hears, until
-from tests.support import Refused, segment
+from tests.federation.test_rooms import agree, enter, hears
+from tests.support import Refused, segment, until
 
 
 async def test_the_state_of_a_server_that_does_not_answer(peer: Peer) -> None:

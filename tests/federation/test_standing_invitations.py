@@ -14,8 +14,8 @@ from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.doors import reads_of
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, until
-from tests.support import Person, segment
+from tests.federation.test_rooms import enter
+from tests.support import Person, segment, until
 
 FILTER = "org.matrix.msc4155.invite_permission_config"
 VERSION = "11"

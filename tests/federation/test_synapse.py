@@ -6,8 +6,8 @@ import pytest
 
 from tests.federation.conftest import Peer
 from tests.federation.synapse import Synapse
-from tests.federation.test_rooms import VERSIONS, enter, hears, members, until
-from tests.support import joined, segment
+from tests.federation.test_rooms import VERSIONS, enter, hears, members
+from tests.support import joined, segment, until
 
 pytestmark = pytest.mark.xdist_group("synapse")
 _count = iter(range(10_000))

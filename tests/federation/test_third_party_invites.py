@@ -11,9 +11,9 @@ from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
 from tests.federation.test_everything_else import neighbour, synapse_or_none
-from tests.federation.test_rooms import hears, until
+from tests.federation.test_rooms import hears
 from tests.neighbours import Mailbox, link_in
-from tests.support import Person, Refused, Server, segment
+from tests.support import Person, Refused, Server, segment, until
 
 __all__ = ["neighbour", "synapse_or_none"]
 IDENTITY = "/_matrix/identity/v2"

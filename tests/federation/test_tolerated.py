@@ -11,8 +11,8 @@ from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import scene, texts
-from tests.federation.test_rooms import agree, enter, hears, members, until
-from tests.support import PASSWORD, Person, Server, joined, segment
+from tests.federation.test_rooms import agree, enter, hears, members
+from tests.support import PASSWORD, Person, Server, joined, segment, until
 
 HISTORICAL = ("Zoë", "with space", "日本", "", "a\nb", "*")
 
@@ -169,7 +169,7 @@ async def test_a_third_server_gets_them_with_the_state(peer: Peer) -> None:
     async def whole() -> bool:
         return not (await third.node.rooms.require(room)).is_partial
 
-    await until(whole, 45)
+    await until(whole)
     await agree(room, here, there, third)
     await bob.say(room, "all of you")
     await hears(alice, room, "all of you")

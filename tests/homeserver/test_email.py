@@ -11,8 +11,8 @@ import pytest
 
 from chappe.config import Brand, Registration
 from tests.browser import Browser
-from tests.neighbours import Mailbox, link_in, plain, until
-from tests.support import PASSWORD, Person, Refused, Server
+from tests.neighbours import Mailbox, link_in, plain
+from tests.support import PASSWORD, Person, Refused, Server, until
 
 NewServer = Callable[..., Awaitable[Server]]
 V3 = "/_matrix/client/v3"

@@ -18,8 +18,8 @@ from chappe.config import IdentityService, Media, Push
 from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
-from tests.neighbours import Mailbox, link_in, plain, until
-from tests.support import Person, Refused, Server, bodies, segment
+from tests.neighbours import Mailbox, link_in, plain
+from tests.support import Person, Refused, Server, bodies, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 CHAPPE = "/_chappe/client/v1"

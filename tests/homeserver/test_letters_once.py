@@ -15,8 +15,8 @@ from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.homeserver.test_fresh_proof import proven
 from tests.homeserver.test_push import a_room_of
-from tests.neighbours import Mailbox, plain, until
-from tests.support import Person, Refused, Server, segment
+from tests.neighbours import Mailbox, plain
+from tests.support import Person, Refused, Server, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 CHAPPE = "/_chappe/client/v1"

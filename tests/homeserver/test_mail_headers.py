@@ -13,8 +13,8 @@ from chappe.config import Brand, Registration
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.outbound.mail.message import HEADERS, parse_sender, serialise
-from tests.neighbours import Mailbox, until
-from tests.support import Server, segment
+from tests.neighbours import Mailbox
+from tests.support import Server, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 EVIL = "https://evil.example"

@@ -11,8 +11,8 @@ import pytest
 
 from chappe.config import Config, Email, Registration, warnings_of
 from chappe.homeserver.http.public_url import PublicUrl
-from tests.neighbours import Mailbox, link_in, until
-from tests.support import PASSWORD, Person, Server
+from tests.neighbours import Mailbox, link_in
+from tests.support import PASSWORD, Person, Server, until
 
 NewServer = Callable[..., Awaitable[Server]]
 V3 = "/_matrix/client/v3"

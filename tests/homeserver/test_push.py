@@ -19,8 +19,8 @@ from joserfc.jwk import ECKey
 
 from chappe.config import Push, QuietHours
 from chappe.homeserver.outbound.web_push import encrypt
-from tests.neighbours import Gateway, Mailbox, plain, until
-from tests.support import Person, Refused, Server, segment
+from tests.neighbours import Gateway, Mailbox, plain
+from tests.support import Person, Refused, Server, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 LOCAL = Push(allowed_private_hosts=["127.0.0.1"])

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from chappe.config import Calls, Contact, PresenceConfig, Support, UrlPreviews
 from chappe.homeserver.outbound.fetcher import is_public
-from tests.support import Person, Refused, Server, bodies, joined, segment
+from tests.support import Person, Refused, Server, bodies, joined, segment, until
 
 MSC4140 = "/_matrix/client/unstable/org.matrix.msc4140"
 Clock = Callable[[int], None]
@@ -26,14 +26,6 @@ async def refused(call: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         await call
     return caught.value
-
-
-async def until(check: Callable[[], Any]) -> Any:
-    for _ in range(200):
-        if found := await check():
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError("never")
 
 
 # ----------------------------------------------------------------------------------------------------- delayed events
@@ -110,7 +102,7 @@ async def test_the_current_dialect(alice: Person, bob: Person) -> None:
     await alice.call("POST", f"{v1}/{delay_id}/cancel", {})
     assert (await refused(alice.call("POST", f"{v1}/{delay_id}/send", {}))).status == 409
     assert (await alice.call("GET", f"{v1}/{delay_id}"))["finalised_ts"] > 0
-    other = (await alice.call("PUT", path.replace("t1", "t2"), body))["delay_id"]
+    other = (await alice.call("PUT", path.removesuffix("t1") + "t2", body))["delay_id"]
     levels = await alice.state(room, "m.room.power_levels")
     await alice.set_state(room, "m.room.power_levels", {**levels, "events": {**levels["events"], "x.state": 200}})
     if (await alice.state(room, "m.room.create"))["room_version"] != "12":

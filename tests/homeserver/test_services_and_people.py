@@ -13,9 +13,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.neighbours import until
 from tests.process import free_port
-from tests.support import PASSWORD, Person, Server, segment
+from tests.support import PASSWORD, Person, Server, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 V3 = "/_matrix/client/v3"

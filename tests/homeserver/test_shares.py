@@ -17,17 +17,9 @@ from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.matrix.errors import LimitExceeded
 from chappe.homeserver.sync.lazy_members import LazyMembers
 from chappe.homeserver.sync.polls import COMPOSED_AT_ONCE, MostWaiting, Polls
-from tests.support import Person, Server, joined
+from tests.support import Person, Server, joined, until
 
 NewServer = Callable[..., Awaitable[Server]]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(5000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it never came to that")
 
 
 # -------------------------------------------------------------------------------------------------------------- syncs

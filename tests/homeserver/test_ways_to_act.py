@@ -17,8 +17,8 @@ from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, WAYS, Effect, S
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.conftest import _database_maker
-from tests.neighbours import Gateway, Mailbox, until
-from tests.support import PASSWORD, Person, Refused, Server, segment
+from tests.neighbours import Gateway, Mailbox
+from tests.support import PASSWORD, Person, Refused, Server, segment, until
 from tests.support import test_config as config_for_tests
 from tests.ways import CHAPPE, WAYS_OF_THE_ENGINE, Scene, happens, lifted, table
 

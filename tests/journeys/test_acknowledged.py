@@ -25,8 +25,9 @@ from tests.journeys.trades import (
     ToDevice,
     Trade,
 )
-from tests.neighbours import Mailbox, until
+from tests.neighbours import Mailbox
 from tests.process import ServedProcess
+from tests.support import until
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +57,7 @@ class Load:
                 running.result()
             return all(trade.count > old for trade, old in zip(self.trades, before, strict=True))
 
-        await until(all_did, 40)
+        await until(all_did)
 
 
 CONFIG = """

@@ -23,9 +23,8 @@ from chappe.homeserver.accounts.second_factors import totp
 from tests.browser import Browser
 from tests.clients.node import node
 from tests.homeserver.test_guesses import FREE
-from tests.neighbours import until
 from tests.process import free_port
-from tests.support import PASSWORD, Person, Server
+from tests.support import PASSWORD, Person, Server, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("js")]
 NewServer = Callable[..., Awaitable[Server]]

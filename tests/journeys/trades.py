@@ -16,9 +16,9 @@ import asyncpg
 import pytest
 
 from chappe.homeserver.database.embedded import EmbeddedPostgres
-from tests.neighbours import Mailbox, until
+from tests.neighbours import Mailbox
 from tests.process import ServedProcess
-from tests.support import PASSWORD, Person, Refused, bodies, joined, segment
+from tests.support import PASSWORD, Person, Refused, bodies, joined, segment, until
 
 KILLS = ("the server", "PostgreSQL", "the server")
 KILLS_OF_THE_SERVER = KILLS.count("the server")

@@ -14,8 +14,7 @@ from tests.clients.test_matrix_js_sdk import NODE_HOME, install_js, run_js
 from tests.federation.conftest import Peer, authority, peer, synapse
 from tests.federation.synapse import Synapse
 from tests.federation.test_rooms import enter, hears
-from tests.neighbours import until
-from tests.support import segment
+from tests.support import segment, until
 
 __all__ = ["authority", "peer", "synapse"]
 CHROMIUM = shutil.which("chromium")
