@@ -22,7 +22,7 @@ DAY_MS = 86_400_000
 async def crowd(peer: Peer) -> tuple[Person, str, Forger, Forger]:
     """Somebody here, a room, who forges in it, and an honest friend on a third server who sends what we let them send."""
     alice, _, room, forger = await scene(peer)
-    friend = await peer()
+    friend = await peer(host="127.0.0.1")  # not the forger's host: what one takes, the other has still
     bob = await friend.person("bob")
     await enter(bob, room, forger.target)
     await agree(room, forger.target, forger.evil, friend)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chappe.config import Limit, Limits
 from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.outbound.federation.client import PeerRefused
@@ -78,6 +79,22 @@ async def test_nobody_takes_the_place_of_anothers_invitation(peer: Peer, before:
     assert await seen(bob, room) == (alice.id, "Cabinet")
     await bob.join(room)
     assert (await bob.state(room, "m.room.name"))["name"] == "Cabinet"
+
+
+async def test_a_machine_with_many_ports_invites_no_more_often(peer: Peer) -> None:
+    here = await peer(rate_limits_enabled=True, limits=Limits(invited=Limit(1e-6, 3), invited_from=Limit(1e-6, 5)))
+    bob, carol = await here.person("bob"), await here.person("carol")
+    evil = [await (await peer()).person("mallory") for _ in range(3)]
+
+    async def tries(target: Person) -> list[int]:
+        return [
+            await invites(mallory, target, f"!{n}for{target.id[1:4]}:{mallory.server.config.server_name}")
+            for n in range(2)
+            for mallory in evil
+        ]
+
+    assert await tries(bob) == [200] * 3 + [429] * 3
+    assert 200 not in await tries(carol), "what was refused was counted as well: of anybody by one host"
 
 
 async def test_one_server_invites_somebody_so_often_and_no_more(peer: Peer) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.homeserver.matrix.identifiers import host_of
 
 AT_ONCE, HEAVY_AT_ONCE, MOST_WAITING = 20, 2, 60
 BURST_BYTES, BYTES_PER_SECOND = 128 << 20, 8 << 20
@@ -26,18 +27,20 @@ class _Budget:
 
 
 class PeerBudgets:
-    """Requests of one server under way at once, those for large parts of a room counted apart, and the bytes of those."""
+    """Requests of one host under way at once, on whatever port its servers are; those for large parts of a room counted
+    apart, and the bytes of those."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._budgets: OrderedDict[str, _Budget] = OrderedDict()
 
     def _of(self, server_name: str) -> _Budget:
-        budget = self._budgets.get(server_name)
+        host = host_of(server_name)
+        budget = self._budgets.get(host)
         if budget is None:
-            budget = self._budgets[server_name] = _Budget(as_of=self._now())
+            budget = self._budgets[host] = _Budget(as_of=self._now())
             if len(self._budgets) > REMEMBERED:
-                idle = next((name for name, b in self._budgets.items() if not b.waiting and name != server_name), None)
+                idle = next((name for name, b in self._budgets.items() if not b.waiting and name != host), None)
                 if idle is not None:
                     del self._budgets[idle]
         return budget

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.homeserver.matrix.identifiers import host_of
 
 KEPT = 20_000  # of each action
 LONGEST_KEY = 128
@@ -62,6 +63,14 @@ class RateLimits:
         buckets.move_to_end(name)
         if len(buckets) > self._kept:
             buckets.popitem(last=False)
+
+    def check_server(self, action: str, server_name: str, about: str = "") -> None:
+        """The same for another server; `about`: what or whom it asks for, where that is counted apart.
+
+        A machine has 65,535 ports, and a server of each of them is another server: the host is what counts. A test holds
+        that limits of servers are taken here only.
+        """
+        self.check(action, f"{host_of(server_name)} {about}")
 
     def give_back(self, action: str, key: str, cost: float = 1.0) -> None:
         """What `check` took for something that turned out to count for nothing."""

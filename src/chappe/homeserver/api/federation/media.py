@@ -40,7 +40,7 @@ class FederationMedia:
         if uploader is None or await self._sight.meets_server(uploader, server):
             return
         try:
-            self._limits.check("files_by_strangers", server)
+            self._limits.check_server("files_by_strangers", server)
         except LimitExceeded:
             log.warning(
                 "a server asks for many files of people it shares no room with", extra={"fields": {"server": server}}

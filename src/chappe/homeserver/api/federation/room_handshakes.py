@@ -106,5 +106,5 @@ class RoomHandshakes:
 
     def _count(self, origin: str, event: dict[str, Any]) -> None:
         """Each invitation is a room that is remembered, and news on every device of somebody. Raises M_LIMIT_EXCEEDED."""
-        self._limits.check("invited_from", origin)
-        self._limits.check("invited", f"{origin} {str(event.get('state_key'))[:255]}")
+        self._limits.check_server("invited_from", origin)
+        self._limits.check_server("invited", origin, str(event.get("state_key"))[:255])

@@ -20,6 +20,7 @@ import orjson
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.matrix.identifiers import host_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -35,8 +36,10 @@ AT_ONCE = 200  # events of a queue that are looked at together
 FIRST_WAIT, LONGEST_WAIT = 5.0, 1800.0  # seconds until an event is looked at again
 PATIENCE = 2.0  # so long a queue waits for what another of its room may fetch for it
 # Events that wait, beyond which more are refused: of a server in a room; of a server; in a room, but for some of each server.
+# Servers of one host, on whatever port, are one server here.
 QUEUE_LIMIT, ORIGIN_LIMIT, ROOM_LIMIT, ALWAYS_TAKEN = 500, 20_000, 2000, 50
 ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
+_OF_HOST = "(origin = $2 OR starts_with(origin, $2 || ':'))"
 Queue = tuple[str, str]  # the room, and the server that sent the events
 
 
@@ -120,10 +123,10 @@ class Inbox:
 
     async def _keep(self, room: LiveRoom, checked: Checked, origin: str) -> None:
         [(in_queue, in_room, of_origin)] = await self._database.fetch(
-            """SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND origin = $2),
-                      (SELECT count(*) FROM federation_inbox WHERE room_id = $1),
-                      (SELECT count(*) FROM federation_inbox WHERE origin = $2)""",
-            room.room_id, origin,
+            f"""SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND {_OF_HOST}),
+                       (SELECT count(*) FROM federation_inbox WHERE room_id = $1),
+                       (SELECT count(*) FROM federation_inbox WHERE {_OF_HOST})""",
+            room.room_id, host_of(origin),
         )  # fmt: skip
         if in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT:
             raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this room wait")
