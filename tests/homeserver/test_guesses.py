@@ -13,7 +13,8 @@ import pytest
 from chappe.config import Administration, Limit, Limits, Registration
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
-from chappe.homeserver.http.guesses import Guesses, wide_network
+from chappe.homeserver.http.guesses import Guesses
+from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded
 from tests.browser import Browser
@@ -256,12 +257,46 @@ def test_what_was_right_costs_nothing_and_many_at_once_count() -> None:
         raise AssertionError("looked at: the account's own bucket is empty")
     with guesses.counted(_Request("198.51.100.1"), "a", "known device"):  # type: ignore[arg-type]
         pass
-    assert wide_network("203.0.113.7") == "203.0.113.0/24" and wide_network("2001:db8::/64") == "2001:db8::/64"
 
 
 class _Request:
-    def __init__(self, network: str) -> None:
-        self.network = network
+    def __init__(self, address: str) -> None:
+        self.network = network_of(address)
+
+
+def wrong(guesses: Guesses, address: str, account: str) -> bool:
+    """Whether a wrong guess was looked at."""
+    try:
+        with guesses.counted(_Request(address), account):  # type: ignore[arg-type]
+            raise Forbidden("wrong")
+    except LimitExceeded:
+        return False
+    except Forbidden:
+        return True
+
+
+BURSTS = {"failed_login": (0.0, 10), "failed_login_account": (0.0, 50), "failed_login_network": (0.0, 100)}
+
+
+@pytest.mark.parametrize("addresses", ["203.0.113.{}", "2001:db8:1:{:x}::1"])
+def test_what_one_customer_has_is_one_network(addresses: str) -> None:
+    """Guesses at ever another account."""
+    guesses = Guesses(RateLimits(BURSTS, lambda: 0.0))
+    assert sum(wrong(guesses, addresses.format(n % 250), f"@person{n}:x") for n in range(1000)) == 100
+    assert sum(wrong(guesses, addresses.format(n % 250), "@prefet:x") for n in range(100)) == 0
+    elsewhere = Guesses(RateLimits(BURSTS, lambda: 0.0))
+    assert sum(wrong(elsewhere, addresses.format(n % 250), "@prefet:x") for n in range(100)) == 10
+
+
+def test_other_names_do_not_fill_the_bucket_of_one() -> None:
+    """However many of them push it out of memory."""
+    guesses = Guesses(RateLimits(BURSTS, lambda: 0.0, kept=200))
+    looked_at = 0
+    for crowd in range(20):
+        looked_at += sum(wrong(guesses, f"2001:db8:{crowd:x}::{n:x}", "@prefet:x") for n in range(20))
+        for n in range(300):
+            wrong(guesses, f"2001:db9:{crowd * 300 + n:x}::1", f"@nobody{crowd}.{n}:x")
+    assert 40 < looked_at <= 50  # some of the others share its place
 
 
 async def test_neither_another_process_nor_a_restart_gives_new_guesses_at_codes(

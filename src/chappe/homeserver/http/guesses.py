@@ -2,7 +2,9 @@
 
 A guess takes from up to three buckets before it is looked at, and gives back what it took where it was right, so that many at
 once count as well: by account and network (or device that the account knows), by account alone, by network over all accounts.
-A stranger elsewhere therefore cannot keep the owner out for long, and a device that is known is not kept out by strangers at all.
+A network is what one customer of a provider may have whole (`crowd_of`): a /48 of IPv6 has 65,536 times the addresses that count
+as one client elsewhere. A stranger elsewhere therefore cannot keep the owner out for long, and a device that is known is not kept
+out by strangers at all.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from chappe.homeserver.http.proxies import crowd_of
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.errors import LimitExceeded, MatrixError
@@ -55,7 +58,7 @@ class Guesses:
 
     @staticmethod
     def _buckets(request: Request, account: str | None, device: str | None) -> list[tuple[str, str]]:
-        network = wide_network(request.network)
+        network = crowd_of(request.network)
         if account is None:
             return [(NETWORK, network)]
         if device is not None:
@@ -71,8 +74,3 @@ class Guesses:
     def _give_back(self, buckets: list[tuple[str, str]]) -> None:
         for action, key in buckets:
             self._limits.give_back(action, key)
-
-
-def wide_network(network: str) -> str:
-    """The /24 of an IPv4 address; of IPv6 the /64 that it is already."""
-    return network if ":" in network else f"{network.rpartition('.')[0]}.0/24"

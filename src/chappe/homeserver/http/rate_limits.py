@@ -10,15 +10,19 @@ from chappe.homeserver.matrix.errors import LimitExceeded
 from chappe.homeserver.matrix.identifiers import host_of
 
 KEPT = 20_000  # of each action
+SLOTS = 16_384  # of each action, in which what was put out is remembered
 LONGEST_KEY = 128
+_Level = tuple[float, float]  # tokens, as of
 
 
 class RateLimits:
     """`settings`: action to (requests per second, burst). An action without a setting is not limited.
 
     The buckets of an action stand in the order in which they were last taken from. A new one beyond `kept` puts out the
-    oldest, whether it is full again or not: memory has a bound, a check never looks at more than one other bucket, and
-    whoever floods one action with keys puts out none of another.
+    oldest: memory has a bound, a check never looks at more than one other bucket, and whoever floods one action with keys
+    puts out none of another. What is put out is not forgotten, or a flood of names would fill again the bucket of one that is
+    guessed at: how empty it was stays in one of `SLOTS` places, the same for all keys of one hash, and a key that is not known
+    begins there. Nobody outside knows the hash, so nobody can choose whom they share a place with.
     """
 
     def __init__(
@@ -28,8 +32,9 @@ class RateLimits:
         kept: int = KEPT,
     ) -> None:
         self._settings, self._now, self._kept = dict(settings), now, kept
-        # by action and key: tokens left, as of
-        self._buckets: dict[str, OrderedDict[str | int, tuple[float, float]]] = {a: OrderedDict() for a in settings}
+        # by action and key, and by action and slot
+        self._buckets: dict[str, OrderedDict[str | int, _Level]] = {a: OrderedDict() for a in settings}
+        self._put_out: dict[str, dict[int, _Level]] = {a: {} for a in settings}
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
@@ -51,8 +56,8 @@ class RateLimits:
         # a long key is kept as a number: no caller decides how much memory its bucket takes
         name = key if len(key) <= LONGEST_KEY else hash(key)
         buckets = self._buckets[action]
-        tokens, then = buckets.get(name, (float(burst), now))
-        tokens = min(float(burst), tokens + (now - then) * rate)
+        level = buckets.get(name) or self._put_out[action].get(hash(name) % SLOTS)
+        tokens = float(burst) if level is None else _now_left(level, setting, now)
         needed = min(cost, float(burst))
         if tokens < needed:
             wait = (needed - tokens) / rate if rate > 0 else 3600.0
@@ -62,7 +67,17 @@ class RateLimits:
         buckets[name] = (tokens - cost, now)
         buckets.move_to_end(name)
         if len(buckets) > self._kept:
-            buckets.popitem(last=False)
+            self._put_away(action, *buckets.popitem(last=False), now)
+
+    def _put_away(self, action: str, name: str | int, level: _Level, now: float) -> None:
+        setting, slots, slot = self._settings[action], self._put_out[action], hash(name) % SLOTS
+        left = _now_left(level, setting, now)
+        if (other := slots.get(slot)) is not None:
+            left = min(left, _now_left(other, setting, now))
+        if left < setting[1]:
+            slots[slot] = left, now
+        else:
+            slots.pop(slot, None)
 
     def check_server(self, action: str, server_name: str, about: str = "") -> None:
         """The same for another server; `about`: what or whom it asks for, where that is counted apart.
@@ -79,3 +94,8 @@ class RateLimits:
         if buckets is not None and name in buckets:
             tokens, then = buckets[name]
             buckets[name] = (tokens + cost, then)
+
+
+def _now_left(level: _Level, setting: tuple[float, int], now: float) -> float:
+    (tokens, then), (rate, burst) = level, setting
+    return min(float(burst), tokens + (now - then) * rate)
