@@ -159,15 +159,23 @@ class Sight:
         return reached
 
     async def meets_server(self, user_id: str, server: str) -> bool:
-        """Whether somebody is in a room with people of a server, or invited to one."""
+        """Whether somebody is in a room with people of a server, or invited to one by the room's own events.
+
+        An invitation that stands beside a room is its inviters' word, and so is what they show of the room: nobody becomes
+        acquainted by it.
+        """
         for membership in (await self._memberships.of(user_id)).values():
-            if membership.membership in PRESENT and has_present(await self._live.by_number(membership.number), server):
+            if membership.membership not in PRESENT or membership.is_beside:
+                continue
+            if has_present(await self._live.by_number(membership.number), server):
                 return True
         return False
 
 
 def has_present(room: LiveRoom, server: str) -> bool:
-    """Whether anybody of a server is in a room, or invited."""
+    """Whether anybody of a server is in a room, or invited, in a state that was judged here: a stub has none."""
+    if room.is_stub:
+        return False
     if server in room.partial_servers or any(domain_of(user) == server for user in room.joined):
         return True
     suffix = f":{server}"
