@@ -114,6 +114,15 @@ def test_every_table_goes_with_a_domain_or_stays_for_a_reason() -> None:
         assert bool(table.rows) != bool(table.stays), table.name
 
 
+def test_what_events_say_does_not_go_with_a_domain_that_may_not_know_it() -> None:
+    graph = {
+        "auth_events",
+        "state_packs",
+    }  # numbers, without which the states and chains of later events cannot be read
+    assert {table.name for table in ALL if table.rows and table.event and not table.says} == graph
+    assert all(table.rows and table.event for table in ALL if table.says)
+
+
 async def test_no_table_with_a_person_in_it_is_forgotten(postgres: Any) -> None:
     for name, found in (await columns(postgres.url)).items():
         [table] = [t for t in ALL if t.name == name]

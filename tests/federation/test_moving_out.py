@@ -218,6 +218,78 @@ async def test_which_rooms_of_others_go_along(
         assert SECRET in bodies((await house.alice.messages(room))["chunk"]), "it stays where it was"
 
 
+# What is said, and the topic then, each under a word of its own.
+WORDS = ("mazarin", "colbert", "turgot", "necker", "calonne")
+BEFORE, INVITED, THERE, AWAY, BACK = WORDS
+SEEN = {  # by history visibility: what somebody of the domain may read
+    "world_readable": WORDS, "shared": WORDS, "invited": (INVITED, THERE, BACK), "joined": (THERE, BACK),
+}  # fmt: skip
+
+
+async def a_stay(house: House, rule: str) -> str:
+    """A room of others in which Dora was, went, and is again."""
+    alice, dora = house.alice, house.dora
+    visibility = {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": rule}}
+    room = await alice.create_room(preset="private_chat", name="Cabinet", initial_state=[visibility])
+
+    async def say(word: str) -> None:
+        await alice.call("PUT", f"/rooms/{segment(room)}/state/m.room.topic", {"topic": f"topic {word}"})
+        said = await alice.say(room, f"message {word}")
+        relation = {"rel_type": "m.annotation", "event_id": said, "key": f"key {word}"}
+        await alice.send(room, "m.reaction", {"m.relates_to": relation})
+
+    await say(BEFORE)
+    await alice.call("PUT", f"/rooms/{segment(room)}/state/m.room.topic", {"topic": "between"})
+    await alice.invite(room, dora)
+    await say(INVITED)
+    await alice.call("PUT", f"/rooms/{segment(room)}/state/m.room.topic", {"topic": "what she came in with"})
+    await dora.join(room)
+    await say(THERE)
+    await dora.leave(room)
+    await say(AWAY)
+    await alice.call("PUT", f"/rooms/{segment(room)}/state/m.room.topic", {"topic": "what she came back to"})
+    await alice.invite(room, dora)
+    await dora.join(room)
+    await say(BACK)
+    return room
+
+
+@pytest.mark.parametrize("rule", SEEN)
+async def test_what_nobody_of_the_domain_may_see_stays(house: House, tmp_path: Path, rule: str) -> None:
+    room = await a_stay(house, rule)
+    folder = tmp_path / "export"
+    await house.mover().export(house.second, folder, moves_out=False)
+    written = {path.name: path.read_bytes() for path in folder.glob("*.copy")}
+    for what in ("message {}", "topic {}", "key {}", "{}"):
+        goes = [word for word in WORDS if any(what.format(word).encode() in raw for raw in written.values())]
+        assert goes == list(SEEN[rule]), what
+    for topic in ("what she came in with", "what she came back to"):
+        assert topic.encode() in written["events.copy"], "the state with which one began to see"
+    read = bodies((await house.dora.messages(room, limit=100))["chunk"])
+    assert [word for word in WORDS if f"message {word}" in read] == list(SEEN[rule]), "as she reads it here"
+
+
+async def test_rooms_agree_though_something_was_withheld(
+    house: House, new_database: Callable[[], Awaitable[str]], tmp_path: Path
+) -> None:
+    alice, dora = house.alice, house.dora
+    room = await a_stay(house, "joined")
+    url = await new_database()
+    new = await house.move(tmp_path / "export", url, tmp_path / url.rsplit("/", 1)[-1].split("?")[0])
+    dora.server = new
+    await agree(room, house.old, new)
+    assert bodies((await dora.messages(room, limit=100))["chunk"]) == [f"message {BACK}", f"message {THERE}"]
+    await dora.say(room, "from our own server")
+    await hears(alice, room, "from our own server")
+    await alice.say(room, "we hear you")
+    await hears(dora, room, "we hear you")
+    fresh = await new.person("newcomer")
+    await dora.invite(room, fresh)
+    await fresh.join(room)
+    await agree(room, house.old, new)
+    assert (await members(alice, room))[fresh.id] == "join"
+
+
 async def test_their_own_rooms_go_along_though_they_have_left_them(house: House, tmp_path: Path) -> None:
     room = await house.dora.create_room(name="Ours", invite=[house.ed.id, house.alice.id])
     await house.ed.join(room)

@@ -43,7 +43,8 @@ class Table:
     them.
 
     Where a column says of which room a row is (`room`: "room_nid" or "room_id") or of which event (`event`), the row is deleted
-    when the room is purged; or `room_stays` says why not.
+    when the room is purged; or `room_stays` says why not. `says`: the row is made from what the event says, and does not go
+    along where the moving domain may not know that.
 
     `words`: for tables that can hold what somebody said: how long they do.
     """
@@ -62,6 +63,7 @@ class Table:
     words: str = ""
     room: str = ""
     event: str = ""
+    says: bool = False
     room_stays: str = ""
     readers: tuple[str, ...] = ()
 

@@ -109,6 +109,7 @@ TABLES = (
         words="deleted with the redaction of its event",
         room="room_nid",
         event="nid",
+        says=True,
         readers=("homeserver.modules.relations", "homeserver.modules.search"),
     ),
     Table(

@@ -4,6 +4,7 @@ The rows go as they are, numbers and positions included, so tokens of clients, s
 new installation begins empty and goes on where the old one was; from then on the two federate.
 
 Of others' rooms it gets what it is in: a room goes along where one of its people is a member, or where nobody else has ever been one.
+What of it none of them may see (history visibility) goes as a redaction leaves it: `withheld.py`.
 Where they are invited, the invitation goes along, as a server that is not in the room gets it. Of rooms that they have left, declined
 or were banned from, nothing does.
 """
@@ -23,6 +24,7 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.table import NO_SECRETS, Table, of_domain
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.modules.hosted_domains.withheld import withhold
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.remote.membership import stripped_state
@@ -60,6 +62,13 @@ _OF_INVITATIONS = {
         NULL::text AS avatar, NULL::text AS room_type, 'invite' AS join_rule, 'shared' AS history_visibility,
         'forbidden' AS guest_access, NULL::text AS encryption, 0::bigint AS joined, 0::bigint AS invited, NULL::text AS successor,
         '' AS search FROM moving_invitations""",
+}
+
+
+# Of the events of rooms that move: what goes in the place of a column. Who else is here sent under which device and name stays.
+_OF_EVENTS = {
+    "json": "coalesce((SELECT w.json FROM moving_withheld w WHERE w.nid = events.nid), json)",
+    "txn": f"CASE WHEN {of_domain('sender')} THEN txn END",
 }
 
 
@@ -120,6 +129,7 @@ class HostedDomains:
                    stripped bytea, PRIMARY KEY (user_id, room_nid)) ON COMMIT DROP"""
         )
         await connection.execute(_MOVING_ROOMS, server_name)
+        await withhold(connection, self._rooms, server_name)
         for row in await connection.fetch(_INVITED, server_name):
             event = row["beside"], row["event"], row["stripped"]
             if row["beside"] is None and row["event_id"] is None:
@@ -144,8 +154,13 @@ class HostedDomains:
 
 
 async def _export(connection: Any, table: Table, server_name: str, folder: Path) -> int:
-    columns = ", ".join(f'"{row[0]}"' for row in await connection.fetch(_COLUMNS, table.name))
-    query = f"SELECT {columns} FROM {table.name} WHERE {table.rows}"
+    names = [row[0] for row in await connection.fetch(_COLUMNS, table.name)]
+    columns = ", ".join(f'"{name}"' for name in names)
+    instead = _OF_EVENTS if table.name == "events" else {}
+    values = ", ".join(instead.get(name, f'"{name}"') for name in names)
+    query = f"SELECT {values} FROM {table.name} WHERE {table.rows}"
+    if table.says:  # it goes where the event goes as it is
+        query += f" AND {table.event} NOT IN (SELECT {table.cites} FROM moving_withheld)"
     if table.name in _OF_INVITATIONS:
         query += f" UNION ALL SELECT {columns} FROM ({_OF_INVITATIONS[table.name]}) AS invited"
     arguments = [server_name] if "$1" in query else []

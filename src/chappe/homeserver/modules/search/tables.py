@@ -17,6 +17,7 @@ TABLES = (
         words="deleted with the redaction of its event",
         room="room_nid",
         event="nid",
+        says=True,
         readers=("homeserver.rooms",),
     ),
 )
