@@ -218,6 +218,11 @@ async def browser_sessions(s: Scene) -> Probe:
     return probe
 
 
+async def known_browsers(s: Scene) -> Probe:
+    await s.server.node.browser_sessions.remember(s.person.id, b"browser")
+    return lambda: s.server.node.browser_sessions.knows(s.person.id, b"browser")
+
+
 async def rendezvous(s: Scene) -> Probe:
     made = await s.server.node.rendezvous.create("127.0.0.1", "text/plain", b"x")
     return lambda: served(s.server.node.rendezvous.get(made.id))
@@ -372,6 +377,7 @@ WAYS_OF_THE_ENGINE: dict[str, Callable[[Scene], Awaitable[Probe]]] = {
     "access tokens": access_tokens, "refresh tokens": refresh_tokens, "OAuth sessions": oauth_sessions,
     "OAuth codes and device codes": oauth_codes, "login tokens": login_tokens, "OpenID tokens": openid_tokens,
     "identity-service tokens": identity_tokens, "browser sessions": browser_sessions, "rendezvous": rendezvous,
+    "known browsers": known_browsers,
     "proofs under way": proofs, "links to a new password": links, "password": password,
     "identities at providers": upstream_links, "addresses": addresses, "second factors": second_factors, "pushers": pushers,
     "bots": bots, "webhooks": webhooks, "delayed events": delayed_events, "requests for a second person": requests,

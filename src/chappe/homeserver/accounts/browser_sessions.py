@@ -90,6 +90,10 @@ class BrowserSessions:
             "SELECT EXISTS (SELECT 1 FROM known_browsers WHERE user_id = $1 AND browser_hash = $2)", user_id, browser
         ))  # fmt: skip
 
+    async def forget_browsers(self, user_id: str) -> None:
+        """Somebody else may have been at one of them: from now on they are as any other, until the account signs in there."""
+        await self._database.execute("DELETE FROM known_browsers WHERE user_id = $1", user_id)
+
     def is_fresh(self, session: BrowserSession) -> bool:
         return self._now_ms() - max(session.authenticated_ts, session.second_factor_ts or 0) < FRESH_MS
 

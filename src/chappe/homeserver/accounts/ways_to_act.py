@@ -81,6 +81,8 @@ WAYS = (
         "a day at most"),
     Way("browser sessions", ("browser_sessions.user_id", "passkey_challenges.user_id"), _row("w - -  E E  - - -  - E - E E"),
         "an account that has expired is renewed there; not of one device"),
+    Way("known browsers", ("known_browsers.user_id",), _row("- - -  E E  - - -  E E - E E"),
+        "they sign nobody in: there a guess at the password is counted by the browser, not with those of strangers"),
     Way("rendezvous", (), _row("- - -  - -  - - -  - - - - -"),
         "a letter box of five minutes that belongs to nobody: what is signed in through it is a device code"),
     Way("proofs under way", ("uia_sessions.user_id",), _row("E E E  E E  - - -  E E - E E"), "begun by a request, minutes"),
@@ -163,7 +165,7 @@ DOES_NOT_ACT = {
     **dict.fromkeys(
         ("account_data.user_id", "filters.user_id", "push_rules.user_id", "push_hits.user_id", "thread_subscriptions.user_id",
          "to_device.user_id", "user_directory.user_id", "identity_terms.user_id", "server_notice_rooms.user_id",
-         "announcement_queue.user_id", "users.user_id", "known_browsers.user_id"), _KEPT,
+         "announcement_queue.user_id", "users.user_id"), _KEPT,
     ),
     **dict.fromkeys(("memberships.user_id", "invitations.user_id"), _WHERE),
     **dict.fromkeys(
@@ -171,7 +173,6 @@ DOES_NOT_ACT = {
         "people of other servers, whose accounts are judged there",
     ),
     "dehydrated_devices.user_id": "a device without a session: it goes with the account's devices",
-    "known_browsers.user_id": "from where wrong passwords of others keep nobody out: signs nobody in",
     "claimed_keys.user_id": "whose key somebody has taken, so that it is given once",
     "profile_carries.user_id": "a name on its way into the rooms: no act of the account",
     "exports.target": "whom a package is about; who asked for it is judged",

@@ -55,6 +55,7 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         "OpenID tokens": of_user(parts.openid.end_all),
         "identity-service tokens": of_user(parts.identity.end_all),
         "browser sessions": browser_sessions,
+        "known browsers": of_user(parts.browser_sessions.forget_browsers),
         "proofs under way": of_user(parts.uia.end_all),
         "links to a new password": of_user(parts.threepids.end_links),
         "addresses": of_user(parts.accounts.store.remove_threepids),
