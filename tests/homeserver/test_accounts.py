@@ -280,6 +280,14 @@ async def test_profiles(server: Server, alice: Person, bob: Person) -> None:
     ):
         with pytest.raises(Refused):
             await attempt
+    await bob.call("PUT", f"/profile/{segment(bob.id)}/displayname", {"displayname": "Bob"})
+    await server.node.accounts.change(bob.id, is_admin=True)
+    root = await bob.another_device()
+    for method in ("PUT", "DELETE"):  # others' profiles have a door of administration
+        with pytest.raises(Refused):
+            await root.call(method, f"{path}/displayname", {"displayname": "Eve"})
+    for who, name in ((alice, "Alice Dupont"), (bob, "Bob")):
+        assert (await ask(server, "GET", f"/profile/{segment(who.id)}/displayname"))[1] == {"displayname": name}
     assert (await ask(server, "GET", "/profile/%40nobody%3Alocalhost"))[1]["errcode"] == "M_NOT_FOUND"
 
 
