@@ -18,12 +18,14 @@ from tests.support import Server
 
 
 class Provider:
-    """`says`: claims of the next ID token beside the usual ones; None leaves one out. `asked`: the queries that came, oldest first."""
+    """`says`: claims of the next ID token beside the usual ones; None leaves one out. `tells`: its userinfo, of the same person;
+    None: it has none, from the server's start on. `asked`: the queries that came, oldest first."""
 
     def __init__(self) -> None:
         self.port, self.key = free_port(), ECKey.generate_key("P-256", {"kid": "1"})
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.says: dict[str, Any] = {}
+        self.tells: dict[str, Any] | None = None
         self.asked: list[dict[str, str]] = []
         self._jti = itertools.count()
 
@@ -43,6 +45,7 @@ class Provider:
         application.router.add_get("/.well-known/openid-configuration", self._metadata)
         application.router.add_get("/keys", self._keys)
         application.router.add_post("/token", self._token)
+        application.router.add_get("/userinfo", self._userinfo)
         self._runner = web.AppRunner(application)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -52,16 +55,23 @@ class Provider:
         await self._runner.cleanup()
 
     async def _metadata(self, request: web.Request) -> web.Response:
-        return web.json_response({
+        metadata = {
             "issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", "token_endpoint": f"{self.issuer}/token",
             "authorization_endpoint": f"{self.issuer}/authorize",
-        })  # fmt: skip
+        }  # fmt: skip
+        if self.tells is not None:
+            metadata["userinfo_endpoint"] = f"{self.issuer}/userinfo"
+        return web.json_response(metadata)
 
     async def _keys(self, request: web.Request) -> web.Response:
         return web.json_response({"keys": [self.key.as_dict(private=False)]})
 
     async def _token(self, request: web.Request) -> web.Response:
-        return web.json_response({"id_token": self.signed(nonce=self.asked[-1]["nonce"], **self.says)})
+        id_token = self.signed(nonce=self.asked[-1]["nonce"], **self.says)
+        return web.json_response({"id_token": id_token, "access_token": "x", "token_type": "Bearer"})
+
+    async def _userinfo(self, request: web.Request) -> web.Response:
+        return web.json_response({"sub": self.says["sub"], **(self.tells or {})})
 
     def signed(self, **claims: Any) -> str:
         now = int(time.time())

@@ -213,3 +213,32 @@ async def test_a_provider_that_tells_no_time_is_believed_where_the_operator_says
     assert not await is_fresh(browser), "it was not asked"
     await provider.let_in(browser, again="1")
     assert browser.status == 200 and await is_fresh(browser)
+
+
+ADDRESS, OTHER = {"email": "zoe@example.org"}, {"email": "somebody@example.org"}
+PROVEN: dict[str, Any] = {"email_verified": True}
+
+
+@pytest.mark.parametrize(
+    ("id_token", "userinfo", "is_proven"),
+    [
+        (ADDRESS | PROVEN, {}, True),
+        ({}, ADDRESS | PROVEN, True),
+        (ADDRESS | PROVEN, ADDRESS, True),
+        (ADDRESS, {}, False),
+        ({}, ADDRESS, False),
+        (PROVEN, ADDRESS, False),
+        (ADDRESS, PROVEN, False),
+        (OTHER | PROVEN, ADDRESS, False),
+        (OTHER | PROVEN, ADDRESS | PROVEN, False),
+        (ADDRESS, ADDRESS | PROVEN, False),
+    ],
+)
+async def test_each_answer_vouches_for_its_own_address(
+    server: Server, provider: Provider, id_token: dict[str, Any], userinfo: dict[str, Any], is_proven: bool
+) -> None:
+    """Whoever proves an account's address signs in to it."""
+    await server.node.accounts.store.add_threepid(ZOE, "email", ADDRESS["email"], server.node.now_ms())
+    provider.says, provider.tells = {"sub": "new", "auth_time": int(time.time()), **id_token}, userinfo
+    browser = await provider.let_in(Browser(server))
+    assert (browser.heading == "My account") is is_proven, browser.page

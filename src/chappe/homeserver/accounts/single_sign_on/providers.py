@@ -132,7 +132,7 @@ class Providers:
         claims = await self._claims(provider, str(answer.get("id_token", "")))
         if claims.get("nonce") != row["nonce"]:
             raise Forbidden("This answer belongs to another sign-in")
-        merged = {**await self._userinfo(provider, answer, claims), **claims}
+        merged = _merged(await self._userinfo(provider, answer, claims), claims, provider.email_claim)
         return _proven(provider, merged, self._seen(provider, claims, row["fresh_since_ts"])), row["next"]
 
     def _seen(self, provider: IdentityProvider, claims: Mapping[str, Any], fresh_since_ts: int | None) -> int | None:
@@ -258,6 +258,12 @@ def _word(claims: Mapping[str, Any], name: str) -> str | None:
 def _is_time(value: Any) -> bool:
     """Seconds since 1970, as JSON numbers: `Infinity` and `true` are none."""
     return type(value) in (int, float) and 0 <= value < 1e12
+
+
+def _merged(userinfo: Mapping[str, Any], claims: Mapping[str, Any], email_claim: str) -> dict[str, Any]:
+    """What the provider says in its two answers. Each vouches for the address in it, and not for that of the other."""
+    told_by = claims if email_claim in claims else userinfo
+    return {**userinfo, **claims, "email_verified": told_by.get("email_verified")}
 
 
 def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int | None) -> Proven:
