@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -213,6 +214,34 @@ async def test_a_provider_that_tells_no_time_is_believed_where_the_operator_says
     assert not await is_fresh(browser), "it was not asked"
     await provider.let_in(browser, again="1")
     assert browser.status == 200 and await is_fresh(browser)
+
+
+@pytest.mark.parametrize("comes", ["before it is written", "before it is answered"])
+@pytest.mark.parametrize("way", [legacy, modern])
+async def test_a_logout_in_the_middle_of_a_sign_in_ends_it(
+    server: Server,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    way: Callable[[Browser], Awaitable[str]],
+    comes: str,
+) -> None:
+    browser = await provider.let_in(Browser(server))
+    signs_in = server.node.sessions.sign_in
+
+    async def meanwhile(*arguments: Any, **named: Any) -> Any:
+        if comes == "before it is written":
+            assert await provider.log_out(server, sub="zoe", sid="s1") == 200
+        tokens = await signs_in(*arguments, **named)
+        if comes == "before it is answered":
+            assert await provider.log_out(server, sub="zoe", sid="s1") == 200
+        return tokens
+
+    monkeypatch.setattr(server.node.sessions, "sign_in", meanwhile)
+    token = "refused"
+    with contextlib.suppress(AssertionError):
+        token = await way(browser)
+    assert (await server.raw("GET", WHOAMI, None, token))[0] == 401
+    assert await server.node.accounts.store.devices(ZOE) == []
 
 
 ADDRESS, OTHER = {"email": "zoe@example.org"}, {"email": "somebody@example.org"}

@@ -128,13 +128,14 @@ class BrowserSessions:
         """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each sign-in.
 
         Of sign-ins that have ended here as well: the applications that they let in go on until then. The rows stay, until nothing
-        comes of them, so that an end that is cut short can be asked for again.
+        comes of them, so that an end that is cut short can be asked for again. They have expired at 0: what is being granted at
+        this moment learns by it that the provider says no (`Sessions.require_not_ended_upstream`).
         """
         return list(await self._database.fetch(
-            """UPDATE browser_sessions SET expires_ts = least(expires_ts, $4), user_agent = NULL, address = NULL
+            """UPDATE browser_sessions SET expires_ts = 0, user_agent = NULL, address = NULL
                 WHERE provider = $1 AND ($2::text IS NULL OR subject = $2)
                   AND ($3::text IS NULL OR upstream_session = $3) RETURNING user_id, id_hash""",
-            provider, subject, upstream_session, self._now_ms(),
+            provider, subject, upstream_session,
         ))  # fmt: skip
 
     async def prune(self) -> None:

@@ -230,9 +230,19 @@ class Sessions:
             beside,
         )
         await self._changed(user_id)  # other processes forget the device's earlier token
+        await self.require_not_ended_upstream(user_id, device, browser)
         if beyond := await self._store.devices_beyond(user_id, self.most_devices):
             await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
+
+    async def require_not_ended_upstream(self, user_id: str, device: str, browser: bytes | None) -> None:
+        """Once it is written whose sign-in a session comes from: raises M_UNKNOWN_TOKEN where its provider has ended that meanwhile.
+
+        A logout that comes later finds what is written. So one of the two always sees the other.
+        """
+        if browser is not None and await self._store.is_ended_upstream(browser):
+            await self.remove_devices(user_id, [device])
+            raise _unknown()
 
     async def refresh(self, refresh_token: str, client_id: str | None = None) -> Tokens:
         """`client_id`: of the OAuth client that asks; None: the legacy API, which a locked account is refused.

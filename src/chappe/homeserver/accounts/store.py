@@ -340,6 +340,11 @@ class AccountStore:
             browser,
         )
 
+    async def is_ended_upstream(self, browser: bytes) -> bool:
+        """Whether a provider has ended the sign-in of a browser (`BrowserSessions.end_upstream`)."""
+        sql = "SELECT EXISTS (SELECT 1 FROM browser_sessions WHERE id_hash = $1 AND expires_ts = 0)"
+        return await self._database.fetchval(sql, browser)  # type: ignore[no-any-return]
+
     async def browser_of_device(self, user_id: str, device_id: str) -> bytes | None:
         """The sign-in of a browser that a session comes from."""
         found: bytes | None = await self._database.fetchval(

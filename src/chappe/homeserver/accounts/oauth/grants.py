@@ -137,6 +137,10 @@ class Grants:
                browser = excluded.browser""",
             row["user_id"], scope.device_id, client.client_id, scope.text, self._now_ms(), row["browser"],
         )  # fmt: skip
+        try:
+            await self._sessions.require_not_ended_upstream(row["user_id"], tokens.device_id, row["browser"])
+        except MatrixError:
+            raise _invalid("This session has just ended") from None
         return _answer(tokens, scope.text)
 
     # ------------------------------------------------------------------------------------------------------ refresh
