@@ -82,6 +82,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     webhook: Limit = Limit(1, 30)
     webhook_address: Limit = Limit(5, 100)
     lookup: Limit = Limit(0.5, 3000)
+    lookup_from: Limit = Limit(5, 30_000)  # by all the people of another server together
     key_lookup: Limit = Limit(1, 30)
     to_device: Limit = Limit(20, 400)
     failed_federation: Limit = Limit(1, 60)
@@ -799,7 +800,8 @@ port = {port}
                                    # failed_login_account, failed_login_network, register, upload, keys, account, search,
                                    # delayed_events, url_preview, email, rendezvous, oauth, webhook, webhook_address, to_device,
                                    # failed_federation,
-                                   # key_lookup, lookup (of so many addresses, not requests)
+                                   # key_lookup, lookup and lookup_from (of so many addresses, not requests; the
+                                   # latter by all the people of another server)
 # per_second = 10
 # burst = 100
 """

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from chappe.config import Limit, Limits
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
@@ -150,3 +151,19 @@ async def test_what_identity_services_say_is_not_believed_either(peer: Peer) -> 
     with pytest.raises(Refused) as refused:
         await anybody.call("PUT", ONBIND, {**bound, "mxid": alice.id, "invites": []})
     assert refused.value.status == 403
+
+
+async def test_a_server_looks_up_no_more_by_having_more_people(peer: Peer) -> None:
+    limits = Limits(lookup=Limit(1e-6, 6), lookup_from=Limit(1e-6, 8))
+    here = await peer(rate_limits_enabled=True, limits=limits)
+    others = [await peer(), await peer()]  # two ports of one machine
+
+    async def status(person: Person) -> int:
+        pepper = (await person.call("GET", f"{IDENTITY}/hash_details"))["lookup_pepper"]
+        body = {"addresses": ["a", "b", "c"], "algorithm": "sha256", "pepper": pepper}
+        return (await person.server.raw("POST", f"{IDENTITY}/lookup", body, person.token))[0]
+
+    theirs = [await at_identity_service(here, await other.person()) for other in others for _ in range(2)]
+    assert [await status(person) for person in theirs] == [200, 200, 429, 429]
+    mine = await at_identity_service(here, await here.person())
+    assert [await status(mine) for _ in range(3)] == [200, 200, 429]

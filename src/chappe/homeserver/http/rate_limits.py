@@ -79,13 +79,13 @@ class RateLimits:
         else:
             slots.pop(slot, None)
 
-    def check_server(self, action: str, server_name: str, about: str = "") -> None:
+    def check_server(self, action: str, server_name: str, about: str = "", cost: float = 1.0) -> None:
         """The same for another server; `about`: what or whom it asks for, where that is counted apart.
 
         A machine has 65,535 ports, and a server of each of them is another server: the host is what counts. A test holds
         that limits of servers are taken here only.
         """
-        self.check(action, f"{host_of(server_name)} {about}")
+        self.check(action, f"{host_of(server_name)} {about}", cost)
 
     def give_back(self, action: str, key: str, cost: float = 1.0) -> None:
         """What `check` took for something that turned out to count for nothing."""

@@ -144,6 +144,8 @@ class IdentityAccounts:
         user_id = await asker(self._identity, request)
         body = await request.body_as(Lookup)
         self._limits.check("lookup", user_id, len(body.addresses))
+        if not self._domains.is_hosted(home := domain_of(user_id)):  # which has as many people as it says
+            self._limits.check_server("lookup_from", home, cost=len(body.addresses))
         return {"mappings": await self._identity.lookup(user_id, body.addresses, body.algorithm, body.pepper)}
 
     # -------------------------------------------------------------------------------------------------------- keys
