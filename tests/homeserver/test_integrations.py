@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from moto.server import ThreadedMotoServer
 
-from chappe.config import IdentityService, Media, Push
+from chappe.config import Bots, IdentityService, Media, Push
 from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
@@ -155,6 +155,21 @@ async def test_asked_for_at_once_there_are_no_more_than_one_may_have(server: Ser
         assert len(no) == 10 and {answer.errcode for answer in no} == {"M_FORBIDDEN"}, no
         (listed,) = (await alice.call("GET", path)).values()
         assert len(listed) == most
+
+
+@pytest.mark.parametrize("first", ["incoming", "outgoing"])
+@pytest.mark.parametrize("second", ["incoming", "outgoing"])
+async def test_nobody_has_more_webhooks_whichever_way_they_go(new_server: NewServer, first: str, second: str) -> None:
+    """And in whichever rooms: an outgoing one sends all that is said in its room."""
+    alice = await (await new_server(bots=Bots(max_webhooks_per_user=1))).person()
+
+    async def makes(direction: str) -> None:
+        room = await alice.create_room(preset="public_chat")
+        wanted = {"direction": direction, "name": "CI", "purpose": "x", "url": "https://ci.example.org/"}
+        await alice.call("POST", f"{CHAPPE}/rooms/{segment(room)}/webhooks", wanted)
+
+    await makes(first)
+    assert (await refused(makes(second))).errcode == "M_FORBIDDEN"
 
 
 async def test_a_name_of_a_bot_is_what_one_sees(server: Server, alice: Person) -> None:

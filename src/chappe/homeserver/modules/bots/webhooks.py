@@ -114,10 +114,8 @@ class Webhooks:
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
             if await connection.fetchval("SELECT count(*) FROM webhooks WHERE room_id = $1", room_id) >= PER_ROOM:
                 raise Forbidden(f"At most {PER_ROOM} webhooks in a room")
-            own = await connection.fetchval(
-                "SELECT count(*) FROM webhooks WHERE owner = $1 AND direction = 'incoming'", owner
-            )
-            if wanted.direction == IN and own >= self._bots.max_webhooks:
+            own = await connection.fetchval("SELECT count(*) FROM webhooks WHERE owner = $1", owner)
+            if own >= self._bots.max_webhooks:
                 raise Forbidden(f"You have {own} webhooks, and nobody has more than that: delete one first")
             await connection.execute(
                 """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
