@@ -230,11 +230,15 @@ async def test_a_logout_in_the_middle_of_a_sign_in_ends_it(
 
     async def meanwhile(*arguments: Any, **named: Any) -> Any:
         if comes == "before it is written":
-            assert await provider.log_out(server, sub="zoe", sid="s1") == 200
+            await logs_out()
         tokens = await signs_in(*arguments, **named)
         if comes == "before it is answered":
-            assert await provider.log_out(server, sub="zoe", sid="s1") == 200
+            await logs_out()
         return tokens
+
+    async def logs_out() -> None:
+        assert await provider.log_out(server, sub="zoe", sid="s1") == 200
+        await server.node.browser_sessions.prune()  # which forgets nothing that is needed
 
     monkeypatch.setattr(server.node.sessions, "sign_in", meanwhile)
     token = "refused"
@@ -246,6 +250,7 @@ async def test_a_logout_in_the_middle_of_a_sign_in_ends_it(
 
 ADDRESS, OTHER = {"email": "zoe@example.org"}, {"email": "somebody@example.org"}
 PROVEN: dict[str, Any] = {"email_verified": True}
+DENIED: dict[str, Any] = {"email_verified": False}
 
 
 @pytest.mark.parametrize(
@@ -260,7 +265,9 @@ PROVEN: dict[str, Any] = {"email_verified": True}
         (ADDRESS, PROVEN, False),
         (OTHER | PROVEN, ADDRESS, False),
         (OTHER | PROVEN, ADDRESS | PROVEN, False),
-        (ADDRESS, ADDRESS | PROVEN, False),
+        (ADDRESS, ADDRESS | PROVEN, True),
+        (ADDRESS | DENIED, ADDRESS | PROVEN, False),
+        (ADDRESS | PROVEN, ADDRESS | DENIED, True),
     ],
 )
 async def test_each_answer_vouches_for_its_own_address(

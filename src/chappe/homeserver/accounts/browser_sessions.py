@@ -128,19 +128,19 @@ class BrowserSessions:
         """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each sign-in.
 
         Of sign-ins that have ended here as well: the applications that they let in go on until then. The rows stay, until nothing
-        comes of them, so that an end that is cut short can be asked for again. They have expired at 0: what is being granted at
-        this moment learns by it that the provider says no (`Sessions.require_not_ended_upstream`).
+        comes of them, so that an end that is cut short can be asked for again. Their `expires_ts` is below 0, less the time of the
+        end: what is being granted at this moment learns by it that the provider says no (`Sessions.require_not_ended_upstream`).
         """
         return list(await self._database.fetch(
-            """UPDATE browser_sessions SET expires_ts = 0, user_agent = NULL, address = NULL
+            """UPDATE browser_sessions SET expires_ts = -$4::bigint, user_agent = NULL, address = NULL
                 WHERE provider = $1 AND ($2::text IS NULL OR subject = $2)
                   AND ($3::text IS NULL OR upstream_session = $3) RETURNING user_id, id_hash""",
-            provider, subject, upstream_session,
+            provider, subject, upstream_session, self._now_ms(),
         ))  # fmt: skip
 
     async def prune(self) -> None:
         await self._database.execute(
-            """DELETE FROM browser_sessions b WHERE expires_ts < $1 AND (provider IS NULL OR expires_ts < $2
+            """DELETE FROM browser_sessions b WHERE expires_ts < $1 AND (provider IS NULL OR abs(expires_ts) < $2
                   AND NOT EXISTS (SELECT 1 FROM devices d WHERE d.browser = b.id_hash)
                   AND NOT EXISTS (SELECT 1 FROM oauth_sessions s WHERE s.browser = b.id_hash))""",
             self._now_ms(), self._now_ms() - GRANTED_FOR_MS,

@@ -342,7 +342,7 @@ class AccountStore:
 
     async def is_ended_upstream(self, browser: bytes) -> bool:
         """Whether a provider has ended the sign-in of a browser (`BrowserSessions.end_upstream`)."""
-        sql = "SELECT EXISTS (SELECT 1 FROM browser_sessions WHERE id_hash = $1 AND expires_ts = 0)"
+        sql = "SELECT EXISTS (SELECT 1 FROM browser_sessions WHERE id_hash = $1 AND expires_ts < 0)"
         return await self._database.fetchval(sql, browser)  # type: ignore[no-any-return]
 
     async def browser_of_device(self, user_id: str, device_id: str) -> bytes | None:

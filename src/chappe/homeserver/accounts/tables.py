@@ -18,7 +18,7 @@ TABLES = (
         "browser_sessions",
         rows=OF_USER,
         person=USER,
-        package="SELECT created_ts, authenticated_ts, expires_ts, user_agent, address, provider FROM browser_sessions WHERE user_id = $1 ORDER BY created_ts",
+        package="SELECT created_ts, authenticated_ts, abs(expires_ts) AS expires_ts, user_agent, address, provider FROM browser_sessions WHERE user_id = $1 ORDER BY created_ts",
         erased=True,
     ),
     Table(

@@ -261,9 +261,11 @@ def _is_time(value: Any) -> bool:
 
 
 def _merged(userinfo: Mapping[str, Any], claims: Mapping[str, Any], email_claim: str) -> dict[str, Any]:
-    """What the provider says in its two answers. Each vouches for the address in it, and not for that of the other."""
-    told_by = claims if email_claim in claims else userinfo
-    return {**userinfo, **claims, "email_verified": told_by.get("email_verified")}
+    """What the provider says in its two answers, first in the ID token. Each vouches for the address in it, not for another."""
+    merged = {**userinfo, **claims}
+    of_address = [said for said in (userinfo, claims) if said.get(email_claim) == merged.get(email_claim)]
+    verified = [said["email_verified"] for said in of_address if "email_verified" in said]
+    return {**merged, "email_verified": verified[-1] if verified else None}
 
 
 def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int | None) -> Proven:
