@@ -19,10 +19,13 @@ from tests.support import Person, Server, until
 DAY_MS = 86_400_000
 
 
-async def crowd(peer: Peer) -> tuple[Person, str, Forger, Forger]:
-    """Somebody here, a room, who forges in it, and an honest friend on a third server who sends what we let them send."""
+async def crowd(peer: Peer, host: str = "127.0.0.1") -> tuple[Person, str, Forger, Forger]:
+    """Somebody here, a room, who forges in it, and an honest friend on a third server who sends what we let them send.
+
+    `host`: of the friend's server; the forger's is localhost.
+    """
     alice, _, room, forger = await scene(peer)
-    friend = await peer(host="127.0.0.1")  # not the forger's host: what one takes, the other has still
+    friend = await peer(host=host)
     bob = await friend.person("bob")
     await enter(bob, room, forger.target)
     await agree(room, forger.target, forger.evil, friend)
@@ -114,20 +117,29 @@ async def test_an_event_waits_for_its_own_past_only(peer: Peer) -> None:
     await hears(alice, room, "second")
 
 
+async def taken(side: Forger) -> int:
+    """How many of ten events without a past are kept until it comes."""
+    results: list[dict[str, Any]] = []
+    for pdu in followers_of_nothing(side, 10):
+        results += (await side.send(pdu)).values()
+    assert all(r == {} or "Too many events" in r["error"] for r in results)
+    return sum(r == {} for r in results)
+
+
+async def test_servers_of_one_host_have_one_share_of_what_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "QUEUE_LIMIT", 6)
+    _, _, forger, other = await crowd(peer, host="localhost")
+    for side in (forger, other):
+        serves(side.evil)
+    assert [await taken(forger), await taken(other)] == [6, 0]
+
+
 async def test_a_server_has_its_share_of_what_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, limit in (("QUEUE_LIMIT", 6), ("ROOM_LIMIT", 8), ("ALWAYS_TAKEN", 3), ("ORIGIN_LIMIT", 100)):
         monkeypatch.setattr(inbox, name, limit)
     alice, room, forger, honest = await crowd(peer)
     for side in (forger, honest):
         serves(side.evil)
-
-    async def taken(side: Forger) -> int:
-        results: list[dict[str, Any]] = []
-        for pdu in followers_of_nothing(side, 10):
-            results += (await side.send(pdu)).values()
-        assert all(r == {} or "Too many events" in r["error"] for r in results)
-        return sum(r == {} for r in results)
-
     assert await taken(forger) == 6
     assert await taken(honest) == 3, "beyond what waits in a room, some of each server still are"
     monkeypatch.setattr(inbox, "ORIGIN_LIMIT", 6)

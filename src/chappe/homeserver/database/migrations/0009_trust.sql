@@ -125,7 +125,8 @@ CREATE INDEX room_purges_waiting ON room_purges (asked_ts) WHERE ended_ts IS NUL
 -- not before `next_try_ts`.
 ALTER TABLE federation_inbox ADD COLUMN attempts int NOT NULL DEFAULT 0, ADD COLUMN next_try_ts bigint NOT NULL DEFAULT 0,
     DROP CONSTRAINT federation_inbox_room_id_event_id_key, ADD UNIQUE (room_id, origin, event_id);
-CREATE INDEX federation_inbox_origin ON federation_inbox (origin);
+-- Servers of one host, on whatever port, share a bound.
+CREATE INDEX federation_inbox_host ON federation_inbox (regexp_replace(origin, ':[0-9]+$', ''));
 
 CREATE INDEX reports_reporter ON reports (reporter, received_ts);
 

@@ -39,7 +39,7 @@ PATIENCE = 2.0  # so long a queue waits for what another of its room may fetch f
 # Servers of one host, on whatever port, are one server here.
 QUEUE_LIMIT, ORIGIN_LIMIT, ROOM_LIMIT, ALWAYS_TAKEN = 500, 20_000, 2000, 50
 ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
-_OF_HOST = "(origin = $2 OR starts_with(origin, $2 || ':'))"
+_OF_HOST = "regexp_replace(origin, ':[0-9]+$', '') = $2"  # there is an index of it
 Queue = tuple[str, str]  # the room, and the server that sent the events
 
 
