@@ -269,6 +269,28 @@ async def test_what_nobody_of_the_domain_may_see_stays(house: House, tmp_path: P
     assert [word for word in WORDS if f"message {word}" in read] == list(SEEN[rule]), "as she reads it here"
 
 
+async def test_an_edit_that_nobody_may_see_is_not_found(house: House, tmp_path: Path) -> None:
+    """The index has a message under the words of its latest edit."""
+    alice, dora = house.alice, house.dora
+    visibility = {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "joined"}}
+    room = await alice.create_room(preset="private_chat", initial_state=[visibility], invite=[dora.id])
+    await dora.join(room)
+    said = await alice.say(room, "fouquet")
+    await dora.leave(room)
+    relation = {"rel_type": "m.replace", "event_id": said}
+    text = {"msgtype": "m.text", "body": "talleyrand"}
+    await alice.send(room, "m.room.message", {**text, "m.new_content": text, "m.relates_to": relation})
+    await alice.invite(room, dora)
+    await dora.join(room)
+    asked = {"search_categories": {"room_events": {"search_term": "talleyrand"}}}
+    found = (await alice.call("POST", "/search", asked))["search_categories"]["room_events"]
+    assert [result["result"]["event_id"] for result in found["results"]] == [said], "it is in the index"
+    await house.mover().export(house.second, tmp_path / "export", moves_out=False)
+    written = {path.name: path.read_bytes() for path in (tmp_path / "export").glob("*.copy")}
+    assert [name for name, raw in written.items() if b"talleyrand" in raw] == []
+    assert b"fouquet" in written["events.copy"]
+
+
 async def test_rooms_agree_though_something_was_withheld(
     house: House, new_database: Callable[[], Awaitable[str]], tmp_path: Path
 ) -> None:

@@ -63,12 +63,15 @@ _OF_INVITATIONS = {
         'forbidden' AS guest_access, NULL::text AS encryption, 0::bigint AS joined, 0::bigint AS invited, NULL::text AS successor,
         '' AS search FROM moving_invitations""",
 }
-
-
-# Of the events of rooms that move: what goes in the place of a column. Who else is here sent under which device and name stays.
-_OF_EVENTS = {
-    "json": "coalesce((SELECT w.json FROM moving_withheld w WHERE w.nid = events.nid), json)",
-    "txn": f"CASE WHEN {of_domain('sender')} THEN txn END",
+# By table: what goes in the place of a column. Under which device and name others who are here have sent something stays here.
+_INSTEAD = {
+    "events": {
+        "json": "coalesce((SELECT w.json FROM moving_withheld w WHERE w.nid = events.nid), json)",
+        "txn": f"CASE WHEN {of_domain('sender')} THEN txn END",
+    },
+    "event_search": {  # the words are those of the edit
+        "words": "CASE WHEN edit IN (SELECT event_id FROM moving_withheld) THEN ''::tsvector ELSE words END",
+    },
 }
 
 
@@ -156,7 +159,7 @@ class HostedDomains:
 async def _export(connection: Any, table: Table, server_name: str, folder: Path) -> int:
     names = [row[0] for row in await connection.fetch(_COLUMNS, table.name)]
     columns = ", ".join(f'"{name}"' for name in names)
-    instead = _OF_EVENTS if table.name == "events" else {}
+    instead = _INSTEAD.get(table.name, {})
     values = ", ".join(instead.get(name, f'"{name}"') for name in names)
     query = f"SELECT {values} FROM {table.name} WHERE {table.rows}"
     if table.says:  # it goes where the event goes as it is

@@ -70,20 +70,20 @@ class _Withheld:
         people = await self._connection.fetch(_PEOPLE, self._server_name, self._number)
         since = [row["joined_since"] or 0 for row in people if row["membership"] == "join"]
         self._since = min(since, default=None)
-        sight, place = Sight(self._rooms, [row["user_id"] for row in people]), (-(1 << 63), 0)
+        onlookers, place = Onlookers(self._rooms, [row["user_id"] for row in people]), (-(1 << 63), 0)
         while rows := await self._connection.fetch(_EVENTS, self._number, *place, AT_ONCE):
             place = rows[-1]["position"], rows[-1]["nid"]
-            records = [_record(row, self._version) for row in rows if not await self._goes(sight, row)]
+            records = [_record(row, self._version) for row in rows if not await self._goes(onlookers, row)]
             await self._connection.copy_records_to_table("moving_withheld", records=records)
         for root in self._states:
             numbers, _ = await self._rooms.trees.whole(root)
             await self._connection.execute("DELETE FROM moving_withheld WHERE nid = ANY($1::bigint[])", numbers)
 
-    async def _goes(self, sight: Sight, row: Any) -> bool:
+    async def _goes(self, onlookers: Onlookers, row: Any) -> bool:
         """Whether an event goes as it is."""
         sees = False
         if row["status"] in (HISTORY, SOFT_FAILED):
-            sees = await sight.at(int_to_name(row["state_before"]))
+            sees = await onlookers.see(int_to_name(row["state_before"]))
         if row["status"] == HISTORY:
             if sees and not self._saw:
                 self._states.add(int_to_name(row["state_before"]))
@@ -99,8 +99,8 @@ class _Withheld:
         return user_id.endswith(f":{self._server_name}")
 
 
-class Sight:
-    """Whether any of some people sees what stands at a place of a room. Going from place to place reads what differs only."""
+class Onlookers:
+    """Some people, one of whom is in the room now. Going from place to place in it reads what differs only."""
 
     def __init__(self, rooms: Rooms, people: Iterable[str]) -> None:
         self._rooms = rooms
@@ -110,8 +110,8 @@ class Sight:
         self._members: dict[bytes, str] = {}
         self._sees = is_visible(self._rule, "leave", True)
 
-    async def at(self, root: bytes) -> bool:
-        """`root`: of the room's state there. Whoever of them is in the room now has come in at some time."""
+    async def see(self, root: bytes) -> bool:
+        """Whether any of them sees what stands at a place. `root`: of the room's state there."""
         if root == self._root:
             return self._sees
         differs = (await self._rooms.trees.diff(self._root, root)).items()
