@@ -24,6 +24,7 @@ from chappe.agency.console.room_actions import (
     RegistryActions,
     RoomActions,
 )
+from chappe.agency.console.rights import Rights
 from chappe.agency.console.scope import Scope
 from chappe.agency.console.targets import Targets
 from chappe.agency.console.views import Views
@@ -164,7 +165,9 @@ class AgencyServer(Homeserver):
         proofs.rights_since, proofs.administers = scope.rights_since, scope.administers
         self.critical_acts.tell = self._tell_administrators
         targets = Targets(database, scope, self.administration.people_of)
-        self.actions = Actions(scope, targets, self.audit, proofs, requests, owners, self._tell_administrators)
+        self.actions = Actions(
+            scope, targets, Rights(database), self.audit, proofs, requests, owners, self._tell_administrators
+        )
         self.views = Views(
             database, scope, self.actions, self.accounts, self.rooms, policy, self.people, self.former, self.functions,
             policy.sponsors, self.holds, self.exports, self.announcements, self.statistics, self.audit, self.scanner, self.guard,

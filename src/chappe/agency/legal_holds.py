@@ -42,8 +42,10 @@ class LegalHolds:
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database, self._now_ms = database, now_ms
 
-    async def place(self, target: str, authority: str, reference: str, by: str) -> int:
-        """`authority`: who ordered it; `reference`: of the order. Returns its number. Raises M_INVALID_PARAM, M_NOT_FOUND."""
+    async def place(self, target: str, authority: str, reference: str, by: str, whose: str | None = None) -> int:
+        """`authority`: who ordered it; `reference`: of the order; `whose`: the right in which it is placed, an organisation's or the
+        installation's (None). Returns its number. Raises M_INVALID_PARAM, M_NOT_FOUND.
+        """
         is_room = target.startswith("!")
         (parse_room_id if is_room else parse_user_id)(target)
         exists = "SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1)" if is_room else (
@@ -52,10 +54,10 @@ class LegalHolds:
         if not await self._database.fetchval(exists, target):
             raise NotFound(f"There is no {'room' if is_room else 'account'} {target} here")
         return int(await self._database.fetchval(
-            """INSERT INTO legal_holds (target, authority, reference, placed_by, placed_ts)
-               VALUES ($1, $2, $3, $4, $5) RETURNING id""",
+            """INSERT INTO legal_holds (target, authority, reference, placed_by, placed_ts, whose)
+               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
             target, _text(authority, "Say which authority asks for it"), _text(reference, "Say the reference of the order"), by,
-            self._now_ms(),
+            self._now_ms(), whose,
         ))  # fmt: skip
 
     async def lift(self, number: int, reason: str, by: str) -> None:

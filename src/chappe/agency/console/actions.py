@@ -17,6 +17,7 @@ import msgspec
 import orjson
 
 from chappe.agency.audit import Audit, failure_of, without_secrets
+from chappe.agency.console.rights import Rights
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.console.targets import Kind, Targets, account_of, kinds_of
 from chappe.homeserver.database.pool import Row
@@ -100,10 +101,10 @@ class Actions:
     """`tell`: told when something waits for a second person: (organisation, who asked, the action's name, to whom)."""
 
     def __init__(
-        self, scope: Scope, targets: Targets, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
+        self, scope: Scope, targets: Targets, rights: Rights, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
         tell: Callable[[str, str, str, str | None], Awaitable[None]],
     ) -> None:  # fmt: skip
-        self._scope, self._targets, self._audit = scope, targets, audit
+        self._scope, self._targets, self._rights, self._audit = scope, targets, rights, audit
         self._proofs, self._requests = proofs, requests
         self.all, self._tell = actions_of(*owners), tell
 
@@ -115,9 +116,10 @@ class Actions:
         """
         wanted = self._find(actor, name)
         parsed = convert(arguments, wanted.arguments)
-        await self._targets.require(actor, wanted.kinds, parsed)
+        await self._require(actor, wanted, parsed)
         if not is_confirmed and await self._needs_proof(actor, wanted, parsed):
-            if code is None or not self._proofs.takes_codes:
+            needs_two = await self._rights.needs_two(wanted.name, parsed)
+            if needs_two or code is None or not self._proofs.takes_codes:
                 return await self._ask(actor, wanted, parsed)
             try:
                 await self._proofs.require_code(actor.user_id, code)
@@ -125,6 +127,11 @@ class Actions:
                 await self._record(actor, wanted.name, parsed, "refused: wrong code")
                 raise
         return {"done": True, **await self._run(actor, wanted, parsed, actor.user_id)}
+
+    async def _require(self, actor: Actor, wanted: Action, arguments: Any) -> None:
+        """Whose the targets are, and in whose right what would be undone was done. Raises what `Targets` and `Rights` raise."""
+        await self._targets.require(actor, wanted.kinds, arguments)
+        await self._rights.require_may_undo(actor, wanted.name, arguments)
 
     async def is_critical(self, actor: Actor, name: str, arguments: dict[str, Any]) -> bool:
         """Whether it would be asked for a proof in the console. Raises M_NOT_FOUND, M_BAD_JSON, M_FORBIDDEN."""
@@ -192,7 +199,7 @@ class Actions:
             return {"done": False, "agreed": True}
         wanted = self._find(asker, row["action"])
         arguments = convert(orjson.loads(row["arguments"]), wanted.arguments)
-        await self._targets.require(asker, wanted.kinds, arguments)
+        await self._require(asker, wanted, arguments)
         await self._proofs.require_may_agree(actor.user_id, asker.user_id, asker.organisation, code)
         await self._requests.decide(number, actor.user_id, DONE)
         try:

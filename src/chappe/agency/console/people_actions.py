@@ -22,7 +22,7 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
 
@@ -70,23 +70,14 @@ class AccountActions:
     @action()
     async def lock(self, actor: Actor, who: Person) -> None:
         """Lock an account: its holder can do nothing until it is unlocked; nothing is lost."""
-        await self._accounts.set_state(who.user_id, locked=True, by=_right_of(actor))
+        await self._accounts.set_state(who.user_id, locked=True, by=actor.right)
 
     @action()
     async def unlock(self, actor: Actor, who: Person) -> None:
         """Unlock an account, and forget what the read guard has counted of it."""
-        await self._require_may_unlock(actor, who.user_id)
         if self._guard is not None:
             await self._guard.forgive(who.user_id)
-        await self._accounts.set_state(who.user_id, locked=False, by=_right_of(actor))
-
-    async def _require_may_unlock(self, actor: Actor, user_id: str) -> None:
-        """Raises Forbidden for what an administrator of the installation has locked, or the read guard."""
-        user = await self._accounts.store.find_user(user_id)
-        if user is not None and user.locked and user.locked_by is None and not actor.is_everywhere:
-            raise Forbidden(
-                "The installation, or its read guard, has locked this account: ask one of its administrators"
-            )
+        await self._accounts.set_state(who.user_id, locked=False, by=actor.right)
 
     @action(critical=False)
     async def sign_out(self, actor: Actor, who: Person) -> None:
@@ -126,7 +117,6 @@ class AccountActions:
     @action()
     async def reactivate(self, actor: Actor, who: Person) -> dict[str, Any]:
         """Bring an ended account back."""
-        await self._require_may_unlock(actor, who.user_id)
         return await self._former.reactivate(UserId(who.user_id))
 
     @action(critical=True)
@@ -201,8 +191,3 @@ class AdministratorActions:
         """Take an administrator's rights away, one's own too."""
         await self._scope.revoke(actor, who.user_id)
         await self._states.enter(who.user_id, State.CONSOLE_RIGHT_WITHDRAWN)
-
-
-def _right_of(actor: Actor) -> str | None:
-    """In whose right somebody locks and unlocks: None is the whole installation."""
-    return None if actor.is_everywhere else actor.organisation

@@ -152,17 +152,20 @@ class LawActions:
     @action(critical=True)
     async def hold_person(self, actor: Actor, wanted: PersonHold) -> dict[str, Any]:
         """Keep everything of an account, because an authority asks for it."""
-        return {"hold": await self._holds.place(wanted.user_id, wanted.authority, wanted.reference, actor.user_id)}
+        return {"hold": await self._hold(actor, wanted.user_id, wanted)}
 
     @action(critical=True)
     async def hold_room(self, actor: Actor, wanted: RoomHold) -> dict[str, Any]:
         """Keep everything of a room, because an authority asks for it."""
-        return {"hold": await self._holds.place(wanted.room_id, wanted.authority, wanted.reference, actor.user_id)}
+        return {"hold": await self._hold(actor, wanted.room_id, wanted)}
 
     @action(critical=True)
     async def lift_hold(self, actor: Actor, lifted: Lifted) -> None:
         """Lift a legal hold: what it kept goes, as it would have gone."""
         await self._holds.lift(lifted.hold, lifted.reason, actor.user_id)
+
+    async def _hold(self, actor: Actor, target: str, order: PersonHold | RoomHold) -> int:
+        return await self._holds.place(target, order.authority, order.reference, actor.user_id, actor.right)
 
 
 class Announcement(msgspec.Struct):

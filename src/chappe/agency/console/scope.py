@@ -33,6 +33,11 @@ class Actor:
     def is_everywhere(self) -> bool:
         return self.organisation == EVERYWHERE
 
+    @property
+    def right(self) -> str | None:
+        """In whose right they act (`rights.py`): None is the whole installation's."""
+        return None if self.is_everywhere else self.organisation
+
 
 class Scope:
     def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int]) -> None:

@@ -45,11 +45,13 @@ FRAGMENTS = (
         (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint"), ("whose", "text")),
         """
         FOR r IN SELECT * FROM unnest(account_states_rows) LOOP  -- NULL: stays as it is; expiry 0: never
-            -- what was locked in the right of the installation (`locked_by` NULL) is unlocked in no other, and stays its own
-            UPDATE users SET locked = CASE WHEN r.locked OR r.whose IS NULL OR locked_by IS NOT NULL
+            -- a lock and a suspension are lifted in the right in which they were made, or in the installation's (NULL), and stay in it
+            UPDATE users SET locked = CASE WHEN r.locked OR r.whose IS NULL OR locked_by = r.whose
                                            THEN coalesce(r.locked, locked) ELSE locked END,
-                locked_by = CASE WHEN r.locked AND NOT (locked AND locked_by IS NULL) THEN r.whose ELSE locked_by END,
-                suspended = coalesce(r.suspended, suspended),
+                locked_by = CASE WHEN r.locked AND (NOT locked OR r.whose IS NULL) THEN r.whose ELSE locked_by END,
+                suspended = CASE WHEN r.suspended OR r.whose IS NULL OR suspended_by = r.whose
+                                 THEN coalesce(r.suspended, suspended) ELSE suspended END,
+                suspended_by = CASE WHEN r.suspended AND (NOT suspended OR r.whose IS NULL) THEN r.whose ELSE suspended_by END,
                 expires_ts = CASE WHEN r.expires_ts = 0 THEN NULL ELSE coalesce(r.expires_ts, expires_ts) END
              WHERE user_id = r.who;
         END LOOP;""",

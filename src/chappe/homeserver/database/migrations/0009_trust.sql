@@ -148,3 +148,10 @@ CREATE TABLE unfinished_erasures (user_id text PRIMARY KEY);
 
 -- What was deleted from a key backup is kept for a while, in a version of its own: since when. NULL: of all that are in use.
 ALTER TABLE key_backups ADD COLUMN kept_since timestamptz;
+
+-- In whose right something was done: an organisation's; NULL: the installation's, which alone undoes what was done before this was kept.
+ALTER TABLE users ADD COLUMN suspended_by text;
+ALTER TABLE legal_holds ADD COLUMN whose text;
+ALTER TABLE blocked_rooms ADD COLUMN whose text;
+ALTER TABLE media ADD COLUMN quarantined_whose text;
+ALTER TABLE guests ADD COLUMN ends_by text;  -- who has set the end: 'all' is the installation; NULL: the sponsor, or the calendar

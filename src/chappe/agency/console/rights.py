@@ -1,0 +1,53 @@
+"""In whose right something was done, and who may undo it: one rule for locks, holds, blocks, quarantine and ends.
+
+A right is an organisation's, by its name, or the installation's (None), which is above all. Whatever is done to somebody keeps it
+(`Actor.right`); an action that undoes says so here, and is asked before it is done and before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chappe.agency.console.scope import Actor
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.matrix.errors import Forbidden
+
+# Each act that undoes: what it undoes of what its arguments name. A row where there is something, with in whose right it was done.
+UNDOES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "unlock": ("SELECT locked_by AS whose FROM users WHERE user_id = $1 AND locked", ("user_id",)),
+    "lift_hold": ("SELECT whose FROM legal_holds WHERE id = $1 AND lifted_ts IS NULL", ("hold",)),
+}
+# Of these, what was done in the right of the installation is undone by two persons, whatever one of them can prove.
+BY_TWO = frozenset({"lift_hold"})
+_NOT_YOURS = "This was done in the right of the installation, or of another organisation: ask one of its administrators"
+
+
+def may_undo(actor: Actor, right: str | None) -> bool:
+    """In the right in which it was done, or above."""
+    return actor.is_everywhere or (right is not None and right == actor.organisation)
+
+
+class Rights:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def require_may_undo(self, actor: Actor, act: str, arguments: Any) -> None:
+        """Raises Forbidden. Whose person, room or file it is has been asked."""
+        found = await self._done(act, arguments)
+        if found is not None and not may_undo(actor, found[0]):
+            raise Forbidden(_NOT_YOURS, reason="not_your_right")
+
+    async def needs_two(self, act: str, arguments: Any) -> bool:
+        if act not in BY_TWO:
+            return False
+        found = await self._done(act, arguments)
+        return found is not None and found[0] is None
+
+    async def _done(self, act: str, arguments: Any) -> tuple[str | None] | None:
+        """In whose right what the act would undo was done; None where there is nothing."""
+        if act not in UNDOES:
+            return None
+        statement, names = UNDOES[act]
+        row = await self._database.fetchrow(statement, *(getattr(arguments, name) for name in names))
+        return None if row is None else (row["whose"],)
