@@ -9,6 +9,7 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.former_accounts import DAY_MS, FormerAccounts
 from chappe.agency.organisations import Organisation
 from chappe.agency.people import People
+from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
@@ -231,7 +232,7 @@ async def test_an_address_alone_does_not_bring_an_account_back(
 async def test_the_same_identity_at_the_provider_does(ministry: Server, anne: Person) -> None:
     proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
-    await ministry.node.deactivate_account(UserId(anne.id), False)
+    await ministry.node.deactivate_account(UserId(anne.id), False, THEMSELVES)
     other = Proven("oidc", "another anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(other, "localhost")).user_id != anne.id
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
@@ -243,7 +244,7 @@ async def test_who_may_not_act_does_not_come_back_alone(ministry: Server, anne: 
     proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
     await ministry.node.accounts.set_state(anne.id, **{state: True})
-    await ministry.node.deactivate_account(UserId(anne.id), False)
+    await ministry.node.deactivate_account(UserId(anne.id), False, THEMSELVES)
     with pytest.raises(Forbidden):
         await ministry.node.sign_in_upstream(proven, "localhost")
 

@@ -26,7 +26,7 @@ CALLED = [
     ),
     *(SOURCE / "homeserver/actions" / f"{name}.py" for name in ("bind_threepid", "reset_password", "sign_in_upstream")),
     SOURCE / "homeserver/matrix/email_address.py",
-    *(SOURCE / "agency" / f"{name}.py" for name in ("people", "policy")),
+    *(SOURCE / "agency" / f"{name}.py" for name in ("former_accounts", "people", "policy")),
 ]
 # what only programs are told
 ELSEWHERE = {
@@ -38,6 +38,7 @@ ELSEWHERE = {
     "`next_link` must point to this server",
     "There is no organisation x",
     "There is no such account",
+    "This account has not ended",
     "Guests become agents once their address is an organisation's",
     "External guests do not make bots or webhooks",
     "This is not a logout token",

@@ -17,6 +17,7 @@ from typing import Any
 
 from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import THE_CALENDAR, Ending
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -44,7 +45,7 @@ class Renewal:
 class AccountValidity:
     def __init__(
         self, database: Database, accounts: Accounts, mail: MailQueue, settings: Settings, base_url: Callable[[str], str],
-        deactivate: Callable[[UserId, bool], Awaitable[None]], now_ms: Callable[[], int],
+        deactivate: Callable[[UserId, bool, Ending], Awaitable[None]], now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._mail, self._settings = database, accounts, mail, settings
         self._base_url, self._deactivate, self._now_ms = base_url, deactivate, now_ms
@@ -110,7 +111,7 @@ class AccountValidity:
         for row in rows:
             if not self._is_excluded(row["user_id"]):
                 log.warning("an expired account is deactivated", extra={"fields": {"user": row["user_id"]}})
-                await self._deactivate(UserId(row["user_id"]), False)
+                await self._deactivate(UserId(row["user_id"]), False, THE_CALENDAR)
 
     # ------------------------------------------------------------------------------------------------------- renewing
 

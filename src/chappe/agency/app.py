@@ -17,6 +17,7 @@ from chappe.agency.audit_ledger import audit_files
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi, OwnDataApi
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
+from chappe.agency.console.rights import Rights
 from chappe.agency.console.room_actions import (
     AnnouncementActions,
     FileActions,
@@ -24,7 +25,6 @@ from chappe.agency.console.room_actions import (
     RegistryActions,
     RoomActions,
 )
-from chappe.agency.console.rights import Rights
 from chappe.agency.console.scope import Scope
 from chappe.agency.console.targets import Targets
 from chappe.agency.console.views import Views
@@ -119,7 +119,15 @@ class AgencyServer(Homeserver):
         self.jobs.add("guests elsewhere", GUEST_HOMES_EVERY, self.guest_homes.look)
         self.jobs.add("people", PEOPLE_EVERY, self.people.look)
         self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.now_ms)
-        self.former = FormerAccounts(database, accounts, self.bind_threepid, settings.former_profile_days, self.now_ms)
+        self.former = FormerAccounts(
+            database,
+            accounts,
+            self.bind_threepid,
+            policy.guests,
+            policy.is_invited,
+            settings.former_profile_days,
+            self.now_ms,
+        )
         policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
         self.deactivate_account.before.append(self.former.keep)
@@ -156,7 +164,7 @@ class AgencyServer(Homeserver):
             ),
             GuestActions(policy.sponsors), FunctionActions(self.functions),
             AdministratorActions(scope, self.account_states),
-            RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership)),
+            RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership), self.people),
             FileActions(self.media, self.scanner, self.administration),
             LawActions(self.holds, self.exports), AnnouncementActions(self.announcements),
             RegistryActions(policy.organisations),

@@ -75,7 +75,7 @@ class AgencyPolicy(RoomPolicy):
         provider, subject = facts.get("provider"), facts.get("subject")
         if self.former is None or provider is None or subject is None:
             return None
-        return await self.former.of_identity(provider, subject)
+        return await self.former.of_identity(provider, subject, facts.get("email"))
 
     async def comes_back(self, user_id: UserId) -> None:
         if self.former is not None:

@@ -120,8 +120,18 @@ class Accounts:
         """Brings back the ended account of whoever proves to be the same person, as the policy sees it; None: there is none."""
         former = await self.policy.former_account(facts)
         if former is not None:
-            await self.policy.comes_back(former)
+            await self.bring_back(former)
         return former
+
+    async def bring_back(self, user_id: UserId) -> None:
+        """An ended account is one again, as the policy sees it; one that has not ended stays as it is."""
+        user = await self.store.find_user(user_id)
+        if user is None or not user.deactivated:
+            return
+        await self.policy.comes_back(user_id)
+        user = await self.store.find_user(user_id)
+        if user is not None and user.deactivated:  # the policy has nothing to say about it
+            await self.change(user_id, deactivated=False)
 
     async def user_id_of(self, facts: Mapping[str, Any], server_name: str) -> UserId | None:
         """The account's id where what was proven says it; None where the person may choose.

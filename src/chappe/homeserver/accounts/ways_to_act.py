@@ -132,7 +132,8 @@ WAYS = (
     Way("renewal by mail", ("account_validity.user_id",), _row("- - -  E E  - - -  - - - - -"),
         "renews the account, signs nobody in", is_of_layer=True),
     Way("coming back", ("former_accounts.user_id",), _row("- - -  - E  - - -  - - - - -"),
-        "whoever signs in by the same identity at a provider is who they were, while the profile is kept; never one that was locked",
+        "whoever signs in by the same identity at a provider is who they were, while the profile is kept, where they left by "
+        "themselves or their end came; never one that was locked or suspended, or that an administrator has ended",
         is_of_layer=True),
     Way("announcements under way", ("announcements.sender",), _row("- - -  - -  - - -  - - - - -"),
         "said in the name of the service, and written in the audit log", is_of_layer=True),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import THE_INSTALLATION, Ending
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -17,12 +18,17 @@ log = logging.getLogger(__name__)
 class DeactivateAccount:
     def __init__(self, accounts: Accounts, rooms: Rooms, membership: MembershipChanges) -> None:
         self._accounts, self._rooms, self._membership = accounts, rooms, membership
-        self.before: list[Callable[[UserId, bool], Awaitable[None]]] = []  # told while the account is still whole
+        self.before: list[
+            Callable[[UserId, bool, Ending], Awaitable[None]]
+        ] = []  # told while the account is still whole
 
-    async def __call__(self, user_id: UserId, erase: bool) -> None:
-        """Everything by which it acts ends first (`Accounts.change`), so nothing is done while its rooms are being left."""
+    async def __call__(self, user_id: UserId, erase: bool, by: Ending = THE_INSTALLATION) -> None:
+        """Everything by which it acts ends first (`Accounts.change`), so nothing is done while its rooms are being left.
+
+        `by`: where a caller does not say it, only the installation brings the account back.
+        """
         for tell in self.before:
-            await tell(user_id, erase)
+            await tell(user_id, erase, by)
         await self._accounts.change(user_id, deactivated=True, erased=erase, profile={})
         for membership in list((await self._rooms.memberships.of(user_id)).values()):
             if membership.membership in ("join", "invite", "knock"):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from chappe.homeserver.accounts.account_states import End, Entry
+from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.matrix.identifiers import UserId
 
@@ -34,7 +35,7 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
     async def bots(entry: Entry) -> None:
         for bot in await parts.bots.of(entry.user_id):
             if entry.state is not State.SIGNED_OUT_EVERYWHERE:
-                await parts.deactivate_account(UserId(bot), False)
+                await parts.deactivate_account(UserId(bot), False, THEMSELVES)
             elif await parts.accounts.store.devices(bot):  # one that speaks for a webhook has none
                 await parts.account_states.enter(bot, entry.state)
 

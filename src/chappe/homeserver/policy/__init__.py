@@ -58,7 +58,7 @@ class Policy:
         return None
 
     async def comes_back(self, user_id: UserId) -> None:
-        """Brings the ended account back as it was."""
+        """Brings the ended account back as it was. Raises Forbidden where it does not come back so."""
 
     async def display_name(self, user_id: UserId, facts: Mapping[str, Any], wanted: str | None) -> str | None:
         """How a new account is called; None: by its user name."""

@@ -210,7 +210,7 @@ class AdminUserChanges:
         if not is_new and body.displayname is not msgspec.UNSET:  # refused before anything is written
             name = await self._accounts.name_by_administrator(user_id, body.displayname)
         if body.deactivated is False:
-            await self._accounts.change(user_id, deactivated=False)
+            await self._accounts.bring_back(user_id)
         if not is_new and body.password is not None:
             await self._reset_password(FreshProof(user_id, ADMINISTRATOR), body.password, None, body.logout_devices)
         if not is_new and body.admin is not None:

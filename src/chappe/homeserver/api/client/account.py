@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.threepids import RESET
 from chappe.homeserver.accounts.uia import EMAIL, UserInteractiveAuth
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
@@ -49,5 +50,5 @@ class Account:
         if type(erase) is not bool:
             raise BadRequest("`erase` must be true or false")
         await self._uia.require_owner(request, "deactivate", body)
-        await self._deactivate(request.user_id, erase)
+        await self._deactivate(request.user_id, erase, THEMSELVES)
         return {"id_server_unbind_result": "success"}

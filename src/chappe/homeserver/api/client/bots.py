@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
@@ -58,7 +59,9 @@ class BotsApi:
 
     @endpoint("DELETE", _V1 + "/bots/{userId}")
     async def delete(self, request: Request) -> Answer:
-        await self._deactivate(await self._bots.require_own(request.user_id, request.params["userId"]), False)
+        await self._deactivate(
+            await self._bots.require_own(request.user_id, request.params["userId"]), False, THEMSELVES
+        )
         return {}
 
     @endpoint("GET", _V1 + "/rooms/{roomId}/webhooks")
@@ -87,7 +90,7 @@ class BotsApi:
         room_id = parse_room_id(request.params["roomId"])
         bot = await self._webhooks.delete(request.user_id, room_id, request.params["webhookId"])
         if bot is not None:
-            await self._deactivate(bot, False)
+            await self._deactivate(bot, False, THEMSELVES)
         return {}
 
     @endpoint("POST", "/_chappe/hooks/{webhookId}/{secret}", auth=NO_AUTH, **_HOOK)

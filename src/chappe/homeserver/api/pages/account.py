@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import ADD, Threepids, TokenRequest
@@ -192,7 +193,7 @@ class AccountPages:
         session = await self._pages.require(visit)
         if form.get("confirm", "").strip() != session.user_id:
             return await self._ask_about_end(visit, visit.text("deactivate_text", user=session.user_id))
-        await self._deactivate(UserId(session.user_id), form.get("erase") == "1")
+        await self._deactivate(UserId(session.user_id), form.get("erase") == "1", THEMSELVES)
         self._pages.signed_out(visit)
         return self._pages.message(visit, visit.text("deactivate"), visit.text("deactivated"))
 

@@ -74,6 +74,7 @@ REFUSALS: dict[str, str] = {
     "Your organisation does not use this service yet": "Votre organisation n'utilise pas encore ce service.",
     "The accounts of {organisation} are on {home}: please sign up there": "Les comptes de {organisation} sont sur {home} : inscrivez-vous là-bas.",
     "With this address you can sign up once an agent has invited you": "Avec cette adresse, vous pourrez vous inscrire quand un agent vous aura invité.",
+    "Guests come back by a new invitation, of somebody who answers for them until a day": "Un invité revient sur une nouvelle invitation, d'un agent qui répond de lui jusqu'à une date : demandez-la-lui.",
     "No organisation is known for this address": "Aucune organisation n'est connue pour cette adresse.",
     # addresses
     "This is not an e-mail address": "Ce n'est pas une adresse électronique.",

@@ -155,3 +155,15 @@ ALTER TABLE legal_holds ADD COLUMN whose text;
 ALTER TABLE blocked_rooms ADD COLUMN whose text;
 ALTER TABLE media ADD COLUMN quarantined_whose text;
 ALTER TABLE guests ADD COLUMN ends_by text;  -- who has set the end: 'all' is the installation; NULL: the sponsor, or the calendar
+-- Who ended an account (accounts/endings.py), an organisation in its right. What ended before this was kept, an administrator brings back.
+ALTER TABLE former_accounts ADD COLUMN ended_by text NOT NULL DEFAULT 'installation', ADD COLUMN whose text;
+UPDATE former_accounts SET ended_by = 'organisation', whose = organisation WHERE organisation IS NOT NULL;
+
+-- Whose a room is whose maker has gone to another organisation, or left: of the one that they were of. Of others, their maker's.
+CREATE TABLE room_organisations (room_id text PRIMARY KEY, organisation text NOT NULL);
+INSERT INTO room_organisations SELECT DISTINCT ON (r.room_id) r.room_id, m.from_organisation FROM organisation_moves m
+    JOIN events e ON e.sender = m.user_id AND e.type = 'm.room.create' AND e.ts <= m.ts JOIN rooms r USING (room_nid)
+    WHERE m.from_organisation IS NOT NULL ORDER BY r.room_id, m.ts;
+INSERT INTO room_organisations SELECT r.room_id, f.organisation FROM former_accounts f
+    JOIN events e ON e.sender = f.user_id AND e.type = 'm.room.create' JOIN rooms r USING (room_nid)
+    WHERE f.organisation IS NOT NULL ON CONFLICT DO NOTHING;

@@ -1,0 +1,29 @@
+"""Who ends an account: of this it depends who brings it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class By(Enum):
+    PERSON = "person"  # whose account it is, or who answers for it: a bot's owner
+    CALENDAR = "calendar"  # its end came, and was not put off
+    ORGANISATION = "organisation"  # an administrator of one
+    INSTALLATION = "installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`whose`: of an organisation, its name."""
+
+    by: By
+    whose: str | None = None
+
+
+THEMSELVES, THE_CALENDAR, THE_INSTALLATION = Ending(By.PERSON), Ending(By.CALENDAR), Ending(By.INSTALLATION)
+
+
+def in_right_of(organisation: str | None) -> Ending:
+    """By an administrator, of an organisation or (None) of the installation."""
+    return THE_INSTALLATION if organisation is None else Ending(By.ORGANISATION, organisation)
