@@ -59,7 +59,9 @@ async def test_administering_on_the_command_line(server: ServedProcess, tmp_path
     hold = ("hold_person", "user_id=@anne:localhost", "authority=Tribunal", "reference=4711", "--yes")
     number = json.loads(await done(server, "act", "all", *hold))["hold"]
     assert '"reference": "4711"' in await done(server, "show", "culture", "holds")
-    await done(server, "act", "culture", "lift_hold", f"hold={number}", "reason=over", "--yes")
+    lift = ("lift_hold", f"hold={number}", "reason=over", "--yes")
+    assert "right of the installation" in await refused(server, "act", "culture", *lift), "who placed it lifts it"
+    await done(server, "act", "all", *lift)
     await done(server, "act", "culture", "deactivate", "user_id=@anne:localhost", "--yes")
     assert "@anne:localhost" in await done(server, "show", "culture", "former")
     audit = await done(server, "audit", "list")

@@ -88,6 +88,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "modules/administration/__init__:standing": "what `is_blocked` is",
         "modules/administration/__init__:block": "how it ends",
         "modules/administration/__init__:blocked_by": "what administrators are shown",
+        "agency/console/rights:": "in whose right it was blocked",
         "agency/console/views:": "what administrators are shown",
     },
     "require_may_meet": {

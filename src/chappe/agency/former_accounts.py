@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -106,9 +106,12 @@ class FormerAccounts:
             raise NotFound("There is no such account")
         if not user.deactivated:
             raise BadRequest("This account has not ended", "M_INVALID_PARAM")
-        row = await self._database.fetchrow("SELECT * FROM former_accounts WHERE user_id = $1", user_id)
-        await self._set_end(user_id, row["addresses"] if row is not None else (), row is not None and row["ended_by"])
-        await self.forget(user_id)
+        await self._require_invited(user_id)
+        row = await self._database.fetchrow("DELETE FROM former_accounts WHERE user_id = $1 RETURNING *", user_id)
+        if self._guests.is_guest(user_id):  # until the invitation says another end (`Sponsors.arrived`)
+            await self._accounts.set_state(user_id, expires_ts=1)
+        elif row is not None and row["ended_by"] == By.CALENDAR.value:  # as much time to renew it as there was
+            await self._accounts.set_state(user_id, expires_ts=self._now_ms())
         profile = orjson.loads(row["profile"]) if row is not None else {"displayname": user_id[1:].split(":")[0]}
         await self._accounts.change(user_id, deactivated=False, erased=False, profile=profile)
         bound = []
@@ -123,16 +126,13 @@ class FormerAccounts:
             )  # fmt: skip
         return {"user_id": user_id, "addresses": bound}
 
-    async def _set_end(self, user_id: UserId, addresses: Sequence[str], ended_by: str | bool) -> None:
-        """Before the account is back. Raises Forbidden for a guest whom nobody has invited anew."""
-        if self._guests.is_guest(user_id):
-            if not any([await self._is_invited(address) for address in addresses]):
-                raise Forbidden("Guests come back by a new invitation, of somebody who answers for them until a day")
-            await self._accounts.set_state(
-                user_id, expires_ts=1
-            )  # until the invitation says another (`Sponsors.arrived`)
-        elif ended_by == By.CALENDAR.value:  # it has ended still: there is as much time to renew it as there was
-            await self._accounts.set_state(user_id, expires_ts=self._now_ms())
+    async def _require_invited(self, user_id: UserId) -> None:
+        """Raises Forbidden for a guest whom nobody has invited anew."""
+        if not self._guests.is_guest(user_id):
+            return
+        addresses = await self._database.fetchval("SELECT addresses FROM former_accounts WHERE user_id = $1", user_id)
+        if not any([await self._is_invited(address) for address in addresses or ()]):
+            raise Forbidden("Guests come back by a new invitation, of somebody who answers for them until a day")
 
     async def forget(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM former_accounts WHERE user_id = $1", user_id)

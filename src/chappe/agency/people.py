@@ -19,6 +19,10 @@ from chappe.homeserver.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 AT_ONCE = 500
+# The rooms that somebody has made belong to the organisation that they leave, where it is not said already.
+_KEEP_ROOMS = """INSERT INTO room_organisations (room_id, organisation)
+    SELECT r.room_id, $2 FROM events e JOIN rooms r USING (room_nid) WHERE e.sender = $1 AND e.type = 'm.room.create'
+    ON CONFLICT DO NOTHING"""
 SetName = Callable[[UserId, str, Any], Awaitable[None]]
 
 
@@ -121,6 +125,7 @@ class People:
                        VALUES ($1, $2, $3, $4, $5)""",
                     user_id, before, organisation.name, by, self._now_ms(),
                 )  # fmt: skip
+                await connection.execute(_KEEP_ROOMS, user_id, before)
                 # rights over the organisation that is left go in the same commit; the rest follows
                 await connection.execute("DELETE FROM administrators WHERE user_id = $1", user_id)
                 await connection.execute("DELETE FROM function_holders WHERE holder = $1", user_id)
@@ -139,6 +144,16 @@ class People:
             return
         called = _without_label(display) or (name_of_address(address) if address is not None else "")
         await self._set_name(user_id, "displayname", f"{called} [{organisation.label}]".strip())
+
+    async def give_room(self, room_id: str, name: str) -> None:
+        """By an administrator of both organisations. Raises M_NOT_FOUND."""
+        if await self._organisations.find(name) is None:
+            raise NotFound(f"There is no organisation {name}")
+        await self._database.execute(
+            """INSERT INTO room_organisations (room_id, organisation) VALUES ($1, $2)
+               ON CONFLICT (room_id) DO UPDATE SET organisation = $2""",
+            room_id, name,
+        )  # fmt: skip
 
     async def _leave_behind(self, user_id: UserId, before: str, now: Organisation, address: str | None) -> None:
         """The addresses of the organisation that was left, and its name; the person's own name stays."""
@@ -201,7 +216,13 @@ class People:
             last = rows[-1]["user_id"]
 
     async def forget(self, user_id: str) -> None:
-        await self._database.execute("DELETE FROM organisation_people WHERE user_id = $1", user_id)
+        """The account has ended. What it has made stays its organisation's."""
+        async with self._database.transaction() as connection:
+            before = await connection.fetchval(
+                "DELETE FROM organisation_people WHERE user_id = $1 RETURNING organisation", user_id
+            )
+            if before is not None:
+                await connection.execute(_KEEP_ROOMS, user_id, before)
 
 
 def _without_label(display: str) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name
-from chappe.agency.organisations import Organisations
+from chappe.agency.organisations import EVERYWHERE, Organisations
 from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import THE_CALENDAR, Ending
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -31,7 +32,7 @@ SetName = Callable[[UserId, str, Any], Awaitable[None]]
 class Sponsors:
     def __init__(
         self, database: Database, accounts: Accounts, memberships: Memberships, guests: Guests, organisations: Organisations,
-        mail: MailQueue, settings: Agency, set_name: SetName, deactivate: Callable[[UserId, bool], Awaitable[None]],
+        mail: MailQueue, settings: Agency, set_name: SetName, deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
         now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests
@@ -43,10 +44,14 @@ class Sponsors:
     # ------------------------------------------------------------------------------------------------------- arriving
 
     async def invited(self, sponsor: UserId, address: str, purpose: str, ends_ts: int | None) -> None:
-        """Remembered until somebody has proven the address. Raises M_INVALID_PARAM for a bad purpose or end."""
+        """Remembered until somebody has proven the address; whoever invited it before, and is there still, answers for the guest.
+
+        Raises M_INVALID_PARAM for a bad purpose or end.
+        """
         await self._database.execute(
-            """INSERT INTO guest_invitations (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4""",
+            """INSERT INTO guest_invitations AS i (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4
+                WHERE i.sponsor = $2 OR NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = i.sponsor AND NOT u.deactivated)""",
             address, sponsor, checked_purpose(purpose), await self._checked_end(ends_ts, sponsor),
         )  # fmt: skip
 
@@ -105,26 +110,35 @@ class Sponsors:
     async def change(self, actor: UserId, user_id: UserId, purpose: str | None, ends_ts: int | None) -> dict[str, Any]:
         """`ends_ts` in the past ends the account at once. Raises M_NOT_FOUND, M_FORBIDDEN to all but the sponsor."""
         row = await self._require(actor, user_id)
+        wanted = None if ends_ts is None else await self._checked_end(ends_ts, row["sponsor"])
+        if ends_ts is not None:
+            await self._require_may_end(actor, row, wanted)
         if purpose is not None:
             await self._database.execute(
                 "UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose)
             )
         if ends_ts is not None:
-            await self._end(user_id, await self._checked_end(ends_ts, row["sponsor"]))
+            await self._end(user_id, wanted, row["ends_by"])
         return _shown(await self._row(user_id) or row)
 
     async def renew(self, actor: UserId, user_id: UserId) -> dict[str, Any]:
         """For as long as a guest may stay, from now on."""
         row = await self._require(actor, user_id)
-        await self._end(user_id, await self._checked_end(None, row["sponsor"]))
+        wanted = await self._checked_end(None, row["sponsor"])
+        await self._require_may_end(actor, row, wanted)
+        await self._end(user_id, wanted, None)
         return _shown(await self._row(user_id) or row)
 
-    async def set_end(self, user_id: UserId, ends_ts: int | None) -> dict[str, Any]:
-        """By an administrator, who has been checked. Raises M_NOT_FOUND."""
+    async def set_end(self, user_id: UserId, ends_ts: int | None, right: str | None = None) -> dict[str, Any]:
+        """By an administrator, who has been checked, in the right of an organisation or (None) of the installation: an end that is
+        nearer than it was is put off by no sponsor. Raises M_NOT_FOUND."""
         row = await self._row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
-        await self._end(user_id, await self._checked_end(ends_ts, row["sponsor"]))
+        wanted, ends_by = await self._checked_end(ends_ts, row["sponsor"]), None
+        if _is_sooner(wanted, row["ends_ts"]):  # in the highest right in which it was brought near
+            ends_by = EVERYWHERE if EVERYWHERE in (right or EVERYWHERE, row["ends_by"]) else right
+        await self._end(user_id, wanted, ends_by)
         return _shown(await self._row(user_id) or row)
 
     async def give(self, user_id: UserId, sponsor: UserId) -> None:
@@ -174,12 +188,23 @@ class Sponsors:
             raise Forbidden("Only the agent who invited this guest can do this")
         return row
 
+    async def _require_may_end(self, actor: UserId, row: Row, wanted: int | None) -> None:
+        """Raises Forbidden for putting off an end that an administrator has brought near."""
+        if row["ends_by"] is None or wanted == row["ends_ts"] or _is_sooner(wanted, row["ends_ts"]):
+            return
+        user = await self._accounts.store.find_user(actor)
+        if user is None or not user.is_admin:
+            raise Forbidden("An administrator has said when this guest's access ends: ask them")
+
     async def _row(self, user_id: str) -> Row | None:
         return await self._database.fetchrow("SELECT * FROM guests WHERE user_id = $1 AND agent_since IS NULL", user_id)
 
-    async def _end(self, user_id: UserId, ends_ts: int | None) -> None:
+    async def _end(self, user_id: UserId, ends_ts: int | None, ends_by: str | None) -> None:
         await self._database.execute(
-            "UPDATE guests SET ends_ts = $2, reminded_days = NULL WHERE user_id = $1", user_id, ends_ts
+            "UPDATE guests SET ends_ts = $2, ends_by = $3, reminded_days = NULL WHERE user_id = $1",
+            user_id,
+            ends_ts,
+            ends_by,
         )
         await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
 
@@ -228,7 +253,7 @@ class Sponsors:
                 now - self._kept,
             ):
                 log.info("a guest's account is deactivated", extra={"fields": {"user": row["user_id"]}})
-                await self._deactivate(UserId(row["user_id"]), False)
+                await self._deactivate(UserId(row["user_id"]), False, THE_CALENDAR)
         registry = await self._organisations.fingerprint()
         if registry != self._registry:  # else nobody's address has become anybody's
             await self.promote()
@@ -280,6 +305,11 @@ class Sponsors:
         """What other processes have promoted."""
         rows = await self._database.fetch("SELECT user_id FROM guests WHERE agent_since IS NOT NULL")
         self._guests.no_longer = {row["user_id"] for row in rows}
+
+
+def _is_sooner(end: int | None, than: int | None) -> bool:
+    """None: never."""
+    return end is not None and (than is None or end < than)
 
 
 def checked_purpose(text: str) -> str:

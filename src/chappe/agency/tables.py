@@ -62,7 +62,7 @@ TABLES = (
         "former_accounts",
         stays="for those who run the installation",
         person=USER,
-        package="SELECT convert_from(profile, 'UTF8') AS profile, addresses, organisation, ended_ts FROM former_accounts WHERE user_id = $1",
+        package="SELECT convert_from(profile, 'UTF8') AS profile, addresses, organisation, ended_ts, ended_by FROM former_accounts WHERE user_id = $1",
         erased=True,
     ),
     Table(
@@ -127,6 +127,7 @@ TABLES = (
         not_in_package="written by hand: account.json",
         erased=True,
     ),
+    Table("agency.people", "room_organisations", stays="of the installation's organisations", room="room_id"),
     Table(
         "agency.read_guard",
         "read_guard",
@@ -205,6 +206,7 @@ READS = {
     "events": (
         "agency.console",
         "agency.legal_holds",
+        "agency.people",
         "agency.records",
         "agency.retention",
         "agency.rules_api",
@@ -240,6 +242,7 @@ READS = {
         "agency.announcements",
         "agency.console",
         "agency.legal_holds",
+        "agency.people",
         "agency.records",
         "agency.retention",
     ),

@@ -31,6 +31,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "error.reason.young_factor": "Your second factor is too new: it counts after a day. Ask another administrator.",
   "error.reason.changed_lately": "Whoever asks has changed your account lately: another administrator must agree.",
   "error.reason.asker_gone": "Whoever asked is an administrator no longer, or their account is locked. The request is void.",
+  "error.reason.not_your_right":
+    "This was done by the installation’s administrators, or another organisation’s: only they undo it. Ask them.",
   "admin.addFactor": "Add a second factor",
   "admin.askedNobody":
     "Nobody can agree to this request: it needs another administrator. Have those of the service appoint one, or withdraw it.",
@@ -200,6 +202,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.hint.set_holders": "The list replaces the one before.",
   "admin.do.appoint": "Appoint an administrator",
   "admin.hint.appoint": "For a conversation whose administrators have left.",
+  "admin.do.give_room": "Give to another organisation",
+  "admin.hint.give_room": "From then on that organisation administers the conversation.",
   "admin.do.unlist": "Take out of the directory",
   "admin.hint.unlist": "It is not listed any more; its addresses go.",
   "admin.do.block": "Block",

@@ -35,6 +35,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
     "La personne qui demande a modifié votre compte il y a peu : un autre gestionnaire doit donner son accord.",
   "error.reason.asker_gone":
     "La personne qui l’a demandé n’est plus gestionnaire, ou son compte est verrouillé. La demande est annulée.",
+  "error.reason.not_your_right":
+    "C’est une décision des administrateurs du service, ou d’une autre organisation : eux seuls reviennent dessus. Demandez-leur.",
   "admin.addFactor": "Ajouter un second facteur",
   "admin.askedNobody":
     "Personne ne peut donner son accord à cette demande : il faut un autre gestionnaire. Faites-en nommer un par ceux du service, ou retirez-la.",
@@ -204,6 +206,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.hint.set_holders": "La liste remplace la précédente.",
   "admin.do.appoint": "Nommer un administrateur",
   "admin.hint.appoint": "Pour une discussion dont les administrateurs sont partis.",
+  "admin.do.give_room": "Donner à une autre organisation",
+  "admin.hint.give_room": "C’est elle, désormais, qui administre la discussion.",
   "admin.do.unlist": "Retirer de l’annuaire",
   "admin.hint.unlist": "La discussion n’est plus listée ; ses adresses tombent.",
   "admin.do.block": "Fermer l’entrée",

@@ -28,7 +28,15 @@ const KNOWN = new Set([
 ]);
 
 /** What the server refuses for a reason of its own, beside the code. */
-const REASONS = new Set(["wrong_code", "somebody_else", "young_rights", "young_factor", "changed_lately", "asker_gone"]);
+const REASONS = new Set([
+  "wrong_code",
+  "somebody_else",
+  "young_rights",
+  "young_factor",
+  "changed_lately",
+  "asker_gone",
+  "not_your_right",
+]);
 
 /** The SDK's errors by their shape: this file is loaded before the SDK is. */
 interface Refusal {

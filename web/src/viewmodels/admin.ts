@@ -97,13 +97,14 @@ export const VIEWS: View[] = [
     icon: "chat",
     search: true,
     columns: [["name", "room"], ["joined", "number"], ["administrators", "number"], ["created_ts", "date"]],
-    actions: (row) => [
+    actions: (row, rights) => [
       "appoint",
       ...(row.listed ? ["unlist"] : []),
       row.blocked ? "unblock" : "block",
       "announce",
       "archive_room",
       "hold_room",
+      ...(rights.organisations.length > 1 ? ["give_room"] : []),
     ],
   },
   {
@@ -196,6 +197,7 @@ export const FIELDS: Record<string, string[]> = {
   renew: ["ends_ts"],
   renew_guest: ["ends_ts"],
   move: ["to"],
+  give_room: ["to"],
   give_guest: ["sponsor"],
   appoint: ["appointed"],
   export_person: ["with_held"],
@@ -221,6 +223,7 @@ export const OPTIONAL = new Set([
 /** Actions that a second person, or a second factor, must stand for. */
 export const CRITICAL = new Set([
   "move",
+  "give_room",
   "reset_second_factor",
   "deactivate",
   "reactivate",
@@ -263,7 +266,7 @@ const ABOUT: Record<string, Array<[argument: string, field: string]>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ["appoint", "unlist", "block", "unblock", "archive_room", "hold_room", "announce"].map((each) => [
+    ["appoint", "unlist", "block", "unblock", "archive_room", "hold_room", "give_room", "announce"].map((each) => [
       each,
       [["room_id", "room_id"]] as Array<[string, string]>,
     ]),

@@ -101,8 +101,8 @@ class Actions:
     """`tell`: told when something waits for a second person: (organisation, who asked, the action's name, to whom)."""
 
     def __init__(
-        self, scope: Scope, targets: Targets, rights: Rights, audit: Audit, proofs: Proofs, requests: CriticalRequests, owners: Sequence[object],
-        tell: Callable[[str, str, str, str | None], Awaitable[None]],
+        self, scope: Scope, targets: Targets, rights: Rights, audit: Audit, proofs: Proofs, requests: CriticalRequests,
+        owners: Sequence[object], tell: Callable[[str, str, str, str | None], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._scope, self._targets, self._rights, self._audit = scope, targets, rights, audit
         self._proofs, self._requests = proofs, requests

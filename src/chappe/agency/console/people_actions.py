@@ -18,6 +18,7 @@ from chappe.agency.records.erasure import Erasure
 from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import in_right_of
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.ways_to_act import State
@@ -112,7 +113,7 @@ class AccountActions:
     @action()
     async def deactivate(self, actor: Actor, who: Person) -> None:
         """End an account: signed out, out of its rooms; name and addresses are kept for a while in case it comes back."""
-        await self._deactivate(UserId(who.user_id), False)
+        await self._deactivate(UserId(who.user_id), False, in_right_of(actor.right))
 
     @action()
     async def reactivate(self, actor: Actor, who: Person) -> dict[str, Any]:
@@ -137,12 +138,12 @@ class GuestActions:
     @action(critical=False)
     async def end_guest(self, actor: Actor, who: Person) -> dict[str, Any]:
         """End a guest's account now."""
-        return await self._sponsors.set_end(UserId(who.user_id), 1)
+        return await self._sponsors.set_end(UserId(who.user_id), 1, actor.right)
 
     @action(critical=False)
     async def renew_guest(self, actor: Actor, end: End) -> dict[str, Any]:
         """Renew a guest's account."""
-        return await self._sponsors.set_end(UserId(end.user_id), end.ends_ts)
+        return await self._sponsors.set_end(UserId(end.user_id), end.ends_ts, actor.right)
 
     @action(critical=False)
     async def give_guest(self, actor: Actor, new: NewSponsor) -> None:

@@ -13,6 +13,7 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.console.targets import Kind, Plain
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.organisations import Organisation, Organisations, Rules
+from chappe.agency.people import People
 from chappe.agency.records.exports import PERSON, ROOM, Exports
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
@@ -32,14 +33,24 @@ class RoomAdministrator(msgspec.Struct):
     appointed: Annotated[str, Kind.MEMBER]
 
 
+class GivenRoom(msgspec.Struct):
+    room_id: Annotated[str, Kind.ROOM]
+    to: Annotated[str, Kind.ORGANISATION]
+
+
 class RoomActions:
-    def __init__(self, administration: Administration, make_admin: MakeRoomAdmin) -> None:
-        self._administration, self._make_admin = administration, make_admin
+    def __init__(self, administration: Administration, make_admin: MakeRoomAdmin, people: People) -> None:
+        self._administration, self._make_admin, self._people = administration, make_admin, people
 
     @action()
     async def appoint(self, actor: Actor, to: RoomAdministrator) -> None:
         """Make somebody of a room its administrator: for rooms whose own have left."""
         await self._make_admin(to.room_id, UserId(to.appointed))
+
+    @action(critical=True)
+    async def give_room(self, actor: Actor, given: GivenRoom) -> None:
+        """Give a room to another organisation that one administers too: its maker's move takes it nowhere."""
+        await self._people.give_room(given.room_id, given.to)
 
     @action(critical=False)
     async def unlist(self, actor: Actor, room: Room) -> dict[str, Any]:
@@ -49,12 +60,12 @@ class RoomActions:
     @action()
     async def block(self, actor: Actor, room: Room) -> None:
         """Block a room: nobody enters it any more."""
-        await self._administration.block(room.room_id, actor.user_id, True)
+        await self._administration.block(room.room_id, actor.user_id, True, actor.right)
 
     @action()
     async def unblock(self, actor: Actor, room: Room) -> None:
         """Let people enter a blocked room again."""
-        await self._administration.block(room.room_id, actor.user_id, False)
+        await self._administration.block(room.room_id, actor.user_id, False, actor.right)
 
 
 class File(msgspec.Struct):
@@ -83,12 +94,12 @@ class FileActions:
     @action()
     async def quarantine_file(self, actor: Actor, file: File) -> None:
         """Nobody gets a file any more, until it is released."""
-        await self._media.quarantine([(file.server_name, file.media_id)], actor.user_id)
+        await self._media.quarantine([(file.server_name, file.media_id)], actor.user_id, actor.right)
 
     @action()
     async def unquarantine_file(self, actor: Actor, file: File) -> None:
         """Give out a file again that an administrator had put into quarantine."""
-        await self._media.quarantine([(file.server_name, file.media_id)], None)
+        await self._media.quarantine([(file.server_name, file.media_id)], None, actor.right)
 
     @action()
     async def delete_file(self, actor: Actor, file: File) -> None:
@@ -99,7 +110,7 @@ class FileActions:
     @action()
     async def close_report(self, actor: Actor, about: Report) -> None:
         """Close a report that has been looked at."""
-        await self._administration.delete_report(about.report)
+        await self._administration.delete_report(about.report, actor.user_id)
 
 
 class PersonPackage(msgspec.Struct):

@@ -14,12 +14,15 @@ from chappe.homeserver.matrix.identifiers import UserId
 
 # of an organisation ($2; EVERYWHERE: all): its people, those whose account has ended, the guests whom its people sponsor
 _PERSON = """SELECT $2 = 'all' OR EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)
-    OR EXISTS (SELECT 1 FROM former_accounts WHERE user_id = $1 AND organisation = $2)
+    OR EXISTS (SELECT 1 FROM former_accounts JOIN users USING (user_id)
+                WHERE user_id = $1 AND organisation = $2 AND deactivated)
     OR EXISTS (SELECT 1 FROM guests g JOIN organisation_people p ON p.user_id = g.sponsor
                 WHERE g.user_id = $1 AND g.agent_since IS NULL AND p.organisation = $2)"""
-_ROOM = """SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1) AND ($2 = 'all' OR EXISTS (
-    SELECT 1 FROM rooms r JOIN events e USING (room_nid) JOIN organisation_people p ON p.user_id = e.sender
-     WHERE r.room_id = $1 AND e.type = 'm.room.create' AND p.organisation = $2))"""
+# whose a room (r) is that somebody (p) has made: of the organisation that they were of, which keeps it when they go
+ROOM_OF = "coalesce((SELECT o.organisation FROM room_organisations o WHERE o.room_id = r.room_id), p.organisation)"
+_ROOM = f"""SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1) AND ($2 = 'all' OR EXISTS (
+    SELECT 1 FROM rooms r JOIN events e USING (room_nid) LEFT JOIN organisation_people p ON p.user_id = e.sender
+     WHERE r.room_id = $1 AND e.type = 'm.room.create' AND {ROOM_OF} = $2))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Scope:
             raise Forbidden("This account administers the whole installation")
 
     async def require_room(self, actor: Actor, room_id: str) -> None:
-        """A room that somebody of the organisation has made. Raises M_NOT_FOUND."""
+        """A room that somebody has made who was of the organisation then. Raises M_NOT_FOUND."""
         if not await self._database.fetchval(_ROOM, room_id, actor.organisation):
             raise NotFound("There is no such room of your organisation")
 

@@ -10,7 +10,7 @@ from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
-from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.console.scope import ROOM_OF, Actor, Scope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.legal_holds import ABOUT_HOLDS, LegalHolds
@@ -41,12 +41,12 @@ _PEOPLE = f"""SELECT u.user_id, d.display_name, d.avatar_url, u.kind, u.locked, 
 _SEARCHED = " AND (strpos(lower(u.user_id), $2) > 0 OR strpos(lower(coalesce(d.display_name, '')), $2) > 0)"
 _LEAVER = """ AND u.kind IS NULL AND (u.expires_ts < $3
     OR (coalesce(l.seen, 0) < $3 - $4 AND extract(epoch FROM u.created) * 1000 < $3 - $4))"""
-_ROOMS = """SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
+_ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
        e.ts AS created_ts, EXISTS (SELECT 1 FROM published_rooms q WHERE q.room_nid = r.room_nid) AS listed,
        EXISTS (SELECT 1 FROM blocked_rooms b WHERE b.room_id = r.room_id) AS blocked
   FROM events e JOIN rooms r USING (room_nid) JOIN room_summaries s USING (room_nid)
   LEFT JOIN organisation_people p ON p.user_id = e.sender
- WHERE e.type = 'm.room.create' AND ($1 = 'all' OR p.organisation = $1) AND s.joined > 0
+ WHERE e.type = 'm.room.create' AND ($1 = 'all' OR {ROOM_OF} = $1) AND s.joined > 0
    AND ($2 = '' OR strpos(s.search, $2) > 0 OR r.room_id = $2)
    AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)"""
 
@@ -213,13 +213,13 @@ class Views:
     async def names_in(self, actor: Actor, items: list[Any]) -> dict[str, str]:
         """How the people and rooms are called that a list names, by id: people of here, rooms that the actor administers."""
         rows = await self._database.fetch(
-            """SELECT user_id AS id, display_name AS name FROM user_directory
+            f"""SELECT user_id AS id, display_name AS name FROM user_directory
                 WHERE user_id = ANY($1::text[]) AND display_name IS NOT NULL
                UNION ALL
                SELECT r.room_id, s.name FROM rooms r JOIN room_summaries s USING (room_nid) JOIN events e USING (room_nid)
                  LEFT JOIN organisation_people p ON p.user_id = e.sender
                 WHERE r.room_id = ANY($2::text[]) AND s.name IS NOT NULL AND e.type = 'm.room.create'
-                  AND ($3 = 'all' OR p.organisation = $3)""",
+                  AND ($3 = 'all' OR {ROOM_OF} = $3)""",
             sorted(_ids_in(items, "@")),
             sorted(_ids_in(items, "!")),
             actor.organisation,

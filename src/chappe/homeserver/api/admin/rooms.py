@@ -257,7 +257,7 @@ class AdminRest:
 
     @endpoint("DELETE", V1 + "/event_reports/{reportId}", does="close_report", **ADMIN)
     async def delete_report(self, request: Request) -> Answer:
-        await self._administration.delete_report(_number(request))
+        await self._administration.delete_report(_number(request), request.user_id)
         return {}
 
     @endpoint("POST", V1 + "/send_server_notice", does="send_notice", **ADMIN)

@@ -134,13 +134,19 @@ class Administration:
             raise NotFound("There is no such room")
         return found[0]
 
-    async def block(self, room_id: str, by: str, blocked: bool) -> None:
+    async def block(self, room_id: str, by: str, blocked: bool, whose: str | None = None) -> None:
+        """`whose`: in whose right, an organisation's; None: the installation's, which no other undoes."""
         if blocked:
             await self._database.execute(
-                "INSERT INTO blocked_rooms VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", room_id, by, self._now_ms()
-            )
+                """INSERT INTO blocked_rooms AS b (room_id, blocked_by, blocked_ts, whose) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (room_id) DO UPDATE SET blocked_by = $2, blocked_ts = $3, whose = NULL
+                    WHERE $4::text IS NULL AND b.whose IS NOT NULL""",
+                room_id, by, self._now_ms(), whose,
+            )  # fmt: skip
         else:
-            await self._database.execute("DELETE FROM blocked_rooms WHERE room_id = $1", room_id)
+            await self._database.execute(
+                "DELETE FROM blocked_rooms WHERE room_id = $1 AND ($2::text IS NULL OR whose = $2)", room_id, whose
+            )
 
     async def blocked_by(self, room_id: str) -> str | None:
         return await self._database.fetchval(  # type: ignore[no-any-return]
@@ -222,10 +228,16 @@ class Administration:
             raise NotFound("There is no such report")
         return {**_report(row), "event_json": orjson.loads(row["json"]) if row["json"] else None}
 
-    async def delete_report(self, report_id: int) -> None:
-        """Raises M_NOT_FOUND."""
-        if not (await self._database.execute("DELETE FROM reports WHERE report_id = $1", report_id)).endswith(" 1"):
-            raise NotFound("There is no such report")
+    async def delete_report(self, report_id: int, by: str) -> None:
+        """Raises M_NOT_FOUND; Forbidden for a report about whoever closes it."""
+        done = await self._database.execute(
+            "DELETE FROM reports WHERE report_id = $1 AND user_id IS DISTINCT FROM $2", report_id, by
+        )
+        if done.endswith(" 1"):
+            return
+        if await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM reports WHERE report_id = $1)", report_id):
+            raise Forbidden("This report is about you: another administrator closes it")
+        raise NotFound("There is no such report")
 
     # -------------------------------------------------------------------------------------------------- figures
 

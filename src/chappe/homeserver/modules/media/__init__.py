@@ -293,12 +293,17 @@ class ContentRepository:
         )
         return [dict(row) for row in rows], total
 
-    async def quarantine(self, files: Sequence[tuple[str, str]], by: str | None) -> int:
-        """Nobody gets these files any more (None: they do again). Returns how many; protected ones stay."""
+    async def quarantine(self, files: Sequence[tuple[str, str]], by: str | None, whose: str | None = None) -> int:
+        """Nobody gets these files any more (None: they do again). Returns how many; protected ones stay.
+
+        `whose`: in whose right, an organisation's; None: the installation's, which no other undoes.
+        """
         rows = await self._database.fetch(
-            """UPDATE media m SET quarantined_by = $3 FROM unnest($1::text[], $2::text[]) f(s, i)
-                WHERE m.server_name = f.s AND m.media_id = f.i AND NOT m.protected RETURNING 1""",
-            [s for s, _ in files], [i for _, i in files], by,
+            """UPDATE media m SET quarantined_by = $3, quarantined_whose = CASE WHEN $3::text IS NULL THEN NULL ELSE $4::text END
+                 FROM unnest($1::text[], $2::text[]) f(s, i)
+                WHERE m.server_name = f.s AND m.media_id = f.i AND NOT m.protected
+                  AND ($4::text IS NULL OR m.quarantined_by IS NULL OR m.quarantined_whose = $4) RETURNING 1""",
+            [s for s, _ in files], [i for _, i in files], by, whose,
         )  # fmt: skip
         return len(rows)
 
