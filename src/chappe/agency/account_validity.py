@@ -17,7 +17,7 @@ from typing import Any
 
 from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import THE_CALENDAR, Ending
+from chappe.homeserver.accounts.endings import THE_CALENDAR, THE_WHOLE, Ending
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -177,8 +177,13 @@ class AccountValidity:
         )  # fmt: skip
         return Renewal(RENEWED, until)
 
-    async def set_end(self, user_id: str, expiration_ts: int | None, mails_enabled: bool | None) -> int:
-        """By an administrator: an end of its own (None: a period from now), and whether reminders are sent. Returns the end."""
+    async def set_end(
+        self, user_id: str, expiration_ts: int | None, mails_enabled: bool | None, ends_by: str = THE_WHOLE
+    ) -> int:
+        """By an administrator: an end of its own (None: a period from now), and whether reminders are sent. Returns the end.
+
+        `ends_by`: in whose right, an organisation's or the installation's. Whoever gets the mail still renews the account themselves.
+        """
         user = await self._accounts.store.find_user(user_id)
         if user is None:
             raise NotFound("There is no such account")
@@ -188,7 +193,7 @@ class AccountValidity:
                ON CONFLICT (user_id) DO UPDATE SET mails_enabled = coalesce($2, account_validity.mails_enabled), token = NULL""",
             user_id, mails_enabled,
         )  # fmt: skip
-        await self._accounts.set_state(user_id, expires_ts=until)
+        await self._accounts.set_state(user_id, expires_ts=until, ends_by=None if expiration_ts is None else ends_by)
         return until
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name
-from chappe.agency.organisations import EVERYWHERE, Organisations
+from chappe.agency.organisations import Organisations
 from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import THE_CALENDAR, Ending
+from chappe.homeserver.accounts.endings import THE_CALENDAR, THE_WHOLE, Ending
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -44,15 +44,14 @@ class Sponsors:
     # ------------------------------------------------------------------------------------------------------- arriving
 
     async def invited(self, sponsor: UserId, address: str, purpose: str, ends_ts: int | None) -> None:
-        """Remembered until somebody has proven the address; whoever invited it before, and is there still, answers for the guest.
-
-        Raises M_INVALID_PARAM for a bad purpose or end.
-        """
+        """Remembered until somebody has proven the address. Who has invited it before answers for the guest, while they have an account
+        and their invitation has not ended. Raises M_INVALID_PARAM for a bad purpose or end."""
         await self._database.execute(
             """INSERT INTO guest_invitations AS i (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
                ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4
-                WHERE i.sponsor = $2 OR NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = i.sponsor AND NOT u.deactivated)""",
-            address, sponsor, checked_purpose(purpose), await self._checked_end(ends_ts, sponsor),
+                WHERE i.sponsor = $2 OR i.ends_ts <= $5
+                   OR NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = i.sponsor AND NOT u.deactivated)""",
+            address, sponsor, checked_purpose(purpose), await self._checked_end(ends_ts, sponsor), self._now_ms(),
         )  # fmt: skip
 
     async def has_account(self, address: str) -> bool:
@@ -118,7 +117,7 @@ class Sponsors:
                 "UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose)
             )
         if ends_ts is not None:
-            await self._end(user_id, wanted, row["ends_by"])
+            await self._end(user_id, wanted)
         return _shown(await self._row(user_id) or row)
 
     async def renew(self, actor: UserId, user_id: UserId) -> dict[str, Any]:
@@ -126,19 +125,17 @@ class Sponsors:
         row = await self._require(actor, user_id)
         wanted = await self._checked_end(None, row["sponsor"])
         await self._require_may_end(actor, row, wanted)
-        await self._end(user_id, wanted, None)
+        await self._end(user_id, wanted)
         return _shown(await self._row(user_id) or row)
 
-    async def set_end(self, user_id: UserId, ends_ts: int | None, right: str | None = None) -> dict[str, Any]:
-        """By an administrator, who has been checked, in the right of an organisation or (None) of the installation: an end that is
-        nearer than it was is put off by no sponsor. Raises M_NOT_FOUND."""
+    async def set_end(self, user_id: UserId, ends_ts: int | None, ends_by: str = THE_WHOLE) -> dict[str, Any]:
+        """By an administrator, who has been checked; `ends_by`: in whose right, an organisation's or the installation's. No
+        sponsor puts off an end that is nearer than it was. Raises M_NOT_FOUND."""
         row = await self._row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
-        wanted, ends_by = await self._checked_end(ends_ts, row["sponsor"]), None
-        if _is_sooner(wanted, row["ends_ts"]):  # in the highest right in which it was brought near
-            ends_by = EVERYWHERE if EVERYWHERE in (right or EVERYWHERE, row["ends_by"]) else right
-        await self._end(user_id, wanted, ends_by)
+        wanted = await self._checked_end(ends_ts, row["sponsor"])
+        await self._end(user_id, wanted, None if ends_ts is None else ends_by)
         return _shown(await self._row(user_id) or row)
 
     async def give(self, user_id: UserId, sponsor: UserId) -> None:
@@ -190,23 +187,24 @@ class Sponsors:
 
     async def _require_may_end(self, actor: UserId, row: Row, wanted: int | None) -> None:
         """Raises Forbidden for putting off an end that an administrator has brought near."""
-        if row["ends_by"] is None or wanted == row["ends_ts"] or _is_sooner(wanted, row["ends_ts"]):
+        if row["expires_by"] is None or (wanted is not None and wanted <= max(row["expires_ts"], self._now_ms())):
             return
         user = await self._accounts.store.find_user(actor)
         if user is None or not user.is_admin:
             raise Forbidden("An administrator has said when this guest's access ends: ask them")
 
     async def _row(self, user_id: str) -> Row | None:
-        return await self._database.fetchrow("SELECT * FROM guests WHERE user_id = $1 AND agent_since IS NULL", user_id)
-
-    async def _end(self, user_id: UserId, ends_ts: int | None, ends_by: str | None) -> None:
-        await self._database.execute(
-            "UPDATE guests SET ends_ts = $2, ends_by = $3, reminded_days = NULL WHERE user_id = $1",
+        return await self._database.fetchrow(
+            """SELECT g.*, u.expires_ts, u.expires_by FROM guests g JOIN users u USING (user_id)
+                WHERE g.user_id = $1 AND g.agent_since IS NULL""",
             user_id,
-            ends_ts,
-            ends_by,
         )
-        await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
+
+    async def _end(self, user_id: UserId, ends_ts: int | None, ends_by: str | None = None) -> None:
+        await self._database.execute(
+            "UPDATE guests SET ends_ts = $2, reminded_days = NULL WHERE user_id = $1", user_id, ends_ts
+        )
+        await self._accounts.set_state(user_id, expires_ts=ends_ts or 0, ends_by=ends_by)
 
     async def _checked_end(self, ends_ts: int | None, sponsor: str) -> int | None:
         """None: as late as may be; what has passed: now, for ended accounts are kept for a while. Raises M_INVALID_PARAM for what is
@@ -284,7 +282,7 @@ class Sponsors:
         """Returns who became an agent."""
         promoted = []
         for row in await self._database.fetch(
-            """SELECT g.user_id, t.address FROM guests g JOIN threepids t USING (user_id)
+            """SELECT g.user_id, t.address, u.expires_by FROM guests g JOIN threepids t USING (user_id) JOIN users u USING (user_id)
                 WHERE g.agent_since IS NULL AND t.medium = 'email'"""
         ):
             organisation = await self._organisations.of_address(row["address"])
@@ -292,7 +290,8 @@ class Sponsors:
                 continue
             user_id = UserId(row["user_id"])
             self._guests.no_longer.add(user_id)
-            await self._accounts.set_state(user_id, expires_ts=0)
+            if row["expires_by"] is None:  # else an administrator has ended it, and one renews it
+                await self._accounts.set_state(user_id, expires_ts=0)
             await self._set_name(user_id, "displayname", display_name(row["address"], organisation.label))
             await self._database.execute(  # last: until then whoever looks next begins anew
                 "UPDATE guests SET agent_since = $2 WHERE user_id = $1", user_id, self._now_ms()
@@ -305,11 +304,6 @@ class Sponsors:
         """What other processes have promoted."""
         rows = await self._database.fetch("SELECT user_id FROM guests WHERE agent_since IS NOT NULL")
         self._guests.no_longer = {row["user_id"] for row in rows}
-
-
-def _is_sooner(end: int | None, than: int | None) -> bool:
-    """None: never."""
-    return end is not None and (than is None or end < than)
 
 
 def checked_purpose(text: str) -> str:

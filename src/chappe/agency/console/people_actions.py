@@ -98,7 +98,7 @@ class AccountActions:
         """Renew an account that ends, or has."""
         if self._validity is None:
             raise BadRequest("Accounts do not end here", "M_INVALID_PARAM")
-        return {"ends_ts": await self._validity.set_end(end.user_id, end.ends_ts, None)}
+        return {"ends_ts": await self._validity.set_end(end.user_id, end.ends_ts, None, actor.organisation)}
 
     @action(critical=True)
     async def move(self, actor: Actor, move: Move) -> None:
@@ -138,12 +138,12 @@ class GuestActions:
     @action(critical=False)
     async def end_guest(self, actor: Actor, who: Person) -> dict[str, Any]:
         """End a guest's account now."""
-        return await self._sponsors.set_end(UserId(who.user_id), 1, actor.right)
+        return await self._sponsors.set_end(UserId(who.user_id), 1, actor.organisation)
 
     @action(critical=False)
     async def renew_guest(self, actor: Actor, end: End) -> dict[str, Any]:
         """Renew a guest's account."""
-        return await self._sponsors.set_end(UserId(end.user_id), end.ends_ts, actor.right)
+        return await self._sponsors.set_end(UserId(end.user_id), end.ends_ts, actor.organisation)
 
     @action(critical=False)
     async def give_guest(self, actor: Actor, new: NewSponsor) -> None:

@@ -13,7 +13,9 @@ from chappe.agency.console.scope import Actor
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden
 
-_GUESTS_END = "SELECT nullif(ends_by, 'all') AS whose FROM guests WHERE user_id = $1 AND agent_since IS NULL AND ends_by IS NOT NULL"
+_END = "SELECT nullif(expires_by, 'all') AS whose FROM users WHERE user_id = $1 AND expires_by IS NOT NULL"
+_QUARANTINE = "SELECT quarantined_whose AS whose FROM media WHERE server_name = $1 AND media_id = $2 AND quarantined_by IS NOT NULL"
+_FILE = ("server_name", "media_id")
 # Each act that undoes: what it undoes of what its arguments name. A row where there is something, with in whose right it was done.
 UNDOES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "unlock": ("SELECT locked_by AS whose FROM users WHERE user_id = $1 AND locked", ("user_id",)),
@@ -22,12 +24,11 @@ UNDOES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("user_id",),
     ),
     "unblock": ("SELECT whose FROM blocked_rooms WHERE room_id = $1", ("room_id",)),
-    "unquarantine_file": (
-        "SELECT quarantined_whose AS whose FROM media WHERE server_name = $1 AND media_id = $2 AND quarantined_by IS NOT NULL",
-        ("server_name", "media_id"),
-    ),
-    "renew": (_GUESTS_END, ("user_id",)),
-    "renew_guest": (_GUESTS_END, ("user_id",)),
+    "unquarantine_file": (_QUARANTINE, _FILE),
+    "release_file": (_QUARANTINE, _FILE),
+    "delete_file": (_QUARANTINE, _FILE),  # what is kept back may have to be shown to somebody
+    "renew": (_END, ("user_id",)),
+    "renew_guest": (_END, ("user_id",)),
     "lift_hold": ("SELECT whose FROM legal_holds WHERE id = $1 AND lifted_ts IS NULL", ("hold",)),
 }
 # Of these, what was done in the right of the installation is undone by two persons, whatever one of them can prove.

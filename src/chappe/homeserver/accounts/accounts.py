@@ -262,14 +262,15 @@ class Accounts:
 
     async def set_state(
         self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None,
-        by: str | None = None,
+        by: str | None = None, ends_by: str | None = None,
     ) -> None:  # fmt: skip
         """Locks, suspends, sets the end of an account (in ms; 0: never ends), and all by which it acts with it.
 
-        `by`: in whose right it is locked or unlocked, an organisation's; None: the installation's, which no other unlocks.
+        `by`: in whose right it is locked or suspended, or no longer: an organisation's; None: the installation's, above all.
+        `ends_by`: of an end that an administrator has said, whose right that is, an organisation's or `THE_WHOLE`; None: nobody's.
         """
         write = Write()
-        write.add("account_states", user_id, locked, suspended, expires_ts, by)
+        write.add("account_states", user_id, locked, suspended, expires_ts, by, ends_by, self.now_ms())
         await self._touch_account(write, user_id)
         await self._writer.submit(write)
         if locked:

@@ -21,6 +21,7 @@ class Ending:
     whose: str | None = None
 
 
+THE_WHOLE = "all"  # of what the installation does in its own right, where it stands beside the names of organisations
 THEMSELVES, THE_CALENDAR, THE_INSTALLATION = Ending(By.PERSON), Ending(By.CALENDAR), Ending(By.INSTALLATION)
 
 

@@ -42,7 +42,8 @@ FRAGMENTS = (
     ),
     Fragment(
         "account_states",
-        (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint"), ("whose", "text")),
+        (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint"), ("whose", "text"),
+         ("ends_by", "text"), ("now", "bigint")),
         """
         FOR r IN SELECT * FROM unnest(account_states_rows) LOOP  -- NULL: stays as it is; expiry 0: never
             -- a lock and a suspension are lifted in the right in which they were made, or in the installation's (NULL), and stay in it
@@ -52,7 +53,13 @@ FRAGMENTS = (
                 suspended = CASE WHEN r.suspended OR r.whose IS NULL OR suspended_by = r.whose
                                  THEN coalesce(r.suspended, suspended) ELSE suspended END,
                 suspended_by = CASE WHEN r.suspended AND (NOT suspended OR r.whose IS NULL) THEN r.whose ELSE suspended_by END,
-                expires_ts = CASE WHEN r.expires_ts = 0 THEN NULL ELSE coalesce(r.expires_ts, expires_ts) END
+                expires_ts = CASE WHEN r.expires_ts = 0 THEN NULL ELSE coalesce(r.expires_ts, expires_ts) END,
+                -- an end that an administrator has brought near is theirs, in the highest right, until it is put off without a day
+                expires_by = CASE WHEN r.expires_ts IS NULL THEN expires_by
+                                  WHEN r.expires_ts = 0 THEN NULL
+                                  WHEN r.expires_ts > greatest(expires_ts, r.now) AND expires_ts IS NOT NULL
+                                       AND (expires_by IS NULL OR r.ends_by IS NULL) THEN NULL
+                                  WHEN r.ends_by = 'all' THEN r.ends_by ELSE coalesce(expires_by, r.ends_by) END
              WHERE user_id = r.who;
         END LOOP;""",
     ),

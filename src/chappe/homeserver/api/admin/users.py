@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
@@ -218,7 +219,9 @@ class AdminUserChanges:
         expires = body.expiration_ts
         if body.locked is not None or body.suspended is not None or expires is not msgspec.UNSET:
             end = None if expires is msgspec.UNSET else expires or 0
-            await self._accounts.set_state(user_id, locked=body.locked, suspended=body.suspended, expires_ts=end)
+            await self._accounts.set_state(
+                user_id, locked=body.locked, suspended=body.suspended, expires_ts=end, ends_by=THE_WHOLE
+            )
         if not is_new and body.displayname is not msgspec.UNSET:
             await self._set_profile_field(user_id, "displayname", name)
         if body.avatar_url is not msgspec.UNSET:

@@ -154,7 +154,7 @@ ALTER TABLE users ADD COLUMN suspended_by text;
 ALTER TABLE legal_holds ADD COLUMN whose text;
 ALTER TABLE blocked_rooms ADD COLUMN whose text;
 ALTER TABLE media ADD COLUMN quarantined_whose text;
-ALTER TABLE guests ADD COLUMN ends_by text;  -- who has set the end: 'all' is the installation; NULL: the sponsor, or the calendar
+ALTER TABLE users ADD COLUMN expires_by text;  -- which administrators have brought `expires_ts` near: 'all', the installation's; NULL: none
 -- Who ended an account (accounts/endings.py), an organisation in its right. What ended before this was kept, an administrator brings back.
 ALTER TABLE former_accounts ADD COLUMN ended_by text NOT NULL DEFAULT 'installation', ADD COLUMN whose text;
 UPDATE former_accounts SET ended_by = 'organisation', whose = organisation WHERE organisation IS NOT NULL;
