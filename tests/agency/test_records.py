@@ -258,7 +258,7 @@ async def test_a_held_person_is_erased_when_the_hold_ends(
 ) -> None:
     await conversation(anne, sam)
     there = await kept_of(node, anne)
-    number = await node.holds.place(anne.id, "Tribunal", "dossier 4711 du parquet", admin.id)
+    number = await node.holds.place(anne.id, "Tribunal", "dossier 4711 du parquet", admin.id, "culture")
     answer = await act(admin, "erase", user_id=anne.id, code=await code_of(ministry, admin))
     assert answer == {"done": True, "messages": 0, "files": 0, "later": True}
     assert await kept_of(node, anne) == there
