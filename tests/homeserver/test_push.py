@@ -18,6 +18,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from chappe.config import Push, QuietHours
+from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.web_push import encrypt
 from tests.neighbours import Gateway, Mailbox, plain
 from tests.support import Person, Refused, Server, segment, until
@@ -129,6 +130,60 @@ async def test_a_rejected_key_goes_and_so_does_the_pusher_of_a_device_that_signs
     # a key that moves to another account leaves the first one
     await alice.call("POST", "/pushers/set", pusher(gateway, "shared"))
     await bob.call("POST", "/pushers/set", pusher(gateway, "shared"))
+    assert (await alice.call("GET", "/pushers"))["pushers"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "changes", "leaves"),
+    [
+        ("http", "http", {}, True),
+        ("http", "http", {"append": True}, False),
+        ("http", "http", {"app_id": "org.example.other"}, False),
+        ("http", "http", {"kind": None}, False),
+        ("email", "http", {}, False),  # everybody knows an address
+        ("email", "http", {"kind": None}, False),
+        ("webpush", "webpush", {}, True),
+        ("webpush", "webpush", {"auth": "another secret"}, False),
+        ("webpush", "http", {}, False),
+    ],
+)
+async def test_whose_pusher_somebody_else_takes_away(
+    new_server: NewServer, mailbox: Mailbox, gateway: Gateway, kind: str, of: str, changes: dict[str, Any], leaves: bool
+) -> None:
+    """The same application, at the place whose key it has; nobody's by name."""
+    server = await new_server(push=LOCAL, email=mailbox.settings())
+    alice, bob = await server.person("alice"), await server.person("bob")
+    key = {"email": "alice@example.org", "http": "shared", "webpush": base64url(b"\4" + b"k" * 64)}[kind]
+
+    async def set_pusher(who: Person, sort: str, secret: str = "the secret", **more: Any) -> None:
+        data = {"endpoint": "https://push.example/1", "auth": base64url(secret.encode().ljust(16)[:16])}
+        body = pusher(gateway, key, kind=sort, **({"data": data} if sort == "webpush" else {}))
+        await who.call("POST", "/pushers/set", body | more)
+
+    if kind == "email":
+        await server.node.bind_threepid(UserId(alice.id), "email", key, 1)
+    await set_pusher(alice, kind)
+    more = {name: value for name, value in changes.items() if name != "auth"}
+    await set_pusher(bob, of, changes.get("auth", "the secret"), **more)
+    assert bool((await alice.call("GET", "/pushers"))["pushers"]) is not leaves
+
+
+def base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+async def test_an_address_that_has_changed_hands_takes_its_pusher_along(
+    new_server: NewServer, mailbox: Mailbox
+) -> None:
+    server = await new_server(email=mailbox.settings())
+    node = server.node
+    alice, bob = await server.person("alice"), await server.person("bob")
+    mail = {"kind": "email", "app_id": "m.email", "pushkey": "post@example.org", "app_display_name": "E-mail",
+            "device_display_name": "x", "lang": "fr", "data": {}}  # fmt: skip
+    for who in (alice, bob):
+        await node.database.execute("DELETE FROM threepids WHERE address = 'post@example.org'")
+        await node.bind_threepid(UserId(who.id), "email", "post@example.org", 1)
+        await who.call("POST", "/pushers/set", mail)
     assert (await alice.call("GET", "/pushers"))["pushers"] == []
 
 

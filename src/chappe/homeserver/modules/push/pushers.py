@@ -55,9 +55,7 @@ class Pushers:
             if await connection.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
                 raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
             if not body.get("append", False):
-                await connection.execute(
-                    "DELETE FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3", app_id, pushkey, user_id
-                )
+                await self._take_over(connection, user_id, kind, app_id, pushkey, data)
             await connection.execute(
                 """INSERT INTO pushers (user_id, device_id, kind, app_id, pushkey, app_display_name, device_display_name,
                                         profile_tag, lang, data, enabled, created_ts, host)
@@ -69,6 +67,26 @@ class Pushers:
                 *values,
             )
             await connection.execute("UPDATE progress SET position = position + 1 WHERE name = 'pushers'")
+
+    async def _take_over(
+        self, connection: Any, user_id: str, kind: str, app_id: str, pushkey: str, data: dict[str, Any]
+    ) -> None:
+        """The same application at the same place is somebody else's now: it leaves those who had it (`append`).
+
+        A place is known by a key that only it has: the token of a gateway, the secret of a browser's subscription. A mailbox is known
+        by an address, which everybody knows: `_checked` has seen that it is the account's.
+        """
+        rows = await connection.fetch(
+            """SELECT id, data FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3 AND kind = $4
+                ORDER BY id FOR UPDATE""",
+            app_id,
+            pushkey,
+            user_id,
+            kind,
+        )
+        left = [row["id"] for row in rows if kind != WEB or orjson.loads(row["data"]).get("auth") == data["auth"]]
+        if left:
+            await connection.execute("DELETE FROM pushers WHERE id = ANY($1::bigint[])", left)
 
     async def remove(self, user_id: str, app_id: str, pushkey: str) -> None:
         await self._database.execute(
