@@ -109,6 +109,21 @@ async def test_thirty_days_and_not_longer(ministry: Server, people: People) -> N
     assert await back_up(anne, "a") == str(int(version) + 1), "a version is never given twice"
 
 
+async def test_under_a_hold_nothing_goes(ministry: Server, people: People) -> None:
+    anne, node = people.anne, node_of(ministry)
+    number = await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    for who in (anne, people.second):
+        version = await back_up(who, "a")
+        await who.call("DELETE", f"/room_keys/version/{version}")
+    await node.database.execute("UPDATE key_backups SET kept_since = kept_since - interval '31 days'")
+    await node.kept_sessions.prune()
+    assert await node.database.fetchval(NOTHING, anne.id) == 1
+    assert await node.database.fetchval(NOTHING, people.second.id) == 0
+    await node.holds.lift(number, "over", "@root:localhost")
+    await node.kept_sessions.prune()
+    assert await node.database.fetchval(NOTHING, anne.id) == 0
+
+
 async def test_nobody_crowds_out_what_was_deleted_first(
     ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:

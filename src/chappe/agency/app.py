@@ -89,6 +89,7 @@ class AgencyServer(Homeserver):
         self.admin_door = AuditTrail(self.audit, self.critical_acts)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable
+        self.kept_sessions.held = self.holds.held
         self.room_purges.may_purge = self.holds.require_none_in_room
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)

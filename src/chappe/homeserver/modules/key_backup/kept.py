@@ -6,6 +6,7 @@ token destroys can be brought back. What is kept of version 7 is in version -7, 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
@@ -19,11 +20,16 @@ _COLUMNS = "room_id, session_id, first_message_index, forwarded_count, is_verifi
 _ALL = "s.user_id = $1 AND s.version = $2 AND ($3::text IS NULL OR s.room_id = $3) AND ($4::text IS NULL OR s.session_id = $4)"
 
 
+async def _nobody() -> Collection[str]:
+    return ()
+
+
 class KeptSessions:
-    """For as many days as the policy says; 0: nothing is kept."""
+    """For as many days as the policy says; 0: nothing is kept. `held`: of whom nothing goes meanwhile, whatever the days."""
 
     def __init__(self, database: Database, policy: Policy) -> None:
         self._database, self._policy = database, policy
+        self.held: Callable[[], Awaitable[Collection[str]]] = _nobody
 
     @property
     def days(self) -> int:
@@ -123,11 +129,13 @@ class KeptSessions:
         return into, int(moved.rsplit(" ", 1)[1])
 
     async def prune(self) -> None:
-        """What has been kept long enough."""
+        """What has been kept long enough, and is under no hold."""
+        held = sorted(await self.held())
         async with self._database.transaction() as connection:
             await connection.execute(
                 """WITH old AS (DELETE FROM key_backups WHERE kept_since < now() - make_interval(days => $1)
-                                RETURNING user_id, version)
+                                   AND user_id <> ALL($2::text[]) RETURNING user_id, version)
                    DELETE FROM key_backup_sessions s USING old WHERE s.user_id = old.user_id AND s.version = old.version""",
                 self.days,
+                held,
             )
