@@ -161,6 +161,19 @@ class Person:
         auth = {"type": "m.login.password", "user": self.id, "password": PASSWORD, "session": session}
         return await self.call("POST", path, {**body, "auth": auth})
 
+    async def prove_raw(self, path: str, body: dict[str, Any]) -> tuple[int, bytes, Any]:
+        """As `prove`, where the answer is no JSON: (status, body, headers)."""
+        status, raw, headers = await self.server.raw("POST", path, body, self.token)
+        if status != 401:
+            return status, raw, headers
+        auth = {
+            "type": "m.login.password",
+            "user": self.id,
+            "password": PASSWORD,
+            "session": json.loads(raw)["session"],
+        }
+        return await self.server.raw("POST", path, {**body, "auth": auth}, self.token)
+
     async def another_device(self, device: str | None = None) -> Person:
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": self.id}, "password": PASSWORD}
         if device:

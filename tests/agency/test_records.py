@@ -184,12 +184,14 @@ async def test_asked_for_in_the_console(
 
 async def test_ones_own_data(ministry: Server, node: AgencyServer, anne: Person, sam: Person) -> None:
     package = (await anne.prove(MINE, {}))["package"]
+    assert (await refused(anne.call("GET", f"{MINE}/{package}"))).status in (404, 405)
     assert (await anne.call("POST", MINE, {}))["package"] == package, "one at a time"
     await node.exports.look()
     (told,) = (await anne.call("GET", MINE))["packages"]
     assert told["state"] == "ready"
-    assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 200
-    assert (await refused(sam.call("GET", f"{MINE}/{package}"))).status == 404
+    status, raw, _ = await anne.prove_raw(f"{MINE}/{package}", {})
+    assert status == 200 and raw.startswith(b"PK")
+    assert (await refused(sam.call("POST", f"{MINE}/{package}", {}))).status == 404
     assert (await refused(anne.call("GET", f"{CULTURE}/exports/{package}"))).status == 403
 
 
@@ -296,8 +298,14 @@ async def test_a_token_alone_gets_nobodys_data(
 
     monkeypatch.setattr(node.reading, "guard", SimpleNamespace(count=count))
     package = (await anne.prove(MINE, {}))["package"]
-    assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 404
+    assert (await ministry.raw("POST", f"{MINE}/{package}", {}, anne.token))[0] == 404
     await node.exports.look()
+    for device in (
+        anne,
+        await anne.another_device(),
+    ):  # her proof for the asking, on the same session or another, is none
+        for body in ({}, {"auth": {"type": "m.login.password", "user": anne.id, "password": "wrong"}}):
+            assert (await refused(device.call("POST", f"{MINE}/{package}", body))).status == 401
     assert counted == []
-    assert (await ministry.raw("GET", f"{MINE}/{package}", None, anne.token))[0] == 200
+    assert (await anne.prove_raw(f"{MINE}/{package}", {}))[0] == 200
     assert [(who, what, round(amount, 3)) for who, what, amount in counted] == [(anne.id, "files", 0.3)]

@@ -369,7 +369,7 @@ async def test_whatever_is_shown_is_counted(stage: Stage) -> None:
     assert {name for name, count in shown_by.items() if not count} <= {"notifications", "own data"}
     package = (await s.thief.call("GET", f"{CHAPPE}/my_data"))["packages"][0]["id"]
     await s.node.exports.look()
-    status, raw, _ = await s.server.raw("GET", f"{CHAPPE}/my_data/{package}", None, s.thief.token)
+    status, raw, _ = await s.thief.prove_raw(f"{CHAPPE}/my_data/{package}", {})
     assert status == 200
     with zipfile.ZipFile(io.BytesIO(raw)) as opened:
         assert not [name for name in opened.namelist() if b"message in it" in opened.read(name)], (

@@ -24,7 +24,7 @@ function server() {
     if (body.auth?.session === "ended") throw { httpStatus: 400, data: { errcode: "M_UNKNOWN" } };
     throw { httpStatus: 401, data: { session: body.auth?.session ?? `s/${++begun}`, flows: [] } };
   };
-  const client = { http: { authedRequest }, getHomeserverUrl: () => "https://here.example" };
+  const client = { http: { authedRequest }, getHomeserverUrl: () => "https://here.example", getAccessToken: () => "t" };
   return { asked, confirmed, agency: new Agency(client as unknown as MatrixClient) };
 }
 
@@ -50,4 +50,26 @@ test("anything else that goes wrong is said, and the next time begins anew", asy
   await expect(agency.askPackage("ended")).rejects.toMatchObject({ httpStatus: 400 });
   expect(await agency.askPackage()).toMatchObject({ session: "s/1" });
   expect(asked).toHaveLength(2);
+});
+
+test("a package is handed over once its owner has confirmed again", async () => {
+  const { agency } = server();
+  const sent: object[] = [];
+  const confirmed = new Set<string>();
+  vi.stubGlobal("fetch", async (path: string, { method, body }: { method: string; body: string }) => {
+    expect([method, path]).toEqual(["POST", "/_chappe/client/v1/my_data/p%2F1"]);
+    const asked = JSON.parse(body);
+    sent.push(asked);
+    if (confirmed.has(asked.auth?.session)) return new Response("PK");
+    return new Response(JSON.stringify({ session: asked.auth?.session ?? `f${sent.length}`, flows: [] }), { status: 401 });
+  });
+  const model = new MyDataViewModel(agency);
+  await vi.waitFor(() => expect(model.snapshot().packages).toEqual([]));
+  expect(await model.fetch("p/1")).toBe(null);
+  expect(model.snapshot().fetching).toMatchObject({ id: "p/1", session: "f1" });
+  confirmed.add("f1");
+  expect(await (await model.fetch("p/1"))?.text()).toBe("PK");
+  expect(sent).toEqual([{}, { auth: { session: "f1" } }]);
+  expect(model.snapshot()).toMatchObject({ fetching: null, problem: null });
+  model.close();
 });

@@ -894,6 +894,8 @@ export const TEXTS: Record<string, string> = {
   "myData.confirm": "Before it is prepared, confirm on a page of the service that it is you.",
   "myData.page": "Confirm that it is me",
   "myData.confirmed": "I have confirmed: prepare it",
+  "myData.confirmFetch": "Before you are given it, confirm on a page of the service that it is you.",
+  "myData.fetch": "I have confirmed: download the package of {{date}}",
   "myData.making": "Being prepared…",
   "myData.ready": "Package of {{date}}",
   "myData.failed": "The package could not be prepared.",

@@ -902,6 +902,8 @@ export const TEXTS: Record<string, string> = {
   "myData.confirm": "Avant de le préparer, confirmez sur une page du service que c’est bien vous.",
   "myData.page": "Confirmer que c’est moi",
   "myData.confirmed": "J’ai confirmé : préparer le dossier",
+  "myData.confirmFetch": "Avant de le recevoir, confirmez sur une page du service que c’est bien vous.",
+  "myData.fetch": "J’ai confirmé : télécharger le dossier du {{date}}",
   "myData.making": "En préparation…",
   "myData.ready": "Dossier du {{date}}",
   "myData.failed": "Le dossier n’a pas pu être préparé.",

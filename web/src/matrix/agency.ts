@@ -85,6 +85,11 @@ export interface Confirmation {
   page: string;
 }
 
+const proof = (session: string | null): object => (session ? { auth: { session } } : {});
+
+export const isConfirmation = (answer: unknown): answer is Confirmation =>
+  typeof answer === "object" && answer !== null && "session" in answer && "page" in answer;
+
 export class Agency {
   /** null: the layer is off. */
   rules: Rules | null = JSON.parse(localStorage.getItem(RULES) ?? "null");
@@ -190,19 +195,36 @@ export class Agency {
 
   /** Asks for it; or says what must be confirmed first, and where. `session`: of what has been confirmed there. */
   async askPackage(session: string | null = null): Promise<Confirmation | null> {
+    const asked = await this.confirmed(() => this.call<object>(Method.Post, "/my_data", proof(session)));
+    return isConfirmation(asked) ? asked : null;
+  }
+
+  /** The package itself, for which its owner confirms once more who they are. */
+  package(id: string, session: string | null = null): Promise<Blob | Confirmation> {
+    return this.confirmed(async () => {
+      const answer = await fetch(`/_chappe/client/v1/my_data/${encodeURIComponent(id)}`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${this.client.getAccessToken()}`, "Content-Type": "application/json" },
+        body: JSON.stringify(proof(session)),
+      });
+      if (answer.ok) return answer.blob();
+      throw Object.assign(new Error(`package: ${answer.status}`), {
+        httpStatus: answer.status,
+        data: await answer.json().catch(() => undefined),
+      });
+    });
+  }
+
+  /** Does something; or, where the server wants to see its owner first, says on which page. */
+  private async confirmed<T>(action: () => Promise<T>): Promise<T | Confirmation> {
     try {
-      await this.call(Method.Post, "/my_data", session ? { auth: { session } } : {});
-      return null;
+      return await action();
     } catch (error) {
       const { httpStatus, data } = error as { httpStatus?: number; data?: { session?: string } };
       if (httpStatus !== 401 || !data?.session) throw error;
       const page = "/_matrix/client/v3/auth/m.login.sso/fallback/web?session=";
       return { session: data.session, page: `${this.client.getHomeserverUrl()}${page}${encodeURIComponent(data.session)}` };
     }
-  }
-
-  package(id: string): Promise<Blob> {
-    return this.file(`/_chappe/client/v1/my_data/${encodeURIComponent(id)}`);
   }
 
   async file(path: string): Promise<Blob> {

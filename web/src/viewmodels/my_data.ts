@@ -1,6 +1,6 @@
 /** What the service holds of somebody, packed on demand. */
 
-import type { Agency, Confirmation, Package } from "../matrix/agency";
+import { type Agency, type Confirmation, isConfirmation, type Package } from "../matrix/agency";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 const EVERY = 3000;
@@ -9,13 +9,15 @@ interface State extends Doing {
   packages: Package[] | null;
   /** What is to be confirmed on a page before it is prepared. */
   confirm: Confirmation | null;
+  /** What is to be confirmed before a package is handed over: which one. */
+  fetching: (Confirmation & { id: string }) | null;
 }
 
 export class MyDataViewModel extends ActingViewModel<State> {
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly agency: Agency) {
-    super({ ...IDLE, packages: null, confirm: null });
+    super({ ...IDLE, packages: null, confirm: null, fetching: null });
     this.owns(() => this.timer && clearTimeout(this.timer));
     void this.act(() => this.look());
   }
@@ -37,10 +39,15 @@ export class MyDataViewModel extends ActingViewModel<State> {
       if (!confirm) await this.look();
     });
 
+  /** null: it is to be confirmed first. */
   readonly fetch = async (id: string): Promise<Blob | null> => {
     let blob: Blob | null = null;
     await this.act(async () => {
-      blob = await this.agency.package(id);
+      const { fetching } = this.now;
+      this.set({ fetching: null });
+      const answer = await this.agency.package(id, fetching?.id === id ? fetching.session : null);
+      if (isConfirmation(answer)) this.set({ fetching: { ...answer, id } });
+      else blob = answer;
     });
     return blob;
   };

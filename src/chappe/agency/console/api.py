@@ -146,9 +146,12 @@ class OwnDataApi:
     async def list(self, request: Request) -> Answer:
         return {"packages": await self._exports.all_of(request.user_id)}
 
-    @endpoint("GET", "/_chappe/client/v1/my_data/{package}")
+    @endpoint("POST", "/_chappe/client/v1/my_data/{package}", limit="account", body_limit=SMALL_LIMIT)
     async def fetch(self, request: Request) -> Answer:
-        package = await self._exports.fetch("", request.params["package"], request.user_id)
-        files = await self._exports.files_in(request.params["package"])
+        """The package, to whoever proves for it who they are: that its owner has done so once is no proof of who asks now."""
+        name = request.params["package"]
+        package = await self._exports.fetch("", name, request.user_id)
+        await self._uia.require_owner(request, f"fetch_data {name}", await request.json_object(optional=True))
+        files = await self._exports.files_in(name)
         await self._reading.begins(request.user_id, "files", min(files * FAMILIAR, self._most))
         return package

@@ -341,7 +341,7 @@ function MyData() {
   const { t } = useTranslation();
   const app = useApp();
   const model = useOwned(() => new MyDataViewModel(app.matrix!.agency), "my data");
-  const { packages, confirm, busy, problem } = useSnapshot(model);
+  const { packages, confirm, fetching, busy, problem } = useSnapshot(model);
   const going = packages?.some((each) => each.state === "waiting" || each.state === "working") ?? false;
   return (
     <section aria-label={t("myData.title")}>
@@ -378,8 +378,16 @@ function MyData() {
                     void model.fetch(each.id).then((blob) => blob && keep(URL.createObjectURL(blob), "chappe.zip"))
                   }
                 >
-                  {t("myData.ready", { date: date(each.created_ts) })}
+                  {t(fetching?.id === each.id ? "myData.fetch" : "myData.ready", { date: date(each.created_ts) })}
                 </button>
+              )}
+              {fetching?.id === each.id && (
+                <p role="status">
+                  {t("myData.confirmFetch")}{" "}
+                  <a className="link" href={fetching.page} target="_blank" rel="noreferrer">
+                    {t("myData.page")}
+                  </a>
+                </p>
               )}
             </li>
           ))}
