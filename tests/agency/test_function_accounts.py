@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,11 +14,15 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.outbound.mail.letters import TEXTS
 from tests.agency.conftest import refused
-from tests.support import Person, Refused, Server, segment, until
+from tests.neighbours import Mailbox
+from tests.support import PASSWORD, Person, Refused, Server, segment, until
 
 PATH = "/_chappe/client/v1/function_accounts"
 DUTY = UserId("@permanence:localhost")
+Happens = Callable[[Server, Person], Awaitable[None]]
+TAKE = f"{PATH}/{segment(DUTY)}/take"
 
 
 @pytest_asyncio.fixture
@@ -32,12 +37,18 @@ async def functions(ministry: Server, alice: Person, bob: Person) -> FunctionAcc
 
 
 async def take(person: Person) -> Person:
-    token = (await person.call("POST", f"{PATH}/{segment(DUTY)}/take", {}))["login_token"]
-    status, raw, _ = await person.server.raw(
-        "POST", "/_matrix/client/v3/login", {"type": "m.login.token", "token": token}
-    )
-    assert status == 200, raw
-    return Person(person.server, json.loads(raw))
+    return await use(person.server, await token_of(person))
+
+
+async def token_of(person: Person) -> str:
+    return str((await person.prove(TAKE, {}))["login_token"])
+
+
+async def use(server: Server, token: str) -> Person:
+    status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", {"type": "m.login.token", "token": token})
+    if status != 200:
+        raise Refused(status, json.loads(raw))
+    return Person(server, json.loads(raw))
 
 
 async def mine(person: Person) -> list[Any]:
@@ -77,6 +88,104 @@ async def _nobody(person: Person) -> bool:
     return (await mine(person))[0]["holder"] is None
 
 
+def told(mailbox: Mailbox, kind: str) -> list[str]:
+    """To whom a letter of some kind went."""
+    subjects = tuple(subject for subject, _, _ in TEXTS[kind].values())
+    return [str(mail["To"]) for mail in mailbox.mails if mail["Subject"].startswith(subjects)]
+
+
+async def test_a_token_alone_takes_nothing(
+    ministry: Server, mailbox: Mailbox, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    held = await take(bob)
+    await until(lambda: _told(mailbox, "post_taken", ["bob@culture.example"]))
+    wrong = {"type": "m.login.password", "user": alice.id, "password": "wrong"}
+    no = await refused(alice.call("POST", TAKE, {}))
+    assert no.status == 401 and no.body["flows"] == [{"stages": ["m.login.password"]}]
+    for auth in (wrong, wrong | {"session": no.body["session"]}, {"session": no.body["session"]}):
+        assert (await refused(alice.call("POST", TAKE, {"auth": auth}))).status == 401
+    other = await functions.add("culture", "secours", "Secours")
+    await functions.set_holders(other, [alice.id])
+    right = wrong | {"password": PASSWORD, "session": no.body["session"]}
+    no = await refused(alice.call("POST", f"{PATH}/{segment(other)}/take", {"auth": right}))
+    assert no.status == 400, "what was begun for one account is no proof for another"
+    assert (await held.call("GET", "/account/whoami"))["user_id"] == DUTY
+    assert told(mailbox, "post_lost") == []
+    await take(alice)
+    await until(lambda: _told(mailbox, "post_taken", ["ali@culture.example", "bob@culture.example"]))
+    await until(lambda: _told(mailbox, "post_lost", ["bob@culture.example"]))
+    await take(alice)  # on another device, say: nobody has lost it
+    await until(lambda: _told(mailbox, "post_taken", ["ali@culture.example"] * 2 + ["bob@culture.example"]))
+    assert told(mailbox, "post_lost") == ["bob@culture.example"]
+
+
+async def _told(mailbox: Mailbox, kind: str, whom: list[str]) -> bool:
+    return sorted(told(mailbox, kind)) == whom
+
+
+async def signs_out(server: Server, holder: Person) -> None:
+    await holder.call("POST", "/logout", {})
+
+
+async def is_signed_out(server: Server, holder: Person) -> None:
+    other = await holder.another_device()
+    await other.prove("/delete_devices", {"devices": [holder.device]})
+
+
+async def signs_in_anew(server: Server, holder: Person) -> None:
+    await holder.another_device(holder.device)
+
+
+async def is_signed_out_by_the_provider(server: Server, holder: Person) -> None:
+    await server.node.sessions.end_of_browser(b"browser")
+
+
+async def token_in_two_hands(server: Server, holder: Person) -> None:
+    first = holder.session["refresh_token"]
+    for _ in range(2):
+        status, raw, _ = await server.raw("POST", "/_matrix/client/v3/refresh", {"refresh_token": first})
+        if status == 200:
+            holder.token = json.loads(raw)["access_token"]
+            await holder.call("GET", "/account/whoami")
+
+
+async def another_device_signs_out(server: Server, holder: Person) -> None:
+    await (await holder.another_device()).call("POST", "/logout", {})
+
+
+async def renames_its_device(server: Server, holder: Person) -> None:
+    await holder.call("PUT", f"/devices/{holder.device}", {"display_name": "Poste 3"})
+
+
+ENDS = [signs_out, is_signed_out, signs_in_anew, is_signed_out_by_the_provider, token_in_two_hands]
+
+
+@pytest.mark.parametrize("happens", [*ENDS, another_device_signs_out, renames_its_device])
+@pytest.mark.parametrize("is_used", [True, False])
+async def test_it_is_held_by_a_session(
+    ministry: Server, functions: FunctionAccounts, alice: Person, happens: Happens, is_used: bool
+) -> None:
+    """Ended with the session that took it, wherever that ends; whether the token for it has been used yet or not."""
+    body = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "refresh_token": True}
+    _, raw, _ = await ministry.raw("POST", "/_matrix/client/v3/login", body)
+    holder = Person(ministry, json.loads(raw))
+    await ministry.node.database.execute("UPDATE devices SET browser = 'browser' WHERE device_id = $1", holder.device)
+    token = await token_of(holder)
+    held = await use(ministry, token) if is_used else None
+    await happens(ministry, holder)
+    ends = happens in ENDS
+    try:
+        held = held or await use(ministry, token)
+        await held.call("GET", "/account/whoami")
+    except Refused as no:
+        assert ends and no.status in (401, 403)
+    else:
+        assert not ends
+    if is_used:
+        assert ((await mine(alice))[0]["holder"] is None) is ends
+        assert ((await functions.turns(DUTY, 1))[0]["ended_ts"] is not None) is ends
+
+
 async def test_strangers_do_not_see_it(functions: FunctionAccounts, ministry: Server, gaston: Person) -> None:
     assert await mine(gaston) == []
     for path in ("take", "hand_back"):
@@ -90,10 +199,7 @@ async def test_nobody_signs_in_to_it_with_a_password(functions: FunctionAccounts
 
 
 async def test_two_at_the_same_moment(functions: FunctionAccounts, alice: Person, bob: Person) -> None:
-    path = f"{PATH}/{segment(DUTY)}/take"
-    answers = await asyncio.gather(
-        *(who.call("POST", path, {}) for who in (alice, bob, alice, bob)), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(who.prove(TAKE, {}) for who in (alice, bob, alice, bob)), return_exceptions=True)
     assert any(isinstance(answer, dict) for answer in answers)
     assert all(isinstance(a, dict) or (isinstance(a, Refused) and a.status == 403) for a in answers)
     holder = (await mine(alice))[0]["holder"]

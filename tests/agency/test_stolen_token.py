@@ -194,7 +194,8 @@ async def test_he_takes_over_nothing(stage: Stage, loot: str) -> None:
         assert await (await oauth_sessions(scene))()
         scene.person.token = json.loads(scene.more["answer"])["access_token"]
         s.thief = scene.person
-    await s.node.functions.add("culture", "permanence", "Permanence")
+    post = await s.node.functions.add("culture", "permanence", "Permanence")
+    await s.node.functions.set_holders(post, [s.alice.id])
     client = (await register(s.server))[1]["client_id"]
     scope = "urn:matrix:client:api:* urn:matrix:client:device:THIEFSDEVICE"
     asked_for = (await token(s.server, "/oauth2/device", client_id=client, scope=scope))[1]

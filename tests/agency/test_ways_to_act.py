@@ -46,7 +46,7 @@ async def agent(server: Server, name: str) -> Person:
 
 
 async def take(person: Person) -> Person:
-    token = (await person.call("POST", f"{PATH}/{segment(DUTY)}/take", {}))["login_token"]
+    token = (await person.prove(f"{PATH}/{segment(DUTY)}/take", {}))["login_token"]
     body = {"type": "m.login.token", "token": token}
     status, raw, _ = await person.server.raw("POST", "/_matrix/client/v3/login", body)
     assert status == 200, raw

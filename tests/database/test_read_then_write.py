@@ -28,7 +28,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
     ("agency/announcements.py", "look", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
     ("agency/former_accounts.py", "reactivate", "former_accounts"): "whether a guest is invited anew; the row is taken whole after",
-    ("agency/function_accounts.py", "_end_if_nowhere", "function_accounts"): CONDITION,
+    ("agency/function_accounts.py", "_signed_out", "function_accounts"): CONDITION,
     ("agency/organisations.py", "add", "organisation_addresses"): "the pattern is the key: two at once, and one is refused",
     ("agency/read_guard.py", "count", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
     ("agency/retention.py", "_erase_events", "encrypted_files"): f"{AGAIN}: the files go first",

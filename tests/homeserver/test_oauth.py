@@ -521,7 +521,7 @@ def test_the_page_says_what_is_confirmed() -> None:
                 "require_for_first_keys",
             ):
                 purposes.add(ast.unparse(node.args[1]).lstrip("f").strip("'").partition(" ")[0])
-    assert len(purposes - {"purpose"}) == 10
+    assert len(purposes - {"purpose"}) == 11
     assert {f"uia_{purpose}" for purpose in purposes - {"purpose"}} <= TEXTS.keys()
 
 

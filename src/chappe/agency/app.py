@@ -119,7 +119,9 @@ class AgencyServer(Homeserver):
         self.guest_homes = GuestHomes(policy.guests, self.domains, self.federation_client)
         self.jobs.add("guests elsewhere", GUEST_HOMES_EVERY, self.guest_homes.look)
         self.jobs.add("people", PEOPLE_EVERY, self.people.look)
-        self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.now_ms)
+        self.functions = FunctionAccounts(
+            database, accounts, self.sessions, self.login_tokens, self.tell_owner, self.now_ms
+        )
         self.former = FormerAccounts(
             database,
             accounts,
@@ -263,7 +265,7 @@ class AgencyServer(Homeserver):
                 GuestAccessApi(
                     GuestAccess(self.rooms, self.membership, self.agency, lambda name: self.mail.brand(name).language)
                 ),
-                FunctionAccountsApi(self.functions),
+                FunctionAccountsApi(self.functions, self.uia),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
                 OwnDataApi(
                     self.exports,

@@ -1,18 +1,20 @@
 """Function accounts: a post rather than a person (the prefecture's duty officer), held by one of several people at a time.
 
-Nobody knows a password of it. Whoever may hold it takes it with their own account: they get a login token, the holder before
-them is signed out, and who held it when is written down. Its rooms and its key backup stay.
+Nobody knows a password of it. Whoever may hold it takes it with their own account, once they prove again who they are: they get a
+login token, the holder before them is signed out, both are told by mail, and who held it when is written down. Its session ends
+with the session that took it. Its rooms and its key backup stay.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.fresh_proof import FreshProof, OwnerMail
 from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.request import Request
@@ -28,31 +30,28 @@ _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND end
 
 class FunctionAccounts:
     def __init__(
-        self, database: Database, accounts: Accounts, sessions: Sessions, login_tokens: LoginTokens, now_ms: Callable[[], int]
+        self, database: Database, accounts: Accounts, sessions: Sessions, login_tokens: LoginTokens, owner_mail: OwnerMail,
+        now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._accounts = database, accounts
-        self._login_tokens, self._now_ms = login_tokens, now_ms
-        self._ending: set[asyncio.Task[None]] = set()
+        self._login_tokens, self._owner_mail, self._now_ms = login_tokens, owner_mail, now_ms
         self._changing_hands: set[str] = set()  # signed out by us: the turn is ended with it
         sessions.on_device_removed.append(self._signed_out)
 
-    def _signed_out(self, user_id: str, devices: Iterable[str]) -> None:
+    async def _signed_out(self, user_id: str, devices: Iterable[str]) -> None:
         """Whoever holds it and signs out hands it back."""
         if user_id in self._changing_hands:
             return
-        task = asyncio.create_task(self._end_if_nowhere(user_id))
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-    async def _end_if_nowhere(self, user_id: str) -> None:
         row = await self._database.fetchrow(
             "SELECT holder, since_ts FROM function_accounts WHERE user_id = $1", user_id
         )
         if row is not None and row["holder"] is not None and not await self._accounts.store.devices(user_id):
-            await self._database.execute(
+            ended = await self._database.execute(
                 "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1 AND since_ts = $2",
                 user_id, row["since_ts"],
             )  # fmt: skip
+            if not ended.endswith(" 1"):  # somebody has taken it meanwhile
+                return
             await self._accounts.store.set_owner(user_id, None, row["holder"])
             await self._database.execute(
                 "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL AND began_ts = $3",
@@ -132,14 +131,23 @@ class FunctionAccounts:
         )
         return [dict(row) for row in rows]
 
-    async def take(self, holder: UserId, user_id: UserId) -> str:
-        """Returns a login token. Whoever held it before is signed out of it. Raises M_NOT_FOUND, to strangers too."""
-        await self._require_holder(holder, user_id)
+    async def take(self, proof: FreshProof, device_id: str, user_id: UserId) -> str:
+        """Returns a login token, for a session that ends with the holder's (`device_id`). Whoever held it before is signed out of it.
+
+        Raises M_NOT_FOUND, to strangers too.
+        """
+        holder = proof.user_id
+        await self.require_holder(holder, user_id)
         user = await self._accounts.store.find_user(user_id)
         if user is None or user.deactivated or user.locked:
             raise Forbidden("This account is locked: ask your administrator")
+        called = str(user.profile.get("displayname") or user_id)
+        browser = await self._accounts.store.browser_of_device(holder, device_id)  # whoever ends that, ends both
+        notice = await self._owner_mail.notice(holder, "post_taken", called)
         async with self._database.transaction() as connection:  # whoever takes it at the same moment waits here
-            await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id)
+            before = await connection.fetchval(
+                "SELECT holder FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id
+            )
             await self._sign_out(user_id)
             now = self._now_ms()
             await connection.execute(_END_TURNS, user_id, now)
@@ -150,11 +158,14 @@ class FunctionAccounts:
                 "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
             )
             await self._accounts.store.set_owner(user_id, holder)  # it may do what its holder may
-            return await self._login_tokens.new(user_id, None)
+            await notice.put(connection)
+            if before not in (None, holder):
+                await (await self._owner_mail.notice(before, "post_lost", called)).put(connection)
+            return await self._login_tokens.new(user_id, device_id, browser, parent_user=holder)
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
         """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
-        await self._require_holder(holder, user_id)
+        await self.require_holder(holder, user_id)
         if (await self._require(user_id))["holder"] != holder:
             raise Forbidden("Somebody else holds it")
         await self._end_turn(user_id)
@@ -196,7 +207,7 @@ class FunctionAccounts:
             raise NotFound("There is no such function account")
         return row
 
-    async def _require_holder(self, holder: str, user_id: str) -> None:
+    async def require_holder(self, holder: str, user_id: str) -> None:
         if not await self._database.fetchval(
             "SELECT EXISTS (SELECT 1 FROM function_holders WHERE user_id = $1 AND holder = $2)", user_id, holder
         ):
@@ -204,8 +215,8 @@ class FunctionAccounts:
 
 
 class FunctionAccountsApi:
-    def __init__(self, functions: FunctionAccounts) -> None:
-        self._functions = functions
+    def __init__(self, functions: FunctionAccounts, uia: UserInteractiveAuth) -> None:
+        self._functions, self._uia = functions, uia
 
     @endpoint("GET", _PATH)
     async def mine(self, request: Request) -> Answer:
@@ -214,9 +225,11 @@ class FunctionAccountsApi:
 
     @endpoint("POST", _PATH + "/{userId}/take", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def take(self, request: Request) -> Answer:
-        """A token for `m.login.token`."""
+        """A token for `m.login.token`, to whoever may hold it and proves again who they are."""
         user_id = parse_user_id(request.params["userId"])
-        token = await self._functions.take(request.user_id, user_id)
+        await self._functions.require_holder(request.user_id, user_id)
+        proof = await self._uia.require_owner(request, f"take_post {user_id}", await request.json_object(optional=True))
+        token = await self._functions.take(proof, request.requester.device_id, user_id)
         return {"user_id": user_id, "login_token": token, "expires_in_ms": LIFETIME_MS}
 
     @endpoint("POST", _PATH + "/{userId}/hand_back", acts=True, limit="account", body_limit=SMALL_LIMIT)

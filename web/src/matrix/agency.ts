@@ -160,10 +160,11 @@ export class Agency {
     return (await this.call<{ accounts: Post[] }>(Method.Get, "/function_accounts")).accounts;
   }
 
-  /** A token by which this browser signs in to the post's account. */
-  async take(userId: string): Promise<string> {
+  /** A token by which this browser signs in to the post's account; or what its holder must confirm first. */
+  async take(userId: string, session: string | null = null): Promise<string | Confirmation> {
     const path = `/function_accounts/${encodeURIComponent(userId)}/take`;
-    return (await this.call<{ login_token: string }>(Method.Post, path, {})).login_token;
+    const taken = await this.confirmed(() => this.call<{ login_token: string }>(Method.Post, path, proof(session)));
+    return isConfirmation(taken) ? taken : taken.login_token;
   }
 
   // ---------------------------------------------------------------------------------------------- files, one's own data

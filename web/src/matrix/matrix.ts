@@ -159,6 +159,13 @@ export class Matrix {
     await this.client.clearStores().catch(() => {});
   }
 
+  /** Leaves the session as it is, for another that comes of it. */
+  async leave(): Promise<Session> {
+    this.client.stopClient();
+    await this.client.clearStores().catch(() => {});
+    return this.session;
+  }
+
   /** Asks the server again now, instead of after the next pause. */
   retry(): void {
     this.client.retryImmediately();

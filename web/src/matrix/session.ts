@@ -11,6 +11,8 @@ export interface Session {
   clientId: string;
   tokenEndpoint: string;
   revocationEndpoint: string;
+  /** Of whoever holds a duty account by this session: the server ends this one with it, so it goes on until then, unused. */
+  parent?: Session;
 }
 
 interface Metadata {
@@ -142,8 +144,8 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
   return session;
 }
 
-/** Signs in with a token that the server has just given, in place of the present session. */
-export async function signInByToken(token: string): Promise<Session> {
+/** Signs in with a token that the server has just given to `parent`, the present session, in its place. */
+export async function signInByToken(token: string, parent: Session): Promise<Session> {
   const server = await metadata();
   const answer = await fetch("/_matrix/client/v3/login", {
     method: "POST",
@@ -161,6 +163,7 @@ export async function signInByToken(token: string): Promise<Session> {
     clientId: "",
     tokenEndpoint: server.token_endpoint,
     revocationEndpoint: server.revocation_endpoint,
+    parent,
   };
   await saveSession(session);
   await nameDevice(session);
@@ -193,9 +196,11 @@ export async function revoke(session: Session): Promise<void> {
   if (!session.clientId) {
     const headers = { Authorization: `Bearer ${session.accessToken}` };
     await fetch("/_matrix/client/v3/logout", { method: "POST", headers }).catch(() => {});
-    return;
+  } else {
+    const token = session.refreshToken ?? session.accessToken; // the other one may be over
+    await ask(session.revocationEndpoint, { token, client_id: session.clientId }).catch(() => {});
   }
-  await ask(session.revocationEndpoint, { token: session.accessToken, client_id: session.clientId }).catch(() => {});
+  if (session.parent) await revoke(session.parent);
 }
 
 /** The pages take only forms that they made themselves: one of them gives its token. */

@@ -13,6 +13,7 @@ import {
   isWayBack,
   keepDevice,
   loadSession,
+  revoke,
   type Session,
   SignInError,
   signInByToken,
@@ -348,12 +349,15 @@ export class AppViewModel extends ViewModel<AppState> {
     this.page.leave("/");
   };
 
-  /** Signs this browser out, and in to another account, by a token for that. */
+  /** Signs this browser in to a duty account, by a token for that. The session that took it ends when this one is signed out. */
   readonly changeTo = async (token: string): Promise<void> => {
     this.index?.stop();
-    await this.matrix?.signOut();
+    const parent = await this.matrix!.leave();
     await this.forget();
-    await signInByToken(token);
+    await signInByToken(token, parent).catch(async (error) => {
+      await revoke(parent);
+      throw error;
+    });
     this.page.leave("/");
   };
 
@@ -363,6 +367,7 @@ export class AppViewModel extends ViewModel<AppState> {
     this.matrix.stop();
     this.room?.close();
     this.matrix = null;
+    if (this.session?.parent) await revoke(this.session.parent); // nobody has its tokens any more
     if (keepsDevice(why)) await keepDevice(this.session!);
     else await this.forget();
     this.askSignIn(why);

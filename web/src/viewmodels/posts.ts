@@ -1,6 +1,6 @@
 /** Posts that are held in turn: who holds each, and taking one. */
 
-import type { Post } from "../matrix/agency";
+import { type Confirmation, isConfirmation, type Post } from "../matrix/agency";
 import type { Matrix } from "../matrix/matrix";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -13,15 +13,17 @@ export interface Held {
 
 interface State extends Doing {
   posts: Held[] | null;
+  /** What is to be confirmed on a page before a post is taken: which one. */
+  confirm: (Confirmation & { id: string }) | null;
 }
 
 export class PostsViewModel extends ActingViewModel<State> {
-  /** `changeTo`: signs this browser out, and in with a token. */
+  /** `changeTo`: signs this browser in with a token, in place of its session. */
   constructor(
     private readonly matrix: Matrix,
     private readonly changeTo: (token: string) => Promise<void>,
   ) {
-    super({ ...IDLE, posts: null });
+    super({ ...IDLE, posts: null, confirm: null });
     void this.act(() => this.look());
   }
 
@@ -37,5 +39,15 @@ export class PostsViewModel extends ActingViewModel<State> {
     });
   }
 
-  readonly take = (id: string): Promise<boolean> => this.act(async () => this.changeTo(await this.matrix.agency.take(id)));
+  /** Takes one, or shows what is to be confirmed before; again, once that is done. */
+  readonly take = (id: string): Promise<boolean> =>
+    this.act(async () => {
+      const { confirm } = this.now;
+      this.set({ confirm: null }); // one that has ended is begun anew
+      const answer = await this.matrix.agency.take(id, confirm?.id === id ? confirm.session : null);
+      if (isConfirmation(answer)) this.set({ confirm: { ...answer, id } });
+      else await this.changeTo(answer);
+    });
+
+  readonly forgo = (): void => this.set({ confirm: null });
 }

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +96,7 @@ class Sessions:
         self._reasons: OrderedDict[bytes, str] = OrderedDict()
         self._ghosts: dict[str, str] = {}  # by user id: the application service that is known to have made it
         self._ghost_devices: set[tuple[str, str]] = set()
-        self.on_device_removed: list[Callable[[str, Iterable[str]], None]] = []
+        self.on_device_removed: list[Callable[[str, Iterable[str]], Awaitable[None]]] = []
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
@@ -205,12 +205,12 @@ class Sessions:
 
     async def sign_in(
         self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool,
-        browser: bytes | None = None, beside: InTransaction | None = None,
+        browser: bytes | None = None, beside: InTransaction | None = None, parent: tuple[str, str] | None = None,
     ) -> Tokens:  # fmt: skip
         """A new session on a new or known device; an account with too many devices loses the one used longest ago.
 
-        `beside`: what is written in the transaction that adds its tokens.
-        Raises M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended.
+        `beside`: what is written in the transaction that adds its tokens. `parent`: a session (user, device) that it ends with.
+        Raises M_FORBIDDEN where that has ended, M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended.
         """
         await self._standings.require(user_id, Doing.HOLD)
         if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
@@ -219,7 +219,10 @@ class Sessions:
         access = _new_token("mat")
         refresh = _new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
-        await self._store.put_device(user_id, device, display_name, browser)
+        if not await self._store.put_device(user_id, device, display_name, browser, parent):
+            raise Forbidden("The session that asked for this one has ended")
+        if device_id is not None:
+            await self._end_what_came_of(user_id, device)
         await self._store.add_tokens(
             user_id,
             device,
@@ -282,6 +285,7 @@ class Sessions:
             return False
         log.warning("a refresh token was used twice", extra={"fields": {"user": ended[0], "device": ended[1]}})
         await self._changed(ended[0])
+        await self._end_what_came_of(*ended)
         return True
 
     async def _changed(self, user_id: str) -> None:
@@ -298,16 +302,27 @@ class Sessions:
         devices = list(device_ids)
         if not devices:
             return
+        ended = {user_id: devices}
+        for child, device in await self._store.children_of(user_id, devices):
+            ended.setdefault(child, []).append(device)
         write = Write()
-        for device in devices:
-            write.add("devices_removed", user_id, device)
-        write.add("device_list_changes", user_id)
-        write.touch_user(user_id, "account")
-        write.touch_user(user_id, "device_list")
+        for user, ends in ended.items():
+            for device in ends:
+                write.add("devices_removed", user, device)
+            write.add("device_list_changes", user)
+            write.touch_user(user, "account")
+            write.touch_user(user, "device_list")
         await self._writer.submit(write)
-        self._drop_user(user_id)
-        for tell in self.on_device_removed:
-            tell(user_id, devices)
+        for user, ends in ended.items():
+            self._drop_user(user)
+            for tell in self.on_device_removed:
+                await tell(user, ends)
+
+    async def _end_what_came_of(self, user_id: str, device: str) -> None:
+        """A session ends whose device stays: the sessions that hang on it end, and the tokens for such that it was given."""
+        await self._store.forget_login_tokens(user_id, device)
+        for child, its_device in await self._store.children_of(user_id, [device]):
+            await self.remove_devices(child, [its_device])
 
     async def end(self, entry: Entry) -> None:
         """What an account's state does to its sessions (`ways_to_act`). A challenge keeps the devices (soft logout)."""

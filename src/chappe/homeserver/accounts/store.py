@@ -79,12 +79,13 @@ FRAGMENTS = (
         """
         FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
             DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM devices WHERE parent_user = r.who AND parent_device = r.device;
             DELETE FROM device_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM one_time_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM to_device WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM pushers WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM login_tokens WHERE user_id = r.who AND device_id = r.device;
+            DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = r.who AND device_id = r.device;
             DELETE FROM openid_tokens WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM identity_tokens WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
@@ -332,14 +333,37 @@ class AccountStore:
         )  # fmt: skip
 
     async def put_device(
-        self, user_id: str, device_id: str, display_name: str | None, browser: bytes | None = None
-    ) -> None:
-        """A known device keeps its name. `browser`: whose sign-in the session comes from."""
-        await self._database.execute(
-            """INSERT INTO devices (user_id, device_id, display_name, browser) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser""",
-            user_id, device_id, display_name, browser,
+        self, user_id: str, device_id: str, display_name: str | None, browser: bytes | None = None,
+        parent: tuple[str, str] | None = None,
+    ) -> bool:  # fmt: skip
+        """A known device keeps its name. `browser`: whose sign-in the session comes from; `parent`: the one that it ends with.
+
+        False where the parent has ended: the device is not written. One that ends at this moment waits, and finds it.
+        """
+        result = await self._database.execute(
+            """WITH parent AS (SELECT 1 FROM devices WHERE user_id = $5 AND device_id = $6 FOR KEY SHARE)
+               INSERT INTO devices (user_id, device_id, display_name, browser, parent_user, parent_device)
+               SELECT $1, $2, $3, $4, $5::text, $6::text WHERE $5::text IS NULL OR EXISTS (SELECT 1 FROM parent)
+               ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser,
+               parent_user = excluded.parent_user, parent_device = excluded.parent_device""",
+            user_id, device_id, display_name, browser, *(parent or (None, None)),
         )  # fmt: skip
+        return result.endswith(" 1")
+
+    async def forget_login_tokens(self, user_id: str, device_id: str) -> None:
+        """Those that a session has asked for."""
+        await self._database.execute(
+            "DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = $1 AND device_id = $2", user_id, device_id
+        )
+
+    async def children_of(self, user_id: str, device_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """The sessions (user, device) that end with some sessions of somebody."""
+        rows = await self._database.fetch(
+            "SELECT user_id, device_id FROM devices WHERE parent_user = $1 AND parent_device = ANY($2::text[])",
+            user_id,
+            list(device_ids),
+        )
+        return [(row["user_id"], row["device_id"]) for row in rows]
 
     async def devices_of_browser(self, browser: bytes) -> Sequence[Row]:
         """(user, device) of the sessions that come from a browser's sign-in, by either API."""

@@ -103,9 +103,13 @@ export function Posts() {
   const { t } = useTranslation();
   const app = useApp();
   const model = useOwned(() => new PostsViewModel(app.matrix!, app.changeTo), "posts");
-  const { posts, busy, problem } = useSnapshot(model);
+  const { posts, confirm, busy, problem } = useSnapshot(model);
   const [taking, setTaking] = useState<string | null>(null);
   const chosen = posts?.find((each) => each.post.user_id === taking);
+  const close = () => {
+    setTaking(null);
+    model.forgo();
+  };
   return (
     <div className="stackv mt4">
       <p className="muted">{t("posts.hint")}</p>
@@ -134,17 +138,25 @@ export function Posts() {
           alert
           title={t("posts.takeTitle", { name: chosen.person.name })}
           hint={t("posts.takeHint")}
-          onClose={() => setTaking(null)}
+          onClose={close}
           foot={
             <DialogActions
-              go={t("posts.take")}
+              go={t(confirm ? "posts.confirmed" : "posts.take")}
               disabled={busy}
               onGo={() => void model.take(chosen.post.user_id)}
-              onCancel={() => setTaking(null)}
+              onCancel={close}
             />
           }
         >
           {chosen.holder && <p className="note warn">{t("posts.takesFrom", { name: chosen.holder.name })}</p>}
+          {confirm && (
+            <p role="status">
+              {t("posts.confirm")}{" "}
+              <a className="link" href={confirm.page} target="_blank" rel="noreferrer">
+                {t("posts.page")}
+              </a>
+            </p>
+          )}
         </Dialog>
       )}
     </div>

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
+from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, Carried, LoginTokens
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
@@ -89,22 +89,23 @@ class Login:
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
         return await self._sign_in(user, body)
 
-    async def _sign_in(self, user: User, body: LoginRequest, browser: bytes | None = None) -> Answer:
+    async def _sign_in(self, user: User, body: LoginRequest, carried: Carried | None = None) -> Answer:
         if user.locked:
             raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
         tokens = await self._sessions.sign_in(
-            UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token, browser
-        )
+            UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token,
+            carried.browser if carried else None, parent=carried.parent if carried else None,
+        )  # fmt: skip
         return {**tokens.answer(), "home_server": user.server_name}
 
     async def _by_token(self, body: LoginRequest) -> Answer:
         if body.token is None:
             raise BadRequest("The token is missing", "M_MISSING_PARAM")
-        user_id, browser = await self._login_tokens.use(body.token)
-        user = await self._accounts.store.find_user(user_id)
+        carried = await self._login_tokens.use(body.token)
+        user = await self._accounts.store.find_user(carried.user_id)
         if user is None or user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
-        return await self._sign_in(user, body, browser)
+        return await self._sign_in(user, body, carried)
 
     async def _as_service(self, request: Request, body: LoginRequest) -> Answer:
         requester = await self._sessions.authenticate(request)

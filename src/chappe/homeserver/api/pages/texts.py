@@ -107,6 +107,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "uia_delete_3pid": ("retirer une adresse de votre compte", "remove an address from your account"),
     "uia_device_signing": ("remplacer votre identité de chiffrement", "replace your encryption identity"),
     "uia_own_data": ("préparer le dossier de tout ce que le service détient sur vous", "prepare the package of all that the service holds of you"),
+    "uia_take_post": ("prendre un compte de fonction", "take a duty account"),
     "uia_fetch_data": ("télécharger le dossier de tout ce que le service détient sur vous", "download the package of all that the service holds of you"),
     "uia_done": ("Confirmé. Vous pouvez revenir à l'application.", "Confirmed. You can go back to the application."),
     # account

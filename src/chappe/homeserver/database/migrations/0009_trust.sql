@@ -167,3 +167,8 @@ INSERT INTO room_organisations SELECT DISTINCT ON (r.room_id) r.room_id, m.from_
 INSERT INTO room_organisations SELECT r.room_id, f.organisation FROM former_accounts f
     JOIN events e ON e.sender = f.user_id AND e.type = 'm.room.create' JOIN rooms r USING (room_nid)
     WHERE f.organisation IS NOT NULL ON CONFLICT DO NOTHING;
+
+-- A session that ends with another: that of a duty account with the session of the person who took it (whose, and which).
+ALTER TABLE devices ADD COLUMN parent_user text, ADD COLUMN parent_device text;
+CREATE INDEX devices_parent ON devices (parent_user, parent_device) WHERE parent_user IS NOT NULL;
+ALTER TABLE login_tokens ADD COLUMN parent_user text;  -- whose session `device_id` is; NULL: the account's own

@@ -91,6 +91,18 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("Your data was asked for", ["A copy of everything that {brand} holds of the account {user} (messages, files, addresses) has just been asked for.",
                "If this was not you, sign out all your devices and tell your administrator at once."], None),
     },
+    "post_taken": {
+        "fr": ("Vous tenez un compte de fonction", ["Le compte de fonction « {what} » vient d'être pris par le compte {user} de {brand}.",
+               "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite."], None),
+        "en": ("You hold a duty account", ["The duty account “{what}” has just been taken by the account {user} of {brand}.",
+               "If this was not you, sign out all your devices and tell your administrator at once."], None),
+    },
+    "post_lost": {
+        "fr": ("Vous ne tenez plus un compte de fonction", ["Le compte de fonction « {what} », que tenait le compte {user} de {brand}, vient d'être pris par quelqu'un d'autre qui peut le tenir.",
+               "Si vous ne vous y attendiez pas, prévenez votre administrateur."], None),
+        "en": ("You no longer hold a duty account", ["The duty account “{what}”, which the account {user} of {brand} held, has just been taken by somebody else who may hold it.",
+               "If you did not expect this, tell your administrator."], None),
+    },
     "invitation": {
         "fr": ("{who} vous invite", ["{who} vous invite dans « {what} » sur {brand}.",
                "Créez un compte avec cette adresse pour accepter."], "Ouvrir {brand}"),
