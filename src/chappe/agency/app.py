@@ -89,7 +89,7 @@ class AgencyServer(Homeserver):
         self.admin_door = AuditTrail(self.audit, self.critical_acts)
         self.holds = LegalHolds(self.database, self.now_ms)
         self.media.deletable = self.holds.deletable
-        self.kept_sessions.held = self.holds.held
+        self.kept_sessions.held = self.account_data.kept.held = self.holds.held
         self.room_purges.may_purge = self.holds.require_none_in_room
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
@@ -163,7 +163,7 @@ class AgencyServer(Homeserver):
         owners = [
             AccountActions(
                 self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
-                self.people, self.validity, self.guard, self.kept_sessions,
+                self.people, self.validity, self.guard, self.restore_keys,
             ),
             GuestActions(policy.sponsors), FunctionActions(self.functions),
             AdministratorActions(scope, self.account_states),

@@ -196,6 +196,7 @@ export const VIEWS: View[] = [
 export const FIELDS: Record<string, string[]> = {
   renew: ["ends_ts"],
   renew_guest: ["ends_ts"],
+  restore_keys: ["at_ts"],
   move: ["to"],
   give_room: ["to"],
   give_guest: ["sponsor"],
@@ -212,6 +213,7 @@ export const FIELDS: Record<string, string[]> = {
 };
 export const OPTIONAL = new Set([
   "ends_ts",
+  "at_ts",
   "with_held",
   "by_invitation",
   "guests",

@@ -23,9 +23,9 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.restore_keys import RestoreKeys
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.modules.key_backup.kept import KeptSessions
 
 
 class Person(msgspec.Struct):
@@ -48,6 +48,13 @@ class End(msgspec.Struct):
     ends_ts: Plain[int | None] = None
 
 
+class Keys(msgspec.Struct):
+    """`at_ts`: in ms; secrets as they were then. Left out: those that are empty now, as they last were."""
+
+    user_id: Annotated[str, Kind.PERSON]
+    at_ts: Plain[int | None] = None
+
+
 class Move(msgspec.Struct):
     user_id: Annotated[str, Kind.PERSON]
     to: Annotated[str, Kind.ORGANISATION]
@@ -62,11 +69,11 @@ class AccountActions:
     def __init__(
         self, accounts: Accounts, sessions: Sessions, factors: SecondFactors, deactivate: DeactivateAccount,
         erasure: Erasure, former: FormerAccounts, people: People, validity: AccountValidity | None, guard: ReadGuard | None,
-        kept_sessions: KeptSessions,
+        restore_keys: RestoreKeys,
     ) -> None:  # fmt: skip
         self._accounts, self._sessions, self._factors = accounts, sessions, factors
         self._deactivate, self._erasure, self._former = deactivate, erasure, former
-        self._people, self._validity, self._guard, self._kept_sessions = people, validity, guard, kept_sessions
+        self._people, self._validity, self._guard, self._restore_keys = people, validity, guard, restore_keys
 
     @action()
     async def lock(self, actor: Actor, who: Person) -> None:
@@ -121,9 +128,9 @@ class AccountActions:
         return await self._former.reactivate(UserId(who.user_id))
 
     @action(critical=True)
-    async def restore_keys(self, actor: Actor, who: Person) -> dict[str, Any]:
-        """Bring back what was deleted from somebody's key backup in the last thirty days; only they can read it."""
-        return {"versions": await self._kept_sessions.restore(who.user_id)}
+    async def restore_keys(self, actor: Actor, keys: Keys) -> dict[str, Any]:
+        """Bring back what was deleted of somebody's key backup and of its secrets in the last thirty days; only they can read it."""
+        return await self._restore_keys(keys.user_id, keys.at_ts)
 
     @action()
     async def erase(self, actor: Actor, who: Person) -> dict[str, Any]:

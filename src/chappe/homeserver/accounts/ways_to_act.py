@@ -164,9 +164,9 @@ DOES_NOT_ACT = {
          "device_list_changes.user_id"), _KEYS,
     ),
     **dict.fromkeys(
-        ("account_data.user_id", "filters.user_id", "push_rules.user_id", "push_hits.user_id", "thread_subscriptions.user_id",
-         "to_device.user_id", "user_directory.user_id", "identity_terms.user_id", "server_notice_rooms.user_id",
-         "announcement_queue.user_id", "users.user_id"), _KEPT,
+        ("account_data.user_id", "kept_secrets.user_id", "filters.user_id", "push_rules.user_id", "push_hits.user_id",
+         "thread_subscriptions.user_id", "to_device.user_id", "user_directory.user_id", "identity_terms.user_id",
+         "server_notice_rooms.user_id", "announcement_queue.user_id", "users.user_id"), _KEPT,
     ),
     **dict.fromkeys(("memberships.user_id", "invitations.user_id"), _WHERE),
     **dict.fromkeys(

@@ -36,6 +36,7 @@ from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.actions.restore_keys import RestoreKeys
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
@@ -62,6 +63,7 @@ from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import AccountData
+from chappe.homeserver.modules.account_data.kept import KeptSecrets
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.bots.bots import Bots
@@ -253,7 +255,7 @@ class Parts:
         self.identity = IdentityServer(
             database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
         )
-        self.account_data = AccountData(database, self.writer)
+        self.account_data = AccountData(database, self.writer, KeptSecrets(database, self.policy))
         self.receipts = Receipts(database, self.writer)
         self.push_rules = PushRules(database, self.writer, self.clock)
         self.rooms.visibility.erased_at = self.accounts.erased_at
@@ -509,6 +511,7 @@ class Parts:
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.reports = Reports(database, self.rooms, now_ms)
         self.kept_sessions = KeptSessions(database, self.policy)
+        self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
         self.voip = Voip(config.calls, now_ms)
         self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
@@ -534,6 +537,7 @@ class Parts:
             await self.delayed_events.prune()
             await self.keys.prune()
             await self.kept_sessions.prune()
+            await self.account_data.kept.prune()
             for kept in (self.threepids, self.login_tokens, self.browser_sessions, self.providers, self.grants,
                          self.rendezvous, self.second_factors):  # fmt: skip
                 await kept.prune()

@@ -11,6 +11,7 @@ import { useApp, useOwned, useSnapshot } from "../use";
 import { Detail } from "./cell";
 import type { Wanted } from "./list";
 
+const TYPES: Record<string, string> = { ends_ts: "date", at_ts: "datetime-local", guest_days: "number" };
 const PEOPLE = new Set(["sponsor", "appointed", "holders"]);
 const SWITCHES = new Set(["with_held", "by_invitation", "guests", "forums"]);
 
@@ -44,6 +45,8 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
       else if (SWITCHES.has(each)) values[each] = switched[each] ?? false;
       else if (each === "ends_ts") {
         if (given[each]) values[each] = new Date(`${given[each]}T23:59`).getTime();
+      } else if (each === "at_ts") {
+        if (given[each]) values[each] = new Date(given[each]).getTime();
       } else if (each === "colour") values[each] = given[each]?.trim() || null;
       else if (each === "guest_days") values[each] = Number(given[each] || 0);
       else if (each === "addresses") values[each] = given[each].split(/[\s,;]+/).filter(Boolean);
@@ -122,7 +125,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
             <Field
               key={each}
               label={t(`admin.field.${each}`)}
-              type={each === "ends_ts" ? "date" : each === "guest_days" ? "number" : "text"}
+              type={TYPES[each] ?? "text"}
               value={given[each] ?? ""}
               onText={(text) => setGiven({ ...given, [each]: text })}
               readOnly={each === "name" && action === "set_organisation" && row !== null}

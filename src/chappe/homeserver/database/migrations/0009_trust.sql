@@ -172,3 +172,8 @@ INSERT INTO room_organisations SELECT r.room_id, f.organisation FROM former_acco
 ALTER TABLE devices ADD COLUMN parent_user text, ADD COLUMN parent_device text;
 CREATE INDEX devices_parent ON devices (parent_user, parent_device) WHERE parent_user IS NOT NULL;
 ALTER TABLE login_tokens ADD COLUMN parent_user text;  -- whose session `device_id` is; NULL: the account's own
+
+-- Secrets of account data that were written over or deleted, for a while: what they were until then.
+CREATE TABLE kept_secrets (
+    user_id text, type text, kept_since timestamptz NOT NULL, content bytea NOT NULL, PRIMARY KEY (user_id, type, kept_since));
+CREATE INDEX kept_secrets_age ON kept_secrets (kept_since);

@@ -10,6 +10,8 @@ import orjson
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
+from chappe.homeserver.modules.account_data.kept import KeptSecrets, is_secret
 
 GLOBAL = ""  # in place of a room id
 MAX_BYTES = 1 << 20
@@ -31,36 +33,47 @@ FRAGMENT = Fragment(
 
 
 class AccountData:
-    def __init__(self, database: Database, writer: GroupWriter) -> None:
-        self._database, self._writer = database, writer
+    def __init__(self, database: Database, writer: GroupWriter, kept: KeptSecrets) -> None:
+        self._database, self._writer, self.kept = database, writer, kept
         self.most_bytes = MAX_ACCOUNT_BYTES
+        writer.register(KEPT)  # before what is kept is written over
         writer.register(FRAGMENT)
 
     async def set(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
         """Raises M_BAD_JSON (405) for types that the server itself writes."""
         if event_type in SERVER_TYPES:
             raise MatrixError(405, "M_BAD_JSON", f"{event_type} cannot be set through account data")
-        await self._require_room(user_id)
-        await self.write(user_id, room_id, event_type, content)
+        old = await self._require_room(user_id, room_id, event_type)
+        await self.write(user_id, room_id, event_type, content, old)
 
-    async def _require_room(self, user_id: str) -> None:
+    async def _require_room(self, user_id: str, room_id: str, event_type: str) -> bytes | None:
+        """What is there so far."""
         row = await self._database.fetchrow(
-            "SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS bytes FROM account_data WHERE user_id = $1",
-            user_id,
-        )
-        if row is not None and (row["entries"] >= MAX_ENTRIES or row["bytes"] >= self.most_bytes):
+            """SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS bytes, (SELECT content FROM account_data
+                      WHERE user_id = $1 AND room_id = $2 AND type = $3 AND NOT deleted) AS old
+                 FROM account_data WHERE user_id = $1""",
+            user_id, room_id, event_type,
+        )  # fmt: skip
+        if row is None:
+            return None
+        if row["entries"] >= MAX_ENTRIES or row["bytes"] >= self.most_bytes:
             raise MatrixError(
                 403, "M_RESOURCE_LIMIT_EXCEEDED", "Your settings are full: your client has stored too much"
             )
+        old: bytes | None = row["old"]
+        return old
 
-    async def write(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
+    async def write(
+        self, user_id: str, room_id: str, event_type: str, content: dict[str, Any], old: bytes | None = None
+    ) -> None:
+        """`old`: what is there so far, of what may be a secret."""
         tags = content.get("tags") if event_type == TAGS else None
         if type(tags) is dict and len(tags) > MAX_TAGS and await self._grows(user_id, room_id, tags):
             raise MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", f"A room may have {MAX_TAGS} tags at most")
         raw = orjson.dumps(content)
         if len(raw) > MAX_BYTES:
             raise MatrixError(413, "M_TOO_LARGE", "Account data may have 1 MiB at most")
-        await self._write(user_id, room_id, event_type, raw, False)
+        await self._write(user_id, room_id, event_type, raw, False, old)
 
     async def _grows(self, user_id: str, room_id: str, tags: dict[str, Any]) -> bool:
         """Who has more than may be, from before, may still take some away."""
@@ -72,11 +85,31 @@ class AccountData:
         """MSC3391. Syncing clients see it become empty; deleting twice is no error."""
         if event_type in SERVER_TYPES:
             raise MatrixError(405, "M_BAD_JSON", f"{event_type} cannot be deleted")
-        if await self.find(user_id, room_id, event_type) is not None:
-            await self._write(user_id, room_id, event_type, b"{}", True)
+        old = await self.find(user_id, room_id, event_type)
+        if old is not None:
+            await self._write(user_id, room_id, event_type, b"{}", True, old)
 
-    async def _write(self, user_id: str, room_id: str, event_type: str, raw: bytes, deleted: bool) -> None:
+    async def restore_secrets(self, user_id: str, at_ts: int | None) -> list[str]:
+        """Secrets as they were at a time (ms); or, without one, those again that are none any more, as they last were. Which.
+
+        What they replace is kept in turn, so that another time can be tried.
+        """
+        kept = await (self.kept.latest(user_id) if at_ts is None else self.kept.at(user_id, at_ts))
+        restored = []
+        for event_type, content in kept.items():
+            now = await self.find(user_id, GLOBAL, event_type)
+            if now != content and (at_ts is not None or now is None or not is_secret(now)):
+                await self._write(user_id, GLOBAL, event_type, content, False, now)
+                restored.append(event_type)
+        return restored
+
+    async def _write(
+        self, user_id: str, room_id: str, event_type: str, raw: bytes, deleted: bool, old: bytes | None
+    ) -> None:
         write = Write()
+        if old is not None and old != raw and room_id == GLOBAL and self.kept.keeps(event_type, old):
+            await self.kept.require_place(user_id, event_type)
+            write.add("kept_secrets", user_id, event_type, raw)
         write.add("account_data", user_id, room_id, event_type, raw, deleted)
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)

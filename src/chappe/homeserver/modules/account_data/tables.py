@@ -17,4 +17,13 @@ TABLES = (
         room="room_id",
         readers=("homeserver.modules.ignored_users", "homeserver.modules.push"),
     ),
+    Table(
+        OWNER,
+        "kept_secrets",
+        rows=OF_USER,
+        person=USER,
+        not_in_package="sealed with a key that only the person has",
+        erased=True,
+        words="sealed; some days, or with the account",
+    ),
 )

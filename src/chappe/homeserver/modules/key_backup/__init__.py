@@ -92,10 +92,13 @@ class KeyBackup:
             raise BadRequest("The version in the body is not that of the URL", "M_INVALID_PARAM")
         if body.algorithm != row["algorithm"]:
             raise BadRequest("The algorithm of a backup cannot change", "M_INVALID_PARAM")
-        await self._database.execute(
-            "UPDATE key_backups SET auth_data = $3 WHERE user_id = $1 AND version = $2",
-            user_id, row["version"], orjson.dumps(body.auth_data),
-        )  # fmt: skip
+        auth_data = orjson.dumps(body.auth_data)
+        async with self._database.transaction() as connection:
+            await self._kept.before_update(connection, user_id, row["version"], auth_data)
+            await connection.execute(
+                "UPDATE key_backups SET auth_data = $3 WHERE user_id = $1 AND version = $2 AND NOT deleted",
+                user_id, row["version"], auth_data,
+            )  # fmt: skip
 
     async def delete_version(self, user_id: str, version: str) -> None:
         row = await self._row(user_id, version)

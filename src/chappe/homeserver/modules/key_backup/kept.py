@@ -1,7 +1,8 @@
 """What is deleted from a key backup, or written over, is kept for some days, where the policy wants it.
 
 The specification lets an access token delete all of it, and clients expect nothing to be asked of them then: so what a stolen
-token destroys can be brought back. What is kept of version 7 is in version -7, which no client can name.
+token destroys can be brought back. What is kept of version 7 is in version -7, which no client can name: its sessions, and the
+`auth_data` that they fit, as it was first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
+from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.policy import Policy
 
 # Sessions of an account: beyond, nothing more is deleted, so that nobody crowds out what was deleted first.
@@ -53,6 +54,23 @@ class KeptSessions:
                      > (s.is_verified, -s.first_message_index, -s.forwarded_count))"""
             await self._keep(connection, user_id, version, better, *map(list, list(zip(*rows, strict=True))[:5]))
 
+    async def before_update(self, connection: Any, user_id: str, version: int, auth_data: bytes) -> None:
+        """Something else is to take the place of a backup's `auth_data`, without which no client takes its sessions."""
+        if self.days and auth_data != await connection.fetchval(
+            "SELECT auth_data FROM key_backups WHERE user_id = $1 AND version = $2 FOR UPDATE", user_id, version
+        ):
+            await self._keep_version(connection, user_id, version)
+
+    async def _keep_version(self, connection: Any, user_id: str, version: int) -> None:
+        """The first `auth_data` stays; all that is kept of the version stays for as long as what was kept last."""
+        await connection.execute(
+            """INSERT INTO key_backups (user_id, version, algorithm, auth_data, deleted, kept_since)
+               SELECT user_id, -version, algorithm, auth_data, true, now() FROM key_backups WHERE user_id = $1 AND version = $2
+               ON CONFLICT (user_id, version) DO UPDATE SET kept_since = excluded.kept_since""",
+            user_id,
+            version,
+        )
+
     async def _keep(self, connection: Any, user_id: str, version: int, which: str, *arguments: Any) -> None:
         kept = await connection.execute(
             f"""INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS})
@@ -64,13 +82,7 @@ class KeptSessions:
         )
         if kept.endswith(" 0"):
             return
-        await connection.execute(
-            """INSERT INTO key_backups (user_id, version, algorithm, auth_data, deleted, kept_since)
-               SELECT user_id, -version, algorithm, auth_data, true, now() FROM key_backups WHERE user_id = $1 AND version = $2
-               ON CONFLICT (user_id, version) DO UPDATE SET kept_since = excluded.kept_since""",
-            user_id,
-            version,
-        )
+        await self._keep_version(connection, user_id, version)
         of_all = await connection.fetchval(
             "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0", user_id
         )
@@ -82,7 +94,7 @@ class KeptSessions:
             )
 
     async def restore(self, user_id: str) -> dict[str, int]:
-        """Brings back what is kept of all backups of an account: `{version: sessions}`. Raises M_NOT_FOUND where nothing is.
+        """Brings back what is kept of all backups of an account: `{version: sessions}`.
 
         Into the backup where it still is, in place of what was written over it; else into one of a new version, which becomes the
         current one. Its owner opens it with the key that it had.
@@ -91,11 +103,11 @@ class KeptSessions:
             rows = await connection.fetch(
                 """SELECT k.version, b.version IS NOT NULL AS is_there FROM key_backups k
                      LEFT JOIN key_backups b ON b.user_id = k.user_id AND b.version = -k.version AND NOT b.deleted
-                    WHERE k.user_id = $1 AND k.version < 0 ORDER BY k.version DESC FOR UPDATE OF k""",
+                    WHERE k.user_id = $1 AND k.version < 0 AND (b.version IS NOT NULL OR EXISTS (
+                          SELECT 1 FROM key_backup_sessions s WHERE s.user_id = k.user_id AND s.version = k.version))
+                    ORDER BY k.version DESC FOR UPDATE OF k""",
                 user_id,
             )
-            if not rows:
-                raise NotFound("Nothing is kept of key backups of this account")
             return {
                 str(into): count
                 for row in rows
@@ -104,7 +116,15 @@ class KeptSessions:
 
     async def _bring_back(self, connection: Any, user_id: str, kept: int, is_there: bool) -> tuple[int, int]:
         into = -kept
-        if not is_there:
+        if is_there:
+            await connection.execute(
+                """UPDATE key_backups b SET auth_data = k.auth_data FROM key_backups k
+                    WHERE b.user_id = $1 AND b.version = $2 AND k.user_id = $1 AND k.version = $3""",
+                user_id,
+                into,
+                kept,
+            )
+        else:
             into = await connection.fetchval(
                 """INSERT INTO key_backups (user_id, version, algorithm, auth_data)
                    SELECT user_id, (SELECT max(version) + 1 FROM key_backups WHERE user_id = $1), algorithm, auth_data
