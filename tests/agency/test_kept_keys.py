@@ -227,6 +227,19 @@ async def test_what_is_kept_of_secrets(ministry: Server, people: People, monkeyp
     assert await anne.call("GET", path_of(anne, "org.example.s")) == sealed("b")
 
 
+async def test_however_much_is_kept_it_comes_back(
+    ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who takes secrets away and fills the place for them hinders no administrator."""
+    anne, kind = people.anne, "m.secret_storage.key.k"
+    await put(anne, kind, KEY)
+    await put(anne, kind, {})
+    monkeypatch.setattr(kept_secrets, "MOST_OTHERS", 1)
+    assert (await refused(anne.call("PUT", path_of(anne, kind), sealed("his")))).status == 403
+    await bring_back(ministry, people)
+    assert await anne.call("GET", path_of(anne, kind)) == KEY
+
+
 async def test_secrets_for_thirty_days_or_as_long_as_a_hold(ministry: Server, people: People) -> None:
     anne, node = people.anne, node_of(ministry)
     number = await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")

@@ -300,10 +300,8 @@ async def test_a_token_alone_gets_nobodys_data(
     package = (await anne.prove(MINE, {}))["package"]
     assert (await ministry.raw("POST", f"{MINE}/{package}", {}, anne.token))[0] == 404
     await node.exports.look()
-    for device in (
-        anne,
-        await anne.another_device(),
-    ):  # her proof for the asking, on the same session or another, is none
+    # her proof for the asking, on the same session or another, is none
+    for device in (anne, await anne.another_device()):
         for body in ({}, {"auth": {"type": "m.login.password", "user": anne.id, "password": "wrong"}}):
             assert (await refused(device.call("POST", f"{MINE}/{package}", body))).status == 401
     assert counted == []

@@ -92,23 +92,31 @@ class AccountData:
     async def restore_secrets(self, user_id: str, at_ts: int | None) -> list[str]:
         """Secrets as they were at a time (ms); or, without one, those again that are none any more, as they last were. Which.
 
-        What they replace is kept in turn, so that another time can be tried.
+        What they replace is kept in turn, so that another time can be tried; that too much is kept already refuses nothing here.
         """
         kept = await (self.kept.latest(user_id) if at_ts is None else self.kept.at(user_id, at_ts))
         restored = []
         for event_type, content in kept.items():
             now = await self.find(user_id, GLOBAL, event_type)
             if now != content and (at_ts is not None or now is None or not is_secret(now)):
-                await self._write(user_id, GLOBAL, event_type, content, False, now)
+                await self._write(user_id, GLOBAL, event_type, content, False, now, is_restored=True)
                 restored.append(event_type)
         return restored
 
     async def _write(
-        self, user_id: str, room_id: str, event_type: str, raw: bytes, deleted: bool, old: bytes | None
+        self,
+        user_id: str,
+        room_id: str,
+        event_type: str,
+        raw: bytes,
+        deleted: bool,
+        old: bytes | None,
+        is_restored: bool = False,
     ) -> None:
         write = Write()
         if old is not None and old != raw and room_id == GLOBAL and self.kept.keeps(event_type, old):
-            await self.kept.require_place(user_id, event_type)
+            if not is_restored:
+                await self.kept.require_place(user_id, event_type)
             write.add("kept_secrets", user_id, event_type, raw)
         write.add("account_data", user_id, room_id, event_type, raw, deleted)
         write.touch_user(user_id, "account_data")

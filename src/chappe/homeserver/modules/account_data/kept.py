@@ -16,15 +16,14 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.policy import Policy
 
-# what clients need to open everything else: as many of each are kept, whatever else an account has kept
+# What clients need to open everything else: as many of each are kept, whatever else an account has kept
 WELL_KNOWN = (
     "m.secret_storage.default_key", "m.cross_signing.master", "m.cross_signing.self_signing", "m.cross_signing.user_signing",
     "m.megolm_backup.v1", "m.dehydrated_device", "org.matrix.msc3814",
 )  # fmt: skip
 _DESCRIBES_KEYS = "m.secret_storage."
-MOST_OTHERS = (
-    1000  # of the others, in all: beyond, none of them is replaced, so that nobody crowds out what was replaced first
-)
+# of the others, in all: beyond, none of them is replaced, so that nobody crowds out what was replaced first
+MOST_OTHERS = 1000
 FRAGMENT = Fragment(
     "kept_secrets", (("who", "text"), ("type", "text"), ("content", "bytea")),
     """
