@@ -48,6 +48,24 @@ async function withCode(page, who) {
   await dialog.getByRole("button", { name: "Confirmer" }).click();
 }
 
+/** Confirms on a page of the server what the client has asked for. */
+async function confirmOnPage(page, address, what) {
+  const opened = page.context().waitForEvent("page");
+  await page.getByRole("link", { name: "Confirmer que c’est moi" }).click();
+  const confirming = await opened;
+  const password = confirming.locator("#password");
+  const confirm = confirming.getByRole("button", { name: "Confirmer" });
+  await password.or(confirm).first().waitFor(); // who has signed in some time ago does so again
+  if (await password.count()) {
+    await password.fill(`mot de passe de ${address}`);
+    await confirming.keyboard.press("Enter");
+  }
+  await confirming.getByText(what).waitFor();
+  await confirm.click();
+  await confirming.getByText("Vous pouvez revenir à l'application").waitFor();
+  await confirming.close();
+}
+
 const admin = (page, view) => page.goto(`${server}/#/admin/culture/${view}`);
 
 async function rowAction(page, text, action) {
@@ -267,6 +285,9 @@ await play({
     await look(karim, "my-posts");
     await karim.getByRole("button", { name: /^Prendre/ }).click();
     await karim.getByRole("alertdialog").getByRole("button", { name: "Prendre" }).click();
+    await confirmOnPage(karim, "karim.benali@culture.example", "prendre un compte de fonction");
+    await karim.getByRole("button", { name: "J’ai confirmé : prendre le compte" }).click();
+    await karim.getByRole("alertdialog").waitFor({ state: "detached" });
     await karim.getByText("Permanence du cabinet").first().waitFor();
     await sophie.reload();
     await sophie.getByText("Karim Benali").first().waitFor();
