@@ -15,8 +15,7 @@ from chappe.homeserver.modules.account_data import kept as kept_secrets
 from chappe.homeserver.modules.key_backup import kept
 from tests.agency.conftest import account, agree, refused
 from tests.agency.test_console import CULTURE, act, node_of, of
-from tests.neighbours import until
-from tests.support import Person, Server, segment
+from tests.support import Person, Server, segment, until
 
 ROOM = "!room:localhost"
 NOTHING = "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0"
