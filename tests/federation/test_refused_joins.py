@@ -17,7 +17,7 @@ from tests.federation import foreign as foreign_server
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign, Hall
-from tests.support import Person, Refused, segment, until
+from tests.support import Person, Refused, Server, segment, until
 
 VICTIM = "@cabinet:matignon.example"
 
@@ -32,6 +32,27 @@ async def foreign(authority: Authority) -> AsyncIterator[Foreign]:
 
 async def enters(bob: Person, hall: Hall) -> None:
     await bob.call("POST", f"/join/{segment(hall.room_id)}", {}, server_name=hall.of.name)
+
+
+async def kept_of(server: Server) -> dict[str, int]:
+    """How much is here of rooms."""
+    tables = ("rooms", "events", "auth_events", "auth_bases", "state_packs", "memberships", "partial_rooms")
+    return {table: await server.node.database.fetchval(f"SELECT count(*) FROM {table}") for table in tables}
+
+
+@pytest.mark.parametrize("cites", ["what does not let anybody in", "what nobody sends"])
+async def test_a_join_that_is_refused_leaves_nothing(peer: Peer, foreign: Foreign, cites: str) -> None:
+    here, hall = await peer(), Hall(foreign, 50)
+    bob = await here.person("bob")
+    hall.lets_in(bob.id)
+    cited = hall.ground[:2] if cites == "what does not let anybody in" else ["$nobody"]
+    join = hall.event("m.room.member", bob.id, {"membership": "join"}, cited, state_key=bob.id)
+    foreign.answers["/make_join/"] = orjson.dumps({"room_version": "11", "event": join})
+    before = await kept_of(here)
+    with pytest.raises(Refused) as refused:
+        await enters(bob, hall)
+    assert refused.value.status in (403, 502)
+    assert await kept_of(here) == before
 
 
 async def test_a_room_that_lets_nobody_in_invents_nobody(

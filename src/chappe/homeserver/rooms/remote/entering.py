@@ -12,7 +12,7 @@ from typing import Any
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.matrix.event_auth import CREATE, StateKey, check_auth
 from chappe.homeserver.matrix.events import references, timestamp_of
 from chappe.homeserver.matrix.identifiers import UserId, is_server_name
 from chappe.homeserver.matrix.room_versions import RoomVersion
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 0.1  # seconds that a join waits for the members
 # That one server says are in the room: to them goes all that is said there until its members are known.
 MOST_SERVERS = 100
+NOT_LET_IN = "The room's own rules do not let you in, whatever the other server said"
 Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
 _EVENT_COLUMNS = (
     "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
@@ -100,7 +101,9 @@ class Entering:
         events, state_ids = await self._verified(raws, state_count, signed)
         servers = _servers(answer, server) if answer.get("members_omitted") is True else []
         del raws, answer
-        room = await self._install(server, signed, join, events, state_ids, servers)
+        judged = await asyncio.to_thread(_judged, events)
+        await self._require_welcome(server, join, judged, state_ids, present, is_partial=bool(servers))
+        room = await self._install(server, signed, join, events, judged, state_ids, servers)
         if servers:  # a room of some dozens is whole before anybody has looked at it
             await asyncio.wait([self._completing.begin(room.number)], timeout=PATIENCE)
         return room
@@ -121,15 +124,44 @@ class Entering:
             raise PeerUnreachable(signed.server, "the room it showed has no beginning, or another version than it said")
         return events, set(state)
 
+    async def _require_welcome(
+        self,
+        server: str,
+        join: Checked,
+        judged: _Judged,
+        state_ids: set[str],
+        present: LiveRoom | None,
+        is_partial: bool,
+    ) -> None:
+        """Judges our join as the room will, before anything of the answer is stored: a refused one leaves nothing here.
+
+        Raises Forbidden, and PeerUnreachable where what the join cites was not sent.
+        """
+        cited = dict(judged.cited)
+        if present is not None and (missing := [a for a in join.auth() if a not in cited]):
+            cited.update(await self._receiver.cited(present, missing))
+        if not all(a in cited for a in join.auth()):
+            raise PeerUnreachable(server, "it did not send what our join cites")
+        shown = [cited[i] for i in state_ids if i in cited] + ([cited[a] for a in join.auth()] if is_partial else [])
+        state: dict[StateKey, Cited] = {}
+        for event in shown:
+            if not event.is_rejected and (event.event_id in state_ids or event.key[0] == MEMBER):
+                state.setdefault(event.key, event)
+        try:
+            check_by_cited(join, cited)
+            check_auth({**join.pdu, "event_id": join.event_id}, join.version, state.get)
+        except Forbidden:
+            raise Forbidden(NOT_LET_IN) from None
+
     async def _install(
-        self, server: str, signed: Signed, join: Checked, events: dict[str, Checked], state_ids: set[str],
-        servers: Sequence[str],
+        self, server: str, signed: Signed, join: Checked, events: dict[str, Checked], judged: _Judged,
+        state_ids: set[str], servers: Sequence[str],
     ) -> LiveRoom:  # fmt: skip
         room = await self.claim(signed.pdu["room_id"], signed.version)
         async with self._receiver.lock(room):
             known = await self._receiver.store.known(events)
             if not known:
-                await self._load(room, events)
+                await self._load(room, judged)
                 room.stale = True
                 await room.reload()
             else:
@@ -155,7 +187,7 @@ class Entering:
                 if room.is_stub:
                     await self._shut(room, members)
             if status == REJECTED:
-                raise Forbidden("The room's own rules do not let you in, whatever the other server said")
+                raise Forbidden(NOT_LET_IN)
             await self._database.execute(
                 "DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room.number, join.pdu["state_key"]
             )
@@ -232,11 +264,10 @@ class Entering:
 
     # ----------------------------------------------------------------------------------------------- a new room's past
 
-    async def _load(self, room: LiveRoom, events: dict[str, Checked]) -> None:
+    async def _load(self, room: LiveRoom, judged: _Judged) -> None:
         """Writes the state and its auth chain in bulk: nobody reads this room yet."""
-        ordered = in_auth_order(events)
         rows, auth_rows, bases = await asyncio.to_thread(
-            _rows, room.number, ordered, await self._rooms.numbers.take(len(ordered)), room
+            _rows, room.number, judged, await self._rooms.numbers.take(len(judged.ordered)), room
         )
         async with self._database.transaction(background=True) as transaction:
             await transaction.copy_records_to_table("events", records=rows, columns=_EVENT_COLUMNS)
@@ -246,16 +277,19 @@ class Entering:
             await transaction.copy_records_to_table("auth_bases", records=bases, columns=("room_nid", "base", "chain"))
 
 
-def _rows(
-    number: int, ordered: Sequence[Checked], nids: Sequence[int], room: LiveRoom
-) -> tuple[list[Any], list[Any], list[Any]]:
-    """Each judged by what it cites, and numbered. What cites something that was not sent is left out."""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What another server showed, cited before citing, and each judged by what it cites. What cites something that was not sent
+    is left out."""
+
+    ordered: Sequence[Checked]
+    cited: Mapping[str, Cited]
+
+
+def _judged(events: Mapping[str, Checked]) -> _Judged:
     cited: dict[str, Cited] = {}
-    numbers: dict[str, int] = {}
-    chain_rows: dict[str, ChainRow] = {}
-    chains = AuthChains(dict(room.chains.bases), room.chains.next_num)
-    rows, auth_rows = [], []
-    for checked, nid in zip(ordered, nids, strict=True):
+    ordered = []
+    for checked in in_auth_order(events):
         if not all(a in cited for a in checked.auth()):
             continue
         is_rejected = False
@@ -263,8 +297,19 @@ def _rows(
             check_by_cited(checked, cited)
         except Forbidden:
             is_rejected = True
-        cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
-        pdu = checked.pdu
+        cited[checked.event_id] = cited_of(checked, is_rejected)
+        ordered.append(checked)
+    return _Judged(ordered, cited)
+
+
+def _rows(number: int, judged: _Judged, nids: Sequence[int], room: LiveRoom) -> tuple[list[Any], list[Any], list[Any]]:
+    numbers: dict[str, int] = {}
+    chain_rows: dict[str, ChainRow] = {}
+    chains = AuthChains(dict(room.chains.bases), room.chains.next_num)
+    rows, auth_rows = [], []
+    for checked, nid in zip(judged.ordered, nids, strict=True):
+        is_rejected, pdu = judged.cited[checked.event_id].is_rejected, checked.pdu
+        numbers[checked.event_id] = nid
         rows.append((
             nid, OUTLIER, number, checked.event_id, pdu["type"], pdu["state_key"], pdu["sender"], timestamp_of(pdu),
             pdu["depth"], 0, 0, 0, REJECTED if is_rejected else OUTLYING, checked.raw,

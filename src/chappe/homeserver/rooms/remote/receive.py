@@ -228,6 +228,13 @@ class Receiver:
         keys = auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version)
         return [event for key in (*keys, CREATE) if (event := room.state.get(key)) is not None]
 
+    async def cited(self, room: LiveRoom, auth: Collection[str]) -> dict[str, Cited]:
+        """Those of some state events that are here."""
+        known = {
+            i: k for i, k in (await self.store.known(auth)).items() if k.room == room.number and k.state_key is not None
+        }
+        return await self._cited(list(known), {}, known)
+
     async def _cited(
         self, auth: Sequence[str], at_hand: Mapping[str, RoomEvent], known: Mapping[str, Known]
     ) -> dict[str, Cited]:
