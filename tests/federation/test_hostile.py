@@ -82,6 +82,7 @@ async def test_forgeries_are_refused(peer: Peer) -> None:
     wrong_hash["content"] = {"msgtype": "m.text", "body": "as sent"}
     answer = await forger.send(tampered, in_anothers_name, unsigned, wrong_hash)
     assert {i for i, r in answer.items() if r == {}} == {forger.id_of(wrong_hash)}
+    await forger.target.node.inbox.settled()  # others were asked first for what it was signed with
     assert await texts(alice, room) == ["good"]
     event = await alice.call("GET", f"/rooms/{room}/event/{forger.id_of(wrong_hash)}")
     assert event["content"] == {}, "what does not fit its hash is kept without content"

@@ -32,7 +32,8 @@ class EventWrite(Write):
         self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
         self.events: list[RoomEvent] = []
         self.used: list[str] = []
-        self.redacted: list[tuple[str, bytes, RoomEvent]] = []
+        # what events that are here become: by which redaction; by none, where their own content has come
+        self.redacted: list[tuple[str, bytes, RoomEvent | None]] = []
         self.root_after = EMPTY
         self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
         self.revokes = False

@@ -255,7 +255,7 @@ class LiveRoom:
             self.related.discard(old.event_id)
             self.complete_from, old.replaces = old.position, None
 
-    def _redact(self, event_id: str, head: bytes, because: RoomEvent) -> None:
+    def _redact(self, event_id: str, head: bytes, because: RoomEvent | None) -> None:
         self._levels = None
         for event in {id(e): e for e in (*self.tail, *self.state.values()) if e.event_id == event_id}.values():
             event.set_head(head)

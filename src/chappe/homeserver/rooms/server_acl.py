@@ -9,6 +9,7 @@ from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.globs import Glob, is_pattern
 from chappe.homeserver.matrix.identifiers import host_of, is_ip_literal
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
 
 REMEMBERED = 1_000_000  # entries of all lists together, and answers
 HOSTS = 100  # of which one list remembers what it said
@@ -75,18 +76,22 @@ class ServerAcl:
 
 
 class _Remembered:
-    """The lists asked for last, by event: bounded by what they hold together."""
+    """The lists asked for last, by event and what it holds: bounded by what they hold together."""
 
     def __init__(self) -> None:
-        self._by_event: OrderedDict[str, ServerAcl] = OrderedDict()
+        self._by_event: OrderedDict[tuple[str, int], ServerAcl] = OrderedDict()
         self._size = 0
 
-    def get(self, event_id: str, content: dict[str, Any]) -> ServerAcl:
-        acl = self._by_event.get(event_id)
+    def get(self, event: RoomEvent) -> ServerAcl:
+        key = (
+            event.event_id,
+            hash(event.head),
+        )  # which the bytes remember; a redaction, or its own content, changes an event
+        acl = self._by_event.get(key)
         if acl is not None:
-            self._by_event.move_to_end(event_id)
+            self._by_event.move_to_end(key)
             return acl
-        acl = self._by_event[event_id] = ServerAcl(content)
+        acl = self._by_event[key] = ServerAcl(event.content)
         self._size += acl.size
         while self._size > REMEMBERED and len(self._by_event) > 1:
             self._size -= self._by_event.popitem(last=False)[1].size
@@ -99,5 +104,5 @@ _remembered = _Remembered()
 def require_allowed_by_acl(room: LiveRoom, server_name: str) -> None:
     """Raises M_FORBIDDEN."""
     event = room.state.get(("m.room.server_acl", ""))
-    if event is not None and not _remembered.get(event.event_id, event.content).allows(server_name):
+    if event is not None and not _remembered.get(event).allows(server_name):
         raise Forbidden("This server may not take part in the room")

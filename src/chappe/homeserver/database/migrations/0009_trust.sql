@@ -177,3 +177,8 @@ ALTER TABLE login_tokens ADD COLUMN parent_user text;  -- whose session `device_
 CREATE TABLE kept_secrets (
     user_id text, type text, kept_since timestamptz NOT NULL, content bytea NOT NULL, PRIMARY KEY (user_id, type, kept_since));
 CREATE INDEX kept_secrets_age ON kept_secrets (kept_since);
+
+-- An event whose content did not fit its hash is kept redacted: a copy that has its content takes its place. `renewed`: where the
+-- log was then.
+ALTER TABLE events ADD COLUMN is_unfit boolean NOT NULL DEFAULT false, ADD COLUMN renewed bigint;
+CREATE INDEX events_renewed ON events (renewed) WHERE renewed IS NOT NULL;

@@ -48,6 +48,10 @@ _WRITE = """
       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
         AS x(nid, room, position, ts, sender, type, t, edit)
     ON CONFLICT (nid) DO UPDATE SET words = excluded.words, edit = excluded.edit"""
+# what got its content later than its place in the log
+_READ_RENEWED = """
+    SELECT event_id, nid, room_nid, position, ts, sender, type, json FROM events
+     WHERE renewed > $1 AND renewed <= $2 AND status = 0 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic')"""
 # messages with the latest edit by their own author that there is, if any
 _READ_EDITED = """
     SELECT e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json, x.event_id AS edit, x.json AS edit_json
@@ -131,6 +135,9 @@ class SearchIndex:
             else:
                 upto = rows[-1]["commit"]
                 await self._write(connection, [row for row in rows if row["nid"] is not None])
+            if renewed := await connection.fetch(_READ_RENEWED, at, upto):
+                await self._write(connection, renewed)
+                await self._write_edited(connection, [row["event_id"] for row in renewed], [])
             await connection.execute("UPDATE progress SET position = $1 WHERE name = 'search'", upto)
         self.position = upto
         async with self._moved:

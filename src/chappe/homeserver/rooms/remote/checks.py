@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.matrix.signing import decode_base64, signed_bytes
+from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.outbound.federation.keyring import Keyring
 
 IN_ONE_THREAD = 500  # events whose signatures are verified in one go, off the event loop
@@ -32,13 +33,19 @@ THREADS = max(2, os.cpu_count() or 2)
 @dataclass(frozen=True, slots=True)
 class Checked:
     """An event whose signatures are good. `pdu` is as it is kept: without what peers may not set, redacted where its hash is
-    wrong. `is_unwelcome`: the room's policy server does not recommend it."""
+    wrong. `is_unwelcome`: the room's policy server does not recommend it.
+
+    `is_unfit`: its hash is wrong, so there may be a copy that has its content. `is_altered`: it came with another content
+    than a redaction leaves, which no honest server sends.
+    """
 
     event_id: str
     pdu: Pdu
     raw: bytes
     version: RoomVersion
     is_unwelcome: bool = False
+    is_unfit: bool = False
+    is_altered: bool = False
 
     @property
     def room_id(self) -> str:
@@ -117,7 +124,7 @@ class PduChecks:
         for choices in await self._signatures(pdu, version):
             if not any(choice.is_good() for choice in choices):
                 raise Forbidden("The signature of the event is not valid")
-        return _kept(pdu, event_id, version)
+        return kept(pdu, event_id, version)
 
     async def check_many(self, raws: Sequence[Any], version: RoomVersion) -> dict[str, Checked]:
         """By event id: those that are good, in the order given. Signatures are verified off the event loop."""
@@ -144,7 +151,7 @@ class PduChecks:
                 await gate.acquire()
                 found.append(asyncio.ensure_future(off_the_loop(parsed)))
         lists = [part if isinstance(part, list) else await part for part in found]
-        return {checked.event_id: checked for part in lists for checked in part}
+        return best_copies(checked for part in lists for checked in part)
 
     async def _signatures(self, pdu: Pdu, version: RoomVersion) -> list[list[_Signature]]:
         """For each server that must have signed, the signatures of which one must be good. Raises Forbidden."""
@@ -180,15 +187,35 @@ def _parse(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
 
 def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[Checked]:
     return [
-        _kept(pdu, event_id, version) for pdu, event_id, needed in parsed
+        kept(pdu, event_id, version) for pdu, event_id, needed in parsed
         if all(any(choice.is_good() for choice in choices) for choices in needed)
     ]  # fmt: skip
 
 
-def _kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:
-    pdu = _kept_form(pdu, version)
-    return Checked(event_id, pdu, canonical_json(pdu), version)
+def kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:
+    """An event whose signatures were looked at, as it is kept."""
+    form = _kept_form(pdu, version)
+    if form is pdu:
+        return Checked(event_id, pdu, canonical_json(pdu), version)
+    # before version 6 servers write some numbers in several ways: there a wrong hash proves nothing
+    is_altered = version.strict_canonical_json and form["content"] != pdu["content"]
+    return Checked(event_id, form, canonical_json(form), version, is_unfit=True, is_altered=is_altered)
 
 
 def _kept_form(pdu: Pdu, version: RoomVersion) -> Pdu:
     return pdu if pdu["hashes"].get("sha256") == content_hash(pdu) else redact(pdu, version)
+
+
+def best_copies(events: Iterable[Checked]) -> dict[str, Checked]:
+    """By event id: a copy whose hash fits where there is one, else the last one."""
+    found: dict[str, Checked] = {}
+    for event in events:
+        if not event.is_unfit or (before := found.get(event.event_id)) is None or before.is_unfit:
+            found[event.event_id] = event
+    return found
+
+
+def require_unaltered(events: Mapping[str, Checked], server: str) -> None:
+    """Raises PeerUnreachable where a server that was asked for a state, or an auth chain, has changed what is in it."""
+    if any(event.is_altered for event in events.values()):
+        raise PeerUnreachable(server, "it showed events with another content than they were signed with")

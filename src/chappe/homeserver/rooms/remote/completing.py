@@ -20,7 +20,8 @@ from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
+from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.receive import MEMBER, Receiver
 from chappe.homeserver.rooms.remote.received import WithoutTimeline
 from chappe.homeserver.rooms.remote.store import REJECTED, Known
@@ -81,6 +82,7 @@ class Completing:
         self._database = receiver.store.database
         self.completed: Callable[[str], None] = lambda _room_id: None  # told of each room that has become whole
         self._workers: dict[int, asyncio.Task[None]] = {}
+        self._copies, self._looking = FitCopies(receiver, checks, calls), set[asyncio.Task[None]]()
 
     async def start(self) -> None:
         """Takes up what earlier processes left."""
@@ -97,9 +99,21 @@ class Completing:
             self.begin(row["room_nid"])
 
     async def stop(self) -> None:
-        for task in self._workers.values():
+        tasks = [*self._workers.values(), *self._looking]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._workers.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def look_for(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> None:
+        """The content of state that came redacted is looked for meanwhile: it may have been redacted in earnest, or for us."""
+        task = asyncio.create_task(self._copies.look_for(room, events, servers), name=f"contents of room {room.number}")
+        self._looking.add(task)
+        task.add_done_callback(self._looked)
+
+    def _looked(self, task: asyncio.Task[None]) -> None:
+        self._looking.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.info("contents could not be looked for", extra={"fields": {"why": str(error)[:200]}})
 
     def begin(self, number: int) -> asyncio.Task[None]:
         task = self._workers.get(number)
@@ -201,8 +215,13 @@ class Completing:
                 last = error
                 continue
             in_state = await self._checks.check_many(state, room.version)
-            events = {**await self._checks.check_many(chain, room.version), **in_state}
+            events = best_copies([*(await self._checks.check_many(chain, room.version)).values(), *in_state.values()])
             del state, chain
+            try:
+                require_unaltered(events, server)
+            except MatrixError as error:
+                last = error
+                continue
             await self._adopt(room, events)
             wanted = {
                 i: e

@@ -21,7 +21,7 @@ from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
 from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
@@ -38,7 +38,7 @@ NOT_LET_IN = "The room's own rules do not let you in, whatever the other server 
 Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
 _EVENT_COLUMNS = (
     "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
-    "highlight_total", "status", "json",
+    "highlight_total", "status", "json", "is_unfit",
 )  # fmt: skip
 
 
@@ -104,6 +104,8 @@ class Entering:
         judged = await asyncio.to_thread(_judged, events)
         await self._require_welcome(server, join, judged, state_ids, present, is_partial=bool(servers))
         room = await self._install(server, signed, join, events, judged, state_ids, servers)
+        if blank := [e for i in state_ids if (e := events.get(i)) is not None and e.is_unfit]:
+            self._completing.look_for(room, blank, [server])
         if servers:  # a room of some dozens is whole before anybody has looked at it
             await asyncio.wait([self._completing.begin(room.number)], timeout=PATIENCE)
         return room
@@ -118,7 +120,12 @@ class Entering:
         state = await self._checks.check_many(raws[:state_count], signed.version)
         chain = await self._checks.check_many(raws[state_count:], signed.version)
         room_id = signed.pdu["room_id"]
-        events = {i: e for i, e in {**chain, **state}.items() if e.room_id == room_id and e.key is not None}
+        both = best_copies([*chain.values(), *state.values()])
+        events = {i: e for i, e in both.items() if e.room_id == room_id and e.key is not None}
+        require_unaltered(events, signed.server)
+        rules = {CREATE[0], *self._rooms.policy.never_redacted}
+        if any(e.is_unfit and e.pdu["type"] in rules for i, e in events.items() if i in state):
+            raise PeerUnreachable(signed.server, "it showed a rule of the room without its content")
         create = next((e for i, e in events.items() if i in state and e.key == CREATE), None)
         if create is None or create.pdu["content"].get("room_version", "1") != signed.version.id:
             raise PeerUnreachable(signed.server, "the room it showed has no beginning, or another version than it said")
@@ -312,7 +319,7 @@ def _rows(number: int, judged: _Judged, nids: Sequence[int], room: LiveRoom) -> 
         numbers[checked.event_id] = nid
         rows.append((
             nid, OUTLIER, number, checked.event_id, pdu["type"], pdu["state_key"], pdu["sender"], timestamp_of(pdu),
-            pdu["depth"], 0, 0, 0, REJECTED if is_rejected else OUTLYING, checked.raw,
+            pdu["depth"], 0, 0, 0, REJECTED if is_rejected else OUTLYING, checked.raw, checked.is_unfit,
         ))  # fmt: skip
         if not is_rejected:
             direct = [a for a in checked.pdu_auth() if a in chain_rows]

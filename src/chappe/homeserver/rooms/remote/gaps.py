@@ -12,7 +12,8 @@ from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreac
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
+from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED
@@ -32,7 +33,7 @@ class Gaps:
         self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, policy_servers: PolicyServers
     ) -> None:
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
-        self._policy_servers = policy_servers
+        self._policy_servers, self.copies = policy_servers, FitCopies(receiver, checks, calls)
 
     async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, Fate]:
         """Receives events whose past may not be here, with as much of it as can be had.
@@ -49,7 +50,7 @@ class Gaps:
         except Exception:  # what is here of the gap may do
             log.exception("a gap could not be closed", extra={"fields": {"room": room.room_id}})
         outcomes: dict[str, Fate] = {}
-        ordered = in_order(found, Checked.prev)
+        ordered = await self.copies.fill(room, in_order(found, Checked.prev), servers)
         for event_id in waiting.keys() - {checked.event_id for checked in ordered}:
             outcomes[event_id] = None  # it follows itself
         for checked in ordered:
@@ -90,10 +91,13 @@ class Gaps:
                     break
                 fresh = {
                     event_id: e for event_id, e in (await self._checks.check_many(raws, room.version)).items()
-                    if event_id not in found and e.room_id == room.room_id
+                    if e.room_id == room.room_id
+                    and (event_id not in found or (found[event_id].is_unfit and not e.is_unfit))
                 }  # fmt: skip
                 here = await self._receiver.store.known(fresh)
-                fresh = {i: e for i, e in fresh.items() if i not in here or not here[i].has_state}
+                fresh = {
+                    i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].gives_way_to(e)
+                }
                 if not fresh and asks_backwards:
                     break
                 found.update(fresh)
@@ -131,16 +135,16 @@ class Gaps:
     async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
         for server in servers[:3]:
             try:
-                raws = await self._calls.event_auth(room, server, checked.event_id)
+                await self._adopt(room, server, await self._calls.event_auth(room, server, checked.event_id))
             except MatrixError:
                 continue
-            await self._adopt(room, raws)
             known = await self._receiver.store.known(checked.auth())
             if len(known) == len(set(checked.auth())):
                 return
 
-    async def _adopt(self, room: LiveRoom, raws: Sequence[object]) -> None:
+    async def _adopt(self, room: LiveRoom, server: str, raws: Sequence[object]) -> None:
         events = await self._checks.check_many(raws, room.version)
+        require_unaltered(events, server)
         async with self._receiver.lock(room):
             await self._receiver.adopt(room, events)
 
@@ -170,7 +174,7 @@ class Gaps:
             raws = await self._calls.state(room, server, checked.event_id)
         else:
             raws = await self._events(room, server, unknown)
-        await self._adopt(room, raws)
+        await self._adopt(room, server, raws)
         known = await self._receiver.store.known(state)
         entries = {
             self._rooms.key_hash(k.type, k.state_key): k.nid for k in known.values()

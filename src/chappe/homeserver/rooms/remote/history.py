@@ -85,10 +85,12 @@ class History:
         events = await self._checks.check_many(raws, room.version)
         here = await self._receiver.store.known(events)
         fresh = {
-            i: e for i, e in events.items() if e.room_id == room.room_id and (i not in here or not here[i].has_state)
+            i: e
+            for i, e in events.items()
+            if e.room_id == room.room_id and (i not in here or not here[i].has_state or here[i].gives_way_to(e))
         }
         lowest = min(await self._rooms.store.first_position(room.number), 0)
-        ordered = in_order(fresh, Checked.prev)
+        ordered = await self._gaps.copies.fill(room, in_order(fresh, Checked.prev), [server])
         written = 0
         for place, checked in enumerate(ordered):
             position = lowest - len(ordered) + place

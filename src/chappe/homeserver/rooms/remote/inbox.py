@@ -24,7 +24,7 @@ from chappe.homeserver.matrix.identifiers import host_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, kept
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import MissingPast, Outcome, Receiver
@@ -90,8 +90,7 @@ class Inbox:
             self._rooms.require_may_enter(origin, room)  # whichever domain the transaction was for
         except Forbidden as error:
             refusal = error
-        checked_events: list[Checked] = []
-        ids: set[str] = set()
+        good: list[Checked] = []
         for raw in raws:
             try:
                 checked = await self._checks.check(raw, room.version)
@@ -100,18 +99,26 @@ class Inbox:
                 continue
             if refusal is not None:
                 results[checked.event_id] = {"error": refusal.message}
-            elif checked.event_id not in ids:  # the same event may come twice
-                ids.add(checked.event_id)
-                checked_events.append(checked)
+            else:
+                good.append(checked)
+        checked_events = list(best_copies(good).values())  # the same event may come twice
         unasked = await self._policy_servers.unasked(room, checked_events)
+        unasked |= await self._without_content(checked_events)
         async with self._receiver.lock(room):
             outcomes = await self._receiver.receive_many(room, [c for c in checked_events if c.event_id not in unasked])
         for checked in checked_events:
             results[checked.event_id] = await self._answer(room, checked, origin, outcomes.get(checked.event_id))
         return results
 
+    async def _without_content(self, events: Sequence[Checked]) -> set[str]:
+        """Events that are not here, of which another server may have the content: it is asked before they are written."""
+        unfit = {event.event_id for event in events if event.is_unfit}
+        known = await self._receiver.store.known(unfit)
+        return {event_id for event_id in unfit if event_id not in known or not known[event_id].has_state}
+
     async def _answer(self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome | None) -> dict[str, str]:
-        """`outcome`: None where the room's policy server is to be asked first, which the transaction does not wait for."""
+        """`outcome`: None where others are to be asked first (the room's policy server, or who has its content), which the
+        transaction does not wait for."""
         if isinstance(outcome, MatrixError):
             return {"error": outcome.message}
         if outcome is None or isinstance(outcome, MissingPast):
@@ -230,7 +237,7 @@ class Inbox:
         room = await self._rooms.live.find(queue[0])
         if room is not None and self._calls.own_domain(room) is not None:
             waiting = {
-                row["event_id"]: Checked(row["event_id"], orjson.loads(row["pdu"]), row["pdu"], room.version) for row in rows
+                row["event_id"]: kept(orjson.loads(row["pdu"]), row["event_id"], room.version) for row in rows
             }  # fmt: skip
             judged = await self._policy_servers.judge(room, list(waiting.values()))
             waiting = {checked.event_id: checked for checked in judged}

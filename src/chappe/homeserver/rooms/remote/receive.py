@@ -7,6 +7,7 @@ state. The first three are in `checks.py`.)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ from chappe.homeserver.rooms.remote.received import (
     OutlierWrite,
     Prepared,
     ReceivedWrite,
+    RenewalWrite,
     received_event,
 )
 from chappe.homeserver.rooms.remote.states import States
@@ -195,7 +197,10 @@ class Receiver:
         self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = (),
         lookup: Lookup | None = None,
     ) -> Prepared | Known:  # fmt: skip
-        """What can be found out before the event is written; or what it is, where it is here already."""
+        """What can be found out before the event is written; or what it is, where it is here already.
+
+        Where it is here without its content, and this copy has that, the copy takes its place.
+        """
         lookup = lookup or Lookup(self.store)
         prev, auth = checked.prev(), checked.auth()
         at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
@@ -206,7 +211,12 @@ class Receiver:
         me = known.pop(checked.event_id, None)
         if me is not None and me.room != room.number:
             raise Forbidden("The event's id is that of an event in another room")
-        if me is not None and (me.status in (HISTORY, SOFT_FAILED) or (me.status == REJECTED and me.has_state)):
+        if me is not None and me.gives_way_to(checked):
+            if me.status != REJECTED:
+                await self.renew(room, {me.nid: checked})
+        elif me is not None and me.status == REJECTED and me.has_state:
+            return me
+        if me is not None and me.status in (HISTORY, SOFT_FAILED):
             return me
         if any(event.room != room.number for event in known.values()):
             raise Forbidden("The event refers to another room")
@@ -409,8 +419,11 @@ class Receiver:
 
         Each is judged by what it cites. One that cites what is not here, nor among `events`, is not kept.
         """
+        events = {i: e for i, e in events.items() if e.key is not None and e.room_id == room.room_id}
         known = await self.store.known(events)
-        fresh = {i: e for i, e in events.items() if i not in known and e.key is not None and e.room_id == room.room_id}
+        late = {i: e for i, e in events.items() if i in known and known[i].gives_way_to(e)}
+        anew = {i: known[i].nid for i in late if known[i].status == REJECTED and not known[i].has_state}
+        fresh = {i: e for i, e in events.items() if i not in known or i in anew}
         around = await self.store.known({a for e in fresh.values() for a in e.auth() if a not in fresh})
         pdus = await self.store.pdus([k.nid for k in around.values()])
         cited = {
@@ -424,6 +437,7 @@ class Receiver:
             outliers = []
             part = ordered[start : start + OUTLIERS_AT_ONCE]
             for checked, nid in zip(part, await self._rooms.numbers.take(len(part)), strict=True):
+                nid = anew.get(checked.event_id, nid)
                 if not all(a in cited for a in checked.auth()):
                     continue
                 is_rejected = False
@@ -432,10 +446,32 @@ class Receiver:
                 except Forbidden:
                     is_rejected = True
                 cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
-                outliers.append(Outlier(nid, checked, [numbers[a] for a in checked.pdu_auth()], is_rejected))
+                outliers.append(Outlier(
+                    nid, checked, [numbers[a] for a in checked.pdu_auth()], is_rejected, checked.event_id in anew
+                ))  # fmt: skip
             if outliers:
                 chains = await self.store.chains({n for o in outliers for n in o.cited})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
+        await self.renew(room, {known[i].nid: e for i, e in late.items() if known[i].status != REJECTED})
+
+    async def renew(self, room: LiveRoom, copies: Mapping[int, Checked]) -> None:
+        """Events that are here without their content, by number, get it: those that what they cite allows as they are."""
+        if not copies:
+            return
+        cited = await self.cited(room, {a for copy in copies.values() for a in copy.auth()})
+        good: dict[int, Checked] = {}
+        for nid, checked in copies.items():
+            with contextlib.suppress(Forbidden):
+                if all(a in cited for a in checked.auth()):
+                    check_by_cited(checked, cited)
+                    good[nid] = checked
+        numbers = list(good)
+        own = [user for user in room.joined if self._rooms.is_hosted(user)]
+        for start in range(0, len(numbers), OUTLIERS_AT_ONCE):
+            part = {nid: good[nid] for nid in numbers[start : start + OUTLIERS_AT_ONCE]}
+            is_last = start + OUTLIERS_AT_ONCE >= len(numbers)
+            await self._rooms.commit(RenewalWrite(room, part, own if is_last else ()))
+        room.stale = room.stale or bool(numbers)  # what relates to them, and what they relate to, is read anew
 
 
 def _unkept(error: Exception) -> MatrixError:

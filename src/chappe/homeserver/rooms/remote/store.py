@@ -15,6 +15,7 @@ from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
 from chappe.homeserver.rooms.state_tree import int_to_name
 
@@ -33,6 +34,37 @@ FRAGMENTS = (
         SELECT e.nid, e.position, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before, e.replaces,
                e.thread, 0, 0, e.state_after, e.status, e.json
           FROM unnest(held_events_rows) e WHERE e._lane <> ALL (bad);""",
+    ),
+    Fragment(  # kept redacted because the content that came did not fit the hash
+        "unfit_events", (("nid", "bigint"),),
+        """
+        UPDATE events e SET is_unfit = true FROM unnest(unfit_events_rows) u WHERE e.nid = u.nid AND u._lane <> ALL (bad);""",
+    ),
+    Fragment(  # a copy whose hash fits takes the place of such a one, unless somebody has redacted it since, or its time was over
+        "renewed_events",
+        (("nid", "bigint"), ("json", "bytea"), ("target", "text"), ("rel_type", "text"), ("key", "text")),
+        """
+        FOR r IN SELECT * FROM unnest(renewed_events_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE events SET json = r.json, is_unfit = false, renewed = upto
+             WHERE nid = r.nid AND is_unfit AND redacted_by IS NULL;
+            CONTINUE WHEN NOT FOUND OR r.target IS NULL;
+            INSERT INTO relations
+            SELECT e.nid, e.room_nid, r.target, r.rel_type, e.type, e.sender, r.key, e.ts, e.event_id, e.position
+              FROM events e WHERE e.nid = r.nid AND e.status = 0 ON CONFLICT DO NOTHING;
+            INSERT INTO threads AS t
+            SELECT e.room_nid, r.target, 0, 0, e.position
+              FROM events e WHERE e.nid = r.nid AND e.status = 0 AND r.rel_type = 'm.thread'
+            ON CONFLICT (room_nid, root) DO UPDATE SET latest = greatest(t.latest, excluded.latest);
+        END LOOP;""",
+    ),
+    Fragment(  # people of here who read a room anew
+        "retold_rooms", (("room", "bigint"), ("own", "text[]")),
+        """
+        FOR r IN SELECT * FROM unnest(retold_rooms_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE memberships SET retold = upto WHERE room_nid = r.room AND user_id = ANY (r.own);
+        END LOOP;""",
     ),
     Fragment(
         "old_relations",
@@ -65,7 +97,10 @@ FRAGMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An event that is here. `state_after` is the root of the state with it (before it, where it was rejected)."""
+    """An event that is here. `state_after` is the root of the state with it (before it, where it was rejected).
+
+    `is_unfit`: it is kept redacted for its hash alone.
+    """
 
     nid: int
     room: int
@@ -77,6 +112,11 @@ class Known:
     status: int
     state_before: bytes
     state_after: bytes
+    is_unfit: bool = False
+
+    def gives_way_to(self, copy: Checked) -> bool:
+        """Whether a copy has the content that is not here: its hash fits, so whoever sends it tells the truth."""
+        return self.is_unfit and not copy.is_unfit
 
     @property
     def has_state(self) -> bool:
@@ -85,13 +125,14 @@ class Known:
 
 
 _KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, state_before,
-            coalesce(state_after, state_before) AS state_after"""
+            coalesce(state_after, state_before) AS state_after, is_unfit AND redacted_by IS NULL AS is_unfit"""
 
 
 def _known(row: Row) -> Known:
     return Known(
         row["nid"], row["room_nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["depth"],
         row["status"], int_to_name(row["state_before"]), int_to_name(row["state_after"]),
+        row["is_unfit"],
     )  # fmt: skip
 
 
@@ -268,8 +309,14 @@ class StoredAuth:
         )
         is_rejected = {row["nid"] for row in rejected}
         if missing:
-            for row in await fetch("SELECT nid, event_id, json FROM events WHERE nid = ANY($1::bigint[])", missing):
-                pdus[row["nid"]] = row["event_id"], orjson.loads(row["json"])
+            read: dict[int, tuple[str, dict[str, Any]]] = {}
+            for row in await fetch(
+                "SELECT nid, event_id, json, is_unfit FROM events WHERE nid = ANY($1::bigint[])", missing
+            ):
+                read[row["nid"]] = row["event_id"], orjson.loads(row["json"])
+                if not row["is_unfit"]:  # which does change, once a copy comes whose hash fits
+                    pdus[row["nid"]] = read[row["nid"]]
+            pdus = {**{nid: pdus[nid] for nid in nids if nid in pdus}, **read}
         found = {nid: StoredEvent(*pdus[nid], nid in is_rejected) for nid in nids if nid in pdus}
         if (new := self._unwritten) is not None and new.nid in nids:
             found[new.nid] = StoredEvent(new.event_id, new.pdu)

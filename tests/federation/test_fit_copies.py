@@ -1,0 +1,226 @@
+"""An event that came with another content than it was signed with is empty here only until somebody sends it as it was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from chappe.homeserver.matrix.events import seal
+from chappe.homeserver.matrix.request_auth import authorization
+from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.homeserver.rooms.remote.handshakes import Signed
+from tests.federation.certificates import Authority
+from tests.federation.conftest import Peer
+from tests.federation.foreign import VERSION, Foreign
+from tests.federation.test_refused_joins import kept_of
+from tests.federation.test_rooms import enter, hears, until
+from tests.support import Person, Server, bodies, segment
+
+RULES: dict[str, dict[str, Any]] = {
+    "m.room.name": {"name": "Forum of a partner"},
+    "m.room.topic": {"topic": "What is read everywhere"},
+    "m.room.server_acl": {"allow": ["*"], "deny": ["evil.example"]},
+    "chappe.classification": {"level": "restricted"},
+}
+TOLD = "the order of the prefect"
+Pdu = dict[str, Any]
+
+
+async def a_forum(owner: Person) -> str:
+    state = [{"type": kind, "state_key": "", "content": content} for kind, content in RULES.items()]
+    return await owner.create_room(preset="public_chat", room_version="11", initial_state=state)
+
+
+@pytest.mark.parametrize("left", [{"changed": True}, {}])
+async def test_who_is_asked_first_empties_nothing(peer: Peer, authority: Authority, left: dict[str, Any]) -> None:
+    """A server that is not in the room has invited somebody, and shows the room without its rules to who accepts."""
+    here, partner, evil = await peer(), await peer(), Foreign()
+    runner = await evil.start(authority)
+    bob, owner = await here.person("bob"), await partner.person("owner")
+    forum = await a_forum(owner)
+    live = await partner.node.rooms.require(forum)
+    ids = {key: event.event_id for key, event in live.state.items()}
+    rows = await partner.node.database.fetch(
+        "SELECT json FROM events WHERE event_id = ANY($1::text[])", list(ids.values())
+    )
+    state: list[Pdu] = [orjson.loads(row["json"]) for row in rows]
+    state = [{**pdu, "content": left} if pdu["type"] in RULES else pdu for pdu in state]
+    ground = [ids["m.room.create", ""], ids["m.room.power_levels", ""], ids["m.room.join_rules", ""]]
+    forged: Pdu = {
+        "type": "m.room.member", "room_id": forum, "sender": f"@m:{evil.name}", "state_key": bob.id,
+        "content": {"membership": "invite"}, "origin_server_ts": 1, "depth": 50, "prev_events": [ground[2]],
+        "auth_events": ground,
+    }  # fmt: skip
+    event_id = seal(forged, VERSION, evil.name, evil.key)
+    body = {"event": forged, "room_version": VERSION.id, "invite_room_state": []}
+    path = f"/_matrix/federation/v2/invite/{segment(forum)}/{segment(event_id)}"
+    header = {"Authorization": authorization("PUT", path, evil.name, here.config.server_name, evil.key, body)}
+    assert (await here.raw("PUT", path, orjson.dumps(body), headers=header))[0] == 200
+    join = {
+        "type": "m.room.member", "room_id": forum, "sender": bob.id, "state_key": bob.id,
+        "content": {"membership": "join"}, "origin_server_ts": 1, "depth": 51, "prev_events": [event_id],
+        "auth_events": [*ground, event_id],
+    }  # fmt: skip
+    evil.answers["/make_join/"] = orjson.dumps({"room_version": VERSION.id, "event": join})
+    evil.answers["/send_join/"] = orjson.dumps({"state": state, "auth_chain": [forged], "origin": evil.name})
+    before = await kept_of(here)
+    path = f"/_matrix/client/v3/join/{segment(forum)}?server_name={evil.name}"
+    status = (await here.raw("POST", path, {}, bob.token))[0]
+    if status != 200:
+        assert await kept_of(here) == before
+        await enter(bob, forum, partner)
+    for kind, content in RULES.items():
+        assert await bob.state(forum, kind) == content
+    await runner.cleanup()
+
+
+async def test_state_that_comes_redacted_is_asked_for(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a server in the room, which lets in and says that all was redacted."""
+    here, partner, evil = await peer(), await peer(), await peer()
+    bob, owner, mallory = await here.person("bob"), await partner.person("owner"), await evil.person("mallory")
+    forum = await a_forum(owner)
+    await enter(mallory, forum, partner)
+    handshakes = here.node.elsewhere.entering._handshakes
+    send = handshakes.send
+
+    async def emptied(signed: Signed, kind: str, omit_members: bool = False) -> dict[str, Any]:
+        answer = await send(signed, kind, omit_members)
+        state = [{**pdu, "content": {}} if pdu["type"] in RULES else pdu for pdu in answer["state"]]
+        return {**answer, "state": state}
+
+    monkeypatch.setattr(handshakes, "send", emptied)
+    await enter(bob, forum, evil)
+
+    async def all_here() -> bool:
+        return [await bob.state(forum, kind) for kind in RULES] == list(RULES.values())
+
+    await until(all_here)
+    row = await here.node.database.fetchrow("SELECT name, topic FROM room_summaries WHERE name IS NOT NULL")
+    assert row is not None and dict(row) == {"name": "Forum of a partner", "topic": "What is read everywhere"}
+    assert await here.node.database.fetchval("SELECT count(*) FROM events WHERE is_unfit") == 0
+
+
+class Race:
+    """A message of the partner comes first from another server of the room, with another content; `true`: as it was signed."""
+
+    def __init__(self, here: Server, partner: Server, evil: Server, bob: Person, owner: Person, room: str) -> None:
+        self.here, self.partner, self.evil, self.bob, self.owner, self.room = here, partner, evil, bob, owner, room
+        self.event_id, self.true = "", Pdu()
+        self._sends = 0
+
+    async def send(self, pdu: Mapping[str, Any]) -> None:
+        own, to, self._sends = self.evil.config.server_name, self.here.config.server_name, self._sends + 1
+        content = {"origin": own, "origin_server_ts": 1, "pdus": [pdu], "edus": []}
+        path = f"/_matrix/federation/v1/send/race{self._sends}"
+        answer = await self.evil.node.federation_client.request(own, to, "PUT", path, content=content)
+        assert answer["pdus"] == {self.event_id: {}}
+        await self.here.node.inbox.settled()
+
+    async def shown(self) -> Any:
+        return (await self.bob.call("GET", f"/rooms/{segment(self.room)}/event/{segment(self.event_id)}"))["content"]
+
+    async def found(self) -> int:
+        criteria = {"search_categories": {"room_events": {"search_term": "prefect"}}}
+        answer = await self.bob.call("POST", "/search", criteria)
+        return int(answer["search_categories"]["room_events"]["count"])
+
+
+async def a_race(peer: Peer, monkeypatch: pytest.MonkeyPatch, can_ask: bool) -> Race:
+    here, partner, evil = await peer(), await peer(), await peer()
+    bob, owner, mallory = await here.person("bob"), await partner.person("owner"), await evil.person("mallory")
+    room = await owner.create_room(preset="public_chat", room_version="11")
+    await enter(bob, room, partner)
+    await enter(mallory, room, partner)
+    await owner.say(room, "first")
+    await hears(bob, room, "first")
+    await hears(mallory, room, "first")
+    race, sent, asked = (
+        Race(here, partner, evil, bob, owner, room),
+        partner.node.federation_client,
+        here.node.federation_client,
+    )
+    request, ask = sent.request, asked.request
+
+    async def slow(origin: str, destination: str, method: str, path: str, **more: Any) -> Any:
+        if destination == here.config.server_name and "/send/" in path:
+            raise PeerUnreachable(destination, "the line is down")
+        return await request(origin, destination, method, path, **more)
+
+    async def deaf(origin: str, destination: str, method: str, path: str, **more: Any) -> Any:
+        if "/v1/event/" in path:
+            raise PeerUnreachable(destination, "it does not answer")
+        return await ask(origin, destination, method, path, **more)
+
+    monkeypatch.setattr(sent, "request", slow)
+    if not can_ask:
+        monkeypatch.setattr(asked, "request", deaf)
+    race.event_id = await owner.say(room, TOLD)
+    await hears(mallory, room, TOLD)
+    row = await evil.node.database.fetchval("SELECT json FROM events WHERE event_id = $1", race.event_id)
+    race.true = orjson.loads(row)
+    return race
+
+
+async def test_a_message_that_comes_changed_is_asked_for(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    race = await a_race(peer, monkeypatch, can_ask=True)
+    await race.send({**race.true, "content": {"msgtype": "m.text", "body": "changed"}})
+    assert (await race.shown())["body"] == TOLD
+
+
+async def test_a_message_that_nobody_could_give_comes_later(
+    peer: Peer, new_server: Callable[..., Awaitable[Server]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what is made of it: the search, what somebody's client is told of the room, and what other processes know."""
+    race = await a_race(peer, monkeypatch, can_ask=False)
+    other = await new_server(url=race.here.url, server_name=race.here.config.server_name)
+    there = Person(other, race.bob.session)
+    since = (await race.bob.call("GET", "/sync"))["next_batch"]
+    await race.send({**race.true, "content": {"msgtype": "m.text", "body": "changed"}})
+    assert (await race.shown(), await race.found()) == ({}, 0)
+    await race.send({**race.true, "content": {}})
+    assert await race.shown() == {}
+    assert TOLD not in bodies((await there.messages(race.room, limit=30))["chunk"])
+    await race.send(race.true)
+    assert ((await race.shown())["body"], await race.found()) == (TOLD, 1)
+    await hears(there, race.room, TOLD)
+    news = (await race.bob.call("GET", "/sync", since=since))["rooms"]["join"][race.room]["timeline"]["events"]
+    assert [e["content"].get("body") for e in news if e["event_id"] == race.event_id] == [TOLD]
+    await race.send({**race.true, "content": {"msgtype": "m.text", "body": "changed"}})
+    assert (await race.shown())["body"] == TOLD
+
+
+async def test_a_thread_gets_what_came_late(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    race = await a_race(peer, monkeypatch, can_ask=False)
+    await race.send(race.true)
+    root, relation = race.event_id, {"m.relates_to": {"rel_type": "m.thread", "event_id": race.event_id}}
+    race.event_id = await race.owner.say(race.room, "and the answer", **relation)
+
+    async def there() -> Any:
+        return await race.evil.node.database.fetchval("SELECT json FROM events WHERE event_id = $1", race.event_id)
+
+    pdu = orjson.loads(await until(there))
+    await race.send({**pdu, "content": {}})
+    await race.send(pdu)
+    chunk = (await race.bob.call("GET", f"/_matrix/client/v1/rooms/{segment(race.room)}/relations/{segment(root)}"))[
+        "chunk"
+    ]
+    assert [e["event_id"] for e in chunk] == [race.event_id]
+
+
+async def test_what_was_redacted_stays_redacted(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    race = await a_race(peer, monkeypatch, can_ask=False)
+    await race.send({**race.true, "content": {}})
+    monkeypatch.undo()
+    await race.owner.redact(race.room, race.event_id)
+
+    async def redacted() -> Any:
+        return await race.here.node.database.fetchval(
+            "SELECT redacted_by FROM events WHERE event_id = $1", race.event_id
+        )
+
+    await until(redacted)
+    await race.send(race.true)
+    assert (await race.shown(), await race.found()) == ({}, 0)
