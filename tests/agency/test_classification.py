@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
+from chappe.agency.classification import Levels
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
 from chappe.homeserver.matrix.identifiers import UserId
@@ -121,6 +122,20 @@ async def test_rooms_that_cannot_be(alice: Person, sam: Person, options: dict[st
 async def test_who_makes_a_room_may_be_in_it(sam: Person) -> None:
     await denied(sam.create_room(**marked("restricted")), "of no organisation")
     await sam.create_room(**marked("internal"))
+
+
+@pytest.mark.parametrize(
+    "content, level",
+    [
+        (None, None), ({"level": "internal"}, "internal"), ({"level": "restricted"}, "restricted"), ({}, "secret"),
+        ({"level": None}, "secret"), ({"level": 7}, "secret"), ({"level": ["internal"]}, "secret"),
+        ({"level": "unheard-of"}, "secret"),
+    ],
+)  # fmt: skip
+def test_a_level_that_is_not_here_is_the_strictest(content: dict[str, Any] | None, level: str | None) -> None:
+    """Of an event that came without its content there is nothing but that the room bears a level."""
+    found = Levels(LEVELS).of(content)
+    assert (found.name if found is not None else None) == level
 
 
 async def test_what_is_listed_bears_no_level(alice: Person, bridge: Person) -> None:

@@ -27,12 +27,11 @@ class Levels:
         self._ranks = {level.name: rank for rank, level in enumerate(levels, 1)}
 
     def of(self, content: Mapping[str, Any] | None) -> Classification | None:
-        """By the content of a room's event: None for unmarked rooms. A level that nobody knows is the strictest one."""
+        """By the content of a room's event: None for unmarked rooms, which have no such event. A level that nobody knows, or
+        that is not here, is the strictest one."""
         if content is None or not self.all:
             return None
         name = content.get("level")
-        if name is None:
-            return None
         rank = self._ranks.get(name) if type(name) is str else None
         return self.all[rank - 1] if rank is not None else self.all[-1]
 
