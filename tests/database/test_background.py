@@ -26,7 +26,10 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/outbound/federation/keyring.py": (1, "requests wait for it; asked again"),
     "homeserver/rooms/registry.py": (1, "requests wait for it: reads a room"),
     "homeserver/rooms/remote/checks.py": (1, "a request waits for it"),
-    "homeserver/rooms/remote/completing.py": (1, "partial_rooms: resumed at start and by a job"),
+    "homeserver/rooms/remote/completing.py": (
+        2,
+        "partial_rooms: resumed at start and by a job; contents that came redacted: any copy that comes later takes their place",
+    ),
     "homeserver/rooms/remote/inbox.py": (1, "federation_inbox: resumed at start and by a job"),
     "homeserver/rooms/rooms.py": (1, "the request waits for it, and its repetition has the same transaction id"),
     "homeserver/senders/appservices.py": (1, "follows the log"),
