@@ -34,6 +34,7 @@ from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypt
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
+from chappe.homeserver.rooms.policy_server import POLICY_SERVER
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.sight import Sight
@@ -44,7 +45,6 @@ from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 
 MEMBER = "m.room.member"
-POLICY_SERVER = ("m.room.policy", "")
 THIRD_PARTY_INVITE = "m.room.third_party_invite"
 GUEST_ACCESS = ("m.room.guest_access", "")
 NUMBER_BLOCK = 10_000

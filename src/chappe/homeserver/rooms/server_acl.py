@@ -83,10 +83,8 @@ class _Remembered:
         self._size = 0
 
     def get(self, event: RoomEvent) -> ServerAcl:
-        key = (
-            event.event_id,
-            hash(event.head),
-        )  # which the bytes remember; a redaction, or its own content, changes an event
+        # A redaction changes what an event holds, and so does its content that comes late. Bytes remember their hash.
+        key = event.event_id, hash(event.head)
         acl = self._by_event.get(key)
         if acl is not None:
             self._by_event.move_to_end(key)

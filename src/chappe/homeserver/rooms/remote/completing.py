@@ -241,7 +241,7 @@ class Completing:
         for start in range(0, len(ordered), KEPT_AT_ONCE):
             part = {checked.event_id: checked for checked in ordered[start : start + KEPT_AT_ONCE]}
             async with self._receiver.lock(room):
-                await self._receiver.adopt(room, part)
+                await self._receiver.outliers.adopt(room, part)
 
     async def _save_members(self, room: LiveRoom, members: Mapping[str, tuple[Known, Mapping[str, Any]]]) -> None:
         """People of other servers: their memberships, and how they are found by name."""

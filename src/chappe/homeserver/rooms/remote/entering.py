@@ -123,13 +123,19 @@ class Entering:
         both = best_copies([*chain.values(), *state.values()])
         events = {i: e for i, e in both.items() if e.room_id == room_id and e.key is not None}
         require_unaltered(events, signed.server)
-        rules = {CREATE[0], *self._rooms.policy.never_redacted}
-        if any(e.is_unfit and e.pdu["type"] in rules for i, e in events.items() if i in state):
+        if any(self._is_emptied_rule(e) for i, e in events.items() if i in state):
             raise PeerUnreachable(signed.server, "it showed a rule of the room without its content")
         create = next((e for i, e in events.items() if i in state and e.key == CREATE), None)
         if create is None or create.pdu["content"].get("room_version", "1") != signed.version.id:
             raise PeerUnreachable(signed.server, "the room it showed has no beginning, or another version than it said")
         return events, set(state)
+
+    def _is_emptied_rule(self, event: Checked) -> bool:
+        """Whether of a rule that nobody redacts nothing came. What a redaction leaves of power levels, say, is what counts of
+        them: there are rooms where that was done."""
+        if not event.is_unfit or event.key == CREATE:
+            return event.is_unfit
+        return event.pdu["type"] in self._rooms.policy.never_redacted and not event.pdu["content"]
 
     async def _require_welcome(
         self,
@@ -146,7 +152,7 @@ class Entering:
         """
         cited = dict(judged.cited)
         if present is not None and (missing := [a for a in join.auth() if a not in cited]):
-            cited.update(await self._receiver.cited(present, missing))
+            cited.update(await self._receiver.outliers.cited(present, missing))
         if not all(a in cited for a in join.auth()):
             raise PeerUnreachable(server, "it did not send what our join cites")
         shown = [cited[i] for i in state_ids if i in cited] + ([cited[a] for a in join.auth()] if is_partial else [])
@@ -172,7 +178,7 @@ class Entering:
                 room.stale = True
                 await room.reload()
             else:
-                await self._receiver.adopt(room, events)
+                await self._receiver.outliers.adopt(room, events)
             known = await self._receiver.store.known(state_ids)
             entries, members, breath = {}, [], Breath()
             for event_id, event in known.items():

@@ -146,7 +146,7 @@ class Gaps:
         events = await self._checks.check_many(raws, room.version)
         require_unaltered(events, server)
         async with self._receiver.lock(room):
-            await self._receiver.adopt(room, events)
+            await self._receiver.outliers.adopt(room, events)
 
     # ------------------------------------------------------------------------------------------- the state at a gap
 

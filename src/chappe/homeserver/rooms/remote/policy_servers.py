@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import nacl.exceptions
-import nacl.signing
 import orjson
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
@@ -17,53 +15,21 @@ from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import check_auth
 from chappe.homeserver.matrix.events import Pdu, check_size, seal
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.signing import decode_base64, signed_bytes
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.policy_server import POLICY_SERVER, PolicyServer, policy_server_of
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.handshakes import for_clients
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY
-from chappe.homeserver.rooms.rooms import POLICY_SERVER, Rooms
+from chappe.homeserver.rooms.rooms import Rooms
 
-KEY_ID = "ed25519:policy_server"
 SIGN = "/_matrix/policy/v1/sign"
 SECONDS = 10.0
 AT_ONCE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyServer:
-    server_name: str
-    public_key: str
-
-    def has_signed(self, pdu: Pdu, room: LiveRoom) -> bool:
-        given = pdu.get("signatures", {}).get(self.server_name)
-        signature = given.get(KEY_ID) if type(given) is dict else None
-        if type(signature) is not str:
-            return False
-        try:
-            key = nacl.signing.VerifyKey(decode_base64(self.public_key))
-            key.verify(signed_bytes(redact(pdu, room.version)), decode_base64(signature))
-        except (ValueError, TypeError, nacl.exceptions.BadSignatureError):
-            return False
-        return True
-
-
-def policy_server_of(room: LiveRoom) -> PolicyServer | None:
-    """The one that the room uses: named, with a key, and with somebody in the room."""
-    event = room.get(POLICY_SERVER)
-    if event is None:
-        return None
-    via, keys = event.content.get("via"), event.content.get("public_keys")
-    key = keys.get("ed25519") if type(keys) is dict else None
-    if type(via) is not str or type(key) is not str or not any(domain_of(user) == via for user in room.joined):
-        return None
-    return PolicyServer(via, key)
 
 
 class PolicyServers:
@@ -120,9 +86,13 @@ class PolicyServers:
         for checked in events:
             server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
             if server is not None and not checked.is_unwelcome and not server.has_signed(checked.pdu, room):
-                lacking.append(checked.event_id)
-        known = await self._receiver.store.known(lacking)
-        return {event_id for event_id in lacking if event_id not in known or not known[event_id].has_state}
+                lacking.append(checked)
+        known = await self._receiver.store.known([checked.event_id for checked in lacking])
+        return {
+            e.event_id
+            for e in lacking
+            if (here := known.get(e.event_id)) is None or not here.has_state or here.gives_way_to(e)
+        }
 
     async def _judge(self, room: LiveRoom, checked: Checked) -> Checked:
         server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))

@@ -7,7 +7,6 @@ state. The first three are in `checks.py`.)
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,17 +26,15 @@ from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction, Rows
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
+from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.received import (
     Move,
     NeedsMove,
-    Outlier,
-    OutlierWrite,
     Prepared,
     ReceivedWrite,
-    RenewalWrite,
     received_event,
 )
 from chappe.homeserver.rooms.remote.states import States
@@ -48,7 +45,6 @@ from chappe.homeserver.rooms.state_tree import EMPTY, children
 from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
 
 MEMBER = "m.room.member"
-OUTLIERS_AT_ONCE = 500
 MOST_TRIES = 50
 log = logging.getLogger(__name__)
 
@@ -92,6 +88,7 @@ class Receiver:
 
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
         self._rooms, self.store, self.states = rooms, store, States(rooms, store)
+        self.outliers = Outliers(rooms, store)
         self._locks: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def lock(self, room: LiveRoom) -> asyncio.Lock:
@@ -213,7 +210,7 @@ class Receiver:
             raise Forbidden("The event's id is that of an event in another room")
         if me is not None and me.gives_way_to(checked):
             if me.status != REJECTED:
-                await self.renew(room, {me.nid: checked})
+                await self.outliers.renew(room, [(me, checked)])
         elif me is not None and me.status == REJECTED and me.has_state:
             return me
         if me is not None and me.status in (HISTORY, SOFT_FAILED):
@@ -228,7 +225,7 @@ class Receiver:
             raise MissingPast(unknown_prev, unknown_auth)
         if state_before is None:
             state_before = await self.states.resolve(room, list(roots.values())) if roots else EMPTY
-        cited = await self._cited(auth, at_hand, known)
+        cited = await self.outliers.cited_among(auth, at_hand, known)
         numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
         return await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
 
@@ -237,31 +234,6 @@ class Receiver:
         pdu = checked.pdu
         keys = auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version)
         return [event for key in (*keys, CREATE) if (event := room.state.get(key)) is not None]
-
-    async def cited(self, room: LiveRoom, auth: Collection[str]) -> dict[str, Cited]:
-        """Those of some state events that are here."""
-        known = {
-            i: k for i, k in (await self.store.known(auth)).items() if k.room == room.number and k.state_key is not None
-        }
-        return await self._cited(list(known), {}, known)
-
-    async def _cited(
-        self, auth: Sequence[str], at_hand: Mapping[str, RoomEvent], known: Mapping[str, Known]
-    ) -> dict[str, Cited]:
-        pdus = await self.store.pdus([known[a].nid for a in auth if a in known])
-        cited = {}
-        for event_id in auth:
-            if (event := at_hand.get(event_id)) is not None:
-                cited[event_id] = Cited(event_id, event.key, event.sender, event.content)
-            else:
-                row = known[event_id]
-                if row.state_key is None:
-                    raise Forbidden("The event cites one that is not part of any state")
-                content = orjson.loads(pdus[row.nid])["content"]
-                cited[event_id] = Cited(
-                    event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED
-                )
-        return cited
 
     async def _judge(
         self, room: LiveRoom, checked: Checked, me: Known | None, state_before: bytes, missing: Sequence[str],
@@ -411,67 +383,6 @@ class Receiver:
             found.update(nodes)
             level = [c for node in nodes.values() for c in children(node) if c not in have and c not in found]
         return found
-
-    # -------------------------------------------------------------------------------------------------- outliers
-
-    async def adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
-        """State events whose place in the graph is not known are kept for what they decide: auth chains, states at a gap.
-
-        Each is judged by what it cites. One that cites what is not here, nor among `events`, is not kept.
-        """
-        events = {i: e for i, e in events.items() if e.key is not None and e.room_id == room.room_id}
-        known = await self.store.known(events)
-        late = {i: e for i, e in events.items() if i in known and known[i].gives_way_to(e)}
-        anew = {i: known[i].nid for i in late if known[i].status == REJECTED and not known[i].has_state}
-        fresh = {i: e for i, e in events.items() if i not in known or i in anew}
-        around = await self.store.known({a for e in fresh.values() for a in e.auth() if a not in fresh})
-        pdus = await self.store.pdus([k.nid for k in around.values()])
-        cited = {
-            k.event_id: Cited(
-                k.event_id, (k.type, k.state_key or ""), k.sender, orjson.loads(pdus[k.nid])["content"], k.status == REJECTED
-            ) for k in around.values() if k.room == room.number
-        }  # fmt: skip
-        numbers = {k.event_id: k.nid for k in around.values()}
-        ordered = in_auth_order(fresh)
-        for start in range(0, len(ordered), OUTLIERS_AT_ONCE):
-            outliers = []
-            part = ordered[start : start + OUTLIERS_AT_ONCE]
-            for checked, nid in zip(part, await self._rooms.numbers.take(len(part)), strict=True):
-                nid = anew.get(checked.event_id, nid)
-                if not all(a in cited for a in checked.auth()):
-                    continue
-                is_rejected = False
-                try:
-                    check_by_cited(checked, cited)
-                except Forbidden:
-                    is_rejected = True
-                cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
-                outliers.append(Outlier(
-                    nid, checked, [numbers[a] for a in checked.pdu_auth()], is_rejected, checked.event_id in anew
-                ))  # fmt: skip
-            if outliers:
-                chains = await self.store.chains({n for o in outliers for n in o.cited})
-                await self._rooms.commit(OutlierWrite(room, outliers, chains))
-        await self.renew(room, {known[i].nid: e for i, e in late.items() if known[i].status != REJECTED})
-
-    async def renew(self, room: LiveRoom, copies: Mapping[int, Checked]) -> None:
-        """Events that are here without their content, by number, get it: those that what they cite allows as they are."""
-        if not copies:
-            return
-        cited = await self.cited(room, {a for copy in copies.values() for a in copy.auth()})
-        good: dict[int, Checked] = {}
-        for nid, checked in copies.items():
-            with contextlib.suppress(Forbidden):
-                if all(a in cited for a in checked.auth()):
-                    check_by_cited(checked, cited)
-                    good[nid] = checked
-        numbers = list(good)
-        own = [user for user in room.joined if self._rooms.is_hosted(user)]
-        for start in range(0, len(numbers), OUTLIERS_AT_ONCE):
-            part = {nid: good[nid] for nid in numbers[start : start + OUTLIERS_AT_ONCE]}
-            is_last = start + OUTLIERS_AT_ONCE >= len(numbers)
-            await self._rooms.commit(RenewalWrite(room, part, own if is_last else ()))
-        room.stale = room.stale or bool(numbers)  # what relates to them, and what they relate to, is read anew
 
 
 def _unkept(error: Exception) -> MatrixError:

@@ -1,0 +1,120 @@
+"""What is kept of a room without being received into it: state whose place in the graph is not known, and the content of events
+that came without theirs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+
+import orjson
+
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.policy_server import policy_server_of
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
+from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.received import Outlier, OutlierWrite, RenewalWrite
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+
+AT_ONCE = 500
+
+
+class Outliers:
+    def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
+        self._rooms, self._store = rooms, store
+
+    async def adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
+        """State events whose place in the graph is not known are kept for what they decide: auth chains, states at a gap.
+
+        Each is judged by what it cites. One that cites what is not here, nor among `events`, is not kept.
+        """
+        events = {i: e for i, e in events.items() if e.key is not None and e.room_id == room.room_id}
+        known = await self._store.known(events)
+        late = {i: e for i, e in events.items() if i in known and known[i].gives_way_to(e)}
+        anew = {i: known[i].nid for i in late if known[i].status == REJECTED and not known[i].has_state}
+        fresh = {i: e for i, e in events.items() if i not in known or i in anew}
+        around = await self._store.known({a for e in fresh.values() for a in e.auth() if a not in fresh})
+        pdus = await self._store.pdus([k.nid for k in around.values()])
+        cited = {
+            k.event_id: Cited(
+                k.event_id, (k.type, k.state_key or ""), k.sender, orjson.loads(pdus[k.nid])["content"], k.status == REJECTED
+            ) for k in around.values() if k.room == room.number
+        }  # fmt: skip
+        numbers = {k.event_id: k.nid for k in around.values()}
+        ordered = in_auth_order(fresh)
+        for start in range(0, len(ordered), AT_ONCE):
+            outliers = []
+            part = ordered[start : start + AT_ONCE]
+            for checked, nid in zip(part, await self._rooms.numbers.take(len(part)), strict=True):
+                nid = anew.get(checked.event_id, nid)
+                if not all(a in cited for a in checked.auth()):
+                    continue
+                is_rejected = False
+                try:
+                    check_by_cited(checked, cited)
+                except Forbidden:
+                    is_rejected = True
+                cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
+                outliers.append(Outlier(
+                    nid, checked, [numbers[a] for a in checked.pdu_auth()], is_rejected, checked.event_id in anew
+                ))  # fmt: skip
+            if outliers:
+                chains = await self._store.chains({n for o in outliers for n in o.cited})
+                await self._rooms.commit(OutlierWrite(room, outliers, chains))
+        await self.renew(room, [(known[i], e) for i, e in late.items() if known[i].status != REJECTED])
+
+    async def renew(self, room: LiveRoom, copies: Sequence[tuple[Known, Checked]]) -> None:
+        """Events that are here without their content get it: those that what they cite allows as they are.
+
+        What members see of a room with a policy server bears its signature: what it said of an emptied event does not count for
+        the content, so a copy without a signature is to be asked about first (`PolicyServers.unasked`).
+        """
+        server = policy_server_of(room)
+        if server is not None:
+            copies = [(k, copy) for k, copy in copies if k.status != HISTORY or server.has_signed(copy.pdu, room)]
+        if not copies:
+            return
+        cited = await self.cited(room, {a for _, copy in copies for a in copy.auth()})
+        good: dict[int, Checked] = {}
+        for known, checked in copies:
+            with contextlib.suppress(Forbidden):
+                if all(a in cited for a in checked.auth()):
+                    check_by_cited(checked, cited)
+                    good[known.nid] = checked
+        numbers = list(good)
+        own = [user for user in room.joined if self._rooms.is_hosted(user)]
+        for start in range(0, len(numbers), AT_ONCE):
+            part = {nid: good[nid] for nid in numbers[start : start + AT_ONCE]}
+            is_last = start + AT_ONCE >= len(numbers)
+            await self._rooms.commit(RenewalWrite(room, part, own if is_last else ()))
+        room.stale = room.stale or bool(numbers)  # what relates to them, and what they relate to, is read anew
+
+    async def cited(self, room: LiveRoom, auth: Collection[str]) -> dict[str, Cited]:
+        """Those of some state events that are here."""
+        known = {
+            i: k
+            for i, k in (await self._store.known(auth)).items()
+            if k.room == room.number and k.state_key is not None
+        }
+        return await self.cited_among(list(known), {}, known)
+
+    async def cited_among(
+        self, auth: Sequence[str], at_hand: Mapping[str, RoomEvent], known: Mapping[str, Known]
+    ) -> dict[str, Cited]:
+        """Of events each of which is at hand, or known. Raises Forbidden for what is not part of any state."""
+        pdus = await self._store.pdus([known[a].nid for a in auth if a in known])
+        cited = {}
+        for event_id in auth:
+            if (event := at_hand.get(event_id)) is not None:
+                cited[event_id] = Cited(event_id, event.key, event.sender, event.content)
+            else:
+                row = known[event_id]
+                if row.state_key is None:
+                    raise Forbidden("The event cites one that is not part of any state")
+                content = orjson.loads(pdus[row.nid])["content"]
+                cited[event_id] = Cited(
+                    event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED
+                )
+        return cited
