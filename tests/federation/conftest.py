@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from chappe.config import Federation, Listener
 from tests.federation.certificates import Authority
+from tests.federation.foreign import Foreign
 from tests.federation.synapse import PYTHON, Synapse
 from tests.process import free_port
 from tests.support import Server
@@ -31,6 +32,14 @@ async def synapse(tmp_path_factory: pytest.TempPathFactory, authority: Authority
         yield await running.start()
     finally:
         await running.stop()
+
+
+@pytest_asyncio.fixture
+async def foreign(authority: Authority) -> AsyncIterator[Foreign]:
+    server = Foreign()
+    runner = await server.start(authority)
+    yield server
+    await runner.cleanup()
 
 
 @pytest.fixture

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import orjson
 import pytest
 
+from chappe.config import Agency
 from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.homeserver.rooms.remote.checks import Checked, kept
 from chappe.homeserver.rooms.remote.handshakes import Signed
-from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign
 from tests.federation.test_refused_joins import kept_of
 from tests.federation.test_rooms import enter, hears, until
-from tests.support import Person, Server, bodies, segment
+from tests.support import Person, Refused, Server, bodies, segment
 
 RULES: dict[str, dict[str, Any]] = {
     "m.room.name": {"name": "Forum of a partner"},
@@ -35,10 +36,9 @@ async def a_forum(owner: Person) -> str:
 
 
 @pytest.mark.parametrize("left", [{"changed": True}, {}])
-async def test_who_is_asked_first_empties_nothing(peer: Peer, authority: Authority, left: dict[str, Any]) -> None:
+async def test_who_is_asked_first_empties_nothing(peer: Peer, foreign: Foreign, left: dict[str, Any]) -> None:
     """A server that is not in the room has invited somebody, and shows the room without its rules to who accepts."""
-    here, partner, evil = await peer(), await peer(), Foreign()
-    runner = await evil.start(authority)
+    here, partner, evil = await peer(), await peer(), foreign
     bob, owner = await here.person("bob"), await partner.person("owner")
     forum = await a_forum(owner)
     live = await partner.node.rooms.require(forum)
@@ -74,7 +74,36 @@ async def test_who_is_asked_first_empties_nothing(peer: Peer, authority: Authori
         await enter(bob, forum, partner)
     for kind, content in RULES.items():
         assert await bob.state(forum, kind) == content
-    await runner.cleanup()
+
+
+def shows_emptied(here: Server, kinds: Collection[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever lets people of here into a room."""
+    handshakes = here.node.elsewhere.entering._handshakes
+    send = handshakes.send
+
+    async def emptied(signed: Signed, kind: str, omit_members: bool = False) -> dict[str, Any]:
+        answer = await send(signed, kind, omit_members)
+        state = [{**pdu, "content": {}} if pdu["type"] in kinds else pdu for pdu in answer["state"]]
+        return {**answer, "state": state}
+
+    monkeypatch.setattr(handshakes, "send", emptied)
+
+
+@pytest.mark.parametrize("rule", ["m.room.server_acl", "chappe.classification"])
+async def test_a_rule_that_nobody_redacts_does_not_come_redacted(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    here, partner = await peer(agency=Agency(enabled=True)), await peer()
+    bob, owner = await here.person("bob"), await partner.person("owner")
+    forum, before = await a_forum(owner), await kept_of(here)
+    with monkeypatch.context() as patched:
+        shows_emptied(here, [rule], patched)
+        with pytest.raises(Refused) as refused:
+            await enter(bob, forum, partner)
+    assert refused.value.status == 502
+    assert await kept_of(here) == before
+    await enter(bob, forum, partner)
+    assert await bob.state(forum, rule) == RULES[rule]
 
 
 async def test_state_that_comes_redacted_is_asked_for(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,15 +112,7 @@ async def test_state_that_comes_redacted_is_asked_for(peer: Peer, monkeypatch: p
     bob, owner, mallory = await here.person("bob"), await partner.person("owner"), await evil.person("mallory")
     forum = await a_forum(owner)
     await enter(mallory, forum, partner)
-    handshakes = here.node.elsewhere.entering._handshakes
-    send = handshakes.send
-
-    async def emptied(signed: Signed, kind: str, omit_members: bool = False) -> dict[str, Any]:
-        answer = await send(signed, kind, omit_members)
-        state = [{**pdu, "content": {}} if pdu["type"] in RULES else pdu for pdu in answer["state"]]
-        return {**answer, "state": state}
-
-    monkeypatch.setattr(handshakes, "send", emptied)
+    shows_emptied(here, RULES, monkeypatch)
     await enter(bob, forum, evil)
 
     async def all_here() -> bool:
@@ -101,6 +122,41 @@ async def test_state_that_comes_redacted_is_asked_for(peer: Peer, monkeypatch: p
     row = await here.node.database.fetchrow("SELECT name, topic FROM room_summaries WHERE name IS NOT NULL")
     assert row is not None and dict(row) == {"name": "Forum of a partner", "topic": "What is read everywhere"}
     assert await here.node.database.fetchval("SELECT count(*) FROM events WHERE is_unfit") == 0
+
+
+async def test_what_a_redaction_leaves_of_a_rule_is_taken(peer: Peer) -> None:
+    """There are rooms whose power levels were redacted, by servers that let people do that: what counts of them is left."""
+    here, partner = await peer(agency=Agency(enabled=True)), await peer()
+    bob, owner = await here.person("bob"), await partner.person("owner")
+    forum = await a_forum(owner)
+    levels = (await partner.node.rooms.require(forum)).state["m.room.power_levels", ""].event_id
+    await owner.redact(forum, levels)
+    await enter(bob, forum, partner)
+    assert await bob.state(forum, "m.room.power_levels") == await owner.state(forum, "m.room.power_levels")
+
+
+@pytest.mark.parametrize("tells", ["home", "another", "nobody"])
+async def test_who_is_believed_that_nothing_is_left(peer: Peer, monkeypatch: pytest.MonkeyPatch, tells: str) -> None:
+    """The sender's own server is; another's word that there is nothing ends no search."""
+    race = await a_race(peer, monkeypatch, can_ask=True)
+    client, home = race.here.node.federation_client, race.partner.config.server_name
+    ask, asked = client.request, list[str]()
+    emptied = {**race.true, "content": {}}
+
+    async def answers(origin: str, destination: str, method: str, path: str, **more: Any) -> Any:
+        if "/v1/event/" not in path:
+            return await ask(origin, destination, method, path, **more)
+        asked.append("home" if destination == home else "another")
+        if tells == asked[-1]:
+            return {"origin": destination, "origin_server_ts": 1, "pdus": [emptied]}
+        raise PeerUnreachable(destination, "it does not answer")
+
+    monkeypatch.setattr(client, "request", answers)
+    live = await race.here.node.rooms.require(race.room)
+    checked = kept(emptied, race.event_id, live.version)
+    found: dict[str, Checked] = {}
+    await race.here.node.inbox.gaps.copies._find_many(live, [checked], ["nobody.example"], found)
+    assert (list(found), asked[0]) == ([race.event_id] if tells == "home" else [], "home")
 
 
 class Race:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -14,7 +14,6 @@ from chappe.homeserver.load.parsing import MAX_VALUES
 from chappe.homeserver.load.watchdog import TOO_LONG_SECONDS
 from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import MOST_DEVICES
-from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign, Hall
 from tests.homeserver.test_load import held, steady
@@ -22,14 +21,6 @@ from tests.support import Person, Server, segment
 
 __all__ = ["steady"]
 pytestmark = pytest.mark.usefixtures("steady")
-
-
-@pytest_asyncio.fixture
-async def foreign(authority: Authority) -> AsyncIterator[Foreign]:
-    server = Foreign()
-    runner = await server.start(authority)
-    yield server
-    await runner.cleanup()
 
 
 async def entered(person: Person, hall: Hall) -> None:

@@ -142,6 +142,22 @@ async def test_what_was_not_asked_about_is_kept_from_members(scene: Scene) -> No
     assert [row["status"] for row in statuses] == [3, 3], "kept, soft-failed"
 
 
+async def test_content_that_comes_later_is_asked_about(scene: Scene) -> None:
+    """What the policy server said of an event that came emptied does not count for its content."""
+    alice, bob, room = scene.alice, scene.bob, scene.room
+    await alice.set_state(room, POLICY, scene.content)
+    await agree(room, scene.here, scene.there)
+    forger = Forger(scene.there, await scene.there.node.rooms.require(room), bob, scene.here)
+    pdus = [forger.event({"msgtype": "m.text", "body": body}) for body in ("harmless", "casino")]
+    for sent in ([{**pdu, "content": {}} for pdu in pdus], pdus):
+        await forger.send(*sent)
+        await scene.here.node.inbox.settled()
+    assert [e["content"] for e in scene.judge.asked] == [{}, {}, *(pdu["content"] for pdu in pdus)]
+    assert await said(alice, room) == ["harmless"]
+    emptied = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(forger.id_of(pdus[1]))}")
+    assert emptied["content"] == {}
+
+
 async def test_a_slow_policy_server_holds_up_its_own_room_only(scene: Scene) -> None:
     """What lacks its word is kept, durably, and asked about in the room's queue: the transaction is answered before."""
     alice, bob, room, judge = scene.alice, scene.bob, scene.room, scene.judge

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import pytest
-import pytest_asyncio
 
 from chappe.homeserver.matrix.room_versions import require_room_version
 from chappe.homeserver.rooms.remote import completing
 from chappe.homeserver.rooms.remote.entering import MOST_SERVERS
 from tests.federation import foreign as foreign_server
-from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign, Hall
 from tests.support import Person, Refused, Server, segment, until
 
 VICTIM = "@cabinet:matignon.example"
-
-
-@pytest_asyncio.fixture
-async def foreign(authority: Authority) -> AsyncIterator[Foreign]:
-    f = Foreign()
-    runner = await f.start(authority)
-    yield f
-    await runner.cleanup()
 
 
 async def enters(bob: Person, hall: Hall) -> None:
