@@ -17,8 +17,8 @@ from chappe.homeserver.rooms.remote.handshakes import Signed
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign
 from tests.federation.test_refused_joins import kept_of
-from tests.federation.test_rooms import enter, hears, until
-from tests.support import Person, Refused, Server, bodies, segment
+from tests.federation.test_rooms import enter, hears
+from tests.support import Person, Refused, Server, bodies, segment, until
 
 RULES: dict[str, dict[str, Any]] = {
     "m.room.name": {"name": "Forum of a partner"},
