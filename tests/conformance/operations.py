@@ -1,4 +1,4 @@
-"""The specification's operations for clients and for servers, those that this server does not have, and which the tests used."""
+"""The specification's operations, what `docs/conformance.md` says of them, and which the tests used."""
 
 from __future__ import annotations
 
@@ -9,26 +9,46 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-EXCEPTIONS = {
-    "getWellknownPolicy": "served by a policy server, which this is not",
-    "server askPolicyServerToSign": "likewise",
-    "server queryInfo": "any further query: there are none beside directory and profile",
+ROOT = FOLDER.parent.parent
+PREFIXES = {
+    "client-server": "", "server-server": "server ", "identity": "identity ", "application-service": "service ",
+    "push-gateway": "gateway ",
 }  # fmt: skip
-# operations whose right answer is never a 2xx here, with the reason
-REFUSED = {
-    "requestTokenTo3PIDMSISDN": "there are no telephone numbers here", "requestTokenToResetPasswordMSISDN": "likewise",
-    "requestTokenToRegisterMSISDN": "likewise",
-    "getContent": "the old routes serve only what was stored before they were frozen", "getContentOverrideName": "as getContent",
-    "getContentThumbnail": "as getContent",
-}  # fmt: skip
+
+
+def tables() -> dict[str, list[list[str]]]:
+    """The rows of each table of `docs/conformance.md`, by its heading, without marks of code."""
+    found: dict[str, list[list[str]]] = {}
+    heading = ""
+    for line in (ROOT / "docs" / "conformance.md").read_text().splitlines():
+        if line.startswith("## "):
+            heading = line[3:]
+        elif line.startswith("|") and not line.startswith("|---"):
+            found.setdefault(heading, []).append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
+    return {heading: rows[1:] for heading, rows in found.items()}
+
+
+def _named(heading: str) -> dict[str, str]:
+    """Operation to reason."""
+    return {PREFIXES[api] + name: reason for api, name, reason in tables()[heading]}
+
+
+EXCEPTIONS = _named("Endpoints that are not served")
+REFUSED = _named("Endpoints that always refuse")  # operations whose right answer is never a 2xx here
+
+
+def every_operation() -> dict[str, dict[str, str]]:
+    """By operation id (of all but the client-server API: a word for the API and the id): its row of `operations.tsv`."""
+    with (FOLDER / "operations.tsv").open() as file:
+        return {PREFIXES[row["api"]] + row["operation_id"]: row for row in csv.DictReader(file, delimiter="\t")}
 
 
 def operations() -> dict[str, tuple[str, str]]:
-    """By operation id (of those between servers: `server` and the id): method and path."""
-    with (FOLDER / "operations.tsv").open() as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    prefixes = {"client-server": "", "server-server": "server "}
-    return {prefixes[row["api"]] + row["operation_id"]: (row["method"], row["path"]) for row in rows}
+    """Method and path of those for clients and between servers."""
+    return {
+        name: (row["method"], row["path"]) for name, row in every_operation().items()
+        if row["api"] in ("client-server", "server-server")
+    }  # fmt: skip
 
 
 def specification() -> dict[str, Any]:

@@ -52,6 +52,12 @@ async def test_a_locked_account_can_only_sign_out(server: Server, admin: Person,
     ).errcode == "M_NOT_FOUND"
 
 
+async def test_who_may_lock_and_suspend_knows_it(admin: Person, alice: Person) -> None:
+    """Client-server API, "Server Administration", `m.account_moderation`: left out where both would be false."""
+    told = [(await who.call("GET", "/capabilities"))["capabilities"] for who in (admin, alice)]
+    assert told[0]["m.account_moderation"] == {"suspend": True, "lock": True} and "m.account_moderation" not in told[1]
+
+
 async def test_a_suspended_account_reads_but_does_not_act(
     server: Server, admin: Person, alice: Person, bob: Person
 ) -> None:

@@ -93,7 +93,7 @@ class Threepids:
             raise BadRequest("`next_link` must point to this server", "M_INVALID_PARAM")
 
     async def submit(self, sid: str, client_secret: str, token: str) -> str | None:
-        """Confirms. Returns the link to go on with. Raises M_NO_VALID_SESSION, M_SESSION_EXPIRED."""
+        """Confirms. Returns the link to go on with. Raises M_NO_VALID_SESSION, M_TOKEN_INCORRECT, M_SESSION_EXPIRED."""
         row = await self._database.fetchrow(
             """UPDATE validation_sessions SET tries = tries + 1 WHERE sid = $1 AND client_secret = $2
                RETURNING token_hash, expires_ts, validated_ts, tries, next_link""",
@@ -102,7 +102,7 @@ class Threepids:
         if row is None or row["tries"] > MAX_TRIES:
             raise BadRequest("This link is no longer valid: please ask for a new one", "M_NO_VALID_SESSION")
         if not secrets.compare_digest(row["token_hash"], _hash(token)):
-            raise BadRequest("This link is not right: please ask for a new one", "M_NO_VALID_SESSION")
+            raise BadRequest("This link is not right: please ask for a new one", "M_TOKEN_INCORRECT")
         if row["validated_ts"] is None:
             if row["expires_ts"] < self.now_ms():
                 raise BadRequest("This link has expired: please ask for a new one", "M_SESSION_EXPIRED")

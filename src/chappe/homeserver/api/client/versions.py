@@ -8,7 +8,8 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 
-VERSIONS = ["r0.6.0", "r0.6.1", *(f"v1.{minor}" for minor in range(1, 17))]
+# what is done otherwise than these texts have it: docs/conformance.md
+VERSIONS = ["r0.6.0", "r0.6.1", *(f"v1.{minor}" for minor in range(1, 20))]
 
 ALWAYS = (
     "m.lazy_load_members", "org.matrix.msc2285.stable", "org.matrix.msc3771", "org.matrix.msc3773",
@@ -46,7 +47,9 @@ class Versions:
 
     @endpoint("GET", "/_matrix/client/v3/capabilities", auth=GUEST_AUTH)
     async def capabilities(self, request: Request) -> Answer:
+        moderates = {"m.account_moderation": {"suspend": True, "lock": True}} if request.requester.is_admin else {}
         return {"capabilities": {
+            **moderates,
             "m.change_password": {"enabled": True},
             "m.room_versions": {
                 "default": self._default_room_version, "available": dict.fromkeys(ROOM_VERSIONS, "stable"),

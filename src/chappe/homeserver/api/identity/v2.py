@@ -94,7 +94,7 @@ class IdentityAccounts:
 
     @endpoint("GET", "/_matrix/identity/versions", auth=NO_AUTH)
     async def versions(self, request: Request) -> Answer:
-        return {"versions": [f"v1.{n}" for n in range(1, 18)]}
+        return {"versions": [f"v1.{minor}" for minor in range(1, 20)]}
 
     @endpoint("GET", _V2, auth=NO_AUTH)
     async def ping(self, request: Request) -> Answer:
