@@ -9,10 +9,11 @@ import pytest
 import pytest_asyncio
 
 from chappe.homeserver.matrix.events import seal
+from chappe.homeserver.matrix.room_versions import require_room_version
 from chappe.homeserver.modules.spaces import MOST_QUESTIONS
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from tests.federation.conftest import Peer
-from tests.federation.test_rooms import enter, hears
+from tests.federation.test_rooms import enter, hears, members
 from tests.federation.test_synapse import name
 from tests.homeserver.test_encryption import cross_key
 from tests.support import Person, Refused, joined, segment, until
@@ -273,6 +274,33 @@ async def test_invitations_in_the_form_of_old(peer: Peer) -> None:
     assert status == 200 and set(answer["event"]["signatures"]) == {own, to}
     invited = (await alice.sync())["rooms"]["invite"][room_id]["invite_state"]["events"]
     assert "Antiquity" in [e["content"].get("name") for e in invited]
+
+
+@pytest.mark.parametrize("version", ["1", "11"])
+async def test_entering_and_leaving_in_the_form_of_old(peer: Peer, version: str) -> None:
+    """Server-server API 1.17, `PUT /v1/send_join`, `/v1/send_leave`: "[200, {…}]". Removed in 1.18; older servers ask."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room_id = await alice.create_room(preset="public_chat", room_version=version)
+    rules = require_room_version(version)
+    own, to = there.config.server_name, here.config.server_name
+    client, key = there.node.federation_client, there.node.domains.signing_key(own)
+
+    async def shake(kind: str) -> Any:
+        made = await client.get(
+            own, to, f"/_matrix/federation/v1/make_{kind}/{segment(room_id)}/{segment(bob.id)}", {"ver": version}
+        )
+        event_id = seal(made["event"], rules, own, key)
+        path = f"/_matrix/federation/v1/send_{kind}/{segment(room_id)}/{segment(event_id)}"
+        return await client.request(own, to, "PUT", path, content=made["event"])
+
+    status, entered = await shake("join")
+    assert status == 200 and entered["origin"] == to
+    assert {"m.room.create", "m.room.power_levels"} <= {event["type"] for event in entered["state"]}
+    assert type(entered["auth_chain"]) is list
+    assert (await members(alice, room_id))[bob.id] == "join"
+    assert await shake("leave") == [200, {}]
+    assert (await members(alice, room_id))[bob.id] == "leave"
 
 
 async def test_keys_that_sign_are_told_as_they_are(peer: Peer, neighbour: Any) -> None:

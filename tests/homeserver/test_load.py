@@ -177,6 +177,7 @@ LARGE = {
     f"PUT {_F}/v1/send/{{txnId}}": 10240, f"PUT {_F}/v1/exchange_third_party_invite/{{roomId}}": 256,
     f"PUT {_F}/v1/invite/{{roomId}}/{{eventId}}": 1024, f"PUT {_F}/v2/invite/{{roomId}}/{{eventId}}": 1024,
     f"PUT {_F}/v2/send_join/{{roomId}}/{{eventId}}": 256, f"PUT {_F}/v2/send_leave/{{roomId}}/{{eventId}}": 256,
+    f"PUT {_F}/v1/send_join/{{roomId}}/{{eventId}}": 256, f"PUT {_F}/v1/send_leave/{{roomId}}/{{eventId}}": 256,
     f"PUT {_F}/v1/send_knock/{{roomId}}/{{eventId}}": 256, f"POST {_F}/v1/user/keys/claim": 1024,
     f"POST {_F}/v1/user/keys/query": 1024, "POST /_matrix/identity/v2/lookup": 256,
     "POST /_matrix/media/v3/upload": 1 << 30, "PUT /_matrix/media/v3/upload/{serverName}/{mediaId}": 1 << 30,

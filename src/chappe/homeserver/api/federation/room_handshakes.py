@@ -46,10 +46,20 @@ class RoomHandshakes:
         "PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY
     )
     async def send_join(self, request: Request) -> Answer:
+        return await self._entered(request, may_omit=request.query("omit_members") == "true")
+
+    @endpoint(
+        "PUT", _V1 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY
+    )
+    async def send_join_of_old(self, request: Request) -> Answer:
+        """The first form, which the specification has removed (1.18): the answer stands behind its status, in a list."""
+        return b"[200,%b]" % await self._entered(request, may_omit=False)
+
+    async def _entered(self, request: Request, may_omit: bool) -> bytes:
         accepted = await self._accept(request, "join")
         room, known = accepted.room, accepted.known
         without: set[int] = set()
-        if request.query("omit_members") == "true":
+        if may_omit:
             without = self._serving.dispensable(room, accepted.checked.pdu["sender"])
         state, chain = await self._serving.state_and_chain(room, known, without, accepted.cited if without else ())
         servers = sorted({domain_of(user) for user in room.joined})
@@ -63,6 +73,12 @@ class RoomHandshakes:
     async def send_leave(self, request: Request) -> Answer:
         await self._accept(request, "leave")
         return {}
+
+    @endpoint("PUT", _V1 + "/send_leave/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
+    async def send_leave_of_old(self, request: Request) -> Answer:
+        """As `send_join_of_old`."""
+        await self._accept(request, "leave")
+        return b"[200,{}]"
 
     @endpoint("PUT", _V1 + "/send_knock/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
     async def send_knock(self, request: Request) -> Answer:
