@@ -199,7 +199,7 @@ OWN = re.compile(
     r"""/_matrix/client/(versions | v3/(capabilities | login(/.*)? | password_policy | logout(/all)? | refresh | register(/.*)? | auth/.*
           | account(/.*)? | devices(/.*)? | delete_devices | user/\{userId\}/.* | pushrules.* | pushers(/set)? | room_keys/.*
           | voip/turnServer | keys/(upload.* | signatures/upload | device_signing/upload | changes) | createRoom
-          | rooms/\{roomId\}/(ban|forget|invite|join|kick|leave|unban|upgrade|report.*|read_markers|receipt/.*) | join/.* | knock/.*
+          | rooms/\{roomId\}/(ban|forget|invite|join|kick|leave|unban|upgrade|report.*|read_markers|receipt/.*|send/.*|redact/.*) | join/.* | knock/.*
           | users/\{userId\}/report)
         | v1/(login/get_token | refresh | auth_metadata | register/.* | thread_subscriptions | delayed_events.* | appservice/.* | rtc/transports)
         | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer))

@@ -162,7 +162,7 @@ _DELAYED = "/rooms/{roomId}/delayed_event/{eventType}/{txnId}"
 LARGE = {
     "POST /_chappe/hooks/{webhookId}/{secret}": 12288, "PUT /_matrix/client/unstable/org.matrix.msc4140" + _DELAYED: 256,
     f"PUT {_C}{_DELAYED}": 256, f"POST {_C}/createRoom": 256,
-    f"PUT {_C}/rooms/{{roomId}}/send/{{eventType}}/{{txnId}}": 256, f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}": 256,
+    f"POST {_C}/rooms/{{roomId}}/send/{{eventType}}": 256, f"PUT {_C}/rooms/{{roomId}}/send/{{eventType}}/{{txnId}}": 256, f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}": 256,
     f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/": 256, f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/{{stateKey}}": 256,
     f"PUT {_C}/profile/{{userId}}/{{keyName}}": 256,
     "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/{userId}/{keyName}": 256,

@@ -181,6 +181,17 @@ async def test_a_transaction_is_answered_the_same_way_again(alice: Person, bob: 
         await bob.say(room, "once", txn="new")
 
 
+async def test_without_a_transaction_every_request_is_an_event(alice: Person) -> None:
+    """`POST …/send/{type}` and `…/redact/{id}`, which the specification does not have and Synapse's clients use."""
+    room = await alice.create_room()
+    path, said = f"/rooms/{segment(room)}/send/m.room.message", {"msgtype": "m.text", "body": "hello"}
+    first, second = [(await alice.call("POST", path, said))["event_id"] for _ in range(2)]
+    assert first != second and bodies((await alice.messages(room))["chunk"])[:2] == ["hello", "hello"]
+    redaction = await alice.call("POST", f"/rooms/{segment(room)}/redact/{segment(first)}", {"reason": "twice"})
+    event = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(first)}")
+    assert event["content"] == {} and event["unsigned"]["redacted_because"]["event_id"] == redaction["event_id"]
+
+
 async def test_the_same_transaction_at_once_is_one_event(alice: Person) -> None:
     room = await alice.create_room()
     ids = await asyncio.gather(*(alice.say(room, "x", txn="same") for _ in range(20)))

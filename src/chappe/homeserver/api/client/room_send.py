@@ -30,6 +30,8 @@ class RoomSend:
     ) -> None:
         self._rooms, self._relations, self._membership, self._delayed = rooms, relations, membership, delayed
 
+    # by POST, without a transaction id: as Synapse has it, which scripts and simple bots use
+    @endpoint("POST", _ROOM + "/send/{eventType}", auth=GUEST_AUTH, limit="message", **EVENT_BODY)
     @endpoint("PUT", _ROOM + "/send/{eventType}/{txnId}", auth=GUEST_AUTH, limit="message", **EVENT_BODY)
     async def send(self, request: Request) -> Answer:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
@@ -38,7 +40,7 @@ class RoomSend:
             await self._require_own_if_suspended(request, room_id, content["redacts"])
         else:
             request.require_active()
-        txn = transaction_key(request, f"{room_id}\x1f{event_type}")
+        txn = _transaction(request, f"{room_id}\x1f{event_type}")
         if (delay := _delay(request)) is not None:
             return await self._schedule(request, room_id, event_type, None, content, delay, txn)
         return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn, _ts(request))}
@@ -57,6 +59,7 @@ class RoomSend:
         )
         return {"delay_id": await self._delayed.schedule(wanted, is_old_dialect=True)}
 
+    @endpoint("POST", _ROOM + "/redact/{eventId}", auth=GUEST_AUTH, limit="message")
     @endpoint(
         "PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message",
         features=("org.matrix.msc3912",),
@@ -72,7 +75,7 @@ class RoomSend:
         if type(kinds) is not list or not all(type(kind) is str for kind in kinds):
             raise BadRequest("`with_rel_types` must be a list of relation types")
         await self._require_own_if_suspended(request, room_id, event_id)
-        txn = transaction_key(request, f"{room_id}\x1fredact\x1f{event_id}")
+        txn = _transaction(request, f"{room_id}\x1fredact\x1f{event_id}")
         redaction = await self._rooms.redact(request.user_id, room_id, event_id, content, txn)
         if kinds:
             await self._redact_related(request.user_id, room_id, event_id, kinds, content)
@@ -113,6 +116,11 @@ class RoomSend:
         return {"event_id": await self._rooms.set_state(
             request.user_id, room_id, event_type, state_key, content, _ts(request)
         )}  # fmt: skip
+
+
+def _transaction(request: Request, route: str) -> str | None:
+    """None where the request has no transaction id: sent again, it is done again."""
+    return transaction_key(request, route) if "txnId" in request.params else None
 
 
 def _delay(request: Request) -> int | None:
