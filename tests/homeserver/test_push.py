@@ -70,9 +70,10 @@ async def test_a_message_is_pushed_with_its_room_and_sender(new_server: NewServe
     await until(lambda: len(gateway.events()) == 2)
     full = next(n for n in gateway.got if n["devices"][0]["pushkey"] == "full")
     assert full["content"]["body"] == "bob: bonjour" and full["sender"] == alice.id and full["room_name"] == "Cabinet"
+    assert full["id"] == full["event_id"] == event
     assert full["sender_display_name"] == "alice" and full["counts"] == {"unread": 1} and full["prio"] == "high"
     short = next(n for n in gateway.got if n["devices"][0]["pushkey"] == "ids")
-    assert short["event_id"] == event and short["room_id"] == room and "content" not in short and "sender" not in short
+    assert short["event_id"] == event and short["room_id"] == room and not {"id", "content", "sender"} & short.keys()
     await bob.receipt(room, event)  # the badge goes
     await until(lambda: sum(n["counts"]["unread"] == 0 for n in gateway.got) == 2)
     await alice.call("PUT", f"/rooms/{segment(room)}/typing/{alice.id}", {"typing": True, "timeout": 1000})

@@ -49,7 +49,8 @@ class Notification:
         found |= {"event_id": event.event_id, "room_id": room.room_id, "prio": self.priority}
         if only_ids:
             return found
-        found |= {"type": event.type, "sender": event.sender, "content": event.content}
+        # COMPAT: `id` is what the event's id was called first; gateways of old programs read it
+        found |= {"id": event.event_id, "type": event.type, "sender": event.sender, "content": event.content}
         if event.state_key is not None:
             found["user_is_target"] = event.state_key == user_id
         name = _state(room, user_id, "m.room.name", "name")
