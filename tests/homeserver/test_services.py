@@ -435,6 +435,50 @@ async def test_small_routes(alice: Person, bob: Person) -> None:
     assert (await alice.call("DELETE", "/room_keys/keys", version=version))["count"] == 0
 
 
+# --------------------------------------------------------------------------------------------------------- push rules
+
+RULE = {"actions": ["notify"]}
+CONDITION = {"kind": "event_match", "key": "type", "pattern": "x"}
+# what Synapse and the conformance suites answer to a wrong path or rule: (method, path, body, status)
+WRONG_RULES: list[tuple[str, str, Any, int]] = [
+    ("GET", "", None, 400), ("GET", "/global", None, 400), ("GET", "/global/room", None, 400), ("GET", "/elsewhere/", None, 400),
+    ("GET", "/elsewhere/room/x", None, 400), ("GET", "/global/nokind/", None, 400), ("GET", "/global/nokind/x", None, 400),
+    ("GET", "/global/room/unknown", None, 404), ("GET", "/global/room/unknown/enabled", None, 404),
+    ("GET", "/global/override/.m.rule.master/colour", None, 400),
+    ("PUT", "/elsewhere/room/x", RULE, 400), ("PUT", "/global/", RULE, 400), ("PUT", "/global/room", RULE, 400),
+    ("PUT", "/global/room/", RULE, 400), ("PUT", "/global/nokind/x", RULE, 400), ("PUT", "/global/room/a%2Fb", RULE, 400),
+    ("PUT", "/global/room/.x", RULE, 400), ("PUT", "/global/room/x/colour", {"colour": 1}, 400), ("PUT", "/global/room/x", {}, 400),
+    ("PUT", "/global/room/x", {"actions": ["shout"]}, 400), ("PUT", "/global/override/x", RULE, 400),
+    ("PUT", "/global/underride/x", RULE, 400), ("PUT", "/global/override/x", {**RULE, "conditions": [{}]}, 400),
+    ("PUT", "/global/content/x", RULE, 400), ("PUT", "/global/room/x?before=unknown", RULE, 400),
+    ("PUT", "/global/override/.m.rule.master/enabled", {"enabled": "yes"}, 400), ("PUT", "/global/override/unknown/enabled", {"enabled": True}, 404),
+    ("PUT", "/global/override/unknown/actions", RULE, 404), ("PUT", "/global/override/.m.rule.master/actions", {"actions": "notify"}, 400),
+    ("DELETE", "/global/room/unknown", None, 404), ("DELETE", "/global/override/.m.rule.master", None, 404),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), WRONG_RULES)
+async def test_push_rules_that_are_not_there(alice: Person, method: str, path: str, body: Any, status: int) -> None:
+    assert (await refused(alice.call(method, f"/pushrules{path}", body))).status == status
+
+
+@pytest.mark.parametrize("kind", ["override", "content", "room", "sender", "underride"])
+async def test_the_rules_of_a_kind_are_a_list(alice: Person, kind: str) -> None:
+    names = ["!a:x", "!b:x"]
+    more = {"content": {"pattern": "x"}, "override": {"conditions": [CONDITION]}, "underride": {"conditions": []}}
+    given = more.get(kind, {})
+    for name in names:
+        await alice.call("PUT", f"/pushrules/global/{kind}/{segment(name)}", {**given, "actions": ["dont_notify"]})
+    listed = await alice.call("GET", f"/pushrules/global/{kind}/")
+    assert listed == (await alice.call("GET", "/pushrules/"))["global"][kind]
+    mine = [rule for rule in listed if not rule["default"]]
+    assert [rule["rule_id"] for rule in mine] == names[::-1]  # a new one comes first
+    assert all(rule["actions"] == ["dont_notify"] and rule["enabled"] is True for rule in mine)  # kept as given
+    enabled = f"/pushrules/global/{kind}/{segment(names[0])}/enabled"
+    await alice.call("PUT", enabled, False)  # COMPAT: nothing but the value
+    assert await alice.call("GET", enabled) == {"enabled": False}
+
+
 # -------------------------------------------------------------------------------------------------------- old streams
 
 

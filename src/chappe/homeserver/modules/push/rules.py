@@ -65,10 +65,14 @@ class PushRules:
             rules[kind][first:first] = custom
         return rules
 
+    async def of_kind(self, user_id: str, kind: str) -> list[Rule]:
+        """Raises M_INVALID_PARAM for an unknown kind."""
+        _check_kind(kind)
+        return (await self.rules(user_id))[kind]
+
     async def rule(self, user_id: str, kind: str, rule_id: str) -> Rule:
         """Raises M_INVALID_PARAM for an unknown kind, M_NOT_FOUND for an unknown rule."""
-        _check_kind(kind)
-        for rule in (await self.rules(user_id))[kind]:
+        for rule in await self.of_kind(user_id, kind):
             if rule["rule_id"] == rule_id:
                 return rule
         raise NotFound("There is no such push rule")
@@ -100,7 +104,7 @@ class PushRules:
     async def delete(self, user_id: str, kind: str, rule_id: str) -> None:
         rule = await self.rule(user_id, kind, rule_id)
         if rule.get("default"):
-            raise BadRequest("The server's rules can be switched off, not deleted", "M_INVALID_PARAM")
+            raise NotFound("The server's rules can be switched off, not deleted")
         differences = copy.deepcopy(await self._differences(user_id))
         custom = differences["custom"]
         custom[kind] = [r for r in custom[kind] if r["rule_id"] != rule_id]
@@ -162,6 +166,7 @@ def _check_kind(kind: str) -> None:
 
 
 def _actions(value: Any) -> list[Any]:
+    """As they were given: `dont_notify` and `coalesce` of old mean nothing, and clients look for what they have written."""
     good = type(value) is list and all(
         a in ("notify", "dont_notify", "coalesce")
         if type(a) is str
@@ -170,13 +175,13 @@ def _actions(value: Any) -> list[Any]:
     )
     if not good:
         raise BadRequest('`actions` must be a list of "notify" and tweaks', "M_INVALID_PARAM")
-    return [a for a in value if a not in ("dont_notify", "coalesce")]
+    return list(value)
 
 
 def _rule(kind: str, rule_id: str, body: dict[str, Any]) -> Rule:
     rule: Rule = {"rule_id": rule_id, "default": False, "enabled": True, "actions": _actions(body.get("actions"))}
     if kind in ("override", "underride"):
-        conditions = body.get("conditions", [])
+        conditions = body.get("conditions")
         if type(conditions) is not list or not all(type(c) is dict and type(c.get("kind")) is str for c in conditions):
             raise BadRequest("`conditions` must be a list of conditions", "M_INVALID_PARAM")
         for condition in conditions:
