@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -49,9 +50,10 @@ async def invitation(alice: Person, *devices: Person) -> tuple[str, list[Slider]
     return room, sliders
 
 
-async def ended(device: Person, slider: Slider, room: str, by: str, mode: str = "state") -> None:
+async def ended(device: Person, slider: Slider, room: str, by: str, mode: str = "state", form: str = "client") -> None:
     """Both syncs tell who ended it, once. A new connection hears of it where others did, and never of a room like any other."""
     query = {"use_state_after": "true"} if mode == "state_after" else {}
+    query |= {"filter": json.dumps({"event_format": form})} if form != "client" else {}
 
     async def left() -> Any:
         return (await device.sync(**query)).get("rooms", {}).get("leave", {}).get(room)
@@ -73,13 +75,13 @@ async def ended(device: Person, slider: Slider, room: str, by: str, mode: str = 
     assert room not in str((await device.call("GET", "/sync")).get("rooms", {}))
 
 
-@pytest.mark.parametrize("mode", ["state", "state_after"])
-async def test_an_invitation_that_is_withdrawn(peer: Peer, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "form"), [("state", "client"), ("state_after", "client"), ("state", "federation")])
+async def test_an_invitation_that_is_withdrawn(peer: Peer, mode: str, form: str) -> None:
     here, there = await peer(), await peer()
     alice, bob = await here.person("alice"), await there.person("bob")
     room, [slider] = await invitation(alice, bob)
     await alice.act("kick", room, bob, "a mistake")
-    await ended(bob, slider, room, alice.id, mode)
+    await ended(bob, slider, room, alice.id, mode, form)
     await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})  # and again
     assert room in (await bob.sync())["rooms"]["invite"]
     assert "invite_state" in (await slider.ask())["rooms"][room]

@@ -190,6 +190,47 @@ async def test_full_state(alice: Person) -> None:
     assert "m.room.create" in {e["type"] for e in section["state"]["events"]}
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "x", "7", "[]", '{"presence":"x"}', '{"room":{"timeline":"x"}}', '{"room":{"timeline":{"senders":"x"}}}',
+        '{"room":{"timeline":{"senders":["x"]}}}', '{"presence":{"not_senders":["x"]}}', '{"room":{"rooms":["#a:x"]}}',
+        '{"room":{"state":{"not_rooms":["x"]}}}', '{"room":{"timeline":{"limit":"x"}}}', '{"event_format":"x"}',
+        '{"event_fields":["a",7]}', '{"room":{"timeline":{"types":[7]}}}', '{"room":{"include_leave":1}}', "{",
+    ],
+)  # fmt: skip
+async def test_malformed_filters(alice: Person, bad: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await alice.call("GET", "/sync", filter=bad)
+    assert refused.value.status == 400
+    if bad.startswith("{") and bad != "{":
+        with pytest.raises(Refused) as refused:
+            await alice.call("POST", f"/user/{segment(alice.id)}/filter", json.loads(bad))
+        assert (refused.value.status, refused.value.errcode) == (400, "M_BAD_JSON")
+
+
+@pytest.mark.parametrize("fields", [None, ["type", "prev_events", "unsigned.membership"]])
+async def test_events_as_they_travel_between_servers(alice: Person, bob: Person, fields: list[str] | None) -> None:
+    """Client-server API, "Filtering", `event_format`: "'federation' will return the raw event as received over federation"."""
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    said = await alice.say(room, "hello")
+    form = {"event_format": "federation"} | ({"event_fields": fields} if fields else {})
+    wanted = {**form, "room": {"timeline": {"limit": 1}}}
+    section = joined(await bob.call("GET", "/sync", filter=json.dumps(wanted)), room)
+    [event] = section["timeline"]["events"]
+    assert event["type"] == "m.room.message" and event["prev_events"] and event["unsigned"]["membership"] == "join"
+    if fields:
+        assert set(event) == {"type", "prev_events", "unsigned"}
+        return
+    assert event["event_id"] == said and event["content"]["body"] == "hello" and event["sender"] == alice.id
+    assert {"auth_events", "depth", "hashes", "signatures", "origin_server_ts"} <= event.keys()
+    assert all("auth_events" in event for event in section["state"]["events"])
+    await bob.leave(room)
+    gone = json.dumps({**form, "room": {"include_leave": True}})
+    assert "hashes" in (await bob.call("GET", "/sync", filter=gone))["rooms"]["leave"][room]["timeline"]["events"][-1]
+
+
 async def test_filters(alice: Person, bob: Person) -> None:
     wanted, other = await alice.create_room(), await alice.create_room()
     await alice.say(wanted, "x")

@@ -73,6 +73,31 @@ def parse_filter(value: Any) -> Filter:
         raise BadRequest(f"Invalid filter: {error}") from None
 
 
+def parse_new_filter(value: Any) -> Filter:
+    """As `parse_filter`, of what a client has just made up; what it stored earlier is taken as it is.
+
+    Raises M_BAD_JSON for another `event_format` than there is, and for what cannot be a user's or room's id.
+    """
+    found = parse_filter(value)
+    if found.event_format not in ("client", "federation"):
+        raise BadRequest("Invalid filter: `event_format` must be `client` or `federation`")
+    of_rooms = (found.room.timeline, found.room.state, found.room.ephemeral, found.room.account_data)
+    people = [
+        names or () for f in (found.presence, found.account_data, *of_rooms) for names in (f.senders, f.not_senders)
+    ]
+    if not all(name.startswith("@") and ":" in name for names in people for name in names):
+        raise BadRequest("Invalid filter: people are named by their ids (@…:…)")
+    rooms = [
+        found.room.rooms or (),
+        found.room.not_rooms,
+        *(f.rooms or () for f in of_rooms),
+        *(f.not_rooms for f in of_rooms),
+    ]
+    if not all(name.startswith("!") for names in rooms for name in names):
+        raise BadRequest("Invalid filter: rooms are named by their ids (!…)")
+    return found
+
+
 def parse_room_event_filter(value: Any) -> RoomEventFilter:
     try:
         return msgspec.convert(value, RoomEventFilter)

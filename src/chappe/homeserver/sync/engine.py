@@ -17,6 +17,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext, changes_since
+from chappe.homeserver.sync.event_format import as_between_servers
 from chappe.homeserver.sync.lazy_members import LazyMembers
 from chappe.homeserver.sync.long_poll import long_poll
 from chappe.homeserver.sync.modules import SyncModules
@@ -97,6 +98,8 @@ class SyncEngine:
         )  # fmt: skip
         account_data, room_account_data = await self._account_data(context)
         rooms = await self._rooms_part(context, room_account_data)
+        if rooms and wanted.filter.event_format == "federation":
+            rooms = await as_between_servers(self._rooms, rooms, wanted.filter.event_fields)
         changed, left = await self._modules.device_lists.of(context)
         counts, unused_fallback = await self._modules.keys.counts(requester.user_id, requester.device_id)
         presence = await self._presence.of(context, changed)

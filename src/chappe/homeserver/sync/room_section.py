@@ -287,6 +287,6 @@ def heroes(room: LiveRoom, user_id: str) -> list[str]:
 
 def _join(context: SyncContext, events: list[bytes]) -> bytes:
     fields = context.filter.event_fields
-    if fields is not None:
+    if fields is not None and context.filter.event_format == "client":
         events = [orjson.dumps(only_fields(orjson.loads(event), fields)) for event in events]
     return b",".join(events)

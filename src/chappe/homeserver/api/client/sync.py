@@ -5,8 +5,8 @@ from __future__ import annotations
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import parse_json
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.filters import NO_FILTER, Filter, parse_filter
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.filters import NO_FILTER, Filter, parse_new_filter
 from chappe.homeserver.modules.filters import Filters
 from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
@@ -44,8 +44,12 @@ class Sync:
         if not text:
             return NO_FILTER
         if text.startswith("{"):
-            return parse_filter(parse_json(text.encode()))
-        return await self._filters.get(request.user_id, text)
+            return parse_new_filter(parse_json(text.encode()))
+        try:
+            return await self._filters.get(request.user_id, text)
+        except NotFound:
+            # a parameter, and not the path, names what is not there
+            raise BadRequest("There is no such filter", "M_INVALID_PARAM") from None
 
     @endpoint("POST", _FILTER, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
     async def define_filter(self, request: Request) -> Answer:

@@ -10,7 +10,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.matrix.canonical_json import Json, canonical_json
 from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.filters import Filter, parse_filter
+from chappe.homeserver.matrix.filters import Filter, parse_filter, parse_new_filter
 
 MAX_FILTERS = 1000  # of an account
 REMEMBERED = 32 << 20  # bytes of filters, as they were sent
@@ -24,8 +24,8 @@ class Filters:
         self._cache: Recent[tuple[str, int], Filter] = Recent(REMEMBERED)
 
     async def add(self, user_id: str, value: Json) -> str:
-        """Raises M_RESOURCE_LIMIT_EXCEEDED (403) for one filter too many."""
-        parse_filter(value)
+        """Raises M_BAD_JSON, and M_RESOURCE_LIMIT_EXCEEDED (403) for one filter too many."""
+        parse_new_filter(value)
         raw = canonical_json(value)
         digest = hashlib.sha256(raw).digest()
         known = await self._database.fetchval(
@@ -58,7 +58,7 @@ class Filters:
         return bytes(found)
 
     async def get(self, user_id: str, filter_id: str) -> Filter:
-        if not filter_id.isdigit() or len(filter_id) > 17:
+        if not filter_id.isascii() or not filter_id.isdigit() or len(filter_id) > 17:
             raise NotFound("There is no such filter")
         key = (user_id, int(filter_id))
         found = self._cache.get(key)
