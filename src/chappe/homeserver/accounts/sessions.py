@@ -78,6 +78,7 @@ def _unknown(soft_logout: bool = False, reason: str | None = None) -> MatrixErro
 
 
 MOST_DEVICES = 1000  # of an account
+MAX_PROGRAM = 300  # characters of a User-Agent
 
 
 class Sessions:
@@ -91,7 +92,7 @@ class Sessions:
         self._loads: dict[object, set[str]] = {}  # for each load under way: whose sessions have changed meanwhile
         self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
-        self._seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, str, str | None]] = {}  # time in ms, address, program
         # why tokens ended, the latest ones, in the process that ended them: a courtesy, without which the answer is as right
         self._reasons: OrderedDict[bytes, str] = OrderedDict()
         self._ghosts: dict[str, str] = {}  # by user id: the application service that is known to have made it
@@ -127,7 +128,9 @@ class Sessions:
         requester, expires = found
         if expires is not None and expires <= self._now_ms():
             raise _unknown(soft_logout=True)
-        self._seen[requester.user_id, requester.device_id] = (self._now_ms(), request.address)
+        program = request.header(b"user-agent")
+        seen = (self._now_ms(), request.address, program and program[:MAX_PROGRAM])
+        self._seen[requester.user_id, requester.device_id] = seen
         return requester
 
     def is_current(self, requester: Requester) -> bool:
@@ -199,7 +202,19 @@ class Sessions:
         """Writes down when devices were last seen; called now and then."""
         seen, self._seen = self._seen, {}
         if seen:
-            await self._store.saw([(user, device, ts, ip) for (user, device), (ts, ip) in seen.items()])
+            await self._store.saw([(user, device, ts, ip, agent) for (user, device), (ts, ip, agent) in seen.items()])
+
+    async def whois(self, user_id: str) -> dict[str, Any]:
+        """Where each device was seen last, and in which program (client-server API, "Server Administration"). What this process
+        has seen counts at once."""
+        devices = {}
+        for row in await self._store.devices(user_id):
+            written = (row["last_seen_ts"], row["last_seen_ip"], row["user_agent"])
+            ts, ip, agent = self._seen.get((user_id, row["device_id"]), written)
+            last = {"ip": ip, "last_seen": ts, "user_agent": agent}
+            connections = [{name: value for name, value in last.items() if value is not None}]
+            devices[row["device_id"]] = {"sessions": [{"connections": connections if ts else []}]}
+        return {"user_id": user_id, "devices": devices}
 
     # -------------------------------------------------------------------------------------------------- signing in
 

@@ -320,7 +320,7 @@ class AccountStore:
 
     async def devices(self, user_id: str) -> Sequence[Row]:
         return await self._database.fetch(
-            """SELECT device_id, display_name, last_seen_ts, last_seen_ip FROM devices WHERE user_id = $1
+            """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices WHERE user_id = $1
                ORDER BY created, device_id""",
             user_id,
         )
@@ -405,11 +405,11 @@ class AccountStore:
         )
         return result.endswith(" 1")
 
-    async def saw(self, seen: Sequence[tuple[str, str, int, str]]) -> None:
-        """(user, device, time in ms, address)."""
+    async def saw(self, seen: Sequence[tuple[str, str, int, str, str | None]]) -> None:
+        """(user, device, time in ms, address, program)."""
         await self._database.execute(
-            """UPDATE devices d SET last_seen_ts = s.ts, last_seen_ip = s.ip
-                 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) s(user_id, device_id, ts, ip)
+            """UPDATE devices d SET last_seen_ts = s.ts, last_seen_ip = s.ip, user_agent = s.agent
+                 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[]) s(user_id, device_id, ts, ip, agent)
                 WHERE d.user_id = s.user_id AND d.device_id = s.device_id""",
             *map(list, zip(*seen, strict=True)),
         )

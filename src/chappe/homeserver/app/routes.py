@@ -127,7 +127,7 @@ def _account_parts(parts: Parts) -> list[object]:
             parts.guesses,
         ),
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
-        Admin(parts.accounts, parts.critical_acts.proofs.level != OPEN),
+        Admin(parts.accounts, parts.sessions, parts.critical_acts.proofs.level != OPEN),
         DeviceManagement(store, parts.sessions, parts.uia, parts.keys),
         Profile(parts.accounts, parts.set_profile_field, parts.rooms.sight), OpenIdApi(parts.openid),
         IdentityKeys(parts.third_party_invites), _web_client(parts),

@@ -104,12 +104,7 @@ class AdminUsers:
 
     @endpoint("GET", V1 + "/whois/{userId}", **ADMIN)
     async def whois(self, request: Request) -> Answer:
-        user_id = await self._require(request)
-        devices = {}
-        for row in await self._accounts.store.devices(user_id):
-            connection = {"ip": row["last_seen_ip"], "last_seen": row["last_seen_ts"], "user_agent": None}
-            devices[row["device_id"]] = {"sessions": [{"connections": [connection]}]}
-        return {"user_id": user_id, "devices": devices}
+        return await self._sessions.whois(await self._require(request))
 
     @endpoint("GET", V1 + "/users/{userId}/joined_rooms", V1 + "/users/{userId}/memberships", **ADMIN)
     async def rooms(self, request: Request) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -24,8 +25,9 @@ class SuspendRequest(msgspec.Struct):
 class Admin:
     """`asks_proofs`: what is done to another administrator has been agreed to, or proven, when it comes here."""
 
-    def __init__(self, accounts: Accounts, asks_proofs: bool) -> None:
-        self._changes, self._accounts, self._asks_proofs = accounts, accounts.store, asks_proofs
+    def __init__(self, accounts: Accounts, sessions: Sessions, asks_proofs: bool) -> None:
+        self._changes, self._accounts, self._sessions = accounts, accounts.store, sessions
+        self._asks_proofs = asks_proofs
 
     @endpoint("GET", "/_matrix/client/v1/admin/lock/{userId}", auth=ADMIN_AUTH)
     async def is_locked(self, request: Request) -> Answer:
@@ -67,9 +69,4 @@ class Admin:
             raise Forbidden("Only administrators of this server may do this")
         if await self._accounts.find_user(user_id) is None:
             raise NotFound("There is no such person here")
-        devices = {}
-        for row in await self._accounts.devices(user_id):
-            seen = {"ip": row["last_seen_ip"], "last_seen": row["last_seen_ts"]}
-            connections = [seen] if row["last_seen_ts"] is not None else []
-            devices[row["device_id"]] = {"sessions": [{"connections": connections}]}
-        return {"user_id": user_id, "devices": devices}
+        return await self._sessions.whois(user_id)
