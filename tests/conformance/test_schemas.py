@@ -20,6 +20,7 @@ RAW = specification()
 SCHEMA = schemathesis.openapi.from_dict(RAW)
 ERRCODES = set((FOLDER / "errcodes.txt").read_text().split()) | {"M_DUPLICATE_ANNOTATION", "M_BAD_STATE"}
 NONE = {"getTurnServer"}  # {} says that there is none; an empty list of servers would break clients
+NULLS = {"getJoinedMembersByRoom"}  # null for what is not there (docs/conformance.md)
 UNREACHABLE = ("preview_url",)  # whatever address was made up: 502
 EXAMPLES = settings(
     max_examples=10,
@@ -71,7 +72,7 @@ async def test_an_operation(world: World, name: str, data: st.DataObject) -> Non
     elif headers["Content-Type"].startswith("application/json"):
         answer = json.loads(raw)
         if answer or name not in NONE:
-            _check(method, path, status, answer)
+            _check(method, path, status, _without_nulls(answer) if name in NULLS else answer)
 
 
 def _request(path: str, case: Any) -> tuple[str, Any]:
@@ -88,6 +89,10 @@ def _request(path: str, case: Any) -> tuple[str, Any]:
 
 def _headers(case: Any) -> dict[str, str]:
     return {"Content-Type": "application/json"} if case.media_type in (None, "application/json") else {}
+
+
+def _without_nulls(value: Any) -> Any:
+    return {k: _without_nulls(v) for k, v in value.items() if v is not None} if type(value) is dict else value
 
 
 def _check(method: str, path: str, status: int, answer: Any) -> None:

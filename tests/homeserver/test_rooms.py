@@ -181,6 +181,31 @@ async def test_a_transaction_is_answered_the_same_way_again(alice: Person, bob: 
         await bob.say(room, "once", txn="new")
 
 
+@pytest.mark.parametrize("path", ["/join/{}", "/rooms/{}/join"])
+async def test_a_join_has_content_of_its_own(alice: Person, bob: Person, path: str) -> None:
+    """What the body of a join holds beside `reason` becomes content of the event, but what the server alone says."""
+    room = await alice.create_room(preset="public_chat")
+    lies = {"membership": "ban", "join_authorised_via_users_server": alice.id, "third_party_signed": {"mxid": bob.id}}
+    await bob.call("POST", path.format(segment(room)), {"org.example.why": {"n": 1}, "reason": "curious", **lies})
+    member = await alice.state(room, "m.room.member", bob.id)
+    assert member.pop("displayname") and member.pop("avatar_url", None) is None
+    assert member == {"membership": "join", "reason": "curious", "org.example.why": {"n": 1}}
+    await bob.leave(room)
+    for bad in ({"x": 1.5}, {"reason": 7}):
+        with pytest.raises(Refused) as refused:
+            await bob.call("POST", path.format(segment(room)), bad)
+        assert (refused.value.status, refused.value.errcode) == (400, "M_BAD_JSON")
+
+
+async def test_joined_members_say_what_they_have_not(alice: Person) -> None:
+    room = await alice.create_room()
+    path = f"/rooms/{segment(room)}/joined_members"
+    name = (await alice.call("GET", f"/profile/{segment(alice.id)}/displayname"))["displayname"]
+    assert (await alice.call("GET", path))["joined"] == {alice.id: {"display_name": name, "avatar_url": None}}
+    await alice.set_state(room, "m.room.member", {"membership": "join", "avatar_url": "mxc://localhost/x"}, alice.id)
+    assert (await alice.call("GET", path))["joined"][alice.id]["avatar_url"] == "mxc://localhost/x"
+
+
 async def test_without_a_transaction_every_request_is_an_event(alice: Person) -> None:
     """`POST …/send/{type}` and `…/redact/{id}`, which the specification does not have and Synapse's clients use."""
     room = await alice.create_room()

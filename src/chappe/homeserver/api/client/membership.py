@@ -10,6 +10,7 @@ from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
+from chappe.homeserver.matrix.canonical_json import check_canonical
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
@@ -19,6 +20,8 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
+# of a join's body, whose other members become the event's content, as with Synapse: what is no content
+_NOT_WRITTEN = frozenset(("membership", "third_party_signed"))
 
 
 class Reason(msgspec.Struct):
@@ -63,8 +66,10 @@ class Membership:
         return await self._join(request, parse_room_id(request.params["roomId"]), _via(request))
 
     async def _join(self, request: Request, room_id: str, servers: Sequence[str]) -> Answer:
-        reason = (await request.body_as(Reason, optional=True)).reason
-        extra = {} if reason is None else {"reason": reason}
+        body = await request.json_object(optional=True)
+        convert(body, Reason)
+        check_canonical(body)
+        extra = {name: value for name, value in body.items() if name not in _NOT_WRITTEN and value is not None}
         return {"room_id": await self._join_room(request.user_id, room_id, extra, servers)}
 
     async def _room_or_alias(self, request: Request) -> tuple[str, Sequence[str]]:

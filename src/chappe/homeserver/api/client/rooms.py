@@ -154,8 +154,9 @@ class RoomReads:
 
 
 def _profile(content: dict[str, Any]) -> dict[str, Any]:
+    """COMPAT: null where there is none; clients and conformance suites look for both."""
     names = {"display_name": content.get("displayname"), "avatar_url": content.get("avatar_url")}
-    return {key: value for key, value in names.items() if type(value) is str}
+    return {key: value if type(value) is str else None for key, value in names.items()}
 
 
 def _filter(request: Request) -> RoomEventFilter:
