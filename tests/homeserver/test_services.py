@@ -192,20 +192,41 @@ async def test_presence(server: Server, alice: Person, bob: Person, carol: Perso
     await asyncio.sleep(0.05)
     await bob.call("PUT", status, {"presence": "online"})
     assert presences(await waiting) == {bob.id: "online"}
-    assert presences(await carol.sync(set_presence="offline")) == {}
+    assert presences(await carol.sync(set_presence="offline")) == {carol.id: "offline"}
     await carol.join(room)
     assert presences(await carol.sync(set_presence="offline"))[bob.id] == "online"  # now they share a room
+
+
+async def test_ones_own_presence(server: Server, alice: Person) -> None:
+    """The first sync tells it; then what one has set, and not that one is still here."""
+    assert presences(await alice.sync()) == {alice.id: "online"}
+    await until(lambda: _is_stored(server, alice, "online"))
+    assert presences(await alice.sync()) == {}
+    await alice.call("PUT", f"/presence/{segment(alice.id)}/status", {"presence": "unavailable"})
+    assert presences(await alice.sync()) == {alice.id: "unavailable"}
+
+
+async def test_who_comes_in_is_seen_at_once(alice: Person, bob: Person) -> None:
+    """Somebody who has begun to sync a moment ago, as yet written nowhere."""
+    room = await alice.create_room(preset="public_chat")
+    await alice.sync()
+    await bob.sync()
+    await bob.join(room)
+    assert presences(await alice.sync())[bob.id] == "online"
+    assert presences(await bob.sync())[alice.id] == "online"
+
+
+async def _is_stored(server: Server, person: Person, presence: str) -> bool:
+    sql = "SELECT presence FROM presence WHERE user_id = $1"
+    return bool(await server.node.database.fetchval(sql, person.id) == presence)
 
 
 async def test_syncing_makes_one_present(server: Server, alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     await bob.sync(set_presence="unavailable")
-
-    async def state() -> Any:
-        return (await alice.call("GET", f"/presence/{segment(bob.id)}/status"))["presence"] == "unavailable"
-
-    await until(state)
+    assert await _is(alice, bob, "unavailable")
+    await until(lambda: _is_stored(server, bob, "unavailable"))
     commits = server.node.writer.commits
     for _ in range(5):
         await bob.sync(set_presence="unavailable")

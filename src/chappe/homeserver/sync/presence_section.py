@@ -20,7 +20,8 @@ class PresenceSection:
         if not self._presence.enabled_for(reader) or not passes(context.filter.presence, "m.presence", None):
             return []
         if context.since is None:
-            shown = await self._presence.present_among(await self._rooms.members_sharing(reader))
+            shown = await self._presence.present_among(await self._rooms.members_sharing(reader) - {reader})
+            shown.append(reader)  # oneself, whatever one is
         else:
             changed = context.changes.presence
             if not context.changes.known:
@@ -29,9 +30,9 @@ class PresenceSection:
             if newly_shared:
                 shown += await self._presence.present_among(set(newly_shared) - set(shown))
         states = await self._presence.of(user for user in shown if passes(context.filter.presence, "m.presence", user))
-        if reader in states and states[reader].status_msg is None:
-            # that one is here oneself is no news: without this, the first long poll would end for it
-            del states[reader]
+        if context.since is not None and not context.changes.concern_me("presence"):
+            # that one is here oneself is no news, unless one has said so: the first long poll would end for it
+            states.pop(reader, None)
         return [
             orjson.dumps({"type": "m.presence", "sender": user, "content": self._presence.content(state)})
             for user, state in states.items()

@@ -59,6 +59,7 @@ class Presence:
         self._syncing: dict[tuple[str, str], int] = {}
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._to_follow: set[str] = set()
+        self._following: set[str] = set()  # what devices say of them is being written
         self.follow_after = FOLLOW_AFTER
         self._tasks: set[asyncio.Task[None]] = set()
         writer.register(FRAGMENT)
@@ -144,16 +145,27 @@ class Presence:
     async def _follow(self) -> None:
         """The state of users from what their devices say: the most present of them counts. One commit for all."""
         users, self._to_follow = self._to_follow, set()
-        write = Write()
-        for user_id, before in (await self._states.get_many(users)).items():
-            said = set(self._devices.get(user_id, {}).values())
-            now = next((state for state in STATES if state in said), OFFLINE)
-            if before.presence != now:
-                active = self._now_ms() if now == ONLINE else before.last_active_ts
-                write.add("presence", user_id, now, before.status_msg, active)
-                write.touch_user(user_id, SEEN)
-        if write.rows:
-            await self._writer.submit(write)
+        self._following |= users
+        try:
+            write = Write()
+            for user_id, before in (await self._states.get_many(users)).items():
+                now = self._as_devices_say(user_id, before)
+                if before.presence != now.presence:
+                    write.add("presence", user_id, now.presence, now.status_msg, now.last_active_ts)
+                    write.touch_user(user_id, SEEN)
+            if write.rows:
+                await self._writer.submit(write)
+        finally:
+            self._following -= users
+
+    def _as_devices_say(self, user_id: str, before: State) -> State:
+        said = set(self._devices.get(user_id, {}).values())
+        now = next((state for state in STATES if state in said), OFFLINE)
+        return State(now, before.status_msg, self._now_ms() if now == ONLINE else before.last_active_ts)
+
+    def _moves(self, user_id: str) -> bool:
+        """Whether what their devices say is still to be written."""
+        return user_id in self._to_follow or user_id in self._following
 
     async def expire(self) -> None:
         """People whom a process that ended left online: those none of whose devices has asked for anything lately."""
@@ -188,7 +200,9 @@ class Presence:
     # ------------------------------------------------------------------------------------------------------ reading
 
     async def of(self, users: Iterable[str]) -> dict[str, State]:
-        return await self._states.get_many([user for user in users if self.enabled_for(user)])
+        """As of now: who has just come or gone at this process has, before it is written."""
+        states = await self._states.get_many([user for user in users if self.enabled_for(user)])
+        return {u: self._as_devices_say(u, state) if self._moves(u) else state for u, state in states.items()}
 
     async def changed_users(self, since: int, upto: int) -> list[str]:
         """Whose presence changed in (since, upto]."""
@@ -199,12 +213,14 @@ class Presence:
 
     async def present_among(self, users: Iterable[str]) -> list[str]:
         """Those who are not offline, or who have left a message."""
+        users = list(users)
         rows = await self._database.fetch(
             """SELECT user_id FROM presence WHERE user_id = ANY($1::text[])
                 AND (presence <> 'offline' OR status_msg IS NOT NULL)""",
-            list(users),
+            users,
         )
-        return [row["user_id"] for row in rows]
+        found = {row["user_id"] for row in rows}
+        return [user for user in users if user in found or (self._moves(user) and self._devices.get(user))]
 
     def content(self, state: State) -> dict[str, Any]:
         """Of an m.presence event."""
