@@ -329,6 +329,12 @@ async def test_following_a_thread(alice: Person, bob: Person, room: str) -> None
     await bob.call("PUT", path, {"automatic": later})
     listed = await bob.call("GET", "/_matrix/client/unstable/io.element.msc4308/thread_subscriptions", dir="b")
     assert listed["subscribed"][room][root]["automatic"] is True
+    alone = path.replace(segment(root), segment(await alice.say(room, "nobody has answered yet")))
+    await bob.call("PUT", alone, {})
+    assert await bob.call("GET", alone) == {"automatic": False}
+    with pytest.raises(Refused) as refused:
+        await bob.call("PUT", path.replace(segment(root), segment("$unknown")), {})
+    assert (refused.value.status, refused.value.errcode) == (404, "M_NOT_FOUND")
 
 
 async def test_redacting_what_relates(alice: Person, bob: Person, room: str) -> None:

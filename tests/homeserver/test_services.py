@@ -102,11 +102,30 @@ async def test_the_current_dialect(alice: Person, bob: Person) -> None:
     await alice.call("POST", f"{v1}/{delay_id}/cancel", {})
     assert (await refused(alice.call("POST", f"{v1}/{delay_id}/send", {}))).status == 409
     assert (await alice.call("GET", f"{v1}/{delay_id}"))["finalised_ts"] > 0
+    for prefix in (v1, f"{MSC4140}/delayed_events"):
+        wrong = await refused(alice.call("POST", f"{prefix}/{delay_id}/postpone", {}))
+        assert (wrong.status, wrong.errcode) == (404, "M_UNRECOGNIZED")
     other = (await alice.call("PUT", path.removesuffix("t1") + "t2", body))["delay_id"]
     levels = await alice.state(room, "m.room.power_levels")
     await alice.set_state(room, "m.room.power_levels", {**levels, "events": {**levels["events"], "x.state": 200}})
     if (await alice.state(room, "m.room.create"))["room_version"] != "12":
         assert (await refused(alice.call("POST", f"{v1}/{other}/send", {}))).errcode == "M_FORBIDDEN"
+
+
+async def test_its_author_knows_a_delayed_event_again(alice: Person, bob: Person) -> None:
+    """MSC4140, "`delay_id` in `unsigned`": "included … if, and only if, the client … is authenticated as the event's sender"."""
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    tablet = await alice.another_device()
+    path = f"/rooms/{segment(room)}/delayed_event/m.room.message/t1"
+    body = {"delay_ms": 3_600_000, "content": {"msgtype": "m.text", "body": "later"}}
+    delay_id = (await alice.call("PUT", path, body))["delay_id"]
+    await alice.call("POST", f"/_matrix/client/v1/delayed_events/{delay_id}/send", {})
+    for who, expected in ((alice, delay_id), (tablet, delay_id), (bob, None)):
+        from_sync = joined(await who.sync(), room)["timeline"]["events"][-1]
+        for event in (from_sync, (await who.messages(room))["chunk"][0]):
+            assert event["content"]["body"] == "later" and event["unsigned"].get("delay_id") == expected
+            assert "transaction_id" not in event["unsigned"]
 
 
 async def test_limits_of_delayed_events(new_server: Any) -> None:
@@ -400,6 +419,20 @@ async def test_deleting_account_data(alice: Person) -> None:
     assert (await refused(alice.call("DELETE", f"/user/{segment(alice.id)}/account_data/m.push_rules"))).status == 405
     await alice.call("PUT", f"/user/{segment(alice.id)}/account_data/x.y", {"n": 2})
     assert await alice.call("GET", f"/user/{segment(alice.id)}/account_data/x.y") == {"n": 2}
+
+
+async def test_setting_account_data_to_nothing_deletes_it(alice: Person) -> None:
+    room = await alice.create_room()
+    for path in (f"/user/{segment(alice.id)}", f"/user/{segment(alice.id)}/rooms/{segment(room)}"):
+        await alice.call("PUT", f"{path}/account_data/x.y", {"n": 1})
+        await alice.sync()
+        await alice.call("PUT", f"{path}/account_data/x.y", {})
+        assert (await refused(alice.call("GET", f"{path}/account_data/x.y"))).errcode == "M_NOT_FOUND"
+        news = await alice.sync()  # who has heard of it hears that it is gone
+        assert '{"type": "x.y", "content": {}}' in json.dumps(news)
+        await alice.call("PUT", f"{path}/account_data/x.never", {})
+        assert '{"type": "x.never", "content": {}}' in json.dumps(await alice.sync())  # clients wait for that
+    assert "x.y" not in json.dumps(await alice.call("GET", "/sync"))
 
 
 async def test_marking_a_room_unread(alice: Person) -> None:

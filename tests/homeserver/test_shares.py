@@ -278,7 +278,9 @@ async def test_settings_of_clients_have_an_end(new_server: NewServer) -> None:
     alice = await server.person()
     for i in range(2):
         await alice.call("PUT", f"/user/{alice.id}/account_data/x{i}", {"x": "y" * 700_000})
-    status, raw, _ = await server.raw("PUT", f"/_matrix/client/v3/user/{alice.id}/account_data/z", {}, alice.token)
+    status, raw, _ = await server.raw(
+        "PUT", f"/_matrix/client/v3/user/{alice.id}/account_data/z", {"n": 1}, alice.token
+    )
     assert (status, orjson.loads(raw)["errcode"]) == (403, "M_RESOURCE_LIMIT_EXCEEDED")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -13,6 +15,8 @@ from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.auth_chains import ChainRow
 
+DELAYED = "\x1fdelayed\x1f"  # in the transaction of what was a delayed event: its id follows
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 ERASED = ""  # in `redacted_by`: its time was over, nobody redacted it
 
 
@@ -82,13 +86,11 @@ class RoomEvent:
         self.head, self._content, self._joined = head, None, None
 
     def unsigned(
-        self, membership: str, transaction_id: str | None = None, relations: bytes | None = None
+        self, membership: str, marks: Mapping[str, str] = NO_MARKS, relations: bytes | None = None
     ) -> dict[str, Any]:
-        """What readers get beside the event. `membership`: the reader's at the event; `relations`: what relates to it,
-        as this reader sees it."""
-        result: dict[str, Any] = {"membership": membership}
-        if transaction_id is not None:
-            result["transaction_id"] = transaction_id
+        """What readers get beside the event. `membership`: the reader's at the event; `marks`: what only its author gets;
+        `relations`: what relates to it, as this reader sees it."""
+        result: dict[str, Any] = {"membership": membership, **marks}
         if self.replaces is not None:
             result["replaces_state"] = self.replaces.event_id
             result["prev_content"] = self.replaces.content
@@ -105,11 +107,22 @@ class RoomEvent:
             self._joined = self.for_reader("join")
         return self._joined
 
-    def for_reader(self, membership: str, transaction_id: str | None = None, relations: bytes | None = None) -> bytes:
-        plain = transaction_id is None and relations is None and self.replaces is None and self.redacted_because is None
+    def marks_for(self, device: str) -> Mapping[str, str]:
+        """What the author's device gets beside its event: the transaction in which it was sent; every device of the author
+        the delayed event that it was (MSC4140). `device`: how the transactions of a device begin."""
+        txn = self.txn
+        if txn is None:
+            return NO_MARKS
+        is_delayed = DELAYED in txn
+        if not txn.startswith(device[: device.index("\x1f") + 1] if is_delayed else device):
+            return NO_MARKS
+        return {"delay_id" if is_delayed else "transaction_id": txn.rsplit("\x1f", 1)[1]}
+
+    def for_reader(self, membership: str, marks: Mapping[str, str] = NO_MARKS, relations: bytes | None = None) -> bytes:
+        plain = not marks and relations is None and self.replaces is None and self.redacted_because is None
         if plain and membership == "join":
             return self.head + b',"unsigned":{"membership":"join"}}'  # most events, most of the time
-        return self.head + b',"unsigned":' + orjson.dumps(self.unsigned(membership, transaction_id, relations)) + b"}"
+        return self.head + b',"unsigned":' + orjson.dumps(self.unsigned(membership, marks, relations)) + b"}"
 
     def stripped(self) -> bytes:
         """Stripped state, for invitations and knocks."""

@@ -151,7 +151,7 @@ class RoomSections:
         if timeline.limited or context.since is None:  # a client that saw every event knows what relates to what
             bundles = await self._relations.bundles(context.user_id, room, [e for e, _ in events])
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
-        personal = any(m != "join" or (e.txn is not None and e.txn.startswith(mine)) for e, m in events)
+        personal = any(m != "join" or e.marks_for(mine) for e, m in events)
         # a filter, or what others may see and the reader may not
         partial = not timeline.is_complete or context.filter.event_fields is not None
         if personal or partial or bundles:

@@ -56,7 +56,7 @@ class DelayedEventsApi:
     async def act(self, request: Request) -> Answer:
         await request.json_object(optional=True)
         row = await self._delayed.find(request.params["delayId"], request.user_id)
-        await self._send.act(row, _action(request.params["action"]), is_old_dialect=False)
+        await self._send.act(row, _named_action(request), is_old_dialect=False)
         return {}
 
     @endpoint(
@@ -68,7 +68,7 @@ class DelayedEventsApi:
     async def act_with_the_id_alone(self, request: Request) -> Answer:
         """Whoever was given the id may act: a media server that sees who is still connected, say."""
         await request.json_object(optional=True)
-        action = _action(request.params["action"])
+        action = _named_action(request)
         await self._send.act(await self._delayed.find(request.params["delayId"], None), action, is_old_dialect=True)
         return {}
 
@@ -106,6 +106,13 @@ class DelayedEventsApi:
         if status in (None, "finalised"):
             answer["finalised"] = [_finalised(row) for row in await self._delayed.finalised(request.user_id, ids)]
         return answer
+
+
+def _named_action(request: Request) -> str:
+    """Of a path, which is no path for another."""
+    if (action := request.params["action"]) not in ACTIONS:
+        raise MatrixError(404, "M_UNRECOGNIZED", "Unknown request")
+    return action
 
 
 def _action(value: Any) -> str:

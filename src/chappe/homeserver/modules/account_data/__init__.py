@@ -43,6 +43,13 @@ class AccountData:
         """Raises M_BAD_JSON (405) for types that the server itself writes."""
         if event_type in SERVER_TYPES:
             raise MatrixError(405, "M_BAD_JSON", f"{event_type} cannot be set through account data")
+        if not content:  # MSC3391: "if a client PUTs {} … that must be seen equivalent as DELETE-ing"
+            old = await self.find(user_id, room_id, event_type)
+            if old is None:
+                await self._require_room(user_id, room_id, event_type)
+            # also of what was never there: clients wait for what they have set to come back to them
+            await self._write(user_id, room_id, event_type, b"{}", True, old)
+            return
         old = await self._require_room(user_id, room_id, event_type)
         await self.write(user_id, room_id, event_type, content, old)
 

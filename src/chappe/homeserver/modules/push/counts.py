@@ -20,7 +20,7 @@ from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.push_rules import PushContext, RuleSet, Verdict, evaluate, verdict_of
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.room_event import DELAYED, RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 
 REMEMBERED = 1_000_000  # readers in rooms: some 300 MB
@@ -228,7 +228,7 @@ def _is_written(event: RoomEvent) -> bool:
         return event.type == "m.room.tombstone"
     if event.type in ("m.room.message", "m.room.encrypted"):
         return True
-    return event.txn is None or "\x1fdelayed\x1f" not in event.txn
+    return event.txn is None or DELAYED not in event.txn
 
 
 def _read(row: Any) -> _Read:

@@ -208,9 +208,10 @@ class Relations:
         return RelationPage(found, at)
 
     async def require_thread(self, user_id: str, room_id: str, root: str) -> LiveRoom:
-        """Raises M_NOT_FOUND for a thread that does not exist or not for this reader."""
+        """The room of an event that a thread begins, or may begin, with: whoever answers first follows it at the same time.
+        Raises M_NOT_FOUND for one that is not there, or not for this reader."""
         room = await self._rooms.live.find(room_id)
-        if room is None or root not in room.threads:
+        if room is None:
             raise NotFound("There is no such thread, or you may not see it")
         await self._rooms.timeline.event(user_id, room, root)
         return room
@@ -218,11 +219,10 @@ class Relations:
 
 def present_event(event: RoomEvent, membership: str, mine: str, relations: bytes | None) -> bytes:
     """`mine`: how the transaction ids of the reader's device begin."""
-    if event.txn is not None and event.txn.startswith(mine):
-        return event.for_reader(membership, event.txn.rsplit("\x1f", 1)[1], relations)
-    if relations is None and membership == "join":
+    marks = event.marks_for(mine)
+    if not marks and relations is None and membership == "join":
         return event.for_joined()
-    return event.for_reader(membership, None, relations)
+    return event.for_reader(membership, marks, relations)
 
 
 def _parsed(event: RoomEvent) -> dict[str, Any]:
