@@ -188,6 +188,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
 # Where whom it is done to stands in the body.
 IN_BODY = {
     f"{SYNAPSE}/join/{{roomIdOrAlias}}", f"{SYNAPSE}/rooms/{{roomId}}/make_room_admin", f"{SYNAPSE}/send_server_notice",
+    f"{SYNAPSE}/send_server_notice/{{txnId}}",
     f"{VALIDITY}/admin",
 }  # fmt: skip
 

@@ -168,6 +168,11 @@ async def test_reports_notices_and_figures(server: Server, admin: Person, alice:
         f"{SYNAPSE}/send_server_notice",
         {"user_id": alice.id, "content": {"msgtype": "m.text", "body": "Bonjour"}},
     )
+    notice = {"user_id": alice.id, "content": {"msgtype": "m.text", "body": "Au revoir"}}
+    put = [
+        (await admin.call("PUT", f"{SYNAPSE}/send_server_notice/{txn}", notice))["event_id"] for txn in ("a", "a", "b")
+    ]
+    assert put[0] == put[1] != put[2]  # asked again, it is the same notice
     figures = await admin.call("GET", "/_chappe/admin/v1/statistics")
     assert figures["accounts"] >= 3 and figures["active_1d"] >= 0 and figures["waiting"]["reports"] >= 0
     assert alice.id not in json.dumps(figures)

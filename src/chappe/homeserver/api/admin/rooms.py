@@ -261,13 +261,17 @@ class AdminRest:
         return {}
 
     @endpoint("POST", V1 + "/send_server_notice", does="send_notice", **ADMIN)
+    @endpoint("PUT", V1 + "/send_server_notice/{txnId}", does="send_notice", **ADMIN)
     async def notice(self, request: Request) -> Answer:
+        """With a transaction id, whoever asks again sends nothing again."""
         body = await request.json_object()
         content = body.get("content")
         text = content.get("body") if type(content) is dict else None
         if type(text) is not str:
             raise BadRequest("`content.body` is missing", "M_MISSING_PARAM")
-        return {"event_id": await self._notices.send(parse_user_id(str(body.get("user_id", ""))), text)}
+        user_id, txn = parse_user_id(str(body.get("user_id", ""))), request.params.get("txnId")
+        once = None if txn is None else f"{request.user_id}\x1f{txn}"
+        return {"event_id": await self._notices.send(user_id, text, once=once)}
 
     # --------------------------------------------------------------------------------------------------- the rest
 
