@@ -179,6 +179,23 @@ async def test_a_service_that_was_away_gets_everything_once(new_server: NewServe
         await service.call("PUT", f"/directory/list/appservice/libera/{segment(room)}", {"visibility": "public"})
         listed = await alice.call("POST", "/publicRooms", {"third_party_instance_id": "bridge|libera"})
         assert [r["room_id"] for r in listed["chunk"]] == [room]
+        own, everywhere = [
+            [r["room_id"] for r in (await alice.call("POST", "/publicRooms", body))["chunk"]]
+            for body in ({}, {"include_all_networks": True})
+        ]
+        assert room not in own and room in everywhere
+        with pytest.raises(Refused) as both:
+            body = {"include_all_networks": True, "third_party_instance_id": "bridge|libera"}
+            await alice.call("POST", "/publicRooms", body)
+        assert both.value.status == 400
+        # aliases of its namespace lead wherever it says, whether it is in the room or not
+        apart = await alice.create_room()
+        reserved, other = (f"/directory/room/{segment(name)}" for name in ("#_irc_apart:localhost", "#apart:localhost"))
+        await service.call("PUT", reserved, {"room_id": apart})
+        assert (await alice.call("GET", reserved))["room_id"] == apart
+        with pytest.raises(Refused) as outside:
+            await service.call("PUT", other, {"room_id": apart})
+        assert outside.value.errcode == "M_FORBIDDEN"
         # an encrypting service: a device without signing in, messages to it in transactions
         await service.call(
             "POST", "/register", {"type": "m.login.application_service", "username": "_irc_zoe", "inhibit_login": True}

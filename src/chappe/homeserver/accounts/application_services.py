@@ -136,6 +136,11 @@ class ApplicationServices:
             ):
                 raise BadRequest("This alias is reserved for a bridge", "M_EXCLUSIVE")
 
+    def has_alias(self, alias: str, service_id: str) -> bool:
+        """Whether an alias is of a service's namespace."""
+        service = self.services.get(service_id)
+        return service is not None and service.has_alias(alias)
+
     def masquerade(self, service: ApplicationService, user_id: str | None) -> UserId:
         """The name that a request acts as. Raises M_FORBIDDEN outside the namespace."""
         if user_id is None:

@@ -454,7 +454,7 @@ class Parts:
             self.now_ms,
         )
         if services.services:
-            self.aliases.require_may_use = services.require_alias_free
+            self.aliases.require_may_use, self.aliases.is_of_service = services.require_alias_free, services.has_alias
             self.aliases.ask_for = self.appservices.ask_for_alias
             self.accounts.ask_for = self.appservices.ask_for_user
 

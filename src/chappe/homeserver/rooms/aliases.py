@@ -27,6 +27,7 @@ class Aliases:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
         self.require_may_use: Callable[[str, str], None] = lambda _alias, _user: None  # raises M_EXCLUSIVE
+        self.is_of_service: Callable[[str, str], bool] = lambda _alias, _service: False  # of its namespace
         # of another server
         self.ask_server: Callable[[RoomAlias], Awaitable[tuple[str, tuple[str, ...]]]] | None = None
         self.ask_for: Callable[[str], Awaitable[bool]] | None = None  # a bridge may make the room that is looked for
@@ -73,12 +74,16 @@ class Aliases:
         if await self.find(alias) is not None:
             raise MatrixError(400, "M_ROOM_IN_USE", f"{alias} is already taken")
 
-    async def create(self, user_id: UserId, alias: RoomAlias, room_id: str) -> None:
-        """Raises M_UNKNOWN (409) where the alias exists; only members of the room may add one."""
+    async def create(self, user_id: UserId, alias: RoomAlias, room_id: str, service: str | None = None) -> None:
+        """Raises M_UNKNOWN (409) where the alias exists; only members of the room may add one, and an application service
+        those of its namespace."""
         if not self._domains.is_hosted(domain_of(alias)):
             raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
         self.require_may_use(alias, user_id)
-        await self._rooms.require_joined(user_id, room_id)
+        if service is not None and self.is_of_service(alias, service):
+            await self._rooms.require(room_id)
+        else:
+            await self._rooms.require_joined(user_id, room_id)
         try:
             await self._database.execute(
                 "INSERT INTO room_aliases (alias, room_id, creator) VALUES ($1, $2, $3)", alias, room_id, user_id

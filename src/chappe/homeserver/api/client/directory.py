@@ -31,7 +31,7 @@ class Directory:
     async def create(self, request: Request) -> Answer:
         alias = parse_room_alias(request.params["roomAlias"])
         room_id = parse_room_id((await request.body_as(SetAlias)).room_id)
-        await self._aliases.create(request.user_id, alias, room_id)
+        await self._aliases.create(request.user_id, alias, room_id, request.requester.appservice)
         return {}
 
     @endpoint("DELETE", _ALIAS)

@@ -73,7 +73,11 @@ class ListPublicRooms:
         if body.limit is not None and body.limit < 1:
             raise BadRequest("`limit` must be at least 1", "M_INVALID_PARAM")
         wanted = body.filter or Filter()
-        only = await self._appservices.rooms_of(body.third_party_instance_id) if body.third_party_instance_id else None
+        instance, everywhere = body.third_party_instance_id, body.include_all_networks
+        if instance and everywhere:
+            raise BadRequest("Either one network is meant, or all of them", "M_INVALID_PARAM")
+        only = await self._appservices.rooms_of(instance) if instance else None
+        also = await self._appservices.rooms_of_all() if everywhere else ()
         limit = min(body.limit or 100, MAX_PAGE)
         return await self._directory.list(
             DirectoryQuery(
@@ -84,5 +88,6 @@ class ListPublicRooms:
                 wanted.generic_search_term,
                 wanted.room_types,
                 only,
+                also,
             )
         )

@@ -126,6 +126,11 @@ class Appservices:
         )
         return [row["room_id"] for row in rows]
 
+    async def rooms_of_all(self) -> tuple[str, ...]:
+        """The rooms listed under any instance."""
+        rows = await self._database.fetch("SELECT DISTINCT room_id FROM appservice_rooms")
+        return tuple(row["room_id"] for row in rows)
+
     # ------------------------------------------------------------------------------------------------ encryption
 
     async def claim_keys(self, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class DirectoryQuery:
     term: str | None = None
     room_types: list[str | None] | None = None
     only: list[str] | None = None  # room ids: those of a bridge's network, in place of the server's own
+    also: tuple[str, ...] = ()  # room ids: those of bridges' networks, beside the server's own
 
 
 AskServer = Callable[[DirectoryQuery], Awaitable[dict[str, Any]]]
@@ -99,14 +100,15 @@ class RoomDirectory:
         arguments = [
             query.server_name, None if not query.term else f"%{_escaped(fold(query.term))}%",
             None if types is None else [t for t in types if t is not None], types is None or None in types, query.only,
+            list(query.also),
         ]  # fmt: skip
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
         rows: list[Row] = []
         for _ in range(MAX_READS):
             batch = await self._database.fetch(
                 f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
-                     WHERE {_WHERE} AND ($6::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($6, $7::bigint))
-                     ORDER BY s.joined {order}, s.room_nid {order} LIMIT $8""",
+                     WHERE {_WHERE} AND ($7::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($7, $8::bigint))
+                     ORDER BY s.joined {order}, s.room_nid {order} LIMIT $9""",
                 *arguments, joined, number, query.limit + 1,
             )  # fmt: skip
             rows += [row for row in batch if await self._is_for(reader, row)]
@@ -135,7 +137,8 @@ class RoomDirectory:
 
 
 _WHERE = """($5::text[] IS NULL AND EXISTS (
-        SELECT 1 FROM published_rooms p WHERE p.room_nid = s.room_nid AND p.server_name = $1) OR r.room_id = ANY($5))
+        SELECT 1 FROM published_rooms p WHERE p.room_nid = s.room_nid AND p.server_name = $1) OR r.room_id = ANY($5)
+      OR r.room_id = ANY($6::text[]))
     AND ($2::text IS NULL OR s.search LIKE $2)
     AND ($3::text[] IS NULL OR s.room_type = ANY($3) OR ($4 AND s.room_type IS NULL))"""
 
