@@ -637,6 +637,7 @@ async def test_previews_of_links(new_server: Any, website: Any) -> None:
         len(PNG),
         "image/png",
     )
+    assert (got["og:image:width"], got["og:image:height"]) == (1, 1)
     assert seen == ["/page", "/picture.png"]  # once for everybody
     status, raw, _ = await server.raw(
         "GET", "/_matrix/client/v1/media/download/" + got["og:image"].removeprefix("mxc://"), None, alice.token

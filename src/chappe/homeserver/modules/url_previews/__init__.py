@@ -15,6 +15,7 @@ from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.url_previews.page import open_graph
+from chappe.homeserver.modules.url_previews.picture import dimensions
 from chappe.homeserver.outbound.fetcher import Fetched, Fetcher
 
 MAX_PAGE, MAX_IMAGE = 2 << 20, 10 << 20
@@ -84,7 +85,11 @@ class UrlPreviews:
 
     async def _image(self, user_id: UserId, picture: Fetched) -> dict[str, Any]:
         uri = await self._store_image(user_id, picture.content_type, picture.body)
-        return {"og:image": uri, "og:image:type": picture.content_type, "matrix:image:size": len(picture.body)}
+        found: dict[str, Any] = {"og:image": uri, "og:image:type": picture.content_type}
+        found["matrix:image:size"] = len(picture.body)
+        if (size := dimensions(picture.body)) is not None:
+            found |= {"og:image:width": size[0], "og:image:height": size[1]}
+        return found
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM url_previews WHERE expires_ts < $1", self._now_ms())
