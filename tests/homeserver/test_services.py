@@ -565,6 +565,33 @@ async def test_streams_from_before_sync(alice: Person, bob: Person) -> None:
     assert (await refused(bob.call("GET", "/events/$nothing"))).errcode == "M_NOT_FOUND"
 
 
+async def test_what_goes_beside_events_in_the_old_streams(alice: Person, bob: Person) -> None:
+    """Presence, receipts, account data and tags: "initialSync sees my presence status", and what /events brings later."""
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    said = await alice.say(room, "one")
+    await bob.receipt(room, said)
+    status = f"/presence/{segment(bob.id)}/status"
+    await bob.call("PUT", status, {"presence": "unavailable"})
+    whole = await alice.call("GET", "/initialSync")
+    present = {e["content"]["user_id"]: e["content"]["presence"] for e in whole["presence"]}
+    assert present == {alice.id: "offline", bob.id: "unavailable"}
+    [receipt] = whole["receipts"]
+    assert receipt["room_id"] == room and bob.id in receipt["content"][said]["m.read"]
+    await bob.call("PUT", status, {"presence": "online"})
+    await alice.receipt(room, said)
+    mine = f"/user/{segment(alice.id)}"
+    await alice.call("PUT", f"{mine}/rooms/{segment(room)}/tags/u.work", {})
+    await alice.call("PUT", f"{mine}/account_data/x.y", {"n": 1})
+    news = (await alice.call("GET", "/events", from_=whole["end"]))["chunk"]
+    by_type = {event["type"]: event for event in news}
+    assert by_type["m.presence"]["content"]["user_id"] == bob.id
+    assert by_type["m.presence"]["content"]["presence"] == "online"
+    assert alice.id in by_type["m.receipt"]["content"][said]["m.read"] and by_type["m.receipt"]["room_id"] == room
+    assert (by_type["m.tag"]["room_id"], by_type["m.tag"]["content"]) == (room, {"tags": {"u.work": {}}})
+    assert by_type["x.y"] == {"type": "x.y", "content": {"n": 1}}
+
+
 async def test_peeking_into_an_open_room(alice: Person, bob: Person) -> None:
     room = await alice.create_room(
         initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}]

@@ -4,6 +4,7 @@ room_initial_sync.yaml)."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.filters import RoomEventFilter
 from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
 from chappe.homeserver.modules.account_data import GLOBAL, AccountData
+from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.receipts import Receipts, receipt_content
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
@@ -28,8 +31,11 @@ LOOK_EVERY = 0.3  # seconds: nobody is woken for these
 
 
 class OldSync:
-    def __init__(self, rooms: Rooms, relations: Relations, account_data: AccountData, polls: Polls) -> None:
+    def __init__(
+        self, rooms: Rooms, relations: Relations, account_data: AccountData, receipts: Receipts, presence: Presence, polls: Polls
+    ) -> None:  # fmt: skip
         self._rooms, self._relations, self._account_data, self._polls = rooms, relations, account_data, polls
+        self._receipts, self._presence = receipts, presence
 
     @endpoint("GET", "/_matrix/client/v3/events", auth=GUEST_AUTH)
     async def events(self, request: Request) -> Answer:
@@ -55,6 +61,8 @@ class OldSync:
     async def _news(self, request: Request, after: int, named: str | None) -> tuple[list[Any], int]:
         """(events after a position, the position to go on from)."""
         upto = self._rooms.clock.watermark
+        if upto <= after:
+            return [], after
         if named is not None:
             numbers = [(await self._rooms.require(named)).number]
         else:
@@ -70,7 +78,36 @@ class OldSync:
         if len(found) > MAX_EVENTS:
             found = found[:MAX_EVENTS]
             upto = found[-1][1][0].position
-        return [(await self._present(request, room, [item]))[0] for room, item in found], upto
+        chunk: list[Any] = [(await self._present(request, room, [item]))[0] for room, item in found]
+        return chunk if named is not None else chunk + await self._beside(request.user_id, after, upto), upto
+
+    async def _beside(self, user_id: str, after: int, upto: int) -> list[Any]:
+        """What else came in (after, upto]: receipts, account data and tags, presence."""
+        numbers = [m.number for m in await self._rooms.memberships.joined(user_id)]
+        found = await self._read(user_id, numbers, after, upto)
+        for row in await self._account_data.changed(user_id, after, upto):
+            if row["type"] != "m.push_rules":
+                found.append(_data(row) | ({"room_id": row["room_id"]} if row["room_id"] != GLOBAL else {}))
+        if moved := set(await self._presence.changed_users(after, upto)):
+            found += await self._present_people(user_id, moved & await self._rooms.members_sharing(user_id))
+        return found
+
+    async def _read(self, user_id: str, numbers: list[int], after: int, upto: int) -> list[Any]:
+        """m.receipt events of some rooms."""
+        changed = await self._receipts.changed(user_id, numbers, after, upto)
+        live = await self._rooms.live.many(changed)
+        return [
+            {"type": "m.receipt", "room_id": live[number].room_id, "content": receipt_content(rows)}
+            for number, rows in changed.items()
+        ]  # fmt: skip
+
+    async def _present_people(self, reader: str, users: Iterable[str]) -> list[Any]:
+        """m.presence events, whose content says of whom."""
+        states = await self._presence.of(users) if self._presence.enabled_for(reader) else {}
+        return [
+            {"type": "m.presence", "sender": user, "content": {**self._presence.content(state), "user_id": user}}
+            for user, state in states.items()
+        ]  # fmt: skip
 
     async def _present(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[orjson.Fragment]:
         chunk = await self._relations.present(request.user_id, request.requester.device_id, room, events)
@@ -100,8 +137,13 @@ class OldSync:
                 if not membership.forgotten:
                     rooms.append(await self._room(request, membership, limit))
         data = await self._account_data.of_rooms(request.user_id, [GLOBAL])
+        numbers = [m.number for m in await self._rooms.memberships.joined(request.user_id)]
+        others = await self._rooms.members_sharing(request.user_id) - {request.user_id}
+        people = [request.user_id, *await self._presence.present_among(others)]
         return {
-            "end": position_token(position), "rooms": rooms, "presence": [],
+            "end": position_token(position), "rooms": rooms,
+            "presence": await self._present_people(request.user_id, people),
+            "receipts": await self._read(request.user_id, numbers, 0, position),
             "account_data": [_data(row) for row in data if row["type"] != "m.push_rules"],
         }  # fmt: skip
 
