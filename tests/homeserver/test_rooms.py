@@ -256,6 +256,18 @@ async def test_messages_page_both_ways(alice: Person) -> None:
     assert bodies(back["chunk"]) == [str(n) for n in range(15, 25)]
 
 
+async def test_how_many_events_without_a_limit(alice: Person) -> None:
+    """`data/api/client-server/message_pagination.yaml`:88 "Default: 10."; `event_context.yaml`:50 "The limit applies to the sum
+    of the `events_before` and `events_after` arrays … Defaults to 10."."""
+    room = await alice.create_room()
+    said = [await alice.say(room, f"{n}") for n in range(24)]
+    assert len((await alice.messages(room))["chunk"]) == 10
+    around = await alice.call("GET", f"/rooms/{segment(room)}/context/{segment(said[12])}")
+    assert len(around["events_before"]) + len(around["events_after"]) == 10
+    none = await alice.call("GET", f"/rooms/{segment(room)}/context/{segment(said[12])}", limit=0)
+    assert none["events_before"] == none["events_after"] == [] and none["event"]["event_id"] == said[12]
+
+
 async def test_messages_filter(alice: Person) -> None:
     room = await alice.create_room()
     await alice.say(room, "text")

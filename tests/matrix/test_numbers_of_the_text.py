@@ -10,15 +10,21 @@ from typing import Any
 import pytest
 
 from chappe.homeserver.accounts.accounts import MAX_FIELD_NAME, MAX_PROFILE_BYTES
+from chappe.homeserver.api.client.list_public_rooms import Query, Visibility
+from chappe.homeserver.api.client.registration import RegisterRequest
+from chappe.homeserver.api.client.users import SearchUsers
 from chappe.homeserver.api.federation import transactions
-from chappe.homeserver.matrix import canonical_json, events, identifiers, push_rules
+from chappe.homeserver.matrix import canonical_json, events, filters, identifiers, push_rules
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.history_visibility import parse_visibility
 from chappe.homeserver.matrix.power_levels import CREATOR_POWER, PowerLevels, parse_level
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.modules import account_data
+from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
 from chappe.homeserver.outbound.federation import discovery, keyring
 from chappe.homeserver.rooms import live_room
+from chappe.homeserver.rooms.create_room import CreateRoomRequest, InitialState
+from chappe.homeserver.rooms.server_acl import ServerAcl
 from chappe.homeserver.sync import room_section
 
 EVERY = sorted(ROOM_VERSIONS, key=int)
@@ -107,6 +113,41 @@ def test_how_levels_are_written(value: object, read: int | None, versions: list[
 )  # fmt: skip
 def test_limits(number: int, ours: int) -> None:
     assert ours == number
+
+
+# what a request means that does not say it; the first column: the file of `data/api/client-server` and its line in 1.19
+@pytest.mark.parametrize(
+    ("place", "meant", "ours"),
+    [
+        ("users.yaml:55, limit", 10, SearchUsers("x").limit),
+        ("registration.yaml:142, inhibit_login", False, RegisterRequest().inhibit_login),
+        ("list_public_rooms.yaml:103, visibility", "public", Visibility().visibility),
+        ("list_public_rooms.yaml:241, include_all_networks", False, Query().include_all_networks),
+        ("create_room.yaml:107, visibility", "private", CreateRoomRequest().visibility),
+        ("create_room.yaml:195, state_key", "", InitialState("x", {}).state_key),
+        ("search.yaml:80, keys", None, RoomEventsCriteria("x").keys),
+        ("search.yaml:108, before_limit", 5, Around().before_limit), ("search.yaml:114, after_limit", 5, Around().after_limit),
+        ("search.yaml:95, order_by", "rank", RoomEventsCriteria("x").order_by),
+        ("search.yaml:122, include_profile", False, Around().include_profile),
+        ("definitions/sync_filter.yaml:28, event_format", "client", filters.NO_FILTER.event_format),
+        ("definitions/sync_filter.yaml:72, include_leave", False, filters.NO_FILTER.room.include_leave),
+        ("definitions/room_event_filter.yaml:24", False, filters.RoomEventFilter().unread_thread_notifications),
+        ("definitions/room_event_filter.yaml:31", False, filters.RoomEventFilter().lazy_load_members),
+        ("definitions/room_event_filter.yaml:39", False, filters.RoomEventFilter().include_redundant_members),
+    ],
+)  # fmt: skip
+def test_what_is_meant_where_nothing_is_said(place: str, meant: object, ours: object) -> None:
+    assert ours == meant, place
+
+
+def test_access_lists_that_say_little() -> None:
+    """event-schemas/schema/m.room.server_acl.yaml:57: `allow_ip_literals` "Defaults to `true` if missing or otherwise not a
+    boolean"; 69: `allow` "defaults to an empty list when not provided, effectively disallowing every server"."""
+    assert not ServerAcl({}).allows("a.example") and not ServerAcl({"allow": "*"}).allows("a.example")
+    for value in ({}, {"allow_ip_literals": "no"}, {"allow_ip_literals": 0}, {"allow_ip_literals": True}):
+        assert ServerAcl({"allow": ["*"], **value}).allows("1.2.3.4")
+    assert not ServerAcl({"allow": ["*"], "allow_ip_literals": False}).allows("1.2.3.4")
+    assert ServerAcl({"allow": ["*.EXAMPLE"]}).allows("a.example")  # 1.19: "case-insensitive"
 
 
 @pytest.mark.parametrize("version", EVERY)
