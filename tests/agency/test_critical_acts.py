@@ -163,6 +163,7 @@ async def test_critical_acts_at_the_administration_apis_need_a_proof(ministry: S
         "reset_second_factor",
         "appoint",
         "delete_room",
+        "purge_history",
         "delete_file",
         "send_notice",
     }

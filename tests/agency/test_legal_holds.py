@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,11 +14,14 @@ from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.agency.app import AgencyServer
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.retention import Retention
+from chappe.homeserver.actions import purge_history
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
+from tests.agency.conftest import code_of
+from tests.agency.test_critical_acts import administrator, ask
 from tests.agency.test_retention import DAY, download, forum, retention, until_old, upload
 from tests.agency.test_rules_api import sealed, tell
-from tests.support import Clock, Person, Server, bodies
+from tests.support import Clock, Person, Server, bodies, segment
 
 __all__ = ["retention"]
 JUDGE, ORDER, BY = "Tribunal judiciaire de Paris", "2026/4711", "@root:localhost"
@@ -176,6 +181,64 @@ async def test_what_a_hold_keeps_of_files(
         else:
             await erase("deletion", ministry, retention, bob, elsewhere, file)
     assert await download(alice, file) == 404, "nothing holds it any more"
+
+
+PURGED = {
+    "the room": False, "who has said it": False, "who has said something else": False, "another room": True, "lifted": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hold", PURGED)
+async def test_a_history_is_purged_where_nothing_is_held(
+    ministry: Server, holds: LegalHolds, alice: Person, bob: Person, hold: str
+) -> None:
+    """As a room is deleted: refused, so that what is left does not show who is held."""
+    root = await administrator(ministry, "root")
+    room, other = [await alice.create_room(name=n, invite=[bob.id]) for n in ("Marché", "Autre")]
+    await bob.join(room)
+    await alice.say(room, "the envelope")
+    last = await bob.say(room, "of something else")
+    target = {
+        "the room": room,
+        "who has said it": alice.id,
+        "who has said something else": bob.id,
+        "another room": other,
+    }
+    number = await holds.place(target.get(hold, room), JUDGE, ORDER, BY)
+    if hold == "lifted":
+        await holds.lift(number, "over", BY)
+    status, answer = await purge(ministry, root, room, last)
+    assert (status, answer.get("errcode")) == ((200, None) if PURGED[hold] else (403, "M_FORBIDDEN"))
+    assert ("the envelope" in bodies((await alice.messages(room))["chunk"])) is not PURGED[hold]
+
+
+async def test_a_hold_that_comes_while_a_history_is_purged(
+    ministry: Server, holds: LegalHolds, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest stays, and what has gone is seen to be gone."""
+    root = await administrator(ministry, "root")
+    room = await alice.create_room(name="Marché")
+    texts = [f"envelope {n}" for n in range(4)]
+    last = [await alice.say(room, text) for text in texts][-1]
+    monkeypatch.setattr(purge_history, "AT_ONCE", 1)
+    purges, asked = ministry.node.room_purges, 0
+    may_purge: Callable[[str], Awaitable[None]] = purges.may_purge
+
+    async def placed_meanwhile(room_id: str) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            await holds.place(alice.id, JUDGE, ORDER, BY)
+        await may_purge(room_id)
+
+    purges.may_purge = placed_meanwhile
+    assert (await purge(ministry, root, room, last))[0] == 403
+    assert bodies((await alice.messages(room))["chunk"])[::-1] == texts[2:]
+
+
+async def purge(server: Server, root: Person, room: str, upto: str) -> tuple[int, dict[str, Any]]:
+    path = f"/_synapse/admin/v1/purge_history/{segment(room)}/{segment(upto)}"
+    return await ask(root, "POST", path, {"delete_local_events": True}, await code_of(server, root))
 
 
 async def test_each_hold_that_ends_lets_go(ministry: Server, holds: LegalHolds, alice: Person, bob: Person) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import PASSWORD, Person, Refused, Server, segment
+from tests.support import PASSWORD, Person, Refused, Server, bodies, segment
 
 SYNAPSE = "/_synapse/admin/v1"
 
@@ -141,6 +141,41 @@ async def test_changing_an_account(server: Server, admin: Person, alice: Person)
     await admin.call("DELETE", f"{path}/devices/{alice.device}")
     with pytest.raises(Refused):
         await alice.call("GET", "/account/whoami")
+
+
+async def test_what_was_said_long_ago_goes(server: Server, admin: Person, alice: Person, bob: Person) -> None:
+    """`purge_history`: up to an event or a time; what was said here only where the request says so; state never."""
+    room = await alice.create_room(preset="public_chat", name="x")
+    await bob.join(room)
+    said = [await who.say(room, text) for who, text in ((alice, "one"), (bob, "two"), (alice, "three"), (bob, "four"))]
+    path = f"{SYNAPSE}/purge_history/{segment(room)}"
+
+    async def left() -> list[str]:
+        return bodies((await alice.messages(room))["chunk"])[::-1]
+
+    for wrong, status in (({}, 400), ({"purge_up_to_event_id": "$none"}, 404), ({"purge_up_to_ts": "x"}, 400)):
+        with pytest.raises(Refused) as refused:
+            await admin.call("POST", path, wrong)
+        assert refused.value.status == status
+    await admin.call("POST", path, {"purge_up_to_event_id": said[3]})
+    assert await left() == ["one", "two", "three", "four"]
+    purge = await admin.call("POST", f"{path}/{segment(said[2])}", {"delete_local_events": True})
+    assert await left() == ["three", "four"]
+    assert await admin.call("GET", f"{SYNAPSE}/purge_history_status/{purge['purge_id']}") == {"status": "complete"}
+    with pytest.raises(Refused) as refused:
+        await admin.call("GET", f"{SYNAPSE}/purge_history_status/{'0' * 16}")
+    assert refused.value.errcode == "M_NOT_FOUND"
+    everything = {"delete_local_events": True, "purge_up_to_ts": server.node.now_ms() + 60_000}
+    await admin.call("POST", path, everything)
+    assert await left() == [] and (await alice.state(room, "m.room.name")) == {"name": "x"}
+    for event in said:
+        with pytest.raises(Refused) as refused:
+            await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}")
+        assert refused.value.errcode == "M_NOT_FOUND"
+    assert b"three" not in b"".join(
+        bytes(row["json"])
+        for row in await server.node.database.fetch("SELECT json FROM events WHERE event_id = ANY($1)", said)
+    )
 
 
 async def test_reports_notices_and_figures(server: Server, admin: Person, alice: Person, bob: Person) -> None:

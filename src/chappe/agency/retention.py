@@ -17,12 +17,11 @@ from typing import Any
 import orjson
 
 from chappe.agency.legal_holds import Held, LegalHolds
-from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.rooms.erasing import erase_events
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import ERASED
 from chappe.homeserver.rooms.rooms import Rooms
@@ -129,19 +128,14 @@ class Retention:
         return erased
 
     async def _erase_events(self, room: LiveRoom, rows: Sequence[Row]) -> None:
-        write = Write()
-        write.touch_room(room.number, "events")
         files: list[tuple[str, str]] = []
         for row in rows:
-            pdu = orjson.loads(row["json"])
-            files += await self._files_of(row["event_id"], row["sender"], pdu["content"])
-            write.add("redactions", row["event_id"], ERASED, canonical_json(redact(pdu, room.version)))
+            files += await self._files_of(row["event_id"], row["sender"], orjson.loads(row["json"])["content"])
         await self._media.delete(files)
         await self._database.execute(  # after the files: whoever goes on after a kill finds which they are
             "DELETE FROM encrypted_files WHERE event_id = ANY($1::text[])", [row["event_id"] for row in rows]
         )
-        await self._writer.submit(write)
-        self._rooms.live.read_anew(room.number)
+        await erase_events(self._writer, self._rooms.live, room, rows)
 
     async def _files_of(self, event_id: str, sender: str, content: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Those that the sender uploaded, and copies of other servers' files; what somebody else's message forwarded stays."""

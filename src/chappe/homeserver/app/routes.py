@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.actions.mark_read import MarkRead
+from chappe.homeserver.actions.purge_history import PurgeHistory
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
 from chappe.homeserver.api.admin.media import AdminMedia
@@ -197,7 +198,8 @@ def _admin_parts(parts: Parts) -> list[object]:
             parts.set_profile_field, parts.bind_threepid, parts.server_notices,
         ),
         CriticalRequestsApi(parts.critical_acts),
-        AdminRooms(parts.administration, rooms, parts.aliases, parts.delete_room, make_admin, parts.join_room),
+        AdminRooms(parts.administration, rooms, parts.aliases, parts.delete_room, make_admin, parts.join_room,
+                   PurgeHistory(rooms, parts.writer, parts.room_purges)),
         AdminMedia(parts.media, rooms),
     ]  # fmt: skip
 

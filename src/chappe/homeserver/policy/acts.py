@@ -47,6 +47,7 @@ _TABLE = (
     Act("block"),
     Act("unblock"),
     Act("redact", critical=True),
+    Act("purge_history", critical=True),
     # files
     Act("quarantine_file"),
     Act("protect_file"),

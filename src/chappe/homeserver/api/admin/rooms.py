@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any
 
 import msgspec
@@ -11,18 +12,22 @@ import orjson
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.actions.delete_room import DeleteRoom
 from chappe.homeserver.actions.join_room import JoinRoom
+from chappe.homeserver.actions.purge_history import PurgeHistory
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
+from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
+from chappe.homeserver.matrix.identifiers import UserId, parse_event_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
 from chappe.homeserver.policy.acts import blocking
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
+
+KEPT_PURGES = 1000  # of which is told that they are done
 
 
 class Deletion(msgspec.Struct):
@@ -40,14 +45,22 @@ class Redaction(msgspec.Struct):
     limit: int = 1000
 
 
+class PurgeRequest(msgspec.Struct):
+    delete_local_events: bool = False
+    purge_up_to_event_id: str | None = None
+    purge_up_to_ts: int | None = None
+
+
 class AdminRooms:
     def __init__(
         self, administration: Administration, rooms: Rooms, aliases: Aliases, delete_room: DeleteRoom,
-        make_admin: MakeRoomAdmin, join_room: JoinRoom,
+        make_admin: MakeRoomAdmin, join_room: JoinRoom, purge_history: PurgeHistory,
     ) -> None:  # fmt: skip
         self._administration, self._rooms, self._aliases = administration, rooms, aliases
         self._delete_room, self._make_admin, self._join_room = delete_room, make_admin, join_room
+        self._purge_history = purge_history
         self._results: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._purges: Recent[str, str] = Recent(KEPT_PURGES)  # of which room, by id
 
     @endpoint("GET", V1 + "/rooms", **ADMIN)
     async def list(self, request: Request) -> Answer:
@@ -168,6 +181,33 @@ class AdminRooms:
         if found is None:
             raise NotFound("There is no such redaction")
         return {"status": "complete", **found[1]}
+
+    @endpoint(
+        "POST", V1 + "/purge_history/{roomId}", V1 + "/purge_history/{roomId}/{eventId}", does="purge_history", **ADMIN
+    )
+    async def purge(self, request: Request) -> Answer:
+        """What was said before an event or a time goes. Answers when it is done."""
+        body = await request.body_as(PurgeRequest, optional=True)
+        room = await self._rooms.require(parse_room_id(request.params["roomId"]))
+        event_id = request.params.get("eventId") or body.purge_up_to_event_id
+        if event_id is None and body.purge_up_to_ts is None:
+            raise BadRequest("Say up to which event, or which time", "M_MISSING_PARAM")
+        position, ts = MAX_INTEGER, min(max(0, body.purge_up_to_ts or 0), MAX_INTEGER)
+        if event_id is not None:
+            event = await self._rooms.timeline.find(room, parse_event_id(event_id))
+            if event is None:
+                raise NotFound("There is no such event in the room")
+            position, ts = event.position, MAX_INTEGER
+        await self._purge_history(room, position, ts, body.delete_local_events)
+        purge_id = secrets.token_hex(8)
+        self._purges.put(purge_id, room.room_id)
+        return {"purge_id": purge_id}
+
+    @endpoint("GET", V1 + "/purge_history_status/{purgeId}", **ADMIN)
+    async def purge_status(self, request: Request) -> Answer:
+        if self._purges.get(request.params["purgeId"]) is None:
+            raise NotFound("There is no such purge")
+        return {"status": "complete"}
 
 
 class NewToken(msgspec.Struct):

@@ -1,0 +1,30 @@
+"""What was said and is to be gone for good: messages lose their content, and nobody is shown them any more. Their place in the
+room's graph stays, as a redaction leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.pool import Row
+from chappe.homeserver.load.breath import Breath
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.registry import LiveRooms
+from chappe.homeserver.rooms.room_event import ERASED
+
+
+async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, rows: Sequence[Row]) -> None:
+    """In one commit. `rows`: (event_id, json) of some events of the room. What a legal hold concerns, the database keeps aside."""
+    write, breath = Write(), Breath()
+    write.touch_room(room.number, "events")
+    for row in rows:
+        await breath.take()
+        write.add(
+            "redactions", row["event_id"], ERASED, canonical_json(redact(orjson.loads(row["json"]), room.version))
+        )
+    await writer.submit(write)
+    live.read_anew(room.number)
