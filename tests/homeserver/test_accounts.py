@@ -34,9 +34,28 @@ async def test_registering_asks_for_authentication_then_signs_in(server: Server)
     status, answer = await ask(server, "POST", "/register", body)
     assert status == 200 and answer["user_id"] == "@una:localhost" and answer["device_id"]
     assert (await ask(server, "GET", "/account/whoami", token=answer["access_token"]))[1]["user_id"] == "@una:localhost"
-    assert (await ask(server, "POST", "/register", body))[1]["errcode"] == "M_USER_IN_USE"
+    assert await ask(server, "POST", "/register", body) == (200, answer)  # the answer was lost: it is given again
+    for other in ({**body, "password": "another horse"}, {**body, "auth": {"type": "m.login.dummy"}}):
+        assert (await ask(server, "POST", "/register", other))[1]["errcode"] == "M_USER_IN_USE"
     assert (await ask(server, "GET", "/register/available?username=una"))[1]["errcode"] == "M_USER_IN_USE"
     assert (await ask(server, "GET", "/register/available?username=free"))[1] == {"available": True}
+
+
+async def test_registering_says_everything_each_time(server: Server) -> None:
+    """Client-server API, "User-Interactive Authentication API": "resubmitting the same request with the addition of an `auth`
+    key". No password is kept for a session to which it was said: whoever learns the session's name could use it."""
+    said = {"username": "ulla", "password": PASSWORD, "device_id": "PHONE"}
+    session = (await ask(server, "POST", "/register", said))[1]["session"]
+    done = {"auth": {"type": "m.login.dummy", "session": session}}
+    status, answer = await ask(server, "POST", "/register", done)
+    assert (status, answer["errcode"]) == (400, "M_MISSING_PARAM")
+    assert (await ask(server, "GET", "/register/available?username=ulla"))[1] == {"available": True}
+    session = (await ask(server, "POST", "/register", said))[1]["session"]
+    done = {"auth": {"type": "m.login.dummy", "session": session}}
+    status, answer = await ask(server, "POST", "/register", {**said, **done})
+    assert (status, answer["user_id"], answer["device_id"]) == (200, "@ulla:localhost", "PHONE")
+    again, refused = await ask(server, "POST", "/register", done)  # who knows no more than the session gets no token
+    assert (again, refused["errcode"]) == (400, "M_UNKNOWN")
 
 
 @pytest.mark.parametrize(

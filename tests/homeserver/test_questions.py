@@ -213,7 +213,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "invites.store": {"api/identity/v2:store_invite": "a person, or another server for its own"},
     "accounts.register": {
-        "api/client/registration:register": "a person",
+        "api/client/registration:_register": "a person",
         "api/client/registration:_guest": "a guest",
         "api/client/registration:_as_service": "a bridge",
         "api/pages/register:_create": "a person",

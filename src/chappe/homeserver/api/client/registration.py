@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from chappe.config import Registration as Settings
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.answered import Answered
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import DUMMY, EMAIL, REGISTRATION_TOKEN, UserInteractiveAuth
@@ -38,7 +40,7 @@ class Registration:
         self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains, sight: Sight,
         threepids: Threepids, bind_threepid: BindThreepid, guesses: Guesses, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
-        self._guesses = guesses
+        self._guesses, self._answered = guesses, Answered(now_ms)
         self._settings, self._accounts, self._sessions = settings, accounts, sessions
         self._uia, self._domains, self._sight = uia, domains, sight
         self._threepids, self._bind_threepid, self._now_ms = threepids, bind_threepid, now_ms
@@ -53,6 +55,13 @@ class Registration:
             return await self._as_service(request, body)
         if kind == "guest":
             return await self._guest(body, domain)
+        if (known := self._answered.find(raw)) is not None:
+            return known
+        return self._answered.keep(raw, await self._register(request, raw, body, domain))
+
+    async def _register(
+        self, request: Request, raw: dict[str, Any], body: RegisterRequest, domain: str
+    ) -> dict[str, Any]:
         first = await self._accounts.first_administrator_token() is not None
         if not (self._settings.open or self._settings.by_token or self._settings.email_required or first):
             raise Forbidden("Registration is closed: ask your administrator for an account")
