@@ -14,6 +14,7 @@ from chappe.agency.tables import ALL
 from chappe.config import Listener
 from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.homeserver.matrix.events import content_hash
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.hosted_domains import MANIFEST, HostedDomains, import_domain
 from tests.federation.certificates import Authority
@@ -300,6 +301,11 @@ async def test_rooms_agree_though_something_was_withheld(
     new = await house.move(tmp_path / "export", url, tmp_path / url.rsplit("/", 1)[-1].split("?")[0])
     dora.server = new
     await agree(room, house.old, new)
+    rows = await new.node.database.fetch("SELECT json, is_unfit FROM events WHERE redacted_by IS NULL")
+    for row in rows:  # so that what was withheld gives way to a copy that has its content
+        pdu = json.loads(row["json"])
+        assert row["is_unfit"] == (content_hash(pdu) != pdu["hashes"]["sha256"]), pdu
+    assert any(row["is_unfit"] for row in rows) and not all(row["is_unfit"] for row in rows)
     assert bodies((await dora.messages(room, limit=100))["chunk"]) == [f"message {BACK}", f"message {THERE}"]
     await dora.say(room, "from our own server")
     await hears(alice, room, "from our own server")

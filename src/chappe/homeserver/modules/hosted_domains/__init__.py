@@ -68,6 +68,7 @@ _INSTEAD = {
     "events": {
         "json": "coalesce((SELECT w.json FROM moving_withheld w WHERE w.nid = events.nid), json)",
         "txn": f"CASE WHEN {of_domain('sender')} THEN txn END",
+        "is_unfit": "is_unfit OR EXISTS (SELECT FROM moving_withheld w WHERE w.nid = events.nid)",
     },
     "event_search": {  # the words are those of the edit
         "words": "CASE WHEN edit IN (SELECT event_id FROM moving_withheld) THEN ''::tsvector ELSE words END",

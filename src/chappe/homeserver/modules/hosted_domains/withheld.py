@@ -2,7 +2,8 @@
 
 Its new server gets what it would get as a server of its own in the room (`rooms/remote/serving.py`). Every event goes along, so
 that the graph, the states and the auth chains are whole; what nobody of the domain may see goes in the form that a redaction
-leaves, under its id, and nothing that was made from it (relations, search) goes at all. Whole are, whenever they were:
+leaves, under its id, and nothing that was made from it (relations, search) goes at all. Such an event gives way to a copy that has
+its content (`events.is_unfit`), should another server give one. Whole are, whenever they were:
 
 - what the authorisation rules ask: who made the room, who was in it, who might what (every server in a room has them);
 - the room's present state, and each state with which somebody of the domain began to see.
