@@ -232,7 +232,7 @@ async def test_however_much_is_kept_it_comes_back(
     """Who takes secrets away and fills the place for them hinders no administrator."""
     anne, kind = people.anne, "m.secret_storage.key.k"
     await put(anne, kind, KEY)
-    await put(anne, kind, {})
+    await put(anne, kind, {"encrypted": {}})
     monkeypatch.setattr(kept_secrets, "MOST_OTHERS", 1)
     assert (await refused(anne.call("PUT", path_of(anne, kind), sealed("his")))).status == 403
     await bring_back(ministry, people)
