@@ -122,7 +122,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "actions/ask_servers:people": "whose people are found here",
         "outbound/federation/outbox:add": "who is written to",
         "outbound/federation/probe:probe": "what an operator is told of a server",
-        "senders/federation/fan_out:_changed_devices": "who hears of devices",
+        "senders/federation/device_news:queue": "who hears of devices",
         "senders/federation/fan_out:_destinations": "who hears of events",
         "senders/federation/fan_out:servers": "who hears of an event that another server brought in",
         "senders/federation/sender:allowed": "who hears of typing and presence",

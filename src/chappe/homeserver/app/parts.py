@@ -267,7 +267,7 @@ class Parts:
         self.to_device = ToDevice(database, self.writer, self.clock, self.domains, self.outbox)
         self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
         self.remote_devices = RemoteDevices(
-            database, self.writer, self.federation_client, self.rooms.is_shared_with, now_ms
+            database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
         )
         self.keys.stored_elsewhere = self.remote_devices.stored_object
         self.blobs = blobs = open_blobs(config.media, str(self._data / "media"))

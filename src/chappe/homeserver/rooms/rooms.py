@@ -32,6 +32,7 @@ from chappe.homeserver.rooms.create_event import (
 )
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
+from chappe.homeserver.rooms.following import Following
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.policy_server import POLICY_SERVER
@@ -117,6 +118,7 @@ class Rooms:
         self.reading = Reading(policy)
         self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.require_may_enter)
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships, self.sight.may_peek)
+        self.following = Following(self.store, self.live, self.memberships, self.is_hosted, self.other_servers)
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         # told where m.room.guest_access has changed, whoever changed it
         self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
@@ -435,14 +437,6 @@ class Rooms:
         for membership in await self.memberships.joined(user_id):
             found |= self.other_servers(await self.live.by_number(membership.number))
         return found
-
-    async def is_shared_with(self, user_id: str) -> bool:
-        """Whether anybody here is in a room with a user of another server."""
-        for membership in await self.memberships.joined(user_id):
-            room = await self.live.by_number(membership.number)
-            if user_id in room.joined and self.has_own_member(room):
-                return True
-        return False
 
     def live_rooms(self, numbers: Sequence[int]) -> list[LiveRoom]:
         """Those of the rooms that are in memory."""

@@ -374,6 +374,22 @@ class RoomStore:
         )  # fmt: skip
         return {row["user_id"] for row in rows}
 
+    async def invited_by(self, user_id: str) -> set[str]:
+        """Whose invitation by a user waits for an answer."""
+        rows = await self.database.fetch(
+            "SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id
+        )
+        return {row["user_id"] for row in rows}
+
+    async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> Sequence[Row]:
+        """Since when (`since`) some people are in those of some rooms that they are in."""
+        return await self.database.fetch(
+            """SELECT user_id, room_nid, coalesce(joined_since, position) AS since FROM memberships
+                WHERE user_id = ANY($1::text[]) AND room_nid = ANY($2::bigint[]) AND membership = 'join'""",
+            list(people),
+            list(rooms),
+        )
+
     async def forget(self, user_id: str, room: int) -> None:
         await self.database.execute(
             "UPDATE memberships SET forgotten = true WHERE user_id = $1 AND room_nid = $2", user_id, room

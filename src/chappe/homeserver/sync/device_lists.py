@@ -1,10 +1,14 @@
-"""device_lists of /sync, and /keys/changes: whose keys a client must ask for anew, and whom it may forget."""
+"""device_lists of /sync, and /keys/changes: whose keys a client must ask for anew, and whom it may forget.
+
+Clients encrypt for those who are invited to a room as well, and with whoever has invited them: they are told of these too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.homeserver.rooms.following import PRESENT
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
@@ -45,16 +49,22 @@ class DeviceLists:
         if not changed_keys and not came and not went:
             return [], []
         rooms = [await self._rooms.live.by_number(n) for n in joined]
-        changed = {u for u in changed_keys | came if u == user_id or any(u in room.joined for room in rooms)}
+        inviters = {m.sender for m in memberships.values() if m.membership == "invite"}
+
+        def is_met(user: str) -> bool:
+            return user in inviters or any(is_present(room, user) for room in rooms)
+
+        changed = {u for u in changed_keys | came if u == user_id or is_met(u)}
         if not changed_keys & {user_id}:
             changed.discard(user_id)
-        left = {u for u in went | came if u != user_id and not any(u in room.joined for room in rooms)}
+        left = {u for u in went | came if u != user_id and not is_met(u)}
         return sorted(changed), sorted(left)
 
     async def _movements(
         self, memberships: Mapping[int, Membership], after: int, upto: int, touched: set[int] | None
     ) -> tuple[set[str], set[str]]:
-        """Who joined and who left the reader's rooms; everybody in a room that the reader joined or left."""
+        """Who came into the reader's rooms, or was invited, and who left; everybody in a room that the reader joined or left;
+        who has invited the reader."""
         came: set[str] = set()
         went: set[str] = set()
         for number, membership in memberships.items():
@@ -63,19 +73,39 @@ class DeviceLists:
                 continue
             room = await self._rooms.live.by_number(number)
             if membership.membership == "join" and membership.told_since > after:
-                came.update(room.joined)
+                came.update(everybody(room))
+            elif moved and membership.membership == "invite":
+                came.add(membership.sender)
             elif moved and membership.membership in ("leave", "ban") and membership.was_joined:
-                went.update(room.joined)
+                went.update(everybody(room))
             elif membership.membership == "join":
-                for user, how in await self._member_changes(room, after, upto):
-                    (came if how == "join" else went).add(user)
+                for user, is_here in await self._member_changes(room, after, upto):
+                    (came if is_here else went).add(user)
         return came, went
 
-    async def _member_changes(self, room: LiveRoom, after: int, upto: int) -> list[tuple[str, str]]:
+    async def _member_changes(self, room: LiveRoom, after: int, upto: int) -> list[tuple[str, bool]]:
+        """(user, whether they are joined or invited now), of those for whom that has changed."""
         result = []
         for event in await self._rooms.timeline.state_changes(room, after, upto):
             if event.type == "m.room.member" and event.state_key is not None:
                 before = event.replaces.membership if event.replaces else "leave"
-                if (event.membership == "join") != (before == "join"):
-                    result.append((event.state_key, event.membership))
+                if event.membership != before and (
+                    "join" in (event.membership, before) or event.membership == "invite"
+                ):
+                    result.append((event.state_key, event.membership in PRESENT))
         return result
+
+
+def everybody(room: LiveRoom) -> set[str]:
+    """Who is in a room, or invited to it."""
+    found = set(room.joined)
+    if room.invited:
+        found.update(
+            key for (kind, key), e in room.state.items() if kind == "m.room.member" and e.membership == "invite"
+        )
+    return found
+
+
+def is_present(room: LiveRoom, user_id: str) -> bool:
+    """Whether somebody is in a room, or invited to it."""
+    return user_id in room.joined or (room.invited > 0 and room.membership(user_id) == "invite")

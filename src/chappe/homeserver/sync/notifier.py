@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from chappe.homeserver.bus.waiters import Waiters
@@ -42,8 +42,9 @@ class Notifier:
             self.waiters.wake(user for user, kinds in commit.users.items() if not QUIET.issuperset(kinds))
             rooms.update((number, None) for number, kinds in commit.rooms.items() if kinds != {"private_receipts"})
             for user, kinds in commit.users.items():
-                if commit.foreign or "device_list" in kinds:
-                    self._start(self._wake_those_sharing_rooms_with(user))
+                if commit.foreign or "device_list" in kinds:  # of another process's commit nobody knows which it was
+                    following = self._rooms.following
+                    self._start(self._wake(following.people_around if commit.foreign else following.people, user))
                 elif "presence" in kinds:
                     self._presence_changed(user)
         for number in rooms:
@@ -82,5 +83,5 @@ class Notifier:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _wake_those_sharing_rooms_with(self, user_id: str) -> None:
-        self.waiters.wake(await self._rooms.members_sharing(user_id))
+    async def _wake(self, people: Callable[[str], Awaitable[set[str]]], user_id: str) -> None:
+        self.waiters.wake(await people(user_id))

@@ -2,23 +2,30 @@
 
 (server-server API, "Device Management" and "End-to-End Encryption".) Where a server is dead, what was known is answered, and it
 is named in `failures`.
+
+A list is fresh while its server would have told of every change since it was asked for. That is: somebody of here has been in a
+room with the user ever since, this process has been there to hear it, the server has never been out of reach, and it has told
+of none. Every other list is asked for anew. What an update says is not looked at, nor what it follows (`prev_id`): each update
+has the whole list asked for again, so a gap between two of them does no harm.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
+from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import BAD_DATA, Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of, is_compliant
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
+from chappe.homeserver.rooms.following import Following
 
 log = logging.getLogger(__name__)
 V1 = "/_matrix/federation/v1/user"
@@ -26,18 +33,18 @@ MOST_DEVICES, PARALLEL = 500, 20
 MOST_ID_BYTES = 255
 KEYS_BYTES = 4 << 20
 USAGES = {"master_key": "master", "self_signing_key": "self_signing"}
-KEPT_MS = 86_400_000 * 7  # a list that nobody has said anything of for so long is asked for again
-SharesRoom = Callable[[str], Awaitable[bool]]
+KEPT_MS = 86_400_000  # a list that nobody has said anything of for so long is asked for again
+TRIES = 3  # to fetch a list that changes while it is fetched
 
 
 class RemoteDevices:
     def __init__(
-        self, database: Database, writer: GroupWriter, client: FederationClient, shares_room: SharesRoom,
+        self, database: Database, writer: GroupWriter, clock: Clock, client: FederationClient, following: Following,
         now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
-        """`shares_room`: whether anybody here is in a room with a user; only then their server tells of changes."""
-        self._database, self._writer, self._client = database, writer, client
-        self._shares_room, self._now_ms = shares_room, now_ms
+        self._database, self._writer, self._clock, self._client = database, writer, clock, client
+        self._following, self._now_ms = following, now_ms
+        self._heard_since_ms = now_ms()  # before, other servers may have found nobody to tell
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._gate = asyncio.Semaphore(PARALLEL)
 
@@ -46,11 +53,7 @@ class RemoteDevices:
         answer: dict[str, Any] = {"device_keys": {}, "failures": {}, "master_keys": {}, "self_signing_keys": {}}
         if not wanted:
             return answer
-        rows = await self._database.fetch(
-            "SELECT user_id FROM remote_device_lists WHERE user_id = ANY($1::text[]) AND NOT stale AND fetched_ts > $2",
-            list(wanted), self._now_ms() - KEPT_MS,
-        )  # fmt: skip
-        fresh = {row["user_id"] for row in rows}
+        fresh = await self._fresh(reader, wanted)
         stale = [user for user in wanted if user not in fresh]
         for user, failure in zip(stale, await asyncio.gather(*(self._refresh(reader, u) for u in stale)), strict=True):
             if failure is not None:
@@ -58,11 +61,35 @@ class RemoteDevices:
         await self._add_known(reader, wanted, answer)
         return answer
 
+    async def _fresh(self, reader: str, wanted: Collection[str]) -> set[str]:
+        """Whose lists need not be asked for. Two statements, whatever the number of users."""
+        rows = await self._database.fetch(
+            """SELECT user_id, position, fetched_ts FROM remote_device_lists
+                WHERE user_id = ANY($1::text[]) AND NOT stale AND fetched_ts > $2""",
+            list(wanted),
+            max(self._now_ms() - KEPT_MS, self._heard_since_ms),
+        )
+        lists = {
+            row["user_id"]: row["position"]
+            for row in rows
+            if row["fetched_ts"] > self._client.missed_ts(domain_of(row["user_id"]))
+        }
+        return await self._following.unbroken(reader, lists) if lists else set()
+
     async def _refresh(self, reader: str, user_id: str) -> MatrixError | None:
+        """Returns why it could not be done. A fetch that began before the question does not answer it by itself."""
+        running = self._fetching.get(user_id)
+        if running is not None:
+            failure = await self._outcome(running, user_id)
+            if failure is not None or await self._fresh(reader, [user_id]):
+                return failure
         task = self._fetching.get(user_id)
         if task is None:
             task = self._fetching[user_id] = asyncio.create_task(self._fetch(domain_of(reader), user_id))
             task.add_done_callback(lambda _: self._fetching.pop(user_id, None))
+        return await self._outcome(task, user_id)
+
+    async def _outcome(self, task: asyncio.Task[None], user_id: str) -> MatrixError | None:
         try:
             await asyncio.shield(task)
         except MatrixError as error:
@@ -75,20 +102,46 @@ class RemoteDevices:
         return None
 
     async def _fetch(self, own: str, user_id: str) -> None:
-        async with self._gate:
-            answer = await self._client.get(
-                own, domain_of(user_id), f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES
-            )
-        devices = answer.get("devices") if type(answer) is dict else None
+        """Again where its server speaks of a change meanwhile: who was told of that change is answered with it."""
+        for _ in range(TRIES):
+            asked_ts, position, news = self._now_ms(), self._clock.watermark, await self._expect(user_id)
+            async with self._gate:
+                answer = await self._client.get(
+                    own, domain_of(user_id), f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES
+                )
+            if await self._keep(user_id, answer, (position, asked_ts), news) or news is None:
+                return
+
+    async def _expect(self, user_id: str) -> int | None:
+        """How often their server has spoken of a change so far. None where nobody of here follows them: their list stays stale."""
+        if not await self._following.is_followed(user_id):
+            return None
+        await self._database.execute(
+            "INSERT INTO remote_device_lists (user_id, stale, fetched_ts) VALUES ($1, true, 0) ON CONFLICT DO NOTHING",
+            user_id,
+        )
+        return int(await self._database.fetchval("SELECT news FROM remote_device_lists WHERE user_id = $1", user_id))
+
+    async def _keep(self, user_id: str, answer: object, asked: tuple[int, int], news: int | None) -> bool:
+        """Stores a list that was asked for then (position, ms). Returns whether nothing was heard of a change since."""
+        given = answer if type(answer) is dict else {}
+        devices = given.get("devices")
         if type(devices) is not list:
             raise PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
         kept = [device for raw in devices[:MOST_DEVICES] if (device := _device(user_id, raw)) is not None]
         own_keys = [
             (usage, orjson.dumps(_clean(key))) for field, usage in USAGES.items()
-            if type(key := answer.get(field)) is dict and key.get("user_id") == user_id and type(key.get("keys")) is dict
+            if type(key := given.get(field)) is dict and key.get("user_id") == user_id and type(key.get("keys")) is dict
         ]  # fmt: skip
-        shared = await self._shares_room(user_id)
         async with self._database.transaction() as transaction:
+            stale = await transaction.fetchval(  # first, so that one process at a time writes a list
+                """INSERT INTO remote_device_lists AS l (user_id, stale, position, fetched_ts) VALUES ($1, true, $2, $3)
+                   ON CONFLICT (user_id) DO UPDATE SET stale = l.news IS DISTINCT FROM $4, position = $2, fetched_ts = $3
+                   RETURNING stale""",
+                user_id,
+                *asked,
+                news,
+            )
             await transaction.execute("DELETE FROM remote_devices WHERE user_id = $1", user_id)
             await transaction.execute("DELETE FROM remote_cross_signing_keys WHERE user_id = $1", user_id)
             await transaction.execute(
@@ -99,11 +152,7 @@ class RemoteDevices:
                 "INSERT INTO remote_cross_signing_keys SELECT $1, * FROM unnest($2::text[], $3::bytea[])",
                 user_id, [u for u, _ in own_keys], [k for _, k in own_keys],
             )  # fmt: skip
-            await transaction.execute(
-                """INSERT INTO remote_device_lists VALUES ($1, $2, $3)
-                   ON CONFLICT (user_id) DO UPDATE SET stale = $2, fetched_ts = $3""",
-                user_id, not shared, self._now_ms(),
-            )  # fmt: skip
+        return not stale
 
     async def _add_known(self, reader: str, wanted: Mapping[str, list[str]], answer: dict[str, Any]) -> None:
         users, chosen = list(wanted), {user: set(devices) for user, devices in wanted.items()}
@@ -176,9 +225,11 @@ class RemoteDevices:
         return found, failures
 
     async def changed(self, user_id: str) -> None:
-        """Their server says that something changed: who shares a room with them asks anew."""
-        await self._database.execute("UPDATE remote_device_lists SET stale = true WHERE user_id = $1", user_id)
-        if not is_compliant(user_id) or not await self._shares_room(user_id):
+        """Their server says that something changed: who is told of them asks anew."""
+        await self._database.execute(
+            "UPDATE remote_device_lists SET stale = true, news = news + 1 WHERE user_id = $1", user_id
+        )
+        if not is_compliant(user_id) or not await self._following.is_followed(user_id):
             return
         write = Write()
         write.add("device_list_changes", user_id)

@@ -11,9 +11,10 @@ FRAGMENTS = (
     Fragment(
         "device_list_changes", (("who", "text"),),
         """
-        INSERT INTO device_list_changes (user_id, position) SELECT DISTINCT c.who, upto
-          FROM unnest(device_list_changes_rows) c
-        ON CONFLICT (user_id) DO UPDATE SET position = excluded.position;""",
+        INSERT INTO device_list_changes (user_id, position, changed_ts)
+        SELECT c.who, upto, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+          FROM (SELECT DISTINCT who FROM unnest(device_list_changes_rows)) c
+        ON CONFLICT (user_id) DO UPDATE SET position = excluded.position, changed_ts = excluded.changed_ts;""",
     ),
     Fragment(
         "device_keys", (("who", "text"), ("device", "text"), ("keys", "bytea")),

@@ -15,14 +15,35 @@ REMEMBERED = 10_000
 
 
 class Breaker:
-    """Times are in ms. `persisted`: until when the queues leave servers alone, as it was last read."""
+    """Times are in ms. `persisted`: until when the queues leave servers alone, as it was last read (look_at_failures)."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         # how often in a row, and until when nobody asks
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        self.persisted: Mapping[str, int] = {}
+        self._missed: OrderedDict[str, int] = OrderedDict()  # when a server was last out of reach
+        self._persisted: Mapping[str, int] = {}
         self.revived: Callable[[str], None] = lambda _: None  # told of servers that were given up and are alive
+
+    @property
+    def persisted(self) -> Mapping[str, int]:
+        return self._persisted
+
+    @persisted.setter
+    def persisted(self, until: Mapping[str, int]) -> None:
+        for server_name in until.keys() | self._persisted.keys():
+            self._note(server_name)
+        self._persisted = until
+
+    def missed_ts(self, server_name: str) -> int:
+        """When a server was last seen to be out of reach: what it had to say then may not have come; 0 where it never was."""
+        return self._missed.get(server_name, 0)
+
+    def _note(self, server_name: str) -> None:
+        self._missed.pop(server_name, None)
+        self._missed[server_name] = self._now_ms()
+        if len(self._missed) > REMEMBERED:
+            self._missed.popitem(last=False)
 
     def waits_ms(self, server_name: str) -> int:
         """For how long yet a server is left alone; 0 for one that may be asked."""
@@ -34,6 +55,7 @@ class Breaker:
         over = failures - FAILURES_BEFORE
         wait = min(FIRST_WAIT_MS << min(over, 20), LONGEST_WAIT_MS) if over >= 0 else 0
         self._failed[server_name] = failures, self._now_ms() + wait
+        self._note(server_name)
         if len(self._failed) > REMEMBERED:
             self._failed.popitem(last=False)
 

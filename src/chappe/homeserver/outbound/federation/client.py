@@ -92,6 +92,10 @@ class FederationClient:
         if self._session is not None:
             await self._session.close()
 
+    def missed_ts(self, server_name: str) -> int:
+        """When a server was last seen to be out of reach (ms), 0 where it never was."""
+        return self._breaker.missed_ts(server_name)
+
     # ---------------------------------------------------------------------------------------------------- requests
 
     async def get(

@@ -17,6 +17,7 @@ from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -317,8 +318,16 @@ class _WholeWrite(WithoutTimeline):
         invited = room.ahead_invited + memberships.count("invite") - before.count("invite")
         self.summary = summary_row(room.number, room.get, joined, invited)
         self.rooms = {room.number: {"events"}}
+        tells_of_devices = bool(self._unforeseen())
         for user in self._own:
             self.touch_user(user, "membership")
+            if tells_of_devices:
+                self.add_row("device_list_changes", 0, user)
+
+    def _unforeseen(self) -> set[str]:
+        """The servers in the room that nobody had named: they were not told of the devices of people of here."""
+        joined: set[str] = {domain_of(user) for user, content in self.members.items() if _membership(content) == "join"}
+        return joined - self.lane.partial_servers - {domain_of(user) for user in self._own}
 
 
 def _membership(content: Mapping[str, Any]) -> str:

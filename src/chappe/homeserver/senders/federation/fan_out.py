@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
-
-import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
@@ -18,6 +15,7 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.senders.federation.device_news import Came, DeviceNews
 
 LEASE_MS = 10_000
 COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000
@@ -29,6 +27,7 @@ class FanOut:
     ) -> None:
         self._database, self._clock, self._rooms = database, clock, rooms
         self._boundaries, self._now_ms = boundaries, now_ms
+        self._devices = DeviceNews(rooms, boundaries, now_ms)
         self._holder = secrets.token_hex(8)
 
     async def start(self) -> None:
@@ -63,8 +62,9 @@ class FanOut:
             )  # fmt: skip
             upto = commits[-1]["upto"]
             rows: list[tuple[str, int, int]] = []
+            came: list[Came] = []
             for number in dict.fromkeys(n for commit in commits for n in commit["rooms"]):
-                rows += await self._of_room(number, position, upto)
+                rows += await self._of_room(number, position, upto, came)
             if rows:
                 destinations, positions, nids = (list(column) for column in zip(*rows, strict=True))
                 await connection.execute(
@@ -72,49 +72,24 @@ class FanOut:
                        SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING""",
                     destinations, positions, nids,
                 )  # fmt: skip
-            edus = await self._changed_devices(connection, position, upto)
+            edus = await self._devices.queue(connection, came, position, upto)
             for row in await connection.fetch("SELECT DISTINCT destination FROM federation_edus"):
                 edus.add(row["destination"])
             await connection.execute("UPDATE federation_progress SET position = $1 WHERE shard = 0", upto)
         return {row[0] for row in rows} | edus
 
-    async def _changed_devices(self, connection: Any, after: int, upto: int) -> set[str]:
-        """Tells the servers that share a room with somebody whose devices changed. They ask for the list: it says no more.
-
-        The keys that sign devices are told as they are.
-        """
-        changed = await connection.fetch(
-            """SELECT c.user_id, c.position, (SELECT max(device_id) FROM devices d WHERE d.user_id = c.user_id) AS device,
-                      (SELECT array_agg((k.usage, k.key)) FROM cross_signing_keys k
-                        WHERE k.user_id = c.user_id AND k.usage IN ('master', 'self_signing')) AS keys
-                 FROM device_list_changes c JOIN users u USING (user_id) WHERE c.position > $1 AND c.position <= $2""",
-            after, upto,
-        )  # fmt: skip
-        told: set[str] = set()
-        for row in changed:
-            content = {
-                "user_id": row["user_id"], "device_id": row["device"] or "", "stream_id": row["position"], "prev_id": [],
-            }  # fmt: skip
-            edus = [(f"devices:{row['user_id']}", {"edu_type": "m.device_list_update", "content": content})]
-            if row["keys"] is not None:
-                keys = {f"{usage}_key": orjson.loads(key) for usage, key in row["keys"]}
-                content = {"user_id": row["user_id"], **keys}
-                edus.append((f"signing:{row['user_id']}", {"edu_type": "m.signing_key_update", "content": content}))
-            own = domain_of(row["user_id"])
-            servers = [s for s in await self._rooms.servers_sharing(row["user_id"]) if self._boundaries.allows(s, own)]
-            for key, edu in edus:
-                await connection.execute(
-                    """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
-                       ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu""",
-                    servers, key, orjson.dumps(edu),
-                )  # fmt: skip
-            told.update(servers)
-        return told
-
-    async def _of_room(self, number: int, after: int, upto: int) -> list[tuple[str, int, int]]:
+    async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[tuple[str, int, int]]:
+        """`came`: gets who has come in."""
         room = await self._rooms.live.by_number(number)
         if room.is_stub or not (room.is_federated or self.servers(room)):
             return []
+        came += [
+            Came(room, event)
+            for event in await self._rooms.timeline.state_changes(room, after, upto)
+            if event.type == "m.room.member"
+            and event.membership == "join"
+            and (event.replaces is None or event.replaces.membership != "join")
+        ]
         rows: list[tuple[str, int, int]] = []
         while after < upto:
             events = await self._rooms.timeline.events_between(room, after, upto, EVENTS_AT_ONCE, backwards=False)

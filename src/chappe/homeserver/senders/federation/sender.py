@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.clock import ANYTHING, Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
@@ -43,7 +43,7 @@ class FederationSender:
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
-        if commit.rooms:
+        if commit.rooms or any("device_list" in kinds or kinds is ANYTHING for kinds in commit.users.values()):
             self._news.set()
 
     async def run(self) -> None:

@@ -1,0 +1,9 @@
+-- Devices of people of other servers (modules/end_to_end_encryption/remote_devices.py). `position`: of the log when the list was
+-- asked for, `fetched_ts` likewise; `news`: how often its server spoke of a change, so that one that comes while the list is
+-- being fetched is not lost.
+ALTER TABLE remote_device_lists ADD COLUMN position bigint NOT NULL DEFAULT 0, ADD COLUMN news bigint NOT NULL DEFAULT 0;
+UPDATE remote_device_lists SET stale = true;
+-- When a list of devices changed: a server that has come into a room through another may have asked for it shortly before.
+ALTER TABLE device_list_changes ADD COLUMN changed_ts bigint NOT NULL DEFAULT 0;
+-- Whom somebody has invited: they are told of each other's devices.
+CREATE INDEX memberships_invited ON memberships (sender) WHERE membership = 'invite';

@@ -1,0 +1,120 @@
+"""Tells other servers of devices (server-server API, "Device Management"): when they change, and when somebody comes into a room
+with servers that were not told of them before. What is told is that there is news, no more: they ask for the list.
+
+A server that comes into a room through another one may have asked for lists before this server knew that it must tell it of
+changes. So it is told of those members whose devices have changed since it came, or shortly before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+
+SKEW_MS = 600_000  # by how much the clocks of servers are taken to differ
+LONGEST_MS = 7 * 86_400_000  # no join is believed to have taken longer to arrive
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Somebody has come into a room."""
+
+    room: LiveRoom
+    event: RoomEvent
+
+    @property
+    def user_id(self) -> str:
+        return self.event.key[1]
+
+
+class DeviceNews:
+    def __init__(self, rooms: Rooms, boundaries: Boundaries, now_ms: Callable[[], int]) -> None:
+        self._rooms, self._boundaries, self._now_ms = rooms, boundaries, now_ms
+
+    async def queue(self, connection: Any, came: Sequence[Came], after: int, upto: int) -> set[str]:
+        """What the commits in (after, upto] have to tell. Returns whom."""
+        told: dict[str, set[str]] = {}
+        for row in await connection.fetch(
+            """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id)
+                WHERE c.position > $1 AND c.position <= $2""",
+            after,
+            upto,
+        ):
+            told[row["user_id"]] = await self._rooms.following.servers(row["user_id"])
+        for user in {c.user_id for c in came if self._rooms.is_hosted(c.user_id)}:
+            told.setdefault(user, set()).update(await self._rooms.following.newly_told(user, after, upto))
+        for server, room, since in self._newcomers(came, after):
+            for user in await self._changed_since(connection, room, since):
+                told.setdefault(user, set()).add(server)
+        allowed = {
+            user: {server for server in servers if self._boundaries.allows(server, domain_of(user))}
+            for user, servers in told.items()
+        }
+        return await self._add(connection, {user: servers for user, servers in allowed.items() if servers})
+
+    def _newcomers(self, came: Iterable[Came], after: int) -> list[tuple[str, LiveRoom, int]]:
+        """(server, room, when it came by its own clock): of servers that nobody was in the room of before."""
+        before: dict[int, set[str]] = {}
+        found: list[tuple[str, LiveRoom, int]] = []
+        for c in came:
+            if self._rooms.is_hosted(c.user_id):
+                continue
+            if c.room.number not in before:
+                members = c.room.joined.items()
+                before[c.room.number] = {domain_of(user) for user, event in members if event.position <= after}
+            server = domain_of(c.user_id)
+            if server not in before[c.room.number]:
+                found.append((server, c.room, max(c.event.ts - SKEW_MS, self._now_ms() - LONGEST_MS)))
+        return found
+
+    async def _changed_since(self, connection: Any, room: LiveRoom, since_ms: int) -> list[str]:
+        """The members of here whose devices have changed since. Times follow positions, so that the latest are looked at only."""
+        rows = await connection.fetch(
+            """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id) WHERE c.position > coalesce(
+                   (SELECT d.position FROM device_list_changes d WHERE d.changed_ts < $1 ORDER BY d.position DESC LIMIT 1), 0)""",
+            since_ms,
+        )
+        return [row["user_id"] for row in rows if row["user_id"] in room.joined]
+
+    @staticmethod
+    async def _add(connection: Any, told: dict[str, set[str]]) -> set[str]:
+        """By user: whom to tell. What waits already goes to the end, for it may be on its way with the older news."""
+        if not told:
+            return set()
+        rows = await connection.fetch(
+            """SELECT u.user_id, coalesce(c.position, 0) AS position,
+                      (SELECT max(device_id) FROM devices d WHERE d.user_id = u.user_id) AS device,
+                      (SELECT array_agg((k.usage, k.key)) FROM cross_signing_keys k
+                        WHERE k.user_id = u.user_id AND k.usage IN ('master', 'self_signing')) AS keys
+                 FROM users u LEFT JOIN device_list_changes c USING (user_id) WHERE u.user_id = ANY($1::text[])""",
+            list(told),
+        )
+        for row in rows:
+            for key, edu in _updates(row):
+                await connection.execute(
+                    """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
+                       ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu, seq = DEFAULT""",
+                    sorted(told[row["user_id"]]),
+                    key,
+                    orjson.dumps(edu),
+                )
+        return set().union(*told.values())
+
+
+def _updates(row: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The EDUs about somebody, each with what a later one replaces it by. The keys that sign devices are told as they are."""
+    user = row["user_id"]
+    content = {"user_id": user, "device_id": row["device"] or "", "stream_id": row["position"], "prev_id": []}
+    found = [(f"devices:{user}", {"edu_type": "m.device_list_update", "content": content})]
+    if row["keys"] is not None:
+        keys = {f"{usage}_key": orjson.loads(key) for usage, key in row["keys"]}
+        found.append((f"signing:{user}", {"edu_type": "m.signing_key_update", "content": {"user_id": user, **keys}}))
+    return found
