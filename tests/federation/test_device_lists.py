@@ -81,11 +81,10 @@ def updates_sent(monkeypatch: pytest.MonkeyPatch, server: Server) -> list[tuple[
     ask = client.request
 
     async def note(own: str, destination: str, *arguments: Any, content: Any = None, **options: Any) -> Any:
-        answer = await ask(own, destination, *arguments, content=content, **options)
         for edu in (content or {}).get("edus", ()):
             if edu["edu_type"] == "m.device_list_update":
                 sent.append((destination, edu["content"]["user_id"]))
-        return answer
+        return await ask(own, destination, *arguments, content=content, **options)
 
     monkeypatch.setattr(client, "request", note)
     return sent
@@ -304,6 +303,7 @@ async def test_who_has_invited_and_who_is_invited_are_told_of_each_other(
     await bob.leave(room)
     await sees(alice, room, bob, "leave")
     if not is_here:
+        await until(lambda: nothing_waits(here))
         sent = updates_sent(monkeypatch, here)
         await new_device(alice, "NOTEBOOK")
         await has_looked(here)

@@ -206,7 +206,7 @@ class Play:
                         u: m for u, m in expected.items() if m != "leave"
                     }
 
-                await until(look, 30)
+                await until(look)
 
     async def lists_are_true(self) -> None:
         truth = {a.id: (await a.ask(a.id))[a.id] for a in self.actors}
@@ -226,7 +226,7 @@ class Play:
             return known == {user: truth[user] for user in sure | unsure}
 
         try:
-            await until(look, 30)
+            await until(look)
         except AssertionError:
             wrong = {u: (set(actor.known.get(u, ())), set(truth[u])) for u in sure if actor.known.get(u) != truth[u]}
             raise AssertionError(f"{actor.id} believes, and true is: {wrong}\n" + "\n".join(self.told)) from None
@@ -247,7 +247,7 @@ class Play:
                 events = (await device.sync()).get("to_device", {}).get("events", [])
                 return any(e["content"].get("n") == n for e in events)
 
-            await until(look, 20)
+            await until(look)
 
 
 async def play(seed: int, steps: int, actors: list[Actor]) -> None:
