@@ -25,6 +25,7 @@ from tests.federation.test_everything_else import device_keys
 from tests.federation.test_faster_joins import Gate, gate
 from tests.federation.test_load import entered
 from tests.federation.test_rooms import enter, hears, members, until
+from tests.process import free_port
 from tests.support import Person, Server
 
 __all__ = ["gate"]
@@ -243,6 +244,17 @@ async def test_what_changed_while_the_other_server_was_out_of_reach_is_known(
     mend()
     await heal(here, there)
     await is_told(alice, bob)
+
+
+async def test_people_of_a_server_that_is_away_cost_no_statement_each(peer: Peer) -> None:
+    here, away = await peer(), f"localhost:{free_port()}"
+    alice = await here.person("alice")
+    wanted = {"device_keys": {f"@person{number}:{away}": [] for number in range(15)}}
+    await alice.call("POST", "/keys/query", wanted)  # by now it is known to be away
+    before = here.node.database.statements
+    answer = await alice.call("POST", "/keys/query", wanted)
+    assert list(answer["failures"]) == [away]
+    assert here.node.database.statements - before < 15
 
 
 # ------------------------------------------------------------------------------------------------------- who is told

@@ -103,11 +103,13 @@ class RemoteDevices:
 
     async def _fetch(self, own: str, user_id: str) -> None:
         """Again where its server speaks of a change meanwhile: who was told of that change is answered with it."""
+        server = domain_of(user_id)
         for _ in range(TRIES):
-            asked_ts, position, news = self._now_ms(), self._clock.watermark, await self._expect(user_id)
             async with self._gate:
+                self._client.require_awake(server)  # thousands of people of a dead server cost no statement
+                asked_ts, position, news = self._now_ms(), self._clock.watermark, await self._expect(user_id)
                 answer = await self._client.get(
-                    own, domain_of(user_id), f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES
+                    own, server, f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES
                 )
             if await self._keep(user_id, answer, (position, asked_ts), news) or news is None:
                 return

@@ -96,6 +96,11 @@ class FederationClient:
         """When a server was last seen to be out of reach (ms), 0 where it never was."""
         return self._breaker.missed_ts(server_name)
 
+    def require_awake(self, server_name: str) -> None:
+        """Raises PeerUnreachable for a server that has not answered lately and is not asked again yet."""
+        if wait := self._breaker.waits_ms(server_name):
+            raise PeerUnreachable(server_name, f"it did not answer lately and is asked again in {wait // 1000 + 1} s")
+
     # ---------------------------------------------------------------------------------------------------- requests
 
     async def get(
@@ -119,8 +124,8 @@ class FederationClient:
         uri = path + (f"?{urlencode(query, doseq=True)}" if query else "")
         key = self._domains.signing_key(origin)
         headers = {"Authorization": authorization(method, uri, origin, destination, key, content)}
-        if not insists and (wait := self._breaker.waits_ms(destination)):
-            raise PeerUnreachable(destination, f"it did not answer lately and is asked again in {wait // 1000 + 1} s")
+        if not insists:
+            self.require_awake(destination)
         try:
             answer = await self._ask(destination, method, uri, headers, content, seconds, most_bytes)
         except PeerUnreachable:
