@@ -13,7 +13,7 @@ FRAGMENTS = (
         """
         INSERT INTO device_list_changes (user_id, position, changed_ts)
         SELECT c.who, upto, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-          FROM (SELECT DISTINCT who FROM unnest(device_list_changes_rows)) c
+          FROM (SELECT DISTINCT d.who FROM unnest(device_list_changes_rows) d WHERE d._lane <> ALL (bad)) c
         ON CONFLICT (user_id) DO UPDATE SET position = excluded.position, changed_ts = excluded.changed_ts;""",
     ),
     Fragment(
