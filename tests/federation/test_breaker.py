@@ -43,6 +43,23 @@ def test_no_more_is_remembered_than_needed(monkeypatch: pytest.MonkeyPatch) -> N
     assert [bool(b.waits_ms(name)) for name in "abcde"] == [False, False, True, True, True]
 
 
+def test_when_a_server_was_out_of_reach_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the many that are no longer remembered one by one, what the last of them was."""
+    monkeypatch.setattr(breaker, "REMEMBERED", 3)
+    now = [0]
+    b = Breaker(lambda: now[0])
+    assert b.missed_ts("a") == 0
+    for name in "abcde":
+        now[0] += 1
+        b.failed(name)
+        b.alive(name)
+    assert [b.missed_ts(name) for name in "abcdef"] == [2, 2, 3, 4, 5, 2]
+    b.persisted = {"a": now[0] + 1000}
+    now[0] += 10
+    b.persisted = {}
+    assert b.missed_ts("a") == now[0] and b.missed_ts("d") == 4
+
+
 async def test_a_dead_server_is_asked_twice(peer: Peer) -> None:
     here = await peer()
     alice = await here.person("alice")

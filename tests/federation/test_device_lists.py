@@ -314,6 +314,7 @@ async def test_who_has_invited_and_who_is_invited_are_told_of_each_other(
     assert await devices(bob, alice) == {alice.device, "TABLET"}
     await bob.leave(room)
     await sees(alice, room, bob, "leave")
+    assert (await alice.sync())["device_lists"]["left"] == [bob.id]
     if not is_here:
         await until(lambda: nothing_waits(here))
         sent = updates_sent(monkeypatch, here)

@@ -1,4 +1,5 @@
-"""Who is told of whose devices: people, and their servers, who are in a room together, or of whom one has invited the other.
+"""Who is told of whose devices: people, and their servers, of whom one is in a room that the other is in or is invited to, or of
+whom one has invited the other.
 
 A server tells the others in a user's rooms of the user's devices (server-server API, "Device Management"). That begins when a
 room is shared and ends when none is. Of people who are only invited not every server tells: what is known of them is never
@@ -8,7 +9,7 @@ taken for fresh, yet what their server does tell is passed on, and theirs is tol
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -33,10 +34,11 @@ class Following:
 
     # ------------------------------------------------------------------------------------------------- who is told
 
-    async def _rooms(self, user_id: str) -> list[tuple[LiveRoom, Membership]]:
+    async def _rooms(self, user_id: str) -> AsyncIterator[tuple[LiveRoom, Membership]]:
         """Those that somebody is in, or invited to."""
-        present = [m for m in (await self._memberships.of(user_id)).values() if m.membership in PRESENT]
-        return [(await self._live.by_number(m.number), m) for m in present]
+        for membership in (await self._memberships.of(user_id)).values():
+            if membership.membership in PRESENT:
+                yield await self._live.by_number(membership.number), membership
 
     async def people(self, user_id: str) -> set[str]:
         """Everybody who is told of a user's devices, the user included."""
@@ -45,7 +47,7 @@ class Following:
     async def people_around(self, user_id: str) -> set[str]:
         """The same without those whom the user has invited: asks nothing about people of here."""
         found = {user_id}
-        for room, membership in await self._rooms(user_id):
+        async for room, membership in self._rooms(user_id):
             found.update(room.joined)
             if membership.membership == "invite":
                 found.add(membership.sender)
@@ -55,7 +57,7 @@ class Following:
         """Every other server that is told of the devices of somebody of here."""
         found: set[str] = set()
         people = await self._store.invited_by(user_id)
-        for room, membership in await self._rooms(user_id):
+        async for room, membership in self._rooms(user_id):
             found |= self._other_servers(room)
             if membership.membership == "invite":
                 people.add(membership.sender)
@@ -63,7 +65,7 @@ class Following:
 
     async def is_followed(self, user_id: str) -> bool:
         """Whether anybody of here is told of the devices of somebody of another server."""
-        for room, _ in await self._rooms(user_id):
+        async for room, _ in self._rooms(user_id):
             if any(self._is_hosted(user) for user in room.joined):
                 return True
         return any(self._is_hosted(user) for user in await self._store.invited_by(user_id))

@@ -89,9 +89,7 @@ class DeviceLists:
         for event in await self._rooms.timeline.state_changes(room, after, upto):
             if event.type == "m.room.member" and event.state_key is not None:
                 before = event.replaces.membership if event.replaces else "leave"
-                if event.membership != before and (
-                    "join" in (event.membership, before) or event.membership == "invite"
-                ):
+                if event.membership != before and (event.membership in PRESENT or before in PRESENT):
                     result.append((event.state_key, event.membership in PRESENT))
         return result
 

@@ -21,7 +21,9 @@ class Breaker:
         self._now_ms = now_ms
         # how often in a row, and until when nobody asks
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        self._missed: OrderedDict[str, int] = OrderedDict()  # when a server was last out of reach
+        # when a server was last out of reach; of those that are no longer remembered, none later than that
+        self._missed: OrderedDict[str, int] = OrderedDict()
+        self._missed_others = 0
         self._persisted: Mapping[str, int] = {}
         self.revived: Callable[[str], None] = lambda _: None  # told of servers that were given up and are alive
 
@@ -36,14 +38,14 @@ class Breaker:
         self._persisted = until
 
     def missed_ts(self, server_name: str) -> int:
-        """When a server was last seen to be out of reach: what it had to say then may not have come; 0 where it never was."""
-        return self._missed.get(server_name, 0)
+        """When a server was last out of reach, at the latest: what it had to say then may not have come; 0 where it never was."""
+        return self._missed.get(server_name, self._missed_others)
 
     def _note(self, server_name: str) -> None:
         self._missed.pop(server_name, None)
         self._missed[server_name] = self._now_ms()
         if len(self._missed) > REMEMBERED:
-            self._missed.popitem(last=False)
+            _, self._missed_others = self._missed.popitem(last=False)
 
     def waits_ms(self, server_name: str) -> int:
         """For how long yet a server is left alone; 0 for one that may be asked."""

@@ -93,7 +93,7 @@ class FederationClient:
             await self._session.close()
 
     def missed_ts(self, server_name: str) -> int:
-        """When a server was last seen to be out of reach (ms), 0 where it never was."""
+        """When a server was last out of reach, at the latest (ms); 0 where it never was."""
         return self._breaker.missed_ts(server_name)
 
     def require_awake(self, server_name: str) -> None:
