@@ -102,7 +102,7 @@ def test_what_databases_have_is_never_edited() -> None:
     """A migration that has landed is left as it is: databases that have it would refuse to start. Add the next number."""
     now = {number: hashlib.sha256(sql.encode()).hexdigest()[:16] for number, _, sql in available()}
     assert {number: now[number] for number in LANDED} == LANDED
-    assert len(now) <= len(LANDED) + 1, "one migration is being written; those before it are in LANDED"
+    assert len(now) <= len(LANDED) + 2, "two migrations are being written; those before them are in LANDED"
 
 
 async def test_two_processes_migrate_at_once(postgres: EmbeddedPostgres) -> None:
