@@ -53,14 +53,21 @@ async function confirmOnPage(page, address, what) {
   const opened = page.context().waitForEvent("page");
   await page.getByRole("link", { name: "Confirmer que c’est moi" }).click();
   const confirming = await opened;
-  const password = confirming.locator("#password");
+  const [password, code] = [confirming.locator("#password"), confirming.locator("#code")];
   const confirm = confirming.getByRole("button", { name: "Confirmer" });
-  await password.or(confirm).first().waitFor(); // who has signed in some time ago does so again
-  if (await password.count()) {
-    await password.fill(`mot de passe de ${address}`);
+  const text = confirming.getByText(what);
+  // who has signed in some time ago does so again, and shows their second factor where that has come since
+  for (const [field, value] of [
+    [password, async () => `mot de passe de ${address}`],
+    [code, () => ask("code", address.replace("@", "-"))],
+  ]) {
+    await password.or(code).or(text).first().waitFor();
+    if (!(await field.count())) continue;
+    await field.fill(await value());
     await confirming.keyboard.press("Enter");
+    await field.waitFor({ state: "detached" });
   }
-  await confirming.getByText(what).waitFor();
+  await text.waitFor();
   await confirm.click();
   await confirming.getByText("Vous pouvez revenir à l'application").waitFor();
   await confirming.close();
