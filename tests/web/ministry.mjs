@@ -294,8 +294,9 @@ await play({
     await karim.getByRole("alertdialog").getByRole("button", { name: "Prendre" }).click();
     await confirmOnPage(karim, "karim.benali@culture.example", "prendre un compte de fonction");
     await karim.getByRole("button", { name: "J’ai confirmé : prendre le compte" }).click();
-    await karim.getByRole("alertdialog").waitFor({ state: "detached" });
-    await karim.getByText("Permanence du cabinet").first().waitFor();
+    const named = karim.getByLabel("Votre nom"); // the first step of the post, which nobody has held
+    await named.waitFor();
+    assert((await named.inputValue()) === "Permanence du cabinet", "the browser is not signed in as the post");
     await sophie.reload();
     await sophie.getByText("Karim Benali").first().waitFor();
   },
