@@ -88,6 +88,8 @@ async def test_one_administrator_alone_takes_nothing_over(
             {"threepids": [{"medium": "email", "address": "r@culture.example"}]},
         ),
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"external_ids": [{"auth_provider": "p", "external_id": "1"}]}),
+        ("PUT", f"/_synapse/admin/v2/users/{who}", {"user_type": "bot"}),  # whose token alone brings the first keys
+        ("PUT", f"/_synapse/admin/v2/users/{who}", {"user_type": None}),
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"deactivated": True, "erase": True}),
         ("PUT", "/_synapse/admin/v2/users/%40puppet%3Alocalhost", {"admin": True}),
         ("POST", f"{SYNAPSE}/reset_password/{who}", {"new_password": "another password"}),
@@ -479,13 +481,17 @@ async def test_one_administrator_alone_destroys_nothing_that_was_said(
 
 
 async def test_a_new_account_is_nobody_elses_without_a_proof(ministry: Server, root: Person) -> None:
-    """The addresses and identities of a new account are those of whoever will be taken for its owner."""
+    """Its addresses and identities are those of whoever will be taken for its owner; what it is for says what is asked of it."""
     path = "/_synapse/admin/v2/users/%40prefet%3Alocalhost"
     address, identity = (
         {"medium": "email", "address": "prefet@culture.example"},
         {"auth_provider": "p", "external_id": "1"},
     )
-    for more, act in (({"threepids": [address]}, "set_addresses"), ({"external_ids": [identity]}, "set_identities")):
+    for more, act in (
+        ({"threepids": [address]}, "set_addresses"),
+        ({"external_ids": [identity]}, "set_identities"),
+        ({"user_type": "bot"}, "set_kind"),
+    ):
         status, answer = await ask(root, "PUT", path, {"password": PASSWORD, **more})
         assert (status, answer.get("acts")) == (403, f"add_account + {act}")
     assert await ministry.node.accounts.store.find_user("@prefet:localhost") is None

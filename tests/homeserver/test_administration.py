@@ -115,6 +115,26 @@ async def test_only_administrators(server: Server, alice: Person) -> None:
             assert (await server.raw(endpoint.method, path, {}))[0] == 401, path
 
 
+async def test_an_account_is_given_the_kinds_that_can_be_taken_back(
+    server: Server, admin: Person, alice: Person
+) -> None:
+    """An account of a function is nobody's for ever: it is made with its organisation, and nowhere else."""
+    login = {"type": "m.login.password", "user": alice.id, "password": PASSWORD}
+    for user_id in (alice.id, f"@new-{alice.id[1:]}"):
+        path = f"/_synapse/admin/v2/users/{segment(user_id)}"
+        for kind in ("function", "Bot", ""):
+            with pytest.raises(Refused) as refused:
+                await admin.call("PUT", path, {"user_type": kind, "displayname": "Robot"})
+            assert (refused.value.status, refused.value.errcode) == (400, "M_INVALID_PARAM"), kind
+        assert user_id == alice.id or await server.node.accounts.store.find_user(user_id) is None
+    path = f"/_synapse/admin/v2/users/{segment(alice.id)}"
+    assert (await admin.call("GET", path))["displayname"] != "Robot"
+    assert (await admin.call("PUT", path, {"user_type": "bot"}))["user_type"] == "bot"
+    assert (await server.raw("POST", "/_matrix/client/v3/login", login))[0] == 403
+    assert (await admin.call("PUT", path, {"user_type": None}))["user_type"] is None
+    assert (await server.raw("POST", "/_matrix/client/v3/login", login))[0] == 200
+
+
 async def test_changing_an_account(server: Server, admin: Person, alice: Person) -> None:
     path = f"/_synapse/admin/v2/users/{segment(alice.id)}"
     changes = {"displayname": "Alice", "threepids": [{"medium": "email", "address": "a@example.org"}], "locked": True,

@@ -235,6 +235,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.do.reset_password": "Change a password",
   "admin.do.set_addresses": "Change an account’s addresses",
   "admin.do.set_identities": "Change an account’s identities",
+  "admin.do.set_kind": "Change what an account is for",
   "admin.do.make_administrator": "Make an administrator of the service",
   "admin.do.unmake_administrator": "Remove an administrator of the service",
   "admin.do.delete_room": "Delete a conversation",

@@ -239,6 +239,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.do.reset_password": "Changer un mot de passe",
   "admin.do.set_addresses": "Changer les adresses d’un compte",
   "admin.do.set_identities": "Changer les identités d’un compte",
+  "admin.do.set_kind": "Changer le genre d’un compte",
   "admin.do.make_administrator": "Nommer administrateur du service",
   "admin.do.unmake_administrator": "Retirer un administrateur du service",
   "admin.do.delete_room": "Supprimer une discussion",

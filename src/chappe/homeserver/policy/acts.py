@@ -35,6 +35,7 @@ _TABLE = (
     Act("reset_second_factor", critical=True, opens_account=True),
     Act("set_addresses", critical=True, opens_account=True),
     Act("set_identities", critical=True, opens_account=True),
+    Act("set_kind", critical=True, opens_account=True),
     Act("make_administrator", critical=True, opens_account=True),
     Act("unmake_administrator", critical=True),
     Act("deactivate", critical=True),
@@ -83,6 +84,9 @@ def changes_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
     for field, act in (("threepids", "set_addresses"), ("external_ids", "set_identities")):
         if body.get(field) or (body.get(field) is not None and not is_new):
             acts.append(act)
+    # what an account is for: nobody signs in to a bot, and its token alone brings the first keys
+    if body.get("user_type") or ("user_type" in body and not is_new):
+        acts.append("set_kind")
     if is_new:
         return acts
     if body.get("password") is not None:

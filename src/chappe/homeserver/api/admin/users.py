@@ -185,6 +185,8 @@ class AdminUserChanges:
         """Creates an account or changes what is named. 201 for a new one."""
         body = convert(await request.json_object(), Change)
         user_id = parse_user_id(request.params["userId"])
+        if body.user_type is not msgspec.UNSET:  # refused before anything is written
+            self._administration.require_kind(body.user_type)
         user = await self._accounts.store.find_user(user_id)
         is_new = user is None
         if is_new:

@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.rooms.admission import Standing
 
+GIVEN_KINDS = ("bot", "support")  # that an administrator gives (`user_type`)
 USER_ORDERS = {"name": "u.user_id", "displayname": "lower(d.display_name)", "admin": "u.is_admin", "is_guest": "u.is_guest",
                "deactivated": "u.deactivated", "creation_ts": "u.created", "last_seen_ts": "seen", "user_type": "u.kind",
                "avatar_url": "d.avatar_url"}  # fmt: skip
@@ -96,8 +97,15 @@ class Administration:
                 if not result.endswith(" 1"):
                     raise Forbidden("This identity belongs to another account", "M_UNKNOWN")
 
+    @staticmethod
+    def require_kind(kind: str | None) -> None:
+        """Raises M_INVALID_PARAM. Accounts of functions are made with an organisation: that cannot be taken back here."""
+        if kind is not None and kind not in GIVEN_KINDS:
+            raise BadRequest(f"`user_type` is null or one of {', '.join(GIVEN_KINDS)}", "M_INVALID_PARAM")
+
     async def set_kind(self, user_id: str, kind: str | None) -> None:
-        """Raises M_FORBIDDEN for what nobody signs in to, which it stays."""
+        """Raises M_INVALID_PARAM for other kinds than `GIVEN_KINDS`, M_FORBIDDEN for what others answer for, which it stays."""
+        self.require_kind(kind)
         done = await self._database.execute(
             "UPDATE users SET kind = $2 WHERE user_id = $1 AND kind IS DISTINCT FROM 'function' AND owner IS NULL",
             user_id, kind,
