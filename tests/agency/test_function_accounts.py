@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -184,6 +185,36 @@ async def test_it_is_held_by_a_session(
     if is_used:
         assert ((await mine(alice))[0]["holder"] is None) is ends
         assert ((await functions.turns(DUTY, 1))[0]["ended_ts"] is not None) is ends
+
+
+async def test_its_keys_are_its_holders(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    """Whoever held it before keeps a copy of what vouched for it: so who takes it may replace that, and later nobody."""
+    path = "/keys/device_signing/upload"
+    held = await take(alice)
+    await held.call("POST", path, keys_of(DUTY))
+    await grown_old(ministry, held)
+    assert (await refused(held.call("POST", path, keys_of(DUTY, "b")))).status == 401, "a session of this morning"
+    held = await take(bob)
+    await held.call("POST", path, keys_of(DUTY, "b"))
+    shown = (await bob.call("POST", "/keys/query", {"device_keys": {DUTY: []}}))["master_keys"][DUTY]
+    assert shown["keys"] == keys_of(DUTY, "b")["master_key"]["keys"]
+    await grown_old(ministry, held)
+    assert (await refused(held.call("POST", path, keys_of(DUTY, "c")))).status == 401
+    await bob.call("POST", path, keys_of(bob.id))
+    no = await refused(bob.call("POST", path, keys_of(bob.id, "b")))
+    assert no.status == 401, "people prove it themselves"
+
+
+def keys_of(user_id: str, letter: str = "a") -> dict[str, Any]:
+    key = base64.b64encode(letter.encode() * 32).decode().rstrip("=")
+    return {"master_key": {"user_id": user_id, "usage": ["master"], "keys": {f"ed25519:{key}": key}}}
+
+
+async def grown_old(server: Server, person: Person) -> None:
+    sql = "UPDATE devices SET created = now() - interval '1 hour' WHERE device_id = $1"
+    await server.node.database.execute(sql, person.device)
 
 
 async def test_strangers_do_not_see_it(functions: FunctionAccounts, ministry: Server, gaston: Person) -> None:

@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.fresh_proof import INTERACTIVE, SERVICE, SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.guesses import Guesses
@@ -90,6 +91,8 @@ class UserInteractiveAuth:
             await self._use_approval(user_id, device)  # one permission, one replacement
             return FreshProof(user_id, SIGNED_IN)
         user = await self._accounts.store.find_user(user_id)
+        if resets_keys and await self._was_just_taken(user, requester.device_id):
+            return FreshProof(user_id, SIGNED_IN)
         has_factor = (await self._factors.of(user_id)).any
         flows = []
         if user is not None and user.password_hash is not None and not has_factor:
@@ -98,6 +101,15 @@ class UserInteractiveAuth:
             flows.append([SSO])
         await self.require(request, purpose, body, flows, user_id, domain_of(user_id))
         return FreshProof(user_id, INTERACTIVE)
+
+    async def _was_just_taken(self, user: User | None, device_id: str) -> bool:
+        """Of a duty account, to which nobody proves anything: its new holder has, when they took it.
+
+        Else whoever held it first would have its keys for ever, and those after them none of their own.
+        """
+        if user is None or user.kind != "function":
+            return False
+        return await self._accounts.store.signed_in_within(user.user_id, device_id, SIGN_IN_LASTS)
 
     async def _of_service(self, service: str, user_id: str) -> FreshProof:
         """Raises M_FORBIDDEN for an account that the service has not made, or that administers."""
