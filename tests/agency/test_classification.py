@@ -16,7 +16,7 @@ from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, refused
-from tests.support import Clock, Person, Server, segment
+from tests.support import Clock, Person, Server, segment, until
 
 EVENT, DAY = "chappe.classification", 86_400_000
 LEVELS = [
@@ -223,6 +223,47 @@ async def test_files_by_their_type(alice: Person) -> None:
     content = {"msgtype": "m.image", "body": "f", "url": "mxc://localhost/f", "info": {"mimetype": "image/png"}}
     await denied(alice.send(secret, "m.room.message", content))
     await alice.say(secret, "words only")
+
+
+async def test_no_program_speaks_or_listens_once_a_room_is_classified(ministry: Server, alice: Person) -> None:
+    """Another server may have classified a room that is not encrypted and in which webhooks are at work."""
+    plain = state(RULES, rule="restricted", force_unencrypted_at_creation=True)
+    room = await alice.create_room(name="Chantier", initial_state=[plain])
+    hooks = f"/_chappe/client/v1/rooms/{segment(room)}/webhooks"
+    out = {"direction": "outgoing", "name": "out", "purpose": "x", "url": "https://ci.example.org/"}
+    listens = await alice.call("POST", hooks, out)
+    speaks = await alice.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+    assert (await ministry.raw("POST", speaks["path"], {"text": "before"}))[0] == 200
+
+    async def waiting() -> int:
+        return int(await ministry.node.database.fetchval("SELECT count(*) FROM webhook_queue"))
+
+    async def handled(event_id: str) -> bool:
+        written = await ministry.node.database.fetchval("SELECT position FROM events WHERE event_id = $1", event_id)
+        sql = "SELECT position FROM progress WHERE name = 'webhooks'"
+        return bool(await ministry.node.database.fetchval(sql) >= written)
+
+    policy = ministry.node.policy.__dict__
+
+    async def by_another_server(*_: Any) -> None: ...
+
+    policy["may_send"] = by_another_server
+    await alice.set_state(room, EVENT, {"level": "secret"})
+    del policy["may_send"]
+    await ministry.node.database.execute("UPDATE webhook_queue SET due_ts = 0")  # what was not delivered yet goes nowhere
+    last = await alice.say(room, "a secret")
+    await until(lambda: handled(last))
+
+    async def nothing_waits() -> bool:
+        return not await waiting()
+
+    await until(nothing_waits)
+    no = {"errcode": "M_FORBIDDEN", "error": "Classified rooms have no webhooks"}
+    status, raw, _ = await ministry.raw("POST", speaks["path"], {"text": "after"})
+    assert (status, json.loads(raw)) == (403, no)
+    await denied(alice.call("POST", hooks, out), no["error"])
+    await denied(alice.call("POST", f"{hooks}/{listens['id']}/enable", {}), no["error"])
+    assert "after" not in str((await alice.messages(room))["chunk"])
 
 
 async def test_it_goes_along_to_the_room_that_follows(alice: Person) -> None:

@@ -161,6 +161,23 @@ async def _webhook(alice: Person, bob: Person, room: str) -> Act:
     return alice.call("POST", path, {**BOT, "direction": "incoming"})
 
 
+async def _outgoing(alice: Person, bob: Person, room: str) -> Act:
+    path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
+    return alice.call("POST", path, {**BOT, "direction": "outgoing", "url": "https://ci.example.org/"})
+
+
+async def _enabled_again(alice: Person, bob: Person, room: str) -> Act:
+    path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
+    hook = await alice.call("POST", path, {**BOT, "direction": "incoming"})
+    return alice.call("POST", f"{path}/{hook['id']}/enable", {})
+
+
+async def _posted(alice: Person, bob: Person, room: str) -> Act:
+    path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
+    hook = await alice.call("POST", path, {**BOT, "direction": "incoming"})
+    return alice.call("POST", hook["path"], {"text": "Budget"})
+
+
 async def _name(alice: Person, bob: Person, room: str) -> Act:
     return alice.call("PUT", f"/profile/{alice.id}/displayname", {"displayname": "Alice"})
 
@@ -203,6 +220,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     ),
     "leaves": (_leave, _leave_by_state, _leave_later),
     "may_make_bot": (_bot, _bots_token, _webhook),
+    "may_have_webhook": (_webhook, _outgoing, _enabled_again, _posted),
     "may_set_profile": (_name, _no_name, _any_field),
     "may_upload": (_upload, _upload_later),
     "may_download": (_file, _thumbnail),

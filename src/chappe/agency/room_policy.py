@@ -143,6 +143,12 @@ class RoomPolicy(ReadingPolicy):
         if kind.is_direct and len(self.people(room)) + self._addresses(room) >= 2:
             raise Forbidden(_TWO)
 
+    async def may_have_webhook(self, owner: UserId, room_id: str) -> None:
+        """A program that speaks or listens is of no organisation, and what it is told leaves the service."""
+        room = await self._rooms.live.find(room_id)
+        if room is not None and self.level(room) is not None:
+            raise Forbidden("Classified rooms have no webhooks")
+
     async def may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
         if self.guests.is_guest(user_id):
             raise Forbidden("Guests cannot list rooms in the directory")

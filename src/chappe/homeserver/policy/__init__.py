@@ -40,6 +40,9 @@ class Policy:
     async def may_make_bot(self, owner: UserId) -> None:
         """Asked before somebody makes a bot, or a webhook that speaks."""
 
+    async def may_have_webhook(self, owner: UserId, room_id: str) -> None:
+        """Asked before a room gets a webhook, and whenever one speaks there or tells an address what is said."""
+
     async def localpart(self, facts: Mapping[str, Any]) -> str | None:
         """The name that an account gets by what was proven; None: the one that was asked for."""
 

@@ -16,7 +16,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.modules.bots.webhooks import is_of_member
+from chappe.homeserver.modules.bots.webhooks import may_be_there
 from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
@@ -90,7 +90,9 @@ class WebhookSender:
                 list(numbers), self._now_ms(),
             )  # fmt: skip
             acting = await self._standings.who_may((hook["owner"] for hook in hooks), Doing.ACT)
-            for hook in [one for one in hooks if one["owner"] in acting and await is_of_member(self._rooms, one)]:
+            for hook in hooks:
+                if hook["owner"] not in acting or not await may_be_there(self._rooms, hook["owner"], hook["room_id"]):
+                    continue
                 bodies = await narrowed(
                     "webhooks",
                     hook["room_id"],
@@ -128,7 +130,7 @@ class WebhookSender:
         await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: Row) -> None:
-        may = row["enabled"] and await is_of_member(self._rooms, row)
+        may = row["enabled"] and await may_be_there(self._rooms, row["owner"], row["room_id"])
         if not may or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
             await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
             return

@@ -84,11 +84,10 @@ class Webhooks:
 
     async def create(self, owner: UserId, room_id: str, wanted: Wanted) -> dict[str, Any]:
         """By those who may change the room's settings. The secret is shown this once."""
-        room = await self.require_moderator(owner, room_id)
+        await self.require_moderator(owner, room_id)
         await self._bots.require_may_own(owner)
         shown_name(wanted.name)
-        if room.get(("m.room.encryption", "")) is not None:
-            raise Forbidden("Webhooks cannot take part in encrypted rooms")
+        await require_may_be_there(self._rooms, owner, room_id)
         if wanted.direction == OUT:
             link = split_url(wanted.url or "")
             if wanted.url is None or (link.scheme != "https" and link.hostname != "127.0.0.1"):
@@ -160,6 +159,7 @@ class Webhooks:
         """Again, after its owner was signed out everywhere: by nobody else. Raises M_NOT_FOUND, M_FORBIDDEN."""
         await self.require_moderator(user_id, room_id)
         await self._bots.require_may_own(user_id)
+        await require_may_be_there(self._rooms, user_id, room_id)
         done = await self._database.execute(
             """UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3
                 AND (direction = 'outgoing' OR user_id IS NOT NULL)""",
@@ -199,8 +199,7 @@ class Webhooks:
             raise NotFound("There is no such webhook")
         if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
             raise MatrixError(410, "M_NOT_FOUND", "This webhook has ended")
-        if not await is_of_member(self._rooms, row):
-            raise Forbidden("Whoever made this webhook is not in the room any more")
+        await require_may_be_there(self._rooms, row["owner"], row["room_id"])
         if (error := await self._standings.refusal(row["user_id"], Doing.ACT)) is not None:
             raise Forbidden("Whoever made this webhook may not act at present", error.errcode)
         return row
@@ -232,10 +231,25 @@ class Webhooks:
         return event_id
 
 
-async def is_of_member(rooms: Rooms, hook: Row) -> bool:
-    """A webhook speaks and listens while its owner is in the room, however they went. `hook`: its room and its owner."""
-    room = await rooms.live.find(hook["room_id"])
-    return room is not None and hook["owner"] in room.joined
+async def require_may_be_there(rooms: Rooms, owner: str, room_id: str) -> None:
+    """A webhook speaks and listens while its owner is in the room, however they went, and while the room may have one.
+
+    Asked at each use, since rooms change: they are encrypted or classified after a webhook was made. Raises M_FORBIDDEN.
+    """
+    room = await rooms.live.find(room_id)
+    if room is None or owner not in room.joined:
+        raise Forbidden("Whoever made this webhook is not in the room any more")
+    if room.get(("m.room.encryption", "")) is not None:
+        raise Forbidden("Webhooks cannot take part in encrypted rooms")
+    await rooms.policy.may_have_webhook(UserId(owner), room_id)
+
+
+async def may_be_there(rooms: Rooms, owner: str, room_id: str) -> bool:
+    try:
+        await require_may_be_there(rooms, owner, room_id)
+    except MatrixError:
+        return False
+    return True
 
 
 async def _contents(post: Post) -> list[dict[str, Any]]:
