@@ -157,6 +157,8 @@ class Person:
         try:
             return await self.call("POST", path, body)
         except Refused as asked:
+            if asked.status != 401:
+                raise
             session = asked.body.get("session")
         auth = {"type": "m.login.password", "user": self.id, "password": PASSWORD, "session": session}
         return await self.call("POST", path, {**body, "auth": auth})

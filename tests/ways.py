@@ -309,14 +309,14 @@ async def pushers(s: Scene) -> Probe:
 
 
 async def bots(s: Scene) -> Probe:
-    bot = Person(s.server, await s.person.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
+    bot = Person(s.server, await s.person.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
     return lambda: served(bot.call("GET", "/account/whoami"))
 
 
 async def webhooks(s: Scene) -> Probe:
     room = await s.person.create_room(preset="public_chat")
     body = {"direction": "incoming", "name": "CI", "purpose": "x"}
-    hook = await s.person.call("POST", f"{CHAPPE}/rooms/{segment(room)}/webhooks", body)
+    hook = await s.person.prove(f"{CHAPPE}/rooms/{segment(room)}/webhooks", body)
 
     async def probe() -> bool:
         return await s.raw("POST", hook["path"], {"text": "built"}) == 200

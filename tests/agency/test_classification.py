@@ -231,8 +231,8 @@ async def test_no_program_speaks_or_listens_once_a_room_is_classified(ministry: 
     room = await alice.create_room(name="Chantier", initial_state=[plain])
     hooks = f"/_chappe/client/v1/rooms/{segment(room)}/webhooks"
     out = {"direction": "outgoing", "name": "out", "purpose": "x", "url": "https://ci.example.org/"}
-    listens = await alice.call("POST", hooks, out)
-    speaks = await alice.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+    listens = await alice.prove(hooks, out)
+    speaks = await alice.prove(hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
     assert (await ministry.raw("POST", speaks["path"], {"text": "before"}))[0] == 200
 
     async def waiting() -> int:
@@ -250,7 +250,7 @@ async def test_no_program_speaks_or_listens_once_a_room_is_classified(ministry: 
     policy["may_send"] = by_another_server
     await alice.set_state(room, EVENT, {"level": "secret"})
     del policy["may_send"]
-    await ministry.node.database.execute("UPDATE webhook_queue SET due_ts = 0")  # what was not delivered yet goes nowhere
+    await ministry.node.database.execute("UPDATE webhook_queue SET due_ts = 0")  # what waits goes nowhere
     last = await alice.say(room, "a secret")
     await until(lambda: handled(last))
 
@@ -261,8 +261,8 @@ async def test_no_program_speaks_or_listens_once_a_room_is_classified(ministry: 
     no = {"errcode": "M_FORBIDDEN", "error": "Classified rooms have no webhooks"}
     status, raw, _ = await ministry.raw("POST", speaks["path"], {"text": "after"})
     assert (status, json.loads(raw)) == (403, no)
-    await denied(alice.call("POST", hooks, out), no["error"])
-    await denied(alice.call("POST", f"{hooks}/{listens['id']}/enable", {}), no["error"])
+    await denied(alice.prove(hooks, out), no["error"])
+    await denied(alice.prove(f"{hooks}/{listens['id']}/enable", {}), no["error"])
     assert "after" not in str((await alice.messages(room))["chunk"])
 
 

@@ -529,6 +529,6 @@ async def test_an_administrator_names_nobody_after_another_organisation(
 
 
 async def test_a_bot_keeps_the_name_that_says_what_it_is(ministry: Server, root: Person, chloe: Person) -> None:
-    bot = await chloe.call("POST", "/_chappe/client/v1/bots", {"name": "Météo", "purpose": "x"})
+    bot = await chloe.prove("/_chappe/client/v1/bots", {"name": "Météo", "purpose": "x"})
     path = f"/_synapse/admin/v2/users/{segment(bot['user_id'])}"
     assert (await ask(root, "PUT", path, {"displayname": "Premier ministre"}))[0] == 403

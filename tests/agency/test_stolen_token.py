@@ -26,7 +26,7 @@ from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import a_ministry, account, age, agency
 from tests.homeserver.test_fresh_proof import fingerprint, keys_of, proven
 from tests.homeserver.test_oauth import register, token
-from tests.neighbours import Mailbox, plain
+from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Clock, Person, Refused, Server, segment, until
 from tests.ways import (
     CHAPPE,
@@ -231,9 +231,12 @@ async def test_he_takes_over_nothing(stage: Stage, loot: str) -> None:
     asked = {"client_secret": "s1", "email": "alice@culture.example", "send_attempt": 1}
     assert (await s.raw("POST", f"{V3}/account/password/email/requestToken", asked, s.thief.token))[0] == 200
     await s.mailbox.next("alice@culture.example")
-    # what he may do in her name and lasts, she hears of
-    await s.thief.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"})
-    assert "Météo" in plain(await s.mailbox.next("alice@culture.example"))
+    # nor does he make what acts in her name beside her devices
+    hooks = f"{CHAPPE}/rooms/{segment(await s.thief.create_room(preset='public_chat'))}/webhooks"
+    for path, more in ((f"{CHAPPE}/bots", {}), (hooks, {"direction": "incoming"}), (hooks, {"direction": "outgoing"})):
+        with pytest.raises(Refused) as refused:
+            await s.thief.call("POST", path, {"name": "Météo", "purpose": "x", "url": "https://thief.example/", **more})
+        assert refused.value.status == 401, (path, more)
     assert [mail["To"] for mail in s.mailbox.mails if mail["To"] == THIEF] == []
     login = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": s.alice.id}, "password": PASSWORD}
     assert (await s.raw("POST", f"{V3}/login", login))[0] == 200
@@ -244,7 +247,7 @@ async def test_the_first_keys_are_not_the_thiefs(stage: Stage) -> None:
     s, path = stage, "/keys/device_signing/upload"
     fresh, bot = (
         await s.bob.another_device(),
-        await s.bob.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}),
+        await s.bob.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}),
     )
     await s.node.database.execute(
         "UPDATE devices SET created = now() - interval '1 hour' WHERE device_id <> $1", fresh.device
@@ -315,8 +318,7 @@ async def test_he_reads_nothing_beyond_her_budget(stage: Stage) -> None:
         starts[room] = await s.bob.say(room, "message at the root of a thread")
         await s.bob.say(room, "message in it", **{"m.relates_to": {"rel_type": "m.thread", "event_id": starts[room]}})
     bots = [
-        Person(s.server, await s.thief.call("POST", f"{CHAPPE}/bots", {"name": f"B{n}", "purpose": "x"}))
-        for n in range(4)
+        Person(s.server, await s.thief.prove(f"{CHAPPE}/bots", {"name": f"B{n}", "purpose": "x"})) for n in range(4)
     ]
     hands = [s.thief, *bots]
     for hand in hands:
@@ -385,7 +387,7 @@ async def test_files_and_searches_have_budgets_too(stage: Stage) -> None:
         status, raw, _ = await s.server.raw("POST", "/_matrix/media/v3/upload", f"plan {n}".encode(), s.bob.token)
         assert status == 200
         files.append(json.loads(raw)["content_uri"].removeprefix("mxc://"))
-    bot = Person(s.server, await s.thief.call("POST", f"{CHAPPE}/bots", {"name": "B", "purpose": "x"}))
+    bot = Person(s.server, await s.thief.prove(f"{CHAPPE}/bots", {"name": "B", "purpose": "x"}))
     later(s)
     got = await asyncio.gather(
         *(s.raw("GET", f"{V1}/media/{kind}/{file}", None, hand.token) for hand in (s.thief, bot)
@@ -469,7 +471,7 @@ async def left_behind(s: Stage, room: str) -> dict[str, Probe]:
         found[name] = await make(scene)
     me = await identity(thief)
     found["the identity service"] = lambda: served(lookup(me))
-    bot = Person(s.server, await thief.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
+    bot = Person(s.server, await thief.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
     await bot.join(room)
     found["a bot"] = lambda: served(bot.call("GET", "/account/whoami"))
     found["a bot that writes"] = lambda: served(bot.say(room, "the bot"))
@@ -478,9 +480,9 @@ async def left_behind(s: Stage, room: str) -> dict[str, Probe]:
     found["the bot's OpenID"] = await openid_tokens(of_bot)
     found["the bot's identity service"] = lambda: served(lookup(bot_me))
     hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
-    hook = await thief.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+    hook = await thief.prove(hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
     url = "https://thief.example/hook"
-    await thief.call("POST", hooks, {"direction": "outgoing", "name": "out", "purpose": "x", "url": url})
+    await thief.prove(hooks, {"direction": "outgoing", "name": "out", "purpose": "x", "url": url})
 
     async def hook_serves() -> bool:
         return (await s.raw("POST", hook["path"], {"text": "the webhook"}))[0] == 200

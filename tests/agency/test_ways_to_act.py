@@ -223,7 +223,7 @@ async def _has_expired(held: Person) -> bool:
 
 async def test_nobody_gives_a_post_or_a_bot_a_password(duty: Server) -> None:
     alice = await agent(duty, "alice")
-    bot = await alice.call("POST", BOTS, {"name": "Météo", "purpose": "x"})
+    bot = await alice.prove(BOTS, {"name": "Météo", "purpose": "x"})
     root = await account(duty, "root")
     await duty.node.accounts.change(root.id, is_admin=True)
     for user_id in (DUTY, bot["user_id"]):
@@ -246,10 +246,8 @@ async def test_bots_are_named_as_bots(ministry: Server, gaston: Person) -> None:
         ({"name": "Jean Préfet [Culture]"}, "M_INVALID_PARAM"), ({"name": "x]"}, "M_INVALID_PARAM"),
         ({"name": "Jean", "localpart": "jean.prefet-culture.example"}, "M_INVALID_USERNAME"),
     ):  # fmt: skip
-        assert (await refused(alice.call("POST", BOTS, {"purpose": "x", **bad}))).errcode == errcode
-    bot = Person(
-        ministry, await alice.call("POST", BOTS, {"name": "Jean Préfet", "purpose": "x", "localpart": "jean-bot"})
-    )
+        assert (await refused(alice.prove(BOTS, {"purpose": "x", **bad}))).errcode == errcode
+    bot = Person(ministry, await alice.prove(BOTS, {"name": "Jean Préfet", "purpose": "x", "localpart": "jean-bot"}))
     await node_of(ministry).bind_threepid(UserId(alice.id), "email", "alice@culture.example", 1)
     (found,) = (await alice.call("POST", "/user_directory/search", {"search_term": "préfet"}))["results"]
     assert found["display_name"] == "Jean Préfet (bot)" and found["user_id"] == bot.id
@@ -259,11 +257,11 @@ async def test_bots_are_named_as_bots(ministry: Server, gaston: Person) -> None:
     assert (
         await refused(alice.call("PUT", f"/profile/{segment(alice.id)}/org.chappe.bot", {"org.chappe.bot": 1}))
     ).status == 403
-    assert (await refused(bot.call("POST", BOTS, {"name": "Enfant", "purpose": "x"}))).errcode == "M_FORBIDDEN"
-    assert (await refused(gaston.call("POST", BOTS, {"name": "Invité", "purpose": "x"}))).errcode == "M_FORBIDDEN"
+    assert (await refused(bot.prove(BOTS, {"name": "Enfant", "purpose": "x"}))).errcode == "M_FORBIDDEN"
+    assert (await refused(gaston.prove(BOTS, {"name": "Invité", "purpose": "x"}))).errcode == "M_FORBIDDEN"
     for number in range(9):
-        await alice.call("POST", BOTS, {"name": f"Bot {number}", "purpose": "x"})
-    no = await refused(alice.call("POST", BOTS, {"name": "Un de trop", "purpose": "x"}))
+        await alice.prove(BOTS, {"name": f"Bot {number}", "purpose": "x"})
+    no = await refused(alice.prove(BOTS, {"name": "Un de trop", "purpose": "x"}))
     assert no.errcode == "M_FORBIDDEN" and "10" in no.body["error"]
 
 
@@ -275,7 +273,7 @@ async def test_a_bot_reads_at_the_cost_of_its_owner(new_server: Callable[..., Aw
     guard = node_of(server).guard
     assert guard is not None
     alice = await account(server, "alice")
-    bots = [Person(server, await alice.call("POST", BOTS, {"name": f"Bot {n}", "purpose": "x"})) for n in range(3)]
+    bots = [Person(server, await alice.prove(BOTS, {"name": f"Bot {n}", "purpose": "x"})) for n in range(3)]
     for bot in bots:
         await guard.count(bot.id, "events", 30)
     with pytest.raises(MatrixError) as caught:

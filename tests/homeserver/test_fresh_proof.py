@@ -171,7 +171,7 @@ async def test_the_owner_is_told(server: Server, mailbox: Mailbox, alice: Person
 async def test_what_is_nobody_s_has_no_password_and_no_address(server: Server, mailbox: Mailbox, alice: Person) -> None:
     root = await server.person("root")
     await server.node.accounts.change(root.id, is_admin=True)
-    bot = (await alice.call("POST", "/_chappe/client/v1/bots", {"name": "Robot", "purpose": "x"}))["user_id"]
+    bot = (await alice.prove("/_chappe/client/v1/bots", {"name": "Robot", "purpose": "x"}))["user_id"]
     await server.node.accounts.register(UserId("@permanence:localhost"), None, kind="function")
     for user_id in (bot, "@permanence:localhost"):
         before = await fingerprint(server, user_id)

@@ -36,7 +36,7 @@ async def refused(work: Awaitable[Any]) -> Refused:
 
 async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Person) -> None:
     room, other = await alice.create_room(preset="public_chat"), await alice.create_room(preset="public_chat")
-    made = await alice.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "Prévisions", "rooms": [room]})
+    made = await alice.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "Prévisions", "rooms": [room]})
     bot = Person(server, made)
     profile = await alice.call("GET", f"/profile/{segment(bot.id)}")
     assert profile["org.chappe.bot"] == {
@@ -55,7 +55,7 @@ async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Pers
     await alice.call("DELETE", f"{CHAPPE}/bots/{segment(bot.id)}")
     assert (await refused(bot.call("GET", "/account/whoami"))).status == 401
     for bad in ({"name": "", "purpose": "x"}, {"name": "x"}, {"name": "x", "purpose": "x", "expires_ts": 1}):
-        assert (await refused(alice.call("POST", f"{CHAPPE}/bots", bad))).status == 400
+        assert (await refused(alice.prove(f"{CHAPPE}/bots", bad))).status == 400
 
 
 async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(
@@ -66,12 +66,12 @@ async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(
     await server.node.bind_threepid(UserId(alice.id), "email", "alice@example.org", 1)
     room = await alice.create_room(preset="public_chat")
     hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
-    bot = Person(server, await alice.call("POST", f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
+    bot = Person(server, await alice.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
     assert "Météo" in plain(await mailbox.next("alice@example.org"))
-    hook = await alice.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+    hook = await alice.prove(hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
     assert "CI" in plain(await mailbox.next("alice@example.org"))
     token = f"{CHAPPE}/bots/{segment(bot.id)}/token"
-    renewed = Person(server, await alice.call("POST", token, {}))
+    renewed = Person(server, await alice.prove(token, {}))
     assert "Météo" in plain(await mailbox.next("alice@example.org"))
     assert renewed.device == bot.device, "with its keys"
     assert (await refused(bot.call("GET", "/account/whoami"))).status == 401
@@ -85,17 +85,38 @@ async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(
     assert (await server.raw("GET", userinfo))[0] == 401
     assert (await server.raw("POST", hook["path"], {"text": "x"}))[0] == 404
     assert [one["enabled"] for one in (await alice.call("GET", hooks))["webhooks"]] == [False]
-    assert (await refused(bob.call("POST", token, {}))).errcode == "M_NOT_FOUND"
-    assert (await refused(alice.call("POST", f"{CHAPPE}/bots/{segment(hook['user_id'])}/token"))).status == 404
-    await Person(server, await alice.call("POST", token, {})).call("GET", "/account/whoami")
+    assert (await refused(bob.prove(token, {}))).errcode == "M_NOT_FOUND"
+    assert (await refused(alice.prove(f"{CHAPPE}/bots/{segment(hook['user_id'])}/token", {}))).status == 404
+    await Person(server, await alice.prove(token, {})).call("GET", "/account/whoami")
     power = await alice.state(room, "m.room.power_levels")
     await alice.set_state(room, "m.room.power_levels", power | {"users": power.get("users", {}) | {bob.id: 100}})
     enable = f"{hooks}/{hook['id']}/enable"
-    assert (await refused(bob.call("POST", enable, {}))).errcode == "M_NOT_FOUND", (
-        "they run the room, but have not made it"
-    )
-    await alice.call("POST", enable, {})
+    assert (await refused(bob.prove(enable, {}))).errcode == "M_NOT_FOUND", "they run the room, but have not made it"
+    await alice.prove(enable, {})
     assert (await server.raw("POST", hook["path"], {"text": "x"}))[0] == 200
+
+
+async def test_a_token_alone_makes_nothing_that_acts_beside_its_device(server: Server, alice: Person) -> None:
+    """It would outlive the device: whoever has stolen one is signed out there, and not everywhere."""
+    room = await alice.create_room(preset="public_chat")
+    hooks, bots = f"{CHAPPE}/rooms/{segment(room)}/webhooks", f"{CHAPPE}/bots"
+    incoming = {"direction": "incoming", "name": "CI", "purpose": "x"}
+    bot = (await alice.prove(bots, {"name": "Météo", "purpose": "x"}))["user_id"]
+    hook = (await alice.prove(hooks, incoming))["id"]
+    await server.node.webhooks.disable_all(alice.id)
+    stolen = await alice.another_device()
+    before = (await alice.call("GET", bots), await alice.call("GET", hooks))
+    doors = {
+        bots: {"name": "Horloge", "purpose": "x"}, f"{bots}/{segment(bot)}/token": {}, hooks: incoming,
+        f"{hooks}/{hook}/enable": {},
+    }  # fmt: skip
+    out = {**incoming, "direction": "outgoing", "url": "https://thief.example/"}
+    for path, body in [*doors.items(), (hooks, out)]:
+        no = await refused(stolen.call("POST", path, body))
+        assert no.status == 401 and no.body["flows"] == [{"stages": ["m.login.password"]}], path
+        auth = {"type": "m.login.password", "user": alice.id, "password": "wrong", "session": no.body["session"]}
+        assert (await refused(stolen.call("POST", path, {**body, "auth": auth}))).status == 401, path
+    assert (await alice.call("GET", bots), await alice.call("GET", hooks)) == before
 
 
 async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -> None:
@@ -103,8 +124,8 @@ async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -
     await bob.join(room)
     path = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
     wanted = {"direction": "incoming", "name": "CI", "purpose": "Résultats"}
-    assert (await refused(bob.call("POST", path, wanted))).errcode == "M_FORBIDDEN"
-    hook = await alice.call("POST", path, wanted)
+    assert (await refused(bob.prove(path, wanted))).errcode == "M_FORBIDDEN"
+    hook = await alice.prove(path, wanted)
     posts = [
         {"text": "<b>brut</b>"}, {"markdown": "**Échec** de [x](https://example.org) <script>alert(1)</script> [y](javascript:alert(1))"},
         {"card": {"title": "Build <1>", "text": "rouge", "url": "https://ci.example.org/1", "fields": [{"name": "branche", "value": "main"}]}},
@@ -140,7 +161,7 @@ async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -
         initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
     )
     assert (
-        await refused(alice.call("POST", f"{CHAPPE}/rooms/{segment(encrypted)}/webhooks", wanted))
+        await refused(alice.prove(f"{CHAPPE}/rooms/{segment(encrypted)}/webhooks", wanted))
     ).errcode == "M_FORBIDDEN"
 
 
@@ -149,7 +170,7 @@ async def test_asked_for_at_once_there_are_no_more_than_one_may_have(server: Ser
     hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
     out = {"direction": "outgoing", "name": "CI", "purpose": "x", "url": "https://ci.example.org/"}
     for path, body, most in ((f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}, 10), (hooks, out, 20)):
-        asked = [alice.call("POST", path, body) for _ in range(most + 10)]
+        asked = [alice.prove(path, body) for _ in range(most + 10)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         no = [answer for answer in answers if isinstance(answer, Refused)]
         assert len(no) == 10 and {answer.errcode for answer in no} == {"M_FORBIDDEN"}, no
@@ -166,7 +187,7 @@ async def test_nobody_has_more_webhooks_whichever_way_they_go(new_server: NewSer
     async def makes(direction: str) -> None:
         room = await alice.create_room(preset="public_chat")
         wanted = {"direction": direction, "name": "CI", "purpose": "x", "url": "https://ci.example.org/"}
-        await alice.call("POST", f"{CHAPPE}/rooms/{segment(room)}/webhooks", wanted)
+        await alice.prove(f"{CHAPPE}/rooms/{segment(room)}/webhooks", wanted)
 
     await makes(first)
     assert (await refused(makes(second))).errcode == "M_FORBIDDEN"
@@ -178,7 +199,7 @@ async def test_a_name_of_a_bot_is_what_one_sees(server: Server, alice: Person) -
     out = {"direction": "outgoing", "url": "https://ci.example.org/"}
     for name in ("a\nb", "a\u202eb", "a\u200bb", "a\u2028b", "Anne ［Culture］", "Anne [Culture]", "=?utf-8?q?Anne?="):
         for path, more in ((f"{CHAPPE}/bots", {}), (hooks, out), (hooks, {"direction": "incoming"})):
-            no = await refused(alice.call("POST", path, {"name": name, "purpose": "x", **more}))
+            no = await refused(alice.prove(path, {"name": name, "purpose": "x", **more}))
             assert (no.status, no.errcode) == (400, "M_INVALID_PARAM"), (name, path)
 
 
@@ -217,9 +238,9 @@ async def test_a_webhook_is_still_when_its_owner_is_out_of_the_room(new_server: 
         await bob.join(room)
         hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
         out = {"direction": "outgoing", "name": "Tickets", "purpose": "x", "url": receiver.url}
-        await bob.call("POST", hooks, out)
-        other = await alice.call("POST", hooks, {**out, "name": "Of somebody who stays"})
-        hook = await bob.call("POST", hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
+        await bob.prove(hooks, out)
+        other = await alice.prove(hooks, {**out, "name": "Of somebody who stays"})
+        hook = await bob.prove(hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
         assert (await server.raw("POST", hook["path"], {"text": "heard"}))[0] == 200
         await until(lambda: len(receiver.got) == 2)  # one of them is to be sent again
         await (bob.leave(room) if way_out == "leave" else alice.act(way_out, room, bob))
@@ -261,8 +282,8 @@ async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServ
             "http://127.0.0.1.example.org/x",
             None,
         ):
-            assert (await refused(alice.call("POST", path, {**wanted, "url": bad}))).status in (400, 403)
-        hook = await alice.call("POST", path, wanted)
+            assert (await refused(alice.prove(path, {**wanted, "url": bad}))).status in (400, 403)
+        hook = await alice.prove(path, wanted)
         event = await alice.say(room, "créer un ticket")
         await until(lambda: len(got) == 1)
         await server.node.database.execute("UPDATE webhook_queue SET due_ts = 0")

@@ -116,16 +116,16 @@ class Doors:
         await self.node.second_factors.new_recovery_codes(self.proof)
 
     async def a_bot_made(self) -> Act:
-        return lambda: self.alice.call("POST", f"{CHAPPE}/bots", {"name": "Robot", "purpose": "x"})
+        return lambda: self.alice.prove(f"{CHAPPE}/bots", {"name": "Robot", "purpose": "x"})
 
     async def a_bot_with_a_new_token(self) -> Act:
-        bot = (await self.alice.call("POST", f"{CHAPPE}/bots", {"name": "Robot", "purpose": "x"}))["user_id"]
+        bot = (await self.alice.prove(f"{CHAPPE}/bots", {"name": "Robot", "purpose": "x"}))["user_id"]
         await until(lambda: self.node.database.fetchval("SELECT NOT EXISTS (SELECT 1 FROM outgoing_mail)"))
-        return lambda: self.alice.call("POST", f"{CHAPPE}/bots/{segment(bot)}/token", {})
+        return lambda: self.alice.prove(f"{CHAPPE}/bots/{segment(bot)}/token", {})
 
     async def a_webhook_out(self) -> Act:
         room = await self.alice.create_room()
-        return lambda: self.alice.call("POST", f"{CHAPPE}/rooms/{segment(room)}/webhooks", OUT)
+        return lambda: self.alice.prove(f"{CHAPPE}/rooms/{segment(room)}/webhooks", OUT)
 
     async def an_invitation_by_address(self) -> Act:
         room = await self.alice.create_room()
@@ -170,9 +170,9 @@ async def test_a_webhook_takes_nothing_before_its_letter_is_queued(
     path = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
     async with no_letters(server):
         with pytest.raises(Refused):
-            await alice.call("POST", path, {**HOOK, "direction": "incoming"})
+            await alice.prove(path, {**HOOK, "direction": "incoming"})
     assert (await alice.call("GET", path))["webhooks"] == []
-    await alice.call("POST", path, {**HOOK, "direction": "incoming"})
+    await alice.prove(path, {**HOOK, "direction": "incoming"})
     assert "CI" in plain(await mailbox.next("alice@example.org"))
     assert not mailbox.mails
 

@@ -519,9 +519,10 @@ def test_the_page_says_what_is_confirmed() -> None:
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
                 "require_owner",
                 "require_for_first_keys",
+                "_require_maker",
             ):
                 purposes.add(ast.unparse(node.args[1]).lstrip("f").strip("'").partition(" ")[0])
-    assert len(purposes - {"purpose"}) == 11
+    assert len(purposes - {"purpose"}) == 15
     assert {f"uia_{purpose}" for purpose in purposes - {"purpose"}} <= TEXTS.keys()
 
 

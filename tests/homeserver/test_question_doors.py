@@ -148,33 +148,33 @@ async def _upload_later(alice: Person, bob: Person, room: str) -> Act:
 
 
 async def _bot(alice: Person, bob: Person, room: str) -> Act:
-    return alice.call("POST", f"{CHAPPE}/bots", BOT)
+    return alice.prove(f"{CHAPPE}/bots", BOT)
 
 
 async def _bots_token(alice: Person, bob: Person, room: str) -> Act:
-    made = await alice.call("POST", f"{CHAPPE}/bots", BOT)
-    return alice.call("POST", f"{CHAPPE}/bots/{segment(made['user_id'])}/token", {})
+    made = await alice.prove(f"{CHAPPE}/bots", BOT)
+    return alice.prove(f"{CHAPPE}/bots/{segment(made['user_id'])}/token", {})
 
 
 async def _webhook(alice: Person, bob: Person, room: str) -> Act:
     path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
-    return alice.call("POST", path, {**BOT, "direction": "incoming"})
+    return alice.prove(path, {**BOT, "direction": "incoming"})
 
 
 async def _outgoing(alice: Person, bob: Person, room: str) -> Act:
     path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
-    return alice.call("POST", path, {**BOT, "direction": "outgoing", "url": "https://ci.example.org/"})
+    return alice.prove(path, {**BOT, "direction": "outgoing", "url": "https://ci.example.org/"})
 
 
 async def _enabled_again(alice: Person, bob: Person, room: str) -> Act:
     path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
-    hook = await alice.call("POST", path, {**BOT, "direction": "incoming"})
-    return alice.call("POST", f"{path}/{hook['id']}/enable", {})
+    hook = await alice.prove(path, {**BOT, "direction": "incoming"})
+    return alice.prove(f"{path}/{hook['id']}/enable", {})
 
 
 async def _posted(alice: Person, bob: Person, room: str) -> Act:
     path = f"{CHAPPE}/rooms/{segment(await alice.create_room())}/webhooks"
-    hook = await alice.call("POST", path, {**BOT, "direction": "incoming"})
+    hook = await alice.prove(path, {**BOT, "direction": "incoming"})
     return alice.call("POST", hook["path"], {"text": "Budget"})
 
 

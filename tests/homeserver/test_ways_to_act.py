@@ -388,4 +388,4 @@ async def test_an_application_service_acts_as_its_users_may(new_server: Any, tmp
         assert (await whoami("@sms_2:elsewhere.example", path))[0] in (403, 404)
     alice = await server.person()
     bot = {"name": "x", "purpose": "x", "localpart": "sms_06-bot"}
-    assert (await refused(alice.call("POST", f"{CHAPPE}/bots", bot))).errcode == "M_EXCLUSIVE"
+    assert (await refused(alice.prove(f"{CHAPPE}/bots", bot))).errcode == "M_EXCLUSIVE"

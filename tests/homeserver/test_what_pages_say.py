@@ -114,8 +114,7 @@ async def test_a_type_with_more_in_it_is_none(new_server: NewServer, kind: str) 
     server = await new_server(registration=Registration(open=True))
     alice = await server.person("alice")
     room = await alice.create_room()
-    hook = await alice.call(
-        "POST",
+    hook = await alice.prove(
         f"/_chappe/client/v1/rooms/{segment(room)}/webhooks",
         {"direction": "incoming", "name": "x", "purpose": "x"},
     )

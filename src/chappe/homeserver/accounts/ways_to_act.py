@@ -100,9 +100,11 @@ WAYS = (
     Way("pushers", ("pushers.user_id",), _row("w - w  E E  - - -  - E E - -"),
         "whoever is suspended goes on reading; what would be pushed meanwhile is dropped"),
     Way("bots", ("users.owner",), _row("w r w  E E  - - -  - E - - -"),
-        "signed out everywhere, so are its bots: their accounts stay, without a token until their owner asks for one"),
+        "made and given a token with a fresh proof, so no stolen device has made one; signed out everywhere, so are its bots: their "
+        "accounts stay, without a token until their owner asks for one"),
     Way("webhooks", ("webhooks.owner", "webhooks.user_id"), _row("w w w  E E  - - -  - E - - -"),
-        "signed out everywhere, they are disabled until their owner enables them again"),
+        "made with a fresh proof, so no stolen device has made one; signed out everywhere, they are disabled until their owner "
+        "enables them again, with another"),
     Way("delayed events", ("delayed_events.user_id",), _row("w w w  E E  - - -  - E - - -"),
         "sent when a client is gone, which is what they are for; refused when they are due while the account may not act; signed out "
         "everywhere, leaving a call is sent at once, and the others are cancelled but for those of a session that goes on"),

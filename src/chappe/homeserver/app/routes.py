@@ -270,7 +270,7 @@ def _data_parts(parts: Parts) -> list[object]:
         PresenceApi(parts.presence, rooms), AccountDataApi(parts.account_data, parts.push_rules),
         PushRulesApi(parts.push_rules), NotificationsApi(notifications, parts.relations),
         PushersApi(parts.pushers),
-        BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.limits),
+        BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.uia, parts.limits),
         ReceiptsApi(rooms, mark_read, parts.typing), KeyBackupApi(KeyBackup(parts.database, parts.kept_sessions)),
         DehydratedDevice(dehydrate),
         Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices, parts.remote_devices,

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from chappe.homeserver.accounts.endings import THEMSELVES
+from chappe.homeserver.accounts.fresh_proof import FreshProof
+from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
@@ -38,8 +40,16 @@ class NewWebhook(msgspec.Struct):
 
 
 class BotsApi:
-    def __init__(self, bots: Bots, webhooks: Webhooks, deactivate: DeactivateAccount, limits: RateLimits) -> None:
-        self._bots, self._webhooks, self._deactivate, self._limits = bots, webhooks, deactivate, limits
+    """What acts beside its owner's devices, and after them, is made with a fresh proof."""
+
+    def __init__(
+        self, bots: Bots, webhooks: Webhooks, deactivate: DeactivateAccount, uia: UserInteractiveAuth, limits: RateLimits
+    ) -> None:  # fmt: skip
+        self._bots, self._webhooks, self._deactivate, self._uia, self._limits = bots, webhooks, deactivate, uia, limits
+
+    async def _require_maker(self, request: Request, purpose: str) -> FreshProof:
+        await self._bots.require_may_own(request.user_id)  # nobody proves who they are for nothing
+        return await self._uia.require_owner(request, purpose, await request.json_object(optional=True))
 
     @endpoint("GET", _V1 + "/bots")
     async def list(self, request: Request) -> Answer:
@@ -48,14 +58,13 @@ class BotsApi:
     @endpoint("POST", _V1 + "/bots", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def create(self, request: Request) -> Answer:
         body = await request.body_as(NewBot)
-        return await self._bots.create(
-            request.user_id, body.name, body.purpose, body.rooms, body.expires_ts, body.localpart
-        )
+        proof = await self._require_maker(request, "make_bot")
+        return await self._bots.create(proof, body.name, body.purpose, body.rooms, body.expires_ts, body.localpart)
 
     @endpoint("POST", _V1 + "/bots/{userId}/token", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def new_token(self, request: Request) -> Answer:
-        await request.json_object(optional=True)
-        return await self._bots.new_token(request.user_id, request.params["userId"])
+        bot = await self._bots.require_own(request.user_id, request.params["userId"])
+        return await self._bots.new_token(await self._require_maker(request, f"bot_token {bot}"), bot)
 
     @endpoint("DELETE", _V1 + "/bots/{userId}")
     async def delete(self, request: Request) -> Answer:
@@ -74,15 +83,17 @@ class BotsApi:
         await self._webhooks.require_moderator(request.user_id, room_id)
         body = await request.body_as(NewWebhook)
         wanted = Wanted(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
-        return await self._webhooks.create(request.user_id, room_id, wanted)
+        return await self._webhooks.create(
+            await self._require_maker(request, f"make_webhook {room_id}"), room_id, wanted
+        )
 
     @endpoint(
         "POST", _V1 + "/rooms/{roomId}/webhooks/{webhookId}/enable", acts=True, limit="account", body_limit=SMALL_LIMIT
     )
     async def enable_hook(self, request: Request) -> Answer:
-        await request.json_object(optional=True)
-        room_id = parse_room_id(request.params["roomId"])
-        await self._webhooks.enable(request.user_id, room_id, request.params["webhookId"])
+        room_id, hook = parse_room_id(request.params["roomId"]), request.params["webhookId"]
+        await self._webhooks.require_moderator(request.user_id, room_id)
+        await self._webhooks.enable(await self._require_maker(request, f"enable_webhook {hook}"), room_id, hook)
         return {}
 
     @endpoint("DELETE", _V1 + "/rooms/{roomId}/webhooks/{webhookId}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from chappe.config import Bots as Settings
 from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
-from chappe.homeserver.accounts.fresh_proof import Notice, OwnerMail
+from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
@@ -33,14 +33,15 @@ class Bots:
 
     async def create(
         self,
-        owner: UserId,
+        proof: FreshProof,
         name: str,
         purpose: str,
         rooms: Sequence[str] | None,
         expires_ts: int | None,
         localpart: str | None,
     ) -> dict[str, Any]:
-        """The bot and its access token, which is shown this once. Raises M_FORBIDDEN, M_INVALID_PARAM."""
+        """The bot of who has given the proof, and its access token, which is shown this once. Raises M_FORBIDDEN, M_INVALID_PARAM."""
+        owner = UserId(proof.user_id)
         if not self._settings.enabled:
             raise Forbidden("Bots are switched off on this server")
         notice = await self.tell_owner.notice(owner, "bot_made", name)
@@ -51,13 +52,14 @@ class Bots:
         tokens = await self._sessions.sign_in(user_id, None, name, False)
         return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
 
-    async def new_token(self, owner: UserId, user_id: str) -> dict[str, Any]:
+    async def new_token(self, proof: FreshProof, user_id: str) -> dict[str, Any]:
         """In the place of the one before it, for the same device and its keys; signed out everywhere, a new device.
 
         Raises M_NOT_FOUND for another's bot, and for one that speaks for a webhook; M_FORBIDDEN for who may make none.
         """
         if not self._settings.enabled:
             raise Forbidden("Bots are switched off on this server")
+        owner = UserId(proof.user_id)
         await self.require_may_own(owner)
         bot = await self.require_own(owner, user_id)
         if await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE user_id = $1)", bot):

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from chappe.homeserver.accounts.fresh_proof import Notice
+from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.load.parsing import off_the_loop
@@ -82,8 +82,9 @@ class Webhooks:
 
     # ---------------------------------------------------------------------------------------------------- managing
 
-    async def create(self, owner: UserId, room_id: str, wanted: Wanted) -> dict[str, Any]:
+    async def create(self, proof: FreshProof, room_id: str, wanted: Wanted) -> dict[str, Any]:
         """By those who may change the room's settings. The secret is shown this once."""
+        owner = UserId(proof.user_id)
         await self.require_moderator(owner, room_id)
         await self._bots.require_may_own(owner)
         shown_name(wanted.name)
@@ -155,8 +156,9 @@ class Webhooks:
             raise NotFound("There is no such webhook in this room")
         return UserId(row["user_id"]) if row["user_id"] else None
 
-    async def enable(self, user_id: UserId, room_id: str, hook: str) -> None:
+    async def enable(self, proof: FreshProof, room_id: str, hook: str) -> None:
         """Again, after its owner was signed out everywhere: by nobody else. Raises M_NOT_FOUND, M_FORBIDDEN."""
+        user_id = UserId(proof.user_id)
         await self.require_moderator(user_id, room_id)
         await self._bots.require_may_own(user_id)
         await require_may_be_there(self._rooms, user_id, room_id)
