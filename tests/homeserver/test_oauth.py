@@ -511,6 +511,27 @@ async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
     assert (await Browser(closed).open("/register")).status == 403
 
 
+async def test_only_our_own_client_is_not_asked_about(server: Server, alice: Person) -> None:
+    """Any site may register an application that leads back to us, and send people here with a challenge of its own."""
+    home = f"{server.base}/"
+    _, answer = await register(
+        server,
+        client_name="Ours",
+        client_uri=home,
+        redirect_uris=[home],
+        tos_uri=home,
+        grant_types=["authorization_code"],
+    )
+    page = authorize(answer["client_id"], redirect_uri=home)
+    browser = await Browser(server).sign_in(alice.id, PASSWORD, page)
+    for theirs in (None, "", "x" * 43):
+        browser.cookies.update({} if theirs is None else {"chappe_challenge": theirs})
+        assert (await browser.open(page)).heading == "Allow Ours?", theirs
+    browser.cookies["chappe_challenge"] = CHALLENGE  # our own client, in this browser
+    await browser.open(page)
+    assert browser.url.startswith(home) and browser.query["code"]
+
+
 def test_the_page_says_what_is_confirmed() -> None:
     """Whatever is asked for by `require_owner`: who is sent a link to the page shall see what somebody else has begun."""
     purposes = set()

@@ -1,5 +1,6 @@
 /** Signing in by the OAuth 2.0 API of the specification, and the session that comes of it. Without the SDK: it loads fast. */
 
+import { announceSignIn } from "../platform/own_sign_in";
 import { type Sealed, seal, unseal } from "../platform/seal";
 import { forget, forgetEverything, load, save } from "../platform/store";
 
@@ -89,6 +90,8 @@ export async function beginSignIn(address: string, name: string, language: strin
   const attempt: Attempt = { state: random(16), verifier: random(32), clientId, deviceId: kept?.deviceId ?? deviceId() };
   localStorage.setItem(ATTEMPT, JSON.stringify(attempt));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
+  const challenge = base64url(new Uint8Array(digest));
+  announceSignIn(challenge);
   const query = new URLSearchParams({
     response_type: "code",
     response_mode: "query",
@@ -96,7 +99,7 @@ export async function beginSignIn(address: string, name: string, language: strin
     redirect_uri: home(),
     scope: `urn:matrix:client:api:* urn:matrix:client:device:${attempt.deviceId} urn:chappe:console:*`,
     state: attempt.state,
-    code_challenge: base64url(new Uint8Array(digest)),
+    code_challenge: challenge,
     code_challenge_method: "S256",
     ui_locales: language,
   });

@@ -1,4 +1,8 @@
-"""Consent: may an application, or a device without a browser, use this account (OAuth 2.0 API; RFC 8628)?"""
+"""Consent: may an application, or a device without a browser, use this account (OAuth 2.0 API; RFC 8628)?
+
+Our own web client is not asked about. What an application says of itself makes it none: any site may register one whose address
+to go back to is ours. It is what this browser has said from our own address (`Visit.challenge`).
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,9 @@ class ConsentPages:
             login = urlencode({"next": here(visit.request), "login_hint": hint})
             return self._pages.redirect(visit, f"/login?{login}")
         session = await self._pages.require(visit)
-        if redirect_uri == f"{visit.base_url}/":  # our own web client: nothing leaves for somebody else
+        if (
+            redirect_uri == f"{visit.base_url}/" and visit.challenge == wanted.code_challenge
+        ):  # our own web client has begun this
             return self._back(visit, redirect_uri, {"code": await self._code(wanted, session)})
         names = {"client": client.name, "host": client.host, "user": session.user_id}
         links = [(str(client.metadata[k]), visit.text(t)) for k, t in (("policy_uri", "policy"), ("tos_uri", "terms"))

@@ -25,12 +25,16 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import MailQueue
 
 BROWSER, SESSION, LANGUAGE = "chappe_browser", "chappe_session", "chappe_language"
+CHALLENGE = "chappe_challenge"  # set by our own web client, before it sends somebody here to sign in
 YEAR = 31_536_000
 
 
 @dataclass(slots=True)
 class Visit:
-    """A request to a page. `browser`: a random name of this browser; `cookies`: what the answer sets."""
+    """A request to a page. `browser`: a random name of this browser; `cookies`: what the answer sets.
+
+    `challenge`: of the sign-in that our own web client has begun in this browser (RFC 7636).
+    """
 
     request: Request
     server_name: str
@@ -41,6 +45,7 @@ class Visit:
     session_cookie: str
     session: BrowserSession | None
     cookies: list[tuple[str, str, int]] = field(default_factory=list)
+    challenge: str | None = None
     next_path: str | None = None  # where to go on, if the query does not say it
 
     @property
@@ -108,7 +113,7 @@ class Pages:
         session = await self.browsers.find(value) if value else None
         visit = Visit(
             request, domain, brand, _language(request, cookies, brand), base, cookies.get(BROWSER, ""), value if session else "",
-            session,
+            session, challenge=cookies.get(CHALLENGE),
         )  # fmt: skip
         if len(visit.browser) < 20:
             visit.browser = secrets.token_urlsafe(24)
@@ -295,9 +300,8 @@ def _cookies(request: Request, is_secure: bool) -> dict[str, str]:
     for part in (request.header(b"cookie") or "").split(";"):
         name, _, value = part.strip().partition("=")
         found.setdefault(name, value)
-    return {
-        name: found[sent] for name in (BROWSER, SESSION, LANGUAGE) if (sent := cookie_name(name, is_secure)) in found
-    }
+    known = (BROWSER, SESSION, LANGUAGE, CHALLENGE)
+    return {name: found[sent] for name in known if (sent := cookie_name(name, is_secure)) in found}
 
 
 def _language(request: Request, cookies: Mapping[str, str], brand: Brand) -> str:
