@@ -74,9 +74,9 @@ class RoomReads:
         event, membership = await self._rooms.timeline.event(request.user_id, room, event_id)
         timeline, user = self._rooms.timeline, request.user_id
         before = after = None
-        if half := (limit + 1) // 2:
+        if half := limit // 2:
             before = await timeline.page(user, room, event.position - 1, None, True, half, event_filter)
-        if rest := limit // 2:
+        if rest := (limit + 1) // 2:
             after = await timeline.page(user, room, event.position, None, False, rest, event_filter)
         around = [*(before.events if before else ()), (event, membership), *(after.events if after else ())]
         state = await timeline.state_at(user, room, max(e.position for e, _ in around))
