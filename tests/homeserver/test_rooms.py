@@ -291,7 +291,9 @@ async def test_context(alice: Person) -> None:
     assert bodies(earlier["chunk"]) == ["2"] and bodies(later["chunk"]) == ["8"]
     assert "m.room.create" in {e["type"] for e in found["state"]}
     odd = await alice.call("GET", f"/rooms/{segment(room)}/context/{segment(ids[5])}", limit=3)
-    assert (bodies(odd["events_before"]), bodies(odd["events_after"])) == (["4"], ["6", "7"]), "as other servers share it out"
+    assert (bodies(odd["events_before"]), bodies(odd["events_after"])) == (["4"], ["6", "7"]), (
+        "as other servers share it out"
+    )
 
 
 async def test_history_visibility(alice: Person, bob: Person, carol: Person) -> None:

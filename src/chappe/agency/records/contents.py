@@ -12,6 +12,8 @@ from chappe.agency.records.bag import Bag
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.modules.media import ContentRepository, Media
+from chappe.homeserver.rooms.store import BEGINNING
+from chappe.homeserver.rooms.stretches import LAST, Span
 
 PAGE = 500
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -25,18 +27,21 @@ def lines_of(values: Iterable[Any]) -> bytes:
     return b"".join(orjson.dumps(value, default=str) + b"\n" for value in values)
 
 
-async def events_of(database: Database, room: int, sender: str | None = None) -> AsyncIterator[bytes]:
-    """Every event of a room (of one sender) in its order, a line each, as the servers of the room hold it."""
-    after = -(1 << 62)
-    while rows := await database.fetch(
-        """SELECT position, event_id, json FROM events WHERE room_nid = $1 AND position > $2 AND ($3::text IS NULL OR sender = $3)
-            ORDER BY position LIMIT $4""",
-        room, after, sender, PAGE,
-    ):  # fmt: skip
-        yield b"".join(
-            orjson.dumps({"event_id": row["event_id"], "event": orjson.loads(row["json"])}) + b"\n" for row in rows
-        )
-        after = rows[-1]["position"]
+async def events_of(
+    database: Database, room: int, sender: str | None = None, spans: Sequence[Span] = (Span(BEGINNING, LAST),)
+) -> AsyncIterator[bytes]:
+    """Every event of a room (of one sender), a line each, as the servers of the room hold it. `spans`: of the room's order."""
+    for span in spans:
+        after = span.low
+        while rows := await database.fetch(
+            """SELECT position, event_id, json FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
+                  AND ($4::text IS NULL OR sender = $4) ORDER BY position LIMIT $5""",
+            room, after, span.high, sender, PAGE,
+        ):  # fmt: skip
+            yield b"".join(
+                orjson.dumps({"event_id": row["event_id"], "event": orjson.loads(row["json"])}) + b"\n" for row in rows
+            )
+            after = rows[-1]["position"]
 
 
 async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> list[dict[str, Any]]:

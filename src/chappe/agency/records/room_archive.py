@@ -46,7 +46,7 @@ class RoomArchive:
 
             async def lines() -> Any:
                 nonlocal count
-                async for chunk in events_of(self._database, room.number):
+                async for chunk in events_of(self._database, room.number, spans=room.order.spans):
                     count += chunk.count(b"\n")
                     files.update({(s.decode(), n.decode()): None for s, n in _MXC.findall(chunk)})
                     yield chunk

@@ -355,6 +355,7 @@ class Parts:
         self.inbox.ended = self.elsewhere.ended
         history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
         rooms.timeline.extend, rooms.timeline.look_back = history.extend, history.look_back
+        rooms.timeline.gap = history.gap
         self.residence = Residence(
             rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers, self.admission
         )

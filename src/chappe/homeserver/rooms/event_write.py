@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chappe.homeserver.rooms.live_room import LiveRoom
 
 # fragments whose last column is the event's offset
-_AT_POSITION = ("memberships", "relations", "push_hits", "state_moves")
+_AT_POSITION = ("memberships", "relations", "push_hits", "state_moves", "missing_events", "cuts")
 
 
 class EventWrite(Write):
@@ -37,6 +37,7 @@ class EventWrite(Write):
         self.root_after = EMPTY
         self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
         self.revokes = False
+        self.adds_stretches = False  # of history, to the order in which the room is read
         self.depth = 0
         self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
         self._pdus: list[bytes] = []
@@ -44,7 +45,7 @@ class EventWrite(Write):
     def start_over(self) -> None:
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
-        self.summary = None
+        self.summary, self.adds_stretches = None, False
 
     @property
     def leaves(self) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ from chappe.homeserver.rooms import store
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import EMPTY, TreeReader, children, int_to_name, name_to_int
+from chappe.homeserver.rooms.stretches import ReadingOrder, Stretch
 from chappe.homeserver.rooms.summary import NEWS
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class LiveRoom:
         self.tail: deque[RoomEvent] = deque()
         self.complete_from = 0
         self.last_position = 0
+        self.stretches: Sequence[Stretch] = ()
+        self._order = ReadingOrder()
         self.is_new = False
         self._loading = asyncio.Lock()
         self._levels: tuple[RoomEvent | None, RoomEvent | None, PowerLevels] | None = None
@@ -135,6 +138,13 @@ class LiveRoom:
         result.reverse()
         return result
 
+    @property
+    def order(self) -> ReadingOrder:
+        """In which its events are read: by position, where no history came to lie between events of the log."""
+        if self._order.is_federated != self.is_federated:
+            self._order = ReadingOrder(self.stretches, self.is_federated)
+        return self._order
+
     # ---------------------------------------------------------------------------------------- the writer's side
 
     def reset(self) -> None:
@@ -189,6 +199,7 @@ class LiveRoom:
             self.root, self.depth = write.root_after, max(self.depth, write.depth)
             self.revoke_version += write.revokes
             self.state_version += write.state_changes
+            self.stale = self.stale or write.adds_stretches  # their numbers are given with the commit
         self.leaves = self._leaves_after(mine)
         self.is_stub = self.is_stub and not any(w.leaves for w in mine)
         self._committed_next_num = max(self._committed_next_num, self.chains.next_num)
@@ -300,6 +311,8 @@ class LiveRoom:
         self.leaves, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
         self.is_federated, self.is_stub = row["federated"], row["stub"]
         self.partial_servers = frozenset(row["partial_servers"] or ())
+        self.stretches = [Stretch(*values) for values in row["stretches"] or ()]
+        self._order = ReadingOrder(self.stretches, self.is_federated)
         self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
         self.last_position, self.bump_position = row["last_position"], row["bump_position"]
         self.threads, self.threads_before, self.related = s.threads, {}, s.related

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.filters import RoomEventFilter
+from chappe.homeserver.rooms.stretches import BLOCK, MOST_STRETCHES
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 
 EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
     e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.moved, e.json"""
 OUTLIER = -(1 << 62)  # the position of events that are in no timeline
-BEGINNING = -(1 << 53)  # before every event that is in a timeline
+BEGINNING = -BLOCK * MOST_STRETCHES  # before every event that is in a timeline
 SCANNED_AT_ONCE = 1000  # events looked at by one statement for those that pass a filter
 
 Statuses = tuple[int, ...]  # of `events.status`: 0 history, 1 outlier, 2 rejected, 3 soft-failed
@@ -311,11 +312,13 @@ class RoomStore:
             return Scan(found, found[-1]["position"] - 1)
         return Scan(found, after if rows[0]["scanned"] < SCANNED_AT_ONCE else rows[0]["low"] - 1)
 
-    async def first_position(self, room: int) -> int:
-        """Of the oldest event in its timeline; 0 where there is none."""
-        sql = """SELECT coalesce((SELECT position FROM events WHERE room_nid = $1 AND position > $2
-                                   ORDER BY position LIMIT 1), 0)"""
-        return await self.database.fetchval(sql, room, BEGINNING)  # type: ignore[no-any-return]
+    async def first_position(self, room: int, after: int, upto: int) -> int | None:
+        """Of the first event with a position in (after, upto]."""
+        return await self.database.fetchval(  # type: ignore[no-any-return]
+            """SELECT position FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
+                ORDER BY position LIMIT 1""",
+            room, after, upto,
+        )  # fmt: skip
 
     async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Row]:
         """Events at a time or beyond it, the nearest first."""
@@ -337,6 +340,14 @@ class RoomStore:
                 SELECT {EVENT_COLUMNS}, m.position FROM state_moves m JOIN events e ON e.nid = m.nid
                  WHERE m.room_nid = $1 AND m.position > $2 AND m.position <= $3
                 ORDER BY at""",
+            room, after, upto,
+        )  # fmt: skip
+
+    async def state_before_next(self, room: int, after: int, upto: int) -> int | None:
+        """The root of the state before the first event with a position in (after, upto]."""
+        return await self.database.fetchval(  # type: ignore[no-any-return]
+            """SELECT state_before FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
+                ORDER BY position LIMIT 1""",
             room, after, upto,
         )  # fmt: skip
 
@@ -480,7 +491,9 @@ class RoomStore:
         )
 
 
-SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers
+SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers,
+           CASE WHEN r.federated THEN (SELECT array_agg(ARRAY[s.cut, s.ordinal, s.number]) FROM stretches s
+                                        WHERE s.room_nid = r.room_nid) END AS stretches
     FROM rooms r LEFT JOIN partial_rooms p USING (room_nid) WHERE r.room_nid = $1"""
 SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])"
 SNAPSHOT_STATE = f"""SELECT {EVENT_COLUMNS}, a.num, a.base, a.rest FROM events e

@@ -16,7 +16,13 @@ from chappe.homeserver.database.table import (
 
 OWNER = "homeserver.rooms"
 TABLES = (
-    *alike(Table(OWNER, rows=OF_ROOM, stays_too=True, room="room_nid"), "auth_bases", "missing_events", "state_moves"),
+    *alike(
+        Table(OWNER, rows=OF_ROOM, stays_too=True, room="room_nid"),
+        "auth_bases",
+        "missing_events",
+        "state_moves",
+        "stretches",
+    ),
     Table(OWNER, "auth_events", rows=OF_ROOM, stays_too=True, room="room_nid", event="event_nid"),
     Table(
         OWNER,

@@ -13,12 +13,15 @@ from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
-from chappe.homeserver.rooms.store import BEGINNING, NOT_HELD_BACK, OUTLIER, RoomStore
+from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore
+from chappe.homeserver.rooms.stretches import Walk, cut_of
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 
 READ_AT_ONCE = 200
 See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
+Extend = Callable[[LiveRoom, int | None], Awaitable[bool]]
 MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
+MOST_CLOSINGS = 20  # of a gap, for one request that reads forwards
 MAX_SCANS = 100  # reads for one /sync in search of what passes its filter, in all rooms together
 
 
@@ -44,8 +47,9 @@ class Timeline:
     ) -> None:
         self._store, self._clock, self._visibility = store, clock, visibility
         self._trees, self._key_hash = trees, key_hash
-        # reads what came before the oldest event that is here from other servers: whether there was more
-        self.extend: Callable[[LiveRoom], Awaitable[bool]] | None = None
+        # reads what is missing before an event, by its position, or before all of them, from other servers: whether there was some
+        self.extend: Extend | None = None
+        self.gap: Callable[[LiveRoom, int, int, bool], Awaitable[int | None]] | None = None
         self.look_back: Callable[[LiveRoom, int, bool], Awaitable[None]] | None = None
 
     async def events_between(
@@ -93,32 +97,88 @@ class Timeline:
 
     async def page(
         self, user_id: str, room: LiveRoom, start: int | None, stop: int | None, backwards: bool, limit: int,
-        event_filter: RoomEventFilter,
+        event_filter: RoomEventFilter, closings: int = MOST_CLOSINGS,
     ) -> Page:  # fmt: skip
-        """`/messages`: up to `limit` events that the reader may see, from a position towards another."""
+        """`/messages`: up to `limit` events that the reader may see, from a position towards another, as they happened.
+
+        `closings`: pages of other servers with which a gap is closed before it is read across forwards.
+        """
         await self._visibility.require_reader(user_id, room)
-        beginning = BEGINNING if room.is_federated else 0
-        start = (self._clock.watermark if backwards else beginning) if start is None else start
+        if start is None:
+            start = self._clock.watermark if backwards else room.order.beginning
+        walk = Walk(room.order, start, stop, backwards, self._clock.watermark, closings)
         found: list[Seen] = []
-        at: int = start
         everything = is_open(event_filter)
-        for _ in range(MAX_READS):
-            newest = self._clock.watermark if stop is None else stop
-            low, high = (beginning if stop is None else stop, at) if backwards else (at, newest)
-            batch = await self.events_between(room, low, high, min(READ_AT_ONCE, limit + 1), backwards)
+        for _ in range(MAX_READS + closings):
+            if walk.reads == MAX_READS:
+                break
+            await self._look_for_gap(room, walk)
+            low, high = walk.ahead()
+            size = 1 if walk.is_at_beginning else min(READ_AT_ONCE, limit + 1)
+            batch = await self.events_between(room, low, high, size, backwards) if low < high else []
             wanted = await self.related_by(room, batch, event_filter)
             seen = {e.nid: (e, m) for e, m in await self._visibility.filter(user_id, room, wanted)}
             for event in batch:
                 shown = seen.get(event.nid)
                 if shown is not None and (everything or _passes(event_filter, room, shown[0])):
                     if len(found) == limit:
-                        return Page(found, start, at)
+                        return Page(found, start, walk.token)
                     found.append(shown)
-                at = event.position - 1 if backwards else event.position
-            if len(batch) < min(READ_AT_ONCE, limit + 1):
-                if not backwards or stop is not None or self.extend is None or not await self.extend(room):
-                    return Page(found, start, None)
-        return Page(found, start, at)
+                walk.pass_by(event.position)
+            walk.reads += backwards or walk.gap is None
+            low, high = walk.ahead()
+            if len(batch) == size and low < high:
+                continue
+            if walk.has_more_beyond and len(found) == limit:
+                break
+            if not backwards and walk.gap is not None and walk.closings <= 0:
+                if found or closings < MOST_CLOSINGS:
+                    break  # it is closed with the next request
+                walk.crosses = True
+            elif not await self._go_on(room, walk):
+                return Page(found, start, None)
+        return Page(found, start, walk.token)
+
+    async def _look_for_gap(self, room: LiveRoom, walk: Walk) -> None:
+        """Finds the next event before which something is missing: it is read before what lies on the other side."""
+        walk.gap = None
+        span = walk.span
+        if not span.has_history or self.gap is None or walk.is_at_beginning or walk.crosses:
+            return
+        low, high = walk.ahead()
+        if walk.backwards and low <= high < span.high:
+            high += 1  # the last event that was read
+        walk.gap = await self.gap(room, low, high, walk.backwards)
+        if walk.gap is None and not walk.backwards and span.stretch is not None and span.stretch.ordinal == 0:
+            cut = span.stretch.cut  # what is missing before the cut itself
+            walk.gap = await self.gap(room, cut - 1, cut, True)
+
+    async def _go_on(self, room: LiveRoom, walk: Walk) -> bool:
+        """Past the gap, or into the next span. False where there is nothing more."""
+        extend = self.extend
+        if extend is None:
+            return walk.step()
+        if walk.gap is not None:
+            if walk.backwards:
+                await self._fill(extend, room, walk.gap)
+                walk.at = walk.gap - 1
+            else:
+                await extend(room, walk.gap)
+                walk.closings -= 1
+            return True
+        if walk.backwards and not walk.ends_here:
+            if walk.cut is not None:
+                await self._fill(extend, room, walk.cut)
+            elif walk.span.stretch is None and walk.span.has_history and await extend(room, None):
+                return True
+        return walk.step()
+
+    @staticmethod
+    async def _fill(extend: Extend, room: LiveRoom, follower: int) -> None:
+        """What is missing before an event may be had from several servers, each of them a part."""
+        for _ in range(MAX_READS):
+            if not await extend(room, follower):
+                break
 
     async def state_changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
         """What the state got with positions in (after, upto], in order. Entries that were taken away are not told."""
@@ -190,11 +250,33 @@ class Timeline:
         What was before this server came in, those are asked who were there.
         """
         await self._visibility.require_reader(user_id, room)
-        if room.is_federated and self.look_back is not None:
-            first = await self._store.events_by_time(room.number, 0, False, 0, 1)
-            if not first or ts < first[0]["ts"]:
-                await self.look_back(room, ts, backwards)
+        if room.is_federated and self.look_back is not None and await self._is_in_gap(room, ts, backwards):
+            await self.look_back(room, ts, backwards)
         return await self._nearest_here(user_id, room, ts, backwards)
+
+    async def _is_in_gap(self, room: LiveRoom, ts: int, backwards: bool) -> bool:
+        """Whether something may be nearer to a time than what is here: where that lies beside a gap, on the side of the time."""
+        assert self.gap is not None
+        nearest = await self._store.events_by_time(room.number, ts, backwards, 0, 1)
+        if not nearest:
+            return True
+        position: int | None = nearest[0]["position"]
+        if backwards:
+            position = await self._next(room, nearest[0]["position"])
+            return position is not None and await self.gap(room, position - 1, position, True) is not None
+        first = await self._store.events_by_time(room.number, 0, False, 0, 1)
+        if ts < first[0]["ts"]:
+            return True
+        return await self.gap(room, nearest[0]["position"] - 1, nearest[0]["position"], True) is not None
+
+    async def _next(self, room: LiveRoom, position: int) -> int | None:
+        """The position of the event that is read after one."""
+        index, at = room.order.place(position)
+        for span in room.order.spans[index:]:
+            after = at if span is room.order.spans[index] else span.low
+            if (found := await self._store.first_position(room.number, after, span.high)) is not None:
+                return found
+        return None
 
     async def _nearest_here(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
         offset = 0
@@ -223,12 +305,12 @@ class Timeline:
         """
         membership = await self._visibility.require_reader(user_id, room)
         left = await self._left_at(room, membership)
-        if left is not None and (position is None or position > left):
+        if left is not None and (position is None or room.order.when(position) > left):
             position = left
         if position is None or position >= room.last_position:
             return room.state
         if membership is None or (membership.sees(position) is None and position != left):
-            root = await self._store.root_after(room.number, position)
+            root = await self._root_after(room, position)
             if not await self._visibility.sees_state(user_id, room, position, root):
                 if membership is None or membership.joined_since is None:
                     raise Forbidden("You may not see how this room was then")
@@ -255,7 +337,21 @@ class Timeline:
         tail = room.tail_after(position)
         if tail is not None:
             return rewind(room.state, tail)
-        return await self.state_of_root(room, await self._store.root_after(room.number, position))
+        return await self.state_of_root(room, await self._root_after(room, position))
+
+    async def _root_after(self, room: LiveRoom, position: int) -> int:
+        """The root of the state at a place of the room's order."""
+        order = room.order
+        index, at = order.place(position)
+        if cut_of(position) is None and order.spans[index].stretch is None:
+            return await self._store.root_after(room.number, at)
+        for span in order.spans[index:]:  # as it was before what comes next
+            root = await self._store.state_before_next(
+                room.number, at if span is order.spans[index] else span.low, span.high
+            )
+            if root is not None:
+                return root
+        return await self._store.root_after(room.number, room.last_position)
 
     async def state_of_root(self, room: LiveRoom, root: int) -> dict[StateKey, RoomEvent]:
         numbers, _ = await self._trees.whole(int_to_name(root))

@@ -32,8 +32,8 @@ class Place(NamedTuple):
     state_before: int
 
 
-def _joined_later(mine: Membership | None, position: int) -> bool:
-    return mine is not None and (mine.joined_since or 0) > position
+def _joined_later(mine: Membership | None, room: LiveRoom, position: int) -> bool:
+    return mine is not None and (mine.joined_since or 0) > room.order.when(position)
 
 
 async def _nobody(_: str) -> frozenset[str]:
@@ -91,7 +91,9 @@ class Visibility:
                 visibility = more_open(visibility, parse_visibility(event.content.get("history_visibility")))
             if event.type == "m.room.member" and event.state_key == user_id and membership != "join":
                 membership = event.membership
-            if is_visible(visibility, membership, _joined_later(mine, event.position)) or self._is_own(event, user_id):
+            if is_visible(visibility, membership, _joined_later(mine, room, event.position)) or self._is_own(
+                event, user_id
+            ):
                 seen.append((event, membership))
         return self._after_erasures(mine, seen)
 
@@ -121,7 +123,7 @@ class Visibility:
         then = await self._state_then(user_id, room, {p.state_before for p, sees in certain.items() if sees is None})
         return {
             place for place, sees in certain.items()
-            if sees or (sees is None and is_visible(*then[place.state_before], _joined_later(mine, place.position)))
+            if sees or (sees is None and is_visible(*then[place.state_before], _joined_later(mine, room, place.position)))
         }  # fmt: skip
 
     async def sees_state(self, user_id: str, room: LiveRoom, position: int, root: int) -> bool:

@@ -138,7 +138,7 @@ class RoomSections:
 
     async def _timeline_bytes(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline) -> bytes:
         chunk = await self._events_bytes(context, room, timeline)
-        prev = position_token(timeline.start)
+        prev = position_token(timeline.prev_batch)
         return b'{"events":[%b],"limited":%b,"prev_batch":"%b"}' % (
             chunk, b"true" if timeline.limited else b"false", prev.encode(),
         )  # fmt: skip
@@ -224,7 +224,7 @@ class RoomSections:
         name = (context.state_after or "state").encode()
         return b"".join((
             b'{"timeline":{"events":[', chunk, b'],"limited":', b"true" if timeline.limited else b"false",
-            b',"prev_batch":"', position_token(timeline.start).encode(), b'"},"', name, b'":{"events":[',
+            b',"prev_batch":"', position_token(timeline.prev_batch).encode(), b'"},"', name, b'":{"events":[',
             _join(context, [e.for_joined() for e in state]), b']},"account_data":{"events":[]}}',
         ))  # fmt: skip
 

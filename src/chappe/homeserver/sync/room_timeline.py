@@ -15,6 +15,7 @@ from chappe.homeserver.matrix.filters import is_open, passes_nothing
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.stretches import gap_before
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.context import SyncContext
 
@@ -35,6 +36,12 @@ class RoomTimeline:
     start: int  # the position just before the first event
     upto: int
     is_complete: bool
+    cut: int = 0  # the event of the log before which a gap ends the timeline
+
+    @property
+    def prev_batch(self) -> int:
+        """The place from which what came before is read."""
+        return gap_before(self.cut) if self.cut and self.start == self.cut - 1 else self.start
 
     @property
     def first_changes(self) -> dict[StateKey, RoomEvent]:
@@ -57,18 +64,20 @@ async def read_timeline(rooms: Rooms, context: SyncContext, room: LiveRoom, newl
     if passes_nothing(f, room.room_id):
         return RoomTimeline([], False, after, upto, upto, last <= after)
     unread: int | None = None
+    cut = room.order.latest_cut(after, upto)  # nothing is told as if it had come right after what lies beyond a gap
+    low = max(after, cut - 1)
     if is_open(f):
-        found = await rooms.timeline.events_between(room, after, upto, limit + 1, backwards=True)
+        found = await rooms.timeline.events_between(room, low, upto, limit + 1, backwards=True)
     else:
-        found, unread = await rooms.timeline.matching(room, after, upto, limit + 1, f, context.scans)
-    limited = len(found) > limit or unread is not None or (newly and context.since is not None)
+        found, unread = await rooms.timeline.matching(room, low, upto, limit + 1, f, context.scans)
+    limited = len(found) > limit or unread is not None or (newly and context.since is not None) or cut > 0
     start = unread if len(found) <= limit and unread is not None else None
     events = found[:limit][::-1]
     if start is None:
-        start = events[0].position - 1 if events else after
+        start = events[0].position - 1 if events else low
     seen = await rooms.visibility.filter(context.user_id, room, events) if events else []
     complete = is_open(f) and len(seen) == len(events) and all(e.moved is None for e in events)
-    timeline = RoomTimeline(seen, limited, after, start, upto, complete)
+    timeline = RoomTimeline(seen, limited, after, start, upto, complete, cut)
     if complete or context.state_after:
         return timeline
     return await _without_stale_state(rooms, room, timeline)

@@ -161,7 +161,7 @@ class OldSync:
         )
         state = await self._rooms.timeline.state_at(request.user_id, room)
         data = await self._account_data.of_rooms(request.user_id, [room.room_id])
-        start = page.events[-1][0].position - 1 if page.events else upto
+        start = room.order.before(page.events[-1][0].position) if page.events else upto
         events = await self._present(request, room, page.events[::-1]) if limit else []
         listed = await self._rooms.store.published_in(room.number)
         return {

@@ -75,23 +75,23 @@ class RoomReads:
         timeline, user = self._rooms.timeline, request.user_id
         before = after = None
         if half := limit // 2:
-            before = await timeline.page(user, room, event.position - 1, None, True, half, event_filter)
+            before = await timeline.page(user, room, room.order.before(event.position), None, True, half, event_filter)
         if rest := (limit + 1) // 2:
-            after = await timeline.page(user, room, event.position, None, False, rest, event_filter)
+            after = await timeline.page(user, room, event.position, None, False, rest, event_filter, 1)
         around = [*(before.events if before else ()), (event, membership), *(after.events if after else ())]
-        state = await timeline.state_at(user, room, max(e.position for e, _ in around))
+        state = await timeline.state_at(user, room, around[-1][0].position)
         if event_filter.lazy_load_members:
             senders = {e.sender for e, _ in around}
             state = {k: e for k, e in state.items() if k[0] != "m.room.member" or k[1] in senders}
         shown = [e for e in state.values() if _passes(event_filter, room, e)]
-        last = after.events[-1][0].position if after and after.events else event.position
-        first = before.end if before and before.end is not None else event.position - 1
+        last = after.events[-1][0] if after and after.events else event
+        first = room.order.before((before.events[-1][0] if before and before.events else event).position)
         return b"".join((
             b'{"event":', await self._events(request, room, [(event, membership)]),
             b',"events_before":[', await self._events(request, room, before.events if before else []),
             b'],"events_after":[', await self._events(request, room, after.events if after else []),
             b'],"state":[', b",".join(e.for_joined() for e in shown),
-            b'],"start":"', position_token(first).encode(), b'","end":"', position_token(last).encode(), b'"}',
+            b'],"start":"', position_token(first).encode(), b'","end":"', position_token(last.position).encode(), b'"}',
         ))  # fmt: skip
 
     @endpoint("GET", _ROOM + "/event/{eventId}", auth=GUEST_AUTH)

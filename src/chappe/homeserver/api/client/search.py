@@ -62,14 +62,16 @@ class Search:
         return result
 
     async def _context(self, request: Request, hit: Hit, around: Around) -> dict[str, Any]:
-        timeline, user, position = self._rooms.timeline, request.user_id, hit.seen[0].position
+        timeline, user, position, order = self._rooms.timeline, request.user_id, hit.seen[0].position, hit.room.order
         before: list[Seen] = []
         after: list[Seen] = []
         if limit := min(max(0, around.before_limit), MAX_AROUND):
-            before = (await timeline.page(user, hit.room, position - 1, None, True, limit, RoomEventFilter())).events
+            before = (
+                await timeline.page(user, hit.room, order.before(position), None, True, limit, RoomEventFilter())
+            ).events
         if limit := min(max(0, around.after_limit), MAX_AROUND):
-            after = (await timeline.page(user, hit.room, position, None, False, limit, RoomEventFilter())).events
-        first = before[-1][0].position - 1 if before else position - 1
+            after = (await timeline.page(user, hit.room, position, None, False, limit, RoomEventFilter(), 1)).events
+        first = order.before(before[-1][0].position if before else position)
         last = after[-1][0].position if after else position
         context: dict[str, Any] = {
             "start": position_token(first), "end": position_token(last),

@@ -94,7 +94,7 @@ class Relations:
             return {}
         visible = {e.event_id for e, _ in await self._visible(user_id, room, [row["event_id"] for row in rows])}
         result: dict[str, list[str]] = {}
-        for row in rows:
+        for row in sorted(rows, key=lambda row: room.order.key(row["position"])):
             if row["event_id"] in visible:
                 result.setdefault(row["target"], []).append(row["event_id"])
         return result
@@ -129,6 +129,7 @@ class Relations:
     ) -> dict[str, dict[str, Any]]:
         """Threads of which the reader sees something, by their roots: as if what they do not see were not there."""
         rows = await self._store.in_threads(room.number, roots, ignored, left)
+        rows = sorted(rows, key=lambda row: room.order.key(row["position"]), reverse=True)
         places = [Place(row["position"], row["state_before"]) for row in rows]
         seen = await self._rooms.visibility.seen_places(user_id, room, places)
         threads: dict[str, dict[str, Any]] = {}
@@ -164,11 +165,13 @@ class Relations:
         """What relates to an event, as far as the reader may see it. Raises M_NOT_FOUND as for the event itself."""
         await self._rooms.timeline.event(user_id, room, event_id)
         found: list[Seen] = []
-        at = start
+        at, order = start, room.order
+        until = None if stop is None else order.place(stop)
         for _ in range(MAX_READS):
             rows = await self._store.related(
-                room.number, event_id, rel_type, event_type, at, stop, backwards, limit + 1, MAX_DEPTH if recurse else 1
-            )
+                room.number, event_id, rel_type, event_type, None if at is None else order.place(at), until, backwards,
+                limit + 1, MAX_DEPTH if recurse else 1, order.spans,
+            )  # fmt: skip
             visible = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, [r["event_id"] for r in rows])}
             for row in rows:
                 if row["event_id"] in visible:

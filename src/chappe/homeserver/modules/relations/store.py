@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.rooms.stretches import Cursor, Span
 
 MAX_EDITS, MAX_REFERENCES = 20, 200  # of one event: many of one take nothing from the others
 MAX_IN_THREADS = 1000
@@ -46,7 +47,7 @@ class RelationStore:
 
     async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         return await self._database.fetch(
-            """SELECT x.target, x.event_id FROM unnest($1::text[]) t CROSS JOIN LATERAL (
+            """SELECT x.target, x.event_id, x.position FROM unnest($1::text[]) t CROSS JOIN LATERAL (
                    SELECT r.target, r.event_id, r.position FROM relations r
                     WHERE r.target = t AND r.rel_type = 'm.reference' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
                     ORDER BY r.position LIMIT $3) x
@@ -79,10 +80,10 @@ class RelationStore:
         )  # fmt: skip
 
     async def related(
-        self, room: int, target: str, rel_type: str | None, event_type: str | None, start: int | None, stop: int | None,
-        backwards: bool, limit: int, depth: int,
+        self, room: int, target: str, rel_type: str | None, event_type: str | None, start: Cursor | None, stop: Cursor | None,
+        backwards: bool, limit: int, depth: int, spans: Sequence[Span],
     ) -> Sequence[Row]:  # fmt: skip
-        """(event_id, position) beyond `start`, before `stop`, in the order asked for."""
+        """(event_id, position) beyond `start`, before `stop`, in the order asked for. `spans`: those of the room's order."""
         beyond, before, order = ("<", ">", "DESC") if backwards else (">", "<", "ASC")
         return await self._database.fetch(
             f"""WITH RECURSIVE found AS (
@@ -91,11 +92,15 @@ class RelationStore:
                     UNION
                     SELECT x.event_id, x.position, x.rel_type, x.type, f.depth + 1 FROM found f
                       JOIN relations x ON x.target = f.event_id AND x.room_nid = $1 WHERE f.depth < $8)
-                SELECT DISTINCT event_id, position FROM found
-                 WHERE ($3::text IS NULL OR rel_type = $3) AND ($4::text IS NULL OR type = $4)
-                   AND ($5::bigint IS NULL OR position {beyond} $5) AND ($6::bigint IS NULL OR position {before} $6)
-                 ORDER BY position {order} LIMIT $7""",
-            room, target, rel_type, event_type, start, stop, limit, depth,
+                SELECT DISTINCT f.event_id, f.position, s.place FROM found f
+                  JOIN unnest($9::bigint[], $10::bigint[]) WITH ORDINALITY AS s(low, high, place)
+                    ON f.position > s.low AND f.position <= s.high
+                 WHERE ($3::text IS NULL OR f.rel_type = $3) AND ($4::text IS NULL OR f.type = $4)
+                   AND ($5::bigint[] IS NULL OR ARRAY[s.place, f.position] {beyond} $5)
+                   AND ($6::bigint[] IS NULL OR ARRAY[s.place, f.position] {before} $6)
+                 ORDER BY s.place {order}, f.position {order} LIMIT $7""",
+            room, target, rel_type, event_type, *(None if c is None else [c.span + 1, c.at] for c in (start, stop)), limit,
+            depth, [s.low for s in spans], [s.high for s in spans],
         )  # fmt: skip
 
     async def related_ids(self, room: int, target: str, rel_types: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""What was said before this server came in: read from those that were there, when somebody scrolls so far back.
+"""What was said while this server was not there: read from those that were, when somebody scrolls so far back.
 
-Kept as history, never as news: its positions lie before everything, so no sync, push or count sees it.
+Kept as history, never as news: its positions lie below zero, so no sync, push or count sees it. Where it is read: `rooms/stretches.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
@@ -24,9 +24,10 @@ from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
 from chappe.homeserver.rooms.remote.received import Prepared, WithoutTimeline
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.stretches import SPACING, Span
 
 log = logging.getLogger(__name__)
-AT_ONCE, NAMED_AT_ONCE, SERVERS_ASKED = 100, 20, 3
+AT_ONCE, SERVERS_ASKED = 100, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,23 @@ class History:
         self._checks, self._calls, self._now_ms = checks, calls, now_ms
         self._reading: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    async def extend(self, room: LiveRoom) -> bool:
-        """Reads a page of what came before the oldest that is here. Whether there is more now."""
+    async def gap(self, room: LiveRoom, after: int, upto: int, last: bool) -> int | None:
+        """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
+        return await self._receiver.store.gap_between(room.number, after, upto, last, self._now_ms())
+
+    async def extend(self, room: LiveRoom, follower: int | None) -> bool:
+        """Reads a page of what is missing before an event, by its position; None: before all of them. Whether there was some."""
         if not room.is_federated or room.is_partial or self._calls.own_domain(room) is None:
             return False
         async with self._reading.setdefault(room.number, asyncio.Lock()):
-            missing = await self._receiver.store.missing(room.number, self._now_ms())
-            if not missing:
+            named = await self._receiver.store.missing_before(room.number, follower, self._now_ms())
+            if not named:
                 return False
-            named = [event_id for event_id, _ in missing[:NAMED_AT_ONCE]]
+            span = room.order.grows(follower)
             for server in self._calls.servers(room)[:SERVERS_ASKED]:
                 try:
-                    if await self._extend_from(room, server, named):
+                    events = await self._backfill(room, server, named)
+                    if await self._write_all(room, server, span, await self._fresh(room, span, events, named)):
                         return True
                 except MatrixError as error:
                     log.info(
@@ -73,36 +79,106 @@ class History:
                 event_id = await self._calls.nearest(room, server, ts, backwards)
                 known = (await self._receiver.store.known([event_id])).get(event_id)
                 if known is None or not known.has_state:
-                    await self._extend_from(room, server, [event_id])
+                    async with self._reading.setdefault(room.number, asyncio.Lock()):
+                        await self._jump(room, server, event_id)
                 return
             except MatrixError as error:
                 log.info(
                     "a time could not be looked up", extra={"fields": {"from": server, "why": error.message[:200]}}
                 )
 
-    async def _extend_from(self, room: LiveRoom, server: str, named: Sequence[str]) -> bool:
-        raws = await self._calls.backfill(room, server, named, AT_ONCE)
-        events = await self._checks.check_many(raws, room.version)
-        here = await self._receiver.store.known(events)
-        fresh = {
-            i: e
-            for i, e in events.items()
-            if e.room_id == room.room_id and (i not in here or not here[i].has_state or here[i].gives_way_to(e))
-        }
-        lowest = min(await self._rooms.store.first_position(room.number), 0)
+    async def _jump(self, room: LiveRoom, server: str, event_id: str) -> None:
+        """Reads an event and what was before it, wherever in a gap that is."""
+        events = await self._backfill(room, server, [event_id])
+        if event_id not in events:
+            return
+        missing = await self._receiver.store.missing(room.number)
+        order, depth = room.order, events[event_id].pdu["depth"]
+        beside = [m for m in missing if m.event_id == event_id]
+        later = beside or [m for m in missing if m.follower_depth > depth]
+        if not later:
+            return
+        span: Span | None = min((order.grows(m.follower) for m in later), key=order.spans.index)
+        assert span is not None
+        fresh = await self._fresh(room, span, events, [event_id])
+        if event_id in fresh and not beside:
+            span = await self._another_stretch(room, span)
+        if event_id in fresh and span is not None:
+            await self._write_all(room, server, span, fresh)
+
+    async def _another_stretch(self, room: LiveRoom, after: Span) -> Span | None:
+        """Just older than one that there is; None where the room has too many."""
+        cut, ordinal = (0, 0) if after.stretch is None else (after.stretch.cut, after.stretch.ordinal)
+        before = {stretch.number for stretch in room.stretches}
+        await self._rooms.commit(_Jump(room, cut, ordinal + 1))
+        order = (await self._rooms.live.by_number(room.number)).order
+        place = (cut, ordinal + 1)
+        return next(
+            (
+                s
+                for s in order.spans
+                if s.stretch is not None and s.stretch[:2] == place and s.stretch.number not in before
+            ),
+            None,
+        )
+
+    async def _backfill(self, room: LiveRoom, server: str, named: Sequence[str]) -> dict[str, Checked]:
+        events = await self._checks.check_many(await self._calls.backfill(room, server, named, AT_ONCE), room.version)
+        return {event_id: e for event_id, e in events.items() if e.room_id == room.room_id}
+
+    async def _fresh(
+        self, room: LiveRoom, span: Span, events: Mapping[str, Checked], named: Sequence[str]
+    ) -> dict[str, Checked]:
+        """What leads from some events back to what is here, or is missing in an older span: what lies before that belongs there."""
+        known, order = await self._receiver.store.known(events), room.order
+        here = {event_id for event_id, event in known.items() if event.has_state}
+        older = [p for event_id in here for p in events[event_id].prev()]
+        older += [
+            m.event_id for m in await self._receiver.store.missing(room.number, events)
+            if order.spans.index(order.grows(m.follower)) < order.spans.index(span)
+        ]  # fmt: skip
+        return {i: events[i] for i in _reached(events, named, here | (_reached(events, older, here) - set(named)))}
+
+    async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, Checked]) -> bool:
+        """Whether something of it was written."""
         ordered = await self._gaps.copies.fill(room, in_order(fresh, Checked.prev), [server])
+        positions = await self._positions(room, span, ordered)
         written = 0
-        for place, checked in enumerate(ordered):
-            position = lowest - len(ordered) + place
+        for checked in ordered:
+            if checked.event_id not in positions:
+                continue
             try:
-                written += await self._write(room, server, checked, position, fresh)
+                written += await self._write(room, server, checked, positions[checked.event_id])
             except (MatrixError, MissingPast) as error:
                 log.info("an old event was left out", extra={"fields": {"why": str(error)[:200]}})
         return written > 0
 
-    async def _write(
-        self, room: LiveRoom, server: str, checked: Checked, position: int, fresh: Mapping[str, Checked]
-    ) -> bool:
+    async def _positions(self, room: LiveRoom, span: Span, ordered: Sequence[Checked]) -> dict[str, int]:
+        """For each event one that lies above those of what it follows, and below those of what follows it.
+
+        Where nothing that it follows is in the stretch, that is below all that is. Where there is no room left, an event has none.
+        """
+        known = await self._receiver.store.known({p for checked in ordered for p in checked.prev()})
+        high = min(span.high, -1)
+        below = {i: k.position for i, k in known.items() if k.status == HISTORY and span.low < k.position <= high}
+        runs: dict[int | None, list[str]] = {}
+        for checked in ordered:
+            found = [below[p] for p in checked.prev() if p in below]
+            if found:
+                below[checked.event_id] = max(found)
+            runs.setdefault(max(found, default=None), []).append(checked.event_id)
+        positions: dict[str, int] = {}
+        for under, run in runs.items():
+            above = await self._rooms.store.first_position(room.number, span.low if under is None else under, high)
+            above = high + 1 if above is None else above
+            low = span.low if under is None else under
+            step = min(SPACING, (above - low) // (len(run) + 1))
+            if step > 0:
+                first = above - step * len(run) if under is None else low + step
+                positions |= {event_id: first + step * place for place, event_id in enumerate(run)}
+        return positions
+
+    async def _write(self, room: LiveRoom, server: str, checked: Checked, position: int) -> bool:
         state_before: bytes | None = None
         for _ in range(3):
             try:
@@ -123,6 +199,12 @@ class History:
             return False
         known = await self._receiver.store.known(checked.prev())
         missing = [p for p in checked.prev() if p not in known or not known[p].has_state]
+        order = room.order
+        earlier = {
+            m.event_id for m in await self._receiver.store.missing(room.number, missing)
+            if m.follower is not None and order.key(m.follower) < order.key(position)
+        } if missing else set()  # fmt: skip
+        missing = [event_id for event_id in missing if event_id not in earlier]
         await self._rooms.commit(_HistoryWrite(room, _Old(prepared, position, missing)))
         return not prepared.is_rejected
 
@@ -140,7 +222,7 @@ class _HistoryWrite(WithoutTimeline):
             self.add_row("promotions", 0, prepared.nid)
         self.add_row("found_events", 0, room.number, checked.event_id)
         for event_id in self._old.missing:
-            self.add_row("missing_events", 0, room.number, event_id, checked.pdu["depth"])
+            self.add_row("old_missing_events", 0, room.number, event_id, checked.pdu["depth"], self._old.position)
         if prepared.is_rejected:
             self.add_held(prepared.nid, checked, prepared.state_before, prepared.state_before, REJECTED)
             return
@@ -166,3 +248,28 @@ class _HistoryWrite(WithoutTimeline):
             self.add_row("redactions", 0, prepared.redaction.event_id, checked.event_id, prepared.redaction.pdu)
         if prepared.unmet_target is not None:
             self.add_row("held_redactions", 0, prepared.unmet_target, checked.event_id, room.number)
+
+
+class _Jump(WithoutTimeline):
+    """A stretch that nothing is in yet."""
+
+    def __init__(self, room: LiveRoom, cut: int, ordinal: int) -> None:
+        super().__init__(room, None)
+        self._cut, self._ordinal = cut, ordinal
+
+    def build(self) -> None:
+        self.start_over()
+        self.add_row("jumps", 0, self.lane.number, self._cut, self._ordinal)
+        self.adds_stretches = True
+
+
+def _reached(events: Mapping[str, Checked], start: Iterable[str], without: Collection[str]) -> set[str]:
+    """Those of some events to which their edges lead, from some on."""
+    found: set[str] = set()
+    stack = list(start)
+    while stack:
+        event_id = stack.pop()
+        if event_id in events and event_id not in found and event_id not in without:
+            found.add(event_id)
+            stack += events[event_id].prev()
+    return found

@@ -225,6 +225,7 @@ class Receiver:
             raise MissingPast(unknown_prev, unknown_auth)
         if state_before is None:
             state_before = await self.states.resolve(room, list(roots.values())) if roots else EMPTY
+        missing = [event_id for event_id in missing if event_id not in roots]
         cited = await self.outliers.cited_among(auth, at_hand, known)
         numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
         return await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)

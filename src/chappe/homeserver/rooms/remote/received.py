@@ -222,8 +222,6 @@ class ReceivedWrite(WithoutTimeline):
         room = self.lane
         if prepared.was_outlier:
             self.add_row("promotions", 0, prepared.nid)
-        for event_id in prepared.missing:
-            self.add_row("missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"])
         self.add_row("found_events", 0, room.number, prepared.checked.event_id)
         status = REJECTED if prepared.is_rejected else self._judge_by_present(prepared)
         if status == REJECTED:
@@ -235,6 +233,8 @@ class ReceivedWrite(WithoutTimeline):
         if prepared.checked.key is not None and chain is None:
             chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
         if status == SOFT_FAILED:
+            for event_id in prepared.missing:
+                self.add_row("old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], None)
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
         else:
             self._into_timeline(prepared, chain)
@@ -273,6 +273,7 @@ class ReceivedWrite(WithoutTimeline):
         event = received_event(prepared.nid, checked, room, prepared.state_before)
         event.chain, event.thread, event.replaces = chain, prepared.thread, prepared.replaces
         event.txn = prepared.txn
+        self._note_gap(prepared, index)
         if checked.key is not None:
             event.state_after = name_to_int(prepared.state_after)
         followed = set(checked.prev())
@@ -294,6 +295,14 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(fragment, index, *values)
         room.tips, room.ahead_depth = tips, max(room.ahead_depth, checked.pdu["depth"])
         self.depth = max(self.depth, checked.pdu["depth"])
+
+    def _note_gap(self, prepared: Prepared, index: int) -> None:
+        """What it follows and is not here lies before it; where something of the room is here, after that."""
+        for event_id in prepared.missing:
+            self.add_row("missing_events", index, self.lane.number, event_id, prepared.checked.pdu["depth"])
+        if prepared.missing and self.lane.tips:
+            self.add_row("cuts", index, self.lane.number)
+            self.adds_stretches = True
 
     def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> None:
         """The room's state with the event: its own, where it is the only end; else what all ends resolve to."""

@@ -18,8 +18,10 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
 from chappe.homeserver.rooms.state_tree import int_to_name
+from chappe.homeserver.rooms.stretches import MOST_STRETCHES
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
+ASKED_AGAIN_MS = 60_000  # after which what nobody had is asked for again
 MOST_KNOWN = 10_000  # of one room, for state resolution
 
 FRAGMENTS = (
@@ -75,10 +77,40 @@ FRAGMENTS = (
           FROM unnest(old_relations_rows) x WHERE x._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
     ),
     Fragment(
-        "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint")),
+        "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("at", "int")),
         """
-        INSERT INTO missing_events (room_nid, event_id, follower_depth) SELECT m.room, m.event_id, m.depth
+        INSERT INTO missing_events (room_nid, event_id, follower_depth, position) SELECT m.room, m.event_id, m.depth, since + m.at
           FROM unnest(missing_events_rows) m WHERE m._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
+    ),
+    Fragment(  # before an event that is not of the log; what is known to lie before an earlier one is not given
+        "old_missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("position", "bigint")),
+        """
+        INSERT INTO missing_events (room_nid, event_id, follower_depth, position) SELECT m.room, m.event_id, m.depth, m.position
+          FROM unnest(old_missing_events_rows) m WHERE m._lane <> ALL (bad)
+        ON CONFLICT (room_nid, event_id) DO UPDATE SET follower_depth = excluded.follower_depth, position = excluded.position
+         WHERE excluded.position IS NOT NULL;""",
+    ),
+    Fragment(  # the block of what lies before an event of the log
+        "cuts", (("room", "bigint"), ("at", "int")),
+        f"""
+        FOR r IN SELECT * FROM unnest(cuts_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            INSERT INTO stretches (room_nid, number, cut, ordinal) SELECT r.room, n.next, since + r.at, 0
+              FROM (SELECT coalesce(max(s.number), 0) + 1 AS next FROM stretches s WHERE s.room_nid = r.room) n
+             WHERE n.next < {MOST_STRETCHES};
+        END LOOP;""",
+    ),
+    Fragment(  # the block of what was jumped to: older than some that lie before the same event
+        "jumps", (("room", "bigint"), ("cut", "bigint"), ("ordinal", "int")),
+        f"""
+        FOR r IN SELECT * FROM unnest(jumps_rows) LOOP
+            CONTINUE WHEN r._lane = ANY (bad);
+            UPDATE stretches s SET ordinal = s.ordinal + 1
+             WHERE s.room_nid = r.room AND s.cut = r.cut AND s.ordinal >= r.ordinal;
+            INSERT INTO stretches (room_nid, number, cut, ordinal) SELECT r.room, n.next, r.cut, r.ordinal
+              FROM (SELECT coalesce(max(s.number), 0) + 1 AS next FROM stretches s WHERE s.room_nid = r.room) n
+             WHERE n.next < {MOST_STRETCHES};
+        END LOOP;""",
     ),
     Fragment(
         "found_events", (("room", "bigint"), ("event_id", "text")),
@@ -112,6 +144,7 @@ class Known:
     status: int
     state_before: bytes
     state_after: bytes
+    position: int
     is_unfit: bool = False
 
     def gives_way_to(self, copy: Checked) -> bool:
@@ -124,14 +157,24 @@ class Known:
         return self.status in (HISTORY, SOFT_FAILED) or (self.status == REJECTED and self.state_before != bytes(6))
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An event that is not here: the depth and the position of one that follows it."""
+
+    event_id: str
+    follower_depth: int
+    follower: int | None
+
+
 _KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, state_before,
-            coalesce(state_after, state_before) AS state_after, is_unfit AND redacted_by IS NULL AS is_unfit"""
+            coalesce(state_after, state_before) AS state_after, position,
+            is_unfit AND redacted_by IS NULL AS is_unfit"""
 
 
 def _known(row: Row) -> Known:
     return Known(
         row["nid"], row["room_nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["depth"],
-        row["status"], int_to_name(row["state_before"]), int_to_name(row["state_after"]),
+        row["status"], int_to_name(row["state_before"]), int_to_name(row["state_after"]), row["position"],
         row["is_unfit"],
     )  # fmt: skip
 
@@ -192,14 +235,31 @@ class RemoteStore:
             room, list(users),
         )  # fmt: skip
 
-    async def missing(self, room: int, now_ms: int) -> list[tuple[str, int]]:
-        """Where history can go on: events that are not here, each with the depth of what follows it, the latest first."""
-        rows = await self.database.fetch(
-            """SELECT event_id, follower_depth FROM missing_events WHERE room_nid = $1
-                  AND (failed_ts IS NULL OR failed_ts < $2) ORDER BY follower_depth DESC LIMIT 100""",
-            room, now_ms - 60_000,
+    async def gap_between(self, room: int, after: int, upto: int, last: bool, now_ms: int) -> int | None:
+        """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
+        return await self.database.fetchval(  # type: ignore[no-any-return]
+            f"""SELECT position FROM missing_events WHERE room_nid = $1 AND position > $2 AND position <= $3
+                   AND (failed_ts IS NULL OR failed_ts < $4) ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
+            room, after, upto, now_ms - ASKED_AGAIN_MS,
         )  # fmt: skip
-        return [(row["event_id"], row["follower_depth"]) for row in rows]
+
+    async def missing_before(self, room: int, follower: int | None, now_ms: int) -> list[str]:
+        """What is not here and was before an event, by its position; None: before all of them."""
+        rows = await self.database.fetch(
+            """SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
+                  AND (failed_ts IS NULL OR failed_ts < $3) ORDER BY follower_depth DESC LIMIT 20""",
+            room, follower, now_ms - ASKED_AGAIN_MS,
+        )  # fmt: skip
+        return [row["event_id"] for row in rows]
+
+    async def missing(self, room: int, event_ids: Collection[str] | None = None) -> list[Missing]:
+        """What is not here, or those of some events that are not and are followed by others."""
+        rows = await self.database.fetch(
+            """SELECT event_id, follower_depth, position FROM missing_events
+                WHERE room_nid = $1 AND ($2::text[] IS NULL OR event_id = ANY ($2))""",
+            room, None if event_ids is None else list(event_ids),
+        )  # fmt: skip
+        return [Missing(*row) for row in rows]
 
     async def mark_failed(self, room: int, event_ids: Iterable[str], now_ms: int) -> None:
         await self.database.execute(

@@ -65,7 +65,7 @@ class RoomResults:
         required = self._required(w, state, changed, events, initial, limited)
         result = self._about(room, w, state, changed, initial)
         if events or initial or limited:
-            start = (all_events[0].position or w.membership.position) - 1 if all_events else upto
+            start = room.order.before(all_events[0].position or w.membership.position) if all_events else upto
             result["prev_batch"], result["limited"] = position_token(start), limited
             live = [e for e, _ in events if w.live_after is not None and e.position > w.live_after]
             result["num_live"] = len(live)
@@ -98,8 +98,9 @@ class RoomResults:
         limit = w.config.limit
         if limit <= 0:
             return [], [], room.last_position > after
-        events = await self._rooms.timeline.events_between(room, after, upto, limit + 1, backwards=True)
-        limited = len(events) > limit
+        cut = room.order.latest_cut(after, upto)  # nothing is told as if it had come right after what lies beyond a gap
+        events = await self._rooms.timeline.events_between(room, max(after, cut - 1), upto, limit + 1, backwards=True)
+        limited = len(events) > limit or cut > 0
         events = events[:limit][::-1]
         return await self._rooms.visibility.filter(w.user_id, room, events) if events else [], events, limited
 

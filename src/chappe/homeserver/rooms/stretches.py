@@ -1,0 +1,210 @@
+"""The order of a room's events: the log, and the stretches of its past that were read later, where they happened.
+
+Positions above zero are the log. Below zero each stretch has a block of positions; block 0 lies before the log, the others
+directly before an event of the log that follows what was not here, its `cut` (docs/decisions/0015).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+BLOCK = 1 << 36  # positions of one stretch
+MOST_STRETCHES = 1 << 17  # of one room
+LAST = 1 << 57  # no log is so long
+_GAP = -(1 << 58)  # no event has such a position
+SPACING = 16  # between neighbours of a stretch, for what comes in between
+
+
+class Stretch(NamedTuple):
+    """`ordinal`: 0 for the latest before its cut. A cut of 0: before the log."""
+
+    cut: int
+    ordinal: int
+    number: int
+
+
+class Span(NamedTuple):
+    """Positions in (low, high], read in their own order. `stretch`: where it is none of the log."""
+
+    low: int
+    high: int
+    stretch: Stretch | None = None
+
+    @property
+    def has_history(self) -> bool:
+        """Whether it holds what was read from other servers, or may."""
+        return self.low < 0
+
+
+class Cursor(NamedTuple):
+    """A place between events: just after a position. `span`: its number among those of the order."""
+
+    span: int
+    at: int
+
+
+def gap_before(cut: int) -> int:
+    """The place between an event of the log and the gap before it, as a position: what came before is read from here."""
+    return _GAP - cut
+
+
+def cut_of(position: int) -> int | None:
+    """Of a place that `gap_before` made: the event's position."""
+    return _GAP - position if _GAP - LAST < position < _GAP else None
+
+
+def _block(number: int) -> tuple[int, int]:
+    return -(number + 1) * BLOCK, -number * BLOCK - 1  # the lowest is only a place: what lies before the first event
+
+
+class ReadingOrder:
+    """`spans`: the oldest first. `cuts`: positions of the log before which there is a gap, or was."""
+
+    def __init__(self, stretches: Iterable[Stretch] = (), is_federated: bool = False) -> None:
+        self.is_federated = is_federated
+        ordered = sorted(stretches, key=lambda s: (s.cut, -s.ordinal))
+        self.cuts = sorted({s.cut for s in ordered if s.cut > 0})
+        self._cut_of_number = {s.number: s.cut for s in ordered}
+        ends = [*(cut - 1 for cut in self.cuts), LAST]
+        spans = [Span(*_block(s.number), s) for s in ordered if s.cut <= 0]
+        spans.append(Span(_block(0)[0] if is_federated else 0, ends[0]))
+        for cut, end in zip(self.cuts, ends[1:], strict=True):
+            spans += [Span(*_block(s.number), s) for s in ordered if s.cut == cut]
+            spans.append(Span(cut - 1, end))
+        self.spans = spans
+        self._index_of_number = {s.stretch.number: i for i, s in enumerate(spans) if s.stretch is not None}
+        self._index_of_log = [i for i, s in enumerate(spans) if s.stretch is None]
+
+    @property
+    def beginning(self) -> int:
+        """Before every event."""
+        return self.spans[0].low
+
+    def index_of(self, position: int) -> int | None:
+        """The span that holds a position; None for a block that is not known."""
+        if position < 0 and (number := (-position - 1) // BLOCK):
+            return self._index_of_number.get(number)
+        return self._index_of_log[bisect_right(self.cuts, position)]
+
+    def place(self, position: int) -> Cursor:
+        """Of a token: the place just after a position, or the one that `gap_before` means."""
+        if (cut := cut_of(position)) is not None:
+            return Cursor(self._index_of_log[bisect_right(self.cuts, cut)], cut - 1)
+        index = self.index_of(position)
+        return Cursor(0, self.spans[0].low) if index is None else Cursor(index, position)
+
+    def token(self, cursor: Cursor) -> int:
+        """The position that `place` makes a cursor of."""
+        span = self.spans[cursor.span]
+        if span.stretch is None and cursor.at == span.low and span.low >= 0 and cursor.span > 0:
+            return gap_before(span.low + 1)
+        return cursor.at
+
+    def before(self, position: int) -> int:
+        """The place just before an event."""
+        return gap_before(position) if position in self.cuts else position - 1
+
+    def latest_cut(self, after: int, upto: int) -> int:
+        """The last cut in (after, upto] of the log; 0 where there is none."""
+        place = bisect_right(self.cuts, upto)
+        return self.cuts[place - 1] if place and self.cuts[place - 1] > after else 0
+
+    def when(self, position: int) -> int:
+        """When an event happened, as a position that can be compared with those of the log."""
+        if (cut := cut_of(position)) is not None:
+            return cut - 1
+        if position >= 0 or not (number := (-position - 1) // BLOCK):
+            return position
+        before = self._cut_of_number.get(number, LAST)
+        return before - 1 if before > 0 else position
+
+    def key(self, position: int) -> tuple[int, int]:
+        """Sorts positions as they are read."""
+        index = self.index_of(position)
+        return (-1 if index is None else index), position
+
+    def grows(self, follower: int | None) -> Span:
+        """Where what is missing before an event belongs. None: before everything."""
+        log = self.spans[self._index_of_log[0]]
+        if follower is None:
+            return log
+        if follower in self.cuts:
+            return self.spans[self._index_of_log[bisect_right(self.cuts, follower)] - 1]
+        index = self.index_of(follower)
+        return log if index is None or not self.spans[index].has_history else self.spans[index]
+
+
+class Walk:
+    """Through a room in the order in which it is read. `at`: what lies on the near side of this position has been read."""
+
+    def __init__(
+        self, order: ReadingOrder, start: int, stop: int | None, backwards: bool, newest: int, closings: int
+    ) -> None:
+        self._order, self.backwards, self._newest, self.closings = order, backwards, newest, closings
+        self.index, self.at = order.place(start)
+        self._end = None if stop is None else order.place(stop)
+        self.gap: int | None = None  # the position of the event before which something is missing
+        self.reads = 0  # without those to close a gap
+        self.crosses = False  # the gaps that could not be closed
+
+    @property
+    def span(self) -> Span:
+        return self._order.spans[self.index]
+
+    @property
+    def cut(self) -> int | None:
+        """The event of the log with which the span begins, where something lies before it."""
+        return self.span.low + 1 if self.span.stretch is None and not self.span.has_history and self.index > 0 else None
+
+    @property
+    def ends_here(self) -> bool:
+        return self._end is not None and self._end.span == self.index
+
+    @property
+    def has_more_beyond(self) -> bool:
+        """Whether there is a gap, or another span."""
+        return self.gap is not None or self._is_before_end
+
+    @property
+    def _is_before_end(self) -> bool:
+        if self.backwards:
+            return self.index > (self._end.span if self._end is not None else 0)
+        return self.index < (self._end.span if self._end is not None else len(self._order.spans) - 1)
+
+    @property
+    def is_at_beginning(self) -> bool:
+        """Whether it goes forwards from before everything: what was before the first event that is here is not waited for."""
+        return not self.backwards and self.index == 0 and self.span.has_history and self.at <= self.span.low
+
+    @property
+    def token(self) -> int:
+        return self._order.token(Cursor(self.index, self.at))
+
+    def ahead(self) -> tuple[int, int]:
+        """The positions that are read next: (low, high]."""
+        low, high = self.span.low, min(self.span.high, self._newest)
+        if self._end is not None and not self._is_before_end:
+            here = self._end.at if self.ends_here else self.at
+            low, high = (here, high) if self.backwards else (low, here)
+        low, high = (low, min(self.at, high)) if self.backwards else (max(self.at, low), high)
+        if self.gap is not None:
+            low, high = (max(low, self.gap - 1), high) if self.backwards else (low, self._before_gap(high))
+        return low, high
+
+    def _before_gap(self, high: int) -> int:
+        assert self.gap is not None
+        return min(high, self.gap - 1) if self.gap <= self.span.high else high  # else it is before the cut
+
+    def pass_by(self, position: int) -> None:
+        """The event there has been read."""
+        self.at = position - 1 if self.backwards else position
+
+    def step(self) -> bool:
+        """Into the next span; False where there is none, or the end lies here."""
+        if not self._is_before_end:
+            return False
+        self.index += -1 if self.backwards else 1
+        self.at = self.span.high if self.backwards else self.span.low
+        return True

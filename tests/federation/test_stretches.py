@@ -1,0 +1,438 @@
+"""A room reads in the order in which it happened, whatever way it came here: left and entered again, jumped into, from several servers.
+
+(client-server API, "Syncing": `limited`, `prev_batch`; "GET /rooms/{roomId}/messages"; docs/decisions/0015)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+from chappe.homeserver.rooms.remote.history import History
+from tests.federation.conftest import Peer
+from tests.federation.partition import heal, split
+from tests.federation.test_history import everything
+from tests.federation.test_kill import Victim, again, victim
+from tests.federation.test_rooms import agree, enter, hears, members, until
+from tests.support import Person, Refused, Server, bodies, joined, segment
+
+__all__ = ["victim"]
+SLIDING = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+
+
+async def talk(person: Person, room: str, what: str, count: int) -> list[str]:
+    said = [f"{what} {n}" for n in range(count)]
+    for text in said:
+        await person.say(room, text)
+    return said
+
+
+async def out(person: Person, room: str, *witnesses: Person) -> None:
+    """Leaves; those of other servers know it."""
+    await person.leave(room)
+    for witness in witnesses:
+
+        async def gone(witness: Person = witness) -> bool:
+            return (await members(witness, room)).get(person.id) == "leave"
+
+        await until(gone)
+
+
+async def read(person: Person, room: str, direction: str, start: str | None = None, limit: int = 40) -> list[str]:
+    """All texts in one direction, page by page, in the order in which they were given."""
+    texts: list[str] = []
+    query: dict[str, str] = {} if start is None else {"from": start}
+    for _ in range(100):
+        page = await person.messages(room, direction, limit=limit, **query)
+        texts += bodies(page["chunk"])
+        if "end" not in page:
+            return texts
+        query = {"from": page["end"]}
+    raise AssertionError("it does not end")
+
+
+async def reads_everywhere(person: Person, room: str, said: Sequence[str]) -> None:
+    """In both directions, in large pages and in small ones."""
+    for limit in (40, 7, 200):
+        assert (await read(person, room, "b", limit=limit))[::-1] == said
+        assert await read(person, room, "f", limit=limit) == said
+
+
+async def initial(person: Person, room: str) -> Any:
+    return joined(await person.call("GET", "/sync"), room)["timeline"]
+
+
+async def slide(person: Person) -> Any:
+    lists = {"all": {"ranges": [[0, 9]], "timeline_limit": 20, "required_state": []}}
+    return (await person.call("POST", SLIDING, {"lists": lists}))["rooms"]
+
+
+async def away(
+    peer: Peer, version: str = "12", before: int = 15, meanwhile: int = 130
+) -> tuple[Person, Person, str, list[str]]:
+    """(alice, bob of another server, who was in the room, left it, and has entered again, the room, all that was said)."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat", room_version=version)
+    said = await talk(alice, room, "early", before)
+    await enter(bob, room, here)
+    said += await talk(alice, room, "during", 5)
+    await hears(bob, room, said[-1])
+    await out(bob, room, alice)
+    said += await talk(alice, room, "meanwhile", meanwhile)
+    await bob.sync()
+    await enter(bob, room, here)
+    said += await talk(alice, room, "after", 3)
+    return alice, bob, room, said
+
+
+async def all_synced(person: Person, room: str, last: str) -> Any:
+    """The timeline of what came since the last sync, once something is in it."""
+    since = person.since
+
+    async def look() -> Any:
+        person.since = since
+        news = joined(await person.sync(), room)
+        return news if news is not None and last in bodies(news["timeline"]["events"]) else None
+
+    return (await until(look))["timeline"]
+
+
+@pytest.mark.parametrize("version", ["1", "11", "12"])
+async def test_left_and_entered_again(peer: Peer, version: str) -> None:
+    _, bob, room, said = await away(peer, version)
+    news = await all_synced(bob, room, said[-1])
+    assert bodies(news["events"]) == said[-3:], "what was before the gap is not shown beside what is after it"
+    assert news["limited"] is True
+    fresh = await initial(bob, room)
+    assert (bodies(fresh["events"]), fresh["limited"], fresh["prev_batch"]) == (said[-3:], True, news["prev_batch"])
+    sliding = (await slide(bob))[room]
+    assert (bodies(sliding["timeline"]), sliding["limited"]) == (said[-3:], True)
+    assert sliding["prev_batch"] == news["prev_batch"]
+    page = await bob.messages(room, limit=20, **{"from": news["prev_batch"]})
+    assert bodies(page["chunk"]) == said[-4:-24:-1]
+    assert (await read(bob, room, "b", news["prev_batch"]))[::-1] == said[:-3]
+    await reads_everywhere(bob, room, said)
+    assert bodies((await initial(bob, room))["events"]) == said[-3:], "history is no news"
+    assert room not in (await bob.sync()).get("rooms", {}).get("join", {})
+
+
+async def test_nothing_was_said_meanwhile(peer: Peer) -> None:
+    _, bob, room, said = await away(peer, meanwhile=0)
+    await hears(bob, room, said[-1])
+    await reads_everywhere(bob, room, said)
+
+
+async def test_left_and_entered_several_times(peer: Peer) -> None:
+    alice, bob, room, said = await away(peer, meanwhile=12)
+    for turn in range(3):
+        await hears(bob, room, said[-1])
+        await out(bob, room, alice)
+        said += await talk(alice, room, f"turn {turn}", 25)
+        await enter(bob, room, alice.server)
+        said += await talk(alice, room, f"back {turn}", 2)
+    await hears(bob, room, said[-1])
+    await reads_everywhere(bob, room, said)
+
+
+async def test_older_tokens_go_on_working(peer: Peer) -> None:
+    """Those of `/messages` and `/sync`, from before the gap was known."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    early = await talk(alice, room, "early", 10)
+    await enter(bob, room, here)
+    during = await talk(alice, room, "during", 10)
+    await hears(bob, room, during[-1])
+    since = (await bob.sync())["next_batch"]
+    page = await bob.messages(room, limit=4)
+    await out(bob, room, alice)
+    meanwhile = await talk(alice, room, "meanwhile", 30)
+    await enter(bob, room, here)
+    await hears(bob, room, meanwhile[-1])
+    for _ in range(2):
+        assert (await read(bob, room, "b", page["end"]))[::-1] == [*early, *during[:-4]]
+        assert await read(bob, room, "f", page["end"]) == [*during[-4:], *meanwhile]
+        assert (await read(bob, room, "b", since))[::-1] == [*early, *during]
+        assert await read(bob, room, "f", since) == meanwhile
+    beginning = f"t{-(1 << 53)}"
+    assert await read(bob, room, "f", beginning) == [*early, *during, *meanwhile]
+
+
+async def test_between_two_tokens(peer: Peer) -> None:
+    """`to`: a client fills what its sync has left out."""
+    _, bob, room, said = await away(peer, meanwhile=30)
+    news = await all_synced(bob, room, said[-1])
+    page = await bob.messages(room, limit=10, **{"from": news["prev_batch"]})
+    assert bodies(page["chunk"]) == said[-4:-14:-1]
+    rest = await bob.messages(room, limit=100, to=page["end"], **{"from": news["prev_batch"]})
+    assert bodies(rest["chunk"]) == bodies(page["chunk"]) and "end" not in rest
+    back = await bob.messages(room, "f", limit=100, to=news["prev_batch"], **{"from": page["end"]})
+    assert bodies(back["chunk"]) == bodies(page["chunk"])[::-1] and "end" not in back
+
+
+async def test_who_stayed_out_reads_nothing_of_it(peer: Peer) -> None:
+    """What lies in the gap was said after they had left, though its positions are lower."""
+    here, there = await peer(), await peer()
+    alice, bob, carol = await here.person("alice"), await there.person("bob"), await there.person("carol")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    await enter(carol, room, here)
+    await agree(room, here, there)
+    during = await talk(alice, room, "during", 5)
+    await hears(carol, room, during[-1])
+    await out(carol, room, alice)
+    await out(bob, room, alice)
+    meanwhile = await talk(alice, room, "meanwhile", 20)
+    await enter(bob, room, here)
+    await hears(bob, room, meanwhile[0])
+    await reads_everywhere(bob, room, [*during, *meanwhile])
+    assert (await read(carol, room, "b"))[::-1] == during
+    assert await read(carol, room, "f") == during
+
+
+async def test_threads_and_contexts_across_the_gap(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    root = await alice.say(room, "root")
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
+    replies = [await alice.say(room, f"reply {n}", **thread) for n in range(3)]
+    await enter(bob, room, here)
+    replies += [await alice.say(room, f"reply {n}", **thread) for n in range(3, 6)]
+    await hears(bob, room, "reply 5")
+    await out(bob, room, alice)
+    replies += [await alice.say(room, f"reply {n}", **thread) for n in range(6, 9)]
+    await enter(bob, room, here)
+    await read(bob, room, "b")
+
+    async def related(direction: str) -> list[str]:
+        found: list[str] = []
+        query: dict[str, str] = {}
+        while True:
+            path = f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(root)}/m.thread"
+            page = await bob.call("GET", path, dir=direction, limit=2, **query)
+            found += [e["event_id"] for e in page["chunk"]]
+            if "next_batch" not in page:
+                return found
+            query = {"from": page["next_batch"]}
+
+    assert await related("f") == replies
+    assert await related("b") == replies[::-1]
+    shown = await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(root)}")
+    summary = shown["unsigned"]["m.relations"]["m.thread"]
+    assert (summary["count"], summary["latest_event"]["event_id"]) == (9, replies[-1])
+    for place in range(1, 8):  # each beside its neighbours, on both sides of the gap and in it
+        around = await bob.call("GET", f"/rooms/{segment(room)}/context/{segment(replies[place])}", limit=20)
+        before, after = bodies(around["events_before"])[::-1], bodies(around["events_after"])
+        assert before[-place:] == [f"reply {n}" for n in range(place)]
+        assert after[: 8 - place] == [f"reply {n}" for n in range(place + 1, 9)]
+        assert bodies((await bob.messages(room, limit=50, **{"from": around["start"]}))["chunk"]) == []
+    latest = await alice.say(room, "needle")
+    await hears(bob, room, "needle")
+    wanted = {"search_term": "needle", "order_by": "recent", "event_context": {"before_limit": 5, "after_limit": 5}}
+    found = await bob.call("POST", "/search", {"search_categories": {"room_events": wanted}})
+    (hit,) = found["search_categories"]["room_events"]["results"]
+    assert hit["result"]["event_id"] == latest
+    assert bodies(hit["context"]["events_before"])[:3] == ["reply 8", "reply 7", "reply 6"]
+
+
+# ------------------------------------------------------------------------------------------------------------- jumps
+
+
+async def time_of(person: Person, room: str, event_id: str) -> int:
+    event = await person.call("GET", f"/rooms/{segment(room)}/event/{segment(event_id)}")
+    return int(event["origin_server_ts"])
+
+
+async def jump(person: Person, room: str, ts: int) -> str:
+    path = f"/_matrix/client/v1/rooms/{segment(room)}/timestamp_to_event"
+    return str((await person.call("GET", path, ts=ts, dir="f"))["event_id"])
+
+
+async def test_jumped_into_the_past_and_read_both_ways(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    said = [f"message {n}" for n in range(420)]
+    ids = []
+    for text in said:
+        ids.append(await alice.say(room, text))
+        await asyncio.sleep(0.002)  # each at a time of its own
+    await enter(bob, room, here)
+    targets = (250, 30, 140)  # the first, one before it, one between them
+    for target in targets:
+        assert await jump(bob, room, await time_of(alice, room, ids[target])) == ids[target]
+    for target in targets:
+        event_id = ids[target]
+        around = await bob.call("GET", f"/rooms/{segment(room)}/context/{segment(event_id)}", limit=6)
+        assert bodies(around["events_before"]) == said[target - 3 : target][::-1]
+        assert bodies(around["events_after"]) in ([], said[target + 1 : target + 4])
+        page = await bob.messages(room, "f", limit=10, **{"from": around["end"]})
+        assert bodies(page["chunk"])[:5] == said[(last := target + len(around["events_after"])) + 1 : last + 6]
+        page = await bob.messages(room, "b", limit=10, **{"from": around["start"]})
+        assert bodies(page["chunk"]) == said[target - 13 : target - 3][::-1]
+    await reads_everywhere(bob, room, said)
+
+
+async def test_a_jump_leaves_a_gap_that_is_read_when_somebody_comes_to_it(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    said = [f"message {n}" for n in range(250)]
+    ids = []
+    for text in said:
+        ids.append(await alice.say(room, text))
+        await asyncio.sleep(0.002)
+    await enter(bob, room, here)
+    assert await jump(bob, room, await time_of(alice, room, ids[20])) == ids[20]
+    await reads_everywhere(bob, room, said)
+
+
+# --------------------------------------------------------------------------------------------- several servers, failures
+
+
+def forgets(server: Server, texts: Sequence[str]) -> None:
+    """A server that has nothing of some messages, nor of what was before them."""
+    serving = server.node.serving
+    answer = serving.backfill
+
+    async def backfill(*arguments: Any) -> list[bytes]:
+        found = await answer(*arguments)
+        place = next((i for i, raw in enumerate(found) if orjson.loads(raw)["content"].get("body") in texts), None)
+        return found if place is None else found[:place]
+
+    serving.backfill = backfill  # type: ignore[method-assign]
+
+
+async def test_each_server_knows_another_part(peer: Peer) -> None:
+    here, second, there = await peer(), await peer(), await peer()
+    alice, dora, bob = await here.person("alice"), await second.person("dora"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(dora, room, here)
+    said = await talk(alice, room, "early", 10)
+    await enter(bob, room, here)
+    said += await talk(alice, room, "during", 3)
+    await hears(bob, room, said[-1])
+    await out(bob, room, alice, dora)
+    said += await talk(alice, room, "meanwhile", 150)
+    await hears(dora, room, said[-1])
+    await enter(bob, room, here)
+    said += await talk(alice, room, "after", 2)
+    await hears(bob, room, said[-1])
+    await agree(room, here, second, there)
+    forgets(here, [f"meanwhile {n}" for n in range(60, 90)])
+    forgets(second, [f"meanwhile {n}" for n in range(100, 150)] + [f"early {n}" for n in range(10)])
+    assert await everything(bob, room) == said
+    await reads_everywhere(bob, room, said)
+
+
+async def test_two_forks_are_both_read(peer: Peer) -> None:
+    """What two servers said apart from each other, while the third was away, has no order but this: each in its own, before what
+    follows both."""
+    here, second, there = await peer(), await peer(), await peer()
+    alice, dora, bob = await here.person("alice"), await second.person("dora"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(dora, room, here)
+    await enter(bob, room, here)
+    await alice.say(room, "before")
+    await hears(bob, room, "before")
+    await hears(dora, room, "before")
+    await out(bob, room, alice, dora)
+    with split([here], [second]):
+        ours, theirs = await talk(alice, room, "ours", 20), await talk(dora, room, "theirs", 20)
+    await heal(here, second)
+    await hears(alice, room, theirs[-1])
+    await hears(dora, room, ours[-1])
+    await alice.say(room, "both")
+    await enter(bob, room, here)
+    texts = await everything(bob, room)
+    assert (texts[0], texts[-1]) == ("before", "both")
+    assert [t for t in texts if t in ours] == ours and [t for t in texts if t in theirs] == theirs
+    assert len(texts) == 42
+    await reads_everywhere(bob, room, texts)
+
+
+async def test_broken_off_in_the_middle_of_a_page(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of a page finds its place: between what was written of it, and what follows it."""
+    _, bob, room, said = await away(peer)
+    await all_synced(bob, room, said[-1])
+    write, left = History._write, [0]
+
+    async def breaks(self: History, *arguments: Any) -> bool:
+        left[0] -= 1
+        if left[0] < 0:
+            raise RuntimeError("broken off")
+        return await write(self, *arguments)
+
+    monkeypatch.setattr(History, "_write", breaks)
+    for left[0] in (30, 1, 17, 40):
+        with pytest.raises(Refused) as refused:
+            await bob.messages(room, limit=100)
+        assert refused.value.status == 500
+    monkeypatch.setattr(History, "_write", write)
+    assert await everything(bob, room) == said
+    await reads_everywhere(bob, room, said)
+
+
+@pytest.mark.xdist_group("kill")
+async def test_killed_while_it_reads_the_gap(peer: Peer, victim: Victim) -> None:
+    here = await peer()
+    alice, bob = await here.person("alice"), await victim.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    said = await talk(alice, room, "early", 10)
+    await enter(bob, room, here)
+    said += await talk(alice, room, "during", 5)
+    await hears(bob, room, said[-1])
+    await out(bob, room, alice)
+    said += await talk(alice, room, "meanwhile", 150)
+    await enter(bob, room, here)
+    answered = asyncio.Event()
+    answer = here.node.serving.backfill
+
+    async def and_tell(*arguments: Any) -> Any:
+        answered.set()
+        return await answer(*arguments)
+
+    here.node.serving.backfill = and_tell  # type: ignore[method-assign]
+    for pause in (0.05, 0.2):
+        answered.clear()
+        reading = asyncio.create_task(bob.messages(room, limit=100))
+        await asyncio.wait([reading, waiting := asyncio.create_task(answered.wait())], return_when="FIRST_COMPLETED")
+        await asyncio.sleep(pause)
+        await again(victim, bob)
+        waiting.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    said += await talk(alice, room, "after", 2)
+    await here.node.federation_sender.retry(victim.server_name)
+    await hears(bob, room, said[-1])
+    assert await everything(bob, room) == said
+    await reads_everywhere(bob, room, said)
+
+
+async def test_what_nobody_has_is_passed_over_and_asked_for_again(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    during = await talk(alice, room, "during", 5)
+    await hears(bob, room, during[-1])
+    await out(bob, room, alice)
+    meanwhile = await talk(alice, room, "meanwhile", 20)
+    answer = here.node.serving.backfill
+
+    async def nothing(*_: Any) -> list[bytes]:
+        return []
+
+    here.node.serving.backfill = nothing  # type: ignore[method-assign]
+    await enter(bob, room, here)
+    await alice.say(room, "after")
+    await hears(bob, room, "after")
+    await reads_everywhere(bob, room, [*during, "after"])
+    here.node.serving.backfill = answer  # type: ignore[method-assign]
+    await there.node.database.execute("UPDATE missing_events SET failed_ts = failed_ts - 60001")
+    await reads_everywhere(bob, room, [*during, *meanwhile, "after"])

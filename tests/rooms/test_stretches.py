@@ -1,0 +1,86 @@
+"""The order in which a room is read: the log, and the stretches that lie before events of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from chappe.homeserver.rooms.stretches import (
+    BLOCK,
+    LAST,
+    Cursor,
+    ReadingOrder,
+    Span,
+    Stretch,
+    cut_of,
+    gap_before,
+)
+from chappe.homeserver.sync.token import parse_position, position_token
+
+LOG, PAST, GAP, JUMP = 100, -5, -BLOCK - 5, -2 * BLOCK - 5  # positions; those of blocks 0, 1 and 2
+ORDER = ReadingOrder([Stretch(300, 0, 1), Stretch(300, 1, 2)], is_federated=True)
+
+
+def test_a_room_of_our_own_is_one_span() -> None:
+    assert ReadingOrder().spans == [Span(0, LAST)]
+
+
+def test_a_room_without_gaps_is_one_span() -> None:
+    assert ReadingOrder(is_federated=True).spans == [Span(-BLOCK, LAST)]
+
+
+def test_stretches_lie_before_their_cut_the_latest_last() -> None:
+    read = [PAST, 1, LOG, 299, JUMP, GAP, 300, 301]
+    assert sorted(read, key=ORDER.key) == read
+    assert sorted(sorted(read), key=ORDER.key) == read
+
+
+@pytest.mark.parametrize("position", [PAST, 0, 1, 299, JUMP, GAP, 300, 10**6])
+def test_a_place_is_its_token(position: int) -> None:
+    assert ORDER.token(ORDER.place(position)) == position
+
+
+def test_the_place_before_a_cut_is_not_the_end_of_what_was_before_the_gap() -> None:
+    before = ORDER.before(300)
+    assert before == gap_before(300) and cut_of(before) == 300
+    assert ORDER.before(301) == 300 and ORDER.before(GAP) == GAP - 1
+    assert ORDER.place(299) < ORDER.place(JUMP) < ORDER.place(GAP) < ORDER.place(before) < ORDER.place(300)
+    assert ORDER.token(ORDER.place(before)) == before
+    assert parse_position(position_token(before)) == before
+
+
+def test_every_end_of_a_span_is_a_place_in_it() -> None:
+    for index, span in enumerate(ORDER.spans):
+        ends = [span.low, span.high] if span.has_history else [span.high]
+        assert [ORDER.place(ORDER.token(Cursor(index, at))) for at in ends] == [Cursor(index, at) for at in ends]
+    assert ORDER.place(ORDER.beginning) == Cursor(0, ORDER.beginning)
+
+
+def test_older_tokens_of_the_beginning_are_the_beginning() -> None:
+    assert ORDER.place(-(1 << 53)) == Cursor(0, ORDER.beginning)
+
+
+@pytest.mark.parametrize(
+    ("position", "when"), [(PAST, PAST), (LOG, LOG), (GAP, 299), (JUMP, 299), (gap_before(300), 299)]
+)
+def test_when_it_was(position: int, when: int) -> None:
+    assert ORDER.when(position) == when
+
+
+def test_of_an_unknown_stretch_nobody_joined_later() -> None:
+    assert ORDER.when(-7 * BLOCK - 1) >= LAST - 1
+
+
+def test_what_is_missing_belongs_where_its_follower_is() -> None:
+    first, *_ = ORDER.spans
+    numbers = {f: ORDER.grows(f).stretch for f in (None, 1, PAST, 300, GAP, JUMP)}
+    assert [f for f, stretch in numbers.items() if stretch is None] == [None, 1, PAST]
+    assert [stretch.number for stretch in numbers.values() if stretch is not None] == [1, 1, 2]
+    assert ORDER.grows(None) == first
+
+
+def test_the_latest_cut() -> None:
+    order = ReadingOrder([Stretch(300, 0, 1), Stretch(200, 0, 2), Stretch(0, 1, 3)], is_federated=True)
+    assert [order.latest_cut(*window) for window in ((0, 400), (0, 299), (200, 299), (199, 200), (300, 400))] == [
+        300, 200, 0, 200, 0,
+    ]  # fmt: skip
+    assert order.beginning == -4 * BLOCK, "what was jumped to before the log lies before what was before it"
