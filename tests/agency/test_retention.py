@@ -18,6 +18,7 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.retention import Retention
 from chappe.homeserver.matrix.events import event_id_of
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+from chappe.homeserver.rooms.stretches import BLOCK
 from tests.agency.conftest import a_ministry, account
 from tests.neighbours import Mailbox
 from tests.support import Clock, Person, Refused, Server, bodies, segment
@@ -224,6 +225,32 @@ async def test_the_time_that_a_message_bears_is_evidence_of_itself_alone(
     clock.now += 3 * HOUR
     await retention.look()
     assert bodies((await alice.messages(room, limit=100))["chunk"]) == [], "whatever time it bears"
+
+
+async def test_what_lies_in_a_gap_came_no_earlier_than_what_follows_it(retention: Retention, alice: Person) -> None:
+    """What was read of other servers' past, and says that it is still to come."""
+    node, clock = alice.server.node, retention._now_ms
+    assert isinstance(clock, Clock)
+    start = clock.now = int(time.time() * 1000)
+    room = await forum(alice)
+    await alice.say(room, "before it")
+    await retention.look()
+    clock.now = start + 10 * DAY
+    ids = [await alice.say(room, text) for text in ("in the gap", "after it")]
+    await retention.look()
+    live, database = await node.rooms.require(room), node.database
+    await database.execute("UPDATE events SET ts = $2 WHERE event_id = ANY ($1::text[])", ids, start + 20 * 365 * DAY)
+    cut = await database.fetchval("SELECT position FROM events WHERE event_id = $1", ids[1])
+    await database.execute(
+        "INSERT INTO stretches (room_nid, number, cut, ordinal) VALUES ($1, 1, $2, 0)", live.number, cut
+    )
+    await database.execute("UPDATE events SET position = $2 WHERE event_id = $1", ids[0], -BLOCK - 1)
+    await database.execute("UPDATE rooms SET federated = true WHERE room_nid = $1", live.number)
+    node.rooms.live.read_anew(live.number)
+    for days, left in ((5, ["after it", "in the gap"]), (11, [])):
+        clock.now = start + LATER + days * DAY
+        await retention.look()
+        assert bodies((await alice.messages(room, limit=100))["chunk"]) == left
 
 
 async def test_a_clock_that_is_put_back_makes_nothing_older(retention: Retention, alice: Person) -> None:

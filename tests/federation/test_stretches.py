@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +14,12 @@ import orjson
 import pytest
 
 from chappe.homeserver.rooms.remote.history import History
+from chappe.homeserver.rooms.remote.store import RemoteStore
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
+from tests.federation.test_gaps import crowd, serves
 from tests.federation.test_history import everything
+from tests.federation.test_hostile import Forger, scene
 from tests.federation.test_kill import Victim, again, victim
 from tests.federation.test_rooms import agree, enter, hears, members, until
 from tests.support import Person, Refused, Server, bodies, joined, segment
@@ -436,3 +440,72 @@ async def test_what_nobody_has_is_passed_over_and_asked_for_again(peer: Peer) ->
     here.node.serving.backfill = answer  # type: ignore[method-assign]
     await there.node.database.execute("UPDATE missing_events SET failed_ts = failed_ts - 60001")
     await reads_everywhere(bob, room, [*during, *meanwhile, "after"])
+
+
+# ------------------------------------------------------------------------------------------ pasts that nobody lets one read
+
+
+async def knows_the_state_only(forger: Forger) -> None:
+    """As it was before the last event that it has, whatever event it is asked about; and nothing that was said."""
+    serves(forger.evil)
+    node, number = forger.evil.node, forger.room.number
+    last = await node.database.fetchval(
+        "SELECT event_id FROM events WHERE room_nid = $1 ORDER BY position DESC LIMIT 1", number
+    )
+    known = (await RemoteStore(node.database).known([last]))[last]
+
+    async def at(*_: Any) -> Any:
+        return forger.room, known
+
+    node.serving.at = at  # type: ignore[method-assign]
+
+
+def nobody_has() -> str:
+    return "$" + secrets.token_urlsafe(32)
+
+
+async def test_followers_of_one_missing_event_leave_one_gap(peer: Peer) -> None:
+    """What the second of them follows is known to lie before the first."""
+    alice, mallory, room, forger = await scene(peer)
+    await alice.say(room, "here")
+    await hears(mallory, room, "here")
+    await knows_the_state_only(forger)
+    missing = nobody_has()
+    for body in ("one", "two"):
+        await forger.send(forger.event({"msgtype": "m.text", "body": body}, prev_events=[missing]))
+        await hears(alice, room, body)
+    timeline = await initial(alice, room)
+    assert (bodies(timeline["events"]), timeline["limited"]) == (["one", "two"], True)
+    await forger.send(forger.event({"msgtype": "m.text", "body": "three"}, prev_events=[nobody_has()]))
+    await hears(alice, room, "three")
+    assert bodies((await initial(alice, room))["events"]) == ["three"]
+    await reads_everywhere(alice, room, ["here", "one", "two", "three"])
+
+
+async def test_a_gap_lies_before_what_members_see(peer: Peer) -> None:
+    """Not where something that is kept from them has named it first."""
+    alice, room, forger, honest = await crowd(peer)
+    await alice.say(room, "here")
+    for person in (forger.person, honest.person):
+        await hears(person, room, "here")
+    missing = nobody_has()
+    late = forger.event({"msgtype": "m.text", "body": "late"}, prev_events=[missing])
+    await knows_the_state_only(forger)
+    await alice.act("ban", room, forger.person)
+    await agree(room, forger.target, honest.evil)
+    await knows_the_state_only(honest)
+    database = forger.target.node.database
+    await forger.send(late)
+
+    async def is_kept() -> bool:
+        return bool(
+            await database.fetchval("SELECT 1 FROM events WHERE event_id = $1 AND status = 3", forger.id_of(late))
+        )
+
+    await until(is_kept)
+    assert (await initial(alice, room))["limited"] is False
+    await honest.send(honest.event({"msgtype": "m.text", "body": "honest"}, prev_events=[missing]))
+    await hears(alice, room, "honest")
+    timeline = await initial(alice, room)
+    assert (bodies(timeline["events"]), timeline["limited"]) == (["honest"], True)
+    await reads_everywhere(alice, room, ["here", "honest"])

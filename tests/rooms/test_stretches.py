@@ -84,3 +84,14 @@ def test_the_latest_cut() -> None:
         300, 200, 0, 200, 0,
     ]  # fmt: skip
     assert order.beginning == -4 * BLOCK, "what was jumped to before the log lies before what was before it"
+
+
+def test_those_after_a_position() -> None:
+    assert [s.stretch.number for s in ORDER.stretches_after(299) if s.stretch is not None] == [2, 1]
+    assert ORDER.stretches_after(300) == []
+
+
+def test_a_span_keeps_its_rank_when_another_cut_comes() -> None:
+    before = ReadingOrder(is_federated=True)
+    assert [ORDER.rank(span) for span in (before.grows(None), ORDER.grows(JUMP), ORDER.grows(GAP))] == [0, 1, 2]
+    assert [ORDER.rank(span) for span in ORDER.spans] == [0, 1, 2, 3]

@@ -41,11 +41,13 @@ _ROOMS_WITH_WHAT_IS_OLD = """SELECT room_nid FROM rooms r WHERE EXISTS (SELECT 1
 _MARK = """INSERT INTO arrivals (position, ts)
     SELECT (SELECT max(upto) FROM journal), $1::bigint FROM arrivals HAVING coalesce(max(ts) <= $1::bigint - $2::bigint, true)
     ON CONFLICT DO NOTHING"""
-# What says itself that it is old, and what had come into the room by position $5. History from before this server was in it lies
-# below 0 and is judged by what it says; where that is still to come ($7), it goes with the first of what has come since.
+# What says itself that it is old, and what had come into the room by position $5. History from while this server was not in it lies
+# below 0 and is judged by what it says; where that is still to come ($7), it goes with the first of what has come since: not yet
+# where that came later than $5 (positions in ($9, $10]).
 _OLD = """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND state_key IS NULL
     AND ((ts >= $2 AND ts < $3) OR (position > $4 AND position <= $5) OR (position <= 0 AND ts > $7 AND EXISTS (
-        SELECT 1 FROM events WHERE room_nid = $1 AND position > 0 AND position <= $5)))
+        SELECT 1 FROM events WHERE room_nid = $1 AND position > 0 AND position <= $5)
+        AND NOT EXISTS (SELECT 1 FROM unnest($9::bigint[], $10::bigint[]) later(low, high) WHERE position > low AND position <= high)))
     AND redacted_by IS DISTINCT FROM '' AND sender <> ALL($6::text[]) ORDER BY ts LIMIT $8"""
 
 
@@ -98,8 +100,10 @@ class Retention:
         erased = 0
         since, known = self._done.get(room.number, (NOTHING, 0))
         upto = max(known, await self._here_by(before))
+        later = room.order.stretches_after(upto)
         while rows := await self._database.fetch(
-            _OLD, room.number, since, before, known, upto, sorted(held), self._now_ms(), AT_ONCE
+            _OLD, room.number, since, before, known, upto, sorted(held), self._now_ms(), AT_ONCE,
+            [s.low for s in later], [s.high for s in later],
         ):  # fmt: skip
             await self._erase_events(room, rows)
             erased += len(rows)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.filters import RoomEventFilter
-from chappe.homeserver.rooms.stretches import BLOCK, MOST_STRETCHES
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 
 EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
     e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.moved, e.json"""
 OUTLIER = -(1 << 62)  # the position of events that are in no timeline
-BEGINNING = -BLOCK * MOST_STRETCHES  # before every event that is in a timeline
+BEGINNING = -(1 << 53)  # before every event that is in a timeline
 SCANNED_AT_ONCE = 1000  # events looked at by one statement for those that pass a filter
 
 Statuses = tuple[int, ...]  # of `events.status`: 0 history, 1 outlier, 2 rejected, 3 soft-failed

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 BLOCK = 1 << 36  # positions of one stretch
-MOST_STRETCHES = 1 << 17  # of one room
+MOST_STRETCHES = 1 << 12  # of one room: what is missing beyond lies before the log
 LAST = 1 << 57  # no log is so long
 _GAP = -(1 << 58)  # no event has such a position
 SPACING = 16  # between neighbours of a stretch, for what comes in between
@@ -66,6 +66,7 @@ class ReadingOrder:
         self.is_federated = is_federated
         ordered = sorted(stretches, key=lambda s: (s.cut, -s.ordinal))
         self.cuts = sorted({s.cut for s in ordered if s.cut > 0})
+        self._is_cut = frozenset(self.cuts)
         self._cut_of_number = {s.number: s.cut for s in ordered}
         ends = [*(cut - 1 for cut in self.cuts), LAST]
         spans = [Span(*_block(s.number), s) for s in ordered if s.cut <= 0]
@@ -104,12 +105,16 @@ class ReadingOrder:
 
     def before(self, position: int) -> int:
         """The place just before an event."""
-        return gap_before(position) if position in self.cuts else position - 1
+        return gap_before(position) if position in self._is_cut else position - 1
 
     def latest_cut(self, after: int, upto: int) -> int:
         """The last cut in (after, upto] of the log; 0 where there is none."""
         place = bisect_right(self.cuts, upto)
         return self.cuts[place - 1] if place and self.cuts[place - 1] > after else 0
+
+    def stretches_after(self, position: int) -> list[Span]:
+        """Those that lie before an event of the log beyond a position."""
+        return [s for s in self.spans if s.stretch is not None and s.stretch.cut > position]
 
     def when(self, position: int) -> int:
         """When an event happened, as a position that can be compared with those of the log."""
@@ -130,10 +135,16 @@ class ReadingOrder:
         log = self.spans[self._index_of_log[0]]
         if follower is None:
             return log
-        if follower in self.cuts:
+        if follower in self._is_cut:
             return self.spans[self._index_of_log[bisect_right(self.cuts, follower)] - 1]
         index = self.index_of(follower)
         return log if index is None or not self.spans[index].has_history else self.spans[index]
+
+    def rank(self, span: Span) -> int:
+        """Which of the spans it is: the log's ends elsewhere once another cut has come."""
+        index = self.index_of(span.low + 1)
+        assert index is not None, "no stretch ends"
+        return index
 
 
 class Walk:
@@ -146,7 +157,7 @@ class Walk:
         self.index, self.at = order.place(start)
         self._end = None if stop is None else order.place(stop)
         self.gap: int | None = None  # the position of the event before which something is missing
-        self.reads = 0  # without those to close a gap
+        self.turns = 0  # of reading, without those to close a gap
         self.crosses = False  # the gaps that could not be closed
 
     @property

@@ -110,7 +110,7 @@ class Timeline:
         found: list[Seen] = []
         everything = is_open(event_filter)
         for _ in range(MAX_READS + closings):
-            if walk.reads == MAX_READS:
+            if walk.turns == MAX_READS:
                 break
             await self._look_for_gap(room, walk)
             low, high = walk.ahead()
@@ -125,7 +125,7 @@ class Timeline:
                         return Page(found, start, walk.token)
                     found.append(shown)
                 walk.pass_by(event.position)
-            walk.reads += backwards or walk.gap is None
+            walk.turns += backwards or walk.gap is None
             low, high = walk.ahead()
             if len(batch) == size and low < high:
                 continue

@@ -8,9 +8,7 @@ ALTER TABLE device_list_changes ADD COLUMN changed_ts bigint NOT NULL DEFAULT 0;
 -- Whom somebody has invited: they are told of each other's devices.
 CREATE INDEX memberships_invited ON memberships (sender) WHERE membership = 'invite';
 
--- Beside its peers.
-
 -- History has an order whatever way it came (docs/decisions/0015).
 CREATE TABLE stretches (  -- blocks of positions below zero that do not lie before the log, but directly before its event `cut`
     room_nid bigint, number int, cut bigint NOT NULL, ordinal int NOT NULL, PRIMARY KEY (room_nid, number));  -- ordinal: 0 the latest
-ALTER TABLE missing_events ADD COLUMN position bigint;  -- of the event that follows it; NULL: of those before the log
+ALTER TABLE missing_events ADD COLUMN position bigint;  -- of the event that follows it; 0: of one in no timeline; NULL: before the log

@@ -98,7 +98,7 @@ class History:
         later = beside or [m for m in missing if m.follower_depth > depth]
         if not later:
             return
-        span: Span | None = min((order.grows(m.follower) for m in later), key=order.spans.index)
+        span: Span | None = min((order.grows(m.follower) for m in later), key=order.rank)
         assert span is not None
         fresh = await self._fresh(room, span, events, [event_id])
         if event_id in fresh and not beside:
@@ -129,15 +129,21 @@ class History:
     async def _fresh(
         self, room: LiveRoom, span: Span, events: Mapping[str, Checked], named: Sequence[str]
     ) -> dict[str, Checked]:
-        """What leads from some events back to what is here, or is missing in an older span: what lies before that belongs there."""
+        """What leads from some events back to what is here, or is missing in an older span: what lies before that belongs there.
+
+        And what is here without its content, which has come now.
+        """
         known, order = await self._receiver.store.known(events), room.order
         here = {event_id for event_id, event in known.items() if event.has_state}
         older = [p for event_id in here for p in events[event_id].prev()]
         older += [
             m.event_id for m in await self._receiver.store.missing(room.number, events)
-            if order.spans.index(order.grows(m.follower)) < order.spans.index(span)
+            if order.rank(order.grows(m.follower)) < order.rank(span)
         ]  # fmt: skip
-        return {i: events[i] for i in _reached(events, named, here | (_reached(events, older, here) - set(named)))}
+        late = {event_id for event_id in here if known[event_id].gives_way_to(events[event_id])}
+        return {
+            i: events[i] for i in late | _reached(events, named, here | (_reached(events, older, here) - set(named)))
+        }
 
     async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, Checked]) -> bool:
         """Whether something of it was written."""
@@ -157,17 +163,20 @@ class History:
         """For each event one that lies above those of what it follows, and below those of what follows it.
 
         Where nothing that it follows is in the stretch, that is below all that is. Where there is no room left, an event has none.
+        What is here already stays where it is.
         """
-        known = await self._receiver.store.known({p for checked in ordered for p in checked.prev()})
+        known = await self._receiver.store.known(
+            {i for checked in ordered for i in (checked.event_id, *checked.prev())}
+        )
         high = min(span.high, -1)
-        below = {i: k.position for i, k in known.items() if k.status == HISTORY and span.low < k.position <= high}
+        positions = {i: k.position for i, k in known.items() if k.status == HISTORY}
+        below = {i: position for i, position in positions.items() if span.low < position <= high}
         runs: dict[int | None, list[str]] = {}
-        for checked in ordered:
+        for checked in (e for e in ordered if e.event_id not in positions):
             found = [below[p] for p in checked.prev() if p in below]
             if found:
                 below[checked.event_id] = max(found)
             runs.setdefault(max(found, default=None), []).append(checked.event_id)
-        positions: dict[str, int] = {}
         for under, run in runs.items():
             above = await self._rooms.store.first_position(room.number, span.low if under is None else under, high)
             above = high + 1 if above is None else above
@@ -202,7 +211,7 @@ class History:
         order = room.order
         earlier = {
             m.event_id for m in await self._receiver.store.missing(room.number, missing)
-            if m.follower is not None and order.key(m.follower) < order.key(position)
+            if m.follower and order.key(m.follower) < order.key(position)
         } if missing else set()  # fmt: skip
         missing = [event_id for event_id in missing if event_id not in earlier]
         await self._rooms.commit(_HistoryWrite(room, _Old(prepared, position, missing)))

@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.event_write import EventWrite, Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.states import Packs
-from chappe.homeserver.rooms.remote.store import HISTORY, OUTLYING, REJECTED, SOFT_FAILED
+from chappe.homeserver.rooms.remote.store import HISTORY, OF_NO_TIMELINE, OUTLYING, REJECTED, SOFT_FAILED
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, decode_pack, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER
@@ -234,7 +234,9 @@ class ReceivedWrite(WithoutTimeline):
             chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
         if status == SOFT_FAILED:
             for event_id in prepared.missing:
-                self.add_row("old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], None)
+                self.add_row(
+                    "old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], OF_NO_TIMELINE
+                )
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
         else:
             self._into_timeline(prepared, chain)

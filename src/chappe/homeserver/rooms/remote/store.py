@@ -21,6 +21,7 @@ from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import MOST_STRETCHES
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
+OF_NO_TIMELINE = 0  # missing_events.position: what follows it is kept from the members
 ASKED_AGAIN_MS = 60_000  # after which what nobody had is asked for again
 MOST_KNOWN = 10_000  # of one room, for state resolution
 
@@ -78,26 +79,31 @@ FRAGMENTS = (
     ),
     Fragment(
         "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("at", "int")),
-        """
-        INSERT INTO missing_events (room_nid, event_id, follower_depth, position) SELECT m.room, m.event_id, m.depth, since + m.at
-          FROM unnest(missing_events_rows) m WHERE m._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
+        f"""
+        INSERT INTO missing_events (room_nid, event_id, follower_depth, position)
+        SELECT DISTINCT ON (m.room, m.event_id) m.room, m.event_id, m.depth, since + m.at
+          FROM unnest(missing_events_rows) m WHERE m._lane <> ALL (bad) ORDER BY m.room, m.event_id, m.at
+        ON CONFLICT (room_nid, event_id) DO UPDATE SET follower_depth = excluded.follower_depth, position = excluded.position
+         WHERE missing_events.position = {OF_NO_TIMELINE};""",
     ),
     Fragment(  # before an event that is not of the log; what is known to lie before an earlier one is not given
         "old_missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("position", "bigint")),
-        """
-        INSERT INTO missing_events (room_nid, event_id, follower_depth, position) SELECT m.room, m.event_id, m.depth, m.position
-          FROM unnest(old_missing_events_rows) m WHERE m._lane <> ALL (bad)
+        f"""
+        INSERT INTO missing_events (room_nid, event_id, follower_depth, position)
+        SELECT DISTINCT ON (m.room, m.event_id) m.room, m.event_id, m.depth, m.position
+          FROM unnest(old_missing_events_rows) m WHERE m._lane <> ALL (bad) ORDER BY m.room, m.event_id, m.position
         ON CONFLICT (room_nid, event_id) DO UPDATE SET follower_depth = excluded.follower_depth, position = excluded.position
-         WHERE excluded.position IS NOT NULL;""",
+         WHERE excluded.position <> {OF_NO_TIMELINE};""",
     ),
-    Fragment(  # the block of what lies before an event of the log
+    Fragment(  # after `missing_events`: the block of what lies before an event of the log, and before no earlier one
         "cuts", (("room", "bigint"), ("at", "int")),
         f"""
         FOR r IN SELECT * FROM unnest(cuts_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
             INSERT INTO stretches (room_nid, number, cut, ordinal) SELECT r.room, n.next, since + r.at, 0
               FROM (SELECT coalesce(max(s.number), 0) + 1 AS next FROM stretches s WHERE s.room_nid = r.room) n
-             WHERE n.next < {MOST_STRETCHES};
+             WHERE n.next < {MOST_STRETCHES}
+               AND EXISTS (SELECT 1 FROM missing_events m WHERE m.room_nid = r.room AND m.position = since + r.at);
         END LOOP;""",
     ),
     Fragment(  # the block of what was jumped to: older than some that lie before the same event
