@@ -23,12 +23,13 @@ VERSION = require_room_version("11")
 
 
 class Foreign:
-    """`answers`: by a part of the path, the bytes of the answer."""
+    """`answers`: by a part of the path, the bytes of the answer. `refusals`: by a part of the path, the code of a 400."""
 
     def __init__(self) -> None:
         self.key = SigningKey(secrets.token_bytes(32), "f")
         self.name = f"localhost:{free_port()}"
         self.answers: dict[str, bytes] = {}
+        self.refusals: dict[str, str] = {}
         document = {
             "server_name": self.name, "valid_until_ts": int(time.time() * 1000) + 86_400_000, "old_verify_keys": {},
             "verify_keys": {self.key.key_id: {"key": self.key.public}},
@@ -47,10 +48,19 @@ class Foreign:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         await request.read()
+        refused = [errcode for part, errcode in self.refusals.items() if part in request.path]
+        if refused:
+            return web.json_response({"errcode": refused[0], "error": "Refused"}, status=400)
         found = [body for part, body in self.answers.items() if part in request.path]
         return web.Response(
             status=200 if found else 404, body=found[0] if found else b"{}", content_type="application/json"
         )
+
+    async def asks(self, server: Server, method: str, path: str, content: Mapping[str, Any]) -> tuple[int, Any]:
+        """(status, answer) of one request that this server signs."""
+        header = authorization(method, path, self.name, server.config.server_name, self.key, content)
+        status, raw, _ = await server.raw(method, path, orjson.dumps(content), headers={"Authorization": header})
+        return status, orjson.loads(raw)
 
     def sends(
         self, server: Server, contents: Iterable[Mapping[str, Any]]

@@ -19,6 +19,7 @@ from chappe.homeserver.modules.push.counts import RoomCounts
 from chappe.homeserver.modules.relations import Relations, present_event
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.remote.shown_state import SHOWN
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext
@@ -241,7 +242,7 @@ class RoomSections:
     @staticmethod
     def stripped(room: LiveRoom, user_id: str) -> bytes:
         """The stripped state by which an invited person recognises a room, the invitation itself included."""
-        keys = [(kind, "") for kind in _STRIPPED]
+        keys = [(kind, "") for kind in SHOWN]
         beside = room.beside(user_id)
         shown = beside is not None and beside.membership in ("invite", "knock") and user_id not in room.joined
         state = room.shown[user_id] if shown else room.state
@@ -252,12 +253,6 @@ class RoomSections:
         if member is not None:
             events.append(member.for_reader(member.membership))
         return b",".join(events)
-
-
-_STRIPPED = (
-    "m.room.create", "m.room.join_rules", "m.room.canonical_alias", "m.room.avatar", "m.room.name", "m.room.encryption",
-    "m.room.topic",
-)  # fmt: skip
 
 
 def _only(context: SyncContext, room: LiveRoom, event: RoomEvent, upto: int) -> RoomTimeline:

@@ -12,7 +12,7 @@ from chappe.homeserver.http.router import EVENT_BODY, SERVER_AUTH, Answer, endpo
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import domain_of, parse_event_id, parse_room_id, parse_user_id
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, require_room_version
-from chappe.homeserver.rooms.remote.membership import RemoteMembership, stripped_state
+from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.residence import Accepted, Residence
 from chappe.homeserver.rooms.remote.serving import Serving
 
@@ -83,7 +83,8 @@ class RoomHandshakes:
     @endpoint("PUT", _V1 + "/send_knock/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
     async def send_knock(self, request: Request) -> Answer:
         accepted = await self._accept(request, "knock")
-        return {"knock_room_state": stripped_state(accepted.room, accepted.checked.pdu["sender"])}
+        shown = await self._elsewhere.shown.events(accepted.room, accepted.checked.pdu["sender"])
+        return b'{"knock_room_state":[%b]}' % b",".join(shown)
 
     async def _accept(self, request: Request, kind: str) -> Accepted:
         room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
@@ -104,9 +105,9 @@ class RoomHandshakes:
         if type(event) is not dict:
             raise BadRequest("`event` must be an object")
         room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
-        stripped = body.get("invite_room_state")
+        shown = body.get("invite_room_state")
         self._count(request.origin, event)
-        return {"event": await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)}
+        return {"event": await self._elsewhere.invited(request.origin, version, room_id, event_id, event, shown)}
 
     @endpoint("PUT", _V1 + "/invite/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **_INVITE)
     async def invite_of_old(self, request: Request) -> Answer:
@@ -114,10 +115,10 @@ class RoomHandshakes:
         event = await request.json_object()
         room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
         unsigned = event.get("unsigned")
-        stripped = unsigned.get("invite_room_state") if type(unsigned) is dict else None
+        shown = unsigned.get("invite_room_state") if type(unsigned) is dict else None
         version = require_room_version("1")
         self._count(request.origin, event)
-        signed = await self._elsewhere.invited(request.origin, version, room_id, event_id, event, stripped)
+        signed = await self._elsewhere.invited(request.origin, version, room_id, event_id, event, shown)
         return orjson.dumps([200, {"event": signed}])
 
     def _count(self, origin: str, event: dict[str, Any]) -> None:

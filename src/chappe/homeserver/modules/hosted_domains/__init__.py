@@ -27,7 +27,7 @@ from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.modules.hosted_domains.withheld import withhold
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.remote.membership import stripped_state
+from chappe.homeserver.rooms.remote.shown_state import stripped_state
 from chappe.homeserver.rooms.rooms import Rooms
 
 FORMAT = 1

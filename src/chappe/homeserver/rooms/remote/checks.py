@@ -30,6 +30,10 @@ MOST_SIGNATURES = 8  # of one server on one event that are looked at: each may b
 THREADS = max(2, os.cpu_count() or 2)
 
 
+class KeyNotFound(Forbidden):
+    """An event is signed, but nobody knows the key of the server that is said to have done it: it may be gone for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """An event whose signatures are good. `pdu` is as it is kept: without what peers may not set, redacted where its hash is
@@ -160,17 +164,20 @@ class PduChecks:
         result = []
         for server in signers_of(pdu, version):
             given = pdu["signatures"].get(server)
-            choices = []
+            choices, is_signed = [], False
             for key_id, signature in islice((given if type(given) is dict else {}).items(), MOST_SIGNATURES):
                 if not str(key_id).startswith("ed25519:") or "\0" in key_id or type(signature) is not str:
                     continue
+                is_signed = True
                 key = await self._keyring.for_event(
                     server, key_id, pdu["origin_server_ts"], version.enforces_key_validity
                 )
                 if key is not None:
                     choices.append(_Signature(key, signature, signed))
+            if not choices and is_signed:
+                raise KeyNotFound(f"The key of {server} that signed the event could not be found")
             if not choices:
-                raise Forbidden(f"The event is not signed by {server}, or its key could not be found")
+                raise Forbidden(f"The event is not signed by {server}")
             result.append(choices)
         return result
 

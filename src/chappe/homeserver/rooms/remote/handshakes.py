@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.events import Pdu, event_id_of, is_reference, seal
 from chappe.homeserver.matrix.identifiers import domain_of, is_server_name
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 MOST_SERVERS = 10
 SHOWN_BYTES = 4 << 20  # what a room shows of itself to who is not in it
 MEMBER = "m.room.member"
+OF_OUR_MAKING = ("M_MISSING_PARAM", "M_INVALID_PARAM")  # no client can do anything about these (invites-v2.yaml, 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +112,18 @@ class Handshakes:
             raise PeerUnreachable(signed.server, "its answer is no object")
         return answer
 
-    async def invite(
-        self, pdu: Pdu, event_id: str, version: RoomVersion, stripped: Sequence[Mapping[str, Any]], via: str
-    ) -> Pdu:
-        """The invitation with the signature of the invited person's server added."""
+    async def invite(self, pdu: Pdu, event_id: str, version: RoomVersion, shown: Sequence[bytes], via: str) -> Pdu:
+        """The invitation with the signature of the invited person's server added. `shown`: events that say what the room is."""
         own, server = domain_of(pdu["sender"]), domain_of(pdu["state_key"])
         path = path_of(V2, "invite", pdu["room_id"], event_id)
-        content = {
-            "event": pdu,
-            "room_version": version.id,
-            "invite_room_state": [dict(s) for s in stripped],
-            "via": [via],
-        }
+        events = [orjson.loads(raw) for raw in shown]
+        content = {"event": pdu, "room_version": version.id, "invite_room_state": events, "via": [via]}
         try:
             answer = await self._client.request(own, server, "PUT", path, content=content, most_bytes=SHOWN_BYTES)
         except PeerRefused as error:
             if error.peer_status not in (400, 404) or version.id not in ("1", "2"):
-                raise for_clients(error) from None
-            old = {**pdu, "unsigned": {"invite_room_state": [dict(s) for s in stripped]}}
+                raise (error if error.errcode in OF_OUR_MAKING else for_clients(error)) from None
+            old = {**pdu, "unsigned": {"invite_room_state": events}}
             path = path_of(V1, "invite", pdu["room_id"], event_id)
             answer = await self._client.request(own, server, "PUT", path, content=old, most_bytes=SHOWN_BYTES)
             answer = {"event": answer[1]["event"]} if type(answer) is list and len(answer) == 2 else {}

@@ -26,6 +26,7 @@ from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.shown_state import ShownState, Stripped
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -33,11 +34,6 @@ from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.homeserver.rooms.summary import summary_row
 
 log = logging.getLogger(__name__)
-SHOWN_TO_INVITED = (
-    "m.room.create", "m.room.join_rules", "m.room.canonical_alias", "m.room.avatar", "m.room.name", "m.room.encryption",
-    "m.room.topic",
-)  # fmt: skip
-MOST_SHOWN, SHOWN_BYTES = 60, 64 << 10  # of what comes with one invitation: all of it
 
 
 class RemoteMembership:
@@ -52,6 +48,7 @@ class RemoteMembership:
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
         self._policy_servers, self._admission = policy_servers, admission
         self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited)
+        self.shown = ShownState(receiver.store, checks)
         self._database = receiver.store.database
 
     def is_elsewhere(self, room: LiveRoom | None) -> bool:
@@ -104,7 +101,8 @@ class RemoteMembership:
             signed = await self._handshakes.make(server, "knock", room_id, user_id, content)
             answer = await self._handshakes.send(signed, "knock")
             checked = await self._checks.check(signed.pdu, signed.version)
-            await self._record(user_id, room_id, signed.version, checked, answer.get("knock_room_state"))
+            shown = await self.shown.of_knock(answer.get("knock_room_state"), room_id, signed.version)
+            await self._record(user_id, room_id, signed.version, checked, shown)
 
         await self._handshakes.each(room_id, candidates, attempt)
 
@@ -148,7 +146,8 @@ class RemoteMembership:
         own = domain_of(sender)
         event_id = seal(pdu, room.version, own, self._domains.signing_key(own))
         pdu = await self._policy_servers.signed(room, pdu)
-        signed = await self._handshakes.invite(pdu, event_id, room.version, stripped_state(room, sender), own)
+        shown = await self.shown.events(room, sender)
+        signed = await self._handshakes.invite(pdu, event_id, room.version, shown, own)
         checked = await self._checks.check(signed, room.version)
         async with self._receiver.lock(room):
             draft.require_ground(room)
@@ -160,9 +159,9 @@ class RemoteMembership:
     # ------------------------------------------------------------------------------------------------ being invited
 
     async def invited(
-        self, origin: str, version: RoomVersion, room_id: str, event_id: str, raw: dict[str, Any], stripped: object
+        self, origin: str, version: RoomVersion, room_id: str, event_id: str, raw: dict[str, Any], shown: object
     ) -> dict[str, Any]:
-        """An invitation of a person of here, from elsewhere. Returns it with our signature."""
+        """An invitation of a person of here, from elsewhere. Returns it with our signature. `shown`: what is said of the room."""
         target = raw.get("state_key")
         if type(target) is not str or not self._rooms.is_hosted(target):
             raise Forbidden("The invited person is not of this server")
@@ -184,6 +183,7 @@ class RemoteMembership:
         standing = await self._invitation(target, room_id) if here is None else None
         if standing is not None and domain_of(standing.sender) != origin:
             raise Forbidden("This person has been invited to this room already, and has not answered yet")
+        stripped = await self.shown.of_invitation(shown, room_id, version)
         key = self._domains.signing_key(server)
         signature = key.sign(signed_form(checked.pdu, version))
         signed = {**raw, "signatures": {**raw["signatures"], server: {key.key_id: signature}}}
@@ -211,13 +211,13 @@ class RemoteMembership:
     # ---------------------------------------------------------------------------------------------------- both ways
 
     async def _record(
-        self, user_id: str, room_id: str, version: RoomVersion, checked: Checked, stripped: object
+        self, user_id: str, room_id: str, version: RoomVersion, checked: Checked, stripped: list[Stripped]
     ) -> None:
         room = await self.entering.claim(room_id, version)
         await self._database.execute(
             """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4, stripped = $5""",
-            user_id, room.number, checked.event_id, checked.raw, orjson.dumps(clean_stripped(stripped)),
+            user_id, room.number, checked.event_id, checked.raw, orjson.dumps(stripped),
         )  # fmt: skip
         await self._change(user_id, room, checked.pdu["content"]["membership"], checked.pdu["sender"])
 
@@ -242,23 +242,3 @@ class RemoteMembership:
         write.touch_room(room.number, "events")
         write.touch_user(user_id, "membership")
         await self._writer.submit(write)
-
-
-def stripped_state(room: LiveRoom, sender: str) -> list[dict[str, Any]]:
-    """What an invited person is shown of the room, and of who invites."""
-    keys = [*((kind, "") for kind in SHOWN_TO_INVITED), (MEMBER, sender)]
-    return [orjson.loads(event.stripped()) for key in keys if (event := room.state.get(key)) is not None]
-
-
-def clean_stripped(value: object) -> list[dict[str, Any]]:
-    """Stripped state from another server, cut to what clients are meant to see and no more. Full events are pared down."""
-    result: list[dict[str, Any]] = []
-    left = SHOWN_BYTES
-    for event in (value if type(value) is list else [])[:MOST_SHOWN]:
-        if type(event) is not dict or (size := len(orjson.dumps(event))) > left:
-            continue
-        left -= size
-        kept = {name: event.get(name) for name in ("type", "state_key", "sender", "content")}
-        if all(type(kept[name]) is str for name in ("type", "state_key", "sender")) and type(kept["content"]) is dict:
-            result.append(kept)
-    return result
