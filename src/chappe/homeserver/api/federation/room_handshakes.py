@@ -58,10 +58,8 @@ class RoomHandshakes:
     async def _entered(self, request: Request, may_omit: bool) -> bytes:
         accepted = await self._accept(request, "join")
         room, known = accepted.room, accepted.known
-        without: set[int] = set()
-        if may_omit:
-            without = self._serving.dispensable(room, accepted.checked.pdu["sender"])
-        state, chain = await self._serving.state_and_chain(room, known, without, accepted.cited if without else ())
+        without = self._serving.dispensable(room, accepted.checked.pdu["sender"]) if may_omit else set()
+        state, chain = await self._serving.state_and_chain(room, known, without, accepted.cited, is_brief=may_omit)
         servers = sorted({domain_of(user) for user in room.joined})
         return b"".join((
             b'{"origin":', orjson.dumps(request.destination), b',"members_omitted":', b"true" if without else b"false",

@@ -43,11 +43,10 @@ class Serving:
     # ------------------------------------------------------------------------------------------------------ state
 
     async def auth_chain(self, room: LiveRoom, numbers: Collection[int]) -> list[int]:
-        """The numbers of everything that some state events cite, directly or not; themselves left out."""
+        """The numbers of everything that some state events cite, directly or not: also of those among them that others cite."""
         index = StoredAuth(self._store, room, KnownAuth())
         rows = (await index.rows(numbers)).values()
         chain = BitMap().union(*[row.chain for row in rows]) if rows else BitMap()
-        chain -= BitMap([row.num for row in rows])
         return [row.nid for row in (await index.numbered(list(chain))).values()]
 
     def dispensable(self, room: LiveRoom, user_id: str) -> set[int]:
@@ -62,14 +61,16 @@ class Serving:
         return {e.nid for (kind, key), e in room.state.items() if kind == "m.room.member" and key not in kept}
 
     async def state_and_chain(
-        self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = ()
-    ) -> tuple[list[bytes], list[bytes]]:
+        self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = (),
+        is_brief: bool = False,
+    ) -> tuple[list[bytes], list[bytes]]:  # fmt: skip
         """The state before an event and its auth chain, as they travel. `without`: numbers that are left out of the state;
-        `cited`: whose chains are added."""
+        `cited`: these and their chains are added; `is_brief`: what the state has is not repeated in the chain."""
         whole, _ = await self._rooms.trees.whole(known.state_before)
         numbers = [n for n in whole if n not in without]
-        chain = await self.auth_chain(room, [*numbers, *cited])
-        chain += [n for n in cited if n not in chain and n not in numbers]
+        chain = {*cited, *await self.auth_chain(room, [*numbers, *cited])}
+        if is_brief:
+            chain -= {*numbers}
         pdus = await self._store.pdus([*numbers, *chain])
         return [pdus[n] for n in numbers], [pdus[n] for n in chain]
 

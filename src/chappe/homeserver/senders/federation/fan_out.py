@@ -6,15 +6,17 @@ Follows the log from where the last process stopped, so nothing is left out when
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.rooms.admission import VOUCHER
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.senders.federation.device_news import Came, DeviceNews
 
 LEASE_MS = 10_000
@@ -110,6 +112,8 @@ class FanOut:
         own = domain_of(event.sender)
         servers = {server for server in self._rooms.other_servers(room) if self._boundaries.allows(server, own)}
         changed = await self._rooms.timeline.state_changes(room, event.position - 1, room.last_position)
+        if self._came_through_another(room, event, changed):
+            return set()
         for change in changed:
             if change.type == "m.room.member" and change.state_key is not None:
                 before = change.replaces.membership if change.replaces else "leave"
@@ -121,6 +125,27 @@ class FanOut:
                 elif change.membership == "join" and not self._others_of(room, server, change.state_key):
                     servers.discard(server)  # it came later: the answer to its join had everything before
         return servers
+
+    def _came_through_another(self, room: LiveRoom, event: RoomEvent, changed: Sequence[RoomEvent]) -> bool:
+        """Whether it is a join for which this server asked another one, which tells the rest of the room (server-server API,
+        "Joining Rooms"): nobody of here was in the room, or somebody of there vouches for it.
+
+        `changed`: the state since the event, itself included.
+        """
+        if event.type != MEMBER or event.state_key is None or event.membership != "join":
+            return False
+        via = event.content.get(VOUCHER)
+        if type(via) is str and not self._rooms.is_hosted(via):
+            return True
+        was_in: dict[str, bool] = {}  # of those who have come or gone since
+        for change in changed:
+            if change.type == MEMBER and change.state_key is not None and change.position >= event.position:
+                was_in.setdefault(
+                    change.state_key, change.replaces is not None and change.replaces.membership == "join"
+                )
+        stayed = (user for user in room.joined if user not in was_in)
+        gone = (user for user, was in was_in.items() if was)
+        return not any(self._rooms.is_hosted(user) for user in chain(gone, stayed))
 
     @staticmethod
     def _others_of(room: LiveRoom, server: str, user_id: str) -> bool:
