@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -209,7 +210,7 @@ async def test_a_server_that_is_still_entering_sends_others_elsewhere(peer: Peer
     await enter(bob, room, here)
     with pytest.raises(Refused) as refused:
         await enter(dora, room, there)
-    assert refused.value.errcode == "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
+    assert (refused.value.status, refused.value.errcode) == (404, "M_NOT_FOUND")
     with pytest.raises(MatrixError) as late:
         await there.node.completing.whole(await there.node.rooms.require(room), 0.05)
     assert (late.value.status, late.value.errcode) == (504, "M_UNABLE_DUE_TO_PARTIAL_STATE")
@@ -220,6 +221,113 @@ async def test_a_server_that_is_still_entering_sends_others_elsewhere(peer: Peer
         await kick
     assert refused.value.status == 403, "he may not, and not for want of members"
     await agree(room, here, there, other)
+
+
+LAZILY = {"lazy_load_members": True}
+
+
+async def lists(person: Person) -> dict[str, Any]:
+    body = {"lists": {"all": {
+        "ranges": [[0, 9]], "timeline_limit": 20, "required_state": [["m.room.member", "$LAZY"]],
+    }}}  # fmt: skip
+    answer = await person.call("POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", body)
+    return answer["rooms"]  # type: ignore[no-any-return]
+
+
+def members_in(events: list[Any]) -> list[str]:
+    return [e["state_key"] for e in events if e["type"] == "m.room.member"]
+
+
+async def test_who_speaks_is_told_with_what_they_say(peer: Peer, gate: Gate) -> None:
+    """client-server API, "Lazy-loading room members": by every reader, though the room's members are not here yet."""
+    here, there = await peer(), await peer()
+    _, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    first = others[3], others[4]
+    await bob.sync(filter={"room": {"state": LAZILY}})
+    for person in first:
+        await person.say(room, f"I am {person.id}")
+    await hears(bob, room, f"I am {first[1].id}")
+    assert await is_partial(there, room)
+    wanted = {person.id for person in first}
+    news = joined(await bob.sync(filter={"room": {"state": LAZILY}}), room)
+    assert set(members_in(news["state"]["events"])) >= wanted
+    await others[3].say(room, "once more")
+    await hears(bob, room, "once more")
+    news = joined(await bob.sync(filter={"room": {"state": LAZILY}}), room)
+    assert members_in(news["state"]["events"]) == [], "once is enough"
+    whole = joined(await bob.call("GET", "/sync", filter=json.dumps({"room": {"state": LAZILY}})), room)
+    assert set(members_in(whole["state"]["events"])) >= wanted
+    page = await bob.messages(room, limit=20, filter=json.dumps(LAZILY))
+    assert set(members_in(page["state"])) >= wanted
+    said = next(e["event_id"] for e in page["chunk"] if e["content"].get("body") == "once more")
+    around = await bob.call(
+        "GET", f"/rooms/{segment(room)}/context/{segment(said)}", limit=10, filter=json.dumps(LAZILY)
+    )
+    assert set(members_in(around["state"])) >= wanted
+    assert set(members_in((await lists(bob))[room]["required_state"])) >= wanted
+    assert await is_partial(there, room)
+
+
+async def test_who_types_and_reads_is_told_though_nobody_knows_them_yet(peer: Peer, gate: Gate) -> None:
+    here, there, third = await peer(), await peer(), await peer()
+    _, others, room = await large_room(here)
+    bob, stranger = await there.person("bob"), await third.person("stranger")
+    await enter(bob, room, here)
+    said = await bob.say(room, "who is there?")
+    await hears(others[2], room, "who is there?")
+    live = await there.node.rooms.require(room)
+    assert others[2].id not in live.joined and others[3].id not in live.joined
+    await others[2].receipt(room, said)
+    await others[3].call(
+        "PUT", f"/rooms/{segment(room)}/typing/{segment(others[3].id)}", {"typing": True, "timeout": 60_000}
+    )
+
+    async def both() -> bool:
+        told = joined(await bob.call("GET", "/sync", filter=json.dumps({"room": {"state": LAZILY}})), room)
+        content = {event["type"]: event["content"] for event in told["ephemeral"]["events"]}
+        typing = content.get("m.typing", {}).get("user_ids", [])
+        return others[3].id in typing and others[2].id in content.get("m.receipt", {}).get(said, {}).get("m.read", {})
+
+    await until(both)
+    edu = {"edu_type": "m.typing", "content": {"room_id": room, "user_id": stranger.id, "typing": True}}
+    body = {"origin": third.config.server_name, "origin_server_ts": 1, "pdus": [], "edus": [edu]}
+    names = third.config.server_name, there.config.server_name
+    await third.node.federation_client.request(*names, "PUT", "/_matrix/federation/v1/send/1", content=body)
+    assert stranger.id not in there.node.typing.users(live.number), "of servers that are in the room, no others"
+    assert await is_partial(there, room)
+
+
+UNABLE = (403, "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE")
+NOT_NOW = (404, "M_NOT_FOUND")
+
+
+async def test_what_a_server_that_is_still_entering_cannot_answer(peer: Peer, gate: Gate) -> None:
+    """MSC3895; that nobody is let in meanwhile is said with the codes of a server that is not in the room."""
+    here, there = await peer(), await peer()
+    alice, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    said = await bob.say(room, "first words")
+    await hears(alice, room, "first words")
+    assert await is_partial(there, room)
+    r, e, somebody = segment(room), segment(said), segment(others[0].id)
+    asked = {
+        f"state/{r}?event_id={e}": UNABLE, f"state_ids/{r}?event_id={e}": UNABLE, f"backfill/{r}?v={e}&limit=5": UNABLE,
+        f"timestamp_to_event/{r}?ts=0&dir=f": UNABLE, f"event_auth/{r}/{e}": None, f"event/{e}": None,
+        f"make_join/{r}/{somebody}?ver=12": NOT_NOW, f"make_knock/{r}/{somebody}?ver=12": NOT_NOW,
+        f"make_leave/{r}/{somebody}": NOT_NOW,
+    }  # fmt: skip
+    answers: dict[str, Any] = {}
+    for path in asked:
+        names = here.config.server_name, there.config.server_name
+        try:
+            await here.node.federation_client.get(*names, f"/_matrix/federation/v1/{path}")
+            answers[path] = None
+        except PeerRefused as refused:
+            answers[path] = refused.peer_status, refused.errcode
+    assert answers == asked
 
 
 async def test_a_gap_waits_for_the_members(peer: Peer, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

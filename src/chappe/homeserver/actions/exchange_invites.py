@@ -104,7 +104,7 @@ class ExchangeInvites:
             raise BadRequest("The event is no invitation by a third party", "M_INVALID_PARAM")
         if domain_of(str(target)) != origin:
             raise Forbidden("A server can ask this for its own users only")
-        room = await self._residence.room(room_id, origin)
+        room = await self._residence.whole_room(room_id, origin)
         if not self._rooms.is_hosted(str(sender)) or sender not in room.joined:
             raise Forbidden("Who has invited is not in the room any more")
         await self._invites.require_may_invite(str(sender))

@@ -21,7 +21,7 @@ from chappe.homeserver.modules.receipts import READ, UNTHREADED, Receipts
 from chappe.homeserver.modules.to_device import ToDevice
 from chappe.homeserver.modules.typing import Typing
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class ReceiveEdus:
 
     async def _take_typing(self, origin: str, content: dict[str, Any]) -> None:
         room, user = await self._room(origin, content.get("room_id")), content.get("user_id")
-        if room is not None and type(user) is str and user in room.joined and _may_tell(user, origin):
+        if room is not None and type(user) is str and _may_tell(user, origin) and _is_in(room, user, origin):
             self._typing.set(room.number, user, TYPING_MS if content.get("typing") is True else 0)
 
     async def _take_receipts(self, origin: str, content: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ class ReceiveEdus:
             if room is None or type(users) is not dict:
                 continue
             for user, receipt in users.items():
-                if user in room.joined and _may_tell(user, origin) and type(receipt) is dict:
+                if _may_tell(user, origin) and _is_in(room, user, origin) and type(receipt) is dict:
                     await self._take_receipt(room, user, receipt)
 
     async def _take_receipt(self, room: LiveRoom, user: str, receipt: dict[str, Any]) -> None:
@@ -131,6 +131,12 @@ class ReceiveEdus:
         user = content.get("user_id")
         if is_user_id(user) and domain_of(str(user)) == origin:
             await self._devices.changed(str(user))
+
+
+def _is_in(room: LiveRoom, user: str, origin: str) -> bool:
+    """Whether somebody is in a room, as far as is known: until all its members are here, its servers say who is."""
+    is_unknown = origin in room.partial_servers and (MEMBER, user) not in room.state
+    return user in room.joined or is_unknown
 
 
 def _may_tell(user: str, origin: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.events import references
 from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
 from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
@@ -17,6 +20,7 @@ from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore
 from chappe.homeserver.rooms.stretches import Walk, cut_of
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 
+MEMBER = "m.room.member"
 READ_AT_ONCE = 200
 See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
 Extend = Callable[[LiveRoom, int | None], Awaitable[bool]]
@@ -329,6 +333,23 @@ class Timeline:
                 break
             position, nid = before.position, before.nid
         return position
+
+    async def speakers(
+        self, room: LiveRoom, events: Iterable[RoomEvent], state: Mapping[StateKey, RoomEvent]
+    ) -> Mapping[StateKey, RoomEvent]:
+        """A state with the member events of everybody who speaks. Two statements at most, and none once all members are here.
+
+        Until then those who are not in it yet are whom their events cite.
+        """
+        strange = [e.nid for e in events if (MEMBER, e.sender) not in state] if room.is_partial else []
+        if not strange:
+            return state
+        rows = await self._store.events_by_number(strange)
+        cited = [i for row in rows for i in references(orjson.loads(row["json"]), "auth_events", room.version)]
+        found = await self.of_rows(room, await self._store.events_by_id(room.number, cited, NOT_HELD_BACK))
+        senders = {row["sender"] for row in rows}
+        members = sorted((e for e in found if e.type == MEMBER and e.state_key in senders), key=lambda e: e.depth)
+        return {**state, **{e.key: e for e in members}}
 
     async def state_after(self, room: LiveRoom, position: int) -> dict[StateKey, RoomEvent]:
         """The state once everything up to a position had happened, whoever asks."""

@@ -97,12 +97,14 @@ class RoomSections:
             full = await whole_state(self._rooms, context, room, timeline)
             events: Iterable[RoomEvent] = full.values()
             if lazy:
-                events = self._needed(context, room, full, timeline, sent, event_filter)
+                known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), full)
+                events = self._needed(context, room, known, timeline, sent, event_filter)
         else:
             changed = await changed_state(self._rooms, context, room, timeline)
             events = changed.values()
             if lazy:
-                extra = self._needed(context, room, room.state, timeline, sent, event_filter, members_only=True)
+                known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), room.state)
+                extra = self._needed(context, room, known, timeline, sent, event_filter, members_only=True)
                 events = [*events, *(e for e in extra if e.key not in changed)]
                 sent.update(((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == MEMBER)
         shown = [e for e, _ in timeline.events if e.type == MEMBER and e.state_key is not None]

@@ -62,8 +62,9 @@ class RoomReads:
 
     async def _members_of(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[RoomEvent]:
         state = await self._rooms.timeline.state_at(request.user_id, room)
+        known = await self._rooms.timeline.speakers(room, (e for e, _ in events), state)
         senders = dict.fromkeys(e.sender for e, _ in events)
-        return [member for sender in senders if (member := state.get(("m.room.member", sender))) is not None]
+        return [member for sender in senders if (member := known.get(("m.room.member", sender))) is not None]
 
     @endpoint("GET", _ROOM + "/context/{eventId}", auth=GUEST_AUTH)
     async def context(self, request: Request) -> Answer:
@@ -82,7 +83,8 @@ class RoomReads:
         state = await timeline.state_at(user, room, around[-1][0].position)
         if event_filter.lazy_load_members:
             senders = {e.sender for e, _ in around}
-            state = {k: e for k, e in state.items() if k[0] != "m.room.member" or k[1] in senders}
+            known = await timeline.speakers(room, (e for e, _ in around), state)
+            state = {k: e for k, e in known.items() if k[0] != "m.room.member" or k[1] in senders}
         shown = [e for e in state.values() if _passes(event_filter, room, e)]
         last = after.events[-1][0] if after and after.events else event
         first = room.order.before((before.events[-1][0] if before and before.events else event).position)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.event_auth import check_auth
 from chappe.homeserver.matrix.events import Pdu, signed_form
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id
@@ -40,19 +40,20 @@ class Residence:
         self._admission = admission
         self.forward: Callable[[LiveRoom, str, str], Awaitable[None]] | None = None  # to the other servers in the room
 
-    async def room(self, room_id: str, origin: str, needs_members: bool = True) -> LiveRoom:
+    async def room(self, room_id: str, origin: str) -> LiveRoom:
         """A room that somebody here is in, for a server that its ACL lets take part."""
         room = await self._rooms.live.find(room_id)
         if room is None or not any(self._rooms.is_hosted(user) for user in room.joined):
             raise NotFound("This server is not in the room")
         require_allowed_by_acl(room, origin)
-        if room.is_partial and needs_members:
-            raise MatrixError(
-                404,
-                "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE",
-                "This server is still entering the room: ask another one",
-            )
         self._rooms.require_may_enter(origin, room)
+        return room
+
+    async def whole_room(self, room_id: str, origin: str) -> LiveRoom:
+        """The same, to be entered or left through this server: one that is still entering it lets nobody in."""
+        room = await self.room(room_id, origin)
+        if room.is_partial:
+            raise NotFound("This server is still entering the room: ask another one")
         return room
 
     async def template(
@@ -61,7 +62,7 @@ class Residence:
         """The answer of make_join, make_knock, make_leave."""
         if domain_of(user_id) != origin:
             raise Forbidden("A server can ask this for its own users only")
-        room = await self.room(room_id, origin)
+        room = await self.whole_room(room_id, origin)
         if kind != "leave" and room.version.id not in versions:
             raise BadRequest(
                 f"The room has version {room.version.id}, which your server does not know", "M_INCOMPATIBLE_ROOM_VERSION",
@@ -75,7 +76,7 @@ class Residence:
 
     async def accept(self, kind: str, origin: str, room_id: str, event_id: str, raw: dict[str, Any]) -> Accepted:
         """send_join, send_knock, send_leave: the event becomes part of the room."""
-        room = await self.room(room_id, origin)
+        room = await self.whole_room(room_id, origin)
         sender = str(raw.get("sender"))
         if not is_user_id(sender) or domain_of(sender) != origin:
             raise Forbidden("The event's sender is not of the server that sent it")

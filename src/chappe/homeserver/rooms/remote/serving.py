@@ -25,17 +25,21 @@ from chappe.homeserver.rooms.store import FOR_SERVERS
 MOST_EVENTS = 100
 MEMBERS_LOOKED_AT = 500
 LARGE_ROOM, HEROES = 500, 5
+UNABLE = "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
 VISIBILITY = ("m.room.history_visibility", "")
 
 
 class Serving:
-    """Raises M_FORBIDDEN for servers that are not in the room, M_NOT_FOUND for events that are not there."""
+    """Raises M_FORBIDDEN for servers that are not in the room, M_NOT_FOUND for events that are not there, and MSC3895's code
+    where it cannot be known yet who is in the room, or what was there."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore, residence: Residence) -> None:
         self._rooms, self._store, self._residence = rooms, store, residence
 
     async def room_for(self, origin: str, room_id: str, needs_members: bool = True) -> LiveRoom:
-        room = await self._residence.room(room_id, origin, needs_members)
+        room = await self._residence.room(room_id, origin)
+        if room.is_partial and needs_members:
+            raise Forbidden("This server is still entering the room: ask another one", UNABLE)
         if origin not in room.partial_servers and not any(domain_of(user) == origin for user in room.joined):
             raise Forbidden("Your server is not in the room")
         return room

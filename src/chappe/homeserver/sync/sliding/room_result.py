@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,10 @@ class RoomResults:
         ):  # an invitation withdrawn, a knock refused: of the room itself nothing is told
             own = (MEMBER, w.user_id)
             state, changed = ({own: s[own]} if own in s else {} for s in (state, changed))
-        required = self._required(w, state, changed, events, initial, limited)
+        known: Mapping[StateKey, RoomEvent] = state
+        if w.config.lazy_members:
+            known = await self._rooms.timeline.speakers(room, (e for e, _ in events), state)
+        required = self._required(w, known, changed, events, initial, limited)
         result = self._about(room, w, state, changed, initial)
         if events or initial or limited:
             start = room.order.before(all_events[0].position or w.membership.position) if all_events else upto
@@ -118,7 +121,7 @@ class RoomResults:
         return {e.key: e for e in await self._rooms.timeline.state_changes(room, w.since, upto)}
 
     def _required(
-        self, w: Wanted, state: dict[StateKey, RoomEvent], changed: dict[StateKey, RoomEvent], events: list[Seen],
+        self, w: Wanted, state: Mapping[StateKey, RoomEvent], changed: Mapping[StateKey, RoomEvent], events: list[Seen],
         initial: bool, limited: bool,
     ) -> list[RoomEvent]:  # fmt: skip
         config, user = w.config, w.user_id
