@@ -10,7 +10,7 @@ import pytest
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from tests.federation.conftest import Peer
-from tests.federation.test_hostile import scene, texts
+from tests.federation.test_hostile import Forger, scene, texts
 from tests.federation.test_rooms import agree, enter, hears, members
 from tests.support import PASSWORD, Person, Server, joined, segment, until
 
@@ -102,6 +102,40 @@ async def test_levels_at_their_limits(peer: Peer, version: str) -> None:
     new = (await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"}))["replacement_room"]
     assert new in (await alice.call("GET", "/joined_rooms"))["joined_rooms"]
     assert (await alice.state(room, "m.room.power_levels"))["invite"] <= 2**53 - 1
+
+
+# ------------------------------------------------------------------------------------------------------ sizes of names
+
+
+@pytest.mark.parametrize("version", list(ROOM_VERSIONS))
+@pytest.mark.parametrize("named", [{"type": "日" * 100}, {"type": "org.example", "state_key": "日" * 100}])
+async def test_a_room_goes_on_after_a_name_that_is_long_in_bytes_only(
+    peer: Peer, version: str, named: dict[str, str]
+) -> None:
+    """Client-server API, "Size limits": 255 bytes. Until version 11 servers counted characters: such an event is rejected, as by
+    Synapse, and what follows it is not. From then on it is none."""
+    alice, mallory, room, forger = await scene(peer, version, power_level_content_override={"state_default": 0})
+    long = forger.event({"n": 1}, **named)
+    [result] = (await forger.send(long)).values()
+    is_kept = int(version) <= 10
+    assert ("error" not in result) == is_kept
+    live = await alice.server.node.rooms.require(room)
+    assert "日" * 100 not in str(list(live.state)), "it says nothing to anybody"
+    assert all(e["type"] != named["type"] for e in (await alice.messages(room, limit=50))["chunk"])
+    if is_kept:
+        after = forger.event({"msgtype": "m.text", "body": "after it"}, prev_events=cite(forger, long))
+        assert await forger.send(after) == {forger.id_of(after): {}}
+        await hears(alice, room, "after it")
+    [longer] = (await forger.send(forger.event({"n": 1}, type="x" * 256))).values()
+    assert "error" in longer
+    await alice.say(room, "and on")
+    await hears(mallory, room, "and on")
+
+
+def cite(forger: Forger, pdu: dict[str, Any]) -> list[Any]:
+    """In the form of the room's version."""
+    event_id = forger.id_of(pdu)
+    return [event_id] if forger.room.version.event_ids_are_hashes else [[event_id, {"sha256": ""}]]
 
 
 # ----------------------------------------------------------------------------------------------------------- user ids

@@ -29,6 +29,7 @@ class RoomVersion:
     knock_restricted_joins: bool = False  # 10
     updated_redaction_rules: bool = False  # 11: MSC2176, MSC3820, MSC3821, MSC3989
     redacts_in_content: bool = False  # 11
+    strict_name_sizes: bool = False  # 11: an event with a type or state key of more than 255 bytes is no event
     implicit_creator: bool = False  # 11: create has no `creator`, its sender is the creator
     room_id_is_create_hash: bool = False  # 12: MSC4291
     privileged_creators: bool = False  # 12: MSC4289
@@ -54,8 +55,22 @@ _V7 = replace(_V6, id="7", knocking=True)
 _V8 = replace(_V7, id="8", restricted_joins=True)
 _V9 = replace(_V8, id="9", redaction_keeps_authorising_user=True)
 _V10 = replace(_V9, id="10", integer_power_levels=True, knock_restricted_joins=True)
-_V11 = replace(_V10, id="11", updated_redaction_rules=True, redacts_in_content=True, implicit_creator=True)
-_V12 = replace(_V11, id="12", state_resolution="2.1", room_id_is_create_hash=True, privileged_creators=True)
+_V11 = replace(
+    _V10,
+    id="11",
+    updated_redaction_rules=True,
+    redacts_in_content=True,
+    strict_name_sizes=True,
+    implicit_creator=True,
+)
+_V12 = replace(
+    _V11,
+    id="12",
+    state_resolution="2.1",
+    room_id_is_create_hash=True,
+    privileged_creators=True,
+    checks_shown_state=True,
+)
 
 ROOM_VERSIONS = {v.id: v for v in (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10, _V11, _V12)}
 DEFAULT_ROOM_VERSION = "12"

@@ -8,6 +8,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.matrix.event_auth import CREATE, StateKey, check_auth, check_auth_events
+from chappe.homeserver.matrix.events import is_named_too_long
 from chappe.homeserver.rooms.remote.checks import Checked
 
 
@@ -32,6 +33,8 @@ def check_by_cited(checked: Checked, cited: Mapping[str, Cited]) -> None:
 
     `cited`: everything in its auth events, and (version 12) the create event.
     """
+    if is_named_too_long(checked.pdu):
+        raise Forbidden("The event's type or state key is longer than 255 bytes")
     events = [cited[event_id] for event_id in checked.auth()]
     if any(event.is_rejected for event in events):
         raise Forbidden("The event cites one that was rejected")
