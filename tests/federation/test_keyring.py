@@ -9,7 +9,7 @@ import pytest
 
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
-from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, WEEK, Keyring
+from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, MOST_DOCUMENTS, WEEK, Keyring
 from tests.support import Server
 
 OTHER, NOTARY = "other.example", "notary.example"
@@ -23,6 +23,7 @@ class World:
     def __init__(self, server: Server) -> None:
         self.now, self.asked = 1_700_000_000_000, 0
         self.documents: dict[str, dict[str, Any]] = {}
+        self.notarised: list[dict[str, Any]] = []  # what the notary answers
         node = server.node
         self.ring = Keyring(node.database, node.domains, self, [NOTARY], lambda: self.now)
 
@@ -42,7 +43,13 @@ class World:
         return self.documents[destination]
 
     async def post_unsigned(self, destination: str, path: str, content: dict[str, Any]) -> Any:
-        raise MatrixError(502, "M_UNKNOWN", "no answer")
+        if not self.notarised:
+            raise MatrixError(502, "M_UNKNOWN", "no answer")
+        return {"server_keys": [sign_json(document, NOTARY, OLD) for document in self.notarised]}
+
+    async def told(self, *key_ids: str) -> list[list[str]]:
+        """The keys in each document that this server answers as a notary."""
+        return [sorted(d["verify_keys"]) for d in await self.ring.documents(OTHER, self.now, key_ids)]
 
 
 @pytest.fixture
@@ -130,3 +137,43 @@ async def test_an_answer_of_a_notary_takes_no_key_away(world: World) -> None:
     world.now += 2000
     assert await world.ring.for_request(OTHER, "ed25519:old") == OLD.public
     assert await world.ring.for_request(OTHER, "ed25519:new") == NEW.public
+
+
+async def test_a_notary_remembers_the_keys_that_their_server_has_lost(world: World) -> None:
+    """Server-server API, "Querying keys through another server": else nobody can check any more what was signed with them."""
+    keys = [SigningKey(bytes([number]) * 32, f"k{number}") for number in range(1, 4)]
+    for key in keys:
+        world.answers(world.now + WEEK, key)
+        assert (await world.told())[0] == [key.key_id]
+        world.now += WEEK + 1
+    world.documents.clear()
+    assert await world.told() == [[k.key_id] for k in reversed(keys)]
+    assert await world.told(keys[0].key_id) == [[keys[2].key_id], [keys[0].key_id]]
+    world.answers(world.now + WEEK, *keys)
+    world.now += WEEK  # later than the pause after a failure
+    assert await world.told() == [sorted(k.key_id for k in keys)], "what lists them all again stands for them"
+
+
+async def test_a_server_cannot_make_a_notary_remember_without_end(world: World) -> None:
+    for number in range(MOST_DOCUMENTS + 5):
+        world.answers(world.now + WEEK, SigningKey(bytes([number]) * 32, f"k{number}"))
+        await world.told()
+        world.now += WEEK + 1
+    assert len(await world.told()) == MOST_DOCUMENTS
+
+
+async def test_everything_that_a_notary_remembers_is_learnt(world: World) -> None:
+    world.documents[NOTARY] = sign_json(
+        {
+            "server_name": NOTARY, "valid_until_ts": FAR, "old_verify_keys": {},
+            "verify_keys": {OLD.key_id: {"key": OLD.public}},
+        }, NOTARY, OLD,
+    )  # fmt: skip
+    for until, key in ((world.now + 2, NEW), (world.now + 1, OLD)):
+        world.answers(until, key, by="nobody")
+        world.notarised.append(world.documents.pop("nobody"))
+    assert await world.ring.for_event(OTHER, NEW.key_id, world.now, True) == NEW.public
+    assert await world.ring.for_event(OTHER, OLD.key_id, world.now, True) == OLD.public
+    assert await world.told() == [[NEW.key_id], [OLD.key_id]]
+    await world.ring._keep(OTHER, world.notarised[1], is_its_own=False)
+    assert await world.told() == [[NEW.key_id], [OLD.key_id]], "the same once more is no news"

@@ -17,6 +17,7 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.keyring import Keyring
 
 MOST_SERVERS = 100
+_Asked = tuple[int, tuple[str, ...]]  # until when the keys should be valid; the ids that are wanted, or none for all
 
 
 class KeysQuery:
@@ -30,7 +31,7 @@ class KeysQuery:
     async def one(self, request: Request) -> Answer:
         name = _named(request.params["serverName"])
         minimum = request.query_int("minimum_valid_until_ts", 0)
-        return {"server_keys": await self._answers(request, {name: minimum})}
+        return {"server_keys": await self._answers(request, {name: (minimum, ())})}
 
     @endpoint(
         "POST", "/_matrix/key/v2/query", auth=NO_AUTH, limit="key_lookup", body_limit=SMALL_LIMIT, api="federation"
@@ -39,21 +40,21 @@ class KeysQuery:
         wanted = (await request.json_object()).get("server_keys")
         if type(wanted) is not dict or len(wanted) > MOST_SERVERS:
             raise BadRequest(f"server_keys must be an object of at most {MOST_SERVERS} servers", "M_INVALID_PARAM")
-        minimums = {_named(name): _minimum(keys) for name, keys in wanted.items()}
-        return {"server_keys": await self._answers(request, minimums)}
+        asked = {_named(name): (_minimum(keys), tuple(keys)) for name, keys in wanted.items()}
+        return {"server_keys": await self._answers(request, asked)}
 
-    async def _answers(self, request: Request, minimums: dict[ServerName, int]) -> list[dict[str, Any]]:
+    async def _answers(self, request: Request, asked: dict[ServerName, _Asked]) -> list[dict[str, Any]]:
         notary = self._domains.of_host(request.host)
         key = self._domains.signing_key(notary)
-        found = await asyncio.gather(*(self._document(name, minimum) for name, minimum in minimums.items()))
-        return [sign_json(document, notary, key) for document in found if document is not None]
+        found = await asyncio.gather(*(self._documents(name, *wanted) for name, wanted in asked.items()))
+        return [sign_json(document, notary, key) for documents in found for document in documents]
 
-    async def _document(self, server_name: ServerName, minimum: int) -> dict[str, Any] | None:
+    async def _documents(self, server_name: ServerName, minimum: int, key_ids: tuple[str, ...]) -> list[dict[str, Any]]:
         if self._domains.is_hosted(server_name):
-            return await self._own.document(server_name)
+            return [await self._own.document(server_name)]
         if not self._boundaries.allows_keys(server_name):
-            return None
-        return await self._keyring.document(server_name, min(minimum, self._now_ms()))
+            return []
+        return await self._keyring.documents(server_name, min(minimum, self._now_ms()), key_ids)
 
 
 def _named(text: str) -> ServerName:

@@ -12,3 +12,6 @@ CREATE INDEX memberships_invited ON memberships (sender) WHERE membership = 'inv
 CREATE TABLE stretches (  -- blocks of positions below zero that do not lie before the log, but directly before its event `cut`
     room_nid bigint, number int, cut bigint NOT NULL, ordinal int NOT NULL, PRIMARY KEY (room_nid, number));  -- ordinal: 0 the latest
 ALTER TABLE missing_events ADD COLUMN position bigint;  -- of the event that follows it; 0: of one in no timeline; NULL: before the log
+
+-- Keys of other servers as they were answered: the latest document of each, and older ones with keys that it lists no longer.
+ALTER TABLE server_key_documents DROP CONSTRAINT server_key_documents_pkey, ADD PRIMARY KEY (server_name, fetched_ts);

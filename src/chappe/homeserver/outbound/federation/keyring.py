@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ WEEK = 7 * 86_400_000
 FIRST_FAILURE, LONGEST_FAILURE = 30_000, 3_600_000
 KEPT_IN_MEMORY = 50_000
 MOST_KEYS = 64
+MOST_DOCUMENTS = 10  # of one server: the latest, and those with keys that later ones do not list
 JUST_ASKED = 10_000  # for so long a server that has answered is not asked again, whatever key is said to be its own
 
 
@@ -77,18 +78,23 @@ class Keyring:
 
         return await self._key(server_name, key_id, was_valid)
 
-    async def document(self, server_name: str, minimum_valid_until_ts: int = 0) -> dict[str, Any] | None:
-        """A server's keys as it published them, for those who ask this server as a notary."""
-        row = await self._database.fetchrow(
-            "SELECT document FROM server_key_documents WHERE server_name = $1", server_name
-        )
-        document: dict[str, Any] | None = orjson.loads(row["document"]) if row is not None else None
-        if document is None or document["valid_until_ts"] < max(minimum_valid_until_ts, self._now_ms()):
+    async def documents(
+        self, server_name: str, minimum_valid_until_ts: int = 0, key_ids: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """A server's keys as it published them, for those who ask this server as a notary: the latest document first, then
+        older ones with keys that the server lists no longer. `key_ids`: only those of the older ones with any of these."""
+        found = await self._documents(server_name)
+        if not found or found[0]["valid_until_ts"] < max(minimum_valid_until_ts, self._now_ms()):
             await self._fetch(server_name)
-            row = await self._database.fetchrow(
-                "SELECT document FROM server_key_documents WHERE server_name = $1", server_name
-            )
-        return orjson.loads(row["document"]) if row is not None else None
+            found = await self._documents(server_name)
+        older = [d for d in found[1:] if not key_ids or any(key_id in _listed(d) for key_id in key_ids)]
+        return [*found[:1], *older]
+
+    async def _documents(self, server_name: str) -> list[dict[str, Any]]:
+        rows = await self._database.fetch(
+            "SELECT document FROM server_key_documents WHERE server_name = $1 ORDER BY fetched_ts DESC", server_name
+        )
+        return [orjson.loads(row["document"]) for row in rows]
 
     async def _key(self, server_name: str, key_id: str, is_good: Callable[[ServerKey], bool]) -> str | None:
         if self._domains.is_hosted(server_name):
@@ -142,11 +148,12 @@ class Keyring:
     async def _ask(self, server_name: str) -> None:
         for ask in (self._ask_directly, *(self._asking(notary) for notary in self._notaries)):
             try:
-                document = await ask(server_name)
+                documents = await ask(server_name)
             except MatrixError:
                 continue
-            if document is not None:
-                await self._keep(server_name, document, is_its_own=ask == self._ask_directly)
+            if documents:
+                for document in documents:
+                    await self._keep(server_name, document, is_its_own=ask == self._ask_directly)
                 self._failed.pop(server_name, None)
                 self._answered.pop(server_name, None)
                 _put(self._answered, server_name, self._now_ms())
@@ -155,21 +162,21 @@ class Keyring:
         pause = min(FIRST_FAILURE << min(times - 1, 10), LONGEST_FAILURE)
         _put(self._failed, server_name, (times, self._now_ms() + pause))
 
-    async def _ask_directly(self, server_name: str) -> dict[str, Any] | None:
+    async def _ask_directly(self, server_name: str) -> list[dict[str, Any]]:
         document = await self._peers.get_unsigned(server_name, "/_matrix/key/v2/server")
-        return document if is_good_document(document, server_name) else None
+        return [document] if is_good_document(document, server_name) else []
 
-    def _asking(self, notary: str) -> Callable[[str], Awaitable[dict[str, Any] | None]]:
-        async def ask(server_name: str) -> dict[str, Any] | None:
+    def _asking(self, notary: str) -> Callable[[str], Awaitable[list[dict[str, Any]]]]:
+        async def ask(server_name: str) -> list[dict[str, Any]]:
+            """What a notary has of a server, the oldest first."""
             if notary == server_name:
-                return None
+                return []
             wanted: dict[str, Any] = {"server_keys": {server_name: {}}}
             answer = await self._peers.post_unsigned(notary, "/_matrix/key/v2/query", wanted)
             documents = answer.get("server_keys") if type(answer) is dict else None
-            for document in documents if type(documents) is list else ():
-                if is_good_document(document, server_name) and await self._is_signed_by(document, notary):
-                    return dict(document)
-            return None
+            good = [d for d in documents if is_good_document(d, server_name)] if type(documents) is list else []
+            good = sorted(good, key=lambda d: d["valid_until_ts"])[-MOST_DOCUMENTS:]
+            return [document for document in good if await self._is_signed_by(document, notary)]
 
         return ask
 
@@ -206,13 +213,42 @@ class Keyring:
         )  # fmt: skip
         if is_its_own:
             await self._withdraw(server_name, list(keys))
-        await self._database.execute(
-            """INSERT INTO server_key_documents VALUES ($1, $2, $3)
-               ON CONFLICT (server_name) DO UPDATE SET document = excluded.document, fetched_ts = excluded.fetched_ts""",
-            server_name, orjson.dumps(document), self._now_ms(),
-        )  # fmt: skip
+        await self._keep_document(server_name, document, is_its_own)
         for key_id in keys:
             self._keys.pop((server_name, key_id), None)
+
+    async def _keep_document(self, server_name: str, document: dict[str, Any], is_its_own: bool) -> None:
+        """Beside it, those that list a key that it does not: what was signed with a key that its server has lost can be checked
+        for as long as one notary remembers it."""
+        listed = _listed(document)
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """SELECT fetched_ts, document FROM server_key_documents WHERE server_name = $1
+                    ORDER BY fetched_ts DESC FOR UPDATE""",
+                server_name,
+            )
+            kept: list[int] = []
+            at = max(self._now_ms(), rows[0]["fetched_ts"] + 1 if rows else 0)
+            for row in rows:
+                other = orjson.loads(row["document"])
+                is_later = not is_its_own and other["valid_until_ts"] >= document["valid_until_ts"]
+                if is_later and listed.items() <= _listed(other).items():
+                    return  # a notary has said less than is known
+                if is_later:
+                    at = row["fetched_ts"] - 1
+                if is_later or not _listed(other).items() <= listed.items():
+                    kept.append(row["fetched_ts"])
+            while at in kept:
+                at -= 1
+            await connection.execute(
+                "DELETE FROM server_key_documents WHERE server_name = $1 AND fetched_ts <> ALL($2::bigint[])",
+                server_name, kept[: MOST_DOCUMENTS - 1],
+            )  # fmt: skip
+            await connection.execute(
+                """INSERT INTO server_key_documents VALUES ($1, $2, $3)
+                   ON CONFLICT (server_name, fetched_ts) DO UPDATE SET document = excluded.document""",
+                server_name, orjson.dumps(document), at,
+            )  # fmt: skip
 
     async def _withdraw(self, server_name: str, listed: list[str]) -> None:
         """Keys that a server lists no longer sign nothing from now on; what they have signed stays."""
@@ -230,6 +266,12 @@ def _put(memory: OrderedDict[K, V], name: K, value: V) -> None:
     memory[name] = value
     if len(memory) > KEPT_IN_MEMORY:
         memory.popitem(last=False)
+
+
+def _listed(document: dict[str, Any]) -> dict[str, str]:
+    """The public keys of a document by their ids, old ones too."""
+    old = document.get("old_verify_keys", {})
+    return {key_id: value["key"] for key_id, value in (*old.items(), *document["verify_keys"].items())}
 
 
 def is_good_document(document: Any, server_name: str) -> bool:
