@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.federation.conftest import Peer
+from tests.process import free_port
 from tests.support import Person, Refused, Server, bodies, joined, segment, until
 
 VERSIONS = ["1", "6", "10", "11", "12"]
@@ -193,3 +194,19 @@ async def test_an_invitation_in_sliding_sync(peer: Peer) -> None:
     await bob.join(room)
     answer = await bob.call("POST", path, {"conn_id": "b", "lists": lists})
     assert answer["rooms"][room]["name"] == "Cabinet"
+
+
+async def test_a_room_is_made_though_somebody_cannot_be_invited(peer: Peer) -> None:
+    """client-server API, "Creation": the room is there, so the answer is its id, and the others are invited."""
+    here, there = await peer(), await peer()
+    alice, bob, carol = await here.person("alice"), await there.person("bob"), await there.person("carol")
+    await carol.call(
+        "PUT", f"/user/{segment(carol.id)}/account_data/org.matrix.msc4155.invite_permission_config",
+        {"enabled": True, "blocked_users": [alice.id]},
+    )  # fmt: skip
+    nobody = f"@nobody:localhost:{free_port()}"
+    room = await alice.create_room(invite=[nobody, carol.id, bob.id], name="Cabinet")
+    assert await members(alice, room) == {alice.id: "join", bob.id: "invite"}
+    assert room in (await bob.sync())["rooms"]["invite"]
+    with pytest.raises(Refused):
+        await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": nobody})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -28,6 +30,7 @@ from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 
+log = logging.getLogger(__name__)
 MAX_INVITES = 500
 MAX_INITIAL_STATE = 300  # events: they are signed in one go, while the others wait
 
@@ -102,7 +105,10 @@ class RoomCreation:
         self._last_moment = 0
 
     async def create(self, user_id: UserId, request: CreateRoomRequest) -> str:
-        """Returns the new room's id. Raises BadRequest (M_INVALID_ROOM_STATE, M_ROOM_IN_USE, …); nothing is left then."""
+        """Returns the new room's id. Raises BadRequest (M_INVALID_ROOM_STATE, M_ROOM_IN_USE, …); nothing is left then.
+
+        Not everybody may have been invited who is of another server, or known by an address only.
+        """
         version = require_room_version(request.room_version or self._default_version)
         preset = request.preset or ("public_chat" if request.visibility == "public" else "private_chat")
         if preset not in PRESETS:
@@ -127,12 +133,31 @@ class RoomCreation:
         for draft in drafts:
             check_content(draft.content, version)
         room_id = await self.write(user_id, version, drafts, alias, published)
-        for target in invited:
-            if not self._rooms.is_hosted(target):
-                await self._membership.invite(user_id, room_id, target, _direct(request))
-        for invite in request.invite_3pid:
-            await self._by_address.invite(user_id, room_id, invite.medium, invite.address, invite.id_server)
+        await self._invite_afterwards(user_id, room_id, [t for t in invited if not self._rooms.is_hosted(t)], request)
         return room_id
+
+    async def _invite_afterwards(
+        self, user_id: UserId, room_id: str, elsewhere: Sequence[UserId], request: CreateRoomRequest
+    ) -> None:
+        """Whom others have a say in. The room is there by now: that one of them cannot be invited keeps nobody else out, and
+        would be no answer to who made it. A server that says nothing holds up its own people only."""
+
+        async def invite(what: Awaitable[object]) -> None:
+            try:
+                await what
+            except MatrixError as error:
+                log.info("somebody was not invited to a new room", extra={"fields": {"why": error.message[:200]}})
+
+        async def of_server(targets: Sequence[UserId]) -> None:
+            for target in targets:
+                await invite(self._membership.invite(user_id, room_id, target, _direct(request)))
+
+        by_server: dict[str, list[UserId]] = {}
+        for target in elsewhere:
+            by_server.setdefault(domain_of(target), []).append(target)
+        await asyncio.gather(*map(of_server, by_server.values()))
+        for by in request.invite_3pid:
+            await invite(self._by_address.invite(user_id, room_id, by.medium, by.address, by.id_server))
 
     async def require_may_create(self, user_id: UserId, request: Mapping[str, Any]) -> None:
         """Asked of every room before it is made, also of an upgrade's. Raises what the policy refuses it with."""
