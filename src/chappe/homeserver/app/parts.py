@@ -241,6 +241,7 @@ class Parts:
         )
         profile_of = self.accounts.membership_profile
         self.aliases = Aliases(database, self.rooms, self.domains)
+        self.rooms.may_be_called = self.aliases.require_lead_to
         self.administration = Administration(database, now_ms)
         self.ignored_users = IgnoredUsers(database, self.clock)
         self.admission = Admission(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, parse_room_alias
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, is_room_alias, parse_room_alias
 from chappe.homeserver.matrix.reader import Reader
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import Content, Rooms
+
+log = logging.getLogger(__name__)
+MOST_NAMED = 20  # aliases that one event may name anew: other servers are asked about theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,52 @@ class Aliases:
         rows = await self._database.fetch("SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
         return [row["alias"] for row in rows]
 
+    async def require_lead_to(self, room_id: str, before: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        """What m.room.canonical_alias names and did not before must lead to the room. Raises M_INVALID_PARAM, M_BAD_ALIAS."""
+        known = {alias for alias in _values(before) if type(alias) is str}
+        added = [alias for alias in aliases_in(content) if alias not in known]
+        if len(added) > MOST_NAMED:
+            raise BadRequest(f"At most {MOST_NAMED} aliases can be named at once", "M_INVALID_PARAM")
+        for alias in added:
+            if not await self.leads_to(alias, room_id):
+                raise BadRequest(f"{alias} does not lead to this room", "M_BAD_ALIAS")
+
+    async def those_of(self, room_id: str, content: Mapping[str, Any]) -> Content:
+        """What an m.room.canonical_alias may say of the room: without what does not lead there."""
+        named = dict.fromkeys(a for a in _values(content) if type(a) is str and is_room_alias(a))
+        led = [alias for alias in [*named][:MOST_NAMED] if await self.leads_to(RoomAlias(alias), room_id)]
+        rest = {key: value for key, value in content.items() if key not in ("alias", "alt_aliases")}
+        alias, others = content.get("alias"), content.get("alt_aliases")
+        if alias in led:
+            rest["alias"] = alias
+        if type(others) is list and (kept := [other for other in led if other in others]):
+            rest["alt_aliases"] = kept
+        return rest
+
+    async def leads_to(self, alias: RoomAlias, room_id: str) -> bool:
+        """Whether an alias, of here or of another server, is known to be the room's. No bridge makes a room for the question."""
+        if self._domains.is_hosted(domain_of(alias)) or self.ask_server is None:
+            found = await self.find(alias)
+            return found is not None and found.room_id == room_id
+        try:
+            return (await self.ask_server(alias))[0] == room_id
+        except MatrixError:
+            return False
+
     async def move(self, room_id: str, new_id: str) -> None:
         """All of a room's aliases to the room that replaces it."""
         await self._database.execute("UPDATE room_aliases SET room_id = $2 WHERE room_id = $1", room_id, new_id)
+
+
+def aliases_in(content: Mapping[str, Any]) -> list[RoomAlias]:
+    """What an m.room.canonical_alias names. Raises M_INVALID_PARAM for what is no alias."""
+    if type(content.get("alt_aliases", [])) is not list:
+        raise BadRequest("`alt_aliases` must be a list of aliases", "M_INVALID_PARAM")
+    values = dict.fromkeys(value if type(value) is str else "" for value in _values(content))
+    return [parse_room_alias(value) for value in values]
+
+
+def _values(content: Mapping[str, Any]) -> list[Any]:
+    """Those of the content of the event: `alias` may be missing, null or empty where the room has none."""
+    alias, others = content.get("alias"), content.get("alt_aliases")
+    return [*([alias] if alias not in (None, "") else []), *(others if type(others) is list else ())]

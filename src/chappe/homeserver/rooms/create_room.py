@@ -25,10 +25,10 @@ from chappe.homeserver.matrix.identifiers import (
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.admission import Admission, Change
-from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.aliases import Aliases, aliases_in
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
+from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, THIRD_PARTY_INVITE, Rooms
 
 log = logging.getLogger(__name__)
 MAX_INVITES = 500
@@ -246,7 +246,7 @@ class RoomCreation:
             state("m.room.power_levels", _power_levels(user_id, request, version, preset, invited if trusted else [])),
         ]
         if alias:
-            drafts.append(state("m.room.canonical_alias", {"alias": alias}))
+            drafts.append(state(CANONICAL_ALIAS, {"alias": alias}))
         join_rule, guest_access = PRESETS[preset]
         defaults = {
             "m.room.join_rules": {"join_rule": join_rule},
@@ -258,6 +258,8 @@ class RoomCreation:
         for item in request.initial_state:
             if item.type in ("m.room.create", "m.room.member") or "\0" in item.type + item.state_key:
                 raise BadRequest(f"initial_state cannot hold {item.type[:60]!r}", "M_INVALID_PARAM")
+            if item.type == CANONICAL_ALIAS and any(named != alias for named in aliases_in(item.content)):
+                raise BadRequest("A new room can be called by its `room_alias_name` only", "M_BAD_ALIAS")
             drafts.append(state(item.type, item.content, item.state_key))
         if request.name is not None:
             drafts.append(state("m.room.name", {"name": request.name}))

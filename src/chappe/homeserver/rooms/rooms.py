@@ -46,6 +46,7 @@ from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 
 MEMBER = "m.room.member"
+CANONICAL_ALIAS = "m.room.canonical_alias"
 THIRD_PARTY_INVITE = "m.room.third_party_invite"
 GUEST_ACCESS = ("m.room.guest_access", "")
 NUMBER_BLOCK = 10_000
@@ -55,6 +56,7 @@ ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and ava
 
 SendElsewhere = Callable[[LiveRoom, Draft, str | None], Awaitable[str | None]]
 Content = dict[str, Any]
+MayBeCalled = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[None]]  # room id, content before, content
 MayAnnounce = Callable[[UserId, str, str, Mapping[str, Any]], Awaitable[None]]  # who, room id, token, content
 
 
@@ -63,6 +65,10 @@ async def _is_whole(_room: LiveRoom) -> None:
 
 
 def _nothing(_room: LiveRoom) -> Awaitable[object] | None:
+    return None
+
+
+async def _any_name(_room: str, _before: Mapping[str, Any], _content: Mapping[str, Any]) -> None:
     return None
 
 
@@ -125,6 +131,7 @@ class Rooms:
         self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here
         # raises what refuses an invitation by address that somebody writes themselves
         self.may_announce: MayAnnounce = _anybody
+        self.may_be_called: MayBeCalled = _any_name  # raises what refuses the aliases that a room gives itself
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
         # (server, hosted domain) → whether people of both may be in one room
         self.meets: Callable[[str, str], bool] = lambda _server, _own: True
@@ -362,7 +369,18 @@ class Rooms:
         """What a person says, by whatever verb. Raises what the policy refuses it with."""
         if event_type == THIRD_PARTY_INVITE and state_key is not None:
             await self.may_announce(user_id, room_id, state_key, content)
+        if event_type == CANONICAL_ALIAS and state_key is not None:
+            await self._require_own_aliases(user_id, room_id, state_key, content)
         await self.policy.may_send(user_id, room_id, event_type, content, state_key)
+
+    async def _require_own_aliases(
+        self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]
+    ) -> None:
+        """Other servers are asked only for those who may call the room anything: the rest is refused when it is written."""
+        room = await self.live.require(room_id)
+        levels, now = room.power_levels(), room.get((CANONICAL_ALIAS, state_key))
+        if user_id in room.joined and levels.of(user_id) >= levels.required(CANONICAL_ALIAS, True):
+            await self.may_be_called(room_id, now.content if now is not None else {}, content)
 
     async def new_room(self, room_id: str, version: Any) -> LiveRoom:
         """A room that does not exist yet: its first write creates it."""

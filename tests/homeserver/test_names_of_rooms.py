@@ -1,0 +1,104 @@
+"""What a room calls itself leads to it (client-server API, "Room aliases"; room_state.yaml, 400: M_INVALID_PARAM, M_BAD_ALIAS)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.support import Person, Refused, segment
+
+KIND = "m.room.canonical_alias"
+OWN, SECOND, OTHERS, DEAD = "#own:localhost", "#second:localhost", "#others:localhost", "#dead:localhost"
+ELSEWHERE = "#room:localhost:1"  # nobody answers there
+INVALID, BAD = "M_INVALID_PARAM", "M_BAD_ALIAS"
+
+
+def own(person: Person, value: Any) -> Any:
+    """With aliases that no other test has."""
+    mark = person.id[1:].partition(":")[0]
+    return json.loads(re.sub(r"#(own|second|others|dead|new):", rf"#\1-{mark}:", json.dumps(value)))
+
+
+async def add(person: Person, alias: str, room: str) -> None:
+    await person.call("PUT", f"/directory/room/{segment(own(person, alias))}", {"room_id": room})
+
+
+@pytest.mark.parametrize(
+    ("content", "errcode"),
+    [
+        ({"alias": OWN}, None), ({"alias": OWN, "alt_aliases": [SECOND]}, None), ({"alt_aliases": [OWN, SECOND, OWN]}, None),
+        ({}, None), ({"alias": None}, None), ({"alias": ""}, None), ({"alias": "", "alt_aliases": []}, None), ({"more": 1}, None),
+        ({"alias": DEAD}, BAD), ({"alias": OTHERS}, BAD), ({"alias": ELSEWHERE}, BAD),
+        ({"alias": OWN, "alt_aliases": [DEAD]}, BAD), ({"alias": OWN, "alt_aliases": [SECOND, OTHERS]}, BAD),
+        ({"alias": 1}, INVALID), ({"alias": [OWN]}, INVALID), ({"alias": {}}, INVALID), ({"alias": "own"}, INVALID),
+        ({"alias": "#own"}, INVALID), ({"alias": "#:localhost"}, INVALID), ({"alias": "@own:localhost"}, INVALID),
+        ({"alias": "#" + "x" * 300 + ":localhost"}, INVALID), ({"alt_aliases": OWN}, INVALID), ({"alt_aliases": None}, INVALID),
+        ({"alt_aliases": {OWN: 1}}, INVALID), ({"alt_aliases": [1]}, INVALID), ({"alt_aliases": [[OWN]]}, INVALID),
+        ({"alt_aliases": [""]}, INVALID), ({"alt_aliases": [f"#{n}:localhost:1" for n in range(21)]}, INVALID),
+    ],
+)  # fmt: skip
+async def test_what_a_room_may_call_itself(alice: Person, content: Any, errcode: str | None) -> None:
+    room, other = await alice.create_room(), await alice.create_room()
+    await add(alice, OWN, room)
+    await add(alice, SECOND, room)
+    await add(alice, OTHERS, other)
+    content = own(alice, content)
+    try:
+        await alice.set_state(room, KIND, content)
+    except Refused as refused:
+        assert (refused.status, refused.errcode) == (400, errcode)
+    else:
+        assert errcode is None and await alice.state(room, KIND) == content
+
+
+async def test_what_was_there_before_may_stay(alice: Person) -> None:
+    """Old rooms name what is gone by now: only what is added is looked at."""
+    room, alias = await alice.create_room(), own(alice, OWN)
+    await add(alice, OWN, room)
+    await alice.set_state(room, KIND, {"alias": alias})
+    await alice.server.node.database.execute("DELETE FROM room_aliases WHERE alias = $1", alias)
+    await alice.set_state(room, KIND, {"alias": alias, "alt_aliases": []})
+    await alice.set_state(room, KIND, {"alt_aliases": [alias]})
+    with pytest.raises(Refused) as refused:
+        await alice.set_state(room, KIND, {"alias": alias, "alt_aliases": [own(alice, DEAD)]})
+    assert refused.value.errcode == BAD
+
+
+async def test_who_may_not_name_a_room_is_told_so(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    for content in ({"alias": DEAD}, {"alias": 1}):
+        with pytest.raises(Refused) as refused:
+            await bob.set_state(room, KIND, content)
+        assert refused.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "errcode"), [({"alias": "#new:localhost"}, None), ({"alias": OTHERS}, BAD), ({"alias": 7}, INVALID)]
+)
+async def test_a_room_that_is_made(alice: Person, content: Any, errcode: str | None) -> None:
+    await add(alice, OTHERS, await alice.create_room())
+    content, alias = own(alice, content), own(alice, "#new:localhost")
+    name = alias[1:].partition(":")[0]
+    options = {"room_alias_name": name, "initial_state": [{"type": KIND, "content": content}]}
+    try:
+        room = await alice.create_room(**options)
+    except Refused as refused:
+        assert (refused.status, refused.errcode) == (400, errcode)
+        with pytest.raises(Refused):
+            await alice.call("GET", f"/directory/room/{segment(alias)}")
+    else:
+        assert errcode is None and await alice.state(room, KIND) == content
+
+
+async def test_an_upgrade_takes_along_what_leads_to_the_new_room(alice: Person) -> None:
+    alias, second = own(alice, OWN), own(alice, SECOND)
+    room = await alice.create_room(preset="public_chat", room_alias_name=alias[1:].partition(":")[0])
+    await add(alice, SECOND, room)
+    await alice.set_state(room, KIND, {"alias": alias, "alt_aliases": [second]})
+    await alice.server.node.database.execute("DELETE FROM room_aliases WHERE alias = $1", second)
+    answer = await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"})
+    assert await alice.state(answer["replacement_room"], KIND) == {"alias": alias}
