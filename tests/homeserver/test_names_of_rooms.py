@@ -94,6 +94,39 @@ async def test_a_room_that_is_made(alice: Person, content: Any, errcode: str | N
         assert errcode is None and await alice.state(room, KIND) == content
 
 
+async def listed(person: Person, room: str, term: str) -> list[Any]:
+    """The room's canonical alias, where a search finds the room."""
+    found = await person.call("POST", "/publicRooms", {"filter": {"generic_search_term": term}})
+    return [entry.get("canonical_alias") for entry in found["chunk"] if entry["room_id"] == room]
+
+
+async def test_an_alias_that_is_deleted_is_named_no_more(alice: Person) -> None:
+    """client-server API, DELETE directory/room: "Servers may choose to update the `alt_aliases` for the
+    `m.room.canonical_alias` state event in the room when an alias is removed"."""
+    alias, second, title = own(alice, OWN), own(alice, SECOND), f"Room of {alice.id}"
+    name = alias[1:].partition(":")[0]
+    room = await alice.create_room(preset="public_chat", visibility="public", room_alias_name=name, name=title)
+    await add(alice, SECOND, room)
+    await alice.set_state(room, KIND, {"alias": alias, "alt_aliases": [second, alias], "more": 1})
+    assert await listed(alice, room, title) == await listed(alice, room, name) == [alias]
+    await alice.call("DELETE", f"/directory/room/{segment(alias)}")
+    assert await alice.state(room, KIND) == {"alt_aliases": [second], "more": 1}
+    assert await listed(alice, room, title) == [None] and await listed(alice, room, name) == []
+    await alice.call("DELETE", f"/directory/room/{segment(second)}")
+    assert (await alice.state(room, KIND))["alt_aliases"] == []
+
+
+async def test_an_alias_that_nobody_may_unname_is_not_shown(alice: Person, bob: Person) -> None:
+    alias, title = own(bob, OWN), f"Room of {alice.id}"
+    room = await alice.create_room(preset="public_chat", visibility="public", name=title)
+    await bob.join(room)
+    await add(bob, OWN, room)
+    await alice.set_state(room, KIND, {"alias": alias})
+    await bob.call("DELETE", f"/directory/room/{segment(alias)}")  # his, and not his to unname
+    assert await alice.state(room, KIND) == {"alias": alias}
+    assert await listed(alice, room, title) == [None]
+
+
 async def test_an_upgrade_takes_along_what_leads_to_the_new_room(alice: Person) -> None:
     alias, second = own(alice, OWN), own(alice, SECOND)
     room = await alice.create_room(preset="public_chat", room_alias_name=alias[1:].partition(":")[0])

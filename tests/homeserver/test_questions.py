@@ -195,6 +195,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "rooms.change_state": {
         "actions/upgrade_room:_try": "whoever upgrades a room",
+        "rooms/aliases:_name_no_more": "whoever deletes an alias",
         "actions/shut_down_room:__call__": "an administrator, in the name of the room's",
         "agency/guest_access:_set": "whoever opens a room to guests, or closes it",
         "agency/room_policy:leaves": "whoever hands a room over",

@@ -14,7 +14,8 @@ from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, 
 from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, is_room_alias, parse_room_alias
 from chappe.homeserver.matrix.reader import Reader
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.rooms import Content, Rooms
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, Content, Rooms
 
 log = logging.getLogger(__name__)
 MOST_NAMED = 20  # aliases that one event may name anew: other servers are asked about theirs
@@ -107,6 +108,23 @@ class Aliases:
         if not may:
             raise Forbidden("You may not delete this alias")
         await self._database.execute("DELETE FROM room_aliases WHERE alias = $1", alias)
+        await self._name_no_more(user_id, alias, found.room_id)
+
+    async def _name_no_more(self, user_id: UserId, alias: RoomAlias, room_id: str) -> None:
+        """The room does not call itself by it, where whoever deletes it may say so (client-server API, "Room aliases")."""
+
+        def without(_room: LiveRoom, content: Content) -> Content | None:
+            rest, others = dict(content), content.get("alt_aliases")
+            if rest.get("alias") == alias:
+                del rest["alias"]
+            if type(others) is list and alias in others:
+                rest["alt_aliases"] = [other for other in others if other != alias]
+            return rest if rest != content else None
+
+        try:
+            await self._rooms.change_state(user_id, room_id, CANONICAL_ALIAS, without)
+        except MatrixError as error:
+            log.info("a room still names an alias that is gone", extra={"fields": {"why": error.message[:200]}})
 
     async def of_room(self, room_id: str) -> list[str]:
         rows = await self._database.fetch("SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)

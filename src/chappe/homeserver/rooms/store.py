@@ -457,6 +457,13 @@ class RoomStore:
     async def room_of_event(self, event_id: str) -> int | None:
         return await self.database.fetchval("SELECT room_nid FROM events WHERE event_id = $1", event_id)  # type: ignore[no-any-return]
 
+    async def are_called(self, aliases: Sequence[str]) -> dict[str, str]:
+        """The rooms of some aliases, by alias: those that are there."""
+        rows = await self.database.fetch(
+            "SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", list(aliases)
+        )
+        return {row["alias"]: row["room_id"] for row in rows}
+
     async def published_in(self, room: int) -> list[str]:
         """The domains in whose directories a room is listed."""
         rows = await self.database.fetch("SELECT server_name FROM published_rooms WHERE room_nid = $1", room)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,16 @@ class RoomDirectory:
         """Raises what the policy refuses a listing with, in this directory or another: of a room that is there, or is being made."""
         await self._rooms.policy.may_publish(user_id, content_of)
 
+    async def _shown(self, page: Sequence[Row]) -> list[dict[str, Any]]:
+        """As they are listed. A room may still name an alias that is gone: whoever went there would find nothing."""
+        entries = [_entry(row) for row in page]
+        own = [a for e in entries if (a := e.get("canonical_alias")) and self._domains.is_hosted(domain_of(a))]
+        leads_to = await self._rooms.store.are_called(own) if own else {}
+        for entry in entries:
+            if (alias := entry.get("canonical_alias")) in own and leads_to.get(str(alias)) != entry["room_id"]:
+                del entry["canonical_alias"]
+        return entries
+
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page, the rooms with most members first. One statement, and one for the number of rooms.
 
@@ -119,7 +129,7 @@ class RoomDirectory:
         page = list(rows[: query.limit])
         if backwards:
             page.reverse()
-        answer: dict[str, Any] = {"chunk": [_entry(row) for row in page]}
+        answer: dict[str, Any] = {"chunk": await self._shown(page)}
         if not isinstance(reader, ServerReader):
             answer["total_room_count_estimate"] = await self._database.fetchval(
                 f"SELECT count(*) FROM room_summaries s JOIN rooms r USING (room_nid) WHERE {_WHERE}", *arguments
