@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.events import check_content
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
@@ -77,6 +77,8 @@ class MembershipChanges:
             joined = (await self._rooms.require(room.room_id)).get((MEMBER, change.target))
             return joined.event_id if joined is not None else ""
         now = room.get((MEMBER, change.target))
+        if change.to == "join" and change.before == "invite" and not room.joined:
+            raise NotFound("Everybody has left this room: there is nobody to let you in")
         if now is not None and now.sender == change.sender and room.membership(change.sender) == "join":
             if canonical_json(now.content) == canonical_json(draft.content):
                 return await self._rooms.until_written(room, now)
