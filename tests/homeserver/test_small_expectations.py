@@ -11,6 +11,24 @@ from tests.support import Person, Refused, segment
 WORLD = {"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}
 
 
+async def test_who_is_in_a_room_that_the_world_may_read(alice: Person, bob: Person, carol: Person) -> None:
+    """As Synapse: clients show a room so before one joins it."""
+    for initial_state, status in (([WORLD], None), ([], 403)):
+        room = await alice.create_room(preset="public_chat", initial_state=initial_state)
+        await carol.join(room)
+        await carol.leave(room)
+        for person in (bob, carol):
+            try:
+                answer = await person.call("GET", f"/rooms/{segment(room)}/joined_members")
+            except Refused as refused:
+                assert refused.status == status
+            else:
+                assert status is None and set(answer["joined"]) == {alice.id}
+    with pytest.raises(Refused) as refused_:
+        await bob.call("GET", f"/rooms/{segment('!unknown:localhost')}/joined_members")
+    assert refused_.value.status == 403
+
+
 @pytest.mark.parametrize("version", ["10", "11", "12"])
 @pytest.mark.parametrize("verb", ["join", "rooms/join", "state"])
 async def test_nobody_lets_one_into_a_room_that_everybody_has_left(

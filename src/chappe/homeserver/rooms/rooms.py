@@ -158,6 +158,13 @@ class Rooms:
         await self.visibility.require_reader(user_id, room)
         return room
 
+    async def require_present(self, user_id: str, room_id: str) -> LiveRoom:
+        """A room of which the user may know who is in it now: as a member, or because it is open to the world."""
+        room = await self.live.find(room_id)
+        if room is None or not (user_id in room.joined or self.visibility.is_open_to(user_id, room)):
+            raise Forbidden("You are not in this room")
+        return room
+
     # ------------------------------------------------------------------------------------------------- writing
 
     async def submit(

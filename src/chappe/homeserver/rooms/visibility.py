@@ -59,9 +59,13 @@ class Visibility:
             raise Forbidden("You have forgotten this room")
         if membership is not None and (membership.membership == "join" or membership.was_joined):
             return membership
-        if room.history_visibility == "world_readable" and self._may_peek(user_id):
+        if self.is_open_to(user_id, room):
             return None
         raise Forbidden("You are not in this room")
+
+    def is_open_to(self, user_id: str, room: LiveRoom) -> bool:
+        """Whether the room is open to the world, and the user sees such rooms without being there."""
+        return room.history_visibility == "world_readable" and self._may_peek(user_id)
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them."""

@@ -150,7 +150,7 @@ class RoomReads:
 
     @endpoint("GET", _ROOM + "/joined_members")
     async def joined_members(self, request: Request) -> Answer:
-        room = await self._rooms.require_joined(request.user_id, parse_room_id(request.params["roomId"]))
+        room = await self._rooms.require_present(request.user_id, parse_room_id(request.params["roomId"]))
         await self._rooms.whole(room)
         return {"joined": {user: _profile(event.content) for user, event in room.joined.items()}}
 
