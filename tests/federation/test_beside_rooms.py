@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.federation.conftest import Peer
+from tests.federation.test_rooms import members
 from tests.homeserver.reference_client import SLIDING
 from tests.homeserver.test_push import LOCAL, pusher
 from tests.neighbours import Gateway
-from tests.support import Person, segment, until
+from tests.support import Person, Server, segment, until
 
 MEMBER = "m.room.member"
 
@@ -115,3 +116,50 @@ async def test_an_invitation_is_pushed(peer: Peer, gateway: Gateway) -> None:
     assert pushed["room_id"] == room and pushed["sender"] == alice.id and pushed["room_name"] == "Cabinet"
     assert pushed["type"] == MEMBER and pushed["user_is_target"] and pushed["content"]["membership"] == "invite"
     assert pushed["counts"] == {"unread": 1}
+
+
+async def test_a_refusal_is_told_once_the_inviters_server_is_back(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(name="Cabinet")
+    await alice.invite(room, bob)
+    assert room in (await bob.sync())["rooms"]["invite"]
+    config, data, url = here.config, here.data, here.url
+    await here.stop()
+    await bob.leave(room)
+    assert room in (await bob.sync())["rooms"]["leave"], "for whoever declines it is done"
+    waiting = "SELECT attempts FROM untold_leaves"
+    database, untold = there.node.database, there.node.elsewhere.untold
+    await untold.tell()
+    assert await database.fetchval(waiting) == 0, "not at once"
+    await database.execute("UPDATE untold_leaves SET next_try_ts = 0")
+    await untold.tell()
+    assert await database.fetchval(waiting) == 1
+    again = Server(config, data, url)
+    await again.start()
+    try:
+        back = Person(again, alice.session)
+        assert (await members(back, room))[bob.id] == "invite"
+        await there.node.federation_sender.retry(here.config.server_name)
+        await database.execute("UPDATE untold_leaves SET next_try_ts = 0")
+        await untold.tell()
+        assert (await members(back, room))[bob.id] == "leave"
+        assert await database.fetchval("SELECT count(*) FROM untold_leaves") == 0
+        await back.invite(room, bob)
+        assert room in (await bob.sync())["rooms"]["invite"]
+    finally:
+        await again.stop()
+
+
+async def test_who_was_invited_again_meanwhile_has_not_refused(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(name="Cabinet")
+    await alice.invite(room, bob)
+    live = await there.node.rooms.live.find_any(room)
+    assert live is not None
+    await there.node.elsewhere.untold.keep(bob.id, live.number, [here.config.server_name], {})
+    await there.node.database.execute("UPDATE untold_leaves SET next_try_ts = 0")
+    await there.node.elsewhere.untold.tell()
+    assert (await members(alice, room))[bob.id] == "invite"
+    assert await there.node.database.fetchval("SELECT count(*) FROM untold_leaves") == 0

@@ -178,6 +178,7 @@ DOES_NOT_ACT = {
     "dehydrated_devices.user_id": "a device without a session: it goes with the account's devices",
     "claimed_keys.user_id": "whose key somebody has taken, so that it is given once",
     "profile_carries.user_id": "a name on its way into the rooms: no act of the account",
+    "untold_leaves.user_id": "what somebody has declined or left already, on its way to a server that was down",
     "exports.target": "whom a package is about; who asked for it is judged",
     "legal_holds.target": "what the account is under, not what it does",
     "unfinished_erasures.user_id": "what is still to be erased of an account that has ended",

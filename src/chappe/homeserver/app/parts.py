@@ -561,6 +561,7 @@ class Parts:
         self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)
         self.jobs.add("federation", 5, self.federation_sender.look_at_failures, is_per_process=True)
+        self.jobs.add("untold leaves", 30, self.time_evidence.required(self.elsewhere.untold.tell))
         self.jobs.add("guest access", 600, self.evict_guests.sweep)
 
     async def _tell_of_time(self, doubt: str) -> None:

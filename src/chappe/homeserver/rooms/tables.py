@@ -73,6 +73,16 @@ TABLES = (
     ),
     Table(
         OWNER,
+        "untold_leaves",
+        rows=OF_USER,
+        person=USER,
+        not_in_package="in rooms.json, with the memberships",
+        erased=True,
+        words="the reason that somebody gave, until the other server has it",
+        room="room_nid",
+    ),
+    Table(
+        OWNER,
         "memberships",
         rows=OF_ROOM,
         stays_too=True,

@@ -15,3 +15,9 @@ ALTER TABLE missing_events ADD COLUMN position bigint;  -- of the event that fol
 
 -- Keys of other servers as they were answered: the latest document of each, and older ones with keys that it lists no longer.
 ALTER TABLE server_key_documents DROP CONSTRAINT server_key_documents_pkey, ADD PRIMARY KEY (server_name, fetched_ts);
+
+-- Invitations declined, and knocks taken back, while no server of the room answered: told later (rooms/remote/untold.py).
+CREATE TABLE untold_leaves (
+    user_id text, room_nid bigint, servers text[] NOT NULL, content bytea NOT NULL, since_ts bigint NOT NULL,
+    attempts int NOT NULL DEFAULT 0, next_try_ts bigint NOT NULL, PRIMARY KEY (user_id, room_nid));
+CREATE INDEX untold_leaves_next ON untold_leaves (next_try_ts);

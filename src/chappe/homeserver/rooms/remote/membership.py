@@ -28,6 +28,7 @@ from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.shown_state import ShownState, Stripped
 from chappe.homeserver.rooms.remote.store import HISTORY
+from chappe.homeserver.rooms.remote.untold import UntoldLeaves, is_worth_another_try
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
@@ -50,6 +51,7 @@ class RemoteMembership:
         self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited)
         self.shown = ShownState(receiver.store, checks)
         self._database = receiver.store.database
+        self.untold = UntoldLeaves(receiver.store.database, rooms, handshakes, now_ms)
 
     def is_elsewhere(self, room: LiveRoom | None) -> bool:
         """Whether others must be asked: nobody here is in the room, if it is known at all."""
@@ -121,18 +123,16 @@ class RemoteMembership:
         }  # fmt: skip
         ended = (f"${secrets.token_urlsafe(32)}", own)  # of this server alone, unless another one takes it
 
-        async def attempt(server: str) -> None:
-            nonlocal ended
-            signed = await self._handshakes.make(server, "leave", room_id, user_id, content, room.version)
-            await self._handshakes.send(signed, "leave")
-            ended = (signed.event_id, signed.pdu)
-
+        servers = await self._servers(user_id, room_id, ())
         try:
-            await self._handshakes.each(room_id, await self._servers(user_id, room_id, ()), attempt)
+            signed = await self.untold.leave(user_id, room_id, servers, content)
+            ended = (signed.event_id, signed.pdu)
         except MatrixError as error:
             log.info(
                 "a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}}
             )
+            if is_worth_another_try(error):
+                await self.untold.keep(user_id, room.number, servers, content)
         await self._end(user_id, room, *ended)
 
     # ---------------------------------------------------------------------------------------------- inviting others
