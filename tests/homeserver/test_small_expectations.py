@@ -47,3 +47,36 @@ async def test_nobody_lets_one_into_a_room_that_everybody_has_left(
         await bob.call(*calls[verb])
     assert refused.value.status == 404
     await bob.leave(room)  # it can be declined
+
+
+RELATIONS: list[dict[str, Any]] = [
+    {"rel_type": "m.annotation", "key": "+"}, {"rel_type": "m.thread"}, {"rel_type": "m.replace"}, {"rel_type": "m.reference"},
+    {"rel_type": "org.example"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+async def test_what_is_of_another_room_is_not_related_to(alice: Person, relation: dict[str, Any]) -> None:
+    room, other = await alice.create_room(), await alice.create_room()
+    here, there = await alice.say(room, "here"), await alice.say(other, "there")
+    kind = "m.reaction" if relation["rel_type"] == "m.annotation" else "m.room.message"
+    for target, is_taken in ((here, True), ("$unknown", True), (there, False)):
+        content = {"msgtype": "m.text", "body": "x", "m.relates_to": {**relation, "event_id": target}}
+        try:
+            await alice.send(room, kind, content)
+        except Refused as refused:
+            assert not is_taken and (refused.status, refused.errcode) == (400, "M_INVALID_PARAM")
+        else:
+            assert is_taken
+
+
+async def test_what_is_of_another_room_is_not_read(alice: Person, bob: Person) -> None:
+    room, other = await alice.create_room(preset="public_chat"), await alice.create_room(preset="public_chat")
+    for place in (room, other):
+        await bob.join(place)
+    there = await alice.say(other, "there")
+    await bob.receipt(room, there)
+    for place in (room, other):
+        assert there not in str((await alice.call("GET", "/sync"))["rooms"]["join"][place]["ephemeral"])
+    with pytest.raises(Refused):
+        await bob.call("POST", f"/rooms/{segment(room)}/read_markers", {"m.fully_read": there})

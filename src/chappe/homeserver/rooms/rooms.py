@@ -253,25 +253,35 @@ class Rooms:
                 continue
             if relation.rel_type == THREAD:
                 if relation.target not in room.threads:
-                    _, related = await self.thread_of(room, relation.target)
+                    _, related = await self._thread_here(room, relation.target)
                     if related:
                         raise BadRequest(
                             "A thread cannot begin at an event that is itself related to another", "M_UNKNOWN"
                         )
                 draft.thread = relation.target
                 continue
-            draft.thread, _ = await self.thread_of(room, relation.target)
+            draft.thread, _ = await self._thread_here(room, relation.target)
             if relation.rel_type == ANNOTATION and relation.key is not None:
-                if await self.store.annotated(relation.target, draft.sender, draft.type, relation.key):
+                if await self.store.annotated(room.number, relation.target, draft.sender, draft.type, relation.key):
                     if txn is None or await self.store.sent(txn) is None:
                         raise BadRequest("You have reacted like this already", "M_DUPLICATE_ANNOTATION")
 
     async def thread_of(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
         """(the thread of an event, "" for the main timeline; whether it is itself related to another)."""
+        return await self._known_thread(room, event_id) or ("", False)
+
+    async def _known_thread(self, room: LiveRoom, event_id: str) -> tuple[str, bool] | None:
         for event in reversed(room.tail):
             if event.event_id == event_id:
                 return event.thread, event.relates_to is not None
-        return (await self.store.threads_of(room.number, [event_id])).get(event_id, ("", False))
+        return (await self.store.threads_of(room.number, [event_id])).get(event_id)
+
+    async def _thread_here(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
+        """The same for what somebody relates to. Raises M_INVALID_PARAM for an event of another room."""
+        known = await self._known_thread(room, event_id)
+        if known is None and await self.store.room_of_event(event_id) is not None:
+            raise BadRequest("An event can relate to events of its own room only", "M_INVALID_PARAM")
+        return known or ("", False)
 
     async def fill_summaries(self) -> None:
         """For rooms from before summaries were kept: once, at start."""

@@ -438,12 +438,12 @@ class RoomStore:
         )  # fmt: skip
         return {row["target"] for row in rows}
 
-    async def annotated(self, target: str, sender: str, event_type: str, key: str) -> bool:
+    async def annotated(self, room: int, target: str, sender: str, event_type: str, key: str) -> bool:
         """Whether somebody has put this annotation on an event already."""
         return bool(await self.database.fetchval(
             """SELECT EXISTS (SELECT 1 FROM relations WHERE target = $1 AND sender = $2 AND rel_type = 'm.annotation'
-                AND type = $3 AND key = $4)""",
-            target, sender, event_type, key,
+                AND type = $3 AND key = $4 AND room_nid = $5)""",
+            target, sender, event_type, key, room,
         ))  # fmt: skip
 
     async def listed(self, rooms: Sequence[int]) -> Sequence[Row]:
