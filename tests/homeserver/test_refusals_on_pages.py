@@ -44,6 +44,7 @@ ELSEWHERE = {
     "This is not a logout token",
     "This logout token has been used",
     "The password must have x",
+    "avatar_url must be an mxc:// address",
 }
 
 

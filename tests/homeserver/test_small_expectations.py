@@ -80,3 +80,26 @@ async def test_what_is_of_another_room_is_not_read(alice: Person, bob: Person) -
         assert there not in str((await alice.call("GET", "/sync"))["rooms"]["join"][place]["ephemeral"])
     with pytest.raises(Refused):
         await bob.call("POST", f"/rooms/{segment(room)}/read_markers", {"m.fully_read": there})
+
+
+@pytest.mark.parametrize(
+    ("address", "is_taken"),
+    [
+        ("mxc://localhost/abc", True), ("https://example.org/a.png", True), ("", True), ("javascript:alert(1)", False),
+        ("JavaScript:alert(1)", False), ("data:text/html,x", False), (" mxc://localhost/abc", False), ("abc", False),
+    ],
+)  # fmt: skip
+async def test_where_a_picture_may_come_from(alice: Person, address: str, is_taken: bool) -> None:
+    """On every way on which people say what their picture is."""
+    room = await alice.create_room()
+    me = segment(alice.id)
+    for path, body in (
+        (f"/profile/{me}/avatar_url", {"avatar_url": address}),
+        (f"/rooms/{segment(room)}/state/m.room.member/{me}", {"membership": "join", "avatar_url": address}),
+    ):
+        try:
+            await alice.call("PUT", path, body)
+        except Refused as refused:
+            assert not is_taken and (refused.status, refused.errcode) == (400, "M_INVALID_PARAM"), path
+        else:
+            assert is_taken, path

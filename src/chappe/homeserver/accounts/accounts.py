@@ -21,7 +21,14 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_new_localpart, localpart_of, parse_user_id
+from chappe.homeserver.matrix.identifiers import (
+    UserId,
+    domain_of,
+    is_new_localpart,
+    is_picture_url,
+    localpart_of,
+    parse_user_id,
+)
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 
@@ -322,6 +329,8 @@ class Accounts:
                 raise BadRequest(f"{name} must be a string", "M_BAD_JSON")
             if type(value) is str and len(value) > (256 if name == "displayname" else 1000):
                 raise BadRequest(f"{name} is too long", "M_INVALID_PARAM")
+            if name == "avatar_url" and type(value) is str and not is_picture_url(value):
+                raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")
             value = value or None
         profile = dict(await self.profile(user_id))
         if profile.get(name) == value and (value is not None or name not in profile):

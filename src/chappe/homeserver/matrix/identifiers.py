@@ -163,6 +163,11 @@ def is_user_id(text: object) -> bool:
     return True
 
 
+def is_picture_url(text: str) -> bool:
+    """Whether somebody's picture may have this address: a file of a server; the web, as old bridges write it; "" for none."""
+    return text == "" or text.startswith(("mxc://", "https://", "http://"))
+
+
 def domain_of(identifier: str) -> ServerName:
     """The server name of a user id or alias: all that follows the first colon ("" where there is none)."""
     return ServerName(identifier.partition(":")[2])

@@ -13,7 +13,7 @@ from typing import Any
 
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_server_name
+from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_picture_url, parse_server_name
 from chappe.homeserver.rooms.create_event import Admitted, Draft, id_at
 from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -232,6 +232,9 @@ class Admission:
         if not change.is_own and not (change.makes_room and change.to == "ban"):  # a ban that a new room takes over
             given = {}
         own = {name: value for name, value in given.items() if name not in self._rooms.policy.fixed_fields}
+        picture = own.get("avatar_url")
+        if type(picture) is str and not is_picture_url(picture):
+            raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")
         if change.to in COMING and self._rooms.is_hosted(change.target):
             own = {**await self._profile_of(change.target), **own}
         change.content |= own
