@@ -103,3 +103,17 @@ async def test_where_a_picture_may_come_from(alice: Person, address: str, is_tak
             assert not is_taken and (refused.status, refused.errcode) == (400, "M_INVALID_PARAM"), path
         else:
             assert is_taken, path
+
+
+@pytest.mark.parametrize("preset", ["public_chat", "private_chat"])
+async def test_an_upgrade_carries_invitations_that_wait(alice: Person, bob: Person, carol: Person, preset: str) -> None:
+    room = await alice.create_room(preset=preset, invite=[bob.id], is_direct=True)
+    await alice.invite(room, carol)
+    await carol.leave(room)
+    answer = await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"})
+    new = answer["replacement_room"]
+    events = (await bob.sync())["rooms"]["invite"][new]["invite_state"]["events"]
+    own = next(e for e in events if e["type"] == "m.room.member" and e["state_key"] == bob.id)
+    assert own["content"]["membership"] == "invite" and own["content"]["is_direct"] is True
+    assert new not in (await carol.sync()).get("rooms", {}).get("invite", {}), "who has declined is asked no more"
+    await bob.join(new)

@@ -1,7 +1,8 @@
 """Upgrading a room (client-server API, "Room upgrades"): a new room of another version takes the old one's place.
 
 State, bans, aliases and the place in the directory move at once; members are invited where the new room would not let
-them in; each one's tags, notification settings and direct chats follow when they join (`actions/join_room.py`).
+them in, and whoever was invited is invited again; each one's tags, notification settings and direct chats follow when they
+join (`actions/join_room.py`).
 """
 
 from __future__ import annotations
@@ -130,12 +131,15 @@ class UpgradeRoom:
             log.warning("an upgrade could not change a room's state", extra={"fields": {"error": error.errcode}})
 
     async def _invite_members(self, user_id: UserId, old: LiveRoom, new_id: str) -> None:
-        """Where the new room would not let them in by itself."""
-        if join_rule_of(await self._rooms.require(new_id)) in ("public", "restricted", "knock_restricted"):
-            return
-        for member in sorted(old.joined.keys() - {user_id}):
+        """Where the new room would not let them in by itself. Whoever had not answered an invitation has a new one in any case."""
+        waiting = {key: e for (kind, key), e in old.state.items() if kind == MEMBER and e.membership == "invite"}
+        wanted = {*waiting}
+        if join_rule_of(await self._rooms.require(new_id)) not in ("public", "restricted", "knock_restricted"):
+            wanted |= old.joined.keys() - {user_id}
+        for member in sorted(wanted):
+            direct = member in waiting and waiting[member].content.get("is_direct") is True
             try:
-                await self._membership.invite(user_id, new_id, UserId(member), {})
+                await self._membership.invite(user_id, new_id, UserId(member), {"is_direct": True} if direct else {})
             except MatrixError as error:
                 log.info("a member was not invited to an upgraded room", extra={"fields": {"error": error.errcode}})
 
