@@ -33,7 +33,7 @@ class RoomVersion:
     implicit_creator: bool = False  # 11: create has no `creator`, its sender is the creator
     room_id_is_create_hash: bool = False  # 12: MSC4291
     privileged_creators: bool = False  # 12: MSC4289
-    checks_shown_state: bool = False  # 12: MSC4311, what an invitation shows of the room must be signed events of it
+    checks_shown_state: bool = False  # 12: MSC4311, what an invitation shows wrongly of the room refuses it
 
     @property
     def event_ids_are_hashes(self) -> bool:

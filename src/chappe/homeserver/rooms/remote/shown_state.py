@@ -9,6 +9,7 @@ shown four fields of each.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +17,14 @@ import orjson
 
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.matrix.events import event_id_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import KeyNotFound, PduChecks
 from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.room_event import RoomEvent
 
+log = logging.getLogger(__name__)
 SHOWN = (
     "m.room.create",
     "m.room.join_rules",
@@ -47,17 +50,19 @@ class ShownState:
         return [pdus[number] for number in numbers]
 
     async def of_invitation(self, given: object, room_id: str, version: RoomVersion) -> list[Stripped]:
-        """What clients are shown. Raises M_INVALID_PARAM where the room's version wants whole events and has others."""
+        """What clients are shown. Raises M_INVALID_PARAM where the room's version asks for more than what came."""
         entries = _entries(given)
         found = await self._checked(entries, room_id, version)
         if version.checks_shown_state:
-            if any(event is None for event in found):
+            if None in found:
                 raise BadRequest(
                     "invite_room_state must hold signed events of the room, as its version forms them",
                     "M_INVALID_PARAM",
                 )
-            if not any(event and (event["type"], event["state_key"]) == CREATE for event in found):
+            if not _holds_create(entries):
                 raise BadRequest("invite_room_state must hold the room's m.room.create event", "M_INVALID_PARAM")
+            if not any(map(_is_whole, entries)):
+                log.info("an invitation shows no signed events", extra={"fields": {"room": room_id}})
         return _cut(found)
 
     async def of_knock(self, given: object, room_id: str, version: RoomVersion) -> list[Stripped]:
@@ -65,17 +70,21 @@ class ShownState:
         return _cut(await self._checked(_entries(given), room_id, version))
 
     async def _checked(self, entries: Sequence[Any], room_id: str, version: RoomVersion) -> list[Stripped | None]:
-        """Of each entry what clients see; {} where that cannot be known, None where it is no event of the room."""
+        """Of each entry what clients see; {} where nobody can say whether it is signed, None where it is no event of the room."""
         return await asyncio.gather(*(self._one(entry, room_id, version) for entry in entries))
 
     async def _one(self, given: Any, room_id: str, version: RoomVersion) -> Stripped | None:
-        if not version.checks_shown_state and not _is_whole(given):  # as servers did before version 1.16
+        # COMPAT: Synapse sent four fields of each event, in rooms of version 12 too, until July 2026, and refuses nobody for it
+        # before June 2027 (element-hq/synapse#19943). The specification lets servers wait for theirs ("Inviting to a room").
+        # Whoever signs nothing can claim anything: the check is of who shows events, and no proof against who does not.
+        if not _is_whole(given):
             return _stripped(given) if type(given) is dict else None
         try:
             async with asyncio.timeout(KEY_SECONDS):
                 checked = await self._checks.check(given, version)
         except (KeyNotFound, TimeoutError):
-            return {}  # whoever has set a topic may be gone for good: that keeps nobody from being invited
+            # its server may be down, or gone for good: that keeps nobody from being invited by somebody else
+            return {} if _room_of(given, version) == room_id else None
         except MatrixError:
             return None
         return _stripped(checked.pdu) if checked.room_id == room_id else None
@@ -92,11 +101,30 @@ def _shown_of(room: LiveRoom, sender: str) -> list[RoomEvent]:
 
 
 def _entries(given: object) -> list[Any]:
-    return given[:MOST_SHOWN] if type(given) is list else []
+    """As many as are looked at. The create event is among them, wherever it stands."""
+    return sorted(given, key=lambda entry: not _is_create(entry))[:MOST_SHOWN] if type(given) is list else []
+
+
+def _is_create(given: Any) -> bool:
+    return type(given) is dict and (given.get("type"), given.get("state_key")) == CREATE
+
+
+def _holds_create(entries: Sequence[Any]) -> bool:
+    """As a whole event, if any of them is one: their server knows what the specification asks for."""
+    creates = [entry for entry in entries if _is_create(entry)]
+    if any(map(_is_whole, entries)):
+        creates = [entry for entry in creates if _is_whole(entry)]
+    return bool(creates)
 
 
 def _is_whole(given: Any) -> bool:
+    """Whether an entry means to be an event, and not the four fields of one."""
     return type(given) is dict and ("hashes" in given or "signatures" in given)
+
+
+def _room_of(event: Any, version: RoomVersion) -> str:
+    """The room that an event of good form says it is of."""
+    return str(event["room_id"]) if "room_id" in event else "!" + event_id_of(event, version)[1:]
 
 
 def _stripped(event: Mapping[str, Any]) -> Stripped | None:
