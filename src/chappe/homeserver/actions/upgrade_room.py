@@ -118,7 +118,7 @@ class UpgradeRoom:
         event = old.get((ALIAS, ""))
         if event is None or not event.content:
             return
-        content = await self._aliases.those_of(new_id, event.content)
+        content = await self._aliases.carried_over(new_id, event.content)
         await self._try(user_id, old.room_id, ALIAS, lambda _room, _now: {})
         await self._try(user_id, new_id, ALIAS, lambda _room, now: None if now or not content else content)
 

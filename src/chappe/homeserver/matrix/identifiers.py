@@ -144,14 +144,6 @@ def parse_room_alias(text: str) -> RoomAlias:
     return RoomAlias(text)
 
 
-def is_room_alias(text: str) -> bool:
-    try:
-        parse_room_alias(text)
-    except BadRequest:
-        return False
-    return True
-
-
 def is_user_id(text: object) -> bool:
     """Whether `text` is a user id that may appear in events (power levels, additional creators)."""
     if type(text) is not str:

@@ -11,7 +11,7 @@ import asyncpg
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, is_room_alias, parse_room_alias
+from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, parse_room_alias
 from chappe.homeserver.matrix.reader import Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -140,15 +140,17 @@ class Aliases:
             if not await self.leads_to(alias, room_id):
                 raise BadRequest(f"{alias} does not lead to this room", "M_BAD_ALIAS")
 
-    async def those_of(self, room_id: str, content: Mapping[str, Any]) -> Content:
-        """What an m.room.canonical_alias may say of the room: without what does not lead there."""
-        named = dict.fromkeys(a for a in _values(content) if type(a) is str and is_room_alias(a))
-        led = [alias for alias in [*named][:MOST_NAMED] if await self.leads_to(RoomAlias(alias), room_id)]
-        rest = {key: value for key, value in content.items() if key not in ("alias", "alt_aliases")}
+    async def carried_over(self, room_id: str, content: Mapping[str, Any]) -> Content:
+        """What m.room.canonical_alias may still say once another room has got its aliases: those of here that lead there. Those of
+        other servers lead to the room that was before."""
         alias, others = content.get("alias"), content.get("alt_aliases")
+        named = dict.fromkeys(value for value in _values(content) if type(value) is str)
+        found = await self._rooms.store.are_called([*named])
+        led = [value for value in named if found.get(value) == room_id]
+        rest = {key: value for key, value in content.items() if key not in ("alias", "alt_aliases")}
         if alias in led:
             rest["alias"] = alias
-        if type(others) is list and (kept := [other for other in led if other in others]):
+        if type(others) is list and (kept := [value for value in led if value in others]):
             rest["alt_aliases"] = kept
         return rest
 
