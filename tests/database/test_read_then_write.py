@@ -59,7 +59,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/modules/third_party_invites/__init__.py", "redeem", "third_party_invites"): "who is invited is not invited again",
     ("homeserver/modules/to_device/__init__.py", "shed", "to_device"): AGAIN,
     ("homeserver/rooms/remote/inbox.py", "_look", "federation_inbox"): f"{AGAIN}: an event has one id",
-    ("homeserver/rooms/remote/untold.py", "tell", "untold_leaves"): f"{LEASE}; what has been declined since has another `since_ts`",
     ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
     ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
     ("homeserver/senders/federation/destination.py", "run", "federation_queue"): LEASE,

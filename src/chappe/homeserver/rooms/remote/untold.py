@@ -4,6 +4,7 @@ later. Without that whoever invited waits for ever, and whoever declined cannot 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -48,25 +49,27 @@ class UntoldLeaves:
         return await self._handshakes.each(room_id, servers, attempt)  # type: ignore[no-any-return]
 
     async def tell(self) -> None:
-        """A job: those whose time has come, each for itself."""
+        """A job: those whose time has come, at once, so that a server that says nothing holds up its own only."""
         rows = await self._database.fetch(
             """SELECT user_id, room_nid, servers, content, since_ts, attempts FROM untold_leaves WHERE next_try_ts <= $1
                 ORDER BY next_try_ts LIMIT $2""",
             self._now_ms(), AT_ONCE,
         )  # fmt: skip
-        for row in rows:
-            if await self._is_told(row):
-                await self._database.execute(
-                    "DELETE FROM untold_leaves WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3",
-                    row["user_id"], row["room_nid"], row["since_ts"],
-                )  # fmt: skip
-            else:
-                wait = min(FIRST_WAIT_MS << min(row["attempts"], 20), LONGEST_WAIT_MS)
-                await self._database.execute(
-                    """UPDATE untold_leaves SET attempts = attempts + 1, next_try_ts = $4
-                        WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3""",
-                    row["user_id"], row["room_nid"], row["since_ts"], self._now_ms() + wait,
-                )  # fmt: skip
+        await asyncio.gather(*map(self._try, rows))
+
+    async def _try(self, row: Mapping[str, Any]) -> None:
+        leave = row["user_id"], row["room_nid"], row["since_ts"]
+        if await self._is_told(row):
+            await self._database.execute(
+                "DELETE FROM untold_leaves WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3", *leave
+            )
+            return
+        wait = min(FIRST_WAIT_MS << min(row["attempts"], 20), LONGEST_WAIT_MS)
+        await self._database.execute(
+            """UPDATE untold_leaves SET attempts = attempts + 1, next_try_ts = $4
+                WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3""",
+            *leave, self._now_ms() + wait,
+        )  # fmt: skip
 
     async def _is_told(self, row: Mapping[str, Any]) -> bool:
         """Whether nothing is left to do: it is told, or refused, or no longer so, or too long ago."""
