@@ -132,6 +132,21 @@ async def test_a_room_goes_on_after_a_name_that_is_long_in_bytes_only(
     await hears(mallory, room, "and on")
 
 
+async def test_what_another_server_wrote_into_a_ban_keeps_nobody_from_upgrading(peer: Peer) -> None:
+    """The new room takes bans over, with the name and the picture that they say: not a picture that is no file's address."""
+    alice, mallory, room, forger = await scene(peer)
+    levels = await alice.state(room, "m.room.power_levels")
+    await alice.set_state(room, "m.room.power_levels", {**levels, "users": {alice.id: 100, mallory.id: 50}})
+    here, there = alice.server, mallory.server
+    await agree(room, here, there)
+    target, said = "@target:elsewhere.example", {"displayname": "T", "avatar_url": "javascript:alert(1)"}
+    ban = forger.event({"membership": "ban", **said}, type="m.room.member", state_key=target)
+    assert await forger.send(ban) == {forger.id_of(ban): {}}
+    answer = await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"})
+    new = await here.node.rooms.require(answer["replacement_room"])
+    assert new.state["m.room.member", target].content == {"membership": "ban", "displayname": "T"}
+
+
 def cite(forger: Forger, pdu: dict[str, Any]) -> list[Any]:
     """In the form of the room's version."""
     event_id = forger.id_of(pdu)

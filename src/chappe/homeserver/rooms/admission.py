@@ -234,7 +234,9 @@ class Admission:
         own = {name: value for name, value in given.items() if name not in self._rooms.policy.fixed_fields}
         picture = own.get("avatar_url")
         if type(picture) is str and not is_picture_url(picture):
-            raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")
+            if change.is_own:
+                raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")
+            del own["avatar_url"]  # what another server wrote into a ban keeps nobody from upgrading the room
         if change.to in COMING and self._rooms.is_hosted(change.target):
             own = {**await self._profile_of(change.target), **own}
         change.content |= own
