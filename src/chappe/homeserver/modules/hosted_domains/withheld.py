@@ -23,6 +23,7 @@ from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
+from chappe.homeserver.rooms.stretches import BLOCK
 from chappe.homeserver.rooms.visibility import VISIBILITY_KEY
 
 AT_ONCE = 500  # events
@@ -65,7 +66,7 @@ class _Withheld:
         self._number, self._version = row["room_nid"], require_room_version(row["version"])
         self._since: int | None = None  # since when, without a break, somebody of the domain has been in
         self._states = {int_to_name(row["root"])}  # those that go whole
-        self._saw = False
+        self._saw_in: int | None = None  # the stretch of the last event, where it was seen
 
     async def find(self) -> None:
         people = await self._connection.fetch(_PEOPLE, self._server_name, self._number)
@@ -86,9 +87,10 @@ class _Withheld:
         if row["status"] in (HISTORY, SOFT_FAILED):
             sees = await onlookers.see(int_to_name(row["state_before"]))
         if row["status"] == HISTORY:
-            if sees and not self._saw:
+            stretch = min(row["position"] // BLOCK, 0)
+            if sees and stretch != self._saw_in:
                 self._states.add(int_to_name(row["state_before"]))
-            self._saw = sees
+            self._saw_in = stretch if sees else None
         if row["state_key"] is not None:
             return sees or row["type"] in WHOLE or self._is_ours(row["sender"])
         erased_at = self._rooms.visibility.erased_at.get(row["sender"])
