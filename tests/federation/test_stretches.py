@@ -199,6 +199,18 @@ async def test_who_stayed_out_reads_nothing_of_it(peer: Peer) -> None:
     assert await read(carol, room, "f") == during
 
 
+async def test_what_is_purged_lay_before_it(peer: Peer) -> None:
+    """An administrator takes out what was said before an event: not what was said while nobody of here was in the room."""
+    _, bob, room, said = await away(peer, before=3, meanwhile=8)
+    await hears(bob, room, said[-1])
+    await reads_everywhere(bob, room, said)
+    await bob.server.node.accounts.change(bob.id, is_admin=True)
+    events = {e["content"].get("body"): e["event_id"] for e in (await bob.messages(room, limit=100))["chunk"]}
+    for text in ("during 2", "meanwhile 4", "after 0", "after 2"):
+        await bob.call("POST", f"/_synapse/admin/v1/purge_history/{segment(room)}/{segment(events[text])}", {})
+        await reads_everywhere(bob, room, said[said.index(text) :])
+
+
 async def test_threads_and_contexts_across_the_gap(peer: Peer) -> None:
     here, there = await peer(), await peer()
     alice, bob = await here.person("alice"), await there.person("bob")

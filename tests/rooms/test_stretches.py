@@ -95,3 +95,12 @@ def test_a_span_keeps_its_rank_when_another_cut_comes() -> None:
     before = ReadingOrder(is_federated=True)
     assert [ORDER.rank(span) for span in (before.grows(None), ORDER.grows(JUMP), ORDER.grows(GAP))] == [0, 1, 2]
     assert [ORDER.rank(span) for span in ORDER.spans] == [0, 1, 2, 3]
+
+
+def test_what_lies_before_an_event() -> None:
+    everything = [PAST, 1, LOG, 299, JUMP, GAP, 300, 301]
+    for place, position in enumerate(everything):
+        spans = ORDER.spans_before(position)
+        assert [p for p in everything if any(s.low < p <= s.high for s in spans)] == everything[:place]
+    assert ORDER.spans_before(2**53 - 1)[:-1] == ORDER.spans[:-1], "an event that is not there yet"
+    assert all(s.low >= s.high for s in ORDER.spans_before(-(1 << 62))), "one that is in no timeline"

@@ -21,15 +21,17 @@ class PurgeHistory:
         self._rooms, self._writer, self._purges = rooms, writer, purges
 
     async def __call__(self, room: LiveRoom, before: int, before_ts: int, with_own: bool) -> None:
-        """Messages below a position and before a time, in ms. Those of people of here stay unless `with_own`: no other server has
-        them for sure. Asked again, it goes on where it was. Raises M_FORBIDDEN where a legal hold keeps the room, or somebody in it.
+        """Messages before a position, as the room is read, and before a time, in ms. Those of people of here stay unless
+        `with_own`: no other server has them for sure. Asked again, it goes on where it was. Raises M_FORBIDDEN where a legal
+        hold keeps the room, or somebody in it.
         """
-        after = None
-        while True:
-            await self._purges.may_purge(room.room_id)  # a hold may come meanwhile
-            rows = await self._rooms.store.said_before(room.number, after, before, before_ts, AT_ONCE)
-            if not rows:
-                return
-            after = rows[-1]["position"]
-            if gone := [row for row in rows if with_own or not self._rooms.is_hosted(row["sender"])]:
-                await erase_events(self._writer, self._rooms.live, room, gone)
+        for span in room.order.spans_before(before):
+            after = span.low
+            while True:
+                await self._purges.may_purge(room.room_id)  # a hold may come meanwhile
+                rows = await self._rooms.store.said_before(room.number, after, span.high, before_ts, AT_ONCE)
+                if not rows:
+                    break
+                after = rows[-1]["position"]
+                if gone := [row for row in rows if with_own or not self._rooms.is_hosted(row["sender"])]:
+                    await erase_events(self._writer, self._rooms.live, room, gone)

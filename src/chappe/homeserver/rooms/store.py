@@ -269,14 +269,14 @@ class RoomStore:
             list(event_ids), room, which,
         )  # fmt: skip
 
-    async def said_before(self, room: int, after: int | None, before: int, before_ts: int, limit: int) -> Sequence[Row]:
-        """(event_id, sender, position, json) of what is no state and has not been erased, in order of position. `before`: a
-        position; `before_ts`: a time, in ms."""
+    async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> Sequence[Row]:
+        """(event_id, sender, position, json) of what is no state and has not been erased, with positions in (after, upto], in
+        their order. `before_ts`: a time, in ms."""
         return await self.database.fetch(
-            """SELECT event_id, sender, position, json FROM events WHERE room_nid = $1 AND ($2::bigint IS NULL OR position > $2)
-                AND position < $3 AND ts < $4 AND state_key IS NULL AND redacted_by IS DISTINCT FROM ''
+            """SELECT event_id, sender, position, json FROM events WHERE room_nid = $1 AND position > $2
+                AND position <= $3 AND ts < $4 AND state_key IS NULL AND redacted_by IS DISTINCT FROM ''
               ORDER BY position LIMIT $5""",
-            room, after, before, before_ts, limit,
+            room, after, upto, before_ts, limit,
         )  # fmt: skip
 
     async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Row]:

@@ -107,6 +107,11 @@ class ReadingOrder:
         """The place just before an event."""
         return gap_before(position) if position in self._is_cut else position - 1
 
+    def spans_before(self, position: int) -> list[Span]:
+        """What lies before an event."""
+        end = self.place(self.before(position))
+        return [*self.spans[: end.span], self.spans[end.span]._replace(high=end.at)]
+
     def latest_cut(self, after: int, upto: int) -> int:
         """The last cut in (after, upto] of the log; 0 where there is none."""
         place = bisect_right(self.cuts, upto)
