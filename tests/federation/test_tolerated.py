@@ -213,6 +213,7 @@ async def test_a_third_server_gets_them_with_the_state(peer: Peer) -> None:
     room = await alice.create_room(preset="public_chat")
     for localpart in HISTORICAL:
         await enter(await _of_old(there, localpart), room, here)
+    await agree(room, here, there)  # else the third server is let in by one that does not know all of them yet
     await enter(bob, room, here)
 
     async def whole() -> bool:
