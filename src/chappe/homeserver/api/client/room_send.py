@@ -84,7 +84,7 @@ class RoomSend:
     async def _require_own_if_suspended(self, request: Request, room_id: str, event_id: str) -> None:
         if request.requester.standing.suspended:
             room = await self._rooms.require_joined(request.user_id, room_id)
-            event = await self._rooms.timeline.find(room, event_id)
+            event = await self._rooms.timeline.shown(request.user_id, room, event_id)
             if event is not None and event.sender != request.user_id:
                 request.require_active()
 
