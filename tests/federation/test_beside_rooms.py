@@ -1,9 +1,12 @@
-"""Memberships without a room: invitations and knocks where nobody of this server is. They are pushed, and their end is told."""
+"""Memberships without a room: invitations and knocks. They are told by both syncs on every device, pushed, listed and counted,
+and so is their end; whether somebody of this server is in the room or nobody is, and whether its servers are alive.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,9 @@ from tests.federation.conftest import Peer
 from tests.federation.test_rooms import members
 from tests.homeserver.reference_client import SLIDING
 from tests.homeserver.test_push import LOCAL, pusher
+from tests.homeserver.test_services_and_people import Listening, made_by, registration
 from tests.neighbours import Gateway
+from tests.process import free_port
 from tests.support import Person, Server, segment, until
 
 MEMBER = "m.room.member"
@@ -51,29 +56,78 @@ async def invitation(alice: Person, *devices: Person) -> tuple[str, list[Slider]
     return room, sliders
 
 
-async def ended(device: Person, slider: Slider, room: str, by: str, mode: str = "state", form: str = "client") -> None:
+async def ended(
+    device: Person, slider: Slider, room: str, by: str, mode: str = "state", form: str = "client", membership: str = "leave"
+) -> None:  # fmt: skip
     """Both syncs tell who ended it, once. A new connection hears of it where others did, and never of a room like any other."""
     query = {"use_state_after": "true"} if mode == "state_after" else {}
     query |= {"filter": json.dumps({"event_format": form})} if form != "client" else {}
 
     async def left() -> Any:
-        return (await device.sync(**query)).get("rooms", {}).get("leave", {}).get(room)
+        return (await device.sync(timeout=10_000, **query)).get("rooms", {}).get("leave", {}).get(room)
 
     section = await until(left)
     told = [*section[mode]["events"], *section["timeline"]["events"]]
     assert {(e["type"], e["state_key"], e["sender"], e["content"]["membership"]) for e in told} == {
-        (MEMBER, device.id, by, "leave")
+        (MEMBER, device.id, by, membership)
     }
     answer = await slider.ask()
     assert answer["lists"]["all"]["count"] == 1
     result = answer["rooms"][room]
     for events in (result["required_state"], result["timeline"]):
-        assert [(e["type"], e["sender"], e["content"]["membership"]) for e in events] == [(MEMBER, by, "leave")]
+        assert [(e["type"], e["sender"], e["content"]["membership"]) for e in events] == [(MEMBER, by, membership)]
+    assert "notification_count" not in result or result["notification_count"] == result["highlight_count"] == 0
     assert room not in (await slider.ask())["rooms"]
     fresh = (await Slider(device).ask())["rooms"].get(room)
-    assert fresh is None if by == device.id else fresh["required_state"][0]["content"]["membership"] == "leave"
+    assert fresh is None if by == device.id else fresh["required_state"][0]["content"]["membership"] == membership
     assert "rooms" not in await device.sync(**query)
     assert room not in str((await device.call("GET", "/sync")).get("rooms", {}))
+    assert room not in str(await device.call("GET", "/notifications"))
+    assert room not in (await device.call("GET", "/joined_rooms"))["joined_rooms"]
+
+
+# by how it ends: who ends it, and what is then told of them
+ENDS = {"kick": "leave", "ban": "ban", "leave": "leave", "leave, its server dead": "leave"}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("kind", ["invite", "knock"])
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+async def test_told_on_every_device_from_its_beginning_to_its_end(peer: Peer, where: str, kind: str, end: str) -> None:
+    there = await peer()
+    here = there if where == "here" else await peer()
+    if where == "here" and end.endswith("dead"):
+        pytest.skip("the room is of this very server")
+    alice, bob = await here.person("alice"), await there.person("bob")
+    phone = await bob.another_device()
+    rule = {"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}
+    room = await alice.create_room(name="Cabinet", initial_state=[rule])
+    sliders = [Slider(bob), Slider(phone)]
+    for device, slider in zip((bob, phone), sliders, strict=True):
+        await device.sync()
+        await slider.ask()
+    if kind == "invite":
+        await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": bob.id})
+    else:
+        await phone.call("POST", f"/knock/{segment(room)}", {"reason": "please"}, via=here.config.server_name)
+    for device, slider in zip((bob, phone), sliders, strict=True):
+        for shown in (await device.sync(timeout=10_000), await device.call("GET", "/sync")):
+            state = {(e["type"], e["state_key"]): e for e in shown["rooms"][kind][room][f"{kind}_state"]["events"]}
+            assert state["m.room.name", ""]["content"]["name"] == "Cabinet" and ("m.room.create", "") in state
+            assert state[MEMBER, bob.id]["content"]["membership"] == kind
+        for answer in (await slider.ask(), await Slider(device).ask()):
+            assert f"{kind}_state" in answer["rooms"][room]
+        listed = (await device.call("GET", "/notifications"))["notifications"]
+        assert [(n["room_id"], n["read"]) for n in listed] == ([(room, False)] if kind == "invite" else [])
+    if end in ("kick", "ban"):
+        await alice.act(end, room, bob)
+    else:
+        if end.endswith("dead"):
+            await here.node.stop()
+        await phone.leave(room)
+    by = alice.id if end in ("kick", "ban") else bob.id
+    for device, slider in zip((bob, phone), sliders, strict=True):
+        await ended(device, slider, room, by, membership=ENDS[end])
 
 
 @pytest.mark.parametrize(("mode", "form"), [("state", "client"), ("state_after", "client"), ("state", "federation")])
@@ -116,6 +170,9 @@ async def test_an_invitation_is_pushed(peer: Peer, gateway: Gateway) -> None:
     assert pushed["room_id"] == room and pushed["sender"] == alice.id and pushed["room_name"] == "Cabinet"
     assert pushed["type"] == MEMBER and pushed["user_is_target"] and pushed["content"]["membership"] == "invite"
     assert pushed["counts"] == {"unread": 1}
+    await alice.act("kick", room, bob)
+    await until(lambda: gateway.got[-1]["counts"] == {"unread": 0})
+    assert len(gateway.events()) == 1, "its end rings nowhere, but the number on the icon falls"
 
 
 async def test_a_refusal_is_told_once_the_inviters_server_is_back(peer: Peer) -> None:
@@ -163,3 +220,35 @@ async def test_who_was_invited_again_meanwhile_has_not_refused(peer: Peer) -> No
     await there.node.elsewhere.untold.tell()
     assert (await members(alice, room))[bob.id] == "invite"
     assert await there.node.database.fetchval("SELECT count(*) FROM untold_leaves") == 0
+
+
+async def test_a_bridge_hears_of_invitations_from_elsewhere(peer: Peer, tmp_path: Path) -> None:
+    """Of the users of its namespace, with what they are shown of the room; and of their end."""
+    service, port = Listening(), free_port()
+    runner = await service.start(port)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        users = [{"regex": "@bridge_.*", "exclusive": True}]
+        bridge = registration(tmp_path, "bridge", url=url, namespaces={"users": users})
+        here, there = await peer(), await peer(application_services=[bridge])
+        ghost = await made_by(there, "bridge", "bridge_ghost")
+        alice = await here.person("alice")
+        room = await alice.create_room(name="Cabinet", invite=[ghost], is_direct=True)
+        [invited] = await until(lambda: service.members(ghost))
+        assert (invited["room_id"], invited["sender"]) == (room, alice.id)
+        assert invited["content"]["membership"] == "invite" and invited["content"]["is_direct"]
+        shown = {e["type"] for e in invited["unsigned"]["invite_room_state"]}
+        assert {"m.room.create", "m.room.join_rules", "m.room.name", MEMBER} <= shown
+        await alice.call("POST", f"/rooms/{segment(room)}/kick", {"user_id": ghost})
+        _, gone = await until(lambda: len(service.members(ghost)) == 2 and service.members(ghost))
+        assert gone["content"]["membership"] == "leave" and gone["sender"] == alice.id
+        await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": ghost})
+        await until(lambda: len(service.members(ghost)) == 3)
+        path = f"/_matrix/client/v3/join/{segment(room)}?user_id={segment(ghost)}"
+        status, raw, _ = await there.raw("POST", path, {}, "bridge")
+        assert status == 200, raw
+        await until(lambda: [e["content"]["membership"] for e in service.members(ghost)][3:] == ["join"])
+        await alice.say(room, "hello")
+        await until(lambda: "hello" in service.texts())
+    finally:
+        await runner.cleanup()

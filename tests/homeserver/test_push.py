@@ -281,6 +281,34 @@ async def test_a_digest_by_mail_of_what_stays_unread(new_server: NewServer) -> N
         mailbox.stop()
 
 
+async def test_a_digest_tells_of_invitations_that_stand(new_server: NewServer, mailbox: Mailbox) -> None:
+    """Not of one that was withdrawn meanwhile, was declined, or is by somebody who is ignored since."""
+    server = await new_server(email=mailbox.settings())
+    alice, bob, mallory = [await server.person(name) for name in ("alice", "bob", "mallory")]
+    await server.node.bind_threepid(bob.id, "email", "bob@example.org", 1)  # type: ignore[arg-type]
+    mail = {"kind": "email", "app_id": "m.email", "pushkey": "bob@example.org", "app_display_name": "E-mail",
+            "device_display_name": "bob@example.org", "lang": "fr", "data": {}}  # fmt: skip
+    await bob.call("POST", "/pushers/set", mail)
+    rooms = {name: await alice.create_room(name=name, invite=[bob.id]) for name in ("Retiré", "Décliné", "Conseil")}
+    await mallory.create_room(name="Masqué", invite=[bob.id])
+    await until(lambda: server.node.database.fetchval("SELECT count(*) = 4 FROM push_queue"))
+    await alice.act("kick", rooms["Retiré"], bob)
+    await bob.leave(rooms["Décliné"])
+    ignored = {"ignored_users": {mallory.id: {}}}
+    await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/m.ignored_user_list", ignored)
+    await server.node.database.execute("UPDATE push_queue SET created_ts = created_ts - 3600000")
+
+    async def an_hour_passes() -> bool:
+        await server.node.database.execute("UPDATE pushers SET due_ts = 0")
+        server.node.push_deliverer.wake()
+        return bool(mailbox.mails)
+
+    await until(an_hour_passes)
+    text = plain(await mailbox.next("bob@example.org"))
+    assert "Conseil – alice : vous invite dans ce salon" in text
+    assert not [name for name in ("Retiré", "Décliné", "Masqué") if name in text] and "chiffré" not in text
+
+
 def unsealed(body: bytes, private: ec.EllipticCurvePrivateKey, auth: bytes) -> bytes:
     """What a browser makes of a message (RFC 8291, 3.4), written from the other side."""
     salt, length = body[:16], body[20]

@@ -183,15 +183,30 @@ class Listening:
         forged = {user: {"FORGED": {"user_id": user, "device_id": "FORGED", "keys": {}}} for user in users}
         return web.json_response({"device_keys": forged} if "device_keys" in body else forged)
 
+    async def start(self, port: int) -> web.AppRunner:
+        application = web.Application()
+        application.router.add_route("*", "/{rest:.*}", self.answer)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return runner
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [event for body in self.transactions for event in body["events"]]
+
+    def members(self, user_id: str) -> list[dict[str, Any]]:
+        """The memberships of a user that it was told, in order."""
+        return [e for e in self.events if e["type"] == "m.room.member" and e["state_key"] == user_id]
+
+    def texts(self) -> list[str]:
+        return [e["content"].get("body") for e in self.events if e["type"] == "m.room.message"]
+
 
 @pytest_asyncio.fixture
 async def listening() -> AsyncIterator[tuple[Listening, int]]:
     service, port = Listening(), free_port()
-    application = web.Application()
-    application.router.add_route("*", "/{rest:.*}", service.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    runner = await service.start(port)
     yield service, port
     await runner.cleanup()
 

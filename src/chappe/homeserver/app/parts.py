@@ -466,7 +466,8 @@ class Parts:
         self.pushers = Pushers(database, self.accounts.store, now_ms, self.mail.is_on)
         self.push_fetcher = Fetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
         self.pushers.check_url = self.push_fetcher.check
-        notifications = PushNotifications(self.rooms, self.counts, self.vapid, now_ms)
+        hides = self.ignored_users.hides_invitation
+        notifications = PushNotifications(self.rooms, self.counts, hides, self.vapid, now_ms)
         digest = Digest(
             database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
             now_ms,
@@ -480,7 +481,7 @@ class Parts:
             self.clock,
             self.rooms,
             self.push_rules,
-            self.ignored_users.of,
+            self.ignored_users,
             quiet,
             self.standings,
             now_ms,

@@ -262,7 +262,8 @@ def _finding_parts(parts: Parts) -> list[object]:
 def _data_parts(parts: Parts) -> list[object]:
     rooms, store = parts.rooms, parts.accounts.store
     mark_read = MarkRead(rooms, parts.receipts, parts.account_data, parts.outbox)
-    notifications = Notifications(rooms, parts.push_rules, parts.counts, parts.ignored_users.of)
+    ignored = parts.ignored_users
+    notifications = Notifications(rooms, parts.push_rules, parts.counts, ignored.of, ignored.hides_invitation)
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
         Sync(parts.sync, Filters(parts.database, parts.config.shares.filters), parts.presence),

@@ -145,6 +145,17 @@ class LiveRoom:
             self._order = ReadingOrder(self.stretches, self.is_federated)
         return self._order
 
+    def recent(self, event_id: str | None) -> RoomEvent | None:
+        """An event of the tail."""
+        return next((event for event in reversed(self.tail) if event.event_id == event_id), None)
+
+    def lowers_counts(self, event: RoomEvent) -> bool:
+        """Whether a new event redacts what may have been unread: reactions are often taken back, and never counted."""
+        if event.type != "m.room.redaction":
+            return False
+        target = self.recent(event.redacts)
+        return target is None or target.type != "m.reaction"
+
     # ---------------------------------------------------------------------------------------- the writer's side
 
     def reset(self) -> None:

@@ -71,6 +71,17 @@ class RoomEvent:
         return self.type, self.state_key
 
     @property
+    def redacts(self) -> str | None:
+        """Of an m.room.redaction: the event that it names."""
+        value = orjson.loads(self.head + b"}").get("redacts")
+        return value if type(value) is str else None
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether nothing is left of what it said: it notifies nobody any more."""
+        return self.is_erased or self.redacted_because is not None
+
+    @property
     def membership(self) -> str:
         return str(self.content.get("membership", "leave"))
 

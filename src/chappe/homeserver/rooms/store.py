@@ -156,6 +156,18 @@ FRAGMENTS = (
         """
         FOR r IN SELECT * FROM unnest(redactions_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
+            INSERT INTO retractions (room_nid, thread, position, notify, highlight)
+            SELECT e.room_nid, e.thread, e.position, e.notify_total - coalesce(x.notify_total, 0),
+                   e.highlight_total - coalesce(x.highlight_total, 0)
+              FROM events e LEFT JOIN LATERAL (
+                   (SELECT y.notify_total, y.highlight_total FROM events y WHERE e.thread = '' AND y.room_nid = e.room_nid
+                       AND y.thread = '' AND y.position < e.position ORDER BY y.position DESC LIMIT 1)
+                   UNION ALL  -- by the index of threads
+                   (SELECT y.notify_total, y.highlight_total FROM events y WHERE e.thread <> '' AND y.room_nid = e.room_nid
+                       AND y.thread <> '' AND y.thread = e.thread AND y.position < e.position ORDER BY y.position DESC LIMIT 1)
+                   ) x ON true
+             WHERE e.event_id = r.event_id AND e.position > 0 AND e.type <> 'm.reaction'
+            ON CONFLICT DO NOTHING;
             UPDATE events SET redacted_by = r.redacted_by, json = r.json
              WHERE event_id = r.event_id;
             DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;

@@ -130,6 +130,14 @@ TABLES = (
     ),
     Table(
         OWNER,
+        "retractions",
+        rows=OF_ROOM,
+        stays_too=True,
+        room="room_nid",
+        readers=("homeserver.modules.push",),
+    ),
+    Table(
+        OWNER,
         "room_aliases",
         rows=of_domain("alias"),
         person=("creator",),

@@ -26,10 +26,12 @@ from chappe.homeserver.modules.presence import Presence
 from chappe.homeserver.modules.typing import Typing
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.beside import news_beside
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
+from chappe.homeserver.sync.room_section import RoomSections
 
 log = logging.getLogger(__name__)
 LEASE_MS, LOOK_EVERY = 60_000, 5.0
@@ -191,12 +193,17 @@ class AppserviceSender:
             if number in rooms:
                 look = functools.partial(self._concerning, served, room, in_room)
                 events += await narrowed(f"application service {served.service.id}", room.room_id, since, upto, look)
+        touched = {user for commit in commits for user in commit["users"] if served.has_user(user)}
+        for user in touched:
+            events += [
+                (position, orjson.Fragment(_client_event(room, event, served)))
+                for room, position, event in await news_beside(self._rooms, user, since, upto)
+            ]
         body: dict[str, Any] = {"events": [event for _, event in sorted(events, key=lambda e: e[0])]}
         service = served.service
         taken: list[int] = []
         own: set[str] = set()  # what is for somebody's devices alone, a service takes of accounts that it made
         if service.wants_ephemeral or service.wants_encryption:
-            touched = {user for commit in commits for user in commit["users"] if served.has_user(user)}
             own = await self._accounts.made_by(service.id, touched)
         if service.wants_ephemeral:
             ephemeral = await self._ephemeral(served, interesting, typing, since, upto)
@@ -213,7 +220,7 @@ class AppserviceSender:
         self, served: _Service, room: LiveRoom, in_room: bool, since: int, upto: int
     ) -> list[tuple[int, orjson.Fragment]]:
         return [
-            (event.position, orjson.Fragment(_client_event(event)))
+            (event.position, orjson.Fragment(_client_event(room, event, served)))
             for event in await self._events(room, since, upto)
             if in_room or self._concerns(served, event)
         ]
@@ -316,7 +323,11 @@ class AppserviceSender:
         return body
 
 
-def _client_event(event: RoomEvent) -> bytes:
+def _client_event(room: LiveRoom, event: RoomEvent, served: _Service) -> bytes:
+    """Invitations and knocks of the service's users come with what they are shown of the room (`invite_room_state`)."""
     unsigned = event.unsigned("join")
     unsigned.pop("membership", None)
+    if event.type == "m.room.member" and event.membership in ("invite", "knock") and served.has_user(event.key[1]):
+        shown = RoomSections.stripped_state(room, event.key[1])
+        unsigned[f"{event.membership}_room_state"] = [orjson.Fragment(e) for e in shown]
     return event.head + (b',"unsigned":' + orjson.dumps(unsigned) + b"}" if unsigned else b"}")

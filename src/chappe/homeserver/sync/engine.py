@@ -11,7 +11,6 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes, passes_room
 from chappe.homeserver.modules.account_data import GLOBAL
-from chappe.homeserver.modules.ignored_users import ALLOW
 from chappe.homeserver.modules.receipts import receipt_content
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
@@ -137,7 +136,9 @@ class SyncEngine:
                 if room.is_partial and not context.filter.room.state.lazy_load_members:
                     continue  # shown once its members are here
                 joined.append((membership, room))
-            elif membership.membership == "invite" and await self._is_hidden(context.user_id, membership):
+            elif membership.membership == "invite" and await self._modules.ignored_users.hides_invitation(
+                context.user_id, membership.sender
+            ):
                 continue
             elif membership.membership in ("invite", "knock"):
                 name = f"{membership.membership}_state"
@@ -148,10 +149,6 @@ class SyncEngine:
         if joined:
             sections["join"] = await self._joined(context, joined, account_data)
         return b",".join(b'"%b":{%b}' % (name.encode(), b",".join(found)) for name, found in sections.items() if found)
-
-    async def _is_hidden(self, user_id: str, invitation: Membership) -> bool:
-        """An invitation by somebody whom the user ignores, or does not want to be invited by."""
-        return await self._modules.ignored_users.invitation_from(user_id, invitation.sender) != ALLOW
 
     async def _candidates(self, context: SyncContext, account_data: dict[str, list[bytes]]) -> list[Membership]:
         """The rooms that may have something to say."""

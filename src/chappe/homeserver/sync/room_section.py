@@ -244,17 +244,26 @@ class RoomSections:
     @staticmethod
     def stripped(room: LiveRoom, user_id: str) -> bytes:
         """The stripped state by which an invited person recognises a room, the invitation itself included."""
+        member = _recognised_by(room, user_id).get((MEMBER, user_id))
+        events = RoomSections.stripped_state(room, user_id)
+        return b",".join(events if member is None else [*events, member.for_reader(member.membership)])
+
+    @staticmethod
+    def stripped_state(room: LiveRoom, user_id: str) -> list[bytes]:
+        """The same without the invitation."""
+        state = _recognised_by(room, user_id)
+        member = state.get((MEMBER, user_id))
         keys = [(kind, "") for kind in SHOWN]
-        beside = room.beside(user_id)
-        shown = beside is not None and beside.membership in ("invite", "knock") and user_id not in room.joined
-        state = room.shown[user_id] if shown else room.state
-        member = state.get(("m.room.member", user_id))
         if member is not None:
-            keys.append(("m.room.member", member.sender))
-        events = [e.stripped() for key in dict.fromkeys(keys) if (e := state.get(key)) is not None and e is not member]
-        if member is not None:
-            events.append(member.for_reader(member.membership))
-        return b",".join(events)
+            keys.append((MEMBER, member.sender))
+        return [e.stripped() for key in dict.fromkeys(keys) if (e := state.get(key)) is not None and e is not member]
+
+
+def _recognised_by(room: LiveRoom, user_id: str) -> Mapping[StateKey, RoomEvent]:
+    """Where nobody of here is in the room, what came with this person's invitation."""
+    beside = room.beside(user_id)
+    shown = beside is not None and beside.membership in ("invite", "knock") and user_id not in room.joined
+    return room.shown[user_id] if shown else room.state
 
 
 def _only(context: SyncContext, room: LiveRoom, event: RoomEvent, upto: int) -> RoomTimeline:

@@ -21,3 +21,8 @@ CREATE TABLE untold_leaves (
     user_id text, room_nid bigint, servers text[] NOT NULL, content bytea NOT NULL, since_ts bigint NOT NULL,
     attempts int NOT NULL DEFAULT 0, next_try_ts bigint NOT NULL, PRIMARY KEY (user_id, room_nid));
 CREATE INDEX untold_leaves_next ON untold_leaves (next_try_ts);
+
+-- What was redacted counts for nobody any more who had not read it: how much an event had added to the counters of its thread.
+CREATE TABLE retractions (
+    room_nid bigint, thread text, position bigint, notify bigint NOT NULL, highlight bigint NOT NULL,
+    PRIMARY KEY (room_nid, thread, position));

@@ -67,6 +67,10 @@ class IgnoredUsers:
             return IGNORE
         return _by_rules(wishes.rules, sender)
 
+    async def hides_invitation(self, target: str, sender: str) -> bool:
+        """Whether an invitation that stands is nothing to the target: nobody tells of it, counts it or rings for it."""
+        return await self.invitation_from(target, sender) != ALLOW
+
     async def require_may_invite(self, target: str, sender: str) -> None:
         """Raises M_INVITE_BLOCKED."""
         if await self.invitation_from(target, sender) == BLOCK:

@@ -27,11 +27,17 @@ REMEMBERED = 1_000_000  # readers in rooms: some 300 MB
 EVALUATED_AT_MOST = 200  # events, for readers with rules of their own
 Counts = tuple[int, int]  # notifications, highlights
 IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
+HidesInvitation = Callable[[str, str], Awaitable[bool]]  # of whom, by whom
 
-_HITS = """(SELECT count(*) FILTER (WHERE h.notify) FROM push_hits h WHERE h.user_id = $1 AND h.room_nid = {room}
-              AND h.thread = {thread} AND h.position > {read}) AS notify_hits,
-           (SELECT count(*) FILTER (WHERE h.highlight) FROM push_hits h WHERE h.user_id = $1 AND h.room_nid = {room}
-              AND h.thread = {thread} AND h.position > {read}) AS highlight_hits"""
+_OF_READER = """FROM push_hits h WHERE h.user_id = $1 AND h.room_nid = {room} AND h.thread = {thread} AND h.position > {read}
+              AND NOT EXISTS (SELECT 1 FROM retractions t WHERE t.room_nid = h.room_nid AND t.thread = h.thread
+                                 AND t.position = h.position)"""
+_REDACTED = "FROM retractions t WHERE t.room_nid = {room} AND t.thread = {thread} AND t.position > {read}"
+# what is the reader's alone, less what was redacted since for everybody
+_HITS = f"""(SELECT count(*) FILTER (WHERE h.notify) {_OF_READER})
+           - (SELECT coalesce(sum(t.notify), 0)::bigint {_REDACTED}) AS notify_hits,
+           (SELECT count(*) FILTER (WHERE h.highlight) {_OF_READER})
+           - (SELECT coalesce(sum(t.highlight), 0)::bigint {_REDACTED}) AS highlight_hits"""
 _RECEIPT = """(SELECT max(x.event_position) FROM receipts x WHERE x.room_nid = {room} AND x.user_id = $1
                 AND x.type IN ('m.read', 'm.read.private') AND x.thread = {thread})"""
 # What somebody writes says that they have read so far; what their client sets (a name, their part in a call) or sends when they
@@ -80,7 +86,8 @@ class RoomCounts:
 
 @dataclass(slots=True)
 class _Read:
-    """Where a reader is in a thread, and what its counters were there."""
+    """Where a reader is in a thread, and what its counters were there. `*_hits`: what is the reader's alone is added, what was
+    redacted since is taken away."""
 
     position: int
     notify_total: int
@@ -115,20 +122,31 @@ class UnreadCounts:
             if commit.foreign or not {"receipts", "mention", "membership"}.isdisjoint(changed):
                 self._loading.pop(user, None)
         for number, kinds in commit.rooms.items():
-            states = self._states.get(number)
+            states = self._states.get(number) or {}
             if commit.foreign:
                 self._loading.clear()
                 self._states.drop(number)
-            elif states:
+            elif states or self._loading:
                 for user, changed in commit.users.items():
-                    if "receipts" in changed or "mention" in changed or "membership" in changed:
+                    if not {"receipts", "mention", "membership"}.isdisjoint(changed):
                         states.pop(user, None)
                 if "events" in kinds:
-                    self._own_messages_are_read(number, commit.since, states)
+                    self._heard_events(number, commit.since, states)
 
-    def _own_messages_are_read(self, number: int, since: int, states: dict[str, _State]) -> None:
+    def _heard_events(self, number: int, since: int, states: dict[str, _State]) -> None:
         room = self._rooms.live.live(number)
-        for event in (room.tail_after(since) or []) if room else ():
+        events = room.tail_after(since) if room is not None else None
+        if room is None or events is None:
+            self._loading.clear()
+            self._states.drop(number)
+            return
+        self._own_messages_are_read(events, states)
+        for event in events:
+            if room.lowers_counts(event):
+                self._redacted(room, room.recent(event.redacts), states)
+
+    def _own_messages_are_read(self, events: Sequence[RoomEvent], states: dict[str, _State]) -> None:
+        for event in events:
             if not _is_written(event):
                 continue
             self._loading.pop(event.sender, None)
@@ -138,6 +156,20 @@ class UnreadCounts:
                     state.main = read
                 else:
                     state.threads[event.thread] = read
+
+    def _redacted(self, room: LiveRoom, target: RoomEvent | None, states: dict[str, _State]) -> None:
+        """Whoever had not read the event has one less to read: their counts are read again. None: one before the tail."""
+        self._loading.clear()
+        for user, state in list(states.items()):
+            if target is None:
+                is_unread = state.floor <= room.complete_from
+            elif target.thread == "":
+                is_unread = state.main.position < target.position
+            else:
+                read = state.threads.get(target.thread)
+                is_unread = (state.floor if read is None else read.position) < target.position
+            if is_unread:
+                del states[user]
 
     async def of(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, RoomCounts]:
         """By room number. Two statements for all rooms that are not cached, none when all are."""
@@ -209,7 +241,7 @@ class UnreadCounts:
         counts, breath = RoomCounts(), Breath()
         for event in events:
             await breath.take()
-            if event.sender == user_id or event.sender in ignored:
+            if event.sender == user_id or event.sender in ignored or event.is_redacted:
                 continue
             read = state.main if event.thread == "" else state.threads.get(event.thread)
             if read is not None and event.position <= read.position:

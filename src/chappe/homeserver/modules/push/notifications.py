@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.push_rules import verdict_of
-from chappe.homeserver.modules.push.counts import IgnoredBy, UnreadCounts, actions_for
+from chappe.homeserver.matrix.push_rules import RuleSet, verdict_of
+from chappe.homeserver.modules.push.counts import HidesInvitation, IgnoredBy, UnreadCounts, actions_for
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
 
@@ -26,21 +28,28 @@ class Notification:
 
 
 class Notifications:
-    def __init__(self, rooms: Rooms, rules: PushRules, counts: UnreadCounts, ignored_by: IgnoredBy) -> None:
+    def __init__(
+        self, rooms: Rooms, rules: PushRules, counts: UnreadCounts, ignored_by: IgnoredBy, hides_invitation: HidesInvitation
+    ) -> None:  # fmt: skip
         self._rooms, self._rules, self._counts, self._ignored_by = rooms, rules, counts, ignored_by
+        self._hides_invitation = hides_invitation
 
     async def of(
         self, user_id: str, start: int | None, limit: int, only_highlights: bool
     ) -> tuple[list[Notification], int | None]:
         """(the newest first, before a position; where to go on). Reads the rooms with news before the others."""
-        memberships = {m.number: m for m in await self._rooms.memberships.joined(user_id)}
+        everywhere = (await self._rooms.memberships.of(user_id)).values()
+        memberships = {m.number: m for m in everywhere if m.membership == "join"}
         positions = await self._rooms.store.last_positions(list(memberships))
         upto = start if start is not None else self._rooms.clock.watermark
         # rooms by the position of their newest event that may still be unseen
         heap = [(-min(last, upto), number) for number, last in positions.items() if min(last, upto) > 0]
         heapq.heapify(heap)
         rules, ignored = await self._rules.rules(user_id), await self._ignored_by(user_id)
-        found: list[tuple[int, Notification]] = []
+        waiting = sorted(
+            (m for m in everywhere if m.membership == "invite" and m.position <= upto), key=lambda m: -m.position
+        )
+        found = await self._invitations(user_id, rules, waiting, limit, only_highlights)
         for _ in range(MAX_READS):
             if not heap or (len(found) >= limit and found[limit - 1][0] >= -heap[0][0]):
                 break
@@ -48,7 +57,7 @@ class Notifications:
             room = await self._rooms.live.by_number(number)
             since = memberships[number].joined_since or 0
             events = await self._rooms.timeline.events_between(room, since, -at, BATCH, backwards=True)
-            others = [e for e in events if e.sender != user_id and e.sender not in ignored]
+            others = [e for e in events if e.sender != user_id and e.sender not in ignored and not e.is_redacted]
             for event, membership in await self._rooms.visibility.filter(user_id, room, others):
                 actions = actions_for(rules, room, event) or []
                 verdict = verdict_of(actions)
@@ -62,3 +71,23 @@ class Notifications:
         if len(found) > limit:
             return [n for _, n in page], page[-1][0] - 1
         return [n for _, n in page], -heap[0][0] if heap else None
+
+    async def _invitations(
+        self, user_id: str, rules: RuleSet, waiting: Sequence[Membership], limit: int, only_highlights: bool
+    ) -> list[tuple[int, Notification]]:
+        """Invitations that wait for an answer, the newest first: they have notified too, though their rooms are not read."""
+        found: list[tuple[int, Notification]] = []
+        for m in waiting:
+            if len(found) > limit:
+                break
+            if await self._hides_invitation(user_id, m.sender):
+                continue
+            room = await self._rooms.live.by_number(m.number)
+            event = room.known_to(user_id, ("m.room.member", user_id))
+            if event is None or event.membership != "invite":
+                continue
+            actions = actions_for(rules, room, event) or []
+            verdict = verdict_of(actions)
+            if verdict.notify and (verdict.highlight or not only_highlights):
+                found.append((m.position, Notification(room, (event, "invite"), actions, False)))
+        return found

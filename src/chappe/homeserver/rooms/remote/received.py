@@ -362,7 +362,8 @@ class ReceivedWrite(WithoutTimeline):
         content = prepared.checked.pdu["content"]
         if prepared.person is not None:
             self.add_row("directory_entries", index, *prepared.person)
-        self.add_notifications(index, event, content)
+        if prepared.redacted is None:  # else it says nothing any more
+            self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
             event.relates_to = relation.target
             self.add_row("relations", index, event.nid, room.number, relation.target, relation.rel_type, event.type,

@@ -18,10 +18,12 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.push_rules import verdict_of
-from chappe.homeserver.modules.push.counts import IgnoredBy, actions_for
+from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.rooms.beside import news_beside
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -30,6 +32,7 @@ from chappe.homeserver.senders.narrow import narrowed
 log = logging.getLogger(__name__)
 LOCK = 3
 COMMITS_AT_ONCE, EVENTS_AT_ONCE = 100, 2000
+FEW = 100  # members with pushers, whose number is looked at when a message is redacted; where more are, when they read next
 PAUSE, IDLE = 0.05, 0.5  # seconds between looks
 BADGE = ""  # in place of an event id: only the number of unread messages has changed
 SILENTLY = b'{"silent":true}'
@@ -40,11 +43,11 @@ class PushGatherer:
     """`queued`: told when there is something to deliver."""
 
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, rules: PushRules, ignored_by: IgnoredBy, quiet: QuietHours,
+        self, database: Database, clock: Clock, rooms: Rooms, rules: PushRules, ignored: IgnoredUsers, quiet: QuietHours,
         standings: Standings, now_ms: Callable[[], int], queued: Callable[[], None],
     ) -> None:  # fmt: skip
         self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules
-        self._ignored_by, self._quiet, self._standings = ignored_by, quiet, standings
+        self._ignored, self._quiet, self._standings = ignored, quiet, standings
         self._now_ms, self._queued = now_ms, queued
         self._news = asyncio.Event()
         self._version = -1
@@ -119,15 +122,18 @@ class PushGatherer:
         since, upto = commits[0]["since"], commits[-1]["upto"]
         rooms = {number for commit in commits for number in commit["rooms"]}
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
+        readers = {user for commit in commits for user in commit["users"]} & self._users
         for number in rooms:
             room = await self._rooms.live.by_number(number)
             look = functools.partial(self._of_room, room)
             for user, event, actions in await narrowed("push", room.room_id, since, upto, look):
-                found.setdefault(user, []).append((room, event, actions))
-        readers = {user for commit in commits for user in commit["users"]} & self._users
+                if actions is None:
+                    readers.add(user)
+                else:
+                    found.setdefault(user, []).append((room, event, actions))
         for user in readers:
-            for room, event in await self._invited_beside(user, since, upto):
-                if (told := await self._actions(user, room, event)) is not None:
+            for room, _, event in await news_beside(self._rooms, user, since, upto):
+                if event.membership == "invite" and (told := await self._actions(user, room, event)) is not None:
                     found.setdefault(user, []).append((room, event, told))
         everybody = list(await self._standings.who_may(readers | found.keys(), Doing.READ))
         if not everybody:
@@ -140,25 +146,17 @@ class PushGatherer:
             result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)
         return result
 
-    async def _of_room(self, room: LiveRoom, since: int, upto: int) -> list[tuple[str, RoomEvent, list[Any]]]:
-        """Who is to be told of which event, and how."""
-        found = []
+    async def _of_room(self, room: LiveRoom, since: int, upto: int) -> list[tuple[str, RoomEvent, list[Any] | None]]:
+        """Who is to be told of which event, and how. None: of the number of unread messages alone, which may have fallen."""
+        found: list[tuple[str, RoomEvent, list[Any] | None]] = []
         for event in await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False):
-            for user in self._concerned(room, event):
+            concerned = self._concerned(room, event)
+            if len(concerned) <= FEW and room.lowers_counts(event):
+                found += [(user, event, None) for user in concerned]
+            for user in concerned:
                 if (told := await self._actions(user, room, event)) is not None:
                     found.append((user, event, told))
         return found
-
-    async def _invited_beside(self, user: str, since: int, upto: int) -> list[tuple[LiveRoom, RoomEvent]]:
-        """Invitations to rooms that nobody here is in: they are in no timeline."""
-        result = []
-        for m in (await self._rooms.memberships.of(user)).values():
-            if m.is_beside and m.membership == "invite" and since < m.position <= upto:
-                room = await self._rooms.live.by_number(m.number)
-                event = room.beside(user)
-                if event is not None and event.membership == "invite":
-                    result.append((room, event))
-        return result
 
     def _concerned(self, room: LiveRoom, event: RoomEvent) -> list[str]:
         """Members with pushers, but for the sender; somebody who is being invited as well."""
@@ -171,7 +169,10 @@ class PushGatherer:
         return users
 
     async def _actions(self, user: str, room: LiveRoom, event: RoomEvent) -> list[Any] | None:
-        if event.redacted_because is not None or event.sender in await self._ignored_by(user):
+        if event.is_redacted or event.sender in await self._ignored.of(user):
+            return None
+        invited = event.type == "m.room.member" and event.state_key == user and event.membership == "invite"
+        if invited and await self._ignored.hides_invitation(user, event.sender):
             return None
         actions = actions_for(await self._rules.rules(user), room, event) or []
         return actions if verdict_of(actions).notify else None

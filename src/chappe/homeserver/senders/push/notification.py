@@ -12,7 +12,7 @@ import orjson
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.modules.push.counts import UnreadCounts
+from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.outbound.web_push import ROOM, Vapid, encrypt
@@ -20,6 +20,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 
+MEMBER = "m.room.member"
 REMEMBERED = 20_000
 LINES, LINE = 10, 200
 
@@ -55,7 +56,7 @@ class Notification:
             found["user_is_target"] = event.state_key == user_id
         name = _state(room, user_id, "m.room.name", "name")
         alias = _state(room, user_id, "m.room.canonical_alias", "alias")
-        sender = room.known_to(user_id, ("m.room.member", event.sender))
+        sender = room.known_to(user_id, (MEMBER, event.sender))
         shown = sender.content.get("displayname") if sender is not None else None
         extra = {"room_name": name, "room_alias": alias, "sender_display_name": shown}
         return {**found, **{k: v for k, v in extra.items() if v}}
@@ -68,8 +69,11 @@ class Notification:
 
 
 class Notifications:
-    def __init__(self, rooms: Rooms, counts: UnreadCounts, vapid: Vapid, now_ms: Callable[[], int]) -> None:
-        self._rooms, self._counts, self._vapid, self._now_ms = rooms, counts, vapid, now_ms
+    def __init__(
+        self, rooms: Rooms, counts: UnreadCounts, hides_invitation: HidesInvitation, vapid: Vapid, now_ms: Callable[[], int]
+    ) -> None:  # fmt: skip
+        self._rooms, self._counts, self._hides_invitation = rooms, counts, hides_invitation
+        self._vapid, self._now_ms = vapid, now_ms
         self._badges: OrderedDict[str, dict[int, bool]] = OrderedDict()  # by user: the rooms with something unread
 
     async def make(self, pusher: Row, row: Row) -> Notification | None:
@@ -81,18 +85,21 @@ class Notifications:
             changed = unread != pusher["badge"] if row["tweaks"] != b"{}" else unread < pusher["badge"]
             return Notification(unread) if changed else None
         room = await self._rooms.live.by_number(row["room_nid"])
-        beside = room.beside(user_id)  # an invitation to a room that nobody here is in
-        if beside is not None and beside.event_id == row["event_id"] and user_id not in room.joined:
-            return Notification(unread, room, beside, orjson.loads(row["tweaks"]))
+        present = room.known_to(user_id, (MEMBER, user_id))
+        if present is not None and present.event_id == row["event_id"] and present.membership == "invite":
+            hidden = await self._hides_invitation(user_id, present.sender)
+            return None if hidden else Notification(unread, room, present, orjson.loads(row["tweaks"]))
         event = await self._rooms.timeline.find(room, row["event_id"])
-        if event is None or event.is_erased or event.redacted_because is not None:
+        if event is not None and event.type == MEMBER and event.state_key == user_id:  # an invitation that has ended
+            return None
+        if event is None or event.is_redacted:
             return None
         if room.membership(user_id) == "join" and await self._counts.is_read(user_id, room, event):
             return None
         return Notification(unread, room, event, orjson.loads(row["tweaks"]))
 
     async def _badge(self, user_id: str, number: int) -> int:
-        """Rooms with unread notifications, and invitations. `number`: the room with news; 0: any may have some."""
+        """Rooms with unread notifications, and the invitations that are shown. `number`: the room with news; 0: any may have some."""
         memberships = await self._rooms.memberships.of(user_id)
         joined = [m.number for m in memberships.values() if m.membership == "join"]
         known = self._badges.get(user_id)
@@ -107,8 +114,9 @@ class Notifications:
         self._badges.move_to_end(user_id)
         if len(self._badges) > REMEMBERED:
             self._badges.popitem(last=False)
-        invited = sum(m.membership == "invite" for m in memberships.values())
-        return sum(known.get(n, False) for n in joined) + invited
+        invitations = [m for m in memberships.values() if m.membership == "invite"]
+        invited = [m for m in invitations if not await self._hides_invitation(user_id, m.sender)]
+        return sum(known.get(n, False) for n in joined) + len(invited)
 
     def for_browser(
         self, pusher: Row, data: dict[str, Any], notification: Notification
@@ -179,9 +187,11 @@ def _line(notification: Notification, user_id: str, language: str) -> str:
     """Who said what; never what was encrypted."""
     room, event = notification.room, notification.event
     assert room is not None and event is not None
-    sender = room.known_to(user_id, ("m.room.member", event.sender))
+    sender = room.known_to(user_id, (MEMBER, event.sender))
     who = (sender.content.get("displayname") if sender is not None else None) or event.sender
     body = event.content.get("body")
-    if event.type == "m.room.encrypted" or type(body) is not str:
+    if event.type == MEMBER:
+        body = "vous invite dans ce salon" if language.startswith("fr") else "invites you to this room"
+    elif event.type == "m.room.encrypted" or type(body) is not str:
         body = "message chiffré" if language.startswith("fr") else "encrypted message"
     return f"{_name(room, user_id)} – {who} : {' '.join(body.split())[:LINE]}"

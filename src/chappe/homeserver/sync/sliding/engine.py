@@ -11,7 +11,6 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.modules.ignored_users import ALLOW
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import Changes, changes_after
@@ -145,8 +144,8 @@ class SlidingSync:
 
     async def _hidden_invitations(self, user_id: str, shown: Mapping[int, Membership]) -> set[int]:
         invitations = [m for m in shown.values() if m.membership == "invite"]
-        may = self._modules.ignored_users.invitation_from
-        return {m.number for m in invitations if await may(user_id, m.sender) != ALLOW}
+        hides = self._modules.ignored_users.hides_invitation
+        return {m.number for m in invitations if await hides(user_id, m.sender)}
 
     # -------------------------------------------------------------------------------------------------------- rules
 
