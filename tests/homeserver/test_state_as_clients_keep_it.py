@@ -1,14 +1,17 @@
 """Whatever a client asks `/sync` to leave out, and whatever it may not see: the state that it gathers is the room's.
 
-Random histories with every history visibility, filter, way of telling state, gap and change of membership.
+Random histories with every history visibility, filter, way of telling state, gap and change of membership, read by two clients
+of each person, now at this process and now at another. `tests/federation/test_state_across_servers.py`: the same across servers.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -17,28 +20,52 @@ from tests.support import Person, Refused, Server, bodies, joined, segment
 
 PEOPLE, ROOMS = 3, 2
 VISIBILITIES = ("world_readable", "shared", "invited", "joined")
-_person, _room, _other = st.integers(0, PEOPLE - 1), st.integers(0, ROOMS - 1), st.integers(0, PEOPLE - 1)
+JOIN_RULES = ("public", "invite", "knock")
+_person, _room, _other = st.integers(0, PEOPLE - 1), st.integers(0, ROOMS), st.integers(0, PEOPLE - 1)
 _op = st.one_of(
     st.tuples(st.just("say"), _person, _room, st.integers(1, 6)),
-    st.tuples(st.sampled_from(["topic", "encryption", "visibility"]), _person, _room, st.integers(0, 3)),
-    st.tuples(st.sampled_from(["join", "leave", "forget", "rename"]), _person, _room, st.none()),
-    st.tuples(st.sampled_from(["invite", "kick", "ban", "unban"]), _person, _room, _other),
-    st.tuples(st.just("sync"), _person, _room, st.integers(0, 1)),
-)
+    st.tuples(st.sampled_from(["topic", "name", "encryption", "visibility"]), _person, _room, st.integers(0, 3)),
+    st.tuples(st.just("rules"), _person, _room, st.integers(0, 2)),
+    st.tuples(st.sampled_from(["join", "leave", "forget", "rename", "knock", "upgrade"]), _person, _room, st.none()),
+    st.tuples(st.sampled_from(["react", "picture", "redact"]), _person, _room, st.none()),
+    st.tuples(st.sampled_from(["invite", "kick", "ban", "unban", "ignore"]), _person, _room, _other),
+    st.tuples(st.sampled_from(["sync", "sync", "sync elsewhere", "full"]), _person, _room, st.integers(0, 1)),
+    st.tuples(st.just("slide"), _person, _room, st.tuples(st.integers(0, 1), st.integers(0, 4), st.sampled_from([0, 19]))),
+)  # fmt: skip
+# what a filter may say of events, by the text ("Filtering"); numbers stand for people and rooms
+_only = st.sampled_from([
+    {}, {}, {"types": ["m.room.message"]}, {"not_types": ["m.room.*"]}, {"types": ["m.room.m*", "m.room.topic"]}, {"types": []},
+    {"senders": [0]}, {"not_senders": [0]}, {"not_senders": [1]}, {"senders": []}, {"not_rooms": [0]}, {"rooms": [1]},
+    {"contains_url": True}, {"contains_url": False}, {"related_by_rel_types": ["m.annotation"]}, {"related_by_senders": [1]},
+    {"types": ["m.room.*"], "not_types": ["m.room.topic"], "not_senders": [2]},
+])  # fmt: skip
+_of_state = st.sampled_from([
+    {}, {}, {}, {"types": ["m.room.*"]}, {"not_types": ["m.room.topic"]}, {"types": ["m.room.member", "m.room.encryption"]},
+    {"senders": [0]}, {"not_senders": [1]}, {"contains_url": False}, {"not_rooms": [1]}, {"types": []},
+])  # fmt: skip
 _kind = st.one_of(
     st.builds(lambda limit: {"limit": limit, "kind": "sliding"}, st.integers(1, 8)),
     st.fixed_dictionaries(
         {
             "kind": st.sampled_from(["state", "state_after"]),
             "limit": st.integers(0, 8),
-            "lazy": st.booleans(),
-            "only": st.sampled_from(
-                [{}, {"types": ["m.room.message"]}, {"not_types": ["m.room.*"]}, {"types": ["m.room.m*", "m.room.topic"]},
-                 {"senders": [0]}, {"not_senders": [0]}, {"not_senders": [1]}, {"types": []}, {"not_rooms": [0]}]
-            ),
+            "only": _only,
+            "of_state": _of_state,
+            "lazy": st.sampled_from([{}, {"lazy_load_members": True},
+                                     {"lazy_load_members": True, "include_redundant_members": True}]),
+            "of_room": st.sampled_from([{}, {}, {}, {"include_leave": True}, {"not_rooms": [0]}, {"rooms": [0, 1]}]),
         }
     ),
 )  # fmt: skip
+PLAIN = {"kind": "state", "limit": 8, "only": {}, "of_state": {}, "lazy": {}, "of_room": {}}
+
+
+@pytest_asyncio.fixture
+async def elsewhere(server: Server) -> AsyncIterator[Server]:
+    """Another process on the same database."""
+    other = await Server(server.config, server.data, server.url).start()
+    yield other
+    await other.stop()
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -49,11 +76,11 @@ _kind = st.one_of(
 )
 @example(
     ops=[("topic", 0, 0, 1), ("encryption", 0, 0, 1), ("join", 1, 0, None)],
-    kinds=[{"kind": "state", "limit": 8, "lazy": False, "only": {}}] * 6,
+    kinds=[PLAIN] * 6,
     visibilities=("joined", "shared"),
 )
 async def test_the_state_gathered_is_the_state_of_the_room(
-    server: Server, ops: list[Any], kinds: list[Any], visibilities: Any
+    server: Server, elsewhere: Server, ops: list[Any], kinds: list[Any], visibilities: Any
 ) -> None:
     people = [await server.person() for _ in range(PEOPLE)]
     rooms = [await _room_of(people[n], visibilities[n]) for n in range(ROOMS)]
@@ -64,55 +91,113 @@ async def test_the_state_gathered_is_the_state_of_the_room(
         for n, pair in enumerate(zip(people, devices, strict=True))
         for m, device in enumerate(pair)
     ]
-    for count, (what, who, where, detail) in enumerate(ops):
-        if what == "sync":
-            await _sync(clients[2 * who + detail])
+    play = Play(people, rooms)
+    for what, who, where, detail in ops:
+        if what in ("sync", "sync elsewhere", "full", "slide"):
+            number = detail[0] if what == "slide" else detail
+            await _read(what, clients[2 * who + number], detail, elsewhere)
             continue
+        if what == "ignore":
+            clients[2 * who].ignores = clients[2 * who + 1].ignores = True
         try:
-            await _perform(what, people[who], rooms[where], people, detail, count)
+            await play.perform(what, people[who], rooms[where % len(rooms)], detail)
         except Refused as refused:  # what the rules of the room refuse does not happen
             assert refused.status < 500, refused
     for client in clients:
-        await _sync(client)
+        await _read("sync", client, None, elsewhere)
+
+
+async def _read(what: str, client: Any, how: Any, elsewhere: Server) -> None:
+    """Reads in one of the ways that the client can, and looks whether it knows the truth."""
+    if isinstance(client, SlidingReferenceClient):
+        rules, window = how[1:] if what == "slide" else (0, 19)
+        await client.sync(rules, window)
+        await client.check()
+    elif what == "sync elsewhere":
+        await elsewhere.node.clock.catch_up()
+        await client.sync(elsewhere)
+        await client.check(elsewhere)
+    else:
+        await client.sync(**({"full_state": "true"} if what == "full" else {}))
+        await client.check()
 
 
 async def _room_of(person: Person, visibility: str) -> str:
     state = [{"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": visibility}}]
-    return await person.create_room(preset="public_chat", initial_state=state)
+    anybody = {"power_level_content_override": {"events": {"m.room.topic": 0}}}
+    return await person.create_room(preset="public_chat", initial_state=state, **anybody)
 
 
 def _client(kind: dict[str, Any], person: Person, ids: list[str], rooms: list[str]) -> Any:
     if kind["kind"] == "sliding":
         return SlidingReferenceClient(person, kind["limit"])
-    only = dict(kind["only"])
-    for name, source in (("senders", ids), ("not_senders", ids), ("not_rooms", rooms)):
-        if name in only:
-            only[name] = [source[n] for n in only[name]]
-    return ReferenceClient(person, {"limit": kind["limit"], **only}, kind["lazy"], kind["kind"] == "state_after")
+
+    def named(f: dict[str, Any]) -> dict[str, Any]:
+        source = {"senders": ids, "not_senders": ids, "related_by_senders": ids, "rooms": rooms, "not_rooms": rooms}
+        return {name: [source[name][n] for n in value] if name in source else value for name, value in f.items()}
+
+    of_room = {
+        "timeline": {"limit": kind["limit"], **named(kind["only"])}, "state": {**named(kind["of_state"]), **kind["lazy"]},
+        **named(kind["of_room"]),
+    }  # fmt: skip
+    return ReferenceClient(person, of_room, kind["kind"] == "state_after")
 
 
-async def _sync(client: Any) -> None:
-    await client.sync()
-    await client.check()
+class Play:
+    """What people do. Everything is done at once, so that who reads next may know all of it."""
 
+    def __init__(self, people: list[Person], rooms: list[str]) -> None:
+        self.people, self.rooms, self.count = people, rooms, 0
+        self.said: dict[str, list[str]] = {}
 
-async def _perform(what: str, person: Person, room: str, people: list[Person], detail: Any, count: int) -> None:
-    if what == "say":
-        for n in range(detail):
-            await person.say(room, f"{count}.{n}")
-    elif what == "topic":
-        await person.set_state(room, "m.room.topic", {"topic": f"{count}"})
-    elif what == "encryption":
-        await person.set_state(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2", "n": count})
-    elif what == "visibility":
-        await person.set_state(room, "m.room.history_visibility", {"history_visibility": VISIBILITIES[detail]})
-    elif what == "rename":  # here at once: a change of profile reaches the rooms by and by
-        if room in (await person.call("GET", "/joined_rooms"))["joined_rooms"]:
-            await person.set_state(room, MEMBER, {"membership": "join", "displayname": f"{count}"}, person.id)
-    elif what in ("join", "leave", "forget"):
-        await person.call("POST", f"/rooms/{segment(room)}/{what}", {})
-    else:
-        await person.act(what, room, people[detail])
+    async def perform(self, what: str, person: Person, room: str, detail: Any) -> None:
+        self.count += 1
+        said = self.said.setdefault(room, [])
+        if what == "say":
+            for n in range(detail):
+                said.append(await person.say(room, f"{self.count}.{n}"))
+        elif what == "picture":
+            picture = {"msgtype": "m.image", "body": "x", "url": "mxc://localhost/x"}
+            said.append(await person.send(room, "m.room.message", picture))
+        elif what in ("react", "redact"):
+            await self._of_what_was_said(what, person, room, said)
+        elif what in ("topic", "name", "encryption", "visibility", "rules"):
+            await self._set_state(what, person, room, detail)
+        elif what == "upgrade":
+            answer = await person.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "11"})
+            self.rooms.append(answer["replacement_room"])
+        elif what == "rename":  # here at once: a change of profile reaches the rooms by and by
+            if room in (await person.call("GET", "/joined_rooms"))["joined_rooms"]:
+                await person.set_state(room, MEMBER, {"membership": "join", "displayname": f"{self.count}"}, person.id)
+        elif what in ("join", "leave", "forget"):
+            await person.call("POST", f"/rooms/{segment(room)}/{what}", {})
+        elif what == "knock":
+            await person.call("POST", f"/knock/{segment(room)}", {})
+        elif what == "ignore":
+            ignored = {self.people[detail].id: {}} if self.people[detail] is not person else {}
+            path = f"/user/{segment(person.id)}/account_data/m.ignored_user_list"
+            await person.call("PUT", path, {"ignored_users": ignored})
+        else:
+            await person.act(what, room, self.people[detail])
+
+    async def _of_what_was_said(self, what: str, person: Person, room: str, said: list[str]) -> None:
+        if not said:
+            return
+        if what == "redact":
+            await person.redact(room, said[-1])
+            return
+        relation = {"rel_type": "m.annotation", "event_id": said[-1], "key": f"{self.count}"}
+        await person.send(room, "m.reaction", {"m.relates_to": relation})
+
+    async def _set_state(self, what: str, person: Person, room: str, detail: int) -> None:
+        kind, content = {
+            "topic": ("m.room.topic", {"topic": f"{self.count}"}),
+            "name": ("m.room.name", {"name": f"{self.count}" if detail else ""}),
+            "encryption": ("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2", "n": self.count}),
+            "visibility": ("m.room.history_visibility", {"history_visibility": VISIBILITIES[detail]}),
+            "rules": ("m.room.join_rules", {"join_rule": JOIN_RULES[detail % len(JOIN_RULES)]}),
+        }[what]
+        await person.set_state(room, kind, content)
 
 
 # ------------------------------------------------------------------------------------------------- the listed cases

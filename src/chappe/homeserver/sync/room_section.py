@@ -23,10 +23,11 @@ from chappe.homeserver.rooms.remote.shown_state import SHOWN
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext
-from chappe.homeserver.sync.room_timeline import RoomTimeline, changed_state, read_timeline, whole_state
+from chappe.homeserver.sync.room_timeline import RoomTimeline, changed_state, members_since, read_timeline, whole_state
 from chappe.homeserver.sync.token import position_token
 
 MEMBER = "m.room.member"
+SUMMARISED = (MEMBER, "m.room.name", "m.room.canonical_alias")  # a room without a name is known by its people
 SHARED_CHUNKS = 64
 HEROES = 5
 
@@ -60,7 +61,7 @@ class RoomSections:
         newly = context.since is None or membership.told_since > context.after
         timeline = await read_timeline(self._rooms, context, room, newly, context.upto)
         whole = newly or context.full_state
-        state, members_changed = await self._state(context, room, timeline, whole, sent)
+        state, summary_changed = await self._state(context, room, timeline, whole, sent)
         if not (
             whole
             or timeline.events
@@ -71,7 +72,7 @@ class RoomSections:
             or extras.counts_changed
         ):
             return None
-        summary = b',"summary":' + orjson.dumps(self._summary(room, context.user_id)) if members_changed else b""
+        summary = b',"summary":' + orjson.dumps(self._summary(room, context.user_id)) if summary_changed else b""
         unread, by_thread = _unread(extras.counts, context.filter.room.timeline.unread_thread_notifications)
         return b"".join((
             b'{"timeline":', await self._timeline_bytes(context, room, timeline),
@@ -90,41 +91,43 @@ class RoomSections:
         whole: bool,
         sent: dict[tuple[int, str], str],
     ) -> tuple[list[RoomEvent], bool]:
-        """(the state that the client lacks, whether anything about members is new)."""
+        """(the state that the client lacks, whether anything in the summary is new)."""
         event_filter = context.filter.room.state
         lazy = event_filter.lazy_load_members
         if whole:
             full = await whole_state(self._rooms, context, room, timeline)
             events: Iterable[RoomEvent] = full.values()
             if lazy:
+                moved = await members_since(self._rooms, context, room, timeline.upto)
+                wanted = {context.user_id, *(self._heroes(room, context.user_id) or ()), *moved}
                 known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), full)
-                events = self._needed(context, room, known, timeline, sent, event_filter)
+                events = self._needed(room, known, timeline, sent, event_filter, wanted)
         else:
             changed = await changed_state(self._rooms, context, room, timeline)
             events = changed.values()
             if lazy:
+                told = any(e.type in SUMMARISED for e in (*changed.values(), *(e for e, _ in timeline.events)))
+                heroes_told = (told and self._heroes(room, context.user_id)) or ()  # with the summary
                 known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), room.state)
-                extra = self._needed(context, room, known, timeline, sent, event_filter, members_only=True)
+                extra = self._needed(room, known, timeline, sent, event_filter, heroes_told, members_only=True)
                 events = [*events, *(e for e in extra if e.key not in changed)]
                 sent.update(((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == MEMBER)
-        shown = [e for e, _ in timeline.events if e.type == MEMBER and e.state_key is not None]
         if lazy:
-            sent.update(((room.number, e.key[1]), e.event_id) for e in shown)
-        members_changed = whole or len(shown) > 0 or any(e.type == MEMBER for e in events)
+            members = (e for e, _ in timeline.events if e.type == MEMBER and e.state_key is not None)
+            sent.update(((room.number, e.key[1]), e.event_id) for e in members)
+        shown_too = (e for e, _ in timeline.events if e.state_key is not None)
+        summary_changed = whole or any(e.type in SUMMARISED for e in (*events, *shown_too))
         if is_open(event_filter):
-            return list(events), members_changed
+            return list(events), summary_changed
         kept = [e for e in events if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)]
-        return kept, members_changed
+        return kept, summary_changed
 
     def _needed(
-        self, context: SyncContext, room: LiveRoom, state: Mapping[StateKey, RoomEvent], timeline: RoomTimeline,
-        sent: dict[tuple[int, str], str], event_filter: RoomEventFilter, members_only: bool = False,
+        self, room: LiveRoom, state: Mapping[StateKey, RoomEvent], timeline: RoomTimeline,
+        sent: dict[tuple[int, str], str], event_filter: RoomEventFilter, also: Iterable[str], members_only: bool = False,
     ) -> list[RoomEvent]:  # fmt: skip
-        """Lazy loading: of the members, only who speaks in the timeline, the reader and the heroes, each once."""
-        wanted = dict.fromkeys(event.sender for event, _ in timeline.events)
-        if not members_only:
-            wanted[context.user_id] = None
-            wanted.update(dict.fromkeys(self._summary(room, context.user_id).get("m.heroes", ())))
+        """Lazy loading: of the members, only who speaks in the timeline, and `also`; beside the whole state, each once."""
+        wanted = dict.fromkeys([*(event.sender for event, _ in timeline.events), *also])
         result = [] if members_only else [e for e in state.values() if e.type != "m.room.member"]
         in_timeline = {e.key for e, _ in timeline.events if e.state_key is not None}
         for user in wanted:
@@ -132,7 +135,7 @@ class RoomSections:
             if event is None or (members_only and event.key in in_timeline):
                 continue
             key = (room.number, user)
-            if sent.get(key) != event.event_id or event_filter.include_redundant_members:
+            if not members_only or sent.get(key) != event.event_id or event_filter.include_redundant_members:
                 sent[key] = event.event_id
                 result.append(event)
         return result
@@ -186,15 +189,19 @@ class RoomSections:
 
     # ----------------------------------------------------------------------------------------------------- summary
 
-    @staticmethod
-    def _summary(room: LiveRoom, user_id: str) -> dict[str, Any]:
+    def _summary(self, room: LiveRoom, user_id: str) -> dict[str, Any]:
         """Counts, and for rooms without a name the first five others, from whom clients make one."""
         summary: dict[str, Any] = {"m.joined_member_count": len(room.joined), "m.invited_member_count": room.invited}
+        if (first := self._heroes(room, user_id)) is not None:
+            summary["m.heroes"] = first
+        return summary
+
+    @staticmethod
+    def _heroes(room: LiveRoom, user_id: str) -> list[str] | None:
         name = room.state.get(("m.room.name", ""))
         alias = room.state.get(("m.room.canonical_alias", ""))
-        if not (name and name.content.get("name")) and not (alias and alias.content.get("alias")):
-            summary["m.heroes"] = heroes(room, user_id)
-        return summary
+        is_named = (name and name.content.get("name")) or (alias and alias.content.get("alias"))
+        return None if is_named else heroes(room, user_id)
 
     # ----------------------------------------------------------------------------------------- rooms that were left
 

@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import orjson
+
 from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.matrix.filters import is_open, passes_nothing
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import gap_before
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.context import SyncContext
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
+MEMBER = "m.room.member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,22 @@ async def changed_state(
         if event is not None and (key not in shown or event.position > timeline.after):
             told[key] = event
     return told
+
+
+async def members_since(rooms: Rooms, context: SyncContext, room: LiveRoom, upto: int) -> set[str]:
+    """Whose membership has changed since the client last looked, where it was in the room then: also where the whole state is told
+    anew, lazy loading tells of them (sync.yaml: in a limited answer "the server MUST return membership events for events in the gap").
+    """
+    if context.since is None:
+        return set()
+    root = await rooms.store.root_after(room.number, context.after)
+    key = rooms.key_hash(MEMBER, context.user_id)
+    own = (await rooms.trees.get_many(int_to_name(root), [key])).get(key)
+    rows = [] if own is None else await rooms.store.events_by_number([own])
+    if not any(orjson.loads(row["json"])["content"].get("membership") == "join" for row in rows):
+        return set()
+    changes = await rooms.timeline.state_changes(room, context.after, upto)
+    return {event.key[1] for event in changes if event.type == MEMBER}
 
 
 def _latest(changes: Sequence[RoomEvent]) -> dict[StateKey, RoomEvent]:
