@@ -57,7 +57,9 @@ _kind = st.one_of(
         }
     ),
 )  # fmt: skip
-PLAIN = {"kind": "state", "limit": 8, "only": {}, "of_state": {}, "lazy": {}, "of_room": {}}
+PLAIN: dict[str, Any] = {"kind": "state", "limit": 8, "only": {}, "of_state": {}, "lazy": {}, "of_room": {}}
+
+LAZY: dict[str, Any] = {**PLAIN, "limit": 1, "lazy": {"lazy_load_members": True}}
 
 
 @pytest_asyncio.fixture
@@ -79,6 +81,20 @@ async def elsewhere(server: Server) -> AsyncIterator[Server]:
     kinds=[PLAIN] * 6,
     visibilities=("joined", "shared"),
 )
+@example(  # who comes back hears of those who went meanwhile
+    ops=[("join", 1, 0, None), ("join", 2, 0, None), ("say", 2, 0, 1), ("sync", 1, 0, 0), ("leave", 1, 0, None),
+         ("leave", 2, 0, None), ("join", 1, 0, None), ("say", 0, 0, 3)],
+    kinds=[LAZY] * 6, visibilities=("shared", "shared"),
+)  # fmt: skip
+@example(  # whoever was told that they have left begins anew
+    ops=[("join", 1, 0, None), ("say", 0, 0, 1), ("sync", 1, 0, 0), ("leave", 1, 0, None), ("sync", 1, 0, 0),
+         ("join", 1, 0, None), ("say", 0, 0, 2)],
+    kinds=[LAZY] * 6, visibilities=("shared", "shared"),
+)  # fmt: skip
+@example(  # a room that has lost its name is known by its people
+    ops=[("name", 0, 0, 1), ("join", 1, 0, None), ("sync", 1, 0, 0), ("name", 0, 0, 0)],
+    kinds=[PLAIN] * 6, visibilities=("shared", "shared"),
+)  # fmt: skip
 async def test_the_state_gathered_is_the_state_of_the_room(
     server: Server, elsewhere: Server, ops: list[Any], kinds: list[Any], visibilities: Any
 ) -> None:
@@ -201,6 +217,19 @@ class Play:
 
 
 # ------------------------------------------------------------------------------------------------- the listed cases
+
+
+async def test_heroes_come_with_the_summary_that_names_them(server: Server, alice: Person, bob: Person) -> None:
+    """Lazy loading (sync.yaml, `m.heroes`: their membership events MUST be included in the state): the sixth becomes the fifth."""
+    room = await alice.create_room(preset="public_chat")
+    others = [await server.person() for _ in range(7)]
+    for person in (*others, bob):
+        await person.join(room)
+    client = ReferenceClient(bob, {"timeline": {"limit": 1}, "state": {"lazy_load_members": True}}, False)
+    await _read("sync", client, None, server)
+    for person in others[:3]:
+        await person.leave(room)
+        await _read("sync", client, None, server)
 
 
 @pytest.mark.parametrize("visibility", VISIBILITIES)
