@@ -187,6 +187,42 @@ async def test_a_key_that_was_given_out_is_not_given_out_again(alice: Person, bo
     assert (await claim())["signed_curve25519:1"] == {"key": "another1"}
 
 
+async def test_a_key_that_is_claimed_while_it_is_uploaded_again_is_not_given_out_again(
+    server: Server, alice: Person
+) -> None:
+    keys = {"one_time_keys": {"signed_curve25519:1": {"key": "k1"}}}
+    await alice.call("POST", "/keys/upload", keys)
+    claim = await asyncpg.connect(server.url)
+    try:
+        async with claim.transaction():  # as `claim_one_time_keys`, not yet committed
+            await claim.execute(
+                """WITH taken AS (DELETE FROM one_time_keys WHERE user_id = $1 RETURNING *)
+                   INSERT INTO claimed_keys (user_id, device_id, algorithm, key_id, hash)
+                   SELECT user_id, device_id, algorithm, key_id, sha256(key) FROM taken""",
+                alice.id,
+            )
+            store = server.node.keys._store
+            again = asyncio.create_task(
+                store.add_one_time_keys(alice.id, alice.device, [("signed_curve25519", "1", b'{"key":"k1"}')])
+            )
+            await _until_blocked(claim)
+        await again
+    finally:
+        await claim.close()
+    counts, _ = await store.counts(alice.id, alice.device)
+    assert counts == {}
+
+
+async def _until_blocked(connection: asyncpg.Connection) -> None:
+    """Until somebody waits for what this transaction holds."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    for _ in range(500):
+        if await connection.fetchval(sql):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the upload did not wait for the claim")
+
+
 # --------------------------------------------------------------------------------------------- what is read, then written
 
 

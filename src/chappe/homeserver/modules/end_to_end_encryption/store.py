@@ -88,14 +88,20 @@ class KeyStore:
 
     async def add_one_time_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
         """(algorithm, key id, JSON), in upload order. One that was given out already is not given out again."""
-        await self._database.execute(
-            """INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, key)
-               SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k(algorithm, key_id, key)
-                WHERE NOT EXISTS (SELECT 1 FROM claimed_keys c WHERE c.user_id = $1 AND c.device_id = $2
-                    AND c.algorithm = k.algorithm AND c.key_id = k.key_id AND c.hash = sha256(k.key))
-               ON CONFLICT DO NOTHING""",
-            user_id, device_id, *map(list, zip(*keys, strict=True)),
-        )  # fmt: skip
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, key)
+                   SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k(algorithm, key_id, key)
+                   ON CONFLICT DO NOTHING""",
+                user_id, device_id, *map(list, zip(*keys, strict=True)),
+            )  # fmt: skip
+            # by itself: whoever claimed a key while the first statement ran has been waited for, and is seen by the second alone
+            await connection.execute(
+                """DELETE FROM one_time_keys k USING claimed_keys c WHERE k.user_id = $1 AND k.device_id = $2
+                      AND (k.algorithm, k.key_id) IN (SELECT * FROM unnest($3::text[], $4::text[])) AND c.user_id = k.user_id
+                      AND c.device_id = k.device_id AND c.algorithm = k.algorithm AND c.key_id = k.key_id AND c.hash = sha256(k.key)""",
+                user_id, device_id, [key[0] for key in keys], [key[1] for key in keys],
+            )  # fmt: skip
 
     async def put_fallback_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
         """A new key replaces its algorithm's old one and is unused; the same key again changes nothing."""
