@@ -14,6 +14,8 @@ from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote import completing, serving
 from chappe.homeserver.rooms.remote.calls import RoomCalls
+from chappe.homeserver.rooms.remote.completing import Completing
+from chappe.homeserver.rooms.remote.inbox import Inbox
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import agree, enter, hears, members
 from tests.support import Person, Refused, Server, bodies, joined, segment, until
@@ -382,3 +384,36 @@ async def test_what_depends_on_members_not_known_yet_is_left_to_others(peer: Pee
 
 async def _whole(server: Server, room: str) -> bool:
     return not await is_partial(server, room)
+
+
+async def test_what_comes_while_the_members_are_written_loses_none_of_them(
+    peer: Peer, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that was looked at by the states without them is looked at again: its state must not become the room's."""
+    here, there = await peer(), await peer()
+    alice, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    write_whole, without_content = Completing._whole_states, Inbox._without_content
+    arrived = asyncio.Event()
+
+    async def meanwhile(self: Completing, *arguments: Any) -> Any:
+        if not arrived.is_set():
+            await others[3].say(room, "in between")
+            await arrived.wait()  # it waits for the room's lock
+        return await write_whole(self, *arguments)
+
+    async def noted(self: Inbox, events: Any) -> Any:
+        result = await without_content(self, events)
+        arrived.set()
+        return result
+
+    monkeypatch.setattr(Completing, "_whole_states", meanwhile)
+    monkeypatch.setattr(Inbox, "_without_content", noted)
+    gate.opened.set()
+    await until(lambda: _whole(there, room))
+    await hears(bob, room, "in between")
+    await agree(room, here, there)
+    assert {p.id for p in others} <= (await there.node.rooms.require(room)).joined.keys()
+    await alice.set_state(room, "m.room.topic", {"topic": "and on"})
+    await agree(room, here, there)

@@ -33,6 +33,7 @@ from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.received import (
     Move,
     NeedsMove,
+    Outdated,
     Prepared,
     ReceivedWrite,
     received_event,
@@ -58,10 +59,13 @@ class MissingPast(Exception):
 
 
 class Lookup:
-    """What is here of some events, asked for once. `unwritten`: the root of the state after those that are being written."""
+    """What is here of some events, asked for once. `unwritten`: the root of the state after those that are being written.
 
-    def __init__(self, store: RemoteStore) -> None:
-        self._store = store
+    `was_partial`: members of their room were still to come when the first was asked for.
+    """
+
+    def __init__(self, store: RemoteStore, was_partial: bool) -> None:
+        self._store, self.was_partial = store, was_partial
         self._asked: set[str] = set()
         self.known: dict[str, Known] = {}
         self.redactions: dict[str, list[str]] = {}
@@ -115,7 +119,7 @@ class Receiver:
 
         By id: the status, or what `receive` would have raised.
         """
-        lookup = Lookup(self.store)
+        lookup = Lookup(self.store, room.is_partial)
         await lookup.add(self._asked(room, events))
         outcomes: dict[str, Outcome] = {}
         batch: list[Prepared] = []
@@ -158,8 +162,8 @@ class Receiver:
             write = ReceivedWrite(room, list(batch))
             try:
                 await self._rooms.commit(write)
-            except NeedsMove:
-                room.reset()  # the ends of the room do not agree: one at a time
+            except (NeedsMove, Outdated):
+                room.reset()  # the ends of the room do not agree, or are others now: one at a time
             except BAD_DATA:
                 log.info("some events could not be written together", extra={"fields": {"room": room.room_id}})
             else:
@@ -184,11 +188,24 @@ class Receiver:
                 move = await self._move(room, prepared, need)
                 if move is not None:
                     prepared.moves[need.root, need.ends] = move
+            except Outdated:
+                again = await self._prepare_again(room, prepared)
+                if isinstance(again, Known):
+                    return again.status
+                prepared = again
             else:
                 return write.statuses[0]
         raise TimeoutError("the room changes too fast")
 
     # ------------------------------------------------------------------------------------------------- preparation
+
+    async def _prepare_again(self, room: LiveRoom, was: Prepared) -> Prepared | Known:
+        """Once the members of the room are here: by the states as they are with them."""
+        room.reset()
+        prepared = await self.prepare(room, was.checked, was.given, was.missing)
+        if isinstance(prepared, Prepared):
+            prepared.starts_afresh, prepared.txn, prepared.beside = was.starts_afresh, was.txn, was.beside
+        return prepared
 
     async def prepare(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = (),
@@ -198,7 +215,7 @@ class Receiver:
 
         Where it is here without its content, and this copy has that, the copy takes its place.
         """
-        lookup = lookup or Lookup(self.store)
+        lookup, given = lookup or Lookup(self.store, room.is_partial), state_before
         prev, auth = checked.prev(), checked.auth()
         at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
         leaves = {**room.leaves, **lookup.unwritten}
@@ -228,7 +245,9 @@ class Receiver:
         missing = [event_id for event_id in missing if event_id not in roots]
         cited = await self.outliers.cited_among(auth, at_hand, known)
         numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
-        return await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
+        prepared = await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
+        prepared.given, prepared.was_partial = given, lookup.was_partial
+        return prepared
 
     @staticmethod
     def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:

@@ -38,6 +38,10 @@ class Move:
     nodes: Mapping[bytes, bytes]
 
 
+class Outdated(Exception):
+    """All members of the room are here since the event was looked at: its states have been written anew with them."""
+
+
 class NeedsMove(Exception):
     """The ends of the room's graph have different states: they must be resolved before the event can be written."""
 
@@ -50,7 +54,8 @@ class Prepared:
     """An event that may be written: what is known of it whatever the room's present state is.
 
     `is_rejected`: by what it cites, or by the state before it. `chains`: of what it cites. `known_as`: the number of the
-    outlier that it was. `missing`: events that it follows and that are not here.
+    outlier that it was. `given`: the state before it, as another server says. `missing`: events that it follows and that are
+    not here.
     """
 
     nid: int
@@ -64,6 +69,7 @@ class Prepared:
     replaces: RoomEvent | None = None
     chain: ChainRow | None = None  # of an outlier, which has one already
     was_outlier: bool = False
+    given: bytes | None = None
     missing: Sequence[str] = ()
     thread: str = ""
     redaction: Redaction | None = None  # what it redacts
@@ -76,6 +82,7 @@ class Prepared:
     txn: str | None = None  # of the client that has sent it, where that is one of ours
     beside: Rows = ()  # rows that are committed with it, where it becomes part of the room
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
+    was_partial: bool = False  # members of the room were still to come when this was found out
 
 
 class WithoutTimeline(EventWrite):
@@ -191,7 +198,7 @@ class RenewalWrite(WithoutTimeline):
 
 class ReceivedWrite(WithoutTimeline):
     """Events in the order of their graph; but for the last, none of them changes the state. After `build`, `statuses` says what
-    became of each."""
+    became of each. `build` raises NeedsMove and Outdated."""
 
     def __init__(self, room: LiveRoom, batch: Sequence[Prepared]) -> None:
         super().__init__(room, batch[0].txn)
@@ -212,6 +219,8 @@ class ReceivedWrite(WithoutTimeline):
     def build(self) -> None:
         self.start_over()
         self._state_changed, self._leaves, self.statuses = False, {}, []
+        if not self.lane.is_partial and any(prepared.was_partial for prepared in self.batch):
+            raise Outdated
         for prepared in self.batch:
             self.statuses.append(self._build_one(prepared))
         self.positions = len(self.events)
