@@ -351,9 +351,10 @@ class Parts:
             self.completing,
             self.admission,
             now_ms,
+            self.leases,
         )
         self.completing.completed = self.inbox.hurry
-        self.inbox.ended = self.elsewhere.ended
+        self.inbox.arrival, self.inbox.ended = self.elsewhere.entering.arrival, self.elsewhere.ended
         history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
         rooms.timeline.extend, rooms.timeline.look_back = history.extend, history.look_back
         rooms.timeline.gap = history.gap

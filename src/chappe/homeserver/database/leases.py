@@ -55,6 +55,11 @@ class Leases:
             except (TimeoutError, *DATABASE_LOST):
                 log.warning("a lease could not be renewed", extra={"fields": {"lease": name}})
 
+    async def is_held(self, name: str) -> bool:
+        """Whether some process has it now."""
+        sql = "SELECT EXISTS (SELECT FROM leases WHERE name = $1 AND held_until > now())"
+        return bool(await self._database.fetchval(sql, name))
+
     async def done(self, name: str) -> None:
         """The work has been finished; the lease stays with this process until it ends."""
         await self._database.execute(

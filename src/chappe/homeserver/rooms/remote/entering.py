@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
@@ -32,6 +33,8 @@ from chappe.homeserver.rooms.store import OUTLIER
 
 log = logging.getLogger(__name__)
 PATIENCE = 0.1  # seconds that a join waits for the members
+# Seconds that what comes of a room waits for a join that is under way, and between looks.
+ARRIVAL, LOOK_EVERY = 10.0, 0.1
 # That one server says are in the room: to them goes all that is said there until its members are known.
 MOST_SERVERS = 100
 NOT_LET_IN = "The room's own rules do not let you in, whatever the other server said"
@@ -45,9 +48,10 @@ _EVENT_COLUMNS = (
 class Entering:
     def __init__(
         self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes, completing: Completing,
-        uninvited: Uninvited,
+        uninvited: Uninvited, leases: Leases,
     ) -> None:  # fmt: skip
         """`uninvited`: asked, as `join` says, about somebody whose invitation nobody knows."""
+        self._leases = leases
         self._rooms, self._receiver, self._checks, self._handshakes = rooms, receiver, checks, handshakes
         self._completing, self._uninvited = completing, uninvited
         self._database = receiver.store.database
@@ -76,9 +80,26 @@ class Entering:
                 if invitation is not None and invitation not in references(signed.pdu, "auth_events", signed.version):
                     await self._uninvited(UserId(user_id), room_id)
                     invitation = None
-                return await self._through(signed, await self._is_new_here(room_id))
+                is_new, lease = await self._is_new_here(room_id), _lease(room_id)
+                await self._leases.claim(lease)
+                try:
+                    async with self._leases.kept(lease):
+                        return await self._through(signed, is_new)
+                finally:
+                    await self._leases.give_back(lease)
 
             return await self._handshakes.each(room_id, servers, attempt)  # type: ignore[no-any-return]
+
+    async def arrival(self, room_id: str) -> bool:
+        """Waits for a join that any process is about: others send what is said as soon as they have taken it, and a sender takes
+        our answer for done. Returns whether there was one."""
+        deadline, is_late = asyncio.get_running_loop().time() + ARRIVAL, False
+        while await self._leases.is_held(_lease(room_id)) and asyncio.get_running_loop().time() < deadline:
+            is_late = True
+            await asyncio.sleep(LOOK_EVERY)
+        if is_late:
+            await self._rooms.clock.catch_up()
+        return is_late
 
     def is_here(self, room: LiveRoom) -> bool:
         """Whether a hosted domain takes part in the room."""
@@ -288,6 +309,10 @@ class Entering:
                 "auth_events", records=auth_rows, columns=("event_nid", "room_nid", "num", "auth", "base", "rest")
             )
             await transaction.copy_records_to_table("auth_bases", records=bases, columns=("room_nid", "base", "chain"))
+
+
+def _lease(room_id: str) -> str:
+    return f"join of {room_id}"
 
 
 @dataclass(frozen=True, slots=True)

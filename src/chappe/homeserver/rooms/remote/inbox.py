@@ -57,6 +57,9 @@ class Inbox:
         self._news: dict[Queue, asyncio.Event] = {}
         self._hurried: set[Queue] = set()
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self.arrival: Callable[[str], Awaitable[bool]] | None = (
+            None  # waits where somebody of here is on the way into a room
+        )
         self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
 
     @property
@@ -77,7 +80,9 @@ class Inbox:
 
     async def _deliver_room(self, origin: str, room_id: str, raws: list[Any]) -> dict[str, dict[str, str]]:
         room = await self._rooms.live.find(room_id)
-        if room is None or self._calls.own_domain(room) is None:
+        if self._is_elsewhere(room) and self.arrival is not None and await self.arrival(room_id):
+            room = await self._rooms.live.find(room_id)
+        if room is None or self._is_elsewhere(room):
             for raw in raws:
                 if self.ended is not None:
                     with contextlib.suppress(MatrixError, *BAD_DATA):
@@ -109,6 +114,10 @@ class Inbox:
         for checked in checked_events:
             results[checked.event_id] = await self._answer(room, checked, origin, outcomes.get(checked.event_id))
         return results
+
+    def _is_elsewhere(self, room: LiveRoom | None) -> bool:
+        """Whether nobody of here is in the room."""
+        return room is None or self._calls.own_domain(room) is None
 
     async def _without_content(self, events: Sequence[Checked]) -> set[str]:
         """Events that are not here, of which another server may have the content: it is asked before they are written."""

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.event_auth import check_auth
@@ -43,12 +44,12 @@ class RemoteMembership:
     def __init__(
         self, rooms: Rooms, writer: GroupWriter, domains: Domains, receiver: Receiver, checks: PduChecks,
         handshakes: Handshakes, policy_servers: PolicyServers, completing: Completing, admission: Admission,
-        now_ms: Callable[[], int],
+        now_ms: Callable[[], int], leases: Leases,
     ) -> None:  # fmt: skip
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
         self._policy_servers, self._admission = policy_servers, admission
-        self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited)
+        self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited, leases)
         self.shown = ShownState(receiver.store, checks)
         self._database = receiver.store.database
         self.untold = UntoldLeaves(receiver.store.database, rooms, handshakes, now_ms)

@@ -1,0 +1,65 @@
+"""What is said in a room while somebody is on the way into it: between the other server's consent and the join's being written here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from chappe.config import Listener
+from chappe.homeserver.rooms.remote.entering import Entering
+from chappe.homeserver.rooms.remote.inbox import Inbox
+from tests.federation.conftest import Peer
+from tests.federation.test_rooms import agree, enter, hears, members
+from tests.support import Person, Server, until
+
+
+@pytest.mark.parametrize("which", ["the first time", "again"])
+@pytest.mark.parametrize("process", ["the same", "another"])
+async def test_what_is_said_meanwhile_is_heard(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, which: str, process: str
+) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    if which == "again":
+        await enter(bob, room, here)
+        await agree(room, here, there)
+        await alice.act("kick", room, bob)
+        await until(lambda: _is_out(there, room, bob.id))
+    taken, may_go_on, arrived = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    install, deliver = Entering._install, Inbox._deliver_room
+
+    async def late(self: Entering, *arguments: Any) -> Any:
+        taken.set()
+        await may_go_on.wait()
+        return await install(self, *arguments)
+
+    async def noted(self: Inbox, origin: str, room_id: str, raws: list[Any]) -> Any:
+        arrived.set()
+        return await deliver(self, origin, room_id, raws)
+
+    monkeypatch.setattr(Entering, "_install", late)
+    monkeypatch.setattr(Inbox, "_deliver_room", noted)
+    inward = msgspec.structs.replace(there.config, listeners=[Listener(port=0)])  # other servers reach the first alone
+    other = await Server(inward, there.data, there.url).start() if process == "another" else there
+    try:
+        if process == "another":
+            bob = Person(other, bob.session)
+        coming = asyncio.create_task(enter(bob, room, here))
+        await taken.wait()
+        await alice.say(room, "welcome")  # a bot that greets whoever comes
+        await arrived.wait()
+        may_go_on.set()
+        await coming
+        await hears(bob, room, "welcome")
+        assert (await members(bob, room))[bob.id] == "join"
+    finally:
+        if other is not there:
+            await other.stop()
+
+
+async def _is_out(server: Server, room: str, user_id: str) -> bool:
+    return user_id not in (await server.node.rooms.require(room)).joined
