@@ -417,3 +417,30 @@ async def test_what_comes_while_the_members_are_written_loses_none_of_them(
     assert {p.id for p in others} <= (await there.node.rooms.require(room)).joined.keys()
     await alice.set_state(room, "m.room.topic", {"topic": "and on"})
     await agree(room, here, there)
+
+
+async def test_who_was_removed_before_the_members_came_has_them_on_their_return(
+    peer: Peer, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are asked for at once, however long the next attempt was put off while nobody told them."""
+    monkeypatch.setattr(completing, "FIRST_WAIT", 3600.0)
+    here, there = await peer(), await peer()
+    alice, others, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    await alice.act("kick", room, bob)
+
+    async def is_out() -> bool:
+        return bob.id not in (await there.node.rooms.require(room)).joined
+
+    await until(is_out)
+    gate.failures = 1  # whoever is out of the room is told nothing
+    gate.opened.set()
+    await until(lambda: gate.failures == 0)
+    await alice.say(room, "behind his back")
+    await enter(bob, room, here)
+    await alice.say(room, "welcome back")
+    await hears(bob, room, "welcome back")
+    await until(lambda: _whole(there, room))
+    await agree(room, here, there)
+    assert {p.id for p in others} <= (await there.node.rooms.require(room)).joined.keys()

@@ -8,6 +8,7 @@ the room is told to its people as if they had just come in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -83,6 +84,7 @@ class Completing:
         self._database = receiver.store.database
         self.completed: Callable[[str], None] = lambda _room_id: None  # told of each room that has become whole
         self._workers: dict[int, asyncio.Task[None]] = {}
+        self._news: dict[int, asyncio.Event] = {}  # by room with a worker
         self._copies, self._looking = FitCopies(receiver, checks, calls), set[asyncio.Task[None]]()
 
     async def start(self) -> None:
@@ -97,7 +99,8 @@ class Completing:
         for row in await self._database.fetch(
             "SELECT p.room_nid FROM partial_rooms p JOIN rooms r USING (room_nid) WHERE NOT r.stub"
         ):
-            self.begin(row["room_nid"])
+            if row["room_nid"] not in self._workers:
+                self.begin(row["room_nid"])
 
     async def stop(self) -> None:
         tasks = [*self._workers.values(), *self._looking]
@@ -117,11 +120,17 @@ class Completing:
             log.info("contents could not be looked for", extra={"fields": {"why": str(error)[:200]}})
 
     def begin(self, number: int) -> asyncio.Task[None]:
+        """Asks for the members now, also where that has failed before: somebody of here may have been out of the room."""
         task = self._workers.get(number)
         if task is None:
+            self._news[number] = asyncio.Event()
             task = self._workers[number] = asyncio.create_task(self._work(number), name=f"members of room {number}")
-            task.add_done_callback(lambda _: self._workers.pop(number, None))
+            task.add_done_callback(lambda _: self._ended(number))
+        self._news[number].set()
         return task
+
+    def _ended(self, number: int) -> None:
+        del self._workers[number], self._news[number]
 
     async def whole(self, room: LiveRoom, seconds: float = PATIENCE) -> None:
         """Returns once all members are here. Raises M_UNABLE_DUE_TO_PARTIAL_STATE (504) where that takes too long."""
@@ -142,8 +151,9 @@ class Completing:
             room = await self._rooms.live.by_number(room.number)
 
     async def _work(self, number: int) -> None:
-        wait, lease, failures = FIRST_WAIT, f"members of room {number}", 0
+        wait, lease, failures, news = FIRST_WAIT, f"members of room {number}", 0, self._news[number]
         while True:
+            news.clear()
             try:
                 if not await self._leases.claim(lease):
                     return  # another process fetches them; if that one dies, `resume` takes the room up
@@ -158,8 +168,9 @@ class Completing:
             failures += 1
             if failures >= BELIEVED_FOR:
                 await self._believe_less(number)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), wait)
+            wait = FIRST_WAIT if news.is_set() else min(wait * 2, LONGEST_WAIT)
 
     async def _believe_less(self, number: int) -> None:
         """Servers that nobody is known of get nothing more of what is said here, until the members say who they are."""

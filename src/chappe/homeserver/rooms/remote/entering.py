@@ -127,7 +127,7 @@ class Entering:
         room = await self._install(server, signed, join, events, judged, state_ids, servers)
         if blank := [e for i in state_ids if (e := events.get(i)) is not None and e.is_unfit]:
             self._completing.look_for(room, blank, [server])
-        if servers:  # a room of some dozens is whole before anybody has looked at it
+        if room.is_partial:  # a room of some dozens is whole before anybody has looked at it
             await asyncio.wait([self._completing.begin(room.number)], timeout=PATIENCE)
         return room
 
