@@ -42,6 +42,9 @@ def text(body: Any) -> dict[str, Any]:
         ("content.topic", "*", {"content": {"topic": None}}, False), ("content.topic", "*", {"content": {}}, False),
         ("content.body", "ex*ple", text("An example event."), True), ("content.body", "ex*ple", text("exple"), True),
         ("content.body", "ex*ple", text("An exciting triple-whammy"), True), ("content.body", "ministre", text("administre"), False),
+        # an é is one letter or two signs: keywords are typed on other keyboards than messages
+        ("content.body", "préfet", text("Le PRE\u0301FET arrive"), True), ("content.body", "pre\u0301fet", text("le préfet"), True),
+        ("content.body", "prefet", text("le préfet"), False), ("content.topic", "*été*", {"content": {"topic": "l'E\u0301te\u0301"}}, True),
         ("content.body", "ministre", text("le Ministre!"), True), ("content.body", "été", text("un été chaud"), True),
         ("type", "m.room.*", {"type": "m.room.message"}, True), ("type", "m.room", {"type": "m.room.message"}, False),
         ("content.a\\.b", "x", {"content": {"a.b": "x"}}, True), ("content.a.b", "x", {"content": {"a.b": "x"}}, False),

@@ -8,6 +8,7 @@ never again. That takes time in proportion to the text, whatever the pattern is.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 MAX_PATTERN = 1024  # characters; what is longer is refused where it is written, and matches nothing where it was before
@@ -172,5 +173,7 @@ def is_pattern(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """For a comparison that does not look at case; a sigma is a sigma wherever it stands."""
-    return text.lower().replace("ς", "σ")
+    """For a comparison that does not look at case; a sigma is a sigma wherever it stands, an é however it is composed."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", text).lower().replace("ς", "σ")
