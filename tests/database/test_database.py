@@ -94,7 +94,7 @@ async def test_migrations_are_applied_once_and_guarded(new_database: Callable[[]
 
 LANDED = {
     1: "4c52f2ebe27a9f44", 2: "4ee7e77b56707a19", 3: "ab6b8fa4ad2f6e59", 4: "98ad2afd01924d0b", 5: "e7062ca09ce32a8c",
-    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6",
+    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6", 9: "be45e5e30fa7036a",
 }  # fmt: skip
 
 
@@ -260,6 +260,32 @@ async def test_alarms_of_several_processes_become_one(postgres: EmbeddedPostgres
     assert await migrate(connection) == [name for _, name, _ in available()[7:]]
     left = await connection.fetch("SELECT ts FROM read_guard_alerts ORDER BY id")
     assert [row["ts"] for row in left] == [5 * hour, 5 * hour, 6 * hour, 1, 2]
+    await connection.close()
+
+
+async def test_what_earlier_rules_made_is_still_found_and_waits_to_be_made_anew(postgres: EmbeddedPostgres) -> None:
+    """Migration 10: words of people are kept as they were, of names too long for a lexeme none; all are to be made anew."""
+    connection = await _as_of(postgres, 9)
+    for who, search in (("@zoe:a.example", "zoe dupont"), ("@long:a.example", "x" * 60_000), ("@nobody:a.example", "")):
+        await connection.execute("INSERT INTO user_directory VALUES ($1, 'a.example', NULL, NULL, $2)", who, search)
+    await connection.execute(
+        "INSERT INTO room_summaries (room_nid, join_rule, history_visibility, guest_access, joined, invited, search) "
+        "VALUES (7, 'public', 'shared', 'forbidden', 1, 0, 'salle')"
+    )
+    await connection.execute(
+        "INSERT INTO event_search (nid, room_nid, position, ts, sender, type, words) "
+        "VALUES (5, 7, 1, 1, '@zoe:a.example', 'm.room.message', to_tsvector('simple', 'bonjour'))"
+    )
+    await migrate(connection)
+    people = await connection.fetch("SELECT user_id, words::text, rules FROM user_directory ORDER BY user_id")
+    assert [tuple(row) for row in people] == [
+        ("@long:a.example", "", 0), ("@nobody:a.example", "", 0), ("@zoe:a.example", "'dupont' 'zoe'", 0),
+    ]  # fmt: skip
+    places = await connection.fetch("SELECT name, position FROM progress WHERE name IN ('search words', 'room words')")
+    assert {row["name"]: row["position"] for row in places} == {"search words": 6, "room words": 8}
+    assert await connection.fetchval("SELECT count(*) FROM event_search WHERE words @@ 'bonjour'::tsquery") == 1
+    await connection.execute("INSERT INTO user_directory VALUES ('@new:a.example', 'a.example', NULL, NULL, 'neu')")
+    assert await connection.fetchval("SELECT rules FROM user_directory WHERE user_id = '@new:a.example'") == 1
     await connection.close()
 
 

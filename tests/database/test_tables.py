@@ -44,6 +44,7 @@ FOREIGN_WRITERS: dict[str, set[str]] = {
         "homeserver.accounts",
         "homeserver.modules.push",
         "homeserver.modules.search",
+        "homeserver.rooms",
         "homeserver.senders.push",
         "homeserver.senders.webhooks",
     },

@@ -40,6 +40,7 @@ ON_A_WRONG_CLOCK_TOO = {  # jobs that a wrong clock may run: what each does is u
     "statistics": "counts; a month is counted again while it lasts",
     "exports": "makes packages; those left half made are made again",
     "read guard": "saves counters of a day",
+    "search words": "makes anew what is searched by",
     "guest access": "guests leave rooms that are closed to them, whenever that was",
 }
 WALL_CLOCK = {  # who may ask this machine's clock, and why

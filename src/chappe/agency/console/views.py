@@ -25,6 +25,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.search_lexemes import has_all, patterns
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
 
@@ -38,7 +39,7 @@ _PEOPLE = f"""SELECT u.user_id, d.display_name, d.avatar_url, u.kind, u.locked, 
   LEFT JOIN LATERAL (SELECT max(x.last_seen_ts) AS seen FROM devices x WHERE x.user_id = u.user_id) l ON true
  WHERE {_OF} AND NOT u.deactivated AND NOT u.is_guest AND u.appservice IS NULL
    AND NOT EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id AND g.agent_since IS NULL)"""
-_SEARCHED = " AND (strpos(lower(u.user_id), $2) > 0 OR strpos(lower(coalesce(d.display_name, '')), $2) > 0)"
+_SEARCHED = " AND lower(u.user_id) || ' ' || coalesce(d.search, '') LIKE ALL ($2::text[])"
 _LEAVER = """ AND u.kind IS NULL AND (u.expires_ts < $3
     OR (coalesce(l.seen, 0) < $3 - $4 AND extract(epoch FROM u.created) * 1000 < $3 - $4))"""
 _ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
@@ -47,7 +48,7 @@ _ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encrypti
   FROM events e JOIN rooms r USING (room_nid) JOIN room_summaries s USING (room_nid)
   LEFT JOIN organisation_people p ON p.user_id = e.sender
  WHERE e.type = 'm.room.create' AND ($1 = 'all' OR {ROOM_OF} = $1) AND s.joined > 0
-   AND ($2 = '' OR strpos(s.search, $2) > 0 OR r.room_id = $2)
+   AND lower(r.room_id) || ' ' || s.search LIKE ALL ($2::text[])
    AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)"""
 
 
@@ -86,7 +87,7 @@ class Views:
         """By name."""
         rows = await self._database.fetch(
             f"{_PEOPLE}{_SEARCHED} ORDER BY lower(coalesce(d.display_name, u.user_id)), u.user_id LIMIT $3 OFFSET $4",
-            actor.organisation, search.lower(), PAGE + 1, start,
+            actor.organisation, patterns(search), PAGE + 1, start,
         )  # fmt: skip
         return _page(rows)
 
@@ -94,24 +95,24 @@ class Views:
         """Whose account has expired, or who was not seen for a quarter of a year."""
         rows = await self._database.fetch(
             f"{_PEOPLE}{_SEARCHED}{_LEAVER} ORDER BY l.seen NULLS FIRST, u.user_id LIMIT $5 OFFSET $6",
-            actor.organisation, search.lower(), self._now_ms(), AWAY_DAYS * DAY_MS, PAGE + 1, start,
+            actor.organisation, patterns(search), self._now_ms(), AWAY_DAYS * DAY_MS, PAGE + 1, start,
         )  # fmt: skip
         return _page(rows)
 
     async def former(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         found = await self._former.all(None if actor.is_everywhere else actor.organisation, 10_000)
-        found = [f for f in found if search.lower() in f"{f['user_id']} {f['display_name']}".lower()]
+        found = [f for f in found if has_all(f"{f['user_id']} {f['display_name']}", search)]
         return found[start : start + PAGE], start + PAGE < len(found)
 
     async def guests(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         found = await self._sponsors.of_organisation(None if actor.is_everywhere else actor.organisation, 10_000)
-        found = [f for f in found if search.lower() in f"{f['user_id']} {f['display_name']} {f['sponsor']}".lower()]
+        found = [f for f in found if has_all(f"{f['user_id']} {f['display_name']} {f['sponsor']}", search)]
         return found[start : start + PAGE], start + PAGE < len(found)
 
     async def rooms(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Those that its people have made and somebody is in, the largest first."""
         rows, more = _page(await self._database.fetch(
-            f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4", actor.organisation, search.lower(), PAGE + 1, start
+            f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4", actor.organisation, patterns(search), PAGE + 1, start
         ))  # fmt: skip
         return [await self._room(row) for row in rows], more
 

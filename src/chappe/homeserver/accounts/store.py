@@ -17,6 +17,8 @@ from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.identifiers import UserId
 
 InTransaction = Callable[[Any], Awaitable[None]]  # given the connection of a transaction
+RENEWED_AT_ONCE = 200
+
 FRAGMENTS = (
     Fragment(
         "account_changes",
@@ -238,6 +240,22 @@ class AccountStore:
         ):
             if (user := _user(row)) is not None:
                 await self._add_to_directory(user)
+
+    async def renew_directory(self) -> bool:
+        """Makes anew what some people are found by, where earlier rules have made it. False when nobody is left."""
+        async with self._database.transaction(background=True) as connection:
+            rows = await connection.fetch(
+                """SELECT user_id, display_name FROM user_directory WHERE rules < 1 ORDER BY user_id LIMIT $1
+                      FOR UPDATE SKIP LOCKED""", RENEWED_AT_ONCE,
+            )  # fmt: skip
+            entries = [directory_entry(row["user_id"], {"displayname": row["display_name"]}) for row in rows]
+            if entries:
+                await connection.execute(
+                    """UPDATE user_directory d SET search = x.search, rules = 1
+                         FROM unnest($1::text[], $2::text[]) x(user_id, search) WHERE d.user_id = x.user_id""",
+                    [entry[0] for entry in entries], [entry[4] for entry in entries],
+                )  # fmt: skip
+        return bool(rows)
 
     async def guests_among(self, user_ids: Sequence[str]) -> list[str]:
         rows = await self._database.fetch(

@@ -35,6 +35,7 @@ from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
+from chappe.homeserver.actions.renew_words import RenewWords
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.restore_keys import RestoreKeys
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
@@ -564,6 +565,8 @@ class Parts:
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)
         self.jobs.add("federation", 5, self.federation_sender.look_at_failures, is_per_process=True)
         self.jobs.add("untold leaves", 30, self.time_evidence.required(self.elsewhere.untold.tell))
+        self.renew_words = RenewWords(database, self.accounts.store, self.search_index)
+        self.jobs.add("search words", 60, self.renew_words)
         self.jobs.add("guest access", 600, self.evict_guests.sweep)
 
     async def _tell_of_time(self, doubt: str) -> None:

@@ -30,6 +30,7 @@ TABLES = (
             "homeserver.modules.hosted_domains",
             "homeserver.modules.push",
             "homeserver.modules.search",
+            "homeserver.rooms",
             "homeserver.senders.push",
             "homeserver.senders.webhooks",
         ),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from chappe.homeserver.matrix.search_lexemes import names
+
+MAX_NAME = 500  # characters of a name that it is found by
+
 # a row of the user directory: user, server's name, display name, picture, what it is searched by
 DirectoryEntry = tuple[str, str, str | None, str | None, str]
-
-
-def directory_words(text: str) -> str:
-    """What names are searched by: words without accents, case and punctuation."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    return " ".join(re.findall(r"[^\W_]+", plain))
 
 
 def directory_entry(user_id: str, profile: Mapping[str, Any]) -> DirectoryEntry:
@@ -23,4 +19,4 @@ def directory_entry(user_id: str, profile: Mapping[str, Any]) -> DirectoryEntry:
     name, avatar = profile.get("displayname"), profile.get("avatar_url")
     name = name.replace("\0", "") if type(name) is str else None
     avatar = avatar.replace("\0", "") if type(avatar) is str else None
-    return user_id, server_name, name, avatar, directory_words(f"{name or ''} {localpart}")
+    return user_id, server_name, name, avatar, names(f"{(name or '')[:MAX_NAME]} {localpart}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.event_auth import StateEvent, StateKey
 from chappe.homeserver.matrix.history_visibility import parse_visibility
+from chappe.homeserver.matrix.search_lexemes import names
+from chappe.homeserver.matrix.search_words import fold
 from chappe.homeserver.rooms.encryption import algorithm_of
 
 SHOWN = frozenset((
@@ -19,6 +22,10 @@ NEWS = frozenset((
     "m.room.create", "m.room.message", "m.room.encrypted", "m.sticker", "m.call.invite", "m.poll.start",
     "org.matrix.msc3381.poll.start", "m.beacon_info", "org.matrix.msc3672.beacon_info",
 ))  # fmt: skip
+
+FORMS_OF = 5000  # characters: of what is longer, the rest is found as it is written
+
+RENEWED_AT_ONCE = 200
 
 FRAGMENT = Fragment(
     "room_summaries",
@@ -40,11 +47,34 @@ FRAGMENT = Fragment(
 )  # fmt: skip
 
 
-def fold(text: str) -> str:
-    """For comparing what people type: no accents, no case."""
-    if text.isascii():  # nothing to decompose: each message passes here on its way to the search index
-        return text.lower()
-    return "".join([c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)]).casefold()
+# nobody is waited for: what another transaction holds is being made by the present rules
+_READ_OLD = """
+    SELECT room_nid, name, topic, canonical_alias FROM room_summaries WHERE room_nid < $1 ORDER BY room_nid DESC LIMIT $2
+       FOR UPDATE SKIP LOCKED"""
+_RENEW = """
+    UPDATE room_summaries s SET search = x.search
+      FROM unnest($1::bigint[], $2::text[]) x(number, search) WHERE s.room_nid = x.number"""
+
+
+@lru_cache(maxsize=256)
+def searched(name: str | None, topic: str | None, alias: str | None) -> str:
+    """What a room is found by: parts of what is shown, and other spellings of its words."""
+    shown = "\n".join(filter(None, (name, topic, alias)))
+    plain = fold(shown)
+    return "\n".join((plain, " ".join(word for word in names(shown[:FORMS_OF]).split() if word not in plain)))
+
+
+async def renew_search(database: Database) -> bool:
+    """Makes anew what some rooms are found by, where earlier rules may have made it. False when none is left."""
+    async with database.transaction(background=True) as connection:
+        at = await connection.fetchval("SELECT position FROM progress WHERE name = 'room words' FOR UPDATE")
+        rows = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []
+        if rows:
+            found = [searched(row["name"], row["topic"], row["canonical_alias"]) for row in rows]
+            await connection.execute(_RENEW, [row["room_nid"] for row in rows], found)
+        upto = rows[-1]["room_nid"] if rows else 0
+        await connection.execute("UPDATE progress SET position = $1 WHERE name = 'room words'", upto)
+    return bool(rows)
 
 
 def summary_row(
@@ -67,5 +97,5 @@ def summary_row(
         text("m.room.join_rules", "join_rule") or "invite",
         parse_visibility(text("m.room.history_visibility", "history_visibility")),
         text("m.room.guest_access", "guest_access") or "forbidden", algorithm_of(get), joined, invited,
-        text("m.room.tombstone", "replacement_room"), fold("\n".join(filter(None, (name, topic, alias)))),
+        text("m.room.tombstone", "replacement_room"), searched(name, topic, alias),
     )  # fmt: skip

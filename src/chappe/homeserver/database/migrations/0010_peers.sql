@@ -26,3 +26,18 @@ CREATE INDEX untold_leaves_next ON untold_leaves (next_try_ts);
 CREATE TABLE retractions (
     room_nid bigint, thread text, position bigint, notify bigint NOT NULL, highlight bigint NOT NULL,
     PRIMARY KEY (room_nid, thread, position));
+
+-- Beside its peers.
+
+-- Words are split, folded and stemmed by us (matrix/search_words.py, matrix/search_lexemes.py): no parser of the database decides.
+-- What was made by earlier rules is found meanwhile, and made anew by the job "search words", the latest first.
+UPDATE user_directory SET search = '' WHERE length(search) > 500;  -- a lexeme has at most 2046 bytes
+ALTER TABLE user_directory DROP COLUMN words;
+ALTER TABLE user_directory
+    ADD COLUMN words tsvector GENERATED ALWAYS AS (array_to_tsvector(string_to_array(search, ' '))) STORED,
+    ADD COLUMN rules int NOT NULL DEFAULT 0;  -- by which it was made: the next change of them raises the default, and what is looked for
+ALTER TABLE user_directory ALTER COLUMN rules SET DEFAULT 1;
+CREATE INDEX user_directory_words ON user_directory USING gin (words);
+CREATE INDEX user_directory_old ON user_directory (user_id) WHERE rules < 1;
+INSERT INTO progress SELECT 'search words', coalesce(max(nid), 0) + 1 FROM event_search;  -- goes down; 0: all are made
+INSERT INTO progress SELECT 'room words', coalesce(max(room_nid), 0) + 1 FROM room_summaries;

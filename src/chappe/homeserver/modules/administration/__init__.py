@@ -12,6 +12,7 @@ import orjson
 
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.search_lexemes import patterns
 from chappe.homeserver.rooms.admission import Standing
 
 GIVEN_KINDS = ("bot", "support")  # that an administrator gives (`user_type`)
@@ -24,15 +25,15 @@ ROOM_ORDERS = {"name": "s.name", "canonical_alias": "s.canonical_alias", "joined
                "state_events": "r.room_nid", "alphabetical": "s.name", "size": "s.joined", "creator": "creator"}  # fmt: skip
 _USERS = """FROM users u LEFT JOIN user_directory d USING (user_id)
     LEFT JOIN LATERAL (SELECT max(x.last_seen_ts) AS seen FROM devices x WHERE x.user_id = u.user_id) l ON true
-   WHERE ($1::text IS NULL OR strpos(lower(u.user_id), $1) > 0 OR strpos(lower(coalesce(d.display_name, '')), $1) > 0)
+   WHERE lower(u.user_id) || ' ' || coalesce(d.search, '') LIKE ALL ($1::text[])
      AND ($2 OR NOT u.deactivated) AND ($3 OR NOT u.is_guest) AND ($4::boolean IS NULL OR u.is_admin = $4)
      AND ($5::text IS NULL OR u.server_name = $5) AND ($6 OR NOT u.locked)"""
 _ROOMS = """FROM rooms r JOIN room_summaries s USING (room_nid)
     LEFT JOIN LATERAL (SELECT e.sender AS creator FROM events e WHERE e.room_nid = r.room_nid AND e.type = 'm.room.create' LIMIT 1) c
         ON true
-   WHERE ($1::text IS NULL OR strpos(s.search, $1) > 0 OR r.room_id = $2 OR strpos(s.canonical_alias, $2) > 0)
-     AND ($3::boolean IS NULL OR $3 = EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid))
-     AND ($4::boolean IS NULL OR $4 = (s.joined = 0))"""
+   WHERE lower(r.room_id) || ' ' || s.search LIKE ALL ($1::text[])
+     AND ($2::boolean IS NULL OR $2 = EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid))
+     AND ($3::boolean IS NULL OR $3 = (s.joined = 0))"""
 
 
 class Administration:
@@ -45,7 +46,7 @@ class Administration:
         self, term: str | None, filters: Sequence[Any], order: str, backwards: bool, start: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
         """(a page, how many there are). `filters`: deactivated, guests, admins, server name, locked."""
-        arguments = [term.lower() if term else None, *filters]
+        arguments = [patterns(term or ""), *filters]
         direction = "DESC" if backwards else "ASC"
         rows = await self._database.fetch(
             f"""SELECT u.*, d.display_name, d.avatar_url, seen {_USERS}
@@ -125,11 +126,11 @@ class Administration:
         start: int,
         limit: int,
     ) -> tuple[list[dict[str, Any]], int]:
-        arguments = [term.lower() if term else None, term, public, empty]
+        arguments = [patterns(term or ""), public, empty]
         direction = "DESC" if backwards else "ASC"
         rows = await self._database.fetch(
             f"""SELECT r.*, s.*, creator, EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid) AS public {_ROOMS}
-                 ORDER BY {ROOM_ORDERS[order]} {direction} NULLS LAST, r.room_nid LIMIT $5 OFFSET $6""",
+                 ORDER BY {ROOM_ORDERS[order]} {direction} NULLS LAST, r.room_nid LIMIT $4 OFFSET $5""",
             *arguments, limit, start,
         )  # fmt: skip
         total = await self._database.fetchval(f"SELECT count(*) {_ROOMS}", *arguments)

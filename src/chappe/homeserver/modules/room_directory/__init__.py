@@ -11,10 +11,10 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.reader import Finds, Nobody, Reader, ServerReader
+from chappe.homeserver.matrix.search_lexemes import patterns
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.summary import fold
 
 MAX_PAGE = 500
 MAX_READS = 10  # for one page, where most rooms are not for who asks
@@ -108,7 +108,7 @@ class RoomDirectory:
         backwards, joined, number = _parse(query.since)
         types, reader = query.room_types, query.reader
         arguments = [
-            query.server_name, None if not query.term else f"%{_escaped(fold(query.term))}%",
+            query.server_name, patterns(query.term or ""),
             None if types is None else [t for t in types if t is not None], types is None or None in types, query.only,
             list(query.also),
         ]  # fmt: skip
@@ -149,7 +149,7 @@ class RoomDirectory:
 _WHERE = """($5::text[] IS NULL AND EXISTS (
         SELECT 1 FROM published_rooms p WHERE p.room_nid = s.room_nid AND p.server_name = $1) OR r.room_id = ANY($5)
       OR r.room_id = ANY($6::text[]))
-    AND ($2::text IS NULL OR s.search LIKE $2)
+    AND s.search LIKE ALL ($2::text[])
     AND ($3::text[] IS NULL OR s.room_type = ANY($3) OR ($4 AND s.room_type IS NULL))"""
 
 
@@ -160,10 +160,6 @@ def _parse(token: str | None) -> tuple[bool, int | None, int | None]:
     if match is None:
         raise BadRequest("This is not a token of this directory", "M_INVALID_PARAM")
     return match[1] == "p", int(match[2]), int(match[3])
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text.replace("\0", ""))
 
 
 def _entry(row: Any) -> dict[str, Any]:

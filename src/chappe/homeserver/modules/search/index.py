@@ -1,7 +1,7 @@
 """The search index: a loop that follows the log, one process at a time.
 
 Indexing costs more than sending, so it is not part of a send: the loop works a small part of the time, and a search waits
-until it has caught up. Words are stemmed in French and English, without accents.
+until it has caught up. What words are is said by `matrix/search_lexemes.py`, for texts and terms alike; the database compares.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.relations import REPLACE, relation_of
-from chappe.homeserver.rooms.summary import fold
+from chappe.homeserver.matrix.search_lexemes import Vector
 
 log = logging.getLogger(__name__)
 KEYS = {"content.body": "m.room.message", "content.name": "m.room.name", "content.topic": "m.room.topic"}
@@ -27,8 +28,11 @@ SETTLE = 10.0  # seconds that the index stays behind, unless somebody searches
 REST = 6  # after a step, so many times its duration
 LOCK = 2
 MAX_TEXT = 20_000  # characters of one message
+PART = 1000  # characters that are split before others have their turn
+RENEWED_AT_ONCE = 100
 PATIENCE = 5.0  # seconds that a search waits
-Entry = tuple[int, int, int, int, str, str, str, str | None]  # a row of the index; the text, and the edit that it is of
+# a row of the index: its place, its words, the edit that they are of
+Entry = tuple[int, int, int, int, str, str, str, str | None]
 
 _READ = """
     SELECT j.upto AS commit, e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json
@@ -43,8 +47,7 @@ _READ_ALL = """
      WHERE position > $1 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction') ORDER BY position LIMIT $2"""
 _WRITE = """
     INSERT INTO event_search (nid, room_nid, position, ts, sender, type, edit, words)
-    SELECT nid, room, position, ts, sender, type, edit,
-           to_tsvector('french', t) || to_tsvector('english', t) || to_tsvector('simple', t)
+    SELECT nid, room, position, ts, sender, type, edit, t::tsvector
       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
         AS x(nid, room, position, ts, sender, type, t, edit)
     ON CONFLICT (nid) DO UPDATE SET words = excluded.words, edit = excluded.edit"""
@@ -52,16 +55,23 @@ _WRITE = """
 _READ_RENEWED = """
     SELECT event_id, nid, room_nid, position, ts, sender, type, json FROM events
      WHERE renewed > $1 AND renewed <= $2 AND status = 0 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic')"""
-# messages with the latest edit by their own author that there is, if any
-_READ_EDITED = """
+# what was said, with the latest edit by its own author that there is, if any
+_WITH_EDIT = """
     SELECT e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json, x.event_id AS edit, x.json AS edit_json
       FROM events e LEFT JOIN LATERAL (
         SELECT r.event_id, v.json FROM relations r JOIN events v ON v.nid = r.nid
          WHERE r.target = e.event_id AND r.room_nid = e.room_nid AND r.rel_type = 'm.replace' AND r.sender = e.sender
-           AND r.type = e.type ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT 1) x ON true
+           AND r.type = e.type ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT 1) x ON true"""
+_READ_EDITED = f"""{_WITH_EDIT}
      WHERE e.nid IN (SELECT v.nid FROM events v WHERE v.event_id = ANY($1::text[])
                      UNION SELECT s.nid FROM event_search s WHERE s.edit = ANY($2::text[]))
        AND e.status = 0 AND e.type = 'm.room.message'"""
+# Nobody is waited for: what another transaction holds is being made anew, or deleted, by the same rules.
+_READ_OLD = "SELECT nid FROM event_search WHERE nid < $1 ORDER BY nid DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
+_READ_AGAIN = f"{_WITH_EDIT} WHERE e.nid = ANY($1::bigint[])"
+_RENEW = """
+    UPDATE event_search s SET words = x.t::tsvector, edit = x.edit
+      FROM unnest($1::bigint[], $2::text[], $3::text[]) AS x(nid, t, edit) WHERE s.nid = x.nid"""
 
 
 class SearchIndex:
@@ -144,10 +154,28 @@ class SearchIndex:
             self._moved.notify_all()
         return bool(rows)
 
+    async def renew(self) -> bool:
+        """Makes the words of some messages anew that earlier rules have made, the latest first. False when none is left.
+
+        The rows are held while they are made, so that a redaction comes before or after.
+        """
+        async with self._database.transaction(background=True) as connection:
+            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search words' FOR UPDATE")
+            nids = [row["nid"] for row in await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE)] if at else []
+            breath = Breath()
+            entries = [await _entry(row, breath) for row in await connection.fetch(_READ_AGAIN, nids)] if nids else []
+            if entries:
+                rows = [(entry[0], entry[6], entry[7]) for entry in entries]
+                await connection.execute(_RENEW, *map(list, zip(*rows, strict=True)))
+            upto = nids[-1] if nids else 0
+            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'search words'", upto)
+        return bool(nids)
+
     async def _write(self, connection: Any, rows: Sequence[Row]) -> None:
         found: list[Entry] = []
         edited: list[str] = []
         redacted: list[str] = []
+        breath = Breath()
         for row in rows:
             pdu = orjson.loads(row["json"])
             relation = relation_of(content := pdu["content"])
@@ -156,22 +184,20 @@ class SearchIndex:
             elif relation is not None and relation.rel_type == REPLACE:
                 edited.append(relation.target)
             elif text := _text(row["type"], content):
-                found.append((*_place(row), text, None))
+                found.append((*_place(row), await _words(text, breath), None))
         await _store(connection, found)
         if edited or redacted:
-            await self._write_edited(connection, edited, redacted)
+            await self._write_edited(connection, edited + redacted, redacted)
 
     async def _write_edited(self, connection: Any, edited: list[str], redacted: list[str]) -> None:
-        """What was edited, and what had been edited by what is redacted now: as it reads today."""
+        """What was edited, what had been edited by what is redacted now: as it reads today; and what is redacted, which may have
+        been read by an earlier step just before."""
         rows = await connection.fetch(_READ_EDITED, edited, redacted)
-        entries: list[Entry] = []
-        for row in rows:
-            new = orjson.loads(row["edit_json"])["content"].get("m.new_content") if row["edit"] is not None else None
-            text = _text(row["type"], new) if type(new) is dict else None
-            edit = row["edit"] if text is not None else None
-            if text := text or _text(row["type"], orjson.loads(row["json"])["content"]):
-                entries.append((*_place(row), text, edit))
-        await _store(connection, entries)
+        breath = Breath()
+        entries = [await _entry(row, breath) for row in rows]
+        await _store(connection, [entry for entry in entries if entry[6] or entry[7]])
+        gone = [entry[0] for entry in entries if not entry[6] and not entry[7]]
+        await connection.execute("DELETE FROM event_search WHERE nid = ANY($1::bigint[])", gone)
 
 
 async def _store(connection: Any, entries: Sequence[Entry]) -> None:
@@ -186,4 +212,25 @@ def _place(row: Row) -> tuple[int, int, int, int, str, str]:
 def _text(event_type: str, content: dict[str, Any]) -> str | None:
     key = next(k for k, kind in KEYS.items() if kind == event_type).split(".")[1]
     value = content.get(key)
-    return fold(value[:MAX_TEXT].replace("\0", " ")) if type(value) is str else None
+    return value[:MAX_TEXT] if type(value) is str else None
+
+
+async def _entry(row: Row, breath: Breath) -> Entry:
+    """A row of the index, of what reads so today."""
+    new = orjson.loads(row["edit_json"])["content"].get("m.new_content") if row["edit"] is not None else None
+    text = _text(row["type"], new) if type(new) is dict else None
+    edit = row["edit"] if text is not None else None
+    text = text or _text(row["type"], orjson.loads(row["json"])["content"])
+    return (*_place(row), await _words(text or "", breath), edit)
+
+
+async def _words(text: str, breath: Breath) -> str:
+    words, start = Vector(), 0
+    while start < len(text):
+        end = start + PART
+        if end < len(text) and (space := text.rfind(" ", start, end)) > start:
+            end = space
+        words.add(text[start:end])
+        start = end
+        await breath.take()
+    return str(words)

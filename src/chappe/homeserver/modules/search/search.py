@@ -11,16 +11,16 @@ import msgspec
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes, passes_event, passes_room
+from chappe.homeserver.matrix.search_lexemes import meant, query
 from chappe.homeserver.modules.search.index import KEYS, SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.summary import fold
 from chappe.homeserver.rooms.visibility import Place, Seen
 
+LOOKED_THROUGH = 2000  # characters of a result, for words to highlight
 DEFAULT_PAGE, MAX_PAGE, MAX_TERM, LOOKED_AT = 10, 100, 1000, 2000
 _TOKEN = re.compile(r"q([0-9]{1,9})")
-_WORD = re.compile(r"\w+")
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -67,9 +67,6 @@ class Found:
     next: str | None
 
 
-_QUERY = """(plainto_tsquery('french', $1) || plainto_tsquery('english', $1) || plainto_tsquery('simple', $1))"""
-
-
 class MessageSearch:
     def __init__(self, database: Database, rooms: Rooms, index: SearchIndex) -> None:
         self._database, self._rooms, self._index = database, rooms, index
@@ -82,9 +79,9 @@ class MessageSearch:
         types = _check(wanted)
         offset = _offset(token)
         rooms = await self._searched_rooms(user_id, wanted.filter)
-        term = fold(wanted.search_term.replace("\0", " "))
+        term = query(wanted.search_term)
         limit = min(DEFAULT_PAGE if wanted.filter.limit is None else max(1, wanted.filter.limit), MAX_PAGE)
-        if not rooms or not _WORD.search(term):
+        if not rooms or not term:
             return Found([], 0, [], None)
         await self._index.caught_up()
         visible = await self._visible(user_id, rooms, await self._candidates(term, rooms, types, wanted))
@@ -94,7 +91,9 @@ class MessageSearch:
             hits += await self._hits(user_id, rows, wanted.filter)
             offset += len(rows)
         count = len(visible) if wanted.filter.contains_url is None else None
-        return Found(hits, count, _highlights(term, hits), f"q{offset}" if offset < len(visible) else None)
+        return Found(
+            hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if offset < len(visible) else None
+        )
 
     async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, Membership]:
         memberships = (await self._rooms.memberships.of(user_id)).values()
@@ -105,13 +104,13 @@ class MessageSearch:
     async def _candidates(
         self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
     ) -> Sequence[Row]:
-        """What holds the words, the best first, at most 2,000. What came after one has left a room is none of it."""
+        """What a `tsquery` finds, the best first, at most 2,000. What came after one has left a room is none of it."""
         order = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
         left = {m.number: m.position for m in rooms.values() if m.membership != "join"}
         return await self._database.fetch(
-            f"""SELECT s.nid, s.room_nid, s.position, s.sender, s.type, ts_rank_cd(s.words, {_QUERY}) AS rank
+            f"""SELECT s.nid, s.room_nid, s.position, s.sender, s.type, ts_rank_cd(s.words, $1::text::tsquery) AS rank
                   FROM event_search s
-                 WHERE s.words @@ {_QUERY} AND s.room_nid = ANY($2::bigint[]) AND s.type = ANY($3::text[])
+                 WHERE s.words @@ $1::text::tsquery AND s.room_nid = ANY($2::bigint[]) AND s.type = ANY($3::text[])
                    AND ($4::text[] IS NULL OR s.sender = ANY($4)) AND s.sender <> ALL($5::text[])
                    AND NOT EXISTS (SELECT 1 FROM unnest($6::bigint[], $7::bigint[]) l(room, upto)
                                     WHERE l.room = s.room_nid AND s.position > l.upto)
@@ -183,15 +182,11 @@ def _offset(token: str | None) -> int:
 
 def _highlights(term: str, hits: Sequence[Hit]) -> list[str]:
     """The words of the results that the term meant: in their own spelling, endings included."""
-    roots = [word[: max(3, len(word) - 2)] for word in _WORD.findall(term)]
-    found: dict[str, None] = {}
+    texts = []
     for hit in hits:
         content = hit.seen[0].content
-        for text in (content.get("body"), content.get("name"), content.get("topic")):
-            for word in _WORD.findall(text) if type(text) is str else ():
-                if any(fold(word).startswith(root) for root in roots):
-                    found[word.lower()] = None
-    return list(found)[:50]
+        texts += [text[:LOOKED_THROUGH] for text in map(content.get, ("body", "name", "topic")) if type(text) is str]
+    return meant(term, texts)[:50]
 
 
 def _names(found: frozenset[str] | None) -> list[str] | None:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.directory_entries import directory_words
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.reader import Finds, Guest, Person
+from chappe.homeserver.matrix.search_lexemes import escaped, exact_names, name_query
 from chappe.homeserver.rooms.rooms import Rooms
 
 Found = tuple[list[dict[str, Any]], bool]
@@ -26,12 +26,12 @@ class UserDirectory:
     async def search(self, reader: Person | Guest, term: str, limit: int) -> Found:
         """(people whose names hold every word of the term, or begin with it; whether there were more).
 
-        Those who are known here come first.
+        Those who are known here come first, before them whoever has the Matrix id that was typed.
         """
         if not await self._rooms.sight.may_search(reader):
             return [], False
         user_id = reader.user_id
-        if self._ask_servers is None or not directory_words(term):
+        if self._ask_servers is None or not name_query(term):
             return await self._known(user_id, term, limit)
         (found, more), elsewhere = await asyncio.gather(
             self._known(user_id, term, limit), self._ask_servers(user_id, term, limit)
@@ -42,29 +42,29 @@ class UserDirectory:
 
     async def for_server(self, server_name: str, searcher: str, term: str, limit: int) -> Found:
         """The people of a hosted domain, for somebody of another server."""
-        words = directory_words(term)
-        if not words or self._rooms.sight.finds(Person(UserId(searcher))) is not Finds.PUBLISHED:
+        asked = _asked(term)
+        if asked is None or self._rooms.sight.finds(Person(UserId(searcher))) is not Finds.PUBLISHED:
             return [], False
         rows = await self._database.fetch(
-            """SELECT user_id, display_name, avatar_url FROM user_directory
-                WHERE words @@ to_tsquery('simple', $1) AND server_name = $2 ORDER BY length(search), user_id LIMIT $3""",
-            _query(words), server_name, CANDIDATES,
+            f"""SELECT d.user_id, d.display_name, d.avatar_url FROM user_directory d
+                 WHERE {_FOUND} AND d.server_name = $6 ORDER BY d.user_id = ANY ($1) DESC, {_ORDER} LIMIT $5""",
+            *asked, CANDIDATES, server_name,
         )  # fmt: skip
         found = [_entry(row) for row in await self._shown(UserId(searcher), rows)]
         return found[:limit], len(found) > limit
 
     async def _known(self, user_id: UserId, term: str, limit: int) -> Found:
-        words = directory_words(term)
-        if not words:
+        asked = _asked(term)
+        if asked is None:
             return [], False
         rows = await self._database.fetch(
-            """SELECT d.user_id, d.server_name, d.display_name, d.avatar_url,
-                      d.server_name = $2 OR EXISTS (
+            f"""SELECT d.user_id, d.server_name, d.display_name, d.avatar_url,
+                      d.server_name = $6 OR EXISTS (
                         SELECT 1 FROM memberships m JOIN room_summaries s USING (room_nid)
                          WHERE m.user_id = d.user_id AND m.membership = 'join' AND s.join_rule = 'public') AS is_public
-                 FROM user_directory d WHERE d.words @@ to_tsquery('simple', $1) AND d.user_id <> $4
-                ORDER BY d.server_name = $2 DESC, length(d.search), d.user_id LIMIT $3""",
-            _query(words), domain_of(user_id), CANDIDATES, user_id,
+                 FROM user_directory d WHERE {_FOUND} AND d.user_id <> $7
+                ORDER BY d.user_id = ANY ($1) DESC, d.server_name = $6 DESC, {_ORDER} LIMIT $5""",
+            *asked, CANDIDATES, domain_of(user_id), user_id,
         )  # fmt: skip
         found: list[dict[str, Any]] = []
         for row in await self._shown(user_id, rows):
@@ -81,8 +81,20 @@ class UserDirectory:
         return [row for row in rows if row["user_id"] not in hidden]
 
 
-def _query(words: str) -> str:
-    return " & ".join(f"{word}:*" for word in words.split())
+# $1 whole ids, $2 words that names hold or begin with, $3 how the server begins, $4 words that names hold
+_FOUND = "(d.user_id = ANY ($1::text[]) OR d.words @@ $2::text::tsquery AND d.server_name LIKE $3)"
+# before those whose names only begin with what was typed come those who are called so, the shortest name first
+_ORDER = "(d.words @@ $4::text::tsquery) DESC, length(coalesce(d.display_name, d.user_id)), d.user_id"
+
+
+def _asked(term: str) -> tuple[list[str], str, str, str] | None:
+    """The first four arguments of a search for a name, or for an id or its beginning. None: nothing is asked for."""
+    term = term.strip()
+    local, _, server = term[1:].partition(":") if term.startswith("@") else (term, "", "")
+    words = name_query(local)
+    if not words and not server:
+        return None
+    return [term, term.lower()] if server else [], words, f"{escaped(server.lower())}%", exact_names(local)
 
 
 def _entry(row: Row) -> dict[str, Any]:
