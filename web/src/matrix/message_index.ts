@@ -5,6 +5,7 @@
  */
 
 import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, Method, type Room, RoomEvent } from "matrix-js-sdk";
+import type * as Stems from "../platform/search_stems";
 import type { People } from "./people";
 
 export interface Found {
@@ -22,10 +23,12 @@ const BLOCK = 256;
 const WRITE_AFTER = 2000;
 const CRAWL_PAUSE = 1500;
 const PER_CRAWL = 100;
+const AT_ONCE = 500; // documents that are looked at before others have their turn
 const PREFIX = "/_chappe/client/v1";
 
 export class MessageIndex {
   private documents = new Map<string, Document>();
+  private lexemes = new WeakMap<Document, string>(); // of what was looked through
   private dirty = new Set<number>();
   private blocks: string[][] = [];
   private key: CryptoKey | null = null;
@@ -84,24 +87,34 @@ export class MessageIndex {
 
   /** Messages with all the words, newest first. */
   async search(term: string, roomId: string | null, limit: number): Promise<Found[]> {
-    const words = plain(term).split(/\s+/).filter(Boolean);
-    if (!words.length) return [];
-    const found: Document[] = [];
-    for (const document of this.documents.values()) {
-      if (roomId && document[1] !== roomId) continue;
-      const text = plain(document[4]);
-      if (words.every((word) => text.includes(word))) found.push(document);
-    }
-    return this.shown(found, limit);
+    const documents = [...this.documents.values()].filter((each) => !roomId || each[1] === roomId);
+    return this.shown(await this.matching(documents, term, []), limit);
   }
 
   /** Files whose name has all the words (all files for none), newest first. */
   async files(term: string, limit: number): Promise<Found[]> {
-    const words = plain(term).split(/\s+/).filter(Boolean);
-    const found = [...this.documents.values()].filter(
-      (each) => each[5] === 1 && words.every((word) => plain(each[4]).includes(word)),
-    );
-    return this.shown(found, limit);
+    const files = [...this.documents.values()].filter((each) => each[5] === 1);
+    return this.shown(await this.matching(files, term, files), limit);
+  }
+
+  /** Those that have the words of a term, or words that begin so. `all`: what is meant by a term without words. */
+  private async matching(documents: Document[], term: string, all: Document[]): Promise<Document[]> {
+    const stems: typeof Stems = await import("../platform/search_stems");
+    const asked = stems.query(term);
+    if (!asked) return term.trim() ? [] : all;
+    const found: Document[] = [];
+    for (let at = 0; at < documents.length; at += AT_ONCE) {
+      if (at) await pause(0);
+      for (const each of documents.slice(at, at + AT_ONCE)) {
+        let lexemes = this.lexemes.get(each);
+        if (lexemes === undefined) {
+          lexemes = stems.lexemesOf(each[4]);
+          this.lexemes.set(each, lexemes);
+        }
+        if (asked(each[4], lexemes)) found.push(each);
+      }
+    }
+    return found;
   }
 
   private shown(found: Document[], limit: number): Found[] {
@@ -271,5 +284,4 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-const plain = (text: string): string => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

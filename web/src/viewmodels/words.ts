@@ -1,6 +1,7 @@
 /** What people type, looked at as they type it: commands, completion, and what should perhaps not leave. */
 
 import type { Person } from "../matrix/types";
+import { fold } from "../platform/search_words";
 
 export interface Mention {
   id: string;
@@ -56,11 +57,11 @@ export function matching(people: Person[], word: string): Person[] {
   const starts = people.filter(
     (each) =>
       plainly(each.name)
-        .split(/[\s-]/)
+        .split(/[\s'-]/)
         .some((part) => part.startsWith(asked)) || plainly(each.name).startsWith(asked),
   );
   return starts.slice(0, 8);
 }
 
 /** Without accents and case, for finding. */
-export const plainly = (text: string): string => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+export const plainly = fold;

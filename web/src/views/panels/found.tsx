@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Found } from "../../matrix/message_index";
 import type { Attachment, RoomDetails } from "../../matrix/types";
+import { placeOf } from "../../platform/search_words";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { FileCard } from "../content";
 import { day, full } from "../format";
@@ -75,17 +76,16 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
 
 /** A text around the words that were looked for. */
 export function Marked({ text, term }: { text: string; term: string }) {
-  const word = term.trim().split(/\s+/)[0] ?? "";
-  const plain = (each: string): string => each.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-  const at = word ? plain(text).indexOf(plain(word)) : -1;
-  if (at < 0) return <span className="clamp">{text.slice(0, 200)}</span>;
+  const place = placeOf(text, term);
+  if (!place) return <span className="clamp">{text.slice(0, 200)}</span>;
+  const [at, end] = place;
   const from = Math.max(0, at - 60);
   return (
     <span className="clamp">
       {from > 0 && "…"}
       {text.slice(from, at)}
-      <mark>{text.slice(at, at + word.length)}</mark>
-      {text.slice(at + word.length, at + 160)}
+      <mark>{text.slice(at, end)}</mark>
+      {text.slice(end, at + 160)}
     </span>
   );
 }
