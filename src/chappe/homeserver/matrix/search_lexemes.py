@@ -13,9 +13,10 @@ from functools import lru_cache
 
 from Stemmer import Stemmer
 
-from chappe.homeserver.matrix.search_words import Forms, Found, fold, raw_words, split
+from chappe.homeserver.matrix.search_words import USUAL, Forms, Found, chunks_of, fold, raw_words, split, split_chunk
 
 MAX_WORDS = 60  # of one term; what comes after them is not looked for
+_PLACE = "\0"
 AS_WRITTEN, OTHERWISE, STEM = "A", "B", "D"  # weights: what was written as it was typed is shown first
 
 _SAYS_NOTHING = """
@@ -50,17 +51,32 @@ class Vector:
         self.add(text)
 
     def add(self, text: str) -> None:
-        entries = self._entries
-        for found in split(text):
-            if found.joined is not None:
-                place = self._place + 1
-                entries += [f"'{lexeme}':{place}{OTHERWISE}" for lexeme, _ in lexemes((found.joined,))]
-            for forms in found.words:
-                self._place = place = self._place + 1
-                entries += [f"'{lexeme}':{place}{weight}" for lexeme, weight in lexemes(forms)]
+        entries, place = self._entries, self._place
+        for chunk in chunks_of(text):
+            for word in _remembered(chunk) if len(chunk) <= USUAL else _of_chunk(chunk):
+                place += 1
+                entries.append(word.replace(_PLACE, str(place)))
+        self._place = place
 
     def __str__(self) -> str:
         return " ".join(self._entries)
+
+
+@lru_cache(maxsize=16384)
+def _remembered(chunk: str) -> tuple[str, ...]:
+    return _of_chunk(chunk)
+
+
+def _of_chunk(chunk: str) -> tuple[str, ...]:
+    """For each word of a chunk what is entered for it, but for the place."""
+    words = []
+    for found in split_chunk(chunk):
+        joined = () if found.joined is None else lexemes((found.joined,))
+        entries = [f"'{lexeme}':{_PLACE}{OTHERWISE}" for lexeme, _ in joined]
+        for forms in found.words:
+            words.append(" ".join((*entries, *(f"'{lexeme}':{_PLACE}{weight}" for lexeme, weight in lexemes(forms)))))
+            entries = []
+    return tuple(words)
 
 
 def query(term: str) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 MAX_WORD = 100  # characters: what is longer is cut, in texts and terms alike
-_USUAL = 40  # characters: what is longer is not worth being remembered
+USUAL = 40  # characters: what is longer is not worth being remembered
 
 # what is written in several ways, before anything is taken apart
 _SIGNS = str.maketrans(
@@ -90,11 +90,21 @@ def fold(text: str) -> str:
 
 def split(text: str) -> Iterator[Found]:
     """The words of a text, in their order."""
-    for chunk in _chunks().findall(_marked(_folded(text))):
-        if chunk.isascii() or not _unspaced().search(chunk):
-            yield from _remembered(chunk) if len(chunk) <= _USUAL else _of_chunk(chunk)
-        else:
-            yield from _of_mixed(chunk)
+    for chunk in chunks_of(text):
+        yield from split_chunk(chunk)
+
+
+def chunks_of(text: str) -> list[str]:
+    """A text, folded and cut between what is not linked."""
+    found: list[str] = _chunks().findall(_marked(_folded(text)))
+    return found
+
+
+def split_chunk(chunk: str) -> Iterable[Found]:
+    """The words of one of the chunks."""
+    if chunk.isascii() or not _unspaced().search(chunk):
+        return _remembered(chunk) if len(chunk) <= USUAL else _of_chunk(chunk)
+    return _of_mixed(chunk)
 
 
 def raw_words(text: str) -> list[str]:
