@@ -94,7 +94,7 @@ async def test_migrations_are_applied_once_and_guarded(new_database: Callable[[]
 
 LANDED = {
     1: "4c52f2ebe27a9f44", 2: "4ee7e77b56707a19", 3: "ab6b8fa4ad2f6e59", 4: "98ad2afd01924d0b", 5: "e7062ca09ce32a8c",
-    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6", 9: "be45e5e30fa7036a",
+    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6",
 }  # fmt: skip
 
 

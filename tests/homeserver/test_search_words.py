@@ -277,3 +277,34 @@ async def test_making_anew_waits_for_nobody_and_nobody_for_it(new_server: Any) -
             while await server.node.search_index.renew():
                 pass
     assert set(await found(alice, "école")) == {events[0], events[2]}
+
+
+async def test_what_is_redacted_while_it_is_made_anew_stays_so(
+    new_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The redaction does not wait, and the words that were read before it are not written after it."""
+    server = await new_server()
+    alice = await server.person()
+    room = await alice.create_room()
+    gone, edited = await alice.say(room, "l’école"), await alice.say(room, "l’école")
+    new = {"msgtype": "m.text", "body": "l’usine"}
+    edit = await alice.say(
+        room, "* l’usine", **{"m.new_content": new, "m.relates_to": {"rel_type": "m.replace", "event_id": edited}}
+    )
+    assert await found(alice, "usine") == [edited] and await found(alice, "école") == [gone]
+    await _made_by_earlier_rules(server)
+    make, redacted = index._entry, [gone, edit]
+
+    async def redacting_first(*arguments: Any) -> index.Entry:
+        entry = await make(*arguments)
+        async with asyncio.timeout(20):
+            while redacted:
+                await alice.redact(room, redacted.pop())
+        return entry
+
+    monkeypatch.setattr(index, "_entry", redacting_first)
+    rows = "SELECT count(*) FROM event_search WHERE words <> ''"
+    while await server.node.search_index.renew():
+        pass
+    assert not redacted and await server.node.database.fetchval(rows) == 0
+    assert await found(alice, "usine") == [] and await found(alice, "école") == [edited]

@@ -63,6 +63,8 @@ _REPLACED = {
 }
 _ELIDED = frozenset(("l", "d", "j", "m", "n", "s", "t", "c", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"))
 _LINKS = re.compile(r"[-'·]")
+_MAY_BE_MARKS = re.compile("[\u0300-\U0010ffff]")
+_PLAIN_CHUNKS = re.compile(r"\w+(?:[-'·]\w+)*")  # of a text without marks and `_`
 # Thai, Lao, Burmese, Khmer, Hangul, Chinese characters, kana
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3031-\u318f\u31f0-\u31ff\u3400-\u9fff"
@@ -85,7 +87,8 @@ class Found(NamedTuple):
 
 def fold(text: str) -> str:
     """For comparing what people type: no accents, no case, one sign where there are several."""
-    return _folded(text).translate(_PLAIN)
+    folded = _folded(text)
+    return folded if folded.isascii() else folded.translate(_PLAIN)
 
 
 def split(text: str) -> Iterator[Found]:
@@ -96,7 +99,8 @@ def split(text: str) -> Iterator[Found]:
 
 def chunks_of(text: str) -> list[str]:
     """A text, folded and cut between what is not linked."""
-    found: list[str] = _chunks().findall(_marked(_folded(text)))
+    text = _marked(_folded(text)).replace("_", " ")
+    found: list[str] = (_chunks() if _MAY_BE_MARKS.search(text) else _PLAIN_CHUNKS).findall(text)
     return found
 
 
@@ -215,8 +219,8 @@ def _raw() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def _chunks() -> re.Pattern[str]:
-    """Letters, marks and digits, linked."""
-    one = rf"(?:[^\W_]|[{_marks()}])+"
+    """Letters, marks and digits, linked, in a text without `_`."""
+    one = rf"[\w{_marks()}]+"
     return re.compile(rf"{one}(?:[-'·]{one})*")
 
 

@@ -25,7 +25,7 @@ NEWS = frozenset((
 
 FORMS_OF = 5000  # characters: of what is longer, the rest is found as it is written
 
-RENEWED_AT_ONCE = 200
+RENEWED_AT_ONCE = 50
 
 FRAGMENT = Fragment(
     "room_summaries",
@@ -47,7 +47,7 @@ FRAGMENT = Fragment(
 )  # fmt: skip
 
 
-# nobody is waited for: what another transaction holds is being made by the present rules
+# nobody is waited for: what another transaction holds is made by the present rules there
 _READ_OLD = """
     SELECT room_nid, name, topic, canonical_alias FROM room_summaries WHERE room_nid < $1 ORDER BY room_nid DESC LIMIT $2
        FOR UPDATE SKIP LOCKED"""

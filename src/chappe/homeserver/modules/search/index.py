@@ -28,7 +28,7 @@ SETTLE = 10.0  # seconds that the index stays behind, unless somebody searches
 REST = 6  # after a step, so many times its duration
 LOCK = 2
 MAX_TEXT = 20_000  # characters of one message
-PART = 1000  # characters that are split before others have their turn
+PART, BETWEEN_WORDS = 1000, " \n、。，"  # characters that are split before others have their turn; where no word is cut
 RENEWED_AT_ONCE = 100
 PATIENCE = 5.0  # seconds that a search waits
 # a row of the index: its place, its words, the edit that they are of
@@ -55,23 +55,25 @@ _WRITE = """
 _READ_RENEWED = """
     SELECT event_id, nid, room_nid, position, ts, sender, type, json FROM events
      WHERE renewed > $1 AND renewed <= $2 AND status = 0 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic')"""
-# what was said, with the latest edit by its own author that there is, if any
+# what was said; of a message, the latest edit by its own author that there is, if any
 _WITH_EDIT = """
     SELECT e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json, x.event_id AS edit, x.json AS edit_json
       FROM events e LEFT JOIN LATERAL (
         SELECT r.event_id, v.json FROM relations r JOIN events v ON v.nid = r.nid
-         WHERE r.target = e.event_id AND r.room_nid = e.room_nid AND r.rel_type = 'm.replace' AND r.sender = e.sender
-           AND r.type = e.type ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT 1) x ON true"""
+         WHERE e.type = 'm.room.message' AND r.target = e.event_id AND r.room_nid = e.room_nid AND r.rel_type = 'm.replace'
+           AND r.sender = e.sender AND r.type = e.type ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT 1) x ON true"""
 _READ_EDITED = f"""{_WITH_EDIT}
      WHERE e.nid IN (SELECT v.nid FROM events v WHERE v.event_id = ANY($1::text[])
                      UNION SELECT s.nid FROM event_search s WHERE s.edit = ANY($2::text[]))
-       AND e.status = 0 AND e.type = 'm.room.message'"""
-# Nobody is waited for: what another transaction holds is being made anew, or deleted, by the same rules.
-_READ_OLD = "SELECT nid FROM event_search WHERE nid < $1 ORDER BY nid DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
+       AND e.status = 0 AND e.type IN ('m.room.message', 'm.room.name', 'm.room.topic')"""
+_READ_OLD = "SELECT nid, xmin::text AS version FROM event_search WHERE nid < $1 ORDER BY nid DESC LIMIT $2"
 _READ_AGAIN = f"{_WITH_EDIT} WHERE e.nid = ANY($1::bigint[])"
+# Nobody is waited for, and no redaction waits: what one has changed meanwhile, or is changing, is left to it.
 _RENEW = """
     UPDATE event_search s SET words = x.t::tsvector, edit = x.edit
-      FROM unnest($1::bigint[], $2::text[], $3::text[]) AS x(nid, t, edit) WHERE s.nid = x.nid"""
+      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS x(nid, version, t, edit)
+     WHERE s.nid = x.nid AND s.xmin::text = x.version
+       AND s.nid IN (SELECT nid FROM event_search WHERE nid = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED)"""
 
 
 class SearchIndex:
@@ -157,19 +159,22 @@ class SearchIndex:
     async def renew(self) -> bool:
         """Makes the words of some messages anew that earlier rules have made, the latest first. False when none is left.
 
-        The rows are held while they are made, so that a redaction comes before or after.
+        The loop that follows the log stands still meanwhile, so that only redactions can change the same rows.
         """
         async with self._database.transaction(background=True) as connection:
-            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search words' FOR UPDATE")
-            nids = [row["nid"] for row in await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE)] if at else []
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search words'")
+            old = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []
+            versions = {row["nid"]: row["version"] for row in old}
             breath = Breath()
-            entries = [await _entry(row, breath) for row in await connection.fetch(_READ_AGAIN, nids)] if nids else []
+            rows = await connection.fetch(_READ_AGAIN, list(versions)) if old else []
+            entries = [await _entry(row, breath) for row in rows]
             if entries:
-                rows = [(entry[0], entry[6], entry[7]) for entry in entries]
-                await connection.execute(_RENEW, *map(list, zip(*rows, strict=True)))
-            upto = nids[-1] if nids else 0
+                made = [(entry[0], versions[entry[0]], entry[6], entry[7]) for entry in entries]
+                await connection.execute(_RENEW, *map(list, zip(*made, strict=True)))
+            upto = old[-1]["nid"] if old else 0
             await connection.execute("UPDATE progress SET position = $1 WHERE name = 'search words'", upto)
-        return bool(nids)
+        return bool(old)
 
     async def _write(self, connection: Any, rows: Sequence[Row]) -> None:
         found: list[Entry] = []
@@ -190,14 +195,14 @@ class SearchIndex:
             await self._write_edited(connection, edited + redacted, redacted)
 
     async def _write_edited(self, connection: Any, edited: list[str], redacted: list[str]) -> None:
-        """What was edited, what had been edited by what is redacted now: as it reads today; and what is redacted, which may have
-        been read by an earlier step just before."""
+        """As it reads today: what was edited, what had been edited by what is redacted now, and what is redacted, since an earlier
+        step may have read it just before and written its words just after."""
         rows = await connection.fetch(_READ_EDITED, edited, redacted)
         breath = Breath()
         entries = [await _entry(row, breath) for row in rows]
         await _store(connection, [entry for entry in entries if entry[6] or entry[7]])
-        gone = [entry[0] for entry in entries if not entry[6] and not entry[7]]
-        await connection.execute("DELETE FROM event_search WHERE nid = ANY($1::bigint[])", gone)
+        if gone := [entry[0] for entry in entries if not entry[6] and not entry[7]]:
+            await connection.execute("DELETE FROM event_search WHERE nid = ANY($1::bigint[])", gone)
 
 
 async def _store(connection: Any, entries: Sequence[Entry]) -> None:
@@ -228,8 +233,8 @@ async def _words(text: str, breath: Breath) -> str:
     words, start = Vector(), 0
     while start < len(text):
         end = start + PART
-        if end < len(text) and (space := text.rfind(" ", start, end)) > start:
-            end = space
+        if end < len(text) and (between := max(text.rfind(sign, start, end) for sign in BETWEEN_WORDS)) > start:
+            end = between
         words.add(text[start:end])
         start = end
         await breath.take()
