@@ -86,15 +86,17 @@ async def test_killed_in_the_middle_of_a_join(peer: Peer, victim: Victim) -> Non
     serving = here.node.serving
     answer = serving.state_and_chain
 
-    async def and_tell(*arguments: Any) -> Any:
+    async def and_tell(*arguments: Any, **named: Any) -> Any:
         answered.set()
-        return await answer(*arguments)
+        return await answer(*arguments, **named)
 
     serving.state_and_chain = and_tell  # type: ignore[method-assign]
     for pause in (0.0, 0.05, 0.15, 0.3):
         answered.clear()
         joining = asyncio.create_task(enter(bob, room, here))
-        await answered.wait()
+        asked = asyncio.create_task(answered.wait())
+        await asyncio.wait({asked, joining}, return_when=asyncio.FIRST_COMPLETED)
+        assert answered.is_set(), f"nobody was asked for the room: {joining.exception()}"
         await asyncio.sleep(pause)
         await again(victim, bob)
         await asyncio.gather(joining, return_exceptions=True)
