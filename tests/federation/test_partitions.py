@@ -19,6 +19,8 @@ async def said_everywhere(room: str, texts: set[str], *people: Person) -> None:
     for person in people:
 
         async def look(person: Person = person) -> bool:
+            # who reads thousands of events all the time holds up what is waited for
+            await person.server.node.inbox.settled()
             return set(await everything(person, room)) >= texts
 
         await until(look, 300)
