@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,21 @@ def check_by_cited(checked: Checked, cited: Mapping[str, Cited]) -> None:
     check_auth_events(checked.pdu, checked.version, [(e.key, e) for e in explicit])
     by_key = {e.key: e for e in events}
     check_auth({**checked.pdu, "event_id": checked.event_id}, checked.version, by_key.get)
+
+
+def judge(ordered: Iterable[Checked], cited: dict[str, Cited]) -> Iterator[Checked]:
+    """State events, cited before citing, each of which joins `cited` as what it cites makes it: accepted or rejected. Those that
+    cite what is not there are left out."""
+    for checked in ordered:
+        if not all(a in cited for a in checked.auth()):
+            continue
+        is_rejected = False
+        try:
+            check_by_cited(checked, cited)
+        except Forbidden:
+            is_rejected = True
+        cited[checked.event_id] = cited_of(checked, is_rejected)
+        yield checked
 
 
 def in_auth_order(events: Mapping[str, Checked]) -> list[Checked]:

@@ -21,7 +21,7 @@ from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
@@ -326,18 +326,7 @@ class _Judged:
 
 def _judged(events: Mapping[str, Checked]) -> _Judged:
     cited: dict[str, Cited] = {}
-    ordered = []
-    for checked in in_auth_order(events):
-        if not all(a in cited for a in checked.auth()):
-            continue
-        is_rejected = False
-        try:
-            check_by_cited(checked, cited)
-        except Forbidden:
-            is_rejected = True
-        cited[checked.event_id] = cited_of(checked, is_rejected)
-        ordered.append(checked)
-    return _Judged(ordered, cited)
+    return _Judged(list(judge(in_auth_order(events), cited)), cited)
 
 
 def _rows(number: int, judged: _Judged, nids: Sequence[int], room: LiveRoom) -> tuple[list[Any], list[Any], list[Any]]:

@@ -11,7 +11,7 @@ import orjson
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, cited_of, in_auth_order
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.received import Outlier, OutlierWrite, RenewalWrite
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
@@ -47,18 +47,11 @@ class Outliers:
         for start in range(0, len(ordered), AT_ONCE):
             outliers = []
             part = ordered[start : start + AT_ONCE]
-            for checked, nid in zip(part, await self._rooms.numbers.take(len(part)), strict=True):
-                nid = anew.get(checked.event_id, nid)
-                if not all(a in cited for a in checked.auth()):
-                    continue
-                is_rejected = False
-                try:
-                    check_by_cited(checked, cited)
-                except Forbidden:
-                    is_rejected = True
-                cited[checked.event_id], numbers[checked.event_id] = cited_of(checked, is_rejected), nid
+            for checked, fresh_nid in zip(judge(part, cited), await self._rooms.numbers.take(len(part)), strict=False):
+                event_id = checked.event_id
+                nid = numbers[event_id] = anew.get(event_id, fresh_nid)
                 outliers.append(Outlier(
-                    nid, checked, [numbers[a] for a in checked.pdu_auth()], is_rejected, checked.event_id in anew
+                    nid, checked, [numbers[a] for a in checked.pdu_auth()], cited[event_id].is_rejected, event_id in anew
                 ))  # fmt: skip
             if outliers:
                 chains = await self._store.chains({n for o in outliers for n in o.cited})
