@@ -6,7 +6,7 @@ import { ago, date } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
-import { Empty, Problem, Skeleton } from "../ui/parts";
+import { Empty, Problem, Skeleton, ToConfirm } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
 
 /** Whom somebody has invited from outside. */
@@ -149,14 +149,7 @@ export function Posts() {
           }
         >
           {chosen.holder && <p className="note warn">{t("posts.takesFrom", { name: chosen.holder.name })}</p>}
-          {confirm && (
-            <p role="status">
-              {t("posts.confirm")}{" "}
-              <a className="link" href={confirm.page} target="_blank" rel="noreferrer">
-                {t("posts.page")}
-              </a>
-            </p>
-          )}
+          {confirm && <ToConfirm text={t("posts.confirm")} page={confirm.page} />}
         </Dialog>
       )}
     </div>

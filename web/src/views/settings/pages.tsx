@@ -7,7 +7,7 @@ import type { QuietHours, SettingsViewModel } from "../../viewmodels/settings";
 import { date } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
-import { NameField, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
+import { NameField, PictureButton, Problem, Segmented, Switch, ToConfirm } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
 
 export function Profile({ model }: { model: SettingsViewModel }) {
@@ -348,14 +348,7 @@ function MyData() {
       <h2 className="h">{t("myData.title")}</h2>
       <p className="muted">{t("myData.text")}</p>
       <Problem problem={problem} />
-      {confirm && (
-        <p role="status">
-          {t("myData.confirm")}{" "}
-          <a className="link" href={confirm.page} target="_blank" rel="noreferrer">
-            {t("myData.page")}
-          </a>
-        </p>
-      )}
+      {confirm && <ToConfirm text={t("myData.confirm")} page={confirm.page} />}
       <div className="row g3 wrap mt2">
         <button type="button" className="btn" disabled={busy || going} onClick={() => void model.ask()}>
           <Icon name="archive" size={18} />
@@ -381,14 +374,7 @@ function MyData() {
                   {t(fetching?.id === each.id ? "myData.fetch" : "myData.ready", { date: date(each.created_ts) })}
                 </button>
               )}
-              {fetching?.id === each.id && (
-                <p role="status">
-                  {t("myData.confirmFetch")}{" "}
-                  <a className="link" href={fetching.page} target="_blank" rel="noreferrer">
-                    {t("myData.page")}
-                  </a>
-                </p>
-              )}
+              {fetching?.id === each.id && <ToConfirm text={t("myData.confirmFetch")} page={fetching.page} />}
             </li>
           ))}
       </ul>

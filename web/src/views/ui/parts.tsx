@@ -24,6 +24,19 @@ export function Problem({ problem, onRetry }: { problem: Explanation | null; onR
   );
 }
 
+/** What waits until the person has confirmed, on a page of the server, that it is they who ask. */
+export function ToConfirm({ text, page }: { text: string; page: string }) {
+  const { t } = useTranslation();
+  return (
+    <p role="status">
+      {text}{" "}
+      <a className="link" href={page} target="_blank" rel="noreferrer">
+        {t("proof.page")}
+      </a>
+    </p>
+  );
+}
+
 interface FieldProps extends Omit<React.InputHTMLAttributes<HTMLInputElement>, "onChange"> {
   label: string;
   hint?: string;
