@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import msgspec
 
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.email_address import parse_email
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import parse_server_name
 
 EVERYBODY_ELSE = "*"
-EVERYWHERE = "all"  # the whole installation, where an organisation could be named
+EVERYWHERE = THE_WHOLE  # where an organisation could be named; what is done in its right is written so
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _DOMAIN = re.compile(r"(\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")

@@ -14,6 +14,7 @@ from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
 from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.room_event import DELAYED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class SendDelayedEvent:
         if row["type"] == MEMBER and row["state_key"] is not None:
             member = parse_user_id(row["state_key"])
             return await self._membership.set_member(user_id, row["room_id"], member, content)
-        txn = "\x1f".join((user_id, row["device_id"], "delayed", row["delay_id"]))
+        txn = f"{user_id}\x1f{row['device_id']}{DELAYED}{row['delay_id']}"
         if row["state_key"] is not None:
             return await self._rooms.set_state(user_id, row["room_id"], row["type"], row["state_key"], content, txn=txn)
         return await self._rooms.send(user_id, row["room_id"], row["type"], content, txn)

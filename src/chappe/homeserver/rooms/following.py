@@ -15,9 +15,8 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership, Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
+from chappe.homeserver.rooms.sight import PRESENT
 from chappe.homeserver.rooms.store import RoomStore
-
-PRESENT = ("join", "invite")
 
 
 class Following:

@@ -271,9 +271,8 @@ class Rooms:
         return await self._known_thread(room, event_id) or ("", False)
 
     async def _known_thread(self, room: LiveRoom, event_id: str) -> tuple[str, bool] | None:
-        for event in reversed(room.tail):
-            if event.event_id == event_id:
-                return event.thread, event.relates_to is not None
+        if (event := room.recent(event_id)) is not None:
+            return event.thread, event.relates_to is not None
         return (await self.store.threads_of(room.number, [event_id])).get(event_id)
 
     async def _thread_here(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:

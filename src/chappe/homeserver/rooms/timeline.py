@@ -238,9 +238,8 @@ class Timeline:
 
         What the rules refused, what came too late to be shown and what is only cited is no event to anybody here.
         """
-        for event in reversed(room.tail):
-            if event.event_id == event_id:
-                return event
+        if (recent := room.recent(event_id)) is not None:
+            return recent
         rows = await self._store.events_by_id(room.number, [event_id], NOT_HELD_BACK)
         events = await self.of_rows(room, rows)
         if not events or events[0].position != OUTLIER:

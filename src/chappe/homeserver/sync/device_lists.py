@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
-from chappe.homeserver.rooms.following import PRESENT
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.sight import PRESENT
 from chappe.homeserver.sync.context import Changes, SyncContext
 
 

@@ -128,10 +128,10 @@ class RoomSections:
     ) -> list[RoomEvent]:  # fmt: skip
         """Lazy loading: of the members, only who speaks in the timeline, and `also`; beside the whole state, each once."""
         wanted = dict.fromkeys([*(event.sender for event, _ in timeline.events), *also])
-        result = [] if members_only else [e for e in state.values() if e.type != "m.room.member"]
+        result = [] if members_only else [e for e in state.values() if e.type != MEMBER]
         in_timeline = {e.key for e, _ in timeline.events if e.state_key is not None}
         for user in wanted:
-            event = state.get(("m.room.member", user))
+            event = state.get((MEMBER, user))
             if event is None or (members_only and event.key in in_timeline):
                 continue
             key = (room.number, user)
@@ -292,7 +292,7 @@ def _unread(counts: RoomCounts, by_thread: bool) -> tuple[bytes, bytes]:
 
 def heroes(room: LiveRoom, user_id: str) -> list[str]:
     """The first five joined or invited, by arrival, without oneself; the left and banned only if nobody else remains."""
-    members = [e for k, e in room.state.items() if k[0] == "m.room.member" and k[1] != user_id]
+    members = [e for k, e in room.state.items() if k[0] == MEMBER and k[1] != user_id]
     present = [e for e in members if e.membership in ("join", "invite")]
     first = heapq.nsmallest(HEROES, present or members, key=lambda e: e.position)
     return [e.key[1] for e in first]

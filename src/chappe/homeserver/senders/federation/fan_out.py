@@ -88,7 +88,7 @@ class FanOut:
         came += [
             Came(room, event)
             for event in await self._rooms.timeline.state_changes(room, after, upto)
-            if event.type == "m.room.member"
+            if event.type == MEMBER
             and event.membership == "join"
             and (event.replaces is None or event.replaces.membership != "join")
         ]
@@ -115,7 +115,7 @@ class FanOut:
         if self._came_through_another(room, event, changed):
             return set()
         for change in changed:
-            if change.type == "m.room.member" and change.state_key is not None:
+            if change.type == MEMBER and change.state_key is not None:
                 before = change.replaces.membership if change.replaces else "leave"
                 server = domain_of(change.state_key)
                 if self._rooms.is_hosted(change.state_key) or not self._boundaries.allows(server, own):
