@@ -18,9 +18,8 @@ log = logging.getLogger(__name__)
 class DeactivateAccount:
     def __init__(self, accounts: Accounts, rooms: Rooms, membership: MembershipChanges) -> None:
         self._accounts, self._rooms, self._membership = accounts, rooms, membership
-        self.before: list[
-            Callable[[UserId, bool, Ending], Awaitable[None]]
-        ] = []  # told while the account is still whole
+        # told while the account is still whole
+        self.before: list[Callable[[UserId, bool, Ending], Awaitable[None]]] = []
 
     async def __call__(self, user_id: UserId, erase: bool, by: Ending = THE_INSTALLATION) -> None:
         """Everything by which it acts ends first (`Accounts.change`), so nothing is done while its rooms are being left.

@@ -80,7 +80,7 @@ class RateLimits:
             slots.pop(slot, None)
 
     def check_server(self, action: str, server_name: str, about: str = "", cost: float = 1.0) -> None:
-        """The same for another server; `about`: what or whom it asks for, where that is counted apart.
+        """As `check`, for another server; `about`: what or whom it asks for, where that is counted apart.
 
         A machine has 65,535 ports, and a server of each of them is another server: the host is what counts. A test holds
         that limits of servers are taken here only.

@@ -107,7 +107,8 @@ class RoomCreation:
     async def create(self, user_id: UserId, request: CreateRoomRequest) -> str:
         """Returns the new room's id. Raises BadRequest (M_INVALID_ROOM_STATE, M_ROOM_IN_USE, …); nothing is left then.
 
-        Not everybody may have been invited who is of another server, or known by an address only.
+        People of other servers, and those of whom only an address is known, are invited afterwards: that one of them could not
+        be is no error.
         """
         version = require_room_version(request.room_version or self._default_version)
         preset = request.preset or ("public_chat" if request.visibility == "public" else "private_chat")
@@ -139,8 +140,8 @@ class RoomCreation:
     async def _invite_afterwards(
         self, user_id: UserId, room_id: str, elsewhere: Sequence[UserId], request: CreateRoomRequest
     ) -> None:
-        """Whom others have a say in. The room is there by now: that one of them cannot be invited keeps nobody else out, and
-        would be no answer to who made it. A server that says nothing holds up its own people only."""
+        """Invites those about whom another server has a say. The room is there by now: that one of them cannot be invited keeps
+        nobody else out, and would be no answer to who made it. A server that says nothing holds up its own people only."""
 
         async def invite(what: Awaitable[object]) -> None:
             try:

@@ -44,7 +44,7 @@ class Following:
         return await self.people_around(user_id) | await self._store.invited_by(user_id)
 
     async def people_around(self, user_id: str) -> set[str]:
-        """The same without those whom the user has invited: asks nothing about people of here."""
+        """The same without those whom the user has invited. No statement for people of here."""
         found = {user_id}
         async for room, membership in self._rooms(user_id):
             found.update(room.joined)

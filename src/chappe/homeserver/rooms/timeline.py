@@ -263,14 +263,14 @@ class Timeline:
         nearest = await self._store.events_by_time(room.number, ts, backwards, 0, 1)
         if not nearest:
             return True
-        position: int | None = nearest[0]["position"]
+        position = nearest[0]["position"]
         if backwards:
-            position = await self._next(room, nearest[0]["position"])
-            return position is not None and await self.gap(room, position - 1, position, True) is not None
+            later = await self._next(room, position)
+            return later is not None and await self.gap(room, later - 1, later, True) is not None
         first = await self._store.events_by_time(room.number, 0, False, 0, 1)
         if ts < first[0]["ts"]:
             return True
-        return await self.gap(room, nearest[0]["position"] - 1, nearest[0]["position"], True) is not None
+        return await self.gap(room, position - 1, position, True) is not None
 
     async def _next(self, room: LiveRoom, position: int) -> int | None:
         """The position of the event that is read after one."""
@@ -336,7 +336,8 @@ class Timeline:
     async def speakers(
         self, room: LiveRoom, events: Iterable[RoomEvent], state: Mapping[StateKey, RoomEvent]
     ) -> Mapping[StateKey, RoomEvent]:
-        """A state with the member events of everybody who speaks. Two statements at most, and none once all members are here.
+        """A state with the member events of everybody who speaks. No statement once all members are here, and a few
+        until then, however many events there are.
 
         Until then those who are not in it yet are whom their events cite.
         """

@@ -46,9 +46,8 @@ class ConsentPages:
             login = urlencode({"next": here(visit.request), "login_hint": hint})
             return self._pages.redirect(visit, f"/login?{login}")
         session = await self._pages.require(visit)
-        if (
-            redirect_uri == f"{visit.base_url}/" and visit.challenge == wanted.code_challenge
-        ):  # our own web client has begun this
+        has_begun_here = visit.challenge == wanted.code_challenge  # by our own web client, in this browser
+        if redirect_uri == f"{visit.base_url}/" and has_begun_here:
             return self._back(visit, redirect_uri, {"code": await self._code(wanted, session)})
         names = {"client": client.name, "host": client.host, "user": session.user_id}
         links = [(str(client.metadata[k]), visit.text(t)) for k, t in (("policy_uri", "policy"), ("tos_uri", "terms"))

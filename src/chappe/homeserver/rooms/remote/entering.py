@@ -33,7 +33,7 @@ from chappe.homeserver.rooms.store import OUTLIER
 
 log = logging.getLogger(__name__)
 PATIENCE = 0.1  # seconds that a join waits for the members
-# Seconds that what comes of a room waits for a join that is under way, and between looks.
+# Seconds: how long events of a room wait for a join of ours that is under way, and between looks at it.
 ARRIVAL, LOOK_EVERY = 10.0, 0.1
 # That one server says are in the room: to them goes all that is said there until its members are known.
 MOST_SERVERS = 100
@@ -81,6 +81,7 @@ class Entering:
                     await self._uninvited(UserId(user_id), room_id)
                     invitation = None
                 is_new, lease = await self._is_new_here(room_id), _lease(room_id)
+                # whoever has it: it says that a join is under way, and keeps nobody from joining
                 await self._leases.claim(lease)
                 try:
                     async with self._leases.kept(lease):

@@ -57,9 +57,8 @@ class Inbox:
         self._news: dict[Queue, asyncio.Event] = {}
         self._hurried: set[Queue] = set()
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        self.arrival: Callable[[str], Awaitable[bool]] | None = (
-            None  # waits where somebody of here is on the way into a room
-        )
+        # waits where somebody of here is on the way into a room
+        self.arrival: Callable[[str], Awaitable[bool]] | None = None
         self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
 
     @property

@@ -86,9 +86,8 @@ class RemoteMembership:
         standing = await self._invitation(user_id, room_id)
         invitation = standing.event_id if standing is not None else None
         if standing is None and await self._is_said_to_be_invited(user_id, room_id):
-            await self._admission.uninvited(
-                UserId(user_id), room_id
-            )  # nothing is left of it that the room could be asked about
+            # nothing is left of the invitation that the room could be asked about
+            await self._admission.uninvited(UserId(user_id), room_id)
         servers = await self._servers(user_id, room_id, servers)
         await self.entering.join(user_id, room_id, servers, content, invitation=invitation)
 

@@ -165,7 +165,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An event that is not here: the depth and the position of one that follows it."""
+    """An event that is not here: the depth and the position of one that follows it.
+
+    `follower`: 0 where that is in no timeline; None where what is missing lies before all that is here.
+    """
 
     event_id: str
     follower_depth: int
