@@ -15,7 +15,7 @@ import pytest_asyncio
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
 from tests.conformance.operations import ANSWERED, never_answered
-from tests.neighbours import Mailbox
+from tests.neighbours import Gateway, Mailbox
 from tests.support import Person, Server, test_config
 
 _numbers = itertools.count(1)
@@ -107,6 +107,14 @@ async def carol(server: Server) -> Person:
 
 
 # ------------------------------------------------------------- every operation of the specification has a behaviour test
+
+
+@pytest_asyncio.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    """A push gateway."""
+    running = await Gateway().start()
+    yield running
+    await running.stop()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -16,7 +16,7 @@ from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, refused
-from tests.support import Clock, Person, Server, segment, until
+from tests.support import Clock, Person, Server, bodies, segment, until
 
 EVENT, DAY = "chappe.classification", 86_400_000
 LEVELS = [
@@ -263,7 +263,7 @@ async def test_no_program_speaks_or_listens_once_a_room_is_classified(ministry: 
     assert (status, json.loads(raw)) == (403, no)
     await denied(alice.prove(hooks, out), no["error"])
     await denied(alice.prove(f"{hooks}/{listens['id']}/enable", {}), no["error"])
-    assert "after" not in str((await alice.messages(room))["chunk"])
+    assert "after" not in bodies((await alice.messages(room))["chunk"])
 
 
 async def test_it_goes_along_to_the_room_that_follows(alice: Person) -> None:

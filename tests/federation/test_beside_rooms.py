@@ -5,7 +5,6 @@ and so is their end; whether somebody of this server is in the room or nobody is
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ from tests.process import free_port
 from tests.support import Person, Server, segment, until
 
 MEMBER = "m.room.member"
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    running = await Gateway().start()
-    yield running
-    await running.stop()
 
 
 class Slider:

@@ -443,7 +443,7 @@ async def test_a_change_that_is_told_while_the_list_is_fetched_is_not_lost(peer:
     slow.has(owner, "OLD")
     slow.part = "/user/devices/"
     early = asyncio.create_task(ask(alice))
-    await slow.asked.wait()
+    await until(slow.asked.is_set)
     slow.has(owner, "OLD", "NEW")
     update = {"user_id": owner, "device_id": "NEW", "stream_id": 2, "prev_id": [1]}
     await slow.sends(here, [{"edus": [{"edu_type": "m.device_list_update", "content": update}]}])()
@@ -466,7 +466,7 @@ async def test_a_change_while_another_is_being_told_is_told_as_well(peer: Peer, 
     await until(lambda: nothing_waits(here))
     slow.part = "/send/"
     await with_keys(alice)
-    await slow.asked.wait()
+    await until(slow.asked.is_set)
     tablet = await new_device(alice, "TABLET")
     assert tablet.device == "TABLET"
     changed_at = await here.node.keys.list_changed_at(alice.id)

@@ -400,7 +400,7 @@ async def test_what_comes_while_the_members_are_written_loses_none_of_them(
     async def meanwhile(self: Completing, *arguments: Any) -> Any:
         if not arrived.is_set():
             await others[3].say(room, "in between")
-            await arrived.wait()  # it waits for the room's lock
+            await until(arrived.is_set)  # it waits for the room's lock
         return await write_whole(self, *arguments)
 
     async def noted(self: Inbox, events: Any) -> Any:

@@ -153,8 +153,15 @@ async def test_whoever_is_suspended_learns_no_more_of_what_is_hidden(peer: Peer)
 
 
 async def test_what_the_rules_refused_is_served_to_no_server(peer: Peer) -> None:
-    _, _, _, room, none, forger = await a_scene(peer, with_late=False)
-    r = segment(room)
+    alice, _, _, room, none, forger = await a_scene(peer, with_late=False)
+    r, good = segment(room), await alice.say(room, "what is shown to them")
+    for path, query in (
+        (f"event/{segment(good)}", {}), (f"state/{r}", {"event_id": good}), (f"state_ids/{r}", {"event_id": good}),
+        (f"event_auth/{r}/{segment(good)}", {}),
+    ):  # fmt: skip
+        assert await ask(forger.evil, forger.target, f"{FEDERATION}/{path}", **query) is not None, path
+    shown = await ask(forger.evil, forger.target, f"{FEDERATION}/backfill/{r}", v=good, limit="10")
+    assert shown is not None and shown["pdus"]
     for kind in ("rejected", "rejected state", "unknown", "of another room"):
         event = none[kind]
         asked = {

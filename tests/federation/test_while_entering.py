@@ -49,9 +49,9 @@ async def test_what_is_said_meanwhile_is_heard(
         if process == "another":
             bob = Person(other, bob.session)
         coming = asyncio.create_task(enter(bob, room, here))
-        await taken.wait()
+        await until(taken.is_set)
         await alice.say(room, "welcome")  # a bot that greets whoever comes
-        await arrived.wait()
+        await until(arrived.is_set)
         may_go_on.set()
         await coming
         await hears(bob, room, "welcome")

@@ -162,6 +162,7 @@ class SlidingReferenceClient:
         for room in (await self.person.call("GET", "/joined_rooms"))["joined_rooms"]:
             real = {key: e["event_id"] for key, e in (await events_of(self.person, room)).items()}
             known = self.state[room]
+            assert known.keys() <= real.keys()
             needed = {key for key in real if self._wants(key) or (self._is_lazy and self._speaks(room, key))}
             assert {key: known.get(key) for key in needed} == {key: real[key] for key in needed}
             if room not in self.unsure:

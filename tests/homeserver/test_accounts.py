@@ -303,8 +303,9 @@ async def test_profiles(server: Server, alice: Person, bob: Person) -> None:
     await server.node.accounts.change(bob.id, is_admin=True)
     root = await bob.another_device()
     for method in ("PUT", "DELETE"):  # others' profiles have a door of administration
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as no:
             await root.call(method, f"{path}/displayname", {"displayname": "Eve"})
+        assert no.value.status == 403
     for who, name in ((alice, "Alice Dupont"), (bob, "Bob")):
         assert (await ask(server, "GET", f"/profile/{segment(who.id)}/displayname"))[1] == {"displayname": name}
     assert (await ask(server, "GET", "/profile/%40nobody%3Alocalhost"))[1]["errcode"] == "M_NOT_FOUND"

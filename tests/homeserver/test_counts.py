@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ from tests.support import Person, Server, joined, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 Counts = tuple[int, int]  # notifications, highlights
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    running = await Gateway().start()
-    yield running
-    await running.stop()
 
 
 class Reading:

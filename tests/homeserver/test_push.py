@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,13 +25,6 @@ from tests.support import Person, Refused, Server, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 LOCAL = Push(allowed_private_hosts=["127.0.0.1"])
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    running = await Gateway().start()
-    yield running
-    await running.stop()
 
 
 def pusher(gateway: Gateway, key: str, **changes: Any) -> dict[str, Any]:

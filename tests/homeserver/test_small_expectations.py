@@ -78,8 +78,9 @@ async def test_what_is_of_another_room_is_not_read(alice: Person, bob: Person) -
     await bob.receipt(room, there)
     for place in (room, other):
         assert there not in str((await alice.call("GET", "/sync"))["rooms"]["join"][place]["ephemeral"])
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as no:
         await bob.call("POST", f"/rooms/{segment(room)}/read_markers", {"m.fully_read": there})
+    assert (no.value.status, no.value.errcode) == (400, "M_INVALID_PARAM")
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,6 @@ async def admin(server: Server) -> Person:
     return await person.another_device()
 
 
-@pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    running = await Gateway().start()
-    yield running
-    await running.stop()
-
-
 # ------------------------------------------------------------------------------------------------------- states × ways
 
 
