@@ -16,6 +16,7 @@ import aiohttp
 
 from tests.support import Server
 
+KEPT_FROM_BROWSERS = {10_080}  # "port blocking" of the Fetch standard: of our ranges
 _PORTS = itertools.count(random.randrange(2_000))
 
 
@@ -94,6 +95,8 @@ def free_port() -> int:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
         port = 10_000 + worker % 8 * 2_000 + next(_PORTS) % 2_000
+        if port in KEPT_FROM_BROWSERS:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
