@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from chappe.homeserver.database.pool import IN_BACKGROUND
+
 log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds before a loop that ended starts again; doubled each time
 SETTLED_AFTER = 60.0  # seconds that a loop must have run for its next pause to be the first again
@@ -96,4 +98,5 @@ class Loops:
 
 
 async def _run(run: Callable[[], Awaitable[object]]) -> object:
+    IN_BACKGROUND.set(True)
     return await run()

@@ -7,6 +7,7 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -32,8 +33,12 @@ def changes(sql: str) -> bool:
     return _WRITES.search(sql) is not None
 
 
+# Whether a loop of the node runs, and what it has begun: no request's doing, and so not counted.
+IN_BACKGROUND = ContextVar("IN_BACKGROUND", default=False)
+
+
 class Database:
-    """A pool with the three ways of asking. Counts statements, so that tests can hold routes to a budget."""
+    """A pool with the three ways of asking. Counts the statements of requests, so that tests can hold routes to a budget."""
 
     def __init__(self, url: str, pool: asyncpg.Pool) -> None:
         self.url, self._pool = url, pool
@@ -70,7 +75,7 @@ class Database:
 
         Whoever loses the connection under a write cannot know whether it was carried out: it is raised, as by `execute`.
         """
-        self.statements += 1
+        self.statements += not IN_BACKGROUND.get()
         deadline = time.monotonic() + RETRY_FOR
         while True:
             was_sent = False
@@ -85,7 +90,7 @@ class Database:
 
     async def execute(self, sql: str, *arguments: Any) -> str:
         """A single write. Not repeated on a lost connection: the caller learns that its outcome is unknown."""
-        self.statements += 1
+        self.statements += not IN_BACKGROUND.get()
         return await self._pool.execute(sql, *arguments)  # type: ignore[no-any-return]
 
     @contextlib.asynccontextmanager
@@ -94,5 +99,5 @@ class Database:
     ) -> AsyncIterator[Any]:
         """One connection in a transaction. `background`: no request's doing, so not counted."""
         async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
-            self.statements += not background
+            self.statements += not (background or IN_BACKGROUND.get())
             yield connection
