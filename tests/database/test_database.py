@@ -94,7 +94,7 @@ async def test_migrations_are_applied_once_and_guarded(new_database: Callable[[]
 
 LANDED = {
     1: "4c52f2ebe27a9f44", 2: "4ee7e77b56707a19", 3: "ab6b8fa4ad2f6e59", 4: "98ad2afd01924d0b", 5: "e7062ca09ce32a8c",
-    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6",
+    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6", 9: "6de5f0934978e1ee", 10: "d818360a5789e0a3",
 }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_what_databases_have_is_never_edited() -> None:
     """A migration that has landed is left as it is: databases that have it would refuse to start. Add the next number."""
     now = {number: hashlib.sha256(sql.encode()).hexdigest()[:16] for number, _, sql in available()}
     assert {number: now[number] for number in LANDED} == LANDED
-    assert len(now) <= len(LANDED) + 2, "two migrations are being written; those before them are in LANDED"
+    assert len(now) <= len(LANDED) + 1, "one migration is being written; those before it are in LANDED"
 
 
 async def test_two_processes_migrate_at_once(postgres: EmbeddedPostgres) -> None:
