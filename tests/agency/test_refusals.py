@@ -1,4 +1,4 @@
-"""What the French State's servers refuse (TCHAP sections 1.4 to 1.9), with status and code, whoever asks: a person with a client, or a
+"""What the French State's servers (Tchap) refuse, with status and code, whoever asks: a person with a client, or a
 bridge that acts as one of its own.
 """
 

@@ -178,7 +178,7 @@ async def test_markings_hold_across_servers(peer: Peer) -> None:
 
 
 async def test_the_rules_of_rooms_hold_for_other_servers(peer: Peer) -> None:
-    """What TCHAP section 1.4 refuses, asked over federation: a third person in a direct conversation, a guest in a forum."""
+    """What the French State's servers refuse in a room, asked over federation: a third person in a direct conversation, a guest in a forum."""
     port = free_port()
     ministry = await peer(agency=Agency(enabled=True, guest_domains=[f"{GUESTS}:{port}"]))
     elsewhere, outside = await peer(), await peer(host=GUESTS, port=port)
