@@ -40,7 +40,11 @@ class Scope:
 
 
 def parse_scope(text: object) -> Scope:
-    """Both spellings of the Matrix scopes. Raises invalid_scope."""
+    """Both spellings of the Matrix scopes. Raises invalid_scope.
+
+    What is not granted is left out, and the answer with the tokens says what was (RFC 6749, section 5.1). `openid` is never
+    granted: whoever grants it owes an ID token (OpenID Connect Core, section 3.1.3.3), and libraries refuse an answer without.
+    """
     tokens = str(text).split() if type(text) is str else []
     devices, api = [], False
     for token in tokens:
@@ -53,7 +57,7 @@ def parse_scope(text: object) -> Scope:
                 raise OAuthError("invalid_scope", "This scope is not known here")
     if not api or len(set(devices)) != 1 or not _DEVICE.fullmatch(devices[0]):
         raise OAuthError("invalid_scope", "The scope must name the Matrix API and one device")
-    known = [t for t in tokens if t.startswith(_PREFIXES) or t in ("openid", *RIGHTS)]
+    known = [t for t in tokens if t.startswith(_PREFIXES) or t in RIGHTS]
     return Scope(" ".join(known), devices[0])
 
 
@@ -153,7 +157,7 @@ class Grants:
         session = await self._session_of(hash_token(tokens.access_token))
         if session is None:
             raise _invalid("This session has just ended")
-        return _answer(tokens, session["scope"])
+        return _answer(tokens, parse_scope(session["scope"]).text)
 
     async def _session_of(self, token_hash: bytes) -> Row | None:
         return await self._database.fetchrow(

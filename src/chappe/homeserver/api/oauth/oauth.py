@@ -51,7 +51,7 @@ class OAuthApi:
             "token_endpoint_auth_methods_supported": ["none"], "revocation_endpoint_auth_methods_supported": ["none"],
             "authorization_response_iss_parameter_supported": True,
             "account_management_uri": f"{base}/account", "account_management_actions_supported": ACTIONS,
-            "scopes_supported": ["openid", "urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*", *RIGHTS],
+            "scopes_supported": ["urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*", *RIGHTS],
         }  # fmt: skip
 
     @endpoint("GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", auth=NO_AUTH)

@@ -1,0 +1,33 @@
+"""Every request of a real client that is refused, and why that is right: by client (`*` for all), method, route, status, errcode."""
+
+from __future__ import annotations
+
+from tests.clients.watched import Refusal
+
+_V3, _MEDIA, _ADMIN = "/_matrix/client/v3", "/_matrix/client/v1/media", "/_synapse/admin/v1"
+_SEND = f"{_V3}/rooms/{{roomId}}/send/{{eventType}}/{{txnId}}"
+TABLE: tuple[tuple[str, str, str, int, str | None, str], ...] = (
+    ("*", "POST", f"{_V3}/register", 401, None, "it asks for the ways to prove who one is: they come with a refusal"),
+    ("*", "POST", f"{_V3}/keys/device_signing/upload", 401, None, "the same"),
+    ("*", "GET", f"{_V3}/room_keys/version", 404, "M_NOT_FOUND", "it asks for a key backup before it makes the first"),
+    ("heisenbridge", "POST", f"{_V3}/register", 400, "M_USER_IN_USE", "it registers what may be there already"),
+    ("heisenbridge", "GET", f"{_ADMIN}/users/{{userId}}/admin", 403, "M_FORBIDDEN", "it asks whether it administers"),
+    ("heisenbridge", "GET", f"{_V3}/user/{{userId}}/account_data/{{type}}", 404, "M_NOT_FOUND", "its first start"),
+    ("heisenbridge", "POST", f"{_V3}/join/{{roomIdOrAlias}}", 403, "M_FORBIDDEN", "it tries, then has itself invited"),
+    (
+        "matrix-js-sdk",
+        "GET",
+        f"{_MEDIA}/download/{{serverName}}/{{mediaId}}",
+        401,
+        "M_MISSING_TOKEN",
+        "the play tries it",
+    ),
+    ("matrix-js-sdk", "PUT", _SEND, 400, "M_DUPLICATE_ANNOTATION", "the play reacts twice with the same"),
+)
+
+
+def reason_of(client: str, refusal: Refusal) -> str | None:
+    for who, method, path, status, errcode, why in TABLE:
+        if who in ("*", client) and Refusal(method, path, status, errcode) == refusal:
+            return why
+    return None
