@@ -7,12 +7,14 @@ from pathlib import Path
 import nio
 import pytest
 
+from tests.clients.conftest import Watch
+from tests.clients.watched import Watched
 from tests.support import PASSWORD, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-async def _client(server: Server, user_id: str, store: Path) -> nio.AsyncClient:
+async def _client(server: Watched, user_id: str, store: Path) -> nio.AsyncClient:
     store.mkdir()
     config = nio.AsyncClientConfig(store_sync_tokens=True, encryption_enabled=True)
     client = nio.AsyncClient(server.base, user_id, store_path=str(store), config=config)
@@ -24,10 +26,10 @@ async def _client(server: Server, user_id: str, store: Path) -> nio.AsyncClient:
     return client
 
 
-async def test_an_encrypted_room(server: Server, tmp_path: Path) -> None:
-    people = [await server.person(), await server.person()]
-    alice = await _client(server, people[0].id, tmp_path / "alice")
-    bob = await _client(server, people[1].id, tmp_path / "bob")
+async def test_an_encrypted_room(server: Server, watch: Watch, tmp_path: Path) -> None:
+    people, watched = [await server.person(), await server.person()], await watch(server, "matrix-nio")
+    alice = await _client(watched, people[0].id, tmp_path / "alice")
+    bob = await _client(watched, people[1].id, tmp_path / "bob")
     try:
         made = await alice.room_create(
             invite=[people[1].id], initial_state=[nio.EnableEncryptionBuilder().as_dict()], name="Chiffré"
@@ -56,6 +58,13 @@ async def test_an_encrypted_room(server: Server, tmp_path: Path) -> None:
         assert isinstance(fetched, nio.DownloadResponse), fetched
         plain = nio.crypto.decrypt_attachment(fetched.body, keys["key"]["k"], keys["hashes"]["sha256"], keys["iv"])
         assert plain == b"file" * 1000
+        listed = await bob.devices()
+        assert isinstance(listed, nio.DevicesResponse), listed
+        assert {d.id for d in listed.devices} == {bob.device_id, people[1].device}
+        assert isinstance(await bob.get_displayname(), nio.ProfileGetDisplayNameResponse)
+        assert isinstance(await alice.set_avatar(uploaded.content_uri), nio.ProfileSetAvatarResponse)
+        found = await bob.get_avatar(people[0].id)
+        assert isinstance(found, nio.ProfileGetAvatarResponse) and found.avatar_url == uploaded.content_uri, found
     finally:
         await alice.close()
         await bob.close()

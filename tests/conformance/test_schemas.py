@@ -20,7 +20,7 @@ RAW = specification()
 SCHEMA = schemathesis.openapi.from_dict(RAW)
 ERRCODES = set((FOLDER / "errcodes.txt").read_text().split()) | {"M_DUPLICATE_ANNOTATION", "M_BAD_STATE"}
 NONE = {"getTurnServer"}  # {} says that there is none; an empty list of servers would break clients
-NULLS = {"getJoinedMembersByRoom"}  # null for what is not there (docs/conformance.md)
+NULLS = {"getJoinedMembersByRoom", "getDevices", "getDevice"}  # null for what is not there (docs/conformance.md)
 UNREACHABLE = ("preview_url",)  # whatever address was made up: 502
 EXAMPLES = settings(
     max_examples=10,
@@ -91,8 +91,12 @@ def _headers(case: Any) -> dict[str, str]:
     return {"Content-Type": "application/json"} if case.media_type in (None, "application/json") else {}
 
 
-def _without_nulls(value: Any) -> Any:
-    return {k: _without_nulls(v) for k, v in value.items() if v is not None} if type(value) is dict else value
+def _without_nulls(answer: Any) -> Any:
+    if isinstance(answer, list):
+        return [_without_nulls(value) for value in answer]
+    if isinstance(answer, dict):
+        return {key: _without_nulls(value) for key, value in answer.items() if value is not None}
+    return answer
 
 
 def _check(method: str, path: str, status: int, answer: Any) -> None:

@@ -53,7 +53,7 @@ async def test_registering_with_an_address(server: Server, mailbox: Mailbox) -> 
         "auth": {"type": "m.login.email.identity", "threepid_creds": creds},
     }
     status, refused = await ask(server, "/register", body)
-    assert status == 401 and refused["errcode"] == "M_SESSION_NOT_VALIDATED"
+    assert status == 401 and refused["errcode"] == "M_UNAUTHORIZED"
     link = link_in(mail)
     await Browser(server).open(link)  # a program that looks at links confirms nothing
     assert (await ask(server, "/register", body))[0] == 401

@@ -238,6 +238,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "GET /_chappe/client/v1/configuration",
         "GET /_chappe/client/v1/organisation",
         "GET /assets/{name}",
+        "GET /favicon.ico",
         "GET /icons/{name}",
         "GET /manifest.webmanifest",
         "GET /sw.js",

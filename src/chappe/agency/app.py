@@ -11,7 +11,7 @@ from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.attachments import Envelope
 from chappe.agency.antivirus.engines import ScanFailed, engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
-from chappe.agency.antivirus.scanner import Scanner
+from chappe.agency.antivirus.scanner import Scanner, Unscanned
 from chappe.agency.audit import Audit, AuditApi, AuditTrail
 from chappe.agency.audit_ledger import audit_files
 from chappe.agency.console.actions import Actions
@@ -255,10 +255,9 @@ class AgencyServer(Homeserver):
             parts.append(AccountValidityApi(self.validity, pages))
         if self.guard is not None:
             parts.append(ReadGuardApi(self.guard, self.accounts, self.rooms))
+        parts.append(MediaProxy(self.scanner or Unscanned(), self.media, Envelope(self._scanner_secret)))
         if self.scanner is not None:
-            envelope = Envelope(self._scanner_secret)
-            proxy = MediaProxy(self.scanner, self.media, envelope)
-            parts += [proxy, AntivirusAdmin(self.scanner)]
+            parts.append(AntivirusAdmin(self.scanner))
         if self.agency is not None:
             parts += [
                 OrganisationInfo(self.agency, self.accounts.store),

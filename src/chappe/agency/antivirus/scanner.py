@@ -45,6 +45,13 @@ class Verdict:
 CLEAN = Verdict(None, "File is clean")
 
 
+class Unscanned:
+    """Where no engine is set up nothing is stopped, and nobody is told that anything was looked at."""
+
+    async def verdict(self, media: Media, file: EncryptedFile | None = None) -> Verdict:
+        return Verdict(None, "Not scanned: this server has no antivirus")
+
+
 class Scanner:
     def __init__(
         self,

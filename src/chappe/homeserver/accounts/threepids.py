@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotYet
 from chappe.homeserver.matrix.urls import split_url
 from chappe.homeserver.outbound.mail.queue import MailQueue
 
@@ -132,7 +132,7 @@ class Threepids:
         if row is None or row["purpose"] not in purposes or row["expires_ts"] < self.now_ms():
             raise MatrixError(400, "M_NO_VALID_SESSION", "This proof of an address is unknown or has expired")
         if row["validated_ts"] is None:
-            raise MatrixError(400, "M_SESSION_NOT_VALIDATED", "Please open the link in the mail first")
+            raise NotYet(400, "M_SESSION_NOT_VALIDATED", "Please open the link in the mail first")
         return str(row["address"])
 
     async def use(self, sid: str) -> bool:

@@ -24,7 +24,7 @@ from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded, MatrixError
+from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded, MatrixError, NotYet
 from chappe.homeserver.matrix.identifiers import domain_of
 
 Flows = Sequence[Sequence[str]]
@@ -45,9 +45,9 @@ def _approval(user_id: str, device_id: str) -> str:
 class AuthenticationNeeded(MatrixError):
     """401 with the flows that are left; without an errcode unless a stage has just failed."""
 
-    def __init__(self, body: dict[str, Any]) -> None:
+    def __init__(self, body: dict[str, Any], waits: bool) -> None:
         super().__init__(401, "M_UNAUTHORIZED", "More authentication is needed")
-        self._body = body
+        self._body, self.waits = body, waits
 
     def body(self) -> dict[str, Any]:
         return self._body
@@ -254,7 +254,7 @@ class UserInteractiveAuth:
         }  # fmt: skip
         if error is not None:
             body |= {"errcode": error.errcode, "error": error.message}
-        return AuthenticationNeeded(body)
+        return AuthenticationNeeded(body, error is not None and error.waits)
 
     async def _counted(
         self, request: Request, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
@@ -283,10 +283,13 @@ class UserInteractiveAuth:
             proof = auth.get("threepid_creds", auth.get("threepidCreds"))
             if type(proof) is not dict:
                 raise MatrixError(400, "M_MISSING_PARAM", "`threepid_creds` is missing")
-            address = await self._threepids.proven(proof.get("sid"), proof.get("client_secret"), (purpose,))
+            try:
+                address = await self._threepids.proven(proof.get("sid"), proof.get("client_secret"), (purpose,))
+            except NotYet as error:  # clients ask every few seconds, and show any other errcode as a failure
+                raise NotYet(401, "M_UNAUTHORIZED", error.message) from None
             return {"email": address, "sid": proof["sid"]}
         if stage in (SSO, OAUTH, CROSS_SIGNING_RESET):
-            raise MatrixError(401, "M_UNAUTHORIZED", "Please confirm on the page first")
+            raise NotYet(401, "M_UNAUTHORIZED", "Please confirm on the page first")
         password = auth.get("password")
         identifier = auth.get("identifier") or {"type": "m.id.user", "user": auth.get("user", user_id)}
         if type(password) is not str or type(identifier) is not dict:

@@ -37,6 +37,8 @@ from chappe.homeserver.matrix.identifiers import ServerName
 from chappe.telemetry import Metrics, request_id
 
 log = logging.getLogger(__name__)
+# What a request costs of its route's limit that only asks whether somebody has confirmed by now; others cost 1.
+COST_OF_WAITING = 0.1
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Authenticate = Callable[[Request], Awaitable[Requester]]
 # asks for a proof where it is needed, does what an administrator asks for, may write it down
@@ -167,11 +169,17 @@ class Application:
                 raise Forbidden("This is for programs of this machine: give it a listener of its own")
         elif endpoint.auth is not NO_AUTH:
             await self._identify(request, endpoint)
-        if endpoint.limit is not None and (request.optional_requester is None or request.requester.is_limited):
-            self._limits.check(endpoint.limit, request.user_label or request.network)
+        limit = endpoint.limit if request.optional_requester is None or request.requester.is_limited else None
+        if limit is not None:
+            self._limits.check(limit, request.user_label or request.network)
         if endpoint.auth == ADMIN_AUTH and self.admin_door is not None:
             return await self.admin_door(request, endpoint, lambda: route.handler(request))
-        return await route.handler(request)
+        try:
+            return await route.handler(request)
+        except MatrixError as error:
+            if limit is not None and error.waits:
+                self._limits.give_back(limit, request.user_label or request.network, 1 - COST_OF_WAITING)
+            raise
 
     async def _answer_server(self, route: Route, request: Request) -> Answer:
         is_heavy = route.endpoint.is_heavy

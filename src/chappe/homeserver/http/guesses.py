@@ -36,7 +36,7 @@ class Guesses:
 
     @contextlib.contextmanager
     def counted(self, request: Request, account: str | None = None, device: str | None = None) -> Iterator[Guess]:
-        """Around what looks at a secret. A refusal (4xx) is a wrong guess; anything else gives back what was taken.
+        """Around what looks at a secret. A refusal (4xx) but `NotYet` is a wrong guess; anything else gives back what was taken.
 
         `account`: whose secret it is, where that is known; `device`: a device or browser that has shown that the account knows
         it. Raises LimitExceeded before the secret is looked at.
@@ -47,7 +47,7 @@ class Guesses:
         try:
             yield guess
         except MatrixError as error:
-            if error.status >= 500 or isinstance(error, LimitExceeded):
+            if error.status >= 500 or isinstance(error, LimitExceeded) or error.waits:
                 self._give_back(buckets)
             raise
         except BaseException:

@@ -5,6 +5,7 @@ MatrixError                an answer with a status, an errcode of the specificat
   NotFound                 404 M_NOT_FOUND
   BadRequest               400 with the errcode that fits (M_BAD_JSON, M_INVALID_PARAM, …)
   LimitExceeded            429 M_LIMIT_EXCEEDED, with the time to wait
+  NotYet                   what was shown is right, and waits for somebody to confirm it elsewhere: no wrong guess
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from typing import Any
 
 
 class MatrixError(Exception):
-    """A refusal with the specification's errcode (client-server API, "Standard error response")."""
+    """A refusal with the specification's errcode (client-server API, "Standard error response").
+
+    `waits`: what was shown is right and waits for somebody to confirm it elsewhere. Clients ask again every few seconds.
+    """
+
+    waits = False
 
     def __init__(
         self, status: int, errcode: str, message: str, headers: Mapping[str, str] | None = None, **extra: Any
@@ -49,3 +55,9 @@ class LimitExceeded(MatrixError):
         super().__init__(
             429, "M_LIMIT_EXCEEDED", message, headers={"Retry-After": seconds}, retry_after_ms=retry_after_ms
         )
+
+
+class NotYet(MatrixError):
+    """Is no wrong guess, and costs little of the limit of its route."""
+
+    waits = True

@@ -23,7 +23,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 MAX_REDIRECTS = 5
 MAX_URL = 4096
 ANSWER_BYTES = 1 << 18  # of what is asked for something in particular; who expects more says so
-USER_AGENT = "Chappe (link preview)"
+USER_AGENT, PREVIEWS = "Chappe", "Chappe (link preview)"
 NOT_PUBLIC = tuple(map(ipaddress.ip_network, (  # beside what the standard library knows of
     "168.63.129.16/32",  # the host of virtual machines, of one provider
     "192.0.0.0/24",  # protocol assignments; the metadata of virtual machines, of another provider
@@ -123,11 +123,13 @@ class Fetcher:
         self._checked(url)
 
     async def get(self, url: str, max_bytes: int, types: Sequence[str], languages: str | None = None) -> Fetched:
-        """Raises M_UNKNOWN (502) where there is no answer, M_FORBIDDEN for hosts that may not be reached.
+        """What a website shows to those who preview a link.
+
+        Raises M_UNKNOWN (502) where there is no answer, M_FORBIDDEN for hosts that may not be reached.
 
         `types`: beginnings of content types that are wanted. What is longer than `max_bytes` is cut off.
         """
-        headers = {"Accept-Language": languages} if languages else {}
+        headers = {"User-Agent": PREVIEWS} | ({"Accept-Language": languages} if languages else {})
         for _ in range(MAX_REDIRECTS + 1):
             target = self._checked(url)
             try:

@@ -87,6 +87,5 @@ class DeviceManagement:
 
 
 def _device(row: Any) -> dict[str, Any]:
-    return {
-        key: row[key] for key in ("device_id", "display_name", "last_seen_ts", "last_seen_ip") if row[key] is not None
-    }
+    """Null where it is not known: bots (matrix-nio) refuse the whole list where one of the four is missing."""
+    return {key: row[key] for key in ("device_id", "display_name", "last_seen_ts", "last_seen_ip")}

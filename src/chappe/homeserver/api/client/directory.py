@@ -42,5 +42,10 @@ class Directory:
 
     @endpoint("GET", "/_matrix/client/v3/rooms/{roomId}/aliases", auth=GUEST_AUTH)
     async def of_room(self, request: Request) -> Answer:
-        room = await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
+        """Administrators of the server see them of every room, as directory.yaml allows."""
+        room_id = parse_room_id(request.params["roomId"])
+        if request.requester.is_admin:
+            room = await self._rooms.require(room_id)
+        else:
+            room = await self._rooms.require_readable(request.user_id, room_id)
         return {"aliases": await self._aliases.of_room(room.room_id)}

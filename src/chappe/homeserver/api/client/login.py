@@ -56,8 +56,9 @@ class Login:
         providers = [
             {"id": p.id, "name": p.name} | ({"icon": p.icon} if p.icon else {}) for p in self._providers.of(domain)
         ]
-        sso = {"type": "m.login.sso", "identity_providers": providers, "oauth_aware_preferred": True,
-               "org.matrix.msc3824.delegated_oidc_compatibility": True}  # fmt: skip
+        sso: dict[str, Any] = {"type": "m.login.sso", "identity_providers": providers}
+        if providers:  # clients then offer this flow alone, which without a provider would take the password form away
+            sso |= {"oauth_aware_preferred": True, "org.matrix.msc3824.delegated_oidc_compatibility": True}
         return {"flows": [
             {"type": "m.login.password"}, sso, {"type": "m.login.token", "get_login_token": True},
             {"type": "m.login.application_service"},

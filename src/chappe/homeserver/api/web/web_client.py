@@ -42,6 +42,10 @@ _SAFE = (
 )  # fmt: skip
 _REVALIDATE = (b"cache-control", b"no-cache")
 _FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
+_ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="16" fill="%s"/>
+<g transform="translate(12 11) scale(1.68)" fill="none" stroke="#fff" stroke-width="1.7" stroke-linecap="round">
+<path d="M12 21V9M8.5 21h7M5.5 10.5 18.5 7M5.5 10.5 4 5.5m14.5 1.5 2 4.6"/></g></svg>"""
+_DAY = (b"cache-control", b"public, max-age=86400")
 _GREETING = """<!doctype html><html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Chappe</title><style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:12vh auto;padding:0 1.5rem}
 code{background:#eef;padding:.1em .3em;border-radius:.2em}</style>
@@ -87,6 +91,11 @@ class WebClient:
     async def icon(self, request: Request) -> Answer:
         """A picture of the web client."""
         return await self._file(request, f"icons/{self._name(request)}", _REVALIDATE)
+
+    @endpoint("GET", "/favicon.ico", auth=NO_AUTH)
+    async def favicon(self, request: Request) -> Answer:
+        """What browsers ask for beside every page, in the colour of the domain; there without the web client as well."""
+        return Response(200, (_ICON % self._brand(request).colour).encode(), "image/svg+xml", (_DAY, *_SAFE))
 
     @endpoint("GET", "/sw.js", auth=NO_AUTH)
     async def service_worker(self, request: Request) -> Answer:
