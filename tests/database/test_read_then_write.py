@@ -51,6 +51,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/modules/key_backup/__init__.py", "delete_version", "key_backups"): NAMED,
     ("homeserver/modules/key_backup/__init__.py", "update_version", "key_backups"): NAMED,
     ("homeserver/modules/media/__init__.py", "delete", "media"): AGAIN,
+    ("homeserver/modules/media/__init__.py", "delete_copies", "media"): AGAIN,
     ("homeserver/modules/media/__init__.py", "delete_older", "media"): AGAIN,
     ("homeserver/modules/room_purges/__init__.py", "_delete_all", "events"): f"{LEASE}: deletes until nothing is left",
     ("homeserver/modules/room_purges/__init__.py", "_delete_events", "events"): f"{LEASE}: deletes until nothing is left",

@@ -131,3 +131,47 @@ async def test_trying_again_leaves_one_task_for_a_server_and_stopping_none(peer:
         await until(one)  # a task that was cancelled ends when it has let its connection go; a lost one never does
     await here.stop()
     assert tasks() == 0
+
+
+async def test_administration_tools_see_other_servers(peer: Peer) -> None:
+    """Ketesa's pages of destinations."""
+    here, there, third = await peer(), await peer(), await peer()
+    admin, bob, carol = await here.person("alice"), await there.person("bob"), await third.person("carol")
+    await here.node.accounts.change(admin.id, is_admin=True)
+    room, of_two = await admin.create_room(preset="public_chat"), await admin.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    await enter(carol, of_two, here)
+    for person, where in ((bob, room), (carol, of_two)):
+        await admin.say(where, "first")
+        await hears(person, where, "first")
+    name, base = there.config.server_name, "/_synapse/admin/v1/federation/destinations"
+    path = f"{base}/{segment(name)}"
+    listed = await admin.call("GET", base)
+    names = [one["destination"] for one in listed["destinations"]]
+    assert listed["total"] == 2 and names == sorted((name, third.config.server_name))
+    assert listed["destinations"][names.index(name)] == (one := await admin.call("GET", path))
+    assert (one["failure_ts"], one["retry_last_ts"], one["retry_interval"]) == (None, 0, 0)
+    assert (await admin.call("GET", base, destination="other"))["destinations"] == []
+    assert await admin.call("GET", f"{path}/rooms") == {"rooms": [{"room_id": room}], "total": 1}
+    assert await admin.call("GET", f"{base}/other.example/rooms") == {"rooms": [], "total": 0}
+    for unknown in (f"{base}/other.example", f"{base}/not%20a%20name"):
+        with pytest.raises(Refused) as refused:
+            await admin.call("GET", unknown)
+        assert refused.value.status in (400, 404)
+    with pytest.raises(Refused) as refused:
+        await admin.call("POST", f"{path}/reset_connection", {})
+    assert refused.value.status == 400, "it answers"
+    with split([here], [there]):
+        await admin.say(room, "unheard")
+
+        async def fails() -> bool:
+            return (await admin.call("GET", path))["failure_ts"] is not None
+
+        await until(fails)
+        for way in "fb":
+            first, second = (await admin.call("GET", base, order_by="failure_ts", dir=way))["destinations"]
+            assert first["destination"] == name and first["last_error"] and second["failure_ts"] is None
+            assert first["retry_interval"] >= 2_000 and first["retry_last_ts"] >= first["failure_ts"]
+    await admin.call("POST", f"{path}/reset_connection", {})
+    await heal(here, there)
+    await hears(bob, room, "unheard")

@@ -345,7 +345,7 @@ class AccountStore:
 
     async def device(self, user_id: str, device_id: str) -> Row | None:
         return await self._database.fetchrow(
-            """SELECT device_id, display_name, last_seen_ts, last_seen_ip FROM devices
+            """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices
                WHERE user_id = $1 AND device_id = $2""",
             user_id, device_id,
         )  # fmt: skip

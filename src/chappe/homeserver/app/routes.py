@@ -10,6 +10,7 @@ from chappe.homeserver.actions.purge_history import PurgeHistory
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
 from chappe.homeserver.api.admin.media import AdminMedia
+from chappe.homeserver.api.admin.overview import AdminFigures, AdminServers
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
 from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
 from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
@@ -77,6 +78,7 @@ from chappe.homeserver.api.web.web_client import SignInMeans, WebClient
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
+from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.filters import Filters
 from chappe.homeserver.modules.key_backup import KeyBackup
@@ -190,7 +192,7 @@ def _identity_parts(parts: Parts) -> list[object]:
 
 def _admin_parts(parts: Parts) -> list[object]:
     rooms, accounts = parts.rooms, parts.accounts
-    make_admin = MakeRoomAdmin(rooms, parts.membership)
+    make_admin, overview = MakeRoomAdmin(rooms, parts.membership), Overview(parts.database)
     return [
         AdminUsers(parts.administration, accounts, parts.sessions, parts.second_factors, rooms, parts.pushers),
         AdminUserChanges(
@@ -200,7 +202,8 @@ def _admin_parts(parts: Parts) -> list[object]:
         CriticalRequestsApi(parts.critical_acts),
         AdminRooms(parts.administration, rooms, parts.aliases, parts.delete_room, make_admin, parts.join_room,
                    PurgeHistory(rooms, parts.writer, parts.room_purges)),
-        AdminMedia(parts.media, rooms),
+        AdminMedia(parts.media, rooms, parts.domains),
+        AdminFigures(overview, accounts.store), AdminServers(parts.database, overview),
     ]  # fmt: skip
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
+from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id, parse_user_id
 from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
 
 _MXC = re.compile(rb'mxc://([^"/\\]{1,255})/([A-Za-z0-9_-]{1,255})')
@@ -17,8 +19,8 @@ EVENTS_AT_MOST = 20_000
 
 
 class AdminMedia:
-    def __init__(self, media: ContentRepository, rooms: Rooms) -> None:
-        self._media, self._rooms = media, rooms
+    def __init__(self, media: ContentRepository, rooms: Rooms, domains: Domains) -> None:
+        self._media, self._rooms, self._domains = media, rooms, domains
 
     @endpoint("GET", V1 + "/users/{userId}/media", **ADMIN)
     async def of_user(self, request: Request) -> Answer:
@@ -75,6 +77,19 @@ class AdminMedia:
         wanted = b"/unprotect/" not in request.raw_path
         await self._media.protect(domain_of(request.user_id), request.params["mediaId"], wanted)
         return {}
+
+    @endpoint("GET", V1 + "/media/{serverName}/{mediaId}", **ADMIN)
+    async def get(self, request: Request) -> Answer:
+        """What is known of a file, not what is in it."""
+        return {"media_info": await self._media.known_of(request.params["serverName"], request.params["mediaId"])}
+
+    @endpoint("POST", V1 + "/purge_media_cache", does="delete_file", **ADMIN)
+    async def purge_cache(self, request: Request) -> Answer:
+        """Copies of other servers' files that nobody has looked at since `before_ts` (ms). They are fetched again when asked for."""
+        if request.query("before_ts") is None:
+            raise BadRequest("`before_ts` is missing", "M_MISSING_PARAM")
+        deleted = await self._media.delete_copies(request.query_int("before_ts", 0, 0), self._domains.names())
+        return {"deleted": len(deleted)}
 
     @endpoint("DELETE", V1 + "/media/{serverName}/{mediaId}", does="delete_file", **ADMIN)
     async def delete(self, request: Request) -> Answer:

@@ -287,17 +287,36 @@ class AdminRest:
         limit = request.query_int("limit", 100, 1, 1000)
         backwards = request.query_choice("dir", ("f", "b"), "b") == "b"
         term = {name: request.query(name) for name in ("user_id", "room_id")}
-        found, total = await self._administration.reports(term, backwards, start, limit)
+        found, total = await self._administration.reports(term, backwards, start, limit, of_people=False)
         answer: dict[str, Any] = {"event_reports": found, "total": total}
         return answer | ({"next_token": start + len(found)} if start + len(found) < total else {})
 
+    @endpoint("GET", V1 + "/user_reports", **ADMIN)
+    async def user_reports(self, request: Request) -> Answer:
+        """Reports of people, whatever they said."""
+        start, limit = request.query_int("from", 0), request.query_int("limit", 100, 1, 1000)
+        backwards = request.query_choice("dir", ("f", "b"), "b") == "b"
+        term = {"user_id": request.query("user_id"), "of": request.query("target_user_id")}
+        found, total = await self._administration.reports(term, backwards, start, limit, of_people=True)
+        answer: dict[str, Any] = {"user_reports": [_of_person(r) for r in found], "total": total}
+        return answer | ({"next_token": start + len(found)} if start + len(found) < total else {})
+
+    @endpoint("GET", V1 + "/user_reports/{reportId}", **ADMIN)
+    async def user_report(self, request: Request) -> Answer:
+        return _of_person(await self._administration.report(_number(request), of_people=True))
+
+    @endpoint("DELETE", V1 + "/user_reports/{reportId}", does="close_report", **ADMIN)
+    async def delete_user_report(self, request: Request) -> Answer:
+        await self._administration.delete_report(_number(request), request.user_id, of_people=True)
+        return {}
+
     @endpoint("GET", V1 + "/event_reports/{reportId}", **ADMIN)
     async def report(self, request: Request) -> Answer:
-        return await self._administration.report(_number(request))
+        return await self._administration.report(_number(request), of_people=False)
 
     @endpoint("DELETE", V1 + "/event_reports/{reportId}", does="close_report", **ADMIN)
     async def delete_report(self, request: Request) -> Answer:
-        await self._administration.delete_report(_number(request), request.user_id)
+        await self._administration.delete_report(_number(request), request.user_id, of_people=False)
         return {}
 
     @endpoint("POST", V1 + "/send_server_notice", does="send_notice", **ADMIN)
@@ -314,11 +333,6 @@ class AdminRest:
         return {"event_id": await self._notices.send(user_id, text, once=once)}
 
     # --------------------------------------------------------------------------------------------------- the rest
-
-    @endpoint("GET", V1 + "/federation/destinations", **ADMIN)
-    async def destinations(self, request: Request) -> Answer:
-        """Other servers that this one talks to: none, until it federates."""
-        return {"destinations": [], "total": 0}
 
     @endpoint("GET", "/_chappe/admin/v1/statistics", **ADMIN)
     async def statistics(self, request: Request) -> Answer:
@@ -349,6 +363,16 @@ class AdminRest:
                 "responses": {"error": {"description": "refused", "content": {"application/json": {"schema": error}}}},
             },
         }  # fmt: skip
+
+
+def _of_person(report: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": report["id"],
+        "received_ts": report["received_ts"],
+        "target_user_id": report["sender"],
+        "user_id": report["user_id"],
+        "reason": report["reason"],
+    }
 
 
 def _number(request: Request) -> int:

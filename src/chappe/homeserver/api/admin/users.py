@@ -126,6 +126,14 @@ class AdminUsers:
         rows = [{**dict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
         return {"devices": rows, "total": len(rows)}
 
+    @endpoint("GET", V2 + "/users/{userId}/devices/{deviceId}", **ADMIN)
+    async def device(self, request: Request) -> Answer:
+        user_id = await self._require(request)
+        row = await self._accounts.store.device(user_id, request.params["deviceId"])
+        if row is None:
+            raise NotFound("There is no such device")
+        return {**dict(row), "user_id": user_id}
+
     @endpoint("DELETE", V2 + "/users/{userId}/devices/{deviceId}", does="remove_device", **ADMIN)
     async def delete_device(self, request: Request) -> Answer:
         await self._sessions.remove_devices(await self._require(request), [request.params["deviceId"]])

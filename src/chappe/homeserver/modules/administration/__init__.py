@@ -213,38 +213,46 @@ class Administration:
     # -------------------------------------------------------------------------------------------------- reports
 
     async def reports(
-        self, term: dict[str, str | None], backwards: bool, start: int, limit: int
+        self, term: dict[str, str | None], backwards: bool, start: int, limit: int, of_people: bool
     ) -> tuple[list[dict[str, Any]], int]:
-        where = "($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)"
-        arguments = [term.get("user_id"), term.get("room_id")]
+        """(a page of the reports of people, or of those of rooms and of what was said there; how many there are)."""
+        where = """($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)
+            AND ($3::text IS NULL OR p.user_id = $3) AND (p.room_id IS NULL) = $4"""
+        arguments = [term.get("user_id"), term.get("room_id"), term.get("of"), of_people]
         rows = await self._database.fetch(
             f"""SELECT p.*, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
                   LEFT JOIN room_summaries s USING (room_nid) WHERE {where}
-                 ORDER BY p.report_id {'DESC' if backwards else 'ASC'} LIMIT $3 OFFSET $4""",
+                 ORDER BY p.report_id {'DESC' if backwards else 'ASC'} LIMIT $5 OFFSET $6""",
             *arguments, limit, start,
         )  # fmt: skip
         total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {where}", *arguments)
         return [_report(row) for row in rows], total
 
-    async def report(self, report_id: int) -> dict[str, Any]:
-        """With the event as it was. Raises M_NOT_FOUND."""
+    async def report(self, report_id: int, of_people: bool) -> dict[str, Any]:
+        """With the event as it was. Raises M_NOT_FOUND, also for one of the other list (`reports`)."""
         row = await self._database.fetchrow(
             """SELECT p.*, s.name, s.canonical_alias, e.json FROM reports p LEFT JOIN rooms r USING (room_id)
-                 LEFT JOIN room_summaries s USING (room_nid) LEFT JOIN events e ON e.event_id = p.event_id WHERE p.report_id = $1""",
+                 LEFT JOIN room_summaries s USING (room_nid) LEFT JOIN events e ON e.event_id = p.event_id
+                WHERE p.report_id = $1 AND (p.room_id IS NULL) = $2""",
             report_id,
+            of_people,
         )
         if row is None:
             raise NotFound("There is no such report")
         return {**_report(row), "event_json": orjson.loads(row["json"]) if row["json"] else None}
 
-    async def delete_report(self, report_id: int, by: str) -> None:
-        """Raises M_NOT_FOUND; Forbidden for a report about whoever closes it."""
+    async def delete_report(self, report_id: int, by: str, of_people: bool | None = None) -> None:
+        """`of_people`: which list it must be in (`reports`), None for either.
+
+        Raises M_NOT_FOUND; Forbidden for a report about whoever closes it.
+        """
+        meant = "report_id = $1 AND ($2::boolean IS NULL OR (room_id IS NULL) = $2)"
         done = await self._database.execute(
-            "DELETE FROM reports WHERE report_id = $1 AND user_id IS DISTINCT FROM $2", report_id, by
+            f"DELETE FROM reports WHERE {meant} AND user_id IS DISTINCT FROM $3", report_id, of_people, by
         )
         if done.endswith(" 1"):
             return
-        if await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM reports WHERE report_id = $1)", report_id):
+        if await self._database.fetchval(f"SELECT EXISTS (SELECT 1 FROM reports WHERE {meant})", report_id, of_people):
             raise Forbidden("This report is about you: another administrator closes it")
         raise NotFound("There is no such report")
 

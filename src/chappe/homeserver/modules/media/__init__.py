@@ -293,6 +293,20 @@ class ContentRepository:
         )
         return [dict(row) for row in rows], total
 
+    async def known_of(self, server_name: str, media_id: str) -> dict[str, Any]:
+        """For administrators. Raises M_NOT_FOUND."""
+        row = await self._database.fetchrow(
+            """SELECT server_name AS media_origin, user_id, media_id, content_type AS media_type, size AS media_length,
+                      file_name AS upload_name, created_ts, last_access_ts, quarantined_by, NOT legacy AS authenticated,
+                      protected AS safe_from_quarantine, encode(sha256, 'hex') AS sha256
+                 FROM media WHERE server_name = $1 AND media_id = $2""",
+            server_name,
+            media_id,
+        )
+        if row is None:
+            raise NotFound("There is no such file")
+        return dict(row)
+
     async def quarantine(self, files: Sequence[tuple[str, str]], by: str | None, whose: str | None = None) -> int:
         """Nobody gets these files any more (None: they do again). Returns how many; protected ones stay.
 
@@ -338,6 +352,16 @@ class ContentRepository:
                 LIMIT 10000""",
             before_ts, larger_than, with_avatars,
         )  # fmt: skip
+        return await self.delete([(row["server_name"], row["media_id"]) for row in rows])
+
+    async def delete_copies(self, before_ts: int, own: Sequence[str]) -> list[str]:
+        """Copies of other servers' files that nobody has looked at since a time, at most 10,000 of them. Returns their ids."""
+        rows = await self._database.fetch(
+            """SELECT server_name, media_id FROM media WHERE size IS NOT NULL AND NOT protected AND quarantined_by IS NULL
+                AND coalesce(last_access_ts, created_ts) < $1 AND NOT server_name = ANY ($2::text[]) LIMIT 10000""",
+            before_ts,
+            list(own),
+        )
         return await self.delete([(row["server_name"], row["media_id"]) for row in rows])
 
     async def forget_reservations(self, user_id: str) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from chappe.homeserver.database.pool import Database
 
+FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 3_600_000
+
 
 @dataclass(frozen=True, slots=True)
 class DestinationState:
@@ -20,6 +22,11 @@ class DestinationState:
     retry_ts: int
     last_error: str | None
     last_success_ts: int | None
+
+
+def wait_after(failures: int) -> int:
+    """How long a server is left alone that has failed so many times in a row, in ms; a random part is added. 0 for none."""
+    return min(FIRST_WAIT_MS << min(failures - 1, 20), LONGEST_WAIT_MS) if failures else 0
 
 
 async def destination_states(database: Database) -> list[DestinationState]:

@@ -23,10 +23,10 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
+from chappe.homeserver.outbound.federation.destinations import wait_after
 
 log = logging.getLogger(__name__)
 MOST_PDUS, MOST_EDUS = 50, 100
-FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 3_600_000
 COLLAPSE_AFTER_MS, COLLAPSE_ABOVE = 3_600_000, 500
 SECONDS = 60.0
 REFUSES_CONTENT = frozenset((400, 413, 422))  # what says that the content is not taken, not the sender, nor for now
@@ -175,7 +175,7 @@ class Destination:
     async def _failed(self, error: MatrixError) -> float:
         now = self._now_ms()
         failures = await self._database.fetchval("SELECT failures FROM destinations WHERE server_name = $1", self.name)
-        wait = min(FIRST_WAIT_MS << min(failures or 0, 20), LONGEST_WAIT_MS)
+        wait = wait_after((failures or 0) + 1)
         wait += secrets.randbelow(wait // 4 + 1)  # many servers must not come back to a peer at once
         await self._database.execute(
             """INSERT INTO destinations (server_name, failing_since, failures, retry_ts, last_error) VALUES ($1, $2, 1, $3, $4)
