@@ -56,4 +56,4 @@ gallery: install-test web ## the pictures in docs/gallery
 	$(BIN)/python -m tests.web.make_gallery
 
 clean: ## remove .venv and caches (not the data)
-	rm -rf $(VENV) .venv-synapse web/node_modules src/chappe/webclient .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* web/node_modules src/chappe/webclient .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from tests.support import Server
+from tests.support import Reached
 
 
 class FormTargets:
@@ -38,7 +38,7 @@ def _origin(url: str) -> str:
 class Browser:
     """`page`: the last page's text; `url`: its address. `headers`: what it sends with each request."""
 
-    def __init__(self, server: Server, roams: bool = False, **headers: str) -> None:
+    def __init__(self, server: Reached, roams: bool = False, **headers: str) -> None:
         self.server, self.cookies, self.headers = server, {}, {"Accept-Language": "en", **headers}
         self.roams, self._jars = roams, {}  # type: ignore[var-annotated]
         self.page, self.url, self.status, self.answer_headers = "", server.base, 0, {}  # type: ignore[var-annotated]

@@ -1,18 +1,22 @@
 #!/bin/sh
-# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), an LDAP server, ClamAV, an ICAP server, from Debian's packages.
+# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), an LDAP server, ClamAV, an ICAP server,
+# an IRC server, from Debian's packages.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
-# Synapse, a neighbour server that we did not write: in an environment of its own, its dependencies are not ours.
-SYNAPSE="matrix-synapse==1.163.2"
 here=$(cd "$(dirname "$0")/.." && pwd)
-if [ ! -x "$here/.venv-synapse/bin/python" ]; then
-    python3 -m venv "$here/.venv-synapse" && "$here/.venv-synapse/bin/python" -m pip install --quiet --disable-pip-version-check "$SYNAPSE" ||
-        { rm -rf "$here/.venv-synapse"; echo "Synapse could not be installed; the tests that use it are skipped"; }
-fi
+# What we did not write and runs as a process of its own: in an environment of its own, its dependencies are not ours.
+environment() { # its name, what it holds
+    [ -x "$here/.venv-$1/bin/python" ] && return
+    python3 -m venv "$here/.venv-$1" && "$here/.venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2" ||
+        { rm -rf "$here/.venv-$1"; echo "$2 could not be installed; the tests that use it are skipped"; }
+}
+environment synapse "matrix-synapse==1.163.2"
+environment heisenbridge "heisenbridge==1.15.4"
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 [ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
 [ -x /usr/bin/c-icap ] || missing="$missing c-icap libc-icap-mod-virus-scan"
+[ -x /usr/sbin/ngircd ] || missing="$missing ngircd"
 command -v slapd >/dev/null 2>&1 || [ -x /usr/sbin/slapd ] || missing="$missing slapd"
 [ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ] || missing="$missing fonts-noto-color-emoji"
 [ -z "$missing" ] && exit 0

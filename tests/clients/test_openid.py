@@ -37,7 +37,7 @@ async def signed_in(watched: Watched, person: Person, scope: str) -> Any:
     try:
         address = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         assert address, (await process.stderr.read()).decode()
-        browser = await Browser(watched).sign_in(person.id, PASSWORD, address)  # type: ignore[arg-type]
+        browser = await Browser(watched).sign_in(person.id, PASSWORD, address)
         await browser.submit("/oauth2/authorize")
         out, err = await asyncio.wait_for(process.communicate(f"{browser.url}\n".encode()), 60)
         assert process.returncode == 0, err.decode()

@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from chappe.homeserver.http.router import Router
-from tests.support import Server
+from tests.support import Reached, Server
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "upgrade", "te", "trailer"}
 _LONGEST = 64 << 20
@@ -34,17 +34,14 @@ class Refusal:
         return f"{self.method} {self.path} {self.status} {self.errcode or '-'}"
 
 
-class Watched:
-    """A server as `client` reaches it. It can be talked to like the server itself (`raw`, `base`)."""
-
-    raw = Server.raw
+class Watched(Reached):
+    """A server as `client` reaches it."""
 
     def __init__(self, server: Server, client: str, port: int = 0) -> None:
         """`port`: of the proxy, where a client insists on one."""
         self.server, self.client, self.base, self.port = server, client, "", port
         self.refused: Counter[Refusal] = Counter()
         self._router = Router(server.node.routes())
-        self.session: aiohttp.ClientSession
 
     async def start(self) -> Watched:
         self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60))
