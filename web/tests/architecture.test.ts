@@ -25,7 +25,7 @@ const LAYERS: Record<string, string[]> = {
   views: ["viewmodels", "matrix", "platform", "views"],
   viewmodels: ["matrix", "platform", "viewmodels"],
   matrix: ["platform", "matrix"],
-  platform: ["platform", "matrix"],
+  platform: ["platform"],
   i18n: ["i18n"],
 };
 
@@ -38,6 +38,28 @@ test("who imports whom", () => {
     });
   });
   expect(wrong).toEqual([]);
+});
+
+/** What a file imports of the source, types too. */
+function imported({ path, text }: { path: string; text: string }): string[] {
+  const targets = [...text.matchAll(/from "(\.\.?\/[^"]+)"/g)].map(([, target]) => join(path, "..", target));
+  return targets
+    .flatMap((target) => all.filter((each) => [`${target}.ts`, `${target}.tsx`].includes(each.path)))
+    .map((each) => each.path);
+}
+
+test("no file imports itself by a way round", () => {
+  const graph = new Map(all.map((each) => [each.path, imported(each)]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const walk = (path: string, way: string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" > "));
+    if (way.includes(path) || done.has(path)) return;
+    for (const each of graph.get(path) ?? []) walk(each, [...way, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) walk(path, []);
+  expect(circles).toEqual([]);
 });
 
 test("only the adapter knows the SDK", () => {

@@ -1,6 +1,15 @@
 /** The account itself: addresses, what is told, Web Push, a copy of everything. */
 
-import { type IPushRule, type MatrixClient, MatrixEvent, PushRuleKind, RuleId } from "matrix-js-sdk";
+import {
+  Direction,
+  type IPushRule,
+  type MatrixClient,
+  MatrixEvent,
+  PushRuleActionName,
+  PushRuleKind,
+  RuleId,
+  TweakName,
+} from "matrix-js-sdk";
 import type { People } from "./people";
 import type { Person } from "./types";
 
@@ -14,7 +23,23 @@ export interface PushTarget {
   on: boolean;
 }
 
+export interface QuietHours {
+  enabled: boolean;
+  start: string;
+  end: string;
+  timezone: string;
+  days: number[];
+  allow_highlights: boolean;
+}
+
+declare module "matrix-js-sdk/lib/@types/event" {
+  interface AccountDataEvents {
+    [QUIET]: QuietHours;
+  }
+}
+
 const APP = "org.chappe.web";
+const QUIET = "org.chappe.quiet_hours";
 
 export class Account {
   constructor(
@@ -33,6 +58,14 @@ export class Account {
 
   // ---------------------------------------------------------------------------------------------------- what is told
 
+  quietHours(): QuietHours | null {
+    return this.client.getAccountData(QUIET)?.getContent() ?? null;
+  }
+
+  async setQuietHours(hours: QuietHours): Promise<void> {
+    await this.client.setAccountData(QUIET, hours);
+  }
+
   keywords(): Keyword[] {
     const rules: IPushRule[] = this.client.pushRules?.global?.content ?? [];
     return rules.filter((each) => !each.default && each.pattern).map((each) => ({ id: each.rule_id, word: each.pattern! }));
@@ -41,7 +74,11 @@ export class Account {
   async addKeyword(word: string): Promise<void> {
     await this.client.addPushRule("global", PushRuleKind.ContentSpecific, word, {
       pattern: word,
-      actions: ["notify", { set_tweak: "sound", value: "default" }, { set_tweak: "highlight" }] as never,
+      actions: [
+        PushRuleActionName.Notify,
+        { set_tweak: TweakName.Sound, value: "default" },
+        { set_tweak: TweakName.Highlight },
+      ],
     });
     await this.reload();
   }
@@ -54,7 +91,7 @@ export class Account {
   /** Whether every message of a room with several people is told, or only mentions. */
   tellsEverything(): boolean {
     const rule = this.client.pushRules?.global?.underride?.find((each) => each.rule_id === RuleId.EncryptedMessage);
-    return rule ? rule.enabled && (rule.actions as unknown[]).includes("notify") : true;
+    return rule ? rule.enabled && rule.actions.includes(PushRuleActionName.Notify) : true;
   }
 
   async setTellsEverything(everything: boolean): Promise<void> {
@@ -114,7 +151,7 @@ export class Account {
       const messages: object[] = [];
       let from: string | null = null;
       do {
-        const answer = await this.client.createMessagesRequest(room.roomId, from, 500, "b" as never);
+        const answer = await this.client.createMessagesRequest(room.roomId, from, 500, Direction.Backward);
         for (const raw of answer.chunk) {
           const event = new MatrixEvent(raw);
           await this.client.decryptEventIfNeeded(event);

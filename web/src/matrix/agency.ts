@@ -1,19 +1,7 @@
 /** The public-sector layer of a server, where it is on: its rules, guests and their sponsors, posts that are held in turn. */
 
 import { type MatrixClient, Method } from "matrix-js-sdk";
-import type { EncryptedFile } from "./types";
-
-export interface Classification {
-  name: string;
-  labels: Record<string, string>;
-  guests: boolean;
-  retention_days: number;
-  forwarding: boolean;
-  link_sharing: boolean;
-  calls: boolean;
-  files: boolean;
-  file_types: string[];
-}
+import type { Classification, EncryptedFile } from "./types";
 
 export interface Rules {
   guest_servers: string[];
@@ -258,6 +246,6 @@ export class Agency {
   }
 
   private call<T>(method: Method, path: string, body?: object): Promise<T> {
-    return this.client.http.authedRequest<T>(method, path, undefined, body as never, { prefix: "/_chappe/client/v1" });
+    return this.client.http.authedRequest<T>(method, path, undefined, body, { prefix: "/_chappe/client/v1" });
   }
 }

@@ -57,7 +57,7 @@ export class Console {
   }
 
   private call<T>(method: Method, path: string, body?: object, query?: Record<string, string>): Promise<T> {
-    return this.client.http.authedRequest<T>(method, path, query, body as never, { prefix: "/_chappe/console/v1" });
+    return this.client.http.authedRequest<T>(method, path, query, body, { prefix: "/_chappe/console/v1" });
   }
 }
 

@@ -3,39 +3,23 @@
 import {
   EventStatus,
   EventType,
-  type IContent,
-  M_POLL_END,
-  M_POLL_RESPONSE,
   M_POLL_START,
   type MatrixClient,
   type MatrixEvent,
-  MsgType,
   RelationType,
   type Room,
 } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
-import { plain } from "../platform/plain";
 import { explain } from "./errors";
+import { idOf, senderOf } from "./event_facts";
+import { textOf } from "./event_text";
+import { attachment, message } from "./item_content";
 import { isPassing } from "./outbox";
 import type { People } from "./people";
-import { CLASSIFICATION } from "./rooms";
-import type { Attachment, Content, EncryptedFile, Item, LockedReason, PollAnswer, Quote, Reaction } from "./types";
+import { pollOf } from "./poll_results";
+import { lineOf } from "./state_line";
+import type { Content, Item, LockedReason, Quote, Reaction } from "./types";
 
-const SHOWN_STATE = new Set<string>([
-  EventType.RoomName,
-  EventType.RoomTopic,
-  EventType.RoomAvatar,
-  EventType.RoomEncryption,
-  EventType.RoomMember,
-  EventType.RoomTombstone,
-  EventType.RoomJoinRules,
-  EventType.RoomPowerLevels,
-  EventType.RoomPinnedEvents,
-  EventType.RoomCreate,
-  EventType.RoomHistoryVisibility,
-  "im.vector.room.access_rules",
-  CLASSIFICATION,
-]);
 const FAILURES: Partial<Record<DecryptionFailureCode, LockedReason>> = {
   [DecryptionFailureCode.MEGOLM_UNKNOWN_INBOUND_SESSION_ID]: "waiting",
   [DecryptionFailureCode.OLM_UNKNOWN_MESSAGE_INDEX]: "waiting",
@@ -63,13 +47,13 @@ export class Items {
   of(event: MatrixEvent, inThread: boolean, seenBy: string[]): Item | null {
     const content = this.content(event);
     if (content === null) return null;
-    const id = event.getId()!;
+    const id = idOf(event);
     const mine = event.getSender() === this.client.getUserId();
     const live = content.type !== "deleted" && content.type !== "event";
     const item: Item = {
       key: event.getTxnId() ?? id,
       eventId: id,
-      sender: this.people.of(event.sender ?? this.room.getMember(event.getSender()!), event.getSender()!),
+      sender: this.people.of(event.sender ?? this.room.getMember(senderOf(event)), senderOf(event)),
       mine,
       ts: event.getTs(),
       state: stateOf(event),
@@ -107,135 +91,13 @@ export class Items {
     if (event.isBeingDecrypted() || event.shouldAttemptDecryption() || type === EventType.RoomMessageEncrypted) {
       return { type: "locked", reason: "waiting" };
     }
-    if (event.isState()) return SHOWN_STATE.has(type) ? this.change(event) : null;
+    if (event.isState()) return lineOf(event, this.people, this.room);
     if (type === EventType.RoomMessage) return message(event);
     if (type === EventType.Sticker) return { type: "image", file: attachment(event.getContent()) };
-    if (M_POLL_START.matches(type)) return this.poll(event);
+    if (M_POLL_START.matches(type)) return pollOf(event, this.room, this.client.getUserId());
     if (type === EventType.CallInvite)
-      return { type: "event", key: "event.call", values: { who: this.nameOf(event.getSender()!) } };
+      return { type: "event", key: "event.call", values: { who: this.nameOf(senderOf(event)) } };
     return null;
-  }
-
-  private change(event: MatrixEvent): Content | null {
-    const who = this.nameOf(event.getSender()!);
-    const content = event.getContent();
-    const before = event.getPrevContent();
-    const says = (key: string, values: Record<string, string> = {}): Content => ({
-      type: "event",
-      key: `event.${key}`,
-      values: { who, ...values },
-    });
-    switch (event.getType()) {
-      case EventType.RoomCreate:
-        return says("created");
-      case EventType.RoomName:
-        return says("named", { name: String(content.name ?? "") });
-      case EventType.RoomTopic:
-        return content.topic ? says("topic", { topic: String(content.topic) }) : null;
-      case EventType.RoomAvatar:
-        return says("picture");
-      case EventType.RoomEncryption:
-        return says("encrypted");
-      case EventType.RoomTombstone:
-        return says("moved");
-      case EventType.RoomPinnedEvents:
-        return says((content.pinned?.length ?? 0) > (before.pinned?.length ?? 0) ? "pinned" : "unpinned");
-      case EventType.RoomPowerLevels:
-        return Object.keys(before).length ? says("roles") : null;
-      case EventType.RoomJoinRules:
-        return Object.keys(before).length ? says(content.join_rule === "public" ? "opened" : "closed") : null;
-      case "im.vector.room.access_rules":
-        if (!Object.keys(before).length || content.rule === before.rule) return null;
-        return says(content.rule === "unrestricted" ? "guests" : "closedToGuests");
-      case CLASSIFICATION:
-        return says("level", { level: this.people.levelName(content.level) });
-      case EventType.RoomMember:
-        return this.membership(event, who, says);
-      default:
-        return null;
-    }
-  }
-
-  private membership(
-    event: MatrixEvent,
-    who: string,
-    says: (key: string, values?: Record<string, string>) => Content,
-  ): Content | null {
-    const { membership, reason } = event.getContent();
-    const before = event.getPrevContent().membership;
-    const target = event.getStateKey()!;
-    const own = target === event.getSender();
-    const whom = this.people.person(
-      target,
-      event.getContent().displayname ?? event.getPrevContent().displayname ?? this.room.getMember(target)?.rawDisplayName,
-      null,
-    ).name;
-    const values = { whom, reason: reason ? ` (${reason})` : "" };
-    if (membership === "join")
-      return before === "join" ? null : { type: "event", key: "event.joined", values: { who: whom || who } };
-    if (membership === "invite") return says("invited", values);
-    if (membership === "ban") return says("banned", values);
-    if (membership === "knock") return says("knocked", values);
-    if (before === "ban") return says("unbanned", values);
-    if (own) return says(before === "invite" ? "declined" : "left");
-    return says(before === "invite" ? "uninvited" : "removed", values);
-  }
-
-  private poll(event: MatrixEvent): Content {
-    const start = M_POLL_START.findIn<Record<string, never>>(event.getContent()) as unknown as
-      | {
-          question?: Record<string, unknown>;
-          answers?: Array<Record<string, unknown>>;
-          kind?: string;
-          max_selections?: number;
-        }
-      | undefined;
-    const text = (part: Record<string, unknown> | undefined): string =>
-      String(part?.["org.matrix.msc1767.text"] ?? part?.["m.text"] ?? part?.body ?? "");
-    const id = event.getId()!;
-    const end = this.relations(id, RelationType.Reference, M_POLL_END)
-      .filter(
-        (each) =>
-          each.getSender() === event.getSender() || this.room.currentState.maySendRedactionForEvent(event, each.getSender()!),
-      )
-      .map((each) => each.getTs())
-      .sort()[0];
-    const latest = new Map<string, MatrixEvent>();
-    for (const response of this.relations(id, RelationType.Reference, M_POLL_RESPONSE)) {
-      if (end !== undefined && response.getTs() > end) continue;
-      const before = latest.get(response.getSender()!);
-      if (!before || before.getTs() <= response.getTs()) latest.set(response.getSender()!, response);
-    }
-    const max = start?.max_selections ?? 1;
-    const answers: PollAnswer[] = (start?.answers ?? [])
-      .slice(0, 20)
-      .map((each) => ({ id: String(each.id ?? each["m.id"]), text: text(each), votes: 0, mine: false }));
-    let voters = 0;
-    for (const [user, response] of latest) {
-      const chosen = (M_POLL_RESPONSE.findIn<{ answers?: string[] }>(response.getContent())?.answers ?? []).slice(0, max);
-      const valid = answers.filter((each) => chosen.includes(each.id));
-      if (valid.length) voters++;
-      for (const answer of valid) {
-        answer.votes++;
-        if (user === this.client.getUserId()) answer.mine = true;
-      }
-    }
-    return {
-      type: "poll",
-      question: text(start?.question),
-      answers,
-      voters,
-      ended: end !== undefined,
-      disclosed: !String(start?.kind).endsWith("undisclosed"),
-      max,
-    };
-  }
-
-  private relations(id: string, relation: RelationType, type: { name: string; altName?: string | null }): MatrixEvent[] {
-    const names = [type.name, type.altName].filter((each): each is string => Boolean(each));
-    return names
-      .flatMap((name) => this.room.relations.getChildEventsForEvent(id, relation, name)?.getRelations() ?? [])
-      .filter((each) => !each.isRedacted());
   }
 
   private reactions(id: string): Reaction[] {
@@ -243,7 +105,7 @@ export class Items {
     const found: Reaction[] = [];
     for (const [key, events] of children?.getSortedAnnotationsByKey() ?? []) {
       const live = [...events].filter((each) => !each.isRedacted());
-      const senders = new Set(live.map((each) => each.getSender()!));
+      const senders = new Set(live.map((each) => senderOf(each)));
       if (!senders.size || !key) continue;
       const mine = live.find((each) => each.getSender() === this.client.getUserId())?.getId() ?? null;
       found.push({ key, count: senders.size, mine, people: [...senders].slice(0, 20).map((each) => this.nameOf(each)) });
@@ -257,7 +119,7 @@ export class Items {
     if (!id || (inThread && relation?.is_falling_back)) return null;
     const target = this.room.findEventById(id);
     if (!target) return { eventId: id, sender: null, text: null };
-    return { eventId: id, sender: this.nameOf(target.getSender()!), text: textOf(target) };
+    return { eventId: id, sender: this.nameOf(senderOf(target)), text: textOf(target) };
   }
 
   private thread(event: MatrixEvent): Item["thread"] {
@@ -265,7 +127,7 @@ export class Items {
     if (!thread || thread.id !== event.getId() || !thread.length) return null;
     const people = new Map<string, Item["sender"]>();
     for (const each of thread.timeline) {
-      const sender = each.getSender()!;
+      const sender = senderOf(each);
       if (each.getId() !== thread.id) people.set(sender, this.people.of(this.room.getMember(sender), sender));
     }
     return {
@@ -280,25 +142,6 @@ export class Items {
   }
 }
 
-/** What an event says, in one line, for lists and quotations. Null: nothing that a line can say. */
-export function textOf(event: MatrixEvent): string | null {
-  if (event.isRedacted() || event.isDecryptionFailure()) return null;
-  const content = event.getContent();
-  if (M_POLL_START.matches(event.getType())) {
-    const start = M_POLL_START.findIn<{ question?: Record<string, unknown> }>(content);
-    return String(start?.question?.["org.matrix.msc1767.text"] ?? start?.question?.body ?? "");
-  }
-  if (typeof content.body !== "string") return null;
-  const html = formatted(content);
-  return (html === null ? withoutFallback(content.body).split("\n").join(" ") : plain(html)).slice(0, 200);
-}
-
-function formatted(content: IContent): string | null {
-  return content.format === "org.matrix.custom.html" && typeof content.formatted_body === "string"
-    ? content.formatted_body.replace(/^<mx-reply>[\s\S]*?<\/mx-reply>/, "")
-    : null;
-}
-
 function stateOf(event: MatrixEvent): Item["state"] {
   if (event.status === null || event.status === EventStatus.SENT) return "sent";
   // without an error: behind one that waits, or of an earlier visit
@@ -310,65 +153,6 @@ function stateOf(event: MatrixEvent): Item["state"] {
 function mentions(event: MatrixEvent, me: string): boolean {
   const said = event.getContent()["m.mentions"];
   return said?.user_ids?.includes?.(me) === true || said?.room === true;
-}
-
-function message(event: MatrixEvent): Content | null {
-  const content = event.getContent();
-  switch (content.msgtype) {
-    case MsgType.Text:
-    case MsgType.Notice:
-    case MsgType.Emote: {
-      const body = withoutFallback(String(content.body ?? ""));
-      return {
-        type: "text",
-        body,
-        html: formatted(content),
-        emote: content.msgtype === MsgType.Emote,
-        notice: content.msgtype === MsgType.Notice,
-      };
-    }
-    case MsgType.Image:
-      return { type: "image", file: attachment(content) };
-    case MsgType.Video:
-      return { type: "video", file: attachment(content) };
-    case MsgType.Audio:
-      return { type: content["org.matrix.msc3245.voice"] ? "voice" : "audio", file: attachment(content) };
-    case MsgType.File:
-      return { type: "file", file: attachment(content) };
-    case "m.key.verification.request":
-      return null;
-    case MsgType.Location:
-      return { type: "text", body: `${content.body ?? ""} ${content.geo_uri ?? ""}`, html: null, emote: false, notice: false };
-    default:
-      return typeof content.body === "string" ? { type: "unsupported", body: content.body } : null;
-  }
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: contents come from other people's clients
-function attachment(content: any): Attachment {
-  const info = content.info ?? {};
-  const number = (value: unknown): number | null => (typeof value === "number" && value > 0 ? value : null);
-  const source = (url: unknown, file: unknown): string | EncryptedFile | null =>
-    file ? (file as EncryptedFile) : typeof url === "string" ? url : null;
-  const name = String(content.filename ?? content.body ?? "");
-  const wave = content["org.matrix.msc1767.audio"]?.waveform;
-  return {
-    name,
-    mime: String(info.mimetype ?? "application/octet-stream"),
-    size: number(info.size) ?? 0,
-    width: number(info.w),
-    height: number(info.h),
-    duration: number(info.duration) ?? number(content["org.matrix.msc1767.audio"]?.duration),
-    waveform: Array.isArray(wave) ? wave.slice(0, 200).map(Number) : null,
-    caption: content.filename && content.body !== content.filename ? String(content.body) : null,
-    source: source(content.url, content.file) ?? "",
-    thumbnail: source(info.thumbnail_url, info.thumbnail_file),
-  };
-}
-
-/** Replies of older clients begin with a quotation in the text itself. */
-function withoutFallback(body: string): string {
-  return body.startsWith("> <@") ? body.replace(/^(> .*\n)+\n/, "") : body;
 }
 
 function firstLink(body: string): string | null {

@@ -10,6 +10,7 @@ import {
   SyncState,
 } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger";
+import { Account } from "./account";
 import { Agency } from "./agency";
 import type { Configuration } from "./configuration";
 import { Console } from "./console";
@@ -21,6 +22,9 @@ import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
 import { Outbox, queues } from "./outbox";
 import { People } from "./people";
+import { RoomDirectory } from "./room_directory";
+import { RoomEntry } from "./room_entry";
+import { directs } from "./room_kind";
 import { Rooms } from "./rooms";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import { Signal } from "./signal";
@@ -46,6 +50,8 @@ export class Matrix {
   readonly accountDataChanged = new Signal();
   readonly people: People;
   readonly rooms: Rooms;
+  readonly entry: RoomEntry;
+  readonly directory: RoomDirectory;
   readonly media: Media;
   readonly agency: Agency;
   readonly console: Console;
@@ -65,6 +71,8 @@ export class Matrix {
     this.console = new Console(client);
     this.people = new People(client, configuration.organisations, this.agency);
     this.rooms = new Rooms(client, this.people);
+    this.entry = new RoomEntry(client);
+    this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       this.barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
@@ -105,9 +113,8 @@ export class Matrix {
       useAuthorizationHeader: true,
       verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.qr_code.scan.v1", "m.reciprocate.v1"],
       cryptoCallbacks: {
-        getSecretStorageKey: (...given) => encryption.callbacks.getSecretStorageKey(...(given as unknown as [never])),
-        cacheSecretStorageKey: (...given) =>
-          encryption.callbacks.cacheSecretStorageKey(...(given as unknown as [never, never, never])),
+        getSecretStorageKey: (asked) => encryption.recovery.callbacks.getSecretStorageKey(asked),
+        cacheSecretStorageKey: (id, info, key) => encryption.recovery.callbacks.cacheSecretStorageKey(id, info, key),
       },
     });
     encryption = new Encryption(client);
@@ -134,7 +141,7 @@ export class Matrix {
 
   /** Messages to be told, as they come. */
   notices(): Notices {
-    return new Notices(this.client, this.people, (id) => this.rooms.directs().has(id));
+    return new Notices(this.client, this.people, (id) => directs(this.client).has(id));
   }
 
   messageIndex(): MessageIndex {
@@ -145,12 +152,9 @@ export class Matrix {
     return new Conversation(this.client, this.people, this.rooms, this.media, this.agency, id);
   }
 
-  accountData<T>(type: string): T | null {
-    return (this.client.getAccountData(type as never)?.getContent() as T | undefined) ?? null;
-  }
-
-  async setAccountData(type: string, content: object): Promise<void> {
-    await this.client.setAccountData(type as never, content as never);
+  /** The account itself, for its settings. */
+  account(): Account {
+    return new Account(this.client, this.people);
   }
 
   async signOut(): Promise<void> {

@@ -4,8 +4,18 @@
  * into memory at the first search. New messages are added as they are decrypted; history is walked in the background.
  */
 
-import { EventType, type MatrixClient, MatrixEvent, MatrixEventEvent, Method, type Room, RoomEvent } from "matrix-js-sdk";
+import {
+  Direction,
+  EventType,
+  type MatrixClient,
+  MatrixEvent,
+  MatrixEventEvent,
+  Method,
+  type Room,
+  RoomEvent,
+} from "matrix-js-sdk";
 import type * as Stems from "../platform/search_stems";
+import { roomOf, senderOf } from "./event_facts";
 import type { People } from "./people";
 
 export interface Found {
@@ -144,8 +154,8 @@ export class MessageIndex {
     const text = isFile && content.filename && content.filename !== body ? `${content.filename} ${body}` : body;
     this.documents.set(id, [
       id,
-      event.getRoomId()!,
-      event.getSender()!,
+      roomOf(event),
+      senderOf(event),
       known?.[3] ?? event.getTs(),
       text.slice(0, 8000),
       isFile ? 1 : 0,
@@ -210,7 +220,7 @@ export class MessageIndex {
     await this.pace(room);
     if (this.isStopped) return;
     const from = this.crawls.get(room.roomId) ?? null;
-    const answer = await this.client.createMessagesRequest(room.roomId, from, PER_CRAWL, "b" as never);
+    const answer = await this.client.createMessagesRequest(room.roomId, from, PER_CRAWL, Direction.Backward);
     const events = answer.chunk.map((each) => new MatrixEvent(each));
     for (const event of events) {
       await this.client.decryptEventIfNeeded(event);

@@ -1,7 +1,8 @@
 /** Messages that the account's push rules say should be told, as they come. */
 
 import { type MatrixClient, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
-import { textOf } from "./items";
+import { senderOf } from "./event_facts";
+import { textOf } from "./event_text";
 import type { People } from "./people";
 
 export interface Notice {
@@ -38,7 +39,7 @@ export class Notices {
       const actions = this.client.getPushActionsForEvent(event);
       if (!actions?.notify) return;
       this.told.add(id);
-      const sender = this.people.of(event.sender, event.getSender()!);
+      const sender = this.people.of(event.sender, senderOf(event));
       const direct = this.isDirect(room.roomId);
       tell({
         roomId: room.roomId,

@@ -1,6 +1,6 @@
 /** People: their names, their organisations, finding them. */
 
-import type { MatrixClient, RoomMember } from "matrix-js-sdk";
+import { type MatrixClient, Method, type RoomMember } from "matrix-js-sdk";
 import type { Agency } from "./agency";
 import { Signal } from "./signal";
 import type { Person } from "./types";
@@ -103,6 +103,6 @@ export class People {
   }
 
   async report(id: string, reason: string): Promise<void> {
-    await this.client.http.authedRequest("POST" as never, `/users/${encodeURIComponent(id)}/report`, undefined, { reason });
+    await this.client.http.authedRequest(Method.Post, `/users/${encodeURIComponent(id)}/report`, undefined, { reason });
   }
 }

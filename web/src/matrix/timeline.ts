@@ -11,7 +11,9 @@ import {
   ThreadEvent,
   TimelineWindow,
 } from "matrix-js-sdk";
+import { idOf } from "./event_facts";
 import { Items } from "./items";
+import { hear, hearOf } from "./listening";
 import type { People } from "./people";
 import { Signal } from "./signal";
 import type { Item } from "./types";
@@ -24,7 +26,7 @@ export class Timeline {
   readonly changed = new Signal(16);
   private window: TimelineWindow;
   private readonly items: Items;
-  private readonly off: Array<() => void> = [];
+  private readonly off: Array<() => void>;
   /** Where the unread messages began when this was opened. */
   readonly readUpTo: string | null;
 
@@ -37,29 +39,24 @@ export class Timeline {
     this.items = new Items(client, people, room);
     this.readUpTo = room.getEventReadUpTo(client.getSafeUserId());
     this.window = new TimelineWindow(client, this.set(), { windowLimit: WINDOW });
-    const on = (
-      emitter: { on: (name: never, f: never) => unknown; off: (name: never, f: never) => unknown },
-      name: string,
-      listener: (...given: never[]) => void,
-    ): void => {
-      emitter.on(name as never, listener as never);
-      this.off.push(() => emitter.off(name as never, listener as never));
-    };
     const mine = (event: MatrixEvent): void => {
       if (event.getRoomId() === room.roomId) this.changed.fire();
     };
-    on(client, RoomEvent.Timeline, (event: MatrixEvent, _room: Room, toStart: boolean) => {
-      if (event.getRoomId() === room.roomId && !toStart) this.follow();
-    });
-    on(client, MatrixEventEvent.Decrypted, mine);
-    on(client, MatrixEventEvent.Replaced, mine);
-    on(client, RoomEvent.Redaction, mine);
-    on(room, RoomEvent.LocalEchoUpdated, () => this.changed.fire());
-    on(room, RoomEvent.Receipt, () => this.changed.fire());
-    on(room, RoomEvent.TimelineReset, () => void this.open(null));
-    on(room, ThreadEvent.New, () => this.changed.fire());
-    on(room, ThreadEvent.Update, () => this.changed.fire());
-    on(room, ThreadEvent.NewReply, () => this.changed.fire());
+    const any = (): void => this.changed.fire();
+    this.off = [
+      hear(client, RoomEvent.Timeline, (event, _room, toStart) => {
+        if (event.getRoomId() === room.roomId && !toStart) this.follow();
+      }),
+      hear(client, MatrixEventEvent.Decrypted, mine),
+      hear(client, MatrixEventEvent.Replaced, mine),
+      hear(client, RoomEvent.Redaction, mine),
+      hearOf(room, RoomEvent.LocalEchoUpdated, any),
+      hearOf(room, RoomEvent.Receipt, any),
+      hearOf(room, RoomEvent.TimelineReset, () => void this.open(null)),
+      hearOf(room, ThreadEvent.New, any),
+      hearOf(room, ThreadEvent.Update, any),
+      hearOf(room, ThreadEvent.NewReply, any),
+    ];
   }
 
   /** Loads around an event, or the newest messages. */
@@ -102,7 +99,7 @@ export class Timeline {
     const keys = new Set<string>();
     const all = this.hasNewer ? events : [...events, ...this.pending()];
     for (const event of all) {
-      const item = this.items.of(event, this.threadId !== null, receipts.get(event.getId()!) ?? []);
+      const item = this.items.of(event, this.threadId !== null, receipts.get(idOf(event)) ?? []);
       if (item && !keys.has(item.key)) {
         keys.add(item.key);
         found.push(item);
@@ -115,7 +112,7 @@ export class Timeline {
   newest(): string | null {
     const events = this.set().getLiveTimeline().getEvents();
     for (let index = events.length - 1; index >= 0; index--) {
-      const id = events[index].getId()!;
+      const id = idOf(events[index]);
       if (!id.startsWith("~")) return id;
     }
     return null;
@@ -176,7 +173,7 @@ export class Timeline {
       carried = [...carried, ...readers.filter((user) => !carried.includes(user))];
       if (carried.length && this.items.of(event, false, [])) {
         found.set(
-          event.getId()!,
+          idOf(event),
           carried.filter((user) => user !== event.getSender()),
         );
         carried = [];

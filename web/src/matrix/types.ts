@@ -1,7 +1,18 @@
 /** What the rest of the client knows of Matrix: plain values, no objects of the SDK. */
 
-import type { Classification } from "./agency";
 import type { Explanation } from "./errors";
+
+export interface Classification {
+  name: string;
+  labels: Record<string, string>;
+  guests: boolean;
+  retention_days: number;
+  forwarding: boolean;
+  link_sharing: boolean;
+  calls: boolean;
+  files: boolean;
+  file_types: string[];
+}
 
 export interface Person {
   id: string;

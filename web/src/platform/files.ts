@@ -1,6 +1,6 @@
 /** What a browser can find out about a file before it is sent, and how it is kept on the machine. */
 
-import type { PreparedFile } from "../matrix/conversation";
+import type { PreparedFile } from "./prepared_file";
 
 const THUMBNAIL = 800;
 

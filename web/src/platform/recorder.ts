@@ -1,4 +1,4 @@
-import type { PreparedFile } from "../matrix/conversation";
+import type { PreparedFile } from "./prepared_file";
 
 const TYPES = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
 

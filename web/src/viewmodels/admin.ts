@@ -283,6 +283,12 @@ export const doneOrAsked = ({ done, approvers }: Done): string =>
 export const waitingWord = ({ outcome, decided_ts, approvers }: Row): string | null =>
   outcome || decided_ts ? null : approvers === 0 ? "admin.nobodyAgrees" : "admin.word.waiting";
 
+/** An action that somebody has chosen, and the entry that it is about. */
+export interface Wanted {
+  action: string;
+  row: Row | null;
+}
+
 interface State extends Doing {
   rows: Row[] | null;
   /** How the people in the list are called. */

@@ -3,7 +3,6 @@
 import type { Rules } from "../matrix/agency";
 import { type Configuration, loadConfiguration } from "../matrix/configuration";
 import type { Rights } from "../matrix/console";
-import type { Verification } from "../matrix/encryption";
 import { type Ended, keepsDevice } from "../matrix/ended";
 import type { Connection, Matrix } from "../matrix/matrix";
 import type { MessageIndex } from "../matrix/message_index";
@@ -19,6 +18,7 @@ import {
   signInByToken,
 } from "../matrix/session";
 import type { Person } from "../matrix/types";
+import type { Verification } from "../matrix/verification";
 import { holdSession } from "../platform/one_tab";
 import type { Shared } from "../platform/shared";
 import { forgetEverything } from "../platform/store";
@@ -299,7 +299,7 @@ export class AppViewModel extends ViewModel<AppState> {
 
   /** Messages somebody may write to at once, by person. */
   readonly write = async (userId: string): Promise<void> => {
-    this.openRoom(await this.matrix!.rooms.direct(userId));
+    this.openRoom(await this.matrix!.entry.direct(userId));
   };
 
   readonly say = (key: string, values?: Record<string, string>): void =>

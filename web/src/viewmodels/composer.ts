@@ -1,7 +1,8 @@
 import { allowsFile } from "../matrix/agency";
-import type { Conversation, PreparedFile } from "../matrix/conversation";
+import type { Conversation } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
 import type { Item, Person, RoomDetails } from "../matrix/types";
+import type { PreparedFile } from "../platform/prepared_file";
 import type { Drafts } from "./drafts";
 import { ViewModel } from "./view_model";
 import { COMMANDS, type Mention, matching, readCommand, type Worry, wanted, worryAbout } from "./words";
@@ -218,7 +219,7 @@ export class ComposerViewModel extends ViewModel<State> {
     this.clear();
     try {
       if (at !== null) {
-        await this.needs.conversation.schedule(message, this.threadId, at);
+        await this.needs.conversation.scheduled.add(message, this.threadId, at);
         await this.lookScheduled();
       } else await this.needs.conversation.send(message, this.threadId);
     } catch (error) {
@@ -260,11 +261,11 @@ export class ComposerViewModel extends ViewModel<State> {
     const reason = others.join(" ");
     const person = this.mentions.find((each) => rest.startsWith(`@${each.name}`))?.id ?? first;
     const commands: Record<string, () => unknown> = {
-      invite: () => conversation.invite(person),
-      kick: () => conversation.kick(person, reason),
-      ban: () => conversation.ban(person, reason),
-      topic: () => conversation.setTopic(rest),
-      name: () => conversation.setName(rest),
+      invite: () => conversation.members.invite(person),
+      kick: () => conversation.members.kick(person, reason),
+      ban: () => conversation.members.ban(person, reason),
+      topic: () => conversation.settings.setTopic(rest),
+      name: () => conversation.settings.setName(rest),
       poll: () => this.needs.openPoll(),
       leave: () => this.needs.left(),
     };
@@ -278,12 +279,12 @@ export class ComposerViewModel extends ViewModel<State> {
   }
 
   readonly lookScheduled = async (): Promise<void> => {
-    const scheduled = await this.needs.conversation.scheduled().catch(() => []);
+    const scheduled = await this.needs.conversation.scheduled.list().catch(() => []);
     this.set({ scheduled });
   };
 
   readonly unschedule = async (id: string, now: boolean): Promise<void> => {
-    await this.needs.conversation.unschedule(id, now).catch((error) => this.set({ problem: explain(error) }));
+    await this.needs.conversation.scheduled.remove(id, now).catch((error) => this.set({ problem: explain(error) }));
     await this.lookScheduled();
   };
 

@@ -1,7 +1,8 @@
 /** A device that cannot read older messages yet: another device confirms it, or the recovery code does. */
 
-import type { CodeProblem, Verification } from "../matrix/encryption";
 import type { Matrix } from "../matrix/matrix";
+import type { CodeProblem } from "../matrix/recovery";
+import type { Verification } from "../matrix/verification";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 interface State extends Doing {
@@ -27,7 +28,7 @@ export class ConfirmDeviceViewModel extends ActingViewModel<State> {
       otherDevices: true,
       typed: "",
       codeProblem: null,
-      codeCreated: matrix.encryption.codeCreated(),
+      codeCreated: matrix.encryption.recovery.codeCreated(),
       verification: null,
     });
     void this.look();
@@ -39,12 +40,12 @@ export class ConfirmDeviceViewModel extends ActingViewModel<State> {
   }
 
   private async look(): Promise<void> {
-    const devices = await this.matrix.encryption.devices().catch(() => []);
-    const hasCode = (await this.matrix.client.secretStorage.getDefaultKeyId()) !== null;
+    const devices = await this.matrix.encryption.devices.list().catch(() => []);
+    const hasCode = await this.matrix.encryption.recovery.exists();
     this.set({
       otherDevices: devices.some((each) => !each.current && each.confirmed),
       hasCode,
-      codeCreated: this.matrix.encryption.codeCreated(),
+      codeCreated: this.matrix.encryption.recovery.codeCreated(),
     });
   }
 
@@ -58,7 +59,7 @@ export class ConfirmDeviceViewModel extends ActingViewModel<State> {
 
   readonly enterCode = (): Promise<boolean> =>
     this.act(async () => {
-      const codeProblem = await this.matrix.encryption.recover(this.now.typed);
+      const codeProblem = await this.matrix.encryption.recovery.recover(this.now.typed);
       this.set({ codeProblem });
       if (codeProblem === null) this.done();
     });

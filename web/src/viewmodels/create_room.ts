@@ -1,8 +1,7 @@
 /** Making a room: what kind it is, who is in it. */
 
-import type { Classification } from "../matrix/agency";
 import type { Matrix } from "../matrix/matrix";
-import type { Person } from "../matrix/types";
+import type { Classification, Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 export type Kind = "direct" | "private" | "guests" | "forum" | "space";
@@ -128,11 +127,11 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
     return this.act(async () => {
       const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
       if (kind === "direct") {
-        if (people[0]) return this.made(await this.matrix.rooms.direct(people[0]));
-        return this.made(await this.matrix.rooms.directByAddress(chosen[0].email!));
+        if (people[0]) return this.made(await this.matrix.entry.direct(people[0]));
+        return this.made(await this.matrix.entry.directByAddress(chosen[0].email!));
       }
       const level = kind === "private" || kind === "guests" ? (this.now.level ?? undefined) : undefined;
-      const id = await this.matrix.rooms.create({ kind, name: name.trim(), topic: topic.trim(), invite: people, level });
+      const id = await this.matrix.entry.create({ kind, name: name.trim(), topic: topic.trim(), invite: people, level });
       await this.inviteAddresses(
         id,
         chosen.flatMap((each) => (each.email ? [each.email] : [])),
@@ -144,7 +143,7 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
   private async inviteAddresses(roomId: string, addresses: string[]): Promise<void> {
     const conversation = this.matrix.conversation(roomId);
     const failed: string[] = [];
-    for (const address of addresses) await conversation.inviteByEmail(address).catch(() => failed.push(address));
+    for (const address of addresses) await conversation.members.inviteByEmail(address).catch(() => failed.push(address));
     conversation.close();
     this.set({ failed });
   }

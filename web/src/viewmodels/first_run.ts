@@ -17,7 +17,7 @@ interface State extends Doing {
   consent: { url: string; again: boolean } | null;
 }
 
-type Generated = Awaited<ReturnType<Matrix["encryption"]["newCode"]>>;
+type Generated = Awaited<ReturnType<Matrix["encryption"]["recovery"]["newCode"]>>;
 
 export class FirstRunViewModel extends ActingViewModel<State> {
   private generated: Generated | null = null;
@@ -58,7 +58,7 @@ export class FirstRunViewModel extends ActingViewModel<State> {
 
   readonly toCode = async (): Promise<void> => {
     this.set({ step: "code" });
-    this.generated ??= await this.matrix.encryption.newCode();
+    this.generated ??= await this.matrix.encryption.recovery.newCode();
     this.set({ code: this.generated.encodedPrivateKey ?? null });
   };
 
@@ -75,10 +75,12 @@ export class FirstRunViewModel extends ActingViewModel<State> {
     const bare = (text: string): string => text.replace(/[\s\-–—.]/g, "");
     if (bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
     const { encryption } = this.matrix;
-    await this.setUp(() => (this.reset ? encryption.reset(this.generated!) : encryption.storeCode(this.generated!)));
+    await this.setUp(() =>
+      this.reset ? encryption.recovery.reset(this.generated!) : encryption.recovery.storeCode(this.generated!),
+    );
   };
 
-  readonly later = (): Promise<void> => this.setUp(() => this.matrix.encryption.withoutCode());
+  readonly later = (): Promise<void> => this.setUp(() => this.matrix.encryption.recovery.withoutCode());
 
   /** What waited for the owner's consent. */
   readonly goOn = async (): Promise<void> => {

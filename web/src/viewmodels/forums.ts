@@ -1,6 +1,6 @@
 import { explain } from "../matrix/errors";
 import type { Matrix } from "../matrix/matrix";
-import type { PublicRoom } from "../matrix/rooms";
+import type { PublicRoom } from "../matrix/room_directory";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 interface State extends Doing {
@@ -39,7 +39,7 @@ export class ForumsViewModel extends ActingViewModel<State> {
     const turn = ++this.turn;
     this.set({ loading: true, problem: null });
     try {
-      const found = await this.matrix.rooms.forums(this.now.term.trim());
+      const found = await this.matrix.directory.forums(this.now.term.trim());
       if (turn === this.turn) this.set({ ...found, rooms: sorted(found.rooms, this.now.order), loading: false });
     } catch (error) {
       if (turn === this.turn) this.set({ problem: explain(error), loading: false });
@@ -48,14 +48,14 @@ export class ForumsViewModel extends ActingViewModel<State> {
 
   readonly more = (): Promise<boolean> =>
     this.act(async () => {
-      const found = await this.matrix.rooms.forums(this.now.term.trim(), this.now.next ?? undefined);
+      const found = await this.matrix.directory.forums(this.now.term.trim(), this.now.next ?? undefined);
       this.set({ rooms: sorted([...this.now.rooms, ...found.rooms], this.now.order), next: found.next });
     });
 
   readonly enter = (room: PublicRoom): Promise<boolean> =>
     this.act(async () => {
-      if (room.knock && !room.joined) await this.matrix.rooms.knock(room.id, "");
-      else this.open(room.joined ? room.id : await this.matrix.rooms.join(room.alias ?? room.id));
+      if (room.knock && !room.joined) await this.matrix.entry.knock(room.id, "");
+      else this.open(room.joined ? room.id : await this.matrix.entry.join(room.alias ?? room.id));
     });
 }
 

@@ -22,7 +22,7 @@ export class MembersViewModel extends ActingViewModel<State> {
   }
 
   private async look(): Promise<void> {
-    const members = await this.room.conversation.members().catch(() => []);
+    const members = await this.room.conversation.members.list().catch(() => []);
     this.set({ members, loading: false, shown: filtered(members, this.now.filter) });
   }
 
@@ -34,14 +34,14 @@ export class MembersViewModel extends ActingViewModel<State> {
       const failed: string[] = [];
       let invited = 0;
       for (const id of people)
-        await this.room.conversation.invite(id).then(
+        await this.room.conversation.members.invite(id).then(
           () => invited++,
           () => failed.push(id),
         );
       for (const address of addressesIn(pasted))
         await (guest
           ? this.room.matrix.agency.inviteGuest(this.room.id, address, guest.purpose, guest.ends)
-          : this.room.conversation.inviteByEmail(address)
+          : this.room.conversation.members.inviteByEmail(address)
         ).then(
           () => invited++,
           () => failed.push(address),
@@ -50,11 +50,13 @@ export class MembersViewModel extends ActingViewModel<State> {
       await this.look();
     });
 
-  readonly kick = (id: string, reason: string): Promise<boolean> => this.act(() => this.room.conversation.kick(id, reason));
-  readonly ban = (id: string, reason: string): Promise<boolean> => this.act(() => this.room.conversation.ban(id, reason));
-  readonly unban = (id: string): Promise<boolean> => this.act(() => this.room.conversation.unban(id));
+  readonly kick = (id: string, reason: string): Promise<boolean> =>
+    this.act(() => this.room.conversation.members.kick(id, reason));
+  readonly ban = (id: string, reason: string): Promise<boolean> =>
+    this.act(() => this.room.conversation.members.ban(id, reason));
+  readonly unban = (id: string): Promise<boolean> => this.act(() => this.room.conversation.members.unban(id));
   readonly setLevel = (id: string, level: number): Promise<boolean> =>
-    this.act(() => this.room.conversation.setLevel(id, level));
+    this.act(() => this.room.conversation.members.setLevel(id, level));
 }
 
 export type Role = "owner" | "admin" | "moderator" | "member" | "custom";

@@ -95,7 +95,9 @@ export class RoomViewModel extends ViewModel<State> {
         drafts: this.drafts,
         details: () => this.now.details!,
         people: async () =>
-          (await this.conversation.members()).filter((each) => each.membership === "join" && each.id !== this.matrix.userId),
+          (await this.conversation.members.list()).filter(
+            (each) => each.membership === "join" && each.id !== this.matrix.userId,
+          ),
         emoji: findEmoji,
         prepare,
         fileLimit: () => this.matrix.media.limit(),
@@ -148,29 +150,30 @@ export class RoomViewModel extends ViewModel<State> {
 
   readonly dismiss = (): void => this.set({ problem: null });
   readonly openPoll = (poll: boolean): void => this.set({ poll });
-  readonly join = (): Promise<boolean> => this.try(() => this.matrix.rooms.join(this.id));
+  readonly join = (): Promise<boolean> => this.try(() => this.matrix.entry.join(this.id));
   readonly decline = async (): Promise<void> => {
-    if (await this.try(() => this.matrix.rooms.leave(this.id))) this.go.home();
+    if (await this.try(() => this.matrix.entry.leave(this.id))) this.go.home();
   };
   readonly leave = async (): Promise<boolean> => {
-    const left = await this.try(() => this.matrix.rooms.leave(this.id));
+    const left = await this.try(() => this.matrix.entry.leave(this.id));
     if (left) this.go.home();
     return left;
   };
-  readonly knock = (reason: string): Promise<boolean> => this.try(() => this.matrix.rooms.knock(this.id, reason));
+  readonly knock = (reason: string): Promise<boolean> => this.try(() => this.matrix.entry.knock(this.id, reason));
   readonly react = (item: Item, key: string): Promise<boolean> => {
     const mine = item.reactions.find((each) => each.key === key)?.mine;
     return this.try(() => (mine ? this.conversation.redact(mine, "") : this.conversation.react(item.eventId, key)));
   };
   readonly redact = (item: Item, reason: string): Promise<boolean> =>
     this.try(() => this.conversation.redact(item.eventId, reason));
-  readonly pin = (item: Item, pinned: boolean): Promise<boolean> => this.try(() => this.conversation.pin(item.eventId, pinned));
+  readonly pin = (item: Item, pinned: boolean): Promise<boolean> =>
+    this.try(() => this.conversation.settings.pin(item.eventId, pinned));
   readonly vote = (item: Item, answer: string): Promise<boolean> =>
-    this.try(() => this.conversation.vote(item.eventId, [answer]));
+    this.try(() => this.conversation.polls.vote(item.eventId, [answer]));
   readonly endPoll = (item: Item, text: string): Promise<boolean> =>
-    this.try(() => this.conversation.endPoll(item.eventId, text));
+    this.try(() => this.conversation.polls.end(item.eventId, text));
   readonly startPoll = (question: string, answers: string[], disclosed: boolean, thread: string | null): Promise<boolean> =>
-    this.try(() => this.conversation.startPoll(question, answers, disclosed, thread));
+    this.try(() => this.conversation.polls.start(question, answers, disclosed, thread));
   readonly retry = (item: Item): void => void this.conversation.retry(item.key);
   readonly discard = (item: Item): void => this.conversation.discard(item.key);
   readonly report = (item: Item, reason: string): Promise<boolean> =>
@@ -185,12 +188,12 @@ export class RoomViewModel extends ViewModel<State> {
   readonly setFavourite = (favourite: boolean): Promise<boolean> =>
     this.try(() => this.matrix.rooms.setFavourite(this.id, favourite));
   readonly upgrade = (version: string): Promise<boolean> =>
-    this.try(async () => this.go.room(await this.conversation.upgrade(version)));
+    this.try(async () => this.go.room(await this.conversation.settings.upgrade(version)));
   /** Null where it did not go well. */
   readonly closeToGuests = async (): Promise<Removed[] | null> => {
     let removed: Removed[] | null = null;
     await this.try(async () => {
-      removed = await this.conversation.closeToGuests();
+      removed = await this.conversation.settings.closeToGuests();
     });
     return removed;
   };

@@ -1,19 +1,10 @@
 /** What people set: their profile, their devices, what is told to them, what is kept of them. */
 
-import type { Account, Keyword, PushTarget } from "../matrix/account";
-import type { Device } from "../matrix/encryption";
+import type { Account, Keyword, PushTarget, QuietHours } from "../matrix/account";
+import type { Device } from "../matrix/devices";
 import type { Matrix } from "../matrix/matrix";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
-
-export interface QuietHours {
-  enabled: boolean;
-  start: string;
-  end: string;
-  timezone: string;
-  days: number[];
-  allow_highlights: boolean;
-}
 
 interface State extends Doing {
   me: Person;
@@ -29,8 +20,6 @@ interface State extends Doing {
   codeCreated: number | null;
   done: string | null;
 }
-
-const QUIET = "org.chappe.quiet_hours";
 
 export class SettingsViewModel extends ActingViewModel<State> {
   constructor(
@@ -65,15 +54,15 @@ export class SettingsViewModel extends ActingViewModel<State> {
       nameIsFixed: this.matrix.people.nameIsFixed,
       keywords: this.account.keywords(),
       everything: this.account.tellsEverything(),
-      quiet: this.matrix.accountData<QuietHours>(QUIET),
+      quiet: this.account.quietHours(),
       ignored: this.account.ignored(),
-      codeCreated: this.matrix.encryption.codeCreated(),
+      codeCreated: this.matrix.encryption.recovery.codeCreated(),
     });
   }
 
   private async lookDevices(): Promise<void> {
     const [devices, backup] = await Promise.all([
-      this.matrix.encryption.devices().catch(() => []),
+      this.matrix.encryption.devices.list().catch(() => []),
       this.matrix.encryption.backup().catch(() => null),
     ]);
     this.set({ devices, backup });
@@ -100,7 +89,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
   readonly setPicture = (file: Blob | null): Promise<boolean> =>
     this.change(() => this.matrix.people.setPicture(file), "settings.saved");
   readonly renameDevice = async (id: string, name: string): Promise<boolean> => {
-    const well = await this.change(() => this.matrix.encryption.renameDevice(id, name), "settings.saved");
+    const well = await this.change(() => this.matrix.encryption.devices.rename(id, name), "settings.saved");
     await this.lookDevices();
     return well;
   };
@@ -111,7 +100,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
   readonly setEverything = (everything: boolean): Promise<boolean> =>
     this.change(() => this.account.setTellsEverything(everything), "settings.saved");
   readonly setQuiet = (quiet: QuietHours): Promise<boolean> =>
-    this.change(() => this.matrix.setAccountData(QUIET, quiet), "settings.saved");
+    this.change(() => this.account.setQuietHours(quiet), "settings.saved");
   readonly setPush = (on: boolean, language: string): Promise<boolean> =>
     this.change(async () => {
       if (on) await this.account.subscribe(language);
@@ -121,6 +110,6 @@ export class SettingsViewModel extends ActingViewModel<State> {
   readonly setIgnored = (id: string, ignored: boolean): Promise<boolean> =>
     this.change(() => this.matrix.people.setIgnored(id, ignored), "settings.saved");
   readonly checkCode = async (typed: string): Promise<"right" | "wrong" | "old" | "malformed"> =>
-    (await this.matrix.encryption.checkCode(typed)) ?? "right";
+    (await this.matrix.encryption.recovery.checkCode(typed)) ?? "right";
   readonly exportData = (progress: (room: number, of: number) => void): Promise<string> => this.account.export(progress);
 }

@@ -1,7 +1,7 @@
 /** A space: which rooms are kept in it, which could be. */
 
 import type { Matrix } from "../matrix/matrix";
-import type { PublicRoom } from "../matrix/rooms";
+import type { PublicRoom } from "../matrix/room_directory";
 import type { RoomSummary } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -17,13 +17,13 @@ export class SpaceViewModel extends ActingViewModel<State> {
     readonly id: string,
     private readonly open: (id: string) => void,
   ) {
-    super({ ...IDLE, rooms: [], loading: true, may: matrix.rooms.mayArrange(id) });
+    super({ ...IDLE, rooms: [], loading: true, may: matrix.directory.mayArrange(id) });
     void this.look();
   }
 
   readonly look = async (): Promise<void> => {
-    await this.act(async () => this.set({ rooms: await this.matrix.rooms.inSpace(this.id) }));
-    this.set({ loading: false, may: this.matrix.rooms.mayArrange(this.id) });
+    await this.act(async () => this.set({ rooms: await this.matrix.directory.inSpace(this.id) }));
+    this.set({ loading: false, may: this.matrix.directory.mayArrange(this.id) });
   };
 
   /** Rooms of this account that are not in the space yet. */
@@ -37,19 +37,19 @@ export class SpaceViewModel extends ActingViewModel<State> {
 
   readonly add = (ids: string[]): Promise<boolean> =>
     this.act(async () => {
-      for (const id of ids) await this.matrix.rooms.arrange(this.id, id, true);
-      this.set({ rooms: await this.matrix.rooms.inSpace(this.id) });
+      for (const id of ids) await this.matrix.directory.arrange(this.id, id, true);
+      this.set({ rooms: await this.matrix.directory.inSpace(this.id) });
     });
 
   readonly remove = (id: string): Promise<boolean> =>
     this.act(async () => {
-      await this.matrix.rooms.arrange(this.id, id, false);
+      await this.matrix.directory.arrange(this.id, id, false);
       this.set({ rooms: this.now.rooms.filter((each) => each.id !== id) });
     });
 
   readonly enter = (room: PublicRoom): Promise<boolean> =>
     this.act(async () => {
-      if (room.knock && !room.joined) await this.matrix.rooms.knock(room.id, "");
-      else this.open(room.joined ? room.id : await this.matrix.rooms.join(room.alias ?? room.id));
+      if (room.knock && !room.joined) await this.matrix.entry.knock(room.id, "");
+      else this.open(room.joined ? room.id : await this.matrix.entry.join(room.alias ?? room.id));
     });
 }

@@ -84,7 +84,7 @@ export class SwitcherViewModel extends ViewModel<State> {
 
   readonly go = async (result: Result): Promise<void> => {
     if (result.kind === "room") this.open.room(result.room.id);
-    else if (result.kind === "person") this.open.room(await this.matrix.rooms.direct(result.person.id));
+    else if (result.kind === "person") this.open.room(await this.matrix.entry.direct(result.person.id));
     else this.open.room(result.found.roomId, result.found.eventId);
   };
 }

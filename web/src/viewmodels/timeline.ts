@@ -97,7 +97,7 @@ export class TimelineViewModel extends ViewModel<State> {
   };
 
   readonly jumpToDay = async (day: Date): Promise<void> => {
-    const event = await this.conversation.eventAt(day.getTime());
+    const event = await this.conversation.history.eventAt(day.getTime());
     if (event) await this.jump(event);
   };
 

@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import type { CodeProblem } from "../matrix/encryption";
+import type { CodeProblem } from "../matrix/recovery";
 import { date } from "./format";
 import { Field } from "./ui/parts";
 

@@ -47,7 +47,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
             <button
               type="button"
               className="link"
-              onClick={() => void app.matrix!.rooms.join(details.replacedBy!).then((id) => app.openRoom(id))}
+              onClick={() => void app.matrix!.entry.join(details.replacedBy!).then((id) => app.openRoom(id))}
             >
               {t("room.goOn")}
             </button>

@@ -230,7 +230,7 @@ function Invitation({ room }: { room: RoomSummary }) {
           type="button"
           className="btn main small"
           onClick={() =>
-            void app.matrix!.rooms.join(room.id).then(
+            void app.matrix!.entry.join(room.id).then(
               (id) => app.openRoom(id),
               () => app.openRoom(room.id),
             )
@@ -239,7 +239,7 @@ function Invitation({ room }: { room: RoomSummary }) {
           {t("join")}
           <span className="sr"> {room.name}</span>
         </button>
-        <button type="button" className="btn small" onClick={() => void app.matrix!.rooms.leave(room.id)}>
+        <button type="button" className="btn small" onClick={() => void app.matrix!.entry.leave(room.id)}>
           {t("decline")}
           <span className="sr"> {room.name}</span>
         </button>

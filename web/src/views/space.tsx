@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { PublicRoom } from "../matrix/rooms";
+import type { PublicRoom } from "../matrix/room_directory";
 import { SpaceViewModel } from "../viewmodels/space";
 import { RoomPicker } from "./room_picker";
 import { Avatar } from "./ui/avatar";

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Verification } from "../matrix/encryption";
+import type { Verification } from "../matrix/verification";
 import { drawQr, scanQr } from "../platform/qr";
 import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";

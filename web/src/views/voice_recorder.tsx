@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { PreparedFile } from "../matrix/conversation";
+import type { PreparedFile } from "../platform/prepared_file";
 import { Recorder } from "../platform/recorder";
 import { length } from "./format";
 import { Icon } from "./ui/icon";

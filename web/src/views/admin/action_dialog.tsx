@@ -2,14 +2,13 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
 import { secondFactorPage } from "../../matrix/session";
-import { type AdminViewModel, FIELDS, isCritical, isGrave, OPTIONAL } from "../../viewmodels/admin";
+import { type AdminViewModel, FIELDS, isCritical, isGrave, OPTIONAL, type Wanted } from "../../viewmodels/admin";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import { PeopleField } from "../people_field";
 import { Dialog } from "../ui/dialog";
 import { Field, Problem, Switch } from "../ui/parts";
 import { useApp, useOwned, useSnapshot } from "../use";
 import { Detail } from "./cell";
-import type { Wanted } from "./list";
 
 const TYPES: Record<string, string> = { ends_ts: "date", at_ts: "datetime-local", guest_days: "number" };
 const PEOPLE = new Set(["sponsor", "appointed", "holders"]);

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
 import { keep } from "../../platform/files";
-import { type AdminViewModel, isGrave } from "../../viewmodels/admin";
+import { type AdminViewModel, isGrave, type Wanted } from "../../viewmodels/admin";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Empty, Problem, SearchBox, Skeleton } from "../ui/parts";
@@ -10,11 +10,6 @@ import { useSnapshot } from "../use";
 import { ActionDialog } from "./action_dialog";
 import { Cell } from "./cell";
 import { PersonDialog } from "./person_dialog";
-
-export interface Wanted {
-  action: string;
-  row: Row | null;
-}
 
 /** One list of the console: a table on a wide screen, cards on a phone. */
 export function AdminList({ model }: { model: AdminViewModel }) {

@@ -70,7 +70,7 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
       <Segmented
         label={t("details.notifications")}
         value={details.notifications}
-        onChange={(each) => void room.run((conversation) => conversation.setNotifications(each))}
+        onChange={(each) => void room.run((conversation) => conversation.settings.setNotifications(each))}
         options={[
           ["all", t("details.all")],
           ["mentions", t("details.mentions")],
@@ -85,14 +85,14 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
               hint={t("details.knockHint")}
               on={details.joinRule === "knock"}
               disabled={busy}
-              onChange={(on) => void room.run((each) => each.setKnocking(on))}
+              onChange={(on) => void room.run((each) => each.settings.setKnocking(on))}
             />
           )}
           <label className="setting wrap">
             <span className="strong grow">{t("details.history")}</span>
             <select
               value={details.historyVisibility}
-              onChange={(event) => void room.run((each) => each.setHistory(event.target.value))}
+              onChange={(event) => void room.run((each) => each.settings.setHistory(event.target.value))}
             >
               {["joined", "invited", "shared"].map((each) => (
                 <option key={each} value={each}>
@@ -154,7 +154,11 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
             <label>
               <Icon name="shieldok" />
               {t("details.raise")}
-              <select value="" disabled={busy} onChange={(event) => void room.run((each) => each.classify(event.target.value))}>
+              <select
+                value=""
+                disabled={busy}
+                onChange={(event) => void room.run((each) => each.settings.classify(event.target.value))}
+              >
                 <option value="">{details.level ? levelName(details.level, i18n.language) : t("details.unmarked")}</option>
                 {levels.map((each) => (
                   <option key={each.name} value={each.name}>
@@ -200,7 +204,7 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
                   : what === "close"
                     ? close()
                     : what === "guests"
-                      ? room.run((each) => each.openToGuests())
+                      ? room.run((each) => each.settings.openToGuests())
                       : room.upgrade("12"));
               }}
               onCancel={() => setAsking(null)}
@@ -256,8 +260,8 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
   const [name, setName] = useState(details.name);
   const [topic, setTopic] = useState(details.topic);
   const save = async (): Promise<void> => {
-    const named = name.trim() === details.name || (await room.run((each) => each.setName(name.trim())));
-    const described = topic.trim() === details.topic || (await room.run((each) => each.setTopic(topic.trim())));
+    const named = name.trim() === details.name || (await room.run((each) => each.settings.setName(name.trim())));
+    const described = topic.trim() === details.topic || (await room.run((each) => each.settings.setTopic(topic.trim())));
     if (named && described) onDone();
   };
   return (
@@ -273,7 +277,7 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
       <PictureButton
         label={t("details.picture")}
         disabled={busy}
-        onPick={(picture) => void room.run((each) => each.setPicture(picture))}
+        onPick={(picture) => void room.run((each) => each.settings.setPicture(picture))}
       />
       <div className="row g2">
         <button type="submit" className="btn main" disabled={busy || !name.trim()}>

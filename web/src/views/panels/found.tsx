@@ -98,7 +98,7 @@ export function Pins({ room, details }: { room: RoomViewModel; details: RoomDeta
         details.pinned
           .slice(-50)
           .reverse()
-          .map(async (id) => ({ id, event: await room.conversation.event(id) })),
+          .map(async (id) => ({ id, event: await room.conversation.history.event(id) })),
       ),
     details.pinned.join(" "),
   );
@@ -133,7 +133,7 @@ export function Pins({ room, details }: { room: RoomViewModel; details: RoomDeta
               )}
             </button>
             {details.may.pin && (
-              <button type="button" className="link t13" onClick={() => void room.run((each) => each.pin(id, false))}>
+              <button type="button" className="link t13" onClick={() => void room.run((each) => each.settings.pin(id, false))}>
                 {t("message.unpin")}
               </button>
             )}
@@ -159,7 +159,7 @@ export function Files({ room }: { room: RoomViewModel }) {
   const [more, setMore] = useState(true);
   const [timeline] = useState(() => room.conversation.timeline());
   const look = async (): Promise<void> => {
-    setFiles(await room.conversation.files(timeline));
+    setFiles(await room.conversation.history.files(timeline));
     setMore(timeline.hasOlder);
   };
   useEffect(() => {

@@ -82,7 +82,11 @@ function MemberRow({
       {member.membership === "join" && role !== "member" && <span className="tag">{t(`role.${role}`)}</span>}
       {member.membership === "knock" && details.may.invite && (
         <>
-          <button type="button" className="btn small main" onClick={() => void room.run((each) => each.invite(member.id))}>
+          <button
+            type="button"
+            className="btn small main"
+            onClick={() => void room.run((each) => each.members.invite(member.id))}
+          >
             {t("accept")}
             <span className="sr"> {member.name}</span>
           </button>

@@ -26,7 +26,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
     .list()
     .filter((each) => each.kind !== "direct" && matrix.client.getRoom(each.id)?.getMember(id)?.membership === "join");
   const verify = async (): Promise<void> =>
-    app.openVerification(await matrix.encryption.verifyPerson(id, await matrix.rooms.direct(id)));
+    app.openVerification(await matrix.encryption.verifyPerson(id, await matrix.entry.direct(id)));
   const acts = member && !me && mayActOn(details, member, matrix.userId);
   return (
     <div className="panelbody">

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Device } from "../../matrix/encryption";
+import type { Device } from "../../matrix/devices";
 import { accountPage } from "../../matrix/session";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { ago, date } from "../format";

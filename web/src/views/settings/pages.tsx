@@ -1,9 +1,10 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { QuietHours } from "../../matrix/account";
 import { accountPage } from "../../matrix/session";
 import { keep, keepText } from "../../platform/files";
 import { MyDataViewModel } from "../../viewmodels/my_data";
-import type { QuietHours, SettingsViewModel } from "../../viewmodels/settings";
+import type { SettingsViewModel } from "../../viewmodels/settings";
 import { date } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";

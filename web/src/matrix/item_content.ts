@@ -1,0 +1,60 @@
+/** What a message shows. */
+
+import { type MatrixEvent, MsgType } from "matrix-js-sdk";
+import { formatted, withoutFallback } from "./event_text";
+import type { Attachment, Content, EncryptedFile } from "./types";
+
+/** Null for what is not shown. */
+export function message(event: MatrixEvent): Content | null {
+  const content = event.getContent();
+  switch (content.msgtype) {
+    case MsgType.Text:
+    case MsgType.Notice:
+    case MsgType.Emote: {
+      const body = withoutFallback(String(content.body ?? ""));
+      return {
+        type: "text",
+        body,
+        html: formatted(content),
+        emote: content.msgtype === MsgType.Emote,
+        notice: content.msgtype === MsgType.Notice,
+      };
+    }
+    case MsgType.Image:
+      return { type: "image", file: attachment(content) };
+    case MsgType.Video:
+      return { type: "video", file: attachment(content) };
+    case MsgType.Audio:
+      return { type: content["org.matrix.msc3245.voice"] ? "voice" : "audio", file: attachment(content) };
+    case MsgType.File:
+      return { type: "file", file: attachment(content) };
+    case "m.key.verification.request":
+      return null;
+    case MsgType.Location:
+      return { type: "text", body: `${content.body ?? ""} ${content.geo_uri ?? ""}`, html: null, emote: false, notice: false };
+    default:
+      return typeof content.body === "string" ? { type: "unsupported", body: content.body } : null;
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: contents come from other people's clients
+export function attachment(content: any): Attachment {
+  const info = content.info ?? {};
+  const number = (value: unknown): number | null => (typeof value === "number" && value > 0 ? value : null);
+  const source = (url: unknown, file: unknown): string | EncryptedFile | null =>
+    file ? (file as EncryptedFile) : typeof url === "string" ? url : null;
+  const name = String(content.filename ?? content.body ?? "");
+  const wave = content["org.matrix.msc1767.audio"]?.waveform;
+  return {
+    name,
+    mime: String(info.mimetype ?? "application/octet-stream"),
+    size: number(info.size) ?? 0,
+    width: number(info.w),
+    height: number(info.h),
+    duration: number(info.duration) ?? number(content["org.matrix.msc1767.audio"]?.duration),
+    waveform: Array.isArray(wave) ? wave.slice(0, 200).map(Number) : null,
+    caption: content.filename && content.body !== content.filename ? String(content.body) : null,
+    source: source(content.url, content.file) ?? "",
+    thumbnail: source(info.thumbnail_url, info.thumbnail_file),
+  };
+}

@@ -1,0 +1,85 @@
+/** What a room is, says of itself and lets one do there. */
+
+import { EventType, type MatrixClient, PushRuleActionName, type Room } from "matrix-js-sdk";
+import type { Agency } from "./agency";
+import type { People } from "./people";
+import type { Place } from "./place";
+import { ACCESS_RULES, CLASSIFICATION, kindOf } from "./room_kind";
+import type { RoomDetails, RoomKind } from "./types";
+
+export function detailsOf({ client, id, room }: Place, people: People, agency: Agency): RoomDetails {
+  const state = room.currentState;
+  const user = client.getSafeUserId();
+  const kind = kindOf(client, room);
+  const otherId = kind === "direct" ? room.guessDMUserId() : null;
+  const other = otherId ? people.of(room.getMember(otherId), otherId) : null;
+  const may = (type: string): boolean => state.maySendStateEvent(type, user);
+  const levels = state.getStateEvents(EventType.RoomPowerLevels, "")?.getContent() ?? {};
+  const level = room.getMember(user)?.powerLevel ?? 0;
+  const organisations = new Set(
+    room.getJoinedMembers().map((each) => people.of(each, each.userId).organisation ?? each.userId.split(":")[1]),
+  );
+  return {
+    id,
+    name: other && room.getInvitedAndJoinedMemberCount() <= 2 ? other.name : room.name,
+    topic: String(state.getStateEvents(EventType.RoomTopic, "")?.getContent().topic ?? ""),
+    avatar: room.getMxcAvatarUrl() ?? other?.avatar ?? null,
+    kind,
+    encrypted: room.hasEncryptionStateEvent(),
+    members: room.getJoinedMemberCount(),
+    organisations: organisations.size,
+    other,
+    joinRule: room.getJoinRule(),
+    historyVisibility: room.getHistoryVisibility(),
+    version: room.getVersion(),
+    replacedBy: state.getStateEvents(EventType.RoomTombstone, "")?.getContent().replacement_room ?? null,
+    alias: room.getCanonicalAlias(),
+    myLevel: level,
+    may: {
+      send: room.maySendMessage(),
+      invite: room.canInvite(user),
+      kick: level >= (levels.kick ?? 50),
+      ban: level >= (levels.ban ?? 50),
+      redact: level >= (levels.redact ?? 50),
+      pin: may(EventType.RoomPinnedEvents),
+      settings: may(EventType.RoomName),
+      roles: may(EventType.RoomPowerLevels),
+      upgrade: may(EventType.RoomTombstone),
+      guests: may(ACCESS_RULES),
+      classify: may(CLASSIFICATION),
+    },
+    pinned: state.getStateEvents(EventType.RoomPinnedEvents, "")?.getContent().pinned ?? [],
+    notifications: notificationsOf(client, id),
+    guests: kind === "guests",
+    level: agency.level(state.getStateEvents(CLASSIFICATION, "")?.getContent().level),
+    keptDays: keptDays(room, kind, agency),
+  };
+}
+
+/** The strictest of what the room says, its marking and its kind. */
+function keptDays(room: Room, kind: RoomKind, agency: Agency): number | null {
+  const state = room.currentState;
+  const lifetime = Number(state.getStateEvents("m.room.retention", "")?.getContent().max_lifetime);
+  const { rules } = agency;
+  if (!rules) return null;
+  const level = agency.level(state.getStateEvents(CLASSIFICATION, "")?.getContent().level);
+  const ofKind = {
+    forum: rules.retention.forum_days,
+    guests: rules.retention.open_days,
+    direct: rules.retention.direct_days,
+    private: rules.retention.private_days,
+    space: 0,
+  }[kind];
+  const days = [lifetime > 0 ? Math.ceil(lifetime / 86_400_000) : 0, level?.retention_days ?? 0, ofKind];
+  const limits = days.filter((each) => each > 0);
+  return limits.length ? Math.min(...limits) : null;
+}
+
+/** What of a room is told, by the push rules that bear its name. */
+function notificationsOf(client: MatrixClient, id: string): RoomDetails["notifications"] {
+  const rules = client.pushRules?.global;
+  const override = rules?.override?.find((each) => each.rule_id === id);
+  if (override?.enabled && !override.actions.includes(PushRuleActionName.Notify)) return "none";
+  const own = rules?.room?.find((each) => each.rule_id === id);
+  return own?.enabled && !own.actions.includes(PushRuleActionName.Notify) ? "mentions" : "all";
+}
