@@ -80,6 +80,14 @@ test("views know types of the adapter, and only view models have logic", () => {
   expect(wrong).toEqual([]);
 });
 
+test("the time, and what happens later, come from the clock", () => {
+  const wrong = all
+    .filter(({ path }) => path !== "platform/clock.ts" && path !== "platform/service_worker.ts")
+    .filter(({ text }) => /\bDate\.now\(|\bnew Date\(\)|\bset(?:Timeout|Interval)\(|\bperformance\.now\(/.test(text))
+    .map(({ path }) => path);
+  expect(wrong).toEqual([]);
+});
+
 test("view models do not touch the page", () => {
   const wrong = all
     .filter(

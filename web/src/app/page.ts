@@ -1,6 +1,7 @@
 /** The browser as view models need it: its address, its notifications, what was shared with the client. */
 
 import { text } from "../i18n/text";
+import { clock } from "../platform/clock";
 import { takeShared } from "../platform/shared";
 import type { Page } from "../viewmodels/app";
 
@@ -20,7 +21,7 @@ export function thisPage(): Page {
     leave: (url) => location.assign(url),
     takeShared: async () => {
       const id = query.get("shared");
-      return id && "caches" in window ? takeShared(id, caches, Date.now()) : null;
+      return id && "caches" in window ? takeShared(id, caches, clock.now()) : null;
     },
     isVisible: () => document.visibilityState === "visible" && document.hasFocus(),
     notify: (title, body, tag, icon, clicked) => {
@@ -65,5 +66,5 @@ function chime(): void {
     tone.start(at);
     tone.stop(at + 0.32);
   }
-  setTimeout(() => void context.close(), 800);
+  clock.after(800, () => void context.close());
 }

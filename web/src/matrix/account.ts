@@ -10,6 +10,7 @@ import {
   RuleId,
   TweakName,
 } from "matrix-js-sdk";
+import { clock } from "../platform/clock";
 import type { People } from "./people";
 import type { Person } from "./types";
 
@@ -182,7 +183,7 @@ export class Account {
       .map(([type, event]) => ({ type, content: event.getContent() }));
     return JSON.stringify(
       {
-        exported: new Date().toISOString(),
+        exported: new Date(clock.now()).toISOString(),
         account: this.client.getUserId(),
         profile,
         emails: await this.emails().catch(() => []),

@@ -12,6 +12,7 @@ import {
   RoomStateEvent,
 } from "matrix-js-sdk";
 import type { PreparedFile } from "../platform/prepared_file";
+import { Signal } from "../platform/signal";
 import { type Agency, allowsFile } from "./agency";
 import { hear } from "./listening";
 import type { Media } from "./media";
@@ -26,7 +27,6 @@ import { RoomPeople } from "./room_people";
 import { RoomSettings } from "./room_settings";
 import type { Rooms } from "./rooms";
 import { Scheduled } from "./scheduled";
-import { Signal } from "./signal";
 import { Timeline } from "./timeline";
 import type { Outgoing, RoomDetails } from "./types";
 

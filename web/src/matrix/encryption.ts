@@ -2,9 +2,10 @@
 
 import { ClientEvent, type MatrixClient } from "matrix-js-sdk";
 import { type CryptoApi, CryptoEvent, type VerificationRequest } from "matrix-js-sdk/lib/crypto-api";
+import { clock, pause } from "../platform/clock";
+import { Signal } from "../platform/signal";
 import { Devices } from "./devices";
 import { Recovery } from "./recovery";
-import { Signal } from "./signal";
 import { Verification } from "./verification";
 
 export type EncryptionState =
@@ -41,11 +42,11 @@ export class Encryption {
     });
     client.on(CryptoEvent.VerificationRequestReceived, (request) => {
       // a device that has just signed in hears of requests that another one has long answered, a moment after
-      setTimeout(() => {
+      clock.after(300, () => {
         if (this.wasAnswered(request)) return;
         this.incoming = this.followed(new Verification(request));
         this.changed.fire();
-      }, 300);
+      });
     });
   }
 
@@ -106,7 +107,7 @@ export class Encryption {
       const trust = await this.trustOf(userId).catch(() => "unknown");
       await this.refresh(); // after the question: what is drawn now is never older than the answer
       if (trust === "verified") return;
-      await new Promise((resolve) => setTimeout(resolve, 200 * turn));
+      await pause(200 * turn);
     }
   }
 

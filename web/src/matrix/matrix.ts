@@ -10,6 +10,8 @@ import {
   SyncState,
 } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger";
+import { Signal } from "../platform/signal";
+import { Source, type Stream } from "../platform/stream";
 import { Account } from "./account";
 import { Agency } from "./agency";
 import type { Configuration } from "./configuration";
@@ -27,7 +29,6 @@ import { RoomEntry } from "./room_entry";
 import { directs } from "./room_kind";
 import { Rooms } from "./rooms";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
-import { Signal } from "./signal";
 import { keepNoPending } from "./unsent";
 
 export type Connection = "starting" | "online" | "offline";
@@ -46,7 +47,6 @@ export type Barred = "locked" | "expired";
 const BARRED: Record<string, Barred> = { M_USER_LOCKED: "locked", ORG_MATRIX_EXPIRED_ACCOUNT: "expired" };
 
 export class Matrix {
-  readonly changed = new Signal();
   readonly accountDataChanged = new Signal();
   readonly people: People;
   readonly rooms: Rooms;
@@ -56,9 +56,8 @@ export class Matrix {
   readonly agency: Agency;
   readonly console: Console;
   private readonly outbox: Outbox;
-  connection: Connection = "starting";
-  /** Why the server lets this account do nothing at all. */
-  barred: Barred | null = null;
+  private readonly link = new Source<Connection>("starting");
+  private readonly bar = new Source<Barred | null>(null);
 
   private constructor(
     readonly client: MatrixClient,
@@ -75,14 +74,14 @@ export class Matrix {
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
     client.on(ClientEvent.Sync, (state, _before, data) => {
-      this.barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
+      this.bar.set(BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null);
       const online = state === SyncState.Prepared || state === SyncState.Syncing;
       const failing = state === SyncState.Error || state === SyncState.Reconnecting;
       if (state === SyncState.Syncing) this.outbox.resume(); // what the browser has kept is read while the first sync runs
-      if (online || failing) this.setConnection(online ? "online" : "offline");
+      if (online || failing) this.link.set(online ? "online" : "offline");
     });
     client.on(ClientEvent.AccountData, () => this.accountDataChanged.fire());
-    addEventListener("offline", () => this.setConnection("offline"));
+    addEventListener("offline", () => this.link.set("offline"));
     addEventListener("online", () => {
       client.retryImmediately();
       this.outbox.resume();
@@ -135,6 +134,15 @@ export class Matrix {
     return matrix;
   }
 
+  get connection(): Stream<Connection> {
+    return this.link;
+  }
+
+  /** Why the server lets this account do nothing at all. */
+  get barred(): Stream<Barred | null> {
+    return this.bar;
+  }
+
   get userId(): string {
     return this.client.getSafeUserId();
   }
@@ -177,10 +185,5 @@ export class Matrix {
 
   stop(): void {
     this.client.stopClient();
-  }
-
-  private setConnection(connection: Connection): void {
-    this.connection = connection;
-    this.changed.fire();
   }
 }

@@ -1,6 +1,7 @@
 /** Files: fetched with authentication, decrypted and encrypted in the browser (specification: "Sending encrypted attachments"). */
 
 import type { MatrixClient } from "matrix-js-sdk";
+import { clock } from "../platform/clock";
 import type { Agency } from "./agency";
 import type { Attachment, EncryptedFile } from "./types";
 
@@ -143,7 +144,7 @@ export class Media {
     if (this.urls.size > KEPT) {
       const [oldest, url] = this.urls.entries().next().value!;
       this.urls.delete(oldest);
-      url.then((each) => setTimeout(() => URL.revokeObjectURL(each), 60_000)).catch(() => {});
+      url.then((each) => clock.after(60_000, () => URL.revokeObjectURL(each))).catch(() => {});
     }
     return made;
   }

@@ -14,6 +14,8 @@ import {
   type Room,
   RoomEvent,
 } from "matrix-js-sdk";
+import { pause } from "../platform/clock";
+import { Scope } from "../platform/scope";
 import type * as Stems from "../platform/search_stems";
 import { roomOf, senderOf } from "./event_facts";
 import type { People } from "./people";
@@ -43,7 +45,8 @@ export class MessageIndex {
   private blocks: string[][] = [];
   private key: CryptoKey | null = null;
   private database: IDBDatabase | null = null;
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly scope = new Scope();
+  private readonly writes = this.scope.timer();
   private crawls = new Map<string, string | null>();
   private writing: Promise<void> = Promise.resolve();
   private isStopped = false;
@@ -172,7 +175,7 @@ export class MessageIndex {
       this.blocks.at(-1)!.push(id);
       this.dirty.add(this.blocks.length - 1);
     }
-    this.timer ??= setTimeout(() => void this.write(), WRITE_AFTER);
+    if (!this.writes.isSet) this.writes.set(WRITE_AFTER, () => void this.write());
   }
 
   private remove(id: string): void {
@@ -181,7 +184,7 @@ export class MessageIndex {
     if (block < 0) return;
     this.blocks[block] = this.blocks[block].filter((each) => each !== id);
     this.dirty.add(block);
-    this.timer ??= setTimeout(() => void this.write(), WRITE_AFTER);
+    if (!this.writes.isSet) this.writes.set(WRITE_AFTER, () => void this.write());
   }
 
   // ------------------------------------------------------------------------------------------------------------ the past
@@ -244,7 +247,7 @@ export class MessageIndex {
 
   /** One after the other. */
   private write(): Promise<void> {
-    this.timer = null;
+    this.writes.clear();
     const next = (): Promise<void> => this.writeBlocks();
     this.writing = this.writing.then(next, next);
     return this.writing;
@@ -293,5 +296,3 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
     request.onerror = () => reject(request.error);
   });
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,6 +1,7 @@
 /** Messages that the account's push rules say should be told, as they come. */
 
 import { type MatrixClient, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { clock } from "../platform/clock";
 import { senderOf } from "./event_facts";
 import { textOf } from "./event_text";
 import type { People } from "./people";
@@ -32,7 +33,7 @@ export class Notices {
         !id ||
         this.told.has(id) ||
         event.getSender() === this.client.getUserId() ||
-        Date.now() - event.getTs() > FRESH
+        clock.now() - event.getTs() > FRESH
       )
         return;
       if (event.isBeingDecrypted() || event.shouldAttemptDecryption()) return;

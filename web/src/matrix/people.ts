@@ -1,8 +1,8 @@
 /** People: their names, their organisations, finding them. */
 
 import { type MatrixClient, Method, type RoomMember } from "matrix-js-sdk";
+import { Signal } from "../platform/signal";
 import type { Agency } from "./agency";
-import { Signal } from "./signal";
 import type { Person } from "./types";
 
 const OWN = "chappe.me";

@@ -3,6 +3,7 @@
 import type { MatrixClient, UIAuthCallback } from "matrix-js-sdk";
 import { type CryptoApi, decodeRecoveryKey, type GeneratedSecretStorageKey } from "matrix-js-sdk/lib/crypto-api";
 import type { SecretStorageKeyDescription } from "matrix-js-sdk/lib/secret-storage";
+import { clock } from "../platform/clock";
 import { ConsentNeeded } from "./errors";
 
 declare module "matrix-js-sdk/lib/@types/event" {
@@ -82,7 +83,7 @@ export class Recovery {
       setupNewKeyBackup: backup === null,
     });
     await this.crypto().checkKeyBackupAndEnable();
-    await this.client.setAccountData(MADE, { created_ts: Date.now() });
+    await this.client.setAccountData(MADE, { created_ts: clock.now() });
     this.storageKey = null;
     await this.done();
   }

@@ -12,6 +12,7 @@ import {
   RoomType,
   Visibility,
 } from "matrix-js-sdk";
+import { clock } from "../platform/clock";
 import { ACCESS_RULES, CLASSIFICATION, directs } from "./room_kind";
 import type { RoomKind } from "./types";
 
@@ -140,7 +141,7 @@ export class RoomEntry {
       };
       this.client.on(ClientEvent.Room, look);
       this.client.on(RoomEvent.MyMembership, look);
-      setTimeout(end, PATIENCE);
+      clock.after(PATIENCE, end);
     });
   }
 }

@@ -11,9 +11,9 @@ import {
   RoomStateEvent,
 } from "matrix-js-sdk";
 import type { EmittedEvents } from "matrix-js-sdk/lib/client";
+import { Signal } from "../platform/signal";
 import type { People } from "./people";
 import { summaryOf } from "./room_summary";
-import { Signal } from "./signal";
 import type { RoomSummary } from "./types";
 
 export class Rooms {

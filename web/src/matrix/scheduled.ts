@@ -2,6 +2,7 @@
 
 import { EventType, MatrixEvent, Method, UpdateDelayedEventAction } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
+import { clock } from "../platform/clock";
 import { messageContent } from "./message_content";
 import type { Place } from "./place";
 import type { Outgoing } from "./types";
@@ -12,7 +13,7 @@ export class Scheduled {
   /** Sends later, at a time in milliseconds. Returns the identifier to take it back by. */
   async add(message: Outgoing, threadId: string | null, at: number): Promise<string> {
     const { client, id, room } = this.place;
-    const delay = Math.max(at - Date.now(), 1000);
+    const delay = Math.max(at - clock.now(), 1000);
     const content = messageContent(room, message, threadId);
     if (!room.hasEncryptionStateEvent()) {
       const sent = await client._unstable_sendDelayedEvent(id, { delay }, threadId, EventType.RoomMessage, content);

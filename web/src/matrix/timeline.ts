@@ -11,11 +11,11 @@ import {
   ThreadEvent,
   TimelineWindow,
 } from "matrix-js-sdk";
+import { Signal } from "../platform/signal";
 import { idOf } from "./event_facts";
 import { Items } from "./items";
 import { hear, hearOf } from "./listening";
 import type { People } from "./people";
-import { Signal } from "./signal";
 import type { Item } from "./types";
 
 const AT_ONCE = 50;

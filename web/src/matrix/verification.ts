@@ -8,7 +8,7 @@ import {
   type Verifier,
   VerifierEvent,
 } from "matrix-js-sdk/lib/crypto-api";
-import { Signal } from "./signal";
+import { Signal } from "../platform/signal";
 
 export interface Comparison {
   emoji: Array<[string, string]>;

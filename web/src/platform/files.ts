@@ -1,5 +1,6 @@
 /** What a browser can find out about a file before it is sent, and how it is kept on the machine. */
 
+import { clock } from "./clock";
 import type { PreparedFile } from "./prepared_file";
 
 const THUMBNAIL = 800;
@@ -62,7 +63,7 @@ function happened(element: HTMLMediaElement, name: string): Promise<void> {
   return new Promise((resolve, reject) => {
     element.addEventListener(name, () => resolve(), { once: true });
     element.addEventListener("error", () => reject(new Error("not playable")), { once: true });
-    setTimeout(() => reject(new Error("not playable")), 5000);
+    clock.after(5000, () => reject(new Error("not playable")));
   });
 }
 
@@ -77,5 +78,5 @@ export function keep(url: string, name: string): void {
 export function keepText(text: string, name: string, type = "text/plain"): void {
   const url = URL.createObjectURL(new Blob([text], { type }));
   keep(url, name);
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  clock.after(60_000, () => URL.revokeObjectURL(url));
 }

@@ -1,5 +1,7 @@
 /** QR codes of bytes: drawn, and read from the camera. Both libraries are only loaded where they are needed. */
 
+import { pause } from "./clock";
+
 export async function drawQr(canvas: HTMLCanvasElement, bytes: Uint8ClampedArray): Promise<void> {
   const { toCanvas } = await import("qrcode");
   await toCanvas(canvas, [{ data: bytes, mode: "byte" } as never], {
@@ -27,7 +29,7 @@ export function scanQr(video: HTMLVideoElement, seen: (code: Uint8ClampedArray) 
       const canvas = document.createElement("canvas");
       const context = canvas.getContext("2d", { willReadFrequently: true })!;
       while (!stopped) {
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await pause(200);
         if (!video.videoWidth) continue;
         canvas.width = video.videoWidth;
         canvas.height = video.videoHeight;

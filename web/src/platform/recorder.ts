@@ -1,3 +1,4 @@
+import { clock } from "./clock";
 import type { PreparedFile } from "./prepared_file";
 
 const TYPES = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
@@ -10,7 +11,7 @@ export class Recorder {
   private readonly parts: Blob[] = [];
   private readonly loudness: number[] = [];
   private began = 0;
-  private timer: ReturnType<typeof setInterval> | null = null;
+  private endTicking: (() => void) | null = null;
 
   constructor(private readonly tick: (ms: number) => void) {}
 
@@ -26,17 +27,17 @@ export class Recorder {
     this.context.createMediaStreamSource(this.stream).connect(analyser);
     const samples = new Uint8Array(analyser.fftSize);
     this.media.start();
-    this.began = Date.now();
-    this.timer = setInterval(() => {
+    this.began = clock.now();
+    this.endTicking = clock.every(100, () => {
       analyser.getByteTimeDomainData(samples);
       this.loudness.push(Math.max(...samples.map((each) => Math.abs(each - 128))) * 8);
-      this.tick(Date.now() - this.began);
-    }, 100);
+      this.tick(clock.now() - this.began);
+    });
   }
 
   /** Stops. `name`: of the file, without its ending. */
   async finish(name: string): Promise<PreparedFile> {
-    const duration = Date.now() - this.began;
+    const duration = clock.now() - this.began;
     const stopped = new Promise((resolve) => this.media!.addEventListener("stop", resolve, { once: true }));
     this.media!.stop();
     await stopped;
@@ -48,7 +49,7 @@ export class Recorder {
   }
 
   cancel(): void {
-    if (this.timer) clearInterval(this.timer);
+    this.endTicking?.();
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     if (this.context && this.context.state !== "closed") void this.context.close();
   }

@@ -3,6 +3,7 @@
 import { type Console, type Done, EVERYWHERE, type Rights, type Row } from "../matrix/console";
 import type { Matrix } from "../matrix/matrix";
 import type { Person } from "../matrix/types";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 /** How a value is shown. */
@@ -302,7 +303,7 @@ interface State extends Doing {
 
 export class AdminViewModel extends ActingViewModel<State> {
   private readonly console: Console;
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly looking = this.scope.timer();
   private turn = 0;
 
   constructor(
@@ -310,8 +311,9 @@ export class AdminViewModel extends ActingViewModel<State> {
     readonly rights: Rights,
     readonly organisation: string,
     readonly view: View,
+    clock: Clock = browser,
   ) {
-    super({ ...IDLE, rows: null, names: {}, next: null, search: "", done: null, person: null });
+    super({ ...IDLE, rows: null, names: {}, next: null, search: "", done: null, person: null }, clock);
     this.console = matrix.console;
     void this.look();
   }
@@ -334,8 +336,7 @@ export class AdminViewModel extends ActingViewModel<State> {
 
   readonly type = (search: string): void => {
     this.set({ search });
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.look(), 250);
+    this.looking.set(250, () => void this.look());
   };
 
   readonly look = async (): Promise<void> => {

@@ -168,16 +168,16 @@ export class AppViewModel extends ViewModel<AppState> {
   };
 
   private follow(matrix: Matrix): void {
-    this.owns(
-      matrix.changed.listen(() => {
-        this.set({ connection: matrix.connection, me: matrix.people.me() });
-        if (matrix.barred) return this.set({ stage: "barred" });
-        if (this.now.stage === "barred") return this.page.leave("/"); // the account is open again: begin afresh
-        if (this.now.stage === "starting" && matrix.connection !== "starting") void this.synced(matrix);
-      }),
-    );
-    this.owns(matrix.people.changed.listen(() => this.set({ me: matrix.people.me() })));
-    this.owns(matrix.encryption.changed.listen(() => this.encryptionMoved(matrix)));
+    const moved = (): void => {
+      this.set({ connection: matrix.connection.value, me: matrix.people.me() });
+      if (matrix.barred.value) return this.set({ stage: "barred" });
+      if (this.now.stage === "barred") return this.page.leave("/"); // the account is open again: begin afresh
+      if (this.now.stage === "starting" && matrix.connection.value !== "starting") void this.synced(matrix);
+    };
+    this.scope.owns(matrix.connection.listen(moved));
+    this.scope.owns(matrix.barred.listen(moved));
+    this.scope.owns(matrix.people.changed.listen(() => this.set({ me: matrix.people.me() })));
+    this.scope.owns(matrix.encryption.changed.listen(() => this.encryptionMoved(matrix)));
     void matrix.people.loadMe();
     this.index = matrix.messageIndex();
     this.list = new RoomListViewModel(matrix, this.drafts);
@@ -189,8 +189,8 @@ export class AppViewModel extends ViewModel<AppState> {
       () => (this.now.route.screen === "room" ? this.now.route.id : null),
       (id) => this.go({ screen: "room", id, event: null, panel: null }),
     );
-    this.set({ connection: matrix.connection, me: matrix.people.me(), rules: matrix.agency.rules });
-    if (matrix.connection !== "starting") void this.synced(matrix);
+    this.set({ rules: matrix.agency.rules });
+    moved();
   }
 
   private syncing = false;

@@ -2,6 +2,7 @@ import { allowsFile } from "../matrix/agency";
 import type { Conversation } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
 import type { Item, Person, RoomDetails } from "../matrix/types";
+import { clock as browser, type Clock } from "../platform/clock";
 import type { PreparedFile } from "../platform/prepared_file";
 import type { Drafts } from "./drafts";
 import { ViewModel } from "./view_model";
@@ -74,20 +75,24 @@ export class ComposerViewModel extends ViewModel<State> {
   constructor(
     private readonly needs: Needs,
     readonly threadId: string | null,
+    clock: Clock = browser,
   ) {
-    super({
-      text: needs.drafts.of(needs.conversation.id, threadId),
-      reply: null,
-      editing: null,
-      suggestions: [],
-      chosen: 0,
-      worry: null,
-      pasted: null,
-      uploads: [],
-      problem: null,
-      scheduled: [],
-      caret: { at: -1, turn: 0 },
-    });
+    super(
+      {
+        text: needs.drafts.of(needs.conversation.id, threadId),
+        reply: null,
+        editing: null,
+        suggestions: [],
+        chosen: 0,
+        worry: null,
+        pasted: null,
+        uploads: [],
+        problem: null,
+        scheduled: [],
+        caret: { at: -1, turn: 0 },
+      },
+      clock,
+    );
     void this.lookScheduled();
     loadMarkdown().catch(() => {}); // at hand before something is sent
   }
@@ -103,9 +108,9 @@ export class ComposerViewModel extends ViewModel<State> {
   private tellTyping(text: string): void {
     if (!this.needs.sendTyping()) return;
     const typing = text.trim() !== "" && !text.startsWith("/");
-    if (typing && Date.now() - this.typingSince < 15_000) return;
+    if (typing && this.scope.clock.now() - this.typingSince < 15_000) return;
     if (!typing && this.typingSince === 0) return;
-    this.typingSince = typing ? Date.now() : 0;
+    this.typingSince = typing ? this.scope.clock.now() : 0;
     this.needs.conversation.setTyping(typing);
   }
 

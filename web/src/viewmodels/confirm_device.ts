@@ -32,7 +32,7 @@ export class ConfirmDeviceViewModel extends ActingViewModel<State> {
       verification: null,
     });
     void this.look();
-    this.owns(
+    this.scope.owns(
       matrix.encryption.changed.listen(() => {
         if (matrix.encryption.state === "ready" || matrix.encryption.state === "no-code") this.done();
       }),

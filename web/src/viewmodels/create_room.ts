@@ -2,6 +2,7 @@
 
 import type { Matrix } from "../matrix/matrix";
 import type { Classification, Person } from "../matrix/types";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 export type Kind = "direct" | "private" | "guests" | "forum" | "space";
@@ -37,27 +38,31 @@ export const addressesIn = (text: string): string[] => [
 /** Choosing people: typed names are looked up, pasted addresses are taken as they are. */
 export class CreateRoomViewModel extends ActingViewModel<State> {
   private turn = 0;
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly looking = this.scope.timer();
 
   constructor(
     private readonly matrix: Matrix,
     private readonly made: (roomId: string) => void,
     kind: Kind = "private",
+    clock: Clock = browser,
   ) {
-    super({
-      ...IDLE,
-      kind,
-      name: "",
-      topic: "",
-      typed: "",
-      found: [],
-      searching: false,
-      chosen: [],
-      nameMissing: false,
-      peopleMissing: false,
-      failed: [],
-      level: null,
-    });
+    super(
+      {
+        ...IDLE,
+        kind,
+        name: "",
+        topic: "",
+        typed: "",
+        found: [],
+        searching: false,
+        chosen: [],
+        nameMissing: false,
+        peopleMissing: false,
+        failed: [],
+        level: null,
+      },
+      clock,
+    );
   }
 
   /** The markings that a room of this kind may have. */
@@ -74,12 +79,12 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
 
   readonly type = (typed: string): void => {
     this.set({ typed, peopleMissing: false });
-    if (this.timer) clearTimeout(this.timer);
+    this.looking.clear();
     const addresses = addressesIn(typed);
     if (addresses.length > 1 || (addresses.length === 1 && /[\s,;]$/.test(typed))) return this.take(addresses);
     if (typed.trim().length < 2) return this.set({ found: [], searching: false });
     this.set({ searching: true });
-    this.timer = setTimeout(() => void this.look(typed), 200);
+    this.looking.set(200, () => void this.look(typed));
   };
 
   private take(addresses: string[]): void {

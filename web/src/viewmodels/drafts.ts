@@ -1,29 +1,50 @@
 /** What was begun and not sent, by room and thread. It survives a reload. */
 
+import { clock as browser, type Clock } from "../platform/clock";
+import { Scope, type Timer } from "../platform/scope";
 import { load, save } from "../platform/store";
+import { Source, type Stream } from "../platform/stream";
 
 const KEY = "drafts";
+const WRITE_AFTER = 300;
+
+type Texts = Readonly<Record<string, string>>;
+
+/** Where this browser keeps them. */
+export interface Keeper {
+  load: () => Promise<Texts | undefined>;
+  save: (texts: Texts) => Promise<void>;
+}
+
+const store: Keeper = { load: () => load<Texts>(KEY), save: (texts) => save(KEY, texts) };
 
 export class Drafts {
-  private texts: Record<string, string> = {};
-  private readonly listeners = new Set<() => void>();
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private texts: Texts = {};
+  private readonly begun = new Source<readonly string[]>([]);
+  private readonly writing: Timer;
+
+  constructor(
+    private readonly keeper: Keeper = store,
+    clock: Clock = browser,
+  ) {
+    this.writing = new Scope(clock).timer();
+  }
 
   async open(): Promise<void> {
-    this.texts = (await load<Record<string, string>>(KEY)) ?? {};
+    this.texts = (await this.keeper.load()) ?? {};
+    this.begun.set(Object.keys(this.texts));
   }
 
   of(room: string, thread: string | null): string {
     return this.texts[key(room, thread)] ?? "";
   }
 
-  /** Drafts of rooms themselves, for the list. */
-  readonly all = (): Record<string, string> => this.texts;
+  readonly all = (): Texts => this.texts;
 
-  readonly listen = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  /** Where there is one: moves as one begins or ends, not with every letter. */
+  get places(): Stream<readonly string[]> {
+    return this.begun;
+  }
 
   keep(room: string, thread: string | null, text: string): void {
     const name = key(room, thread);
@@ -33,14 +54,13 @@ export class Drafts {
       const { [name]: _, ...others } = this.texts;
       this.texts = others;
     }
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.write(), 300);
-    if (had !== name in this.texts) for (const listener of this.listeners) listener();
+    this.writing.set(WRITE_AFTER, () => void this.write());
+    if (had !== name in this.texts) this.begun.set(Object.keys(this.texts));
   }
 
   /** At once: the page may be about to go. */
   async write(): Promise<void> {
-    await save(KEY, this.texts);
+    await this.keeper.save(this.texts);
   }
 }
 

@@ -1,6 +1,7 @@
 import { explain } from "../matrix/errors";
 import type { Matrix } from "../matrix/matrix";
 import type { PublicRoom } from "../matrix/room_directory";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 interface State extends Doing {
@@ -13,21 +14,21 @@ interface State extends Doing {
 }
 
 export class ForumsViewModel extends ActingViewModel<State> {
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly looking = this.scope.timer();
   private turn = 0;
 
   constructor(
     private readonly matrix: Matrix,
     private readonly open: (id: string) => void,
+    clock: Clock = browser,
   ) {
-    super({ ...IDLE, term: "", rooms: [], next: null, total: 0, loading: true, order: "members" });
+    super({ ...IDLE, term: "", rooms: [], next: null, total: 0, loading: true, order: "members" }, clock);
     void this.look();
   }
 
   readonly type = (term: string): void => {
     this.set({ term });
-    if (this.timer) clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.look(), 250);
+    this.looking.set(250, () => void this.look());
   };
 
   readonly setOrder = (order: State["order"]): void => this.set({ order, rooms: sorted(this.now.rooms, order) });

@@ -17,7 +17,7 @@ interface State extends Doing {
 export class MembersViewModel extends ActingViewModel<State> {
   constructor(private readonly room: RoomViewModel) {
     super({ ...IDLE, members: [], loading: true, filter: "", shown: [], invited: 0, failed: [] });
-    this.owns(room.conversation.changed.listen(() => void this.look()));
+    this.scope.owns(room.conversation.changed.listen(() => void this.look()));
     void this.look();
   }
 

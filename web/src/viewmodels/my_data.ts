@@ -1,6 +1,7 @@
 /** What the service holds of somebody, packed on demand. */
 
 import { type Agency, type Confirmation, isConfirmation, type Package } from "../matrix/agency";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 const EVERY = 3000;
@@ -14,11 +15,13 @@ interface State extends Doing {
 }
 
 export class MyDataViewModel extends ActingViewModel<State> {
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly again = this.scope.timer();
 
-  constructor(private readonly agency: Agency) {
-    super({ ...IDLE, packages: null, confirm: null, fetching: null });
-    this.owns(() => this.timer && clearTimeout(this.timer));
+  constructor(
+    private readonly agency: Agency,
+    clock: Clock = browser,
+  ) {
+    super({ ...IDLE, packages: null, confirm: null, fetching: null }, clock);
     void this.act(() => this.look());
   }
 
@@ -27,7 +30,7 @@ export class MyDataViewModel extends ActingViewModel<State> {
     const packages = await this.agency.packages();
     this.set({ packages });
     const going = packages.some((each) => each.state === "waiting" || each.state === "working");
-    if (going && !this.closed) this.timer = setTimeout(() => void this.look().catch(() => {}), EVERY);
+    if (going) this.again.set(EVERY, () => void this.look().catch(() => {}));
   }
 
   readonly ask = (): Promise<boolean> =>

@@ -49,10 +49,10 @@ export class RoomViewModel extends ViewModel<State> {
       busy: false,
     });
     this.conversation = matrix.conversation(id);
-    this.owns(() => this.conversation.close());
-    this.owns(this.conversation.changed.listen(() => this.look()));
-    this.owns(matrix.rooms.changed.listen(() => this.look()));
-    this.owns(matrix.encryption.changed.listen(() => void this.lookIdentity()));
+    this.scope.owns(() => this.conversation.close());
+    this.scope.owns(this.conversation.changed.listen(() => this.look()));
+    this.scope.owns(matrix.rooms.changed.listen(() => this.look()));
+    this.scope.owns(matrix.encryption.changed.listen(() => void this.lookIdentity()));
     this.look();
     this.begin(event);
     void this.lookIdentity();
@@ -72,8 +72,8 @@ export class RoomViewModel extends ViewModel<State> {
       this.now.summary?.isUnread ?? false,
     );
     this.composer = this.newComposer(null, this.timeline);
-    this.owns(() => this.timeline?.close());
-    this.owns(() => this.composer?.close());
+    this.scope.owns(() => this.timeline?.close());
+    this.scope.owns(() => this.composer?.close());
   }
 
   /** A thread's messages and composer; the same ones again while the room is open. */
@@ -83,7 +83,7 @@ export class RoomViewModel extends ViewModel<State> {
       const timeline = new TimelineViewModel(this.conversation, id, () => this.preferences.snapshot().privateReceipts);
       found = { timeline, composer: this.newComposer(id, timeline) };
       this.threads.set(id, found);
-      this.owns(() => timeline.close());
+      this.scope.owns(() => timeline.close());
     }
     return found;
   }

@@ -1,5 +1,6 @@
 import type { Matrix } from "../matrix/matrix";
 import type { RoomSummary } from "../matrix/types";
+import type { Drafts } from "./drafts";
 import { ViewModel } from "./view_model";
 
 export type Filter = "all" | "unread" | "mentions" | "direct";
@@ -24,7 +25,7 @@ interface State {
 export class RoomListViewModel extends ViewModel<State> {
   constructor(
     private readonly matrix: Matrix,
-    private readonly drafts: { all: () => Record<string, string>; listen: (listener: () => void) => () => void },
+    private readonly drafts: Pick<Drafts, "all" | "places">,
   ) {
     super({
       filter: "all",
@@ -37,8 +38,8 @@ export class RoomListViewModel extends ViewModel<State> {
       total: 0,
       drafts: {},
     });
-    this.owns(matrix.rooms.changed.listen(() => this.look()));
-    this.owns(drafts.listen(() => this.look()));
+    this.scope.owns(matrix.rooms.changed.listen(() => this.look()));
+    this.scope.owns(drafts.places.listen(() => this.look()));
     this.look();
   }
 

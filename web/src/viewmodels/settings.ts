@@ -41,8 +41,8 @@ export class SettingsViewModel extends ActingViewModel<State> {
       codeCreated: null,
       done: null,
     });
-    this.owns(matrix.encryption.changed.listen(() => void this.lookDevices()));
-    this.owns(matrix.accountDataChanged.listen(() => this.look()));
+    this.scope.owns(matrix.encryption.changed.listen(() => void this.lookDevices()));
+    this.scope.owns(matrix.accountDataChanged.listen(() => this.look()));
     this.look();
     void this.lookDevices();
     void this.lookAccount();

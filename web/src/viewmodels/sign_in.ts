@@ -1,6 +1,7 @@
 import { type Configuration, findOrganisation, type Organisation } from "../matrix/configuration";
 import type { Ended } from "../matrix/ended";
 import { beginSignIn, SignInError } from "../matrix/session";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ViewModel } from "./view_model";
 
 export type SignInProblem = "empty" | "malformed" | "offline" | "other" | "refused" | "expired" | Ended | null;
@@ -18,7 +19,7 @@ const NAME = /^@?[a-z0-9._=/+-]+(:[^\s]+)?$/i;
 
 export class SignInViewModel extends ViewModel<State> {
   private asked: AbortController | null = null;
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly looking = this.scope.timer();
 
   constructor(
     private readonly configuration: Configuration,
@@ -26,17 +27,18 @@ export class SignInViewModel extends ViewModel<State> {
     private readonly leave: (url: string) => void,
     problem: SignInProblem = null,
     address = "",
+    clock: Clock = browser,
   ) {
-    super({ address, organisation: null, looking: false, leaving: false, problem });
+    super({ address, organisation: null, looking: false, leaving: false, problem }, clock);
     if (address) this.type(address);
   }
 
   readonly type = (address: string): void => {
     this.asked?.abort();
-    if (this.timer) clearTimeout(this.timer);
+    this.looking.clear();
     const whole = /^[^\s@]+@[^\s@]+\.[^\s@.]{2,}$/.test(address.trim());
     this.set({ address, organisation: null, looking: whole, problem: address === this.now.address ? this.now.problem : null });
-    if (whole) this.timer = setTimeout(() => void this.look(address.trim()), 250);
+    if (whole) this.looking.set(250, () => void this.look(address.trim()));
   };
 
   private async look(address: string): Promise<Organisation | null> {
@@ -56,7 +58,7 @@ export class SignInViewModel extends ViewModel<State> {
     if (this.now.leaving) return;
     if (!address && !create) return this.set({ problem: "empty" });
     if (address && !ADDRESS.test(address) && !NAME.test(address)) return this.set({ problem: "malformed" });
-    if (this.timer) clearTimeout(this.timer);
+    this.looking.clear();
     const isAddress = /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(address);
     const organisation = this.now.organisation ?? (isAddress ? await this.look(address) : null);
     if (organisation?.where === "unknown") return this.set({ organisation });

@@ -3,6 +3,7 @@
 import type { Matrix } from "../matrix/matrix";
 import type { Found, MessageIndex } from "../matrix/message_index";
 import type { Person, RoomSummary } from "../matrix/types";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ViewModel } from "./view_model";
 import { plainly } from "./words";
 
@@ -21,22 +22,23 @@ interface State {
 
 export class SwitcherViewModel extends ViewModel<State> {
   private turn = 0;
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly looking = this.scope.timer();
 
   constructor(
     private readonly matrix: Matrix,
     private readonly index: MessageIndex,
     private readonly open: { room: (id: string, event?: string) => void },
+    clock: Clock = browser,
   ) {
-    super({ typed: "", results: [], searching: false, indexed: index.count });
+    super({ typed: "", results: [], searching: false, indexed: index.count }, clock);
     this.set({ results: this.rooms("") });
   }
 
   readonly type = (typed: string): void => {
-    if (this.timer) clearTimeout(this.timer);
+    this.looking.clear();
     const rooms = this.rooms(typed);
     this.set({ typed, results: rooms, searching: typed.trim().length >= 2 });
-    if (typed.trim().length >= 2) this.timer = setTimeout(() => void this.look(typed.trim(), rooms), 150);
+    if (typed.trim().length >= 2) this.looking.set(150, () => void this.look(typed.trim(), rooms));
   };
 
   private rooms(typed: string): Result[] {

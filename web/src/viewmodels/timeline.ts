@@ -3,6 +3,7 @@
 import type { Conversation } from "../matrix/conversation";
 import type { Timeline } from "../matrix/timeline";
 import type { Item } from "../matrix/types";
+import { clock as browser, type Clock } from "../platform/clock";
 import { ViewModel } from "./view_model";
 
 export type Row =
@@ -40,7 +41,7 @@ export class TimelineViewModel extends ViewModel<State> {
   private atBottom = true;
   private lastSeen = "";
   private pause = SHORTEST_PAUSE;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly rest = this.scope.timer();
 
   constructor(
     private readonly conversation: Conversation,
@@ -48,27 +49,30 @@ export class TimelineViewModel extends ViewModel<State> {
     private readonly privateReceipts: () => boolean,
     event: string | null = null,
     private readonly wasUnread = false,
+    clock: Clock = browser,
   ) {
-    super({
-      rows: [],
-      loading: true,
-      older: false,
-      newer: false,
-      loadingOlder: false,
-      resting: false,
-      failed: false,
-      target: null,
-      prepended: false,
-      highlighted: event,
-      announcement: null,
-      unreadBelow: 0,
-      unreadAbove: null,
-    });
+    super(
+      {
+        rows: [],
+        loading: true,
+        older: false,
+        newer: false,
+        loadingOlder: false,
+        resting: false,
+        failed: false,
+        target: null,
+        prepended: false,
+        highlighted: event,
+        announcement: null,
+        unreadBelow: 0,
+        unreadAbove: null,
+      },
+      clock,
+    );
     this.timeline = conversation.timeline(threadId);
     this.readUpTo = threadId ? null : this.timeline.readUpTo;
-    this.owns(this.timeline.changed.listen(() => this.look()));
-    this.owns(() => this.timeline.close());
-    this.owns(() => clearTimeout(this.timer));
+    this.scope.owns(this.timeline.changed.listen(() => this.look()));
+    this.scope.owns(() => this.timeline.close());
     void this.open(event);
   }
 
@@ -136,7 +140,7 @@ export class TimelineViewModel extends ViewModel<State> {
     const grew = await this.timeline[end]().catch(() => false);
     this.look(end === "older");
     const resting = !grew && this.now[end];
-    if (resting) this.timer = setTimeout(() => this.set({ resting: false }), this.pause);
+    if (resting) this.rest.set(this.pause, () => this.set({ resting: false }));
     this.pause = resting ? Math.min(2 * this.pause, LONGEST_PAUSE) : SHORTEST_PAUSE;
     this.set({ loadingOlder: false, resting });
   }
@@ -212,7 +216,7 @@ export class TimelineViewModel extends ViewModel<State> {
 
   private targetOf(event: string): State["target"] {
     const row = this.now.rows.find((each) => each.type === "item" && each.item.eventId === event);
-    return row ? { key: row.key, at: Date.now() } : null;
+    return row ? { key: row.key, at: this.scope.clock.now() } : null;
   }
 }
 

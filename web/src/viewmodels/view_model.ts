@@ -1,42 +1,35 @@
 /** A view model: a snapshot of what a view shows, and what can be done there. It knows nothing of the DOM. */
 
 import { type Explanation, explain } from "../matrix/errors";
+import { clock as browser, type Clock } from "../platform/clock";
+import { Scope } from "../platform/scope";
+import { Source } from "../platform/stream";
 
 export abstract class ViewModel<S extends object> {
-  private readonly listeners = new Set<() => void>();
-  private readonly cleaners: Array<() => void> = [];
-  private state: S;
-  protected closed = false;
+  private readonly state: Source<S>;
+  /** What lives as long as this does: subscriptions, timers. */
+  protected readonly scope: Scope;
 
-  constructor(state: S) {
-    this.state = state;
+  constructor(state: S, clock: Clock = browser) {
+    this.state = new Source(state);
+    this.scope = new Scope(clock);
   }
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.state.listen(listener);
 
-  readonly snapshot = (): S => this.state;
+  readonly snapshot = (): S => this.state.value;
 
   protected get now(): S {
-    return this.state;
+    return this.state.value;
   }
 
+  /** What comes after the end changes nothing any more. */
   protected set(change: Partial<S>): void {
-    if (this.closed) return;
-    this.state = { ...this.state, ...change };
-    for (const listener of [...this.listeners]) listener();
-  }
-
-  /** Something to undo when the view goes. */
-  protected owns(clean: () => void): void {
-    this.cleaners.push(clean);
+    if (!this.scope.ended) this.state.set({ ...this.state.value, ...change });
   }
 
   close(): void {
-    this.closed = true;
-    for (const clean of this.cleaners.splice(0)) clean();
+    this.scope.end();
   }
 }
 
@@ -52,18 +45,23 @@ export abstract class ActingViewModel<S extends Doing> extends ViewModel<S> {
   /** Runs an action; what goes wrong is shown. Resolves whether it went well. */
   protected async act(action: () => Promise<unknown>): Promise<boolean> {
     if (this.now.busy) return false;
-    this.set({ busy: true, problem: null } as Partial<S>);
+    this.doing({ busy: true, problem: null });
     try {
       await action();
-      this.set({ busy: false } as Partial<S>);
+      this.doing({ busy: false });
       return true;
     } catch (error) {
       const problem = explain(error);
       if (problem.key === "error.unknown") console.error(error); // for whoever is asked to help
-      this.set({ busy: false, problem } as Partial<S>);
+      this.doing({ busy: false, problem });
       return false;
     }
   }
 
-  readonly dismiss = (): void => this.set({ problem: null } as Partial<S>);
+  readonly dismiss = (): void => this.doing({ problem: null });
+
+  /** TypeScript does not see that a part of `Doing` is a part of every state that extends it. */
+  private doing(change: Partial<Doing>): void {
+    this.set(change as Partial<S>);
+  }
 }

@@ -9,7 +9,7 @@ export function Barred() {
   const { t } = useTranslation();
   const app = useApp();
   const matrix = app.matrix!;
-  const why = matrix.barred ?? "locked";
+  const why = matrix.barred.value ?? "locked";
   const model = useOwned(() => new BarredViewModel(matrix.agency, () => matrix.retry()), "barred");
   const { busy, problem, sent, wrong } = useSnapshot(model);
   const [code, setCode] = useState("");

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Found } from "../matrix/message_index";
+import { clock } from "../platform/clock";
 import { full } from "./format";
 import { Icon } from "./ui/icon";
 import { Empty } from "./ui/parts";
@@ -12,10 +13,7 @@ export function FilesPage() {
   const app = useApp();
   const [term, setTerm] = useState("");
   const [found, setFound] = useState<Found[]>([]);
-  useEffect(() => {
-    const timer = setTimeout(() => void app.index!.files(term, 100).then(setFound), 100);
-    return () => clearTimeout(timer);
-  }, [term, app.index]);
+  useEffect(() => clock.after(100, () => void app.index!.files(term, 100).then(setFound)), [term, app.index]);
   const names = new Map(app.matrix!.rooms.list().map((each) => [each.id, each.name]));
   return (
     <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.files")}>

@@ -1,6 +1,7 @@
 /** Times, sizes and markings as people read them. */
 
 import i18next from "i18next";
+import { clock, dayOf } from "../platform/clock";
 
 const language = (): string => i18next.language || "fr";
 
@@ -17,8 +18,7 @@ export const moment = (ts: number): string =>
 export const date = (ts: number): string =>
   new Intl.DateTimeFormat(language(), { day: "numeric", month: "long", year: "numeric" }).format(ts);
 
-const days = (ts: number): number =>
-  Math.round((new Date().setHours(0, 0, 0, 0) - new Date(ts).setHours(0, 0, 0, 0)) / 86_400_000);
+const days = (ts: number): number => Math.round((dayOf(clock.now()) - dayOf(ts)) / 86_400_000);
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -26,7 +26,7 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 export function day(ts: number): string {
   const ago = days(ts);
   if (ago < 2 && ago >= 0) return capital(new Intl.RelativeTimeFormat(language(), { numeric: "auto" }).format(-ago, "day"));
-  const sameYear = new Date(ts).getFullYear() === new Date().getFullYear();
+  const sameYear = new Date(ts).getFullYear() === new Date(clock.now()).getFullYear();
   return capital(
     new Intl.DateTimeFormat(language(), {
       weekday: "long",
@@ -53,7 +53,7 @@ export function short(ts: number): string {
 
 /** "il y a 12 minutes". */
 export function ago(ts: number): string {
-  const seconds = Math.round((ts - Date.now()) / 1000);
+  const seconds = Math.round((ts - clock.now()) / 1000);
   const format = new Intl.RelativeTimeFormat(language(), { numeric: "auto" });
   if (seconds > -60) return format.format(0, "second");
   if (seconds > -3600) return format.format(Math.round(seconds / 60), "minute");

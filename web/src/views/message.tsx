@@ -4,6 +4,7 @@ import { Dialog as AriaDialog, DialogTrigger } from "react-aria-components/Dialo
 import { Popover } from "react-aria-components/Popover";
 import { useTranslation } from "react-i18next";
 import type { Item, RoomDetails } from "../matrix/types";
+import { clock } from "../platform/clock";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { Contents, textFor } from "./content";
@@ -293,10 +294,10 @@ function SeenBy({ item }: { item: Item }) {
 
 /** On a phone: swipe right to reply, press long for the actions. */
 function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewModel) {
-  const from = useRef<{ x: number; y: number; timer: ReturnType<typeof setTimeout> } | null>(null);
+  const from = useRef<{ x: number; y: number; endWaiting: () => void } | null>(null);
   const held = useRef(false);
   const end = (): void => {
-    if (from.current) clearTimeout(from.current.timer);
+    from.current?.endWaiting();
     from.current = null;
   };
   return {
@@ -307,7 +308,7 @@ function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewMod
       from.current = {
         x,
         y,
-        timer: setTimeout(() => {
+        endWaiting: clock.after(450, () => {
           held.current = true;
           for (const each of document.querySelectorAll(".msg.held")) each.classList.remove("held");
           target.classList.add("held");
@@ -318,14 +319,14 @@ function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewMod
             document.removeEventListener("touchstart", away);
           };
           document.addEventListener("touchstart", away);
-        }, 450),
+        }),
       };
     },
     onTouchMove: (event: React.TouchEvent<HTMLElement>) => {
       if (!from.current) return;
       const dx = event.touches[0].clientX - from.current.x;
       const dy = event.touches[0].clientY - from.current.y;
-      if (Math.abs(dy) > 12 || Math.abs(dx) > 12) clearTimeout(from.current.timer);
+      if (Math.abs(dy) > 12 || Math.abs(dx) > 12) from.current.endWaiting();
       if (dx > 80 && Math.abs(dy) < 40 && item.state === "sent") {
         end();
         (timeline.threadId ? room.thread(timeline.threadId).composer : room.composer)?.reply(item);

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../matrix/types";
+import { clock } from "../platform/clock";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { Panel } from "../viewmodels/route";
 import { Composer } from "./composer/composer";
@@ -246,10 +247,7 @@ function NotHere({ model }: { model: RoomViewModel }) {
   const { busy, problem } = useSnapshot(model);
   const { connection } = useSnapshot(useApp());
   const [patient, setPatient] = useState(true);
-  useEffect(() => {
-    const timer = setTimeout(() => setPatient(false), 1500);
-    return () => clearTimeout(timer);
-  }, []);
+  useEffect(() => clock.after(1500, () => setPatient(false)), []);
   if (patient)
     return (
       <main className="panel" data-region tabIndex={-1} aria-busy="true">

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { clock } from "../platform/clock";
 import { full } from "./format";
 import { Dialog, DialogActions } from "./ui/dialog";
 
@@ -18,10 +19,10 @@ export function ScheduleDialog({
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
   const hour = 3_600_000;
-  const tomorrow = new Date(Date.now() + 24 * hour).setHours(8, 0, 0, 0);
-  const choices = [Date.now() + hour, ...(tomorrow - Date.now() < MOST ? [tomorrow] : []), Date.now() + 12 * hour];
+  const tomorrow = new Date(clock.now() + 24 * hour).setHours(8, 0, 0, 0);
+  const choices = [clock.now() + hour, ...(tomorrow - clock.now() < MOST ? [tomorrow] : []), clock.now() + 12 * hour];
   const chosen = typed ? new Date(typed).getTime() : Number.NaN;
-  const wrong = typed !== "" && !(chosen > Date.now() && chosen - Date.now() <= MOST);
+  const wrong = typed !== "" && !(chosen > clock.now() && chosen - clock.now() <= MOST);
   if (empty)
     return (
       <Dialog title={t("schedule.title")} onClose={onClose}>

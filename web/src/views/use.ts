@@ -3,14 +3,13 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { Attachment } from "../matrix/types";
 import type { AppViewModel } from "../viewmodels/app";
-import type { ViewModel } from "../viewmodels/view_model";
 
-export function useSnapshot<S extends object>(model: ViewModel<S>): S {
+export function useSnapshot<S>(model: { subscribe: (listener: () => void) => () => void; snapshot: () => S }): S {
   return useSyncExternalStore(model.subscribe, model.snapshot);
 }
 
 /** A view model that lives as long as the view that shows it. */
-export function useOwned<V extends ViewModel<object>>(make: () => V, key: string): V {
+export function useOwned<V extends { close: () => void }>(make: () => V, key: string): V {
   const [held, setHeld] = useState(() => ({ key, model: make() }));
   let current = held;
   if (held.key !== key) {

@@ -1,6 +1,7 @@
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
+import { clock } from "../../platform/clock";
 import { type AdminViewModel, type As, waitingWord } from "../../viewmodels/admin";
 import { ago, count, date, full, levelName, moment, size } from "../format";
 import { Avatar } from "../ui/avatar";
@@ -87,7 +88,7 @@ function Who({ row, id, model, onOpen }: { row: Row; id: string; model: AdminVie
 function State({ row }: { row: Row }) {
   const { t } = useTranslation();
   const ends = Number(row.expires_ts ?? 0);
-  const days = Math.ceil((ends - Date.now()) / 86_400_000);
+  const days = Math.ceil((ends - clock.now()) / 86_400_000);
   return (
     <span className="row g1 wrap">
       {row.locked ? (

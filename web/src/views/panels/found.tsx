@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Found } from "../../matrix/message_index";
 import type { Attachment, RoomDetails } from "../../matrix/types";
+import { clock, isoDay } from "../../platform/clock";
 import { placeOf } from "../../platform/search_words";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { FileCard } from "../content";
@@ -16,10 +17,7 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
   const app = useApp();
   const [term, setTerm] = useState("");
   const [found, setFound] = useState<Found[]>([]);
-  useEffect(() => {
-    const timer = setTimeout(() => void app.index!.search(term, room.id, 60).then(setFound), 120);
-    return () => clearTimeout(timer);
-  }, [term, room.id, app.index]);
+  useEffect(() => clock.after(120, () => void app.index!.search(term, room.id, 60).then(setFound)), [term, room.id, app.index]);
   return (
     <div className="panelbody">
       <div className="input">
@@ -39,7 +37,7 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
           <input
             id="jump"
             type="date"
-            max={new Date().toISOString().slice(0, 10)}
+            max={isoDay(clock.now())}
             onChange={(event) =>
               event.target.valueAsDate && void room.timeline!.jumpToDay(new Date(`${event.target.value}T00:00`))
             }

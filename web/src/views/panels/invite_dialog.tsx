@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Member } from "../../matrix/types";
+import { clock, isoDay } from "../../platform/clock";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import type { MembersViewModel } from "../../viewmodels/members";
 import { PeopleField } from "../people_field";
@@ -73,7 +74,7 @@ export function InviteDialog({ model, present, guests, onClose }: Props) {
             type="date"
             value={ends}
             onText={setEnds}
-            min={new Date().toISOString().slice(0, 10)}
+            min={isoDay(clock.now())}
           />
         </fieldset>
       )}

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Device } from "../../matrix/devices";
 import { accountPage } from "../../matrix/session";
+import { clock } from "../../platform/clock";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { ago, date } from "../format";
 import { RecoveryCodeField, useCodeProblem } from "../recovery_code_field";
@@ -170,7 +171,7 @@ function DeviceList({ devices, onRename }: { devices: Device[]; onRename: (devic
 
 function DeviceRow({ device, onRename }: { device: Device; onRename: () => void }) {
   const { t } = useTranslation();
-  const rare = device.lastSeen !== null && Date.now() - device.lastSeen > RARE;
+  const rare = device.lastSeen !== null && clock.now() - device.lastSeen > RARE;
   return (
     <li className="dev">
       <span className="ficon">

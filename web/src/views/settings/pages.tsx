@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { QuietHours } from "../../matrix/account";
 import { accountPage } from "../../matrix/session";
+import { clock, isoDay } from "../../platform/clock";
 import { keep, keepText } from "../../platform/files";
 import { MyDataViewModel } from "../../viewmodels/my_data";
 import type { SettingsViewModel } from "../../viewmodels/settings";
@@ -279,7 +280,7 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
   const copy = async (): Promise<void> => {
     setProgress(t("export.begun"));
     const text = await model.exportData((room, of) => setProgress(t("export.progress", { room, of }))).catch(() => null);
-    if (text) keepText(text, `chappe-${new Date().toISOString().slice(0, 10)}.json`, "application/json");
+    if (text) keepText(text, `chappe-${isoDay(clock.now())}.json`, "application/json");
     setProgress(t(text ? "export.done" : "export.failed"));
   };
   return (
@@ -399,7 +400,7 @@ export function Help({ model }: { model: SettingsViewModel }) {
   const app = useApp();
   const { configuration } = useSnapshot(app);
   const { me } = useSnapshot(model);
-  const about = `Chappe ${import.meta.env.MODE}\n${me.id}\n${app.matrix?.client.getDeviceId()}\n${navigator.userAgent}\n${app.matrix?.connection} ${app.matrix?.encryption.state}`;
+  const about = `Chappe ${import.meta.env.MODE}\n${me.id}\n${app.matrix?.client.getDeviceId()}\n${navigator.userAgent}\n${app.matrix?.connection.value} ${app.matrix?.encryption.state}`;
   return (
     <div className="stackv mt4">
       <h2 className="h">{t("help.keys")}</h2>

@@ -1,9 +1,16 @@
-/** Something that others may listen to. Bursts are told once, at the end of the turn. */
+/** That something has changed, without saying what: for what is too large to be handed round. */
+
+import { clock as browser, type Clock } from "./clock";
+
+/** Bursts are told once, `delay` milliseconds after the first. */
 export class Signal {
   private readonly listeners = new Set<() => void>();
   private scheduled = false;
 
-  constructor(private readonly delay = 0) {}
+  constructor(
+    private readonly delay = 0,
+    private readonly clock: Clock = browser,
+  ) {}
 
   listen(listener: () => void): () => void {
     this.listeners.add(listener);
@@ -13,9 +20,9 @@ export class Signal {
   fire(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    setTimeout(() => {
+    this.clock.after(this.delay, () => {
       this.scheduled = false;
       for (const listener of [...this.listeners]) listener();
-    }, this.delay);
+    });
   }
 }
