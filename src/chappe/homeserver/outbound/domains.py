@@ -82,6 +82,10 @@ class Domains:
         return [ServerName(name) for name in self._keys]
 
     @property
+    def count(self) -> int:
+        return len(self._keys)
+
+    @property
     def default(self) -> ServerName:
         return ServerName(next(iter(self._keys)))
 

@@ -27,9 +27,10 @@ class Following:
         memberships: Memberships,
         is_hosted: Callable[[str], bool],
         other_servers: Callable[[LiveRoom], frozenset[str]],
+        has_own_member: Callable[[LiveRoom], bool],
     ) -> None:
         self._store, self._live, self._memberships = store, live, memberships
-        self._is_hosted, self._other_servers = is_hosted, other_servers
+        self._is_hosted, self._other_servers, self._has_own_member = is_hosted, other_servers, has_own_member
 
     # ------------------------------------------------------------------------------------------------- who is told
 
@@ -65,7 +66,7 @@ class Following:
     async def is_followed(self, user_id: str) -> bool:
         """Whether anybody of here is told of the devices of somebody of another server."""
         async for room, _ in self._rooms(user_id):
-            if any(self._is_hosted(user) for user in room.joined):
+            if self._has_own_member(room):
                 return True
         return any(self._is_hosted(user) for user in await self._store.invited_by(user_id))
 

@@ -124,7 +124,9 @@ class Rooms:
         self.reading = Reading(policy)
         self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.require_may_enter)
         self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships, self.sight.may_peek)
-        self.following = Following(self.store, self.live, self.memberships, self.is_hosted, self.other_servers)
+        self.following = Following(
+            self.store, self.live, self.memberships, self.is_hosted, self.other_servers, self.has_own_member
+        )
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
         # told where m.room.guest_access has changed, whoever changed it
         self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
@@ -135,7 +137,7 @@ class Rooms:
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
         # (server, hosted domain) → whether people of both may be in one room
         self.meets: Callable[[str, str], bool] = lambda _server, _own: True
-        self._servers: dict[int, tuple[tuple[int, int], frozenset[str], frozenset[str]]] = {}
+        self._servers: dict[int, tuple[tuple[int, int, int], frozenset[str], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
     # ------------------------------------------------------------------------------------------------- finding
@@ -433,16 +435,17 @@ class Rooms:
         """The servers in a room that are not of here."""
         return self._servers_in(room)[1]
 
-    def _servers_in(self, room: LiveRoom) -> tuple[tuple[int, int], frozenset[str], frozenset[str]]:
-        """(of which state, other servers, hosted domains). Found anew when the state has changed."""
-        mark = (room.state_version, room.incarnation)
+    def _servers_in(self, room: LiveRoom) -> tuple[tuple[int, int, int], frozenset[str], frozenset[str]]:
+        """(of which state, other servers, hosted domains). Found anew when the state has changed, or a domain has come."""
+        mark = (room.state_version, room.incarnation, self._domains.count)
         known = self._servers.get(room.number)
         if known is None or known[0] != mark:
             if len(self._servers) > 10_000:
                 self._servers.clear()
-            names = {domain_of(user) for user in room.joined} | room.partial_servers
-            own = frozenset(name for name in names if self._domains.is_hosted(name))
-            known = self._servers[room.number] = mark, frozenset(names) - own, own
+            names = {domain_of(user) for user in room.joined}
+            own = frozenset(filter(self._domains.is_hosted, names))
+            others = {name for name in names | room.partial_servers if not self._domains.is_hosted(name)}
+            known = self._servers[room.number] = mark, frozenset(others), own
         return known
 
     def require_may_meet(self, user_id: str, room: LiveRoom) -> None:
@@ -463,7 +466,7 @@ class Rooms:
 
     def has_own_member(self, room: LiveRoom) -> bool:
         """Whether anybody of here is in a room."""
-        return any(self.is_hosted(user) for user in room.joined)
+        return bool(self._servers_in(room)[2])
 
     async def servers_sharing(self, user_id: str) -> set[str]:
         """Every other server that is in a room with a user."""

@@ -49,7 +49,7 @@ class Inbox:
         policy_servers: PolicyServers, leases: Leases, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._leases = leases
-        self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
+        self._rooms, self._receiver, self._checks = rooms, receiver, checks
         self._policy_servers = policy_servers
         self._gaps = Gaps(rooms, receiver, checks, calls, policy_servers)
         self._database, self._now_ms = receiver.store.database, now_ms
@@ -116,7 +116,7 @@ class Inbox:
 
     def _is_elsewhere(self, room: LiveRoom | None) -> bool:
         """Whether nobody of here is in the room."""
-        return room is None or self._calls.own_domain(room) is None
+        return room is None or not self._rooms.has_own_member(room)
 
     async def _without_content(self, events: Sequence[Checked]) -> set[str]:
         """Events that are not here, of which another server may have the content: it is asked before they are written."""
@@ -243,7 +243,7 @@ class Inbox:
             return None if due is None else max(due - self._now_ms(), 1) / 1000
         outcomes: dict[str, Fate] = {row["event_id"]: None for row in rows}
         room = await self._rooms.live.find(queue[0])
-        if room is not None and self._calls.own_domain(room) is not None:
+        if room is not None and self._rooms.has_own_member(room):
             waiting = {
                 row["event_id"]: kept(orjson.loads(row["pdu"]), row["event_id"], room.version) for row in rows
             }  # fmt: skip

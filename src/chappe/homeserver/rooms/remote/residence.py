@@ -43,7 +43,7 @@ class Residence:
     async def room(self, room_id: str, origin: str) -> LiveRoom:
         """A room that somebody here is in, for a server that its ACL lets take part."""
         room = await self._rooms.live.find(room_id)
-        if room is None or not any(self._rooms.is_hosted(user) for user in room.joined):
+        if room is None or not self._rooms.has_own_member(room):
             raise NotFound("This server is not in the room")
         require_allowed_by_acl(room, origin)
         self._rooms.require_may_enter(origin, room)
