@@ -112,6 +112,11 @@ class ReadingOrder:
         end = self.place(self.before(position))
         return [*self.spans[: end.span], self.spans[end.span]._replace(high=end.at)]
 
+    def spans_after(self, position: int) -> list[Span]:
+        """What lies after a place."""
+        first = self.place(position)
+        return [self.spans[first.span]._replace(low=first.at), *self.spans[first.span + 1 :]]
+
     def latest_cut(self, after: int, upto: int) -> int:
         """The last cut in (after, upto] of the log; 0 where there is none."""
         place = bisect_right(self.cuts, upto)

@@ -274,10 +274,8 @@ class Timeline:
 
     async def _next(self, room: LiveRoom, position: int) -> int | None:
         """The position of the event that is read after one."""
-        index, at = room.order.place(position)
-        for span in room.order.spans[index:]:
-            after = at if span is room.order.spans[index] else span.low
-            if (found := await self._store.first_position(room.number, after, span.high)) is not None:
+        for span in room.order.spans_after(position):
+            if (found := await self._store.first_position(room.number, span.low, span.high)) is not None:
                 return found
         return None
 
@@ -362,15 +360,11 @@ class Timeline:
 
     async def _root_after(self, room: LiveRoom, position: int) -> int:
         """The root of the state at a place of the room's order."""
-        order = room.order
-        index, at = order.place(position)
-        if cut_of(position) is None and order.spans[index].stretch is None:
-            return await self._store.root_after(room.number, at)
-        for span in order.spans[index:]:  # as it was before what comes next
-            root = await self._store.state_before_next(
-                room.number, at if span is order.spans[index] else span.low, span.high
-            )
-            if root is not None:
+        spans = room.order.spans_after(position)
+        if cut_of(position) is None and spans[0].stretch is None:
+            return await self._store.root_after(room.number, spans[0].low)
+        for span in spans:  # as it was before what comes next
+            if (root := await self._store.state_before_next(room.number, span.low, span.high)) is not None:
                 return root
         return await self._store.root_after(room.number, room.last_position)
 
