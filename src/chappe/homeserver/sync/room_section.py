@@ -7,8 +7,9 @@ transaction ids, account data) is spliced in.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from chappe.homeserver.modules.push.counts import RoomCounts
 from chappe.homeserver.modules.relations import Relations, present_event
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
-from chappe.homeserver.rooms.remote.shown_state import SHOWN
+from chappe.homeserver.rooms.remote.shown_state import shown_of
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext
@@ -61,7 +62,8 @@ class RoomSections:
         newly = context.since is None or membership.told_since > context.after
         timeline = await read_timeline(self._rooms, context, room, newly, context.upto)
         whole = newly or context.full_state
-        state, summary_changed = await self._state(context, room, timeline, whole, sent)
+        named_by = cache(partial(_named_by, room, context.user_id))
+        state, summary_changed = await self._state(context, room, timeline, whole, sent, named_by)
         if not (
             whole
             or timeline.events
@@ -72,7 +74,7 @@ class RoomSections:
             or extras.counts_changed
         ):
             return None
-        summary = b',"summary":' + orjson.dumps(self._summary(room, context.user_id)) if summary_changed else b""
+        summary = b',"summary":' + orjson.dumps(_summary(room, named_by())) if summary_changed else b""
         unread, by_thread = _unread(extras.counts, context.filter.room.timeline.unread_thread_notifications)
         return b"".join((
             b'{"timeline":', await self._timeline_bytes(context, room, timeline),
@@ -90,6 +92,7 @@ class RoomSections:
         timeline: RoomTimeline,
         whole: bool,
         sent: dict[tuple[int, str], str],
+        named_by: Callable[[], list[str] | None],
     ) -> tuple[list[RoomEvent], bool]:
         """(the state that the client lacks, whether anything in the summary is new)."""
         event_filter = context.filter.room.state
@@ -99,7 +102,7 @@ class RoomSections:
             events: Iterable[RoomEvent] = full.values()
             if lazy:
                 moved = await members_since(self._rooms, context, room, timeline.upto)
-                wanted = {context.user_id, *(self._heroes(room, context.user_id) or ()), *moved}
+                wanted = {context.user_id, *(named_by() or ()), *moved}
                 known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), full)
                 events = self._needed(room, known, timeline, sent, event_filter, wanted)
         else:
@@ -107,7 +110,7 @@ class RoomSections:
             events = changed.values()
             if lazy:
                 told = any(e.type in SUMMARISED for e in (*changed.values(), *(e for e, _ in timeline.events)))
-                heroes_told = (told and self._heroes(room, context.user_id)) or ()  # with the summary
+                heroes_told = (told and named_by()) or ()  # with the summary
                 known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), room.state)
                 extra = self._needed(room, known, timeline, sent, event_filter, heroes_told, members_only=True)
                 events = [*events, *(e for e in extra if e.key not in changed)]
@@ -187,22 +190,6 @@ class RoomSections:
             room.shared[key] = chunk
         return chunk
 
-    # ----------------------------------------------------------------------------------------------------- summary
-
-    def _summary(self, room: LiveRoom, user_id: str) -> dict[str, Any]:
-        """Counts, and for rooms without a name the first five others, from whom clients make one."""
-        summary: dict[str, Any] = {"m.joined_member_count": len(room.joined), "m.invited_member_count": room.invited}
-        if (first := self._heroes(room, user_id)) is not None:
-            summary["m.heroes"] = first
-        return summary
-
-    @staticmethod
-    def _heroes(room: LiveRoom, user_id: str) -> list[str] | None:
-        name = room.state.get(("m.room.name", ""))
-        alias = room.state.get(("m.room.canonical_alias", ""))
-        is_named = (name and name.content.get("name")) or (alias and alias.content.get("alias"))
-        return None if is_named else heroes(room, user_id)
-
     # ----------------------------------------------------------------------------------------- rooms that were left
 
     async def left(self, context: SyncContext, room: LiveRoom, membership: Membership) -> bytes:
@@ -260,10 +247,8 @@ class RoomSections:
         """The same without the invitation."""
         state = _recognised_by(room, user_id)
         member = state.get((MEMBER, user_id))
-        keys = [(kind, "") for kind in SHOWN]
-        if member is not None:
-            keys.append((MEMBER, member.sender))
-        return [e.stripped() for key in dict.fromkeys(keys) if (e := state.get(key)) is not None and e is not member]
+        sender = "" if member is None else member.sender
+        return [e.stripped() for e in shown_of(state, sender) if e is not member]
 
 
 def _recognised_by(room: LiveRoom, user_id: str) -> Mapping[StateKey, RoomEvent]:
@@ -288,6 +273,20 @@ def _unread(counts: RoomCounts, by_thread: bool) -> tuple[bytes, bytes]:
         return unread, b""
     threads = {root: {"notification_count": n, "highlight_count": h} for root, (n, h) in counts.threads.items()}
     return unread, b',"unread_thread_notifications":' + orjson.dumps(threads)
+
+
+def _summary(room: LiveRoom, first: list[str] | None) -> dict[str, Any]:
+    """Counts, and for rooms without a name the first five others, from whom clients make one. `first`: those."""
+    summary: dict[str, Any] = {"m.joined_member_count": len(room.joined), "m.invited_member_count": room.invited}
+    return summary if first is None else {**summary, "m.heroes": first}
+
+
+def _named_by(room: LiveRoom, user_id: str) -> list[str] | None:
+    """Of a room without a name."""
+    name = room.state.get(("m.room.name", ""))
+    alias = room.state.get(("m.room.canonical_alias", ""))
+    is_named = (name and name.content.get("name")) or (alias and alias.content.get("alias"))
+    return None if is_named else heroes(room, user_id)
 
 
 def heroes(room: LiveRoom, user_id: str) -> list[str]:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
@@ -27,7 +26,7 @@ from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.modules.hosted_domains.withheld import withhold
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.remote.shown_state import stripped_state
+from chappe.homeserver.rooms.remote.shown_state import shown_of
 from chappe.homeserver.rooms.rooms import Rooms
 
 FORMAT = 1
@@ -140,7 +139,8 @@ class HostedDomains:
                 continue  # nothing shows it
             if row["beside"] is None:
                 room = await self._rooms.live.by_number(row["room_nid"])
-                event = row["event_id"], row["json"], orjson.dumps(stripped_state(room, row["sender"]))
+                shown = b",".join(e.stripped() for e in shown_of(room.state, row["sender"]))
+                event = row["event_id"], row["json"], b"[%b]" % shown
             await connection.execute(
                 "INSERT INTO moving_invitations VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 row["user_id"], row["room_nid"], row["membership"], row["sender"], row["position"], *event,

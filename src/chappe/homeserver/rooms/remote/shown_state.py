@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE
+from chappe.homeserver.matrix.event_auth import CREATE, StateKey
 from chappe.homeserver.matrix.events import event_id_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -45,7 +45,7 @@ class ShownState:
 
     async def events(self, room: LiveRoom, sender: str) -> list[bytes]:
         """As they travel to the server of somebody whom `sender` invites, or who knocks."""
-        numbers = [event.nid for event in _shown_of(room, sender)]
+        numbers = [event.nid for event in shown_of(room.state, sender)]
         pdus = await self._store.pdus(numbers)
         return [pdus[number] for number in numbers]
 
@@ -90,14 +90,10 @@ class ShownState:
         return _stripped(checked.pdu) if checked.room_id == room_id else None
 
 
-def stripped_state(room: LiveRoom, sender: str) -> list[Stripped]:
+def shown_of(state: Mapping[StateKey, RoomEvent], sender: str) -> list[RoomEvent]:
     """What an invited person is shown of the room, and of who invites."""
-    return [orjson.loads(event.stripped()) for event in _shown_of(room, sender)]
-
-
-def _shown_of(room: LiveRoom, sender: str) -> list[RoomEvent]:
     keys = [*((kind, "") for kind in SHOWN), ("m.room.member", sender)]
-    return [event for key in keys if (event := room.state.get(key)) is not None]
+    return [event for key in keys if (event := state.get(key)) is not None]
 
 
 def _entries(given: object) -> list[Any]:
