@@ -7,7 +7,7 @@ import inspect
 import io
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -135,6 +135,15 @@ class Refused(AssertionError):
         self.status, self.body = status, body
         self.again = False  # an earlier try of the same request, whose answer was lost, may have been carried out
         self.errcode = body.get("errcode") if isinstance(body, dict) else None
+
+
+async def refused(call: Awaitable[Any]) -> Refused:
+    """How the server said no."""
+    try:
+        answer = await call
+    except Refused as error:
+        return error
+    raise AssertionError(f"nothing was refused: {answer}")
 
 
 class Person:

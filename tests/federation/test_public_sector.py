@@ -18,7 +18,7 @@ from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, members
 from tests.federation.test_standing_invitations import invites
 from tests.process import free_port
-from tests.support import Person, Refused, Server, bodies, segment, until
+from tests.support import Person, Server, bodies, refused, segment, until
 
 RULES = "im.vector.room.access_rules"
 GUESTS = "127.0.0.1"  # a server of guests is known by its host: it is another one than that of agents
@@ -42,12 +42,6 @@ async def scene(peer: Peer) -> Scene:
 
 def opened() -> list[dict[str, object]]:
     return [{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
-
-
-async def refused(awaitable: object) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await awaitable  # type: ignore[misc]
-    return caught.value
 
 
 async def test_guests_of_another_server_come_in_where_they_may(scene: Scene) -> None:

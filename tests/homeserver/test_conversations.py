@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.support import Person, Refused, Server, bodies, joined, segment
-
-
-async def refused(call: Any) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await call
-    return caught.value
+from tests.support import Person, Server, bodies, joined, refused, segment
 
 
 async def account_data(person: Person, kind: str, content: Any) -> None:

@@ -8,15 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import Person, Refused, Server, segment
+from tests.support import Person, Server, refused, segment
 
 V1 = "/_matrix/client/v1"
-
-
-async def refused(call: Any) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await call
-    return caught.value
 
 
 # --------------------------------------------------------------------------------------------------- room directory

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from tests.browser import Browser
-from tests.support import PASSWORD, Person, Refused, Server, segment
+from tests.support import PASSWORD, Person, Server, refused, segment
 
 NewServer = Callable[..., Awaitable[Server]]
-
-
-async def refused(work: Awaitable[Any]) -> Refused:
-    with pytest.raises(Refused) as found:
-        await work
-    return found.value
 
 
 @pytest.fixture

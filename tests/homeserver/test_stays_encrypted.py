@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Person, Refused, segment
+from tests.support import Person, refused, segment
 
 ENCRYPTION = "m.room.encryption"
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
@@ -18,12 +18,6 @@ OTHERS = (
     {"algorithm": ["m.megolm.v1.aes-sha2"]},
     {"x": 1},
 )
-
-
-async def refused(call: Any) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await call
-    return caught.value
 
 
 async def an_encrypted_room(alice: Person, **options: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,12 @@ from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.conftest import _database_maker
 from tests.neighbours import Gateway, Mailbox
-from tests.support import PASSWORD, Person, Refused, Server, segment, until
+from tests.support import PASSWORD, Person, Server, refused, segment, until
 from tests.support import test_config as config_for_tests
 from tests.ways import CHAPPE, WAYS_OF_THE_ENGINE, Scene, happens, lifted, table
 
 # Judged where they wait, or with the traffic of a bridge: tests of their own, below and in test_services.py.
 APART = {"long polls", "application services"}
-
-
-async def refused(awaitable: Awaitable[Any]) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await awaitable
-    return caught.value
 
 
 @pytest.fixture
