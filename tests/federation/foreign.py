@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,11 +15,13 @@ from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.matrix.request_auth import authorization
 from chappe.homeserver.matrix.room_versions import require_room_version
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.homeserver.rooms.live_room import LiveRoom
 from tests.federation.certificates import Authority
 from tests.process import free_port
-from tests.support import Server
+from tests.support import Server, segment
 
 VERSION = require_room_version("11")
+MEMBER = "m.room.member"
 
 
 class Foreign:
@@ -62,6 +64,31 @@ class Foreign:
         status, raw, _ = await server.raw(method, path, orjson.dumps(content), headers={"Authorization": header})
         return status, orjson.loads(raw)
 
+    async def lures(self, here: Server, user_id: str, room: LiveRoom, state: Sequence[Mapping[str, Any]]) -> None:
+        """Invites somebody into a room of other servers, whom this one could not let in, and shows them a state of it.
+
+        Its templates and answers for who joins are prepared.
+        """
+        kinds = ("m.room.create", "m.room.power_levels", "m.room.join_rules")
+        ground = [room.state[kind, ""].event_id for kind in kinds]
+        invitation = {
+            "type": MEMBER, "room_id": room.room_id, "sender": f"@m:{self.name}", "state_key": user_id,
+            "content": {"membership": "invite"}, "origin_server_ts": 1, "depth": 50, "prev_events": [ground[2]],
+            "auth_events": ground,
+        }  # fmt: skip
+        event_id = seal(invitation, VERSION, self.name, self.key)
+        body = {"event": invitation, "room_version": VERSION.id, "invite_room_state": []}
+        path = f"/_matrix/federation/v2/invite/{segment(room.room_id)}/{segment(event_id)}"
+        assert (await self.asks(here, "PUT", path, body))[0] == 200
+        join = {
+            "type": MEMBER, "room_id": room.room_id, "sender": user_id, "state_key": user_id,
+            "content": {"membership": "join"}, "origin_server_ts": 1, "depth": 51, "prev_events": [event_id],
+            "auth_events": [*ground, event_id],
+        }  # fmt: skip
+        self.answers["/make_join/"] = orjson.dumps({"room_version": VERSION.id, "event": join})
+        answer = {"state": state, "auth_chain": [invitation], "origin": self.name}
+        self.answers["/send_join/"] = orjson.dumps(answer)
+
     def sends(
         self, server: Server, contents: Iterable[Mapping[str, Any]]
     ) -> Callable[[], Awaitable[Mapping[str, Any]]]:
@@ -80,6 +107,13 @@ class Foreign:
             return orjson.loads(raw)["pdus"]  # type: ignore[no-any-return]
 
         return send
+
+
+async def pdus_of(server: Server, room: LiveRoom) -> list[dict[str, Any]]:
+    """The events of a room's state, as they travel."""
+    sql = "SELECT json FROM events WHERE event_id = ANY($1::text[])"
+    rows = await server.node.database.fetch(sql, [event.event_id for event in room.state.values()])
+    return [orjson.loads(row["json"]) for row in rows]
 
 
 class Hall:
