@@ -91,15 +91,17 @@ async def test_what_is_of_another_room_is_not_read(alice: Person, bob: Person) -
     ],
 )  # fmt: skip
 async def test_where_a_picture_may_come_from(alice: Person, address: str, is_taken: bool) -> None:
-    """On every way on which people say what their picture is."""
-    room = await alice.create_room()
-    me = segment(alice.id)
-    for path, body in (
-        (f"/profile/{me}/avatar_url", {"avatar_url": address}),
-        (f"/rooms/{segment(room)}/state/m.room.member/{me}", {"membership": "join", "avatar_url": address}),
+    """On every way on which people say what their picture is, or a room's."""
+    me, room = segment(alice.id), f"/rooms/{segment(await alice.create_room())}/state"
+    begun = [{"type": "m.room.avatar", "content": {"url": address}}]
+    for method, path, body in (
+        ("PUT", f"/profile/{me}/avatar_url", {"avatar_url": address}),
+        ("PUT", f"{room}/m.room.member/{me}", {"membership": "join", "avatar_url": address}),
+        ("PUT", f"{room}/m.room.avatar", {"url": address}),
+        ("POST", "/createRoom", {"initial_state": begun}),
     ):
         try:
-            await alice.call("PUT", path, body)
+            await alice.call(method, path, body)
         except Refused as refused:
             assert not is_taken and (refused.status, refused.errcode) == (400, "M_INVALID_PARAM"), path
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ import orjson
 
 from chappe.homeserver.matrix.canonical_json import canonical_json, check_canonical, check_tolerated
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.identifiers import EventId, is_user_id
+from chappe.homeserver.matrix.identifiers import EventId, is_picture_url, is_user_id
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.matrix.signing import SigningKey, encode_base64, encode_base64_url, signed_bytes
@@ -82,6 +82,13 @@ def check_content(content: Any, version: RoomVersion) -> None:
     if type(content) is not dict:
         raise BadRequest("The event's content must be a JSON object")
     (check_canonical if version.strict_canonical_json else check_tolerated)(content)
+
+
+def check_picture(event_type: str, content: Mapping[str, Any]) -> None:
+    """Raises M_INVALID_PARAM where a client gives a room another picture than a person may have (`is_picture_url`)."""
+    url = content.get("url") if event_type == "m.room.avatar" else None
+    if url is not None and not (type(url) is str and is_picture_url(url)):
+        raise BadRequest("`url` must be an mxc:// address", "M_INVALID_PARAM")
 
 
 def check_size(pdu: Pdu, raw: bytes, in_characters: Collection[str] = ()) -> None:

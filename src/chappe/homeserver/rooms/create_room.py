@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.events import check_content
+from chappe.homeserver.matrix.events import check_content, check_picture
 from chappe.homeserver.matrix.identifiers import (
     RoomAlias,
     UserId,
@@ -261,6 +261,7 @@ class RoomCreation:
                 raise BadRequest(f"initial_state cannot hold {item.type[:60]!r}", "M_INVALID_PARAM")
             if item.type == CANONICAL_ALIAS and any(named != alias for named in aliases_in(item.content)):
                 raise BadRequest("A new room can be called by its `room_alias_name` only", "M_BAD_ALIAS")
+            check_picture(item.type, item.content)
             drafts.append(state(item.type, item.content, item.state_key))
         if request.name is not None:
             drafts.append(state("m.room.name", {"name": request.name}))

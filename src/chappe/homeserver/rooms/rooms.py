@@ -14,7 +14,7 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.events import check_content, client_event_head
+from chappe.homeserver.matrix.events import check_content, check_picture, client_event_head
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
@@ -384,7 +384,9 @@ class Rooms:
     async def _require_may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None:
-        """What a person says, by whatever verb. Raises what the policy refuses it with."""
+        """What a person says, by whatever verb. Raises what the policy refuses it with, or M_INVALID_PARAM."""
+        if state_key is not None:
+            check_picture(event_type, content)
         if event_type == THIRD_PARTY_INVITE and state_key is not None:
             await self.may_announce(user_id, room_id, state_key, content)
         if event_type == CANONICAL_ALIAS and state_key is not None:
