@@ -19,16 +19,10 @@ from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
 from tests.neighbours import Mailbox, link_in, plain
-from tests.support import Person, Refused, Server, bodies, segment, until
+from tests.support import Person, Refused, Server, bodies, refused, segment, until
 
 NewServer = Callable[..., Awaitable[Server]]
 CHAPPE = "/_chappe/client/v1"
-
-
-async def refused(work: Awaitable[Any]) -> Refused:
-    with pytest.raises(Refused) as found:
-        await work
-    return found.value
 
 
 # --------------------------------------------------------------------------------------------------- bots, webhooks
@@ -227,8 +221,9 @@ class Receiver:
         await self._runner.cleanup()
 
 
-@pytest.mark.parametrize("way_out", ["leave", "kick", "ban"])
-async def test_a_webhook_is_still_when_its_owner_is_out_of_the_room(new_server: NewServer, way_out: str) -> None:
+@pytest.mark.parametrize("way_out", ["leave", "kick", "ban", "power"])
+async def test_a_webhook_is_still_when_its_owner_could_not_make_it(new_server: NewServer, way_out: str) -> None:
+    """Out of the room, or in it without its power. Those who run it see that, and can end it."""
     server = await new_server(push=Push(allowed_private_hosts=["127.0.0.1"]))
     alice, bob = await server.person("alice"), await server.person("bob")
     async with Receiver(500) as receiver:
@@ -238,12 +233,18 @@ async def test_a_webhook_is_still_when_its_owner_is_out_of_the_room(new_server: 
         await bob.join(room)
         hooks = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
         out = {"direction": "outgoing", "name": "Tickets", "purpose": "x", "url": receiver.url}
-        await bob.prove(hooks, out)
+        told = await bob.prove(hooks, out)
         other = await alice.prove(hooks, {**out, "name": "Of somebody who stays"})
         hook = await bob.prove(hooks, {"direction": "incoming", "name": "CI", "purpose": "x"})
         assert (await server.raw("POST", hook["path"], {"text": "heard"}))[0] == 200
         await until(lambda: len(receiver.got) == 2)  # one of them is to be sent again
-        await (bob.leave(room) if way_out == "leave" else alice.act(way_out, room, bob))
+        if way_out == "leave":
+            await bob.leave(room)
+        elif way_out == "power":
+            levels = await alice.state(room, "m.room.power_levels")
+            await alice.set_state(room, "m.room.power_levels", {**levels, "users": {bob.id: 99}})
+        else:
+            await alice.act(way_out, room, bob)
         status, raw, _ = await server.raw("POST", hook["path"], {"text": "not heard"})
         assert (status, json.loads(raw)["errcode"]) == (403, "M_FORBIDDEN")
         receiver.got.clear()
@@ -258,6 +259,13 @@ async def test_a_webhook_is_still_when_its_owner_is_out_of_the_room(new_server: 
         await until(nothing_waits)
         assert {json.loads(body)["webhook"] for _, body in receiver.got} == {other["id"]}
         assert "not heard" not in bodies((await alice.messages(room))["chunk"])
+        listed = {one["id"]: one["may_act"] for one in (await alice.call("GET", hooks))["webhooks"]}
+        assert listed == {told["id"]: False, other["id"]: True, hook["id"]: False}
+        for method, path in (("DELETE", f"{hooks}/{hook['id']}"), ("POST", f"{hooks}/{hook['id']}/enable")):
+            assert (await refused(bob.call(method, path))).errcode == "M_FORBIDDEN"
+        for ended in (told, hook):
+            await alice.call("DELETE", f"{hooks}/{ended['id']}")
+        assert [one["id"] for one in (await alice.call("GET", hooks))["webhooks"]] == [other["id"]]
 
 
 async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServer) -> None:

@@ -140,11 +140,15 @@ class Webhooks:
         return bot
 
     async def list(self, user_id: UserId, room_id: str) -> list[dict[str, Any]]:
-        """For members: what listens and speaks in their room is no secret, but for addresses."""
+        """For members: what listens and speaks in their room is no secret, but for addresses. `may_act`: whether it takes or tells
+        anything at present, as far as that is not its own `enabled` and `expires_ts`."""
         await self._rooms.require_joined(user_id, room_id)
+        rows = await self._of_room(room_id)
+        acting = await self._standings.who_may((row["owner"] for row in rows), Doing.ACT)
+        able = {owner for owner in acting if await may_be_there(self._rooms, owner, room_id)}
         names = ("id", "direction", "owner", "user_id", "name", "types", "expires_ts", "created_ts", "last_used_ts", "enabled",
                  "last_error")  # fmt: skip
-        return [{name: row[name] for name in names} for row in await self._of_room(room_id)]
+        return [{name: row[name] for name in names} | {"may_act": row["owner"] in able} for row in rows]
 
     async def delete(self, user_id: UserId, room_id: str, hook: str) -> UserId | None:
         """Returns the bot that must go with it. Raises M_NOT_FOUND."""
@@ -184,8 +188,7 @@ class Webhooks:
     async def require_moderator(self, user_id: UserId, room_id: str) -> LiveRoom:
         """Raises M_FORBIDDEN for all but those who may change the room's rights."""
         room = await self._rooms.require_joined(user_id, room_id)
-        levels = room.power_levels()
-        if levels.of(user_id) < max(50, levels.required("m.room.power_levels", True)):
+        if not _runs(room, user_id):
             raise Forbidden("Only those who run this room may do this")
         return room
 
@@ -233,14 +236,22 @@ class Webhooks:
         return event_id
 
 
-async def require_may_be_there(rooms: Rooms, owner: str, room_id: str) -> None:
-    """A webhook speaks and listens while its owner is in the room, however they went, and while the room may have one.
+def _runs(room: LiveRoom, user_id: str) -> bool:
+    levels = room.power_levels()
+    return levels.of(user_id) >= max(50, levels.required("m.room.power_levels", True))
 
-    Asked at each use, since rooms change: they are encrypted or classified after a webhook was made. Raises M_FORBIDDEN.
+
+async def require_may_be_there(rooms: Rooms, owner: str, room_id: str) -> None:
+    """A webhook speaks and listens while its owner could make it: is in the room, runs it, and the room may have one.
+
+    Asked at each use, since rooms change: they are encrypted or classified, and people lose their power, after a webhook was
+    made. Raises M_FORBIDDEN.
     """
     room = await rooms.live.find(room_id)
     if room is None or owner not in room.joined:
         raise Forbidden("Whoever made this webhook is not in the room any more")
+    if not _runs(room, owner):
+        raise Forbidden("Whoever made this webhook does not run the room any more")
     if room.get(("m.room.encryption", "")) is not None:
         raise Forbidden("Webhooks cannot take part in encrypted rooms")
     await rooms.policy.may_have_webhook(UserId(owner), room_id)
