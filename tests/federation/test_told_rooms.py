@@ -122,3 +122,20 @@ async def test_many_rooms_that_another_server_names_are_looked_for_at_once(
     assert [room["room_id"] for room in found] == [world.space, world.room]
     assert len(found[1]["children_state"]) == MOST_TOLD
     assert asked < 20, "each name was looked for by itself"
+
+
+async def test_an_alias_that_is_gone_is_not_told(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, own, to = await here.person("alice"), there.config.server_name, here.config.server_name
+    kind = {"type": "m.space"}
+    space = await alice.create_room(preset="public_chat", room_alias_name="space", creation_content=kind)
+    child = await alice.create_room(preset="public_chat", room_alias_name="child")
+    await alice.set_state(space, "m.space.child", {"via": [to]}, child)
+
+    async def told() -> list[Any]:
+        answer = await there.node.federation_client.get(own, to, f"/_matrix/federation/v1/hierarchy/{segment(space)}")
+        return [room.get("canonical_alias") for room in (answer["room"], *answer["children"])]
+
+    assert await told() == [f"#space:{to}", f"#child:{to}"]
+    await here.node.database.execute("DELETE FROM room_aliases")
+    assert await told() == [None, None]

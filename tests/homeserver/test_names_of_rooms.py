@@ -100,6 +100,13 @@ async def listed(person: Person, room: str, term: str) -> list[Any]:
     return [entry.get("canonical_alias") for entry in found["chunk"] if entry["room_id"] == room]
 
 
+async def told(person: Person, room: str) -> list[Any]:
+    """The room's canonical alias, as its summary and the hierarchy of a space name it."""
+    summary = await person.call("GET", f"/_matrix/client/v1/room_summary/{segment(room)}")
+    hierarchy = await person.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/hierarchy")
+    return [entry.get("canonical_alias") for entry in (summary, *hierarchy["rooms"])]
+
+
 async def test_an_alias_that_is_deleted_is_named_no_more(alice: Person) -> None:
     """client-server API, DELETE directory/room: "Servers may choose to update the `alt_aliases` for the
     `m.room.canonical_alias` state event in the room when an alias is removed"."""
@@ -122,9 +129,12 @@ async def test_an_alias_that_nobody_may_unname_is_not_shown(alice: Person, bob: 
     await bob.join(room)
     await add(bob, OWN, room)
     await alice.set_state(room, KIND, {"alias": alias})
+    assert await listed(alice, room, title) == [alias] and await told(bob, room) == [alias, alias]
     await bob.call("DELETE", f"/directory/room/{segment(alias)}")  # his, and not his to unname
     assert await alice.state(room, KIND) == {"alias": alias}
-    assert await listed(alice, room, title) == [None]
+    assert await listed(alice, room, title) == [None] and await told(bob, room) == [None, None]
+    await add(bob, OWN, await bob.create_room())
+    assert await listed(alice, room, title) == [None] and await told(bob, room) == [None, None], "it is another's"
 
 
 async def test_an_upgrade_takes_along_what_leads_to_the_new_room(alice: Person) -> None:

@@ -413,7 +413,9 @@ class Parts:
         self.ask_servers = AskServers(
             self.federation_client, self.domains, self.boundaries, config.federation.people_of
         )
-        self.room_directory = directory = RoomDirectory(database, rooms, self.domains, self.ask_servers.directory)
+        self.room_directory = directory = RoomDirectory(
+            database, rooms, self.aliases, self.domains, self.ask_servers.directory
+        )
         self.creation = RoomCreation(
             rooms, self.aliases, self.admission, self.membership, invites, directory, config.default_room_version
         )

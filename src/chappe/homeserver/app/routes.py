@@ -251,7 +251,7 @@ def _room_parts(parts: Parts) -> list[object]:
 def _finding_parts(parts: Parts) -> list[object]:
     database, rooms = parts.database, parts.rooms
     directory = parts.room_directory
-    spaces = Spaces(rooms, parts.ask_servers.hierarchy)
+    spaces = Spaces(rooms, parts.aliases, parts.ask_servers.hierarchy)
     people_of = parts.config.federation.people_of
     people = UserDirectory(database, rooms, parts.ask_servers.people if people_of else None)
     return [

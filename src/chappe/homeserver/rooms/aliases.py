@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +153,17 @@ class Aliases:
         if type(others) is list and (kept := [value for value in led if value in others]):
             rest["alt_aliases"] = kept
         return rest
+
+    async def hide_gone(self, entries: Iterable[dict[str, Any]]) -> None:
+        """A room may still name an alias of here that is gone, or is another's: whoever is told of the room is not told of that,
+        since they would find nothing there. `entries`: what is told of some rooms."""
+        named = [
+            e for e in entries if (alias := e.get("canonical_alias")) and self._domains.is_hosted(domain_of(alias))
+        ]
+        leads_to = await self._rooms.store.are_called([e["canonical_alias"] for e in named]) if named else {}
+        for entry in named:
+            if leads_to.get(entry["canonical_alias"]) != entry["room_id"]:
+                del entry["canonical_alias"]
 
     async def leads_to(self, alias: RoomAlias, room_id: str) -> bool:
         """Whether an alias, of here or of another server, is known to be the room's. No bridge makes a room for the question."""

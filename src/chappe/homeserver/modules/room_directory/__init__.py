@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from chappe.homeserver.matrix.reader import Finds, Nobody, Reader, ServerReader
 from chappe.homeserver.matrix.search_lexemes import patterns
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import ContentOf
+from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
 
 MAX_PAGE = 500
@@ -41,8 +42,11 @@ AskServer = Callable[[DirectoryQuery], Awaitable[dict[str, Any]]]
 class RoomDirectory:
     """`ask_server`: another one, for its directory."""
 
-    def __init__(self, database: Database, rooms: Rooms, domains: Domains, ask_server: AskServer) -> None:
-        self._database, self._rooms, self._domains, self._ask_server = database, rooms, domains, ask_server
+    def __init__(
+        self, database: Database, rooms: Rooms, aliases: Aliases, domains: Domains, ask_server: AskServer
+    ) -> None:
+        self._database, self._rooms, self._aliases = database, rooms, aliases
+        self._domains, self._ask_server = domains, ask_server
 
     async def is_published(self, reader: Reader, room_id: str, server_name: str) -> bool:
         """Raises M_NOT_FOUND for an unknown room, and for one that is not for the reader."""
@@ -76,16 +80,6 @@ class RoomDirectory:
     async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
         """Raises what the policy refuses a listing with, in this directory or another: of a room that is there, or is being made."""
         await self._rooms.policy.may_publish(user_id, content_of)
-
-    async def _shown(self, page: Sequence[Row]) -> list[dict[str, Any]]:
-        """As they are listed. A room may still name an alias that is gone: whoever went there would find nothing."""
-        entries = [_entry(row) for row in page]
-        own = [a for e in entries if (a := e.get("canonical_alias")) and self._domains.is_hosted(domain_of(a))]
-        leads_to = await self._rooms.store.are_called(own) if own else {}
-        for entry in entries:
-            if (alias := entry.get("canonical_alias")) in own and leads_to.get(str(alias)) != entry["room_id"]:
-                del entry["canonical_alias"]
-        return entries
 
     async def list(self, query: DirectoryQuery) -> dict[str, Any]:
         """A page, the rooms with most members first. One statement, and one for the number of rooms.
@@ -129,7 +123,9 @@ class RoomDirectory:
         page = list(rows[: query.limit])
         if backwards:
             page.reverse()
-        answer: dict[str, Any] = {"chunk": await self._shown(page)}
+        entries = [_entry(row) for row in page]
+        await self._aliases.hide_gone(entries)
+        answer: dict[str, Any] = {"chunk": entries}
         if not isinstance(reader, ServerReader):
             answer["total_room_count_estimate"] = await self._database.fetchval(
                 f"SELECT count(*) FROM room_summaries s JOIN rooms r USING (room_nid) WHERE {_WHERE}", *arguments

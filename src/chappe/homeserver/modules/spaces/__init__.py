@@ -11,6 +11,7 @@ from typing import Any
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import is_server_name
 from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader
+from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.encryption import algorithm_of
 from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -63,9 +64,9 @@ class _Told:
 
 
 class Spaces:
-    def __init__(self, rooms: Rooms, ask_servers: AskServers | None = None) -> None:
+    def __init__(self, rooms: Rooms, aliases: Aliases, ask_servers: AskServers | None = None) -> None:
         """`ask_servers`: (who asks, room, servers that may know it, only suggested children) → their answer."""
-        self._rooms, self._ask_servers = rooms, ask_servers
+        self._rooms, self._aliases, self._ask_servers = rooms, aliases, ask_servers
 
     async def for_server(self, reader: Reader, room_id: str, suggested_only: bool) -> dict[str, Any]:
         """A room and its children, as far as any user of another server may know of them: one level. Raises M_NOT_FOUND."""
@@ -83,6 +84,7 @@ class Spaces:
             else:
                 hidden.append(child.room_id)
         shown = {**room_summary(room), "children_state": [_stripped(c) for c in listed]}
+        await self._aliases.hide_gone([shown, *children])
         return {"room": shown, "children": children, "inaccessible_children": hidden}
 
     async def _elsewhere(
@@ -124,6 +126,7 @@ class Spaces:
         if room is None or not await self._rooms.sight.knows(reader, room):
             raise NotFound("There is no such room, or you may not see it")
         summary = room_summary(room)
+        await self._aliases.hide_gone([summary])
         if isinstance(reader, Person | Guest):
             mine = (await self._rooms.memberships.of(reader.user_id)).get(room.number)
             summary["membership"] = mine.membership if mine is not None else "leave"
@@ -165,12 +168,16 @@ class Spaces:
             if entry is None:
                 continue
             if len(found) == offset + limit:
-                return found[offset:], f"h{offset + limit}_{bound}"
+                return await self._page(found[offset:]), f"h{offset + limit}_{bound}"
             found.append(entry)
             if depth < max_depth:
                 children = await self._children_of(entry, seen, told)
                 stack += [(c["state_key"], depth + 1, c["content"]["via"]) for c in reversed(children)]
-        return found[offset:], None
+        return await self._page(found[offset:]), None
+
+    async def _page(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        await self._aliases.hide_gone(entries)
+        return entries
 
     async def _children_of(self, entry: dict[str, Any], seen: set[str], told: _Told) -> list[dict[str, Any]]:
         """Where a walk goes on from a room. Which of them are not known here is found out together."""
