@@ -238,6 +238,20 @@ async def test_two_at_the_same_moment(functions: FunctionAccounts, alice: Person
     assert [t["holder"] for t in open_turns] == [holder]
 
 
+async def test_more_at_once_than_the_database_has_connections(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    """Whoever waits for a post to change hands holds no connection that those need who are at it."""
+    await take(alice)
+    back = f"{PATH}/{segment(DUTY)}/hand_back"
+    answers = await asyncio.gather(*(alice.call("POST", back, {}) for _ in range(24)), return_exceptions=True)
+    assert all(answer == {} or (isinstance(answer, Refused) and answer.status == 403) for answer in answers)
+    assert {} in answers and await _nobody(bob)
+    answers = await asyncio.gather(*((alice, bob)[n % 2].prove(TAKE, {}) for n in range(16)), return_exceptions=True)
+    assert [answer for answer in answers if not isinstance(answer, dict)] == []
+    assert await ministry.node.database.fetchval("SELECT 1") == 1
+
+
 async def test_who_is_no_holder_any_more_is_signed_out(functions: FunctionAccounts, alice: Person, bob: Person) -> None:
     held = await take(alice)
     await functions.set_holders(DUTY, [bob.id])

@@ -7,6 +7,7 @@ with the session that took it. Its rooms and its key backup stay.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -35,6 +36,7 @@ class FunctionAccounts:
     ) -> None:  # fmt: skip
         self._database, self._accounts = database, accounts
         self._login_tokens, self._owner_mail, self._now_ms = login_tokens, owner_mail, now_ms
+        self._one = asyncio.Lock()  # in a process one post changes hands at a time, and no other's fresh token is ended
         self._changing_hands: set[str] = set()  # signed out by us: the turn is ended with it
         sessions.on_device_removed.append(self._signed_out)
 
@@ -143,25 +145,42 @@ class FunctionAccounts:
             raise Forbidden("This account is locked: ask your administrator")
         called = str(user.profile.get("displayname") or user_id)
         browser = await self._accounts.store.browser_of_device(holder, device_id)  # whoever ends that, ends both
-        notice = await self._owner_mail.notice(holder, "post_taken", called)
-        async with self._database.transaction() as connection:  # whoever takes it at the same moment waits here
-            before = await connection.fetchval(
-                "SELECT holder FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id
-            )
-            await self._sign_out(user_id)
-            now = self._now_ms()
+        async with self._one:
+            while True:
+                token = await self._try_to_take(holder, device_id, browser, user_id, called)
+                if token is not None:
+                    return token
+
+    async def _try_to_take(
+        self, holder: str, device_id: str, browser: bytes | None, user_id: UserId, called: str
+    ) -> str | None:
+        """None where another process has given it to somebody meanwhile: whoever that is, is signed out by the next attempt.
+
+        What takes connections of its own (the letters, signing out) comes before the transaction: in it, whoever waits for the
+        row holds a connection too, and there may be none left.
+        """
+        before = await self._require(user_id)
+        letters = [await self._owner_mail.notice(holder, "post_taken", called)]
+        if before["holder"] not in (None, holder):
+            letters.append(await self._owner_mail.notice(before["holder"], "post_lost", called))
+        await self._sign_out(user_id)
+        now = self._now_ms()
+        async with self._database.transaction() as connection:
+            if not await connection.fetchval(
+                """UPDATE function_accounts SET holder = $2, since_ts = $3
+                    WHERE user_id = $1 AND (holder, since_ts) IS NOT DISTINCT FROM ($4::text, $5::bigint) RETURNING true""",
+                user_id, holder, now, before["holder"], before["since_ts"],
+            ):  # fmt: skip
+                return None
             await connection.execute(_END_TURNS, user_id, now)
-            await connection.execute(
-                "UPDATE function_accounts SET holder = $2, since_ts = $3 WHERE user_id = $1", user_id, holder, now
-            )
             await connection.execute(
                 "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
             )
-            await self._accounts.store.set_owner(user_id, holder)  # it may do what its holder may
-            await notice.put(connection)
-            if before not in (None, holder):
-                await (await self._owner_mail.notice(before, "post_lost", called)).put(connection)
-            return await self._login_tokens.new(user_id, device_id, browser, parent_user=holder)
+            # it may do what its holder may
+            await self._accounts.store.set_owner(user_id, holder, connection=connection)
+            for letter in letters:
+                await letter.put(connection)
+            return await self._login_tokens.new(user_id, device_id, browser, parent_user=holder, connection=connection)
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
         """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
@@ -184,14 +203,21 @@ class FunctionAccounts:
         await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
 
     async def _end_turn(self, user_id: str) -> None:
-        async with self._database.transaction() as connection:
-            await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", user_id)
-            await self._sign_out(user_id)
-            await connection.execute(
-                "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", user_id
+        async with self._one:
+            before = await self._database.fetchrow(
+                "SELECT holder, since_ts FROM function_accounts WHERE user_id = $1 AND holder IS NOT NULL", user_id
             )
-            await self._accounts.store.set_owner(user_id, None)
-            await connection.execute(_END_TURNS, user_id, self._now_ms())
+            if before is None:  # somebody was faster
+                return
+            await self._sign_out(user_id)
+            async with self._database.transaction() as connection:
+                if await connection.fetchval(
+                    """UPDATE function_accounts SET holder = NULL, since_ts = NULL
+                        WHERE user_id = $1 AND holder = $2 AND since_ts = $3 RETURNING true""",
+                    user_id, before["holder"], before["since_ts"],
+                ):  # fmt: skip
+                    await self._accounts.store.set_owner(user_id, None, connection=connection)
+                    await connection.execute(_END_TURNS, user_id, self._now_ms())
 
     async def _sign_out(self, user_id: str) -> None:
         """Every device, and whoever was about to sign in."""

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from asyncpg.pool import PoolConnectionProxy
+
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import Forbidden
 
@@ -27,14 +29,20 @@ class LoginTokens:
         self._database, self._now_ms = database, now_ms
 
     async def new(
-        self, user_id: str, device_id: str | None, browser: bytes | None = None, parent_user: str | None = None
+        self,
+        user_id: str,
+        device_id: str | None,
+        browser: bytes | None = None,
+        parent_user: str | None = None,
+        connection: PoolConnectionProxy | None = None,
     ) -> str:
         """`device_id`, `browser`: of the session that asks for it, with which it ends.
 
         `parent_user`: whose session that is, where it is another account's; what the token becomes ends with it, too.
+        `connection`: of the transaction that it is made in, if any.
         """
         token = secrets.token_urlsafe(32)
-        await self._database.execute(
+        await (connection or self._database).execute(
             """INSERT INTO login_tokens (token_hash, user_id, expires_ts, device_id, browser, parent_user)
                VALUES ($1, $2, $3, $4, $5, $6)""",
             _hash(token), user_id, self._now_ms() + LIFETIME_MS, device_id, browser, parent_user,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.group_writer import Fragment
@@ -314,9 +315,11 @@ class AccountStore:
         statement = "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3"
         return await self._write(statement, (user_id, medium, address), beside)
 
-    async def set_owner(self, user_id: str, owner: str | None, before: str | None = None) -> None:
-        """Who answers for an account; where `before` is given, only if that is who did."""
-        await self._database.execute(
+    async def set_owner(
+        self, user_id: str, owner: str | None, before: str | None = None, connection: PoolConnectionProxy | None = None
+    ) -> None:
+        """Who answers for an account; where `before` is given, only if that is who did. `connection`: of a transaction."""
+        await (connection or self._database).execute(
             "UPDATE users SET owner = $2 WHERE user_id = $1 AND ($3::text IS NULL OR owner = $3)",
             user_id,
             owner,
