@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,8 @@ import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
 from chappe.agency.function_accounts import FunctionAccounts
+from chappe.agency.organisations import Organisation
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.mail.letters import TEXTS
@@ -250,6 +253,105 @@ async def test_more_at_once_than_the_database_has_connections(
     answers = await asyncio.gather(*((alice, bob)[n % 2].prove(TAKE, {}) for n in range(16)), return_exceptions=True)
     assert [answer for answer in answers if not isinstance(answer, dict)] == []
     assert await ministry.node.database.fetchval("SELECT 1") == 1
+
+
+Withdraws = Callable[[Server, FunctionAccounts, Person], Awaitable[None]]
+
+
+async def no_right(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await functions.set_holders(DUTY, [])
+
+
+async def moves(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    assert isinstance(server.node, AgencyServer)
+    await server.node.organisations.add(Organisation("travail", "Travail", "localhost", False, ["travail.example"]))
+    await server.node.people.assign(UserId(alice.id), "travail", "@admin:localhost")
+
+
+async def leaves(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await server.node.deactivate_account(UserId(alice.id), False)
+
+
+async def is_locked(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await server.node.accounts.set_state(UserId(alice.id), locked=True)
+
+
+async def is_suspended(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await server.node.accounts.set_state(UserId(alice.id), suspended=True)
+
+
+async def session_ends(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await server.node.sessions.remove_devices(UserId(alice.id), [alice.device])
+
+
+async def post_is_locked(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await server.node.accounts.set_state(DUTY, locked=True)
+
+
+async def post_ends(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    await server.node.deactivate_account(DUTY, False)
+
+
+WITHDRAWN = [no_right, moves, leaves, is_locked, is_suspended, session_ends, post_is_locked, post_ends]
+
+
+@pytest.mark.parametrize("happens", WITHDRAWN)
+async def test_withdrawn_while_it_is_being_taken(
+    ministry: Server, functions: FunctionAccounts, alice: Person, happens: Withdraws
+) -> None:
+    """Everything has been asked and proven, and the taker is at the post's row when the right goes, or the session, or the account."""
+    database = ministry.node.database
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", DUTY)
+        taking = asyncio.create_task(alice.prove(TAKE, {}))
+        await until(lambda: _waiting(database, 1))
+        withdrawing = asyncio.ensure_future(happens(ministry, functions, alice))
+
+        async def is_withdrawn_or_waits() -> bool:
+            return withdrawing.done() or await _waiting(database, 2)
+
+        await until(is_withdrawn_or_waits)
+    await withdrawing
+    with contextlib.suppress(Refused):
+        await use(ministry, (await taking)["login_token"])
+    assert await functions.all("culture") == [] or (await functions.all("culture"))[0]["holder"] is None
+    assert [turn for turn in await functions.turns(DUTY, 10) if turn["ended_ts"] is None] == []
+    assert await database.fetchval("SELECT owner FROM users WHERE user_id = $1", DUTY) is None
+    assert await database.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = $1", DUTY) == 0
+
+
+async def _waiting(database: Database, wanted: int) -> bool:
+    """Whether so many connections wait for a lock."""
+    sql = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+    return int(await database.fetchval(sql)) >= wanted
+
+
+async def test_nobody_ends_the_turn_of_another(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    """Alice hands back, and everything that she must not do has been asked, when Bob takes it."""
+    await take(alice)
+    database = ministry.node.database
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", DUTY)
+        taking = asyncio.create_task(bob.prove(TAKE, {}))
+        await until(lambda: _waiting(database, 1))
+        back = asyncio.create_task(alice.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {}))
+        for _ in range(20):  # she comes as far as she can
+            await database.fetchval("SELECT 1")
+    held = await use(ministry, (await taking)["login_token"])
+    with contextlib.suppress(Refused):
+        await back
+    assert (await mine(bob))[0]["holder"] == bob.id
+    assert (await held.call("GET", "/account/whoami"))["user_id"] == DUTY
+
+
+async def test_two_lists_of_holders_are_never_mixed(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    await functions.set_holders(DUTY, [])
+    await asyncio.gather(functions.set_holders(DUTY, [alice.id]), functions.set_holders(DUTY, [bob.id]))
+    assert len((await functions.all("culture"))[0]["holders"]) == 1
 
 
 async def test_who_is_no_holder_any_more_is_signed_out(functions: FunctionAccounts, alice: Person, bob: Person) -> None:

@@ -48,17 +48,20 @@ class FunctionAccounts:
             "SELECT holder, since_ts FROM function_accounts WHERE user_id = $1", user_id
         )
         if row is not None and row["holder"] is not None and not await self._accounts.store.devices(user_id):
-            ended = await self._database.execute(
-                "UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1 AND since_ts = $2",
-                user_id, row["since_ts"],
+            await self._nobody_holds(user_id, row["holder"], row["since_ts"])
+
+    async def _nobody_holds(self, user_id: str, holder: str, since: int) -> bool:
+        """The turn that began then is over. False where somebody has taken it meanwhile."""
+        async with self._database.transaction() as connection:
+            ended = await connection.fetchval(
+                """UPDATE function_accounts SET holder = NULL, since_ts = NULL
+                    WHERE user_id = $1 AND holder = $2 AND since_ts = $3 RETURNING true""",
+                user_id, holder, since,
             )  # fmt: skip
-            if not ended.endswith(" 1"):  # somebody has taken it meanwhile
-                return
-            await self._accounts.store.set_owner(user_id, None, row["holder"])
-            await self._database.execute(
-                "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL AND began_ts = $3",
-                user_id, self._now_ms(), row["since_ts"],
-            )  # fmt: skip
+            if ended:
+                await self._accounts.store.set_owner(user_id, None, connection)
+                await connection.execute(_END_TURNS, user_id, self._now_ms())
+        return bool(ended)
 
     # ------------------------------------------------------------------------------------------- for administrators
 
@@ -95,21 +98,29 @@ class FunctionAccounts:
 
     async def set_holders(self, user_id: UserId, holders: list[str]) -> None:
         """Who may hold it: people of its organisation. Whoever holds it and is not among them is signed out."""
-        row = await self._require(user_id)
         wanted = list(dict.fromkeys(parse_user_id(holder) for holder in holders))
         if len(wanted) > HOLDERS_AT_MOST:
             raise BadRequest(f"A function account has {HOLDERS_AT_MOST} holders at most", "M_INVALID_PARAM")
-        known = await self._database.fetch(
-            """SELECT p.user_id FROM organisation_people p JOIN users u USING (user_id)
-                WHERE p.user_id = ANY($1::text[]) AND p.organisation = $2 AND NOT u.deactivated AND u.kind IS NULL""",
-            wanted, row["organisation"],
-        )  # fmt: skip
-        strangers = set(wanted) - {one["user_id"] for one in known}
-        if strangers:
-            raise BadRequest(f"{min(strangers)} is not of this organisation", "M_INVALID_PARAM")
         async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM function_holders WHERE user_id = $1", user_id)
-            await connection.execute("INSERT INTO function_holders SELECT $1, unnest($2::text[])", user_id, wanted)
+            row = await connection.fetchrow(  # whoever takes it does so before this or after
+                "SELECT organisation, holder FROM function_accounts WHERE user_id = $1 FOR NO KEY UPDATE", user_id
+            )
+            if row is None:
+                raise _no_such()
+            known = await connection.fetch(
+                """SELECT p.user_id FROM organisation_people p JOIN users u USING (user_id) WHERE p.user_id = ANY($1::text[])
+                      AND p.organisation = $2 AND NOT u.deactivated AND u.kind IS NULL ORDER BY 1 FOR SHARE OF p""",
+                wanted, row["organisation"],
+            )  # fmt: skip
+            strangers = set(wanted) - {one["user_id"] for one in known}
+            if strangers:
+                raise BadRequest(f"{min(strangers)} is not of this organisation", "M_INVALID_PARAM")
+            await connection.execute(
+                "DELETE FROM function_holders WHERE user_id = $1 AND holder <> ALL($2::text[])", user_id, wanted
+            )
+            await connection.execute(
+                "INSERT INTO function_holders SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING", user_id, wanted
+            )
         if row["holder"] is not None and row["holder"] not in wanted:
             await self._accounts.states.enter(row["holder"], State.DUTY_RIGHT_WITHDRAWN)
 
@@ -172,52 +183,66 @@ class FunctionAccounts:
                 user_id, holder, now, before["holder"], before["since_ts"],
             ):  # fmt: skip
                 return None
+            await self._require_may_take(connection, holder, device_id, user_id)
             await connection.execute(_END_TURNS, user_id, now)
             await connection.execute(
                 "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
             )
-            # it may do what its holder may
-            await self._accounts.store.set_owner(user_id, holder, connection=connection)
             for letter in letters:
                 await letter.put(connection)
             return await self._login_tokens.new(user_id, device_id, browser, parent_user=holder, connection=connection)
 
+    async def _require_may_take(self, connection: Any, holder: str, device_id: str, user_id: UserId) -> None:
+        """Asked again under locks: whoever withdraws the right, ends the session or locks one of the accounts, comes before this,
+        or waits for the commit and finds who holds it. Raises M_NOT_FOUND, Forbidden.
+        """
+        if not await connection.fetchval(
+            "SELECT true FROM function_holders WHERE user_id = $1 AND holder = $2 FOR SHARE", user_id, holder
+        ):
+            raise _no_such()
+        if not await connection.fetchval(
+            "SELECT true FROM devices WHERE user_id = $1 AND device_id = $2 FOR KEY SHARE", holder, device_id
+        ):
+            raise Forbidden("You are signed out")
+        await self._accounts.store.set_owner(user_id, holder, connection)  # it may do what its holder may
+        may_act = await connection.fetch(
+            """SELECT 1 FROM users WHERE user_id IN ($1, $2) AND NOT deactivated AND NOT locked AND NOT (suspended AND user_id = $2)
+                ORDER BY user_id FOR SHARE""",
+            user_id, holder,
+        )  # fmt: skip
+        if len(may_act) != 2:
+            raise Forbidden("This account is locked: ask your administrator")
+
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
         """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
         await self.require_holder(holder, user_id)
-        if (await self._require(user_id))["holder"] != holder:
-            raise Forbidden("Somebody else holds it")
-        await self._end_turn(user_id)
+        if not await self._end_turn(user_id, holder):
+            raise Forbidden("Somebody else holds it, or nobody")
 
     async def end_turns(self, user_id: str, of_itself: bool = True, only_without_right: bool = False) -> None:
         """Of whoever holds some, and of the function account itself; or only those that somebody may not hold any more."""
         for row in await self._database.fetch(
-            """SELECT user_id FROM function_accounts f WHERE f.holder IS NOT NULL AND (f.holder = $1 OR ($3 AND f.user_id = $1))
+            """SELECT user_id, holder FROM function_accounts f WHERE f.holder IS NOT NULL AND (f.holder = $1 OR ($3 AND f.user_id = $1))
                 AND NOT ($2 AND EXISTS (SELECT 1 FROM function_holders h WHERE h.user_id = f.user_id AND h.holder = $1))""",
             user_id, only_without_right, of_itself,
         ):  # fmt: skip
-            await self._end_turn(row["user_id"])
+            await self._end_turn(row["user_id"], row["holder"])
 
     async def end_rights(self, user_id: str) -> None:
         """An account has ended: a holder, or the function account itself."""
         await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
+        await self.end_turns(user_id)  # one that was being taken while the others ended
 
-    async def _end_turn(self, user_id: str) -> None:
+    async def _end_turn(self, user_id: str, holder: str) -> bool:
+        """Of this holder, never of whoever has taken it since. False where it is not theirs any more."""
         async with self._one:
-            before = await self._database.fetchrow(
-                "SELECT holder, since_ts FROM function_accounts WHERE user_id = $1 AND holder IS NOT NULL", user_id
+            since = await self._database.fetchval(
+                "SELECT since_ts FROM function_accounts WHERE user_id = $1 AND holder = $2", user_id, holder
             )
-            if before is None:  # somebody was faster
-                return
+            if since is None:
+                return False
             await self._sign_out(user_id)
-            async with self._database.transaction() as connection:
-                if await connection.fetchval(
-                    """UPDATE function_accounts SET holder = NULL, since_ts = NULL
-                        WHERE user_id = $1 AND holder = $2 AND since_ts = $3 RETURNING true""",
-                    user_id, before["holder"], before["since_ts"],
-                ):  # fmt: skip
-                    await self._accounts.store.set_owner(user_id, None, connection=connection)
-                    await connection.execute(_END_TURNS, user_id, self._now_ms())
+            return await self._nobody_holds(user_id, holder, since)
 
     async def _sign_out(self, user_id: str) -> None:
         """Every device, and whoever was about to sign in."""
@@ -230,14 +255,18 @@ class FunctionAccounts:
     async def _require(self, user_id: str) -> Row:
         row = await self._database.fetchrow("SELECT * FROM function_accounts WHERE user_id = $1", user_id)
         if row is None:
-            raise NotFound("There is no such function account")
+            raise _no_such()
         return row
 
     async def require_holder(self, holder: str, user_id: str) -> None:
         if not await self._database.fetchval(
             "SELECT EXISTS (SELECT 1 FROM function_holders WHERE user_id = $1 AND holder = $2)", user_id, holder
         ):
-            raise NotFound("There is no such function account")
+            raise _no_such()
+
+
+def _no_such() -> NotFound:
+    return NotFound("There is no such function account")
 
 
 class FunctionAccountsApi:

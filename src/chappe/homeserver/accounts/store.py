@@ -315,16 +315,9 @@ class AccountStore:
         statement = "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3"
         return await self._write(statement, (user_id, medium, address), beside)
 
-    async def set_owner(
-        self, user_id: str, owner: str | None, before: str | None = None, connection: PoolConnectionProxy | None = None
-    ) -> None:
-        """Who answers for an account; where `before` is given, only if that is who did. `connection`: of a transaction."""
-        await (connection or self._database).execute(
-            "UPDATE users SET owner = $2 WHERE user_id = $1 AND ($3::text IS NULL OR owner = $3)",
-            user_id,
-            owner,
-            before,
-        )
+    async def set_owner(self, user_id: str, owner: str | None, connection: PoolConnectionProxy) -> None:
+        """Who answers for an account. `connection`: of the transaction in which it comes to that."""
+        await connection.execute("UPDATE users SET owner = $2 WHERE user_id = $1", user_id, owner)
 
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
