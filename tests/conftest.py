@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
+from chappe.homeserver.database.pool import Database
 from tests.conformance.operations import ANSWERED, never_answered
 from tests.neighbours import Gateway, Mailbox
 from tests.support import Person, Server, test_config
@@ -21,6 +22,7 @@ from tests.support import Person, Server, test_config
 _numbers = itertools.count(1)
 hypothesis.settings.register_profile("chappe", deadline=None)  # times are for benchmarks, not for tests
 hypothesis.settings.load_profile("chappe")
+Database.is_watched = True
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -6,9 +6,10 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -19,7 +20,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.mail.letters import TEXTS
-from tests.agency.conftest import refused
+from tests.agency.conftest import agency, refused
 from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Refused, Server, segment, until
 
@@ -264,7 +265,7 @@ async def no_right(server: Server, functions: FunctionAccounts, alice: Person) -
 
 async def moves(server: Server, functions: FunctionAccounts, alice: Person) -> None:
     assert isinstance(server.node, AgencyServer)
-    await server.node.organisations.add(Organisation("travail", "Travail", "localhost", False, ["travail.example"]))
+    await agency(server).organisations.add(Organisation("travail", "Travail", "localhost", False, ["travail.example"]))
     await server.node.people.assign(UserId(alice.id), "travail", "@admin:localhost")
 
 
@@ -301,8 +302,7 @@ async def test_withdrawn_while_it_is_being_taken(
 ) -> None:
     """Everything has been asked and proven, and the taker is at the post's row when the right goes, or the session, or the account."""
     database = ministry.node.database
-    async with database.transaction() as connection:
-        await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", DUTY)
+    async with nobody_gets_by(database):
         taking = asyncio.create_task(alice.prove(TAKE, {}))
         await until(lambda: _waiting(database, 1))
         withdrawing = asyncio.ensure_future(happens(ministry, functions, alice))
@@ -320,6 +320,16 @@ async def test_withdrawn_while_it_is_being_taken(
     assert await database.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = $1", DUTY) == 0
 
 
+@contextlib.asynccontextmanager
+async def nobody_gets_by(database: Database) -> AsyncIterator[None]:
+    """Whoever comes to the post's row waits there."""
+    connection = await asyncpg.connect(database.url)
+    async with connection.transaction():
+        await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", DUTY)
+        yield
+    await connection.close()
+
+
 async def _waiting(database: Database, wanted: int) -> bool:
     """Whether so many connections wait for a lock."""
     sql = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
@@ -332,8 +342,7 @@ async def test_nobody_ends_the_turn_of_another(
     """Alice hands back, and everything that she must not do has been asked, when Bob takes it."""
     await take(alice)
     database = ministry.node.database
-    async with database.transaction() as connection:
-        await connection.execute("SELECT 1 FROM function_accounts WHERE user_id = $1 FOR UPDATE", DUTY)
+    async with nobody_gets_by(database):
         taking = asyncio.create_task(bob.prove(TAKE, {}))
         await until(lambda: _waiting(database, 1))
         back = asyncio.create_task(alice.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {}))

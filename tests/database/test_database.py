@@ -314,3 +314,51 @@ async def test_a_database_of_the_foundation_is_brought_up_to_date(postgres: Embe
     assert await connection.fetchval("SELECT server_name FROM published_rooms WHERE room_nid = 1") == "a.example"
     assert await connection.fetchval("SELECT bump_position FROM rooms") == 2
     await connection.close()
+
+
+async def test_whoever_holds_a_connection_takes_no_other(new_database: Callable[[], Awaitable[str]]) -> None:
+    """In tests it is an error, wherever it is done; a task that outlives the transaction is no part of it."""
+    database = await Database.connect(await new_database())
+    asks: list[Callable[[], Awaitable[Any]]] = [
+        lambda: database.fetch("SELECT 1"), lambda: database.fetchrow("SELECT 1"), lambda: database.fetchval("SELECT 1"),
+        lambda: database.execute("SELECT 1"), lambda: database.aside().fetchval("SELECT 1"), lambda: _began(database),
+        lambda: _began(database, reads_beside=True), lambda: asyncio.gather(database.fetchval("SELECT 1")),
+    ]  # fmt: skip
+    for ask in asks:
+        async with database.transaction():
+            with pytest.raises(RuntimeError):
+                await ask()
+        async with database.transaction(reads_beside=True):
+            if ask is not asks[6]:
+                await ask()
+            async with database.transaction():
+                with pytest.raises(RuntimeError):
+                    await ask()
+        await ask()
+    over = asyncio.Event()
+
+    async def later() -> Any:
+        await over.wait()
+        return await database.fetchval("SELECT 1")
+
+    async with database.transaction():
+        task = asyncio.create_task(later())
+    over.set()
+    assert await task == 1
+    await database.close()
+
+
+async def _began(database: Database, reads_beside: bool = False) -> None:
+    async with database.transaction(reads_beside=reads_beside) as connection:
+        await connection.execute("SELECT 1")
+
+
+async def test_who_reads_beside_leaves_connections_to_read_by(new_database: Callable[[], Awaitable[str]]) -> None:
+    database = await Database.connect(await new_database(), size=2)
+
+    async def one() -> Any:
+        async with database.transaction(reads_beside=True):
+            return await database.fetchval("SELECT 1")
+
+    assert await asyncio.gather(*(one() for _ in range(20))) == [1] * 20
+    await database.close()

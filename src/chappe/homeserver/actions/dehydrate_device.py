@@ -43,7 +43,7 @@ class DehydrateDevice:
     @contextlib.asynccontextmanager
     async def _alone(self, user_id: str) -> AsyncIterator[None]:
         """Whatever process is asked: a device that no row names could be read or replaced by nobody."""
-        async with self._one, self._database.transaction() as connection:
+        async with self._one, self._database.transaction(reads_beside=True) as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"dehydrated {user_id}")
             yield
 

@@ -37,11 +37,29 @@ def changes(sql: str) -> bool:
 IN_BACKGROUND = ContextVar("IN_BACKGROUND", default=False)
 
 
-class Database:
-    """A pool with the three ways of asking. Counts the statements of requests, so that tests can hold routes to a budget."""
+class _Held:
+    """A connection that a task holds for a transaction."""
 
-    def __init__(self, url: str, pool: asyncpg.Pool) -> None:
-        self.url, self._pool = url, pool
+    __slots__ = ("is_given_back", "reads_beside")
+
+    def __init__(self, reads_beside: bool) -> None:
+        self.reads_beside, self.is_given_back = reads_beside, False
+
+
+_held: ContextVar[_Held | None] = ContextVar("held", default=None)
+
+
+class Database:
+    """A pool with the three ways of asking. Counts the statements of requests, so that tests can hold routes to a budget.
+
+    Whoever holds a connection takes no other: where all who hold one wait for another, nobody of the process goes on. What has
+    to, says so (`transaction`, `reads_beside`), and half of the pool at most is held so.
+    """
+
+    is_watched = False  # tests: taking a second connection is an error there, wherever it is done
+
+    def __init__(self, url: str, pool: asyncpg.Pool, beside: asyncio.Semaphore) -> None:
+        self.url, self._pool, self._beside = url, pool, beside
         self.statements = 0
 
     @classmethod
@@ -49,11 +67,11 @@ class Database:
         pool = await asyncpg.create_pool(
             url, min_size=1, max_size=size, server_settings=READER_SETTINGS, command_timeout=60
         )
-        return cls(url, pool)
+        return cls(url, pool, asyncio.Semaphore(max(1, size // 2)))
 
     def aside(self) -> Database:
         """The same database for loops in the background, whose statements are no request's doing and counted apart."""
-        return Database(self.url, self._pool)
+        return Database(self.url, self._pool, self._beside)
 
     async def close(self) -> None:
         try:
@@ -76,6 +94,7 @@ class Database:
         Whoever loses the connection under a write cannot know whether it was carried out: it is raised, as by `execute`.
         """
         self.statements += not IN_BACKGROUND.get()
+        self._look_at_what_is_held()
         deadline = time.monotonic() + RETRY_FOR
         while True:
             was_sent = False
@@ -91,13 +110,39 @@ class Database:
     async def execute(self, sql: str, *arguments: Any) -> str:
         """A single write. Not repeated on a lost connection: the caller learns that its outcome is unknown."""
         self.statements += not IN_BACKGROUND.get()
+        self._look_at_what_is_held()
         return await self._pool.execute(sql, *arguments)  # type: ignore[no-any-return]
+
+    def _look_at_what_is_held(self, reads_beside: bool = False) -> None:
+        """Raises RuntimeError, in tests."""
+        held = _held.get() if self.is_watched else None
+        if held is not None and not held.is_given_back and (reads_beside or not held.reads_beside):
+            raise RuntimeError("A second connection is taken inside a transaction: use the one that it has")
 
     @contextlib.asynccontextmanager
     async def transaction(
-        self, isolation: str = "read_committed", readonly: bool = False, background: bool = False
+        self,
+        isolation: str = "read_committed",
+        readonly: bool = False,
+        background: bool = False,
+        reads_beside: bool = False,
     ) -> AsyncIterator[Any]:
-        """One connection in a transaction. `background`: no request's doing, so not counted."""
-        async with self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
+        """One connection in a transaction. `background`: no request's doing, so not counted.
+
+        `reads_beside`: others are taken while it lasts, by what is called in it; it waits until not too many do so.
+        """
+        self._look_at_what_is_held(reads_beside)
+        gate = self._beside if reads_beside else contextlib.nullcontext()
+        async with (
+            gate,
+            self._pool.acquire() as connection,
+            connection.transaction(isolation=isolation, readonly=readonly),
+        ):
             self.statements += not (background or IN_BACKGROUND.get())
-            yield connection
+            before, held = _held.get(), _Held(reads_beside)
+            _held.set(held)
+            try:
+                yield connection
+            finally:
+                held.is_given_back = True
+                _held.set(before)

@@ -68,7 +68,7 @@ class WebhookSender:
     async def _gather(self) -> bool:
         """From the log to the queue; its place and what it queued are committed together."""
         goal = self._clock.watermark
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction(background=True, reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"):
