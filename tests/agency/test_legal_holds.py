@@ -14,6 +14,7 @@ from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.agency.app import AgencyServer
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.retention import Retention
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.actions import purge_history
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
@@ -99,7 +100,7 @@ async def test_a_held_account_ends_but_is_not_erased(ministry: Server, holds: Le
     file = await upload(alice)
     await holds.place(alice.id, JUDGE, ORDER, BY)
     server_name, media_id = file.removeprefix("mxc://").split("/")
-    assert await ministry.node.media.delete([(server_name, media_id)]) == []
+    assert await ministry.node.media.delete([(server_name, media_id)], right=THE_WHOLE) == []
     await ministry.node.deactivate_account(UserId(alice.id), False)
     with pytest.raises(MatrixError):
         await ministry.node.accounts.profile(alice.id)
@@ -134,7 +135,7 @@ async def erase(how: str, ministry: Server, retention: Retention, bob: Person, e
         await ministry.node.erasure(UserId(bob.id))
     elif how == "deletion":
         server_name, media_id = file.removeprefix("mxc://").split("/")
-        await ministry.node.media.delete([(server_name, media_id)])
+        await ministry.node.media.delete([(server_name, media_id)], right=THE_WHOLE)
     else:
         assert isinstance(retention._now_ms, Clock)
         retention._now_ms.now = int(time.time() * 1000) + 2 * DAY

@@ -32,9 +32,12 @@ from tests.agency.test_console import (
     second,
     view,
 )
+from tests.agency.test_console import (
+    of as of_culture,
+)
 from tests.agency.test_retention import upload
 from tests.neighbours import Mailbox
-from tests.support import Person, Server, segment
+from tests.support import Clock, Person, Server, segment
 
 __all__ = ["admin", "anne", "root", "sam", "second"]
 HOUR_MS = 3_600_000
@@ -42,7 +45,7 @@ SANTE = f"{CONSOLE}/organisations/sante"
 
 # Actions that undo nothing that somebody else may have done in a right of their own. A new one is put into `UNDOES`, or here.
 UNDO_NOTHING = {
-    "lock", "sign_out", "remove_device", "move", "reset_second_factor", "deactivate", "erase", "restore_keys", "end_guest", "give_guest",
+    "lock", "sign_out", "remove_device", "move", "reset_second_factor", "deactivate", "restore_keys", "end_guest", "give_guest",
     "add_function_account", "set_holders", "grant", "revoke", "appoint", "give_room", "unlist", "block", "quarantine_file",
     "export_person", "archive_room", "hold_person", "hold_room", "announce", "set_organisation", "remove_organisation",
     "close_report",  # everybody's but about oneself
@@ -193,7 +196,18 @@ async def ends_soon(s: Scene) -> bool:
     return end is not None and end < s.node.now_ms() + 2 * HOUR_MS
 
 
+async def lock_another(s: Scene, whose: str | None) -> None:
+    """Whoever is erased is nobody's any more."""
+    s.anne = await of_culture(s.server, f"anne{await s.value('SELECT count(*) FROM users')}")
+    await lock(s, whose)
+
+
+async def is_not_erased(s: Scene) -> bool:
+    return not await s.value("SELECT erased FROM users WHERE user_id = $1", s.anne.id)
+
+
 TABLE: dict[str, Undoing] = {
+    "erase": Undoing(lock_another, is_not_erased, of("anne")),
     "unlock": Undoing(lock, is_locked, of("anne")),
     "reactivate": Undoing(end, has_ended, of("anne")),
     "unblock": Undoing(block, is_blocked, in_room),
@@ -293,6 +307,72 @@ async def test_a_suspension_is_lifted_in_its_right_or_above(scene: Scene) -> Non
             await accounts.set_state(scene.anne.id, suspended=True, by=other)
         await accounts.set_state(scene.anne.id, suspended=False, by=other)
         assert (await user(scene, scene.anne)).suspended is not is_lifted, (first, other)
+
+
+async def suspend(s: Scene, whose: str | None) -> None:
+    await s.node.accounts.set_state(s.anne.id, suspended=True, by=whose)
+
+
+@pytest.mark.parametrize("do", [lock, suspend, end, bring_near])
+@pytest.mark.parametrize("whose", ["culture", "sante", None])
+async def test_nobody_is_erased_whom_another_right_holds_back(
+    scene: Scene, admin: Person, root: Person, do: Callable[[Scene, str | None], Awaitable[None]], whose: str | None
+) -> None:
+    """Who is gone cannot be brought back by whoever could."""
+    await do(scene, whose)
+    if whose != "culture":
+        code = await code_of(scene.server, admin)
+        assert (await refused(act(admin, "erase", user_id=scene.anne.id, code=code))).status == 403
+        assert await is_not_erased(scene)
+    who, at = (admin, CULTURE) if whose == "culture" else (root, ALL)
+    await act(who, "erase", at, user_id=scene.anne.id, code=await code_of(scene.server, who))
+    assert not await is_not_erased(scene)
+
+
+async def by_their_administrator(s: Scene, admin: Person, root: Person) -> None:
+    await act(admin, "erase", user_id=s.anne.id, code=await code_of(s.server, admin))
+
+
+async def by_root(s: Scene, admin: Person, root: Person) -> None:
+    await act(root, "erase", ALL, user_id=s.anne.id, code=await code_of(s.server, root))
+
+
+async def as_it_is_old(s: Scene, admin: Person, root: Person) -> None:
+    """Anybody sets that in a room of their own."""
+    room = await s.anne.create_room(name="Ailleurs")
+    await s.anne.set_state(room, "m.room.retention", {"max_lifetime": 24 * HOUR_MS})
+    url = f"mxc://{s.file[0]}/{s.file[1]}"
+    await s.anne.send(room, "m.room.message", {"msgtype": "m.file", "body": "plan.pdf", "url": url})
+    assert s.node.retention is not None
+    s.node.retention._now_ms = Clock(s.node.now_ms() + 48 * HOUR_MS)
+    assert await s.node.retention.look() > 0
+
+
+# Who deletes a file × in whose right it is in quarantine ("": it is not): those that go.
+DELETES = {by_their_administrator: {"", "culture"}, as_it_is_old: {""}, by_root: {"", "culture", "sante", None}}
+
+
+@pytest.mark.parametrize("deletes", DELETES)
+@pytest.mark.parametrize("whose", ["", "culture", "sante", None])
+async def test_a_file_in_quarantine_is_deleted_in_its_right_or_above(
+    scene: Scene, admin: Person, root: Person, deletes: Callable[..., Awaitable[None]], whose: str | None
+) -> None:
+    """Whatever deletes it: it may have to be shown to somebody."""
+    if whose != "":
+        await quarantine(scene, whose)
+    await deletes(scene, admin, root)
+    goes = whose in DELETES[deletes]
+    assert await is_there(scene) is not goes
+    if not goes and deletes is not as_it_is_old:
+        await scene.node.erasure.after_holds()
+        assert await is_there(scene)
+        await scene.node.media.quarantine([scene.file], None)
+        await scene.node.erasure.after_holds()
+        assert not await is_there(scene), "what was kept of somebody who was erased goes once it is given free"
+
+
+async def is_there(s: Scene) -> bool:
+    return bool(await s.value("SELECT EXISTS (SELECT 1 FROM media WHERE media_id = $1)", s.file[1]))
 
 
 async def test_nobody_closes_a_report_about_themselves(

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from obstore.exceptions import BaseError
 
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
 from tests.support import Person, Server, segment
@@ -247,8 +248,8 @@ async def test_a_file_is_listed_until_its_bytes_are_gone(server: Server, alice: 
     folder.write_bytes(b"")  # no folder: the store answers with an error
     media = server.node.media
     with pytest.raises(BaseError):
-        await media.delete([("localhost", media_id)])
+        await media.delete([("localhost", media_id)], right=THE_WHOLE)
     folder.unlink()
     folder.with_name("away").rename(folder)
-    assert await media.delete([("localhost", media_id)]) == [media_id]
+    assert await media.delete([("localhost", media_id)], right=THE_WHOLE) == [media_id]
     assert not stored[0].exists()

@@ -15,6 +15,7 @@ from aiohttp import web
 from moto.server import ThreadedMotoServer
 
 from chappe.config import Bots, IdentityService, Media, Push
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.app import open_blobs
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
@@ -439,7 +440,7 @@ async def test_files_move_to_an_s3_and_are_served_from_there(new_server: NewServ
     assert after.session is not None
     async with after.session.get(headers["Location"]) as answer:
         assert await answer.read() == b"new"
-    await after.node.media.delete([("localhost", new.rsplit("/", 1)[1])])
+    await after.node.media.delete([("localhost", new.rsplit("/", 1)[1])], right=THE_WHOLE)
     assert (
         await after.raw("GET", "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://"), None, alice.token)
     )[0] == 404

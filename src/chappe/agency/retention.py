@@ -105,7 +105,7 @@ class Retention:
             _OLD, room.number, since, before, known, upto, sorted(held), self._now_ms(), AT_ONCE,
             [s.low for s in later], [s.high for s in later],
         ):  # fmt: skip
-            await self._erase_events(room, rows)
+            await self._erase_events(room, rows, None)  # whoever says how long a room keeps is anybody
             erased += len(rows)
         self._done[room.number] = (before, upto)
         return erased
@@ -117,8 +117,8 @@ class Retention:
         )
         return int(found or 0)
 
-    async def erase_sender(self, user_id: str) -> int:
-        """What somebody said in any room, but those under a legal hold. Returns how many messages."""
+    async def erase_sender(self, user_id: str, right: str | None) -> int:
+        """What somebody said in any room, but those under a legal hold. Returns how many messages. `right`: see `media.delete`."""
         erased, held = 0, await self._holds.held()
         for found in await self._database.fetch("SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
             room = await self._rooms.live.by_number(found["room_nid"])
@@ -127,15 +127,15 @@ class Retention:
                       AND redacted_by IS DISTINCT FROM $3 ORDER BY position LIMIT $4""",
                 room.number, user_id, ERASED, AT_ONCE,
             )):  # fmt: skip
-                await self._erase_events(room, rows)
+                await self._erase_events(room, rows, right)
                 erased += len(rows)
         return erased
 
-    async def _erase_events(self, room: LiveRoom, rows: Sequence[Row]) -> None:
+    async def _erase_events(self, room: LiveRoom, rows: Sequence[Row], right: str | None) -> None:
         files: list[tuple[str, str]] = []
         for row in rows:
             files += await self._files_of(row["event_id"], row["sender"], orjson.loads(row["json"])["content"])
-        await self._media.delete(files)
+        await self._media.delete(files, right=right)
         await self._database.execute(  # after the files: whoever goes on after a kill finds which they are
             "DELETE FROM encrypted_files WHERE event_id = ANY($1::text[])", [row["event_id"] for row in rows]
         )

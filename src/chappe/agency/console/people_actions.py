@@ -18,7 +18,7 @@ from chappe.agency.records.erasure import Erasure
 from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import in_right_of
+from chappe.homeserver.accounts.endings import THE_WHOLE, in_right_of
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.ways_to_act import State
@@ -135,7 +135,7 @@ class AccountActions:
     @action()
     async def erase(self, actor: Actor, who: Person) -> dict[str, Any]:
         """End an account for good: its name, its files, and what it said are deleted."""
-        return await self._erasure(UserId(who.user_id))
+        return await self._erasure(UserId(who.user_id), actor.right or THE_WHOLE)
 
 
 class GuestActions:

@@ -16,7 +16,7 @@ from chappe.homeserver.matrix.errors import Forbidden
 _END = "SELECT nullif(expires_by, 'all') AS whose FROM users WHERE user_id = $1 AND expires_by IS NOT NULL"
 _QUARANTINE = "SELECT quarantined_whose AS whose FROM media WHERE server_name = $1 AND media_id = $2 AND quarantined_by IS NOT NULL"
 _FILE = ("server_name", "media_id")
-# Each act that undoes: what it undoes of what its arguments name. A row where there is something, with in whose right it was done.
+# Each act that undoes: what it undoes of what its arguments name. A row for each thing, with in whose right it was done.
 UNDOES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "unlock": ("SELECT locked_by AS whose FROM users WHERE user_id = $1 AND locked", ("user_id",)),
     "reactivate": (
@@ -29,6 +29,14 @@ UNDOES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "delete_file": (_QUARANTINE, _FILE),  # what is kept back may have to be shown to somebody
     "renew": (_END, ("user_id",)),
     "renew_guest": (_END, ("user_id",)),
+    # what cannot be undone at all asks for every right in which the account is held back
+    "erase": (
+        """SELECT locked_by AS whose FROM users WHERE user_id = $1 AND locked
+           UNION ALL SELECT suspended_by FROM users WHERE user_id = $1 AND suspended
+           UNION ALL SELECT nullif(expires_by, 'all') FROM users WHERE user_id = $1 AND expires_by IS NOT NULL
+           UNION ALL SELECT whose FROM former_accounts WHERE user_id = $1 AND ended_by IN ('organisation', 'installation')""",
+        ("user_id",),
+    ),
     "lift_hold": ("SELECT whose FROM legal_holds WHERE id = $1 AND lifted_ts IS NULL", ("hold",)),
 }
 # Of these, what was done in the right of the installation is undone by two persons, whatever one of them can prove.
@@ -47,20 +55,18 @@ class Rights:
 
     async def require_may_undo(self, actor: Actor, act: str, arguments: Any) -> None:
         """Raises Forbidden. Whose person, room or file it is has been asked."""
-        found = await self._done(act, arguments)
-        if found is not None and not may_undo(actor, found[0]):
+        if not all(may_undo(actor, whose) for whose in await self._done(act, arguments)):
             raise Forbidden(_NOT_YOURS, reason="not_your_right")
 
     async def needs_two(self, act: str, arguments: Any) -> bool:
         if act not in BY_TWO:
             return False
-        found = await self._done(act, arguments)
-        return found is not None and found[0] is None
+        return None in await self._done(act, arguments)
 
-    async def _done(self, act: str, arguments: Any) -> tuple[str | None] | None:
-        """In whose right what the act would undo was done; None where there is nothing."""
+    async def _done(self, act: str, arguments: Any) -> list[str | None]:
+        """In whose rights what the act would undo was done; empty where there is nothing."""
         if act not in UNDOES:
-            return None
+            return []
         statement, names = UNDOES[act]
-        row = await self._database.fetchrow(statement, *(getattr(arguments, name) for name in names))
-        return None if row is None else (row["whose"],)
+        rows = await self._database.fetch(statement, *(getattr(arguments, name) for name in names))
+        return [row["whose"] for row in rows]

@@ -15,6 +15,7 @@ from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.organisations import Organisation, Organisations, Rules
 from chappe.agency.people import People
 from chappe.agency.records.exports import PERSON, ROOM, Exports
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
@@ -104,7 +105,7 @@ class FileActions:
     @action()
     async def delete_file(self, actor: Actor, file: File) -> None:
         """Delete a file for good."""
-        if not await self._media.delete([(file.server_name, file.media_id)]):
+        if not await self._media.delete([(file.server_name, file.media_id)], right=actor.right or THE_WHOLE):
             raise Forbidden("This file cannot be deleted for now")
 
     @action()

@@ -20,21 +20,23 @@ class Erasure:
         holds: LegalHolds, tables: Sequence[Table],
     ) -> None:  # fmt: skip
         self._holds, self._after_holds = holds, set[UserId]()
-        self._held: Held | None = None  # when what is unfinished was last tried
+        # what was under a hold or in quarantine when what is unfinished was last tried
+        self._kept: tuple[Held, frozenset[str]] | None = None
         self._tables = [table for table in tables if table.erased]
         self._database, self._deactivate, self._retention, self._media = database, deactivate, retention, media
 
-    async def __call__(self, user_id: UserId) -> dict[str, Any]:
-        """Returns how many messages and files went; `later`: some are under a legal hold, after which they go. Asked again, it goes on.
+    async def __call__(self, user_id: UserId, right: str | None = None) -> dict[str, Any]:
+        """Returns how many messages and files went; `later`: some are under a legal hold, or in quarantine in another right, after
+        which they go. Asked again, it goes on. `right`: in whose (see `media.delete`); None: of what is left once nothing keeps it.
 
         Other servers keep what they have been sent: they are told when its place is asked for, not before.
         """
         await self._deactivate(user_id, True)
         if await self._holds.is_held(user_id):
             return {"messages": 0, "files": 0, "later": True}
-        messages = await self._retention.erase_sender(user_id)
+        messages = await self._retention.erase_sender(user_id, right)
         rows = await self._database.fetch("SELECT server_name, media_id FROM media WHERE user_id = $1", user_id)
-        deleted = await self._media.delete([(row["server_name"], row["media_id"]) for row in rows])
+        deleted = await self._media.delete([(row["server_name"], row["media_id"]) for row in rows], right=right)
         async with self._database.transaction() as connection:
             for table in self._tables:
                 await connection.execute(table.erasure, user_id)
@@ -42,7 +44,7 @@ class Erasure:
         return {"messages": messages, "files": len(deleted), **({"later": True} if kept else {})}
 
     async def _note_what_is_kept(self, user_id: UserId) -> bool:
-        """Whether the hold of a room, or of somebody who has passed a file on, keeps something."""
+        """Whether the hold of a room, or of somebody who has passed a file on, or a quarantine keeps something."""
         kept = bool(await self._database.fetchval(
             """SELECT EXISTS (SELECT 1 FROM media WHERE user_id = $1) OR EXISTS (
                    SELECT 1 FROM memberships JOIN rooms USING (room_nid) WHERE user_id = $1 AND room_id = ANY($2::text[]))""",
@@ -55,16 +57,22 @@ class Erasure:
         return kept
 
     async def after_holds(self) -> None:
-        """What a hold has kept of somebody who was to be erased goes, some time after it was lifted."""
-        held = await self._holds.held()
-        if held != self._held:
+        """What a hold or a quarantine has kept of somebody who was to be erased goes, some time after it was lifted."""
+        held, in_quarantine = await self._holds.held(), await self._in_quarantine()
+        if (held, in_quarantine) != self._kept:
             for row in await self._database.fetch(
                 "SELECT user_id FROM unfinished_erasures JOIN users USING (user_id) WHERE erased AND deactivated"
             ):
                 if row["user_id"] not in held:
                     await self(UserId(row["user_id"]))
-            self._held = held
+            self._kept = (held, await self._in_quarantine())
         for user_id in await self._holds.released():
             if user_id not in self._after_holds:
                 await self(user_id)
                 self._after_holds.add(user_id)
+
+    async def _in_quarantine(self) -> frozenset[str]:
+        rows = await self._database.fetch(
+            "SELECT media_id FROM media JOIN unfinished_erasures USING (user_id) WHERE quarantined_by IS NOT NULL"
+        )
+        return frozenset(row["media_id"] for row in rows)

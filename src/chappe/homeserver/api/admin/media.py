@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
@@ -93,7 +94,7 @@ class AdminMedia:
 
     @endpoint("DELETE", V1 + "/media/{serverName}/{mediaId}", does="delete_file", **ADMIN)
     async def delete(self, request: Request) -> Answer:
-        deleted = await self._media.delete([(request.params["serverName"], request.params["mediaId"])])
+        deleted = await self._media.delete([(request.params["serverName"], request.params["mediaId"])], right=THE_WHOLE)
         return _deleted(deleted)
 
     @endpoint("DELETE", V1 + "/users/{userId}/media", does="delete_file", **ADMIN)
@@ -102,7 +103,7 @@ class AdminMedia:
         found, _ = await self._media.of_user(
             user_id, request.query_int("from", 0), request.query_int("limit", 100, 1, 1000)
         )
-        return _deleted(await self._media.delete([(domain_of(user_id), f["media_id"]) for f in found]))
+        return _deleted(await self._media.delete([(domain_of(user_id), f["media_id"]) for f in found], right=THE_WHOLE))
 
     @endpoint("POST", V1 + "/media/delete", V1 + "/media/{serverName}/delete", does="delete_file", **ADMIN)
     async def delete_old(self, request: Request) -> Answer:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_opaque_id
@@ -326,9 +327,13 @@ class ContentRepository:
             "UPDATE media SET protected = $3 WHERE server_name = $1 AND media_id = $2", server_name, media_id, wanted
         )
 
-    async def delete(self, files: Sequence[tuple[str, str]]) -> list[str]:
-        """For good, with their thumbnails. Returns the ids of those that existed."""
-        deleted = []
+    async def delete(self, files: Sequence[tuple[str, str]], *, right: str | None) -> list[str]:
+        """For good, with their thumbnails. Returns the ids of those that existed.
+
+        `right`: in whose right, an organisation's or `THE_WHOLE`; None: nobody's, as when they are old. What was put into
+        quarantine in another right is kept: it may have to be shown to somebody.
+        """
+        deleted, files = [], await self._out_of_quarantine(files, right)
         for server_name, media_id in files if self.deletable is None else await self.deletable([*files]):
             row = await self._row(server_name, media_id)
             if row is None:
@@ -342,8 +347,20 @@ class ContentRepository:
             deleted.append(media_id)
         return deleted
 
+    async def _out_of_quarantine(self, files: Sequence[tuple[str, str]], right: str | None) -> list[tuple[str, str]]:
+        if right == THE_WHOLE or not files:
+            return [*files]
+        rows = await self._database.fetch(
+            """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) f(server_name, media_id)
+                USING (server_name, media_id)
+                WHERE quarantined_by IS NOT NULL AND NOT coalesce(quarantined_whose = $3::text, false)""",
+            [server for server, _ in files], [name for _, name in files], right,
+        )  # fmt: skip
+        kept = {(row["server_name"], row["media_id"]) for row in rows}
+        return [file for file in files if file not in kept]
+
     async def delete_older(self, before_ts: int, larger_than: int, with_avatars: bool) -> list[str]:
-        """Pictures of people and rooms stay, unless `with_avatars`."""
+        """In the right of the installation. Pictures of people and rooms stay, unless `with_avatars`."""
         rows = await self._database.fetch(
             """SELECT server_name, media_id FROM media WHERE size > $2 AND NOT protected
                 AND coalesce(last_access_ts, created_ts) < $1 AND ($3 OR NOT EXISTS (
@@ -352,7 +369,7 @@ class ContentRepository:
                 LIMIT 10000""",
             before_ts, larger_than, with_avatars,
         )  # fmt: skip
-        return await self.delete([(row["server_name"], row["media_id"]) for row in rows])
+        return await self.delete([(row["server_name"], row["media_id"]) for row in rows], right=THE_WHOLE)
 
     async def delete_copies(self, before_ts: int, own: Sequence[str]) -> list[str]:
         """Copies of other servers' files that nobody has looked at since a time, at most 10,000 of them. Returns their ids."""
@@ -362,7 +379,7 @@ class ContentRepository:
             before_ts,
             list(own),
         )
-        return await self.delete([(row["server_name"], row["media_id"]) for row in rows])
+        return await self.delete([(row["server_name"], row["media_id"]) for row in rows], right=None)
 
     async def forget_reservations(self, user_id: str) -> None:
         """The account has ended: nothing is uploaded under an address that it reserved."""
