@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
@@ -143,6 +144,25 @@ async def test_an_old_cookie_alone_opens_no_door(server: Server, alice: Person) 
     await browser.open("/account/password", {"current": "guess", "password": "another one", "form_token": form_token})
     assert browser.status == 400 and await fingerprint(server, alice.id) == before
     assert await server.node.database.fetchval("SELECT count(*) FROM uia_sessions") == 0, "no replacement is allowed"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/_matrix/client/v1/login/get_token", {}), (f"{V3}/delete_devices", {"devices": ["NONE"]})],
+)
+async def test_a_proof_serves_once(server: Server, alice: Person, path: str, body: dict[str, Any]) -> None:
+    """Several requests that bring the same one at once: whichever is first has it, the others are asked anew."""
+    status, raw, _ = await server.raw("POST", path, body, alice.token)
+    assert status == 401
+    session = json.loads(raw)["session"]
+    auth = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "session": session}
+    answers = await asyncio.gather(*(server.raw("POST", path, {**body, "auth": auth}, alice.token) for _ in range(8)))
+    assert [status for status, _, _ in answers].count(200) == 1
+    for status, raw, _ in answers:
+        assert status in (200, 400, 401)
+        if status == 401:
+            asked = json.loads(raw)
+            assert asked["session"] != session and asked["completed"] == []
 
 
 async def test_the_owner_is_told(server: Server, mailbox: Mailbox, alice: Person) -> None:

@@ -221,7 +221,9 @@ class UserInteractiveAuth:
             )
         if not any(set(flow) <= set(completed) for flow in flows):
             raise self._ask(session, flows, completed, params=params)
-        await self._database.execute("DELETE FROM uia_sessions WHERE session = $1", session)
+        gone = await self._database.execute("DELETE FROM uia_sessions WHERE session = $1", session)
+        if not gone.endswith(" 1"):  # the same proof has let another request through meanwhile
+            raise self._ask(await self._new_session(purpose, digest, user_id), flows, [], params=params)
         return facts
 
     async def _new_session(self, purpose: str, digest: bytes, user_id: str | None) -> str:
