@@ -35,6 +35,7 @@ from tests.agency.test_console import (
 from tests.agency.test_console import (
     of as of_culture,
 )
+from tests.agency.test_critical_acts import ask
 from tests.agency.test_retention import upload
 from tests.neighbours import Mailbox
 from tests.support import Clock, Person, Server, segment
@@ -394,6 +395,25 @@ async def test_nobody_closes_a_report_about_themselves(
 
 
 # ------------------------------------------------------------------------------------------------------------- guests
+
+
+async def test_whose_end_is_said_by_another_rule_is_not_renewed_past_it(
+    scene: Scene, admin: Person, root: Person
+) -> None:
+    """A guest stays as long as the rules for guests let them; posts do not end."""
+    post = await scene.node.functions.add("culture", "permanence", "Permanence")
+    sql = "SELECT array_agg((user_id, expires_ts, expires_by)::text ORDER BY user_id) FROM users WHERE user_id IN ($1, $2)"
+    before = await scene.value(sql, scene.guest.id, post)
+    for user_id in (scene.guest.id, post):
+        for ends_ts in (4_102_444_800_000, None, 1):
+            code = await code_of(scene.server, admin)
+            no = await refused(act(admin, "renew", user_id=user_id, ends_ts=ends_ts, code=code))
+            assert (no.status, no.errcode) == (400, "M_INVALID_PARAM")
+        body = {"user_id": user_id, "expiration_ts": 4_102_444_800_000}
+        code = await code_of(scene.server, root)
+        status, answer = await ask(root, "POST", "/_synapse/client/email_account_validity/admin", body, code)
+        assert (status, answer["errcode"]) == (400, "M_INVALID_PARAM")
+    assert await scene.value(sql, scene.guest.id, post) == before
 
 
 async def test_a_sponsor_puts_off_no_end_that_an_administrator_has_brought_near(

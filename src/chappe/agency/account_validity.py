@@ -29,9 +29,11 @@ AT_ONCE = 500
 PATH = "/_synapse/client/email_account_validity"
 RENEWED, ALREADY, UNKNOWN = "renewed", "already", "unknown"
 _FROM = "FROM users u LEFT JOIN account_validity v ON v.user_id = u.user_id"
-_WHO = """NOT u.deactivated AND NOT u.is_admin AND NOT u.is_guest AND u.appservice IS NULL AND u.kind IS NULL
-    AND EXISTS (SELECT 1 FROM threepids t WHERE t.user_id = u.user_id AND t.medium = 'email')
+# Posts, bots and what application services make have no end of this kind; guests have another, which their sponsors' rules bound.
+_MAY_END = """NOT u.is_guest AND u.appservice IS NULL AND u.kind IS NULL
     AND NOT EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id AND g.agent_since IS NULL)"""
+_WHO = f"""NOT u.deactivated AND NOT u.is_admin AND {_MAY_END}
+    AND EXISTS (SELECT 1 FROM threepids t WHERE t.user_id = u.user_id AND t.medium = 'email')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +185,13 @@ class AccountValidity:
         """By an administrator: an end of its own (None: a period from now), and whether reminders are sent. Returns the end.
 
         `ends_by`: in whose right, an organisation's or the installation's. Whoever gets the mail still renews the account themselves.
+        Raises M_INVALID_PARAM for accounts that have no such end: guests' is said by `Sponsors`.
         """
         user = await self._accounts.store.find_user(user_id)
         if user is None:
             raise NotFound("There is no such account")
+        if not await self._database.fetchval(f"SELECT {_MAY_END} FROM users u WHERE u.user_id = $1", user_id):
+            raise BadRequest("Guests are renewed as guests; posts, bots and services do not end", "M_INVALID_PARAM")
         until = self._now_ms() + self.period_ms if expiration_ts is None else expiration_ts
         await self._database.execute(
             """INSERT INTO account_validity (user_id, mails_enabled) VALUES ($1, coalesce($2, true))
