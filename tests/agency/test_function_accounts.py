@@ -16,6 +16,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.organisations import Organisation
+from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
@@ -39,6 +40,11 @@ async def functions(ministry: Server, alice: Person, bob: Person) -> FunctionAcc
     assert await functions.add("culture", "permanence", " Permanence  [du cabinet]") == DUTY
     await functions.set_holders(DUTY, [alice.id, bob.id])
     return functions
+
+
+def agency_of(server: Server) -> AgencyServer:
+    assert isinstance(server.node, AgencyServer)
+    return server.node
 
 
 async def take(person: Person) -> Person:
@@ -189,6 +195,81 @@ async def test_it_is_held_by_a_session(
     if is_used:
         assert ((await mine(alice))[0]["holder"] is None) is ends
         assert ((await functions.turns(DUTY, 1))[0]["ended_ts"] is not None) is ends
+
+
+DEHYDRATED = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device"
+
+
+async def hands_it_back(server: Server, holder: Person) -> None:
+    await holder.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {})
+
+
+async def signs_out_there(server: Server, holder: Person) -> None:
+    await server.node.sessions.remove_all_devices(DUTY, but="KEPT")
+
+
+async def signs_out_everywhere(server: Server, holder: Person) -> None:
+    await server.node.account_states.enter(holder.id, State.SIGNED_OUT_EVERYWHERE)
+
+
+async def has_no_right_any_more(server: Server, holder: Person) -> None:
+    await agency_of(server).functions.set_holders(DUTY, [])
+
+
+async def is_locked_out(server: Server, holder: Person) -> None:
+    await server.node.accounts.set_state(holder.id, locked=True)
+
+
+TURN_ENDS = [*ENDS, hands_it_back, signs_out_there, signs_out_everywhere, has_no_right_any_more, is_locked_out]
+
+
+@pytest.mark.parametrize("happens", TURN_ENDS)
+async def test_a_dehydrated_device_holds_nothing(
+    ministry: Server, functions: FunctionAccounts, alice: Person, happens: Happens
+) -> None:
+    """It has no session, and goes with the turn: no keys come to it for whoever held the post before."""
+    body = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "refresh_token": True}
+    _, raw, _ = await ministry.raw("POST", "/_matrix/client/v3/login", body)
+    holder = Person(ministry, json.loads(raw))
+    await ministry.node.database.execute("UPDATE devices SET browser = 'browser' WHERE device_id = $1", holder.device)
+    held = await take(holder)
+    keys = {"user_id": DUTY, "device_id": "KEPT", "algorithms": [], "keys": {"ed25519:KEPT": "k"}, "signatures": {}}
+    data = {"device_id": "KEPT", "device_data": {"algorithm": "m.dehydration.v2"}, "device_keys": keys}
+    await held.call("PUT", DEHYDRATED, data)
+    await happens(ministry, holder)
+    assert await held_by(ministry) is None
+    assert (await functions.turns(DUTY, 1))[0]["ended_ts"] is not None
+    assert await ministry.node.accounts.store.devices(DUTY) == []
+
+
+async def held_by(server: Server) -> str | None:
+    sql = "SELECT holder FROM function_accounts WHERE user_id = $1"
+    holder: str | None = await server.node.database.fetchval(sql, DUTY)
+    return holder
+
+
+async def test_what_is_held_by_no_session_is_handed_back(
+    ministry: Server, functions: FunctionAccounts, alice: Person
+) -> None:
+    database = ministry.node.database
+    await token_of(alice)
+    await functions.look()
+    assert await held_by(ministry) == alice.id, "the token may be used yet"
+    await database.execute("UPDATE function_accounts SET since_ts = since_ts - 3600000")
+    await functions.look()
+    assert await held_by(ministry) == alice.id
+    await database.execute("DELETE FROM login_tokens")  # as they are when their time is over
+    await functions.look()
+    assert await held_by(ministry) is None and (await functions.turns(DUTY, 1))[0]["ended_ts"] is not None
+    held = await take(alice)
+    await database.execute("UPDATE function_accounts SET since_ts = since_ts - 3600000")
+    await functions.look()
+    assert await held_by(ministry) == alice.id and (await held.call("GET", "/account/whoami"))["user_id"] == DUTY
+    await database.execute(
+        "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", DUTY
+    )  # as for a token used twice
+    await functions.look()
+    assert await held_by(ministry) is None and await ministry.node.accounts.store.devices(DUTY) == []
 
 
 async def test_its_keys_are_its_holders(

@@ -122,6 +122,7 @@ class AgencyServer(Homeserver):
         self.functions = FunctionAccounts(
             database, accounts, self.sessions, self.login_tokens, self.tell_owner, self.now_ms
         )
+        self.jobs.add("duty accounts", PEOPLE_EVERY, self.functions.look)
         self.former = FormerAccounts(
             database,
             accounts,

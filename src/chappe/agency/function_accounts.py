@@ -25,6 +25,7 @@ from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 
 KIND = "function"
 HOLDERS_AT_MOST = 100
+SIGNING_IN_MS = 60_000  # between the use of a login token and the session that comes of it
 _PATH = "/_chappe/client/v1/function_accounts"
 _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
 
@@ -41,14 +42,28 @@ class FunctionAccounts:
         sessions.on_device_removed.append(self._signed_out)
 
     async def _signed_out(self, user_id: str, devices: Iterable[str]) -> None:
-        """Whoever holds it and signs out hands it back."""
+        """Whoever holds it and signs out hands it back. A dehydrated device is no session: it goes with the turn."""
         if user_id in self._changing_hands:
             return
-        row = await self._database.fetchrow(
-            "SELECT holder, since_ts FROM function_accounts WHERE user_id = $1", user_id
+        holder = await self._database.fetchval(
+            """SELECT holder FROM function_accounts f WHERE user_id = $1 AND holder IS NOT NULL AND NOT EXISTS (
+                   SELECT 1 FROM devices d WHERE d.user_id = f.user_id AND NOT EXISTS (
+                       SELECT 1 FROM dehydrated_devices x WHERE x.user_id = d.user_id AND x.device_id = d.device_id))""",
+            user_id,
         )
-        if row is not None and row["holder"] is not None and not await self._accounts.store.devices(user_id):
-            await self._nobody_holds(user_id, row["holder"], row["since_ts"])
+        if holder is not None:
+            await self._end_turn(user_id, holder)
+
+    async def look(self) -> None:
+        """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back."""
+        for row in await self._database.fetch(
+            """SELECT user_id, holder FROM function_accounts f WHERE since_ts < $1
+                  AND NOT EXISTS (SELECT 1 FROM login_tokens t WHERE t.user_id = f.user_id)
+                  AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.user_id = f.user_id)
+                  AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = f.user_id AND t.expires_ts IS DISTINCT FROM 1)""",
+            self._now_ms() - LIFETIME_MS - SIGNING_IN_MS,
+        ):  # fmt: skip
+            await self._end_turn(row["user_id"], row["holder"])
 
     async def _nobody_holds(self, user_id: str, holder: str, since: int) -> bool:
         """The turn that began then is over. False where somebody has taken it meanwhile."""
