@@ -305,6 +305,36 @@ async def test_nobody_crowds_out_what_was_deleted_first(
     assert await read(anne, then) == {"b": "b"}
 
 
+@pytest.mark.parametrize("is_held", [True, False])
+@pytest.mark.parametrize("is_pruned", [True, False])
+async def test_nobody_finds_out_from_what_is_full_that_they_are_held(
+    ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch, is_held: bool, is_pruned: bool
+) -> None:
+    """What was full is free again after thirty days, for everybody, whatever is kept longer."""
+    anne, node = people.anne, node_of(ministry)
+    if is_held:
+        await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    monkeypatch.setattr(kept, "MAX_KEPT", 1)
+    monkeypatch.setattr(kept_secrets, "MOST_OTHERS", 1)
+    first, then = await back_up(anne, "a"), await back_up(anne, "b")
+    await put(anne, "org.example.s", sealed("a"))
+    await put(anne, "org.example.s", sealed("b"))
+    await anne.call("DELETE", f"/room_keys/version/{first}")
+    fills = [("PUT", path_of(anne, "org.example.s"), sealed("c")), ("DELETE", f"/room_keys/version/{then}", None)]
+    for days, is_full in ((0, True), (29, True), (2, False)):
+        for table in ("kept_secrets", "key_backups"):
+            shift = f"UPDATE {table} SET kept_since = kept_since - make_interval(days => $1)"
+            await node.database.execute(shift, days)
+        if is_pruned:
+            await node.account_data.kept.prune()
+            await node.kept_sessions.prune()
+        for method, path, body in fills:
+            if is_full:
+                assert (await refused(anne.call(method, path, body))).errcode == "M_RESOURCE_LIMIT_EXCEEDED"
+            else:
+                await anne.call(method, path, body)
+
+
 async def test_the_account_of_another_organisation(ministry: Server, people: People) -> None:
     stranger = await account(ministry, "stranger")
     assert (await refused(act(people.admin, "restore_keys", user_id=stranger.id))).status == 404

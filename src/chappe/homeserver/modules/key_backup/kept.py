@@ -83,9 +83,11 @@ class KeptSessions:
         if kept.endswith(" 0"):
             return
         await self._keep_version(connection, user_id, version)
-        of_all = await connection.fetchval(
-            "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0", user_id
-        )
+        of_all = await connection.fetchval(  # not what is under a hold for longer: nobody finds out so that they are
+            """SELECT count(*) FROM key_backup_sessions JOIN key_backups USING (user_id, version)
+                WHERE user_id = $1 AND version < 0 AND kept_since >= now() - make_interval(days => $2)""",
+            user_id, self.days,
+        )  # fmt: skip
         if of_all > MAX_KEPT:
             raise MatrixError(
                 403,
