@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
 
-from chappe.homeserver.accounts.endings import THE_CALENDAR, THE_INSTALLATION, THEMSELVES, Ending, in_right_of
+from chappe.homeserver.accounts.endings import (
+    THE_CALENDAR,
+    THE_INSTALLATION,
+    THE_WHOLE,
+    THEMSELVES,
+    Ending,
+    in_right_of,
+    on_its_day,
+)
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, code_of, refused
+from tests.agency.conftest import GUESTS, RULES, agency, code_of, refused
 from tests.agency.test_console import ALL, act, admin, anne, invited_guest, node_of, root, second
-from tests.support import PASSWORD, Person, Server, segment
+from tests.support import PASSWORD, Clock, Person, Server, segment
 
 __all__ = ["admin", "anne", "root", "second"]
 HOUR_MS = 3_600_000
@@ -130,3 +139,42 @@ async def test_a_guest_comes_back_by_a_new_invitation_only(
     row = await node.database.fetchrow("SELECT sponsor, ends_ts FROM guests WHERE user_id = $1", guest.id)
     assert row is not None and (row["sponsor"], row["ends_ts"]) == (second.id, ends)
     assert await _state(ministry, guest) == (False, False, ends, False)
+
+
+@pytest.mark.parametrize("then", ["the calendar", "themselves"])
+@pytest.mark.parametrize("whose", ["culture", THE_WHOLE])
+async def test_a_new_invitation_puts_off_no_end_that_an_administrator_has_said(
+    ministry: Server, anne: Person, second: Person, then: str, whose: str
+) -> None:
+    """Whether the account was ended when that had been long ago, or its guest left before."""
+    node, sponsors = node_of(ministry), agency(ministry).sponsors
+    guest, seen = await _guest_of_a_provider(ministry, anne)
+    await sponsors.set_end(UserId(guest.id), 1, whose)
+    if then == "themselves":
+        await node.deactivate_account(UserId(guest.id), False, THEMSELVES)
+    else:
+        sponsors._now_ms = Clock(node.now_ms() + 1000 * 24 * HOUR_MS)
+        await sponsors.look()
+        sponsors._now_ms = node.now_ms
+    assert (await _state(ministry, guest))[3]
+    room = await second.create_room(
+        name="Projet", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
+    )
+    body = {"room_id": room, "address": "gaston@lagaffe.example", "purpose": "Once more"}
+    await second.call("POST", "/_chappe/client/v1/guests", body)
+    if then == "the calendar":
+        with pytest.raises(Forbidden):
+            await node.sign_in_upstream(seen, GUESTS)
+    else:
+        with contextlib.suppress(MatrixError):
+            await node.sign_in_upstream(seen, GUESTS)
+    row = await node.database.fetchrow("SELECT expires_ts, expires_by FROM users WHERE user_id = $1", guest.id)
+    assert row is not None and row["expires_by"] == whose and row["expires_ts"] <= node.now_ms()
+
+
+async def test_who_has_said_the_day_ends_the_account() -> None:
+    """By the calendar it ends where nobody has said its day."""
+    for said_by, ending in (
+        (None, THE_CALENDAR), ("culture", in_right_of("culture")), (THE_WHOLE, THE_INSTALLATION)
+    ):  # fmt: skip
+        assert on_its_day(said_by) == ending

@@ -17,7 +17,7 @@ from typing import Any
 
 from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import THE_CALENDAR, THE_WHOLE, Ending
+from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -108,12 +108,14 @@ class AccountValidity:
             return
         before = now - self._settings.deactivate_after_days * DAY_MS
         rows = await self._database.fetch(
-            f"SELECT u.user_id {_FROM} WHERE {_WHO} AND u.expires_ts > 0 AND u.expires_ts <= $1 LIMIT {AT_ONCE}", before
+            f"""SELECT u.user_id, u.expires_by {_FROM} WHERE {_WHO}
+                   AND u.expires_ts > 0 AND u.expires_ts <= $1 LIMIT {AT_ONCE}""",
+            before,
         )
         for row in rows:
             if not self._is_excluded(row["user_id"]):
                 log.warning("an expired account is deactivated", extra={"fields": {"user": row["user_id"]}})
-                await self._deactivate(UserId(row["user_id"]), False, THE_CALENDAR)
+                await self._deactivate(UserId(row["user_id"]), False, on_its_day(row["expires_by"]))
 
     # ------------------------------------------------------------------------------------------------------- renewing
 

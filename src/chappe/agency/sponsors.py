@@ -15,7 +15,7 @@ from chappe.agency.names import display_name
 from chappe.agency.organisations import Organisations
 from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import THE_CALENDAR, THE_WHOLE, Ending
+from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, domain_of
@@ -76,8 +76,18 @@ class Sponsors:
         if row is None:
             return
         ends_ts = row["ends_ts"] or await self._checked_end(None, row["sponsor"])
-        is_known = await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM guests WHERE user_id = $1)", user_id)
-        if not is_known:  # first of all: an account whose invitation is used up has an end
+        before = await self._database.fetchrow(
+            """SELECT expires_ts, expires_by, EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id) AS is_known
+                 FROM users u WHERE user_id = $1""",
+            user_id,
+        )
+        if (
+            before is not None and before["expires_by"] is not None
+        ):  # who comes back: an invitation puts off no end of theirs
+            ends_ts = before["expires_ts"]
+        elif (
+            before is None or not before["is_known"]
+        ):  # first of all: an account whose invitation is used up has an end
             await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
         await self._database.execute(
             """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
@@ -246,12 +256,12 @@ class Sponsors:
                     log.warning("a reminder was not written", extra={"fields": fields})
         if self._kept:
             for row in await self._database.fetch(
-                """SELECT g.user_id FROM guests g JOIN users u USING (user_id)
+                """SELECT g.user_id, u.expires_by FROM guests g JOIN users u USING (user_id)
                     WHERE g.agent_since IS NULL AND NOT u.deactivated AND g.ends_ts > 0 AND g.ends_ts < $1""",
                 now - self._kept,
             ):
                 log.info("a guest's account is deactivated", extra={"fields": {"user": row["user_id"]}})
-                await self._deactivate(UserId(row["user_id"]), False, THE_CALENDAR)
+                await self._deactivate(UserId(row["user_id"]), False, on_its_day(row["expires_by"]))
         registry = await self._organisations.fingerprint()
         if registry != self._registry:  # else nobody's address has become anybody's
             await self.promote()

@@ -28,3 +28,10 @@ THEMSELVES, THE_CALENDAR, THE_INSTALLATION = Ending(By.PERSON), Ending(By.CALEND
 def in_right_of(organisation: str | None) -> Ending:
     """By an administrator, of an organisation or (None) of the installation."""
     return THE_INSTALLATION if organisation is None else Ending(By.ORGANISATION, organisation)
+
+
+def on_its_day(said_by: str | None) -> Ending:
+    """Of an account whose day has come: of whoever had said that day (`users.expires_by`), else the calendar's."""
+    if said_by is None:
+        return THE_CALENDAR
+    return THE_INSTALLATION if said_by == THE_WHOLE else Ending(By.ORGANISATION, said_by)
