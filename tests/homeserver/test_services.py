@@ -6,8 +6,9 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -583,6 +584,35 @@ async def test_what_goes_beside_events_in_the_old_streams(alice: Person, bob: Pe
     assert alice.id in by_type["m.receipt"]["content"][said]["m.read"] and by_type["m.receipt"]["room_id"] == room
     assert (by_type["m.tag"]["room_id"], by_type["m.tag"]["content"]) == (room, {"tags": {"u.work": {}}})
     assert by_type["x.y"] == {"type": "x.y", "content": {"n": 1}}
+
+
+async def test_a_wait_in_the_old_streams_reads_nothing_twice(
+    alice: Person, bob: Person, carol: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others do among themselves wakes nobody, and what held nothing is not looked at again."""
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    elsewhere = await carol.create_room()
+    looks: list[tuple[int, int]] = []
+    presence = alice.server.node.presence
+    changed: Callable[[int, int], Awaitable[Any]] = presence.changed_users
+
+    async def seen(after: int, upto: int) -> Any:
+        looks.append((after, upto))
+        return await changed(after, upto)
+
+    monkeypatch.setattr(presence, "changed_users", seen)
+    start = (await bob.call("GET", "/events"))["end"]
+    waiting = asyncio.create_task(bob.call("GET", "/events", from_=start, timeout=60_000))
+    for n in range(40):
+        await carol.say(elsewhere, f"{n}")
+    assert looks == []
+    typing = f"/rooms/{segment(room)}/typing/{segment(alice.id)}"
+    await alice.call("PUT", typing, {"typing": True, "timeout": 30_000})  # wakes him, and these streams have no typing
+    await until(lambda: looks)
+    await alice.say(room, "news")
+    assert bodies((await waiting)["chunk"]) == ["news"]
+    assert len(looks) == 2 and all(one[1] <= other[0] for one, other in itertools.pairwise(looks)), looks
 
 
 async def test_peeking_into_an_open_room(alice: Person, bob: Person) -> None:

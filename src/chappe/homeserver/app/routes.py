@@ -244,7 +244,7 @@ def _room_parts(parts: Parts) -> list[object]:
         RoomUpgrades(parts.upgrade_room, parts.join_room), RoomReads(rooms, parts.relations),
         RelationsApi(rooms, parts.relations, parts.threads), Directory(parts.aliases, rooms),
         DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms), ReportContent(parts.reports),
-        OldSync(rooms, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier.polls),
+        OldSync(rooms, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -22,8 +23,11 @@ async def long_poll(
     timeout_ms: int,
     immediate: bool,
     compose: Callable[[], Awaitable[tuple[T, bool]]],
+    pause: float = 0,
+    unwoken: float = math.inf,
 ) -> T:
-    """`compose` gives an answer and whether it holds news. Ends early when the client goes, the server shuts down, or the
+    """`compose` gives an answer and whether it holds news. `pause`: so many seconds lie between two looks at least; `unwoken`: it
+    looks after so many, though nobody wakes it. Ends early when the client goes, the server shuts down, or the
     request makes room for another (`Polls`).
 
     Raises what refuses the account by now: nothing that came after a lock or a sign-out is answered.
@@ -51,9 +55,12 @@ async def long_poll(
                 if gone is None:
                     gone = asyncio.create_task(request.disconnected())
                 gone.add_done_callback(functools.partial(_finish, future))
-                await _wait(future, remaining)
+                looked = time.monotonic()
+                await _wait(future, min(remaining, unwoken))
                 if gone.done() or poll.is_over:
                     return answer
+                if pause:
+                    await asyncio.sleep(min(looked + pause, deadline) - time.monotonic())
             finally:
                 notifier.waiters.remove(user_id, future)
     finally:

@@ -3,7 +3,7 @@ room_initial_sync.yaml)."""
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,41 +22,40 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
-from chappe.homeserver.sync.polls import Polls
+from chappe.homeserver.sync.long_poll import long_poll
+from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.room_section import RoomSections
 from chappe.homeserver.sync.token import optional_position, position_token
 
 MAX_EVENTS, MAX_TIMEOUT_MS = 100, 60_000
-LOOK_EVERY = 0.3  # seconds: nobody is woken for these
+LOOK_EVERY = 1.0  # seconds, at least; whoever looks into a room from outside is not woken, and looks as often
 
 
 class OldSync:
     def __init__(
-        self, rooms: Rooms, relations: Relations, account_data: AccountData, receipts: Receipts, presence: Presence, polls: Polls
+        self, rooms: Rooms, relations: Relations, account_data: AccountData, receipts: Receipts, presence: Presence,
+        notifier: Notifier,
     ) -> None:  # fmt: skip
-        self._rooms, self._relations, self._account_data, self._polls = rooms, relations, account_data, polls
+        self._rooms, self._relations, self._account_data, self._notifier = rooms, relations, account_data, notifier
         self._receipts, self._presence = receipts, presence
 
     @endpoint("GET", "/_matrix/client/v3/events", auth=GUEST_AUTH)
     async def events(self, request: Request) -> Answer:
         start = optional_position(request.query("from"))
-        timeout = request.query_int("timeout", 0, 0, MAX_TIMEOUT_MS) / 1000
+        timeout = request.query_int("timeout", 0, 0, MAX_TIMEOUT_MS)
         position = self._rooms.clock.watermark if start is None else start
         named = request.query("room_id")
         if named is not None:
             await self._rooms.require_readable(request.user_id, parse_room_id(named))
-        deadline = asyncio.get_running_loop().time() + timeout
-        poll = self._polls.enter(request.user_id, request.requester.device_id)
-        try:
-            while True:
-                async with self._polls.turn(request.user_id):
-                    chunk, end = await self._news(request, position, named)
-                left = deadline - asyncio.get_running_loop().time()
-                if chunk or left <= 0 or poll.is_over or request.closing.is_set():
-                    return {"start": position_token(position), "end": position_token(end), "chunk": chunk}
-                await asyncio.sleep(min(LOOK_EVERY, left))
-        finally:
-            self._polls.leave(poll)
+        end = position
+
+        async def look() -> tuple[Answer, bool]:
+            nonlocal end  # what held nothing is not looked at again
+            chunk, end = await self._news(request, end, named)
+            return {"start": position_token(position), "end": position_token(end), "chunk": chunk}, bool(chunk)
+
+        unwoken = math.inf if named is None else LOOK_EVERY
+        return await long_poll(request, self._notifier, timeout, False, look, LOOK_EVERY, unwoken)
 
     async def _news(self, request: Request, after: int, named: str | None) -> tuple[list[Any], int]:
         """(events after a position, the position to go on from)."""
