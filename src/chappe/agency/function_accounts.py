@@ -45,25 +45,18 @@ class FunctionAccounts:
         """Whoever holds it and signs out hands it back. A dehydrated device is no session: it goes with the turn."""
         if user_id in self._changing_hands:
             return
-        holder = await self._database.fetchval(
-            """SELECT holder FROM function_accounts f WHERE user_id = $1 AND holder IS NOT NULL AND NOT EXISTS (
-                   SELECT 1 FROM devices d WHERE d.user_id = f.user_id AND NOT EXISTS (
-                       SELECT 1 FROM dehydrated_devices x WHERE x.user_id = d.user_id AND x.device_id = d.device_id))""",
-            user_id,
-        )
-        if holder is not None:
+        holder = await self._database.fetchval("SELECT holder FROM function_accounts WHERE user_id = $1", user_id)
+        if holder is not None and not await self._accounts.store.is_signed_in(user_id):
             await self._end_turn(user_id, holder)
 
     async def look(self) -> None:
         """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back."""
+        before = self._now_ms() - LIFETIME_MS - SIGNING_IN_MS
         for row in await self._database.fetch(
-            """SELECT user_id, holder FROM function_accounts f WHERE since_ts < $1
-                  AND NOT EXISTS (SELECT 1 FROM login_tokens t WHERE t.user_id = f.user_id)
-                  AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.user_id = f.user_id)
-                  AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = f.user_id AND t.expires_ts IS DISTINCT FROM 1)""",
-            self._now_ms() - LIFETIME_MS - SIGNING_IN_MS,
-        ):  # fmt: skip
-            await self._end_turn(row["user_id"], row["holder"])
+            "SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before
+        ):
+            if not await self._accounts.store.is_signed_in(row["user_id"]):
+                await self._end_turn(row["user_id"], row["holder"])
 
     async def _nobody_holds(self, user_id: str, holder: str, since: int) -> bool:
         """The turn that began then is over. False where somebody has taken it meanwhile."""
@@ -167,7 +160,7 @@ class FunctionAccounts:
         holder = proof.user_id
         await self.require_holder(holder, user_id)
         user = await self._accounts.store.find_user(user_id)
-        if user is None or user.deactivated or user.locked:
+        if user is None or user.deactivated or user.locked or user.suspended:
             raise Forbidden("This account is locked: ask your administrator")
         called = str(user.profile.get("displayname") or user_id)
         browser = await self._accounts.store.browser_of_device(holder, device_id)  # whoever ends that, ends both
@@ -215,17 +208,10 @@ class FunctionAccounts:
             "SELECT true FROM function_holders WHERE user_id = $1 AND holder = $2 FOR SHARE", user_id, holder
         ):
             raise _no_such()
-        if not await connection.fetchval(
-            "SELECT true FROM devices WHERE user_id = $1 AND device_id = $2 FOR KEY SHARE", holder, device_id
-        ):
+        if not await self._accounts.store.keep_device(connection, holder, device_id):
             raise Forbidden("You are signed out")
         await self._accounts.store.set_owner(user_id, holder, connection)  # it may do what its holder may
-        may_act = await connection.fetch(
-            """SELECT 1 FROM users WHERE user_id IN ($1, $2) AND NOT deactivated AND NOT locked AND NOT (suspended AND user_id = $2)
-                ORDER BY user_id FOR SHARE""",
-            user_id, holder,
-        )  # fmt: skip
-        if len(may_act) != 2:
+        if not await self._accounts.store.keep_open(connection, [user_id, holder]):
             raise Forbidden("This account is locked: ask your administrator")
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:

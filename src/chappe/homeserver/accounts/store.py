@@ -319,6 +319,29 @@ class AccountStore:
         """Who answers for an account. `connection`: of the transaction in which it comes to that."""
         await connection.execute("UPDATE users SET owner = $2 WHERE user_id = $1", user_id, owner)
 
+    async def keep_open(self, connection: PoolConnectionProxy, user_ids: Sequence[str]) -> bool:
+        """Whether accounts may act; until the transaction is over, whoever locks, suspends or ends one waits."""
+        rows = await connection.fetch(
+            """SELECT 1 FROM users WHERE user_id = ANY($1::text[]) AND NOT deactivated AND NOT locked AND NOT suspended
+                ORDER BY user_id FOR SHARE""",
+            user_ids,
+        )
+        return len(rows) == len(set(user_ids))
+
+    async def keep_device(self, connection: PoolConnectionProxy, user_id: str, device_id: str) -> bool:
+        """Whether a device is there; until the transaction is over, whoever removes it waits."""
+        sql = "SELECT true FROM devices WHERE user_id = $1 AND device_id = $2 FOR KEY SHARE"
+        return bool(await connection.fetchval(sql, user_id, device_id))
+
+    async def is_signed_in(self, user_id: str) -> bool:
+        """Whether a session lives, or may yet come of a login token. A device alone is none: dehydrated, or left by a challenge."""
+        return bool(await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE user_id = $1)
+                   OR EXISTS (SELECT 1 FROM access_tokens WHERE user_id = $1 AND expires_ts IS DISTINCT FROM 1)
+                   OR EXISTS (SELECT 1 FROM login_tokens WHERE user_id = $1)""",
+            user_id,
+        ))  # fmt: skip
+
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
 
