@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from chappe.homeserver.accounts import store
@@ -273,13 +274,15 @@ async def test_making_anew_waits_for_nobody_and_nobody_for_it(new_server: Any) -
     assert len(await found(alice, "école")) == 3
     await _made_by_earlier_rules(server)
     database = server.node.database
-    async with database.transaction() as held:
+    held = await asyncpg.connect(database.url)
+    async with held.transaction():
         await held.execute(
             "UPDATE event_search SET words = words WHERE nid = (SELECT nid FROM events WHERE event_id = $1)", events[1]
         )
         async with asyncio.timeout(20):
             while await server.node.search_index.renew():
                 pass
+    await held.close()
     assert set(await found(alice, "école")) == {events[0], events[2]}
 
 
