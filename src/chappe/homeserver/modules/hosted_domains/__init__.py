@@ -99,7 +99,10 @@ class HostedDomains:
         if await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM partial_rooms)"):
             raise BadRequest("A room is still being entered: try again in a moment", "M_UNKNOWN")
         folder.mkdir(parents=True)
-        async with self._database.transaction("read_committed" if moves_out else "repeatable_read") as connection:
+        isolation = "read_committed" if moves_out else "repeatable_read"
+        async with self._database.transaction(
+            isolation, reads_beside=True
+        ) as connection:  # rooms that are not in memory
             if moves_out:
                 await connection.execute("SELECT pg_advisory_xact_lock(1)")  # nobody writes meanwhile
             await self._collect_rooms(connection, server_name)
