@@ -122,7 +122,7 @@ class AgencyServer(Homeserver):
         self.functions = FunctionAccounts(
             database, accounts, self.sessions, self.login_tokens, self.tell_owner, self.now_ms
         )
-        self.jobs.add("duty accounts", PEOPLE_EVERY, self.functions.look)
+        self.jobs.add("duty accounts", PEOPLE_EVERY, self.time_evidence.required(self.functions.look))
         self.former = FormerAccounts(
             database,
             accounts,
