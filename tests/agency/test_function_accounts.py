@@ -265,9 +265,8 @@ async def test_what_is_held_by_no_session_is_handed_back(
     await database.execute("UPDATE function_accounts SET since_ts = since_ts - 3600000")
     await functions.look()
     assert await held_by(ministry) == alice.id and (await held.call("GET", "/account/whoami"))["user_id"] == DUTY
-    await database.execute(
-        "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", DUTY
-    )  # as for a token used twice
+    # as for a token used twice
+    await database.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", DUTY)
     await functions.look()
     assert await held_by(ministry) is None and await ministry.node.accounts.store.devices(DUTY) == []
 
@@ -399,6 +398,39 @@ async def test_withdrawn_while_it_is_being_taken(
     assert [turn for turn in await functions.turns(DUTY, 10) if turn["ended_ts"] is None] == []
     assert await database.fetchval("SELECT owner FROM users WHERE user_id = $1", DUTY) is None
     assert await database.fetchval("SELECT count(*) FROM access_tokens WHERE user_id = $1", DUTY) == 0
+
+
+async def test_what_is_not_given_after_all_is_held_by_nobody(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    """Bob was signed out of it when Alice turned out to have no right any more."""
+    await take(bob)
+    database = ministry.node.database
+    async with nobody_gets_by(database):
+        taking = asyncio.create_task(alice.prove(TAKE, {}))
+        await until(lambda: _waiting(database, 1))
+        await database.execute("DELETE FROM function_holders WHERE holder = $1", alice.id)
+    assert (await refused(taking)).status == 404
+    assert await held_by(ministry) is None and await ministry.node.accounts.store.devices(DUTY) == []
+    assert [turn["ended_ts"] is not None for turn in await functions.turns(DUTY, 10)] == [True]
+    assert await database.fetchval("SELECT owner FROM users WHERE user_id = $1", DUTY) is None
+
+
+async def test_another_process_hands_it_over_at_the_same_time(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
+) -> None:
+    """Whichever process is asked: while it changes hands in one, no other ends the turn that comes of it."""
+    await take(alice)
+    database = ministry.node.database
+    elsewhere = await asyncpg.connect(database.url)
+    async with elsewhere.transaction():
+        await elsewhere.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"duty account {DUTY}")
+        back = asyncio.create_task(alice.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {}))
+        await until(lambda: _waiting(database, 1))
+        await elsewhere.execute("UPDATE function_accounts SET holder = $1, since_ts = 1", bob.id)
+    await elsewhere.close()
+    assert (await refused(back)).status == 403
+    assert await held_by(ministry) == bob.id and await ministry.node.accounts.store.devices(DUTY) != []
 
 
 @contextlib.asynccontextmanager

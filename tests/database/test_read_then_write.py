@@ -28,8 +28,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
     ("agency/announcements.py", "look", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
     ("agency/former_accounts.py", "reactivate", "former_accounts"): "whether a guest is invited anew; the row is taken whole after",
-    ("agency/function_accounts.py", "_end_turn", "function_accounts"): CONDITION,
-    ("agency/function_accounts.py", "_try_to_take", "function_accounts"): f"{CONDITION}; else it is tried again",
     ("agency/organisations.py", "add", "organisation_addresses"): "the pattern is the key: two at once, and one is refused",
     ("agency/read_guard.py", "count", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
     ("agency/retention.py", "_erase_events", "encrypted_files"): f"{AGAIN}: the files go first",

@@ -8,11 +8,12 @@ with the session that took it. Its rooms and its key backup stay.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.fresh_proof import FreshProof, OwnerMail
+from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
@@ -20,7 +21,7 @@ from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 
 KIND = "function"
@@ -37,7 +38,7 @@ class FunctionAccounts:
     ) -> None:  # fmt: skip
         self._database, self._accounts = database, accounts
         self._login_tokens, self._owner_mail, self._now_ms = login_tokens, owner_mail, now_ms
-        self._one = asyncio.Lock()  # in a process one post changes hands at a time, and no other's fresh token is ended
+        self._one = asyncio.Lock()  # a process holds one connection at most while it waits for others
         self._changing_hands: set[str] = set()  # signed out by us: the turn is ended with it
         sessions.on_device_removed.append(self._signed_out)
 
@@ -47,7 +48,7 @@ class FunctionAccounts:
             return
         holder = await self._database.fetchval("SELECT holder FROM function_accounts WHERE user_id = $1", user_id)
         if holder is not None and not await self._accounts.store.is_signed_in(user_id):
-            await self._end_turn(user_id, holder)
+            await self._end_turn(user_id, holder, only_unused=True)
 
     async def look(self) -> None:
         """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back."""
@@ -56,10 +57,17 @@ class FunctionAccounts:
             "SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before
         ):
             if not await self._accounts.store.is_signed_in(row["user_id"]):
-                await self._end_turn(row["user_id"], row["holder"])
+                await self._end_turn(row["user_id"], row["holder"], only_unused=True)
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, user_id: str) -> AsyncIterator[None]:
+        """One hand at a time, whatever process is asked: nobody's fresh token is ended by the end of another's turn."""
+        async with self._one, self._database.transaction(reads_beside=True) as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"duty account {user_id}")
+            yield
 
     async def _nobody_holds(self, user_id: str, holder: str, since: int) -> bool:
-        """The turn that began then is over. False where somebody has taken it meanwhile."""
+        """The turn that began then is over. False where it was before."""
         async with self._database.transaction() as connection:
             ended = await connection.fetchval(
                 """UPDATE function_accounts SET holder = NULL, since_ts = NULL
@@ -158,40 +166,33 @@ class FunctionAccounts:
         Raises M_NOT_FOUND, to strangers too.
         """
         holder = proof.user_id
-        await self.require_holder(holder, user_id)
-        user = await self._accounts.store.find_user(user_id)
-        if user is None or user.deactivated or user.locked or user.suspended:
-            raise Forbidden("This account is locked: ask your administrator")
-        called = str(user.profile.get("displayname") or user_id)
+        async with self._alone(user_id):
+            await self.require_holder(holder, user_id)
+            user = await self._accounts.store.find_user(user_id)
+            if user is None or user.deactivated or user.locked or user.suspended:
+                raise _locked()
+            before, called = await self._require(user_id), str(user.profile.get("displayname") or user_id)
+            letters = [await self._owner_mail.notice(holder, "post_taken", called)]
+            if before["holder"] not in (None, holder):
+                letters.append(await self._owner_mail.notice(before["holder"], "post_lost", called))
+            await self._sign_out(user_id)
+            try:
+                return await self._give(user_id, holder, device_id, letters)
+            except MatrixError:  # something was withdrawn meanwhile, and whoever held it is signed out
+                if before["holder"] is not None:
+                    await self._nobody_holds(user_id, before["holder"], before["since_ts"])
+                raise
+
+    async def _give(self, user_id: UserId, holder: str, device_id: str, letters: Iterable[Notice]) -> str:
+        """Returns the login token."""
         browser = await self._accounts.store.browser_of_device(holder, device_id)  # whoever ends that, ends both
-        async with self._one:
-            while True:
-                token = await self._try_to_take(holder, device_id, browser, user_id, called)
-                if token is not None:
-                    return token
-
-    async def _try_to_take(
-        self, holder: str, device_id: str, browser: bytes | None, user_id: UserId, called: str
-    ) -> str | None:
-        """None where another process has given it to somebody meanwhile: whoever that is, is signed out by the next attempt.
-
-        What takes connections of its own (the letters, signing out) comes before the transaction: in it, whoever waits for the
-        row holds a connection too, and there may be none left.
-        """
-        before = await self._require(user_id)
-        letters = [await self._owner_mail.notice(holder, "post_taken", called)]
-        if before["holder"] not in (None, holder):
-            letters.append(await self._owner_mail.notice(before["holder"], "post_lost", called))
-        await self._sign_out(user_id)
         now = self._now_ms()
         async with self._database.transaction() as connection:
-            if not await connection.fetchval(
-                """UPDATE function_accounts SET holder = $2, since_ts = $3
-                    WHERE user_id = $1 AND (holder, since_ts) IS NOT DISTINCT FROM ($4::text, $5::bigint) RETURNING true""",
-                user_id, holder, now, before["holder"], before["since_ts"],
-            ):  # fmt: skip
-                return None
+            await connection.execute(
+                "UPDATE function_accounts SET holder = $2, since_ts = $3 WHERE user_id = $1", user_id, holder, now
+            )
             await self._require_may_take(connection, holder, device_id, user_id)
+            await self._accounts.store.set_owner(user_id, holder, connection)  # it may do what its holder may
             await connection.execute(_END_TURNS, user_id, now)
             await connection.execute(
                 "INSERT INTO function_turns (user_id, holder, began_ts) VALUES ($1, $2, $3)", user_id, holder, now
@@ -208,11 +209,10 @@ class FunctionAccounts:
             "SELECT true FROM function_holders WHERE user_id = $1 AND holder = $2 FOR SHARE", user_id, holder
         ):
             raise _no_such()
+        if not await self._accounts.store.keep_open(connection, [user_id, holder]):
+            raise _locked()
         if not await self._accounts.store.keep_device(connection, holder, device_id):
             raise Forbidden("You are signed out")
-        await self._accounts.store.set_owner(user_id, holder, connection)  # it may do what its holder may
-        if not await self._accounts.store.keep_open(connection, [user_id, holder]):
-            raise Forbidden("This account is locked: ask your administrator")
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
         """Nobody holds it any more. Raises Forbidden to whoever does not hold it."""
@@ -234,13 +234,13 @@ class FunctionAccounts:
         await self._database.execute("DELETE FROM function_holders WHERE holder = $1 OR user_id = $1", user_id)
         await self.end_turns(user_id)  # one that was being taken while the others ended
 
-    async def _end_turn(self, user_id: str, holder: str) -> bool:
-        """Of this holder, never of whoever has taken it since. False where it is not theirs any more."""
-        async with self._one:
+    async def _end_turn(self, user_id: str, holder: str, only_unused: bool = False) -> bool:
+        """Of this holder, never of whoever has taken it since; `only_unused`: where no session lives. False where there is none."""
+        async with self._alone(user_id):
             since = await self._database.fetchval(
                 "SELECT since_ts FROM function_accounts WHERE user_id = $1 AND holder = $2", user_id, holder
             )
-            if since is None:
+            if since is None or (only_unused and await self._accounts.store.is_signed_in(user_id)):
                 return False
             await self._sign_out(user_id)
             return await self._nobody_holds(user_id, holder, since)
@@ -268,6 +268,10 @@ class FunctionAccounts:
 
 def _no_such() -> NotFound:
     return NotFound("There is no such function account")
+
+
+def _locked() -> Forbidden:
+    return Forbidden("This account is locked: ask your administrator")
 
 
 class FunctionAccountsApi:

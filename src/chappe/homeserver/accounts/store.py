@@ -320,10 +320,13 @@ class AccountStore:
         await connection.execute("UPDATE users SET owner = $2 WHERE user_id = $1", user_id, owner)
 
     async def keep_open(self, connection: PoolConnectionProxy, user_ids: Sequence[str]) -> bool:
-        """Whether accounts may act; until the transaction is over, whoever locks, suspends or ends one waits."""
+        """Whether accounts may act; until the transaction is over, whoever locks, suspends or ends one waits.
+
+        Before `keep_device`: commits write accounts first, and then devices.
+        """
         rows = await connection.fetch(
             """SELECT 1 FROM users WHERE user_id = ANY($1::text[]) AND NOT deactivated AND NOT locked AND NOT suspended
-                ORDER BY user_id FOR SHARE""",
+                ORDER BY user_id FOR NO KEY UPDATE""",
             user_ids,
         )
         return len(rows) == len(set(user_ids))
