@@ -305,10 +305,20 @@ async def test_nobody_crowds_out_what_was_deleted_first(
     assert await read(anne, then) == {"b": "b"}
 
 
+AGES = ("kept_secrets", "key_backups", "key_backup_sessions")
+
+
+async def days_go_by(server: Server, days: int) -> None:
+    for table in AGES:
+        shift = f"UPDATE {table} SET kept_since = kept_since - make_interval(days => $1)"
+        await server.node.database.execute(shift, days)
+
+
+@pytest.mark.parametrize("deletes", ["backups", "sessions"])
 @pytest.mark.parametrize("is_held", [True, False])
 @pytest.mark.parametrize("is_pruned", [True, False])
 async def test_nobody_finds_out_from_what_is_full_that_they_are_held(
-    ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch, is_held: bool, is_pruned: bool
+    ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch, is_held: bool, is_pruned: bool, deletes: str
 ) -> None:
     """What was full is free again after thirty days, for everybody, whatever is kept longer."""
     anne, node = people.anne, node_of(ministry)
@@ -316,23 +326,57 @@ async def test_nobody_finds_out_from_what_is_full_that_they_are_held(
         await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
     monkeypatch.setattr(kept, "MAX_KEPT", 1)
     monkeypatch.setattr(kept_secrets, "MOST_OTHERS", 1)
-    first, then = await back_up(anne, "a"), await back_up(anne, "b")
     await put(anne, "org.example.s", sealed("a"))
     await put(anne, "org.example.s", sealed("b"))
-    await anne.call("DELETE", f"/room_keys/version/{first}")
-    fills = [("PUT", path_of(anne, "org.example.s"), sealed("c")), ("DELETE", f"/room_keys/version/{then}", None)]
+
+    async def delete(number: int) -> None:
+        if deletes == "backups":
+            await anne.call("DELETE", f"/room_keys/version/{versions[number]}")
+        else:
+            path = f"/room_keys/keys/{segment(ROOM)}/{'ab'[number]}"
+            await anne.call("DELETE", path, version=versions[0])
+
+    versions = (
+        [await back_up(anne, "a"), await back_up(anne, "b")] if deletes == "backups" else [await back_up(anne, *"ab")]
+    )
+    await delete(0)
+    fills = [lambda: put(anne, "org.example.s", sealed("c")), lambda: delete(1)]
     for days, is_full in ((0, True), (29, True), (2, False)):
-        for table in ("kept_secrets", "key_backups"):
-            shift = f"UPDATE {table} SET kept_since = kept_since - make_interval(days => $1)"
-            await node.database.execute(shift, days)
+        await days_go_by(ministry, days)
         if is_pruned:
             await node.account_data.kept.prune()
             await node.kept_sessions.prune()
-        for method, path, body in fills:
+        for fill in fills:
             if is_full:
-                assert (await refused(anne.call(method, path, body))).errcode == "M_RESOURCE_LIMIT_EXCEEDED"
+                assert (await refused(fill())).errcode == "M_RESOURCE_LIMIT_EXCEEDED"
             else:
-                await anne.call(method, path, body)
+                await fill()
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_who_is_held_is_kept_as_much_of_as_others(ministry: Server, people: People, is_held: bool) -> None:
+    """Twenty of a type in thirty days: those of earlier ones, which a hold keeps, take no place."""
+    anne, node = people.anne, node_of(ministry)
+    if is_held:
+        await node.holds.place(anne.id, "Tribunal", "4711", "@root:localhost")
+    for number in range(23):
+        await put(anne, "m.megolm_backup.v1", sealed(f"{number}"))
+    await days_go_by(ministry, 31)
+    await node.account_data.kept.prune()
+    await put(anne, "m.megolm_backup.v1", sealed("the last"))
+    contents = [json.loads(row["content"]) for row in await node.database.fetch("SELECT content FROM kept_secrets")]
+    assert (sealed("22") in contents, len(contents)) == (True, 21 if is_held else 1)
+
+
+async def test_each_key_for_thirty_days(ministry: Server, people: People) -> None:
+    """However often others of the same backup are deleted meanwhile."""
+    anne = people.anne
+    version = await back_up(anne, "a", "b")
+    for name, left in (("a", 1), ("b", 1)):
+        await anne.call("DELETE", f"/room_keys/keys/{segment(ROOM)}/{name}", version=version)
+        await days_go_by(ministry, 20)
+        await ministry.node.kept_sessions.prune()
+        assert await ministry.node.database.fetchval(NOTHING, anne.id) == left
 
 
 async def test_the_account_of_another_organisation(ministry: Server, people: People) -> None:

@@ -124,7 +124,7 @@ class AccountData:
         if old is not None and old != raw and room_id == GLOBAL and self.kept.keeps(event_type, old):
             if not is_restored:
                 await self.kept.require_place(user_id, event_type)
-            write.add("kept_secrets", user_id, event_type, raw)
+            write.add("kept_secrets", user_id, event_type, raw, self.kept.days)
         write.add("account_data", user_id, room_id, event_type, raw, deleted)
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)

@@ -25,14 +25,16 @@ _DESCRIBES_KEYS = "m.secret_storage."
 # of the others, in all: beyond, none of them is replaced, so that nobody crowds out what was replaced first
 MOST_OTHERS = 1000
 FRAGMENT = Fragment(
-    "kept_secrets", (("who", "text"), ("type", "text"), ("content", "bytea")),
+    "kept_secrets", (("who", "text"), ("type", "text"), ("content", "bytea"), ("days", "integer")),
     """
-    FOR r IN SELECT * FROM unnest(kept_secrets_rows) LOOP  -- the first twenty of a type; no real secret has 64 KiB
+    -- the first twenty of a type in so many days, whatever a hold keeps for longer; no real secret has 64 KiB
+    FOR r IN SELECT * FROM unnest(kept_secrets_rows) LOOP
         INSERT INTO kept_secrets (user_id, type, kept_since, content)
         SELECT a.user_id, a.type, now(), a.content FROM account_data a
          WHERE a.user_id = r.who AND a.room_id = '' AND a.type = r.type AND NOT a.deleted AND a.content <> r.content
            AND octet_length(a.content) <= 65536
-           AND (SELECT count(*) FROM kept_secrets k WHERE k.user_id = r.who AND k.type = r.type) < 20
+           AND (SELECT count(*) FROM kept_secrets k WHERE k.user_id = r.who AND k.type = r.type
+                       AND k.kept_since >= now() - make_interval(days => r.days)) < 20
         ON CONFLICT DO NOTHING;
     END LOOP;""",
 )  # fmt: skip
@@ -49,9 +51,13 @@ class KeptSecrets:
         self._database, self._policy = database, policy
         self.held: Callable[[], Awaitable[Collection[str]]] = _nobody
 
+    @property
+    def days(self) -> int:
+        return self._policy.deleted_keys_days
+
     def keeps(self, event_type: str, old: bytes) -> bool:
         """Whether something is kept when it is replaced: by its name, or for what it is."""
-        if not self._policy.deleted_keys_days:
+        if not self.days:
             return False
         is_known = event_type in WELL_KNOWN or event_type.startswith(_DESCRIBES_KEYS)
         return is_known or (b'"encrypted"' in old and is_secret(old))
@@ -59,14 +65,14 @@ class KeptSecrets:
     async def require_place(self, user_id: str, event_type: str) -> None:
         """Raises M_RESOURCE_LIMIT_EXCEEDED; never for what every client needs.
 
-        What is kept longer than its days is not counted: nobody finds out so that they are under a hold.
+        What is kept for longer than its days is not counted: else it would tell people that they are under a hold.
         """
         if event_type in WELL_KNOWN:
             return
         of_these_days = await self._database.fetchval(
             """SELECT count(*) FROM kept_secrets WHERE user_id = $1 AND type <> ALL($2::text[])
                 AND kept_since >= now() - make_interval(days => $3)""",
-            user_id, WELL_KNOWN, self._policy.deleted_keys_days,
+            user_id, WELL_KNOWN, self.days,
         )  # fmt: skip
         if of_these_days >= MOST_OTHERS:
             raise MatrixError(
@@ -95,7 +101,7 @@ class KeptSecrets:
         await self._database.execute(
             """DELETE FROM kept_secrets WHERE kept_since < now() - make_interval(days => $1)
                 AND user_id <> ALL($2::text[])""",
-            self._policy.deleted_keys_days,
+            self.days,
             sorted(await self.held()),
         )
 

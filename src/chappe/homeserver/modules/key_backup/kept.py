@@ -62,7 +62,7 @@ class KeptSessions:
             await self._keep_version(connection, user_id, version)
 
     async def _keep_version(self, connection: Any, user_id: str, version: int) -> None:
-        """The first `auth_data` stays; all that is kept of the version stays for as long as what was kept last."""
+        """The first `auth_data` stays, for as long as what was kept last of the version."""
         await connection.execute(
             """INSERT INTO key_backups (user_id, version, algorithm, auth_data, deleted, kept_since)
                SELECT user_id, -version, algorithm, auth_data, true, now() FROM key_backups WHERE user_id = $1 AND version = $2
@@ -73,9 +73,9 @@ class KeptSessions:
 
     async def _keep(self, connection: Any, user_id: str, version: int, which: str, *arguments: Any) -> None:
         kept = await connection.execute(
-            f"""INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS})
-                SELECT s.user_id, -s.version, {_COLUMNS} FROM key_backup_sessions s WHERE {which}
-                ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET session_id = excluded.session_id""",
+            f"""INSERT INTO key_backup_sessions (user_id, version, {_COLUMNS}, kept_since)
+                SELECT s.user_id, -s.version, {_COLUMNS}, now() FROM key_backup_sessions s WHERE {which}
+                ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET kept_since = excluded.kept_since""",
             user_id,
             version,
             *arguments,
@@ -83,9 +83,9 @@ class KeptSessions:
         if kept.endswith(" 0"):
             return
         await self._keep_version(connection, user_id, version)
-        of_all = await connection.fetchval(  # not what is under a hold for longer: nobody finds out so that they are
-            """SELECT count(*) FROM key_backup_sessions JOIN key_backups USING (user_id, version)
-                WHERE user_id = $1 AND version < 0 AND kept_since >= now() - make_interval(days => $2)""",
+        of_all = await connection.fetchval(  # not what is kept for longer: else it would tell people that they are under a hold
+            """SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0
+                  AND kept_since >= now() - make_interval(days => $2)""",
             user_id, self.days,
         )  # fmt: skip
         if of_all > MAX_KEPT:
@@ -154,6 +154,12 @@ class KeptSessions:
         """What has been kept long enough, and is under no hold."""
         held = sorted(await self.held())
         async with self._database.transaction() as connection:
+            await connection.execute(
+                """DELETE FROM key_backup_sessions s USING key_backups k WHERE k.kept_since IS NOT NULL AND k.user_id <> ALL($2::text[])
+                      AND s.user_id = k.user_id AND s.version = k.version AND s.kept_since < now() - make_interval(days => $1)""",
+                self.days,
+                held,
+            )
             await connection.execute(
                 """WITH old AS (DELETE FROM key_backups WHERE kept_since < now() - make_interval(days => $1)
                                    AND user_id <> ALL($2::text[]) RETURNING user_id, version)
