@@ -172,6 +172,31 @@ async def test_a_new_invitation_puts_off_no_end_that_an_administrator_has_said(
     assert row is not None and row["expires_by"] == whose and row["expires_ts"] <= node.now_ms()
 
 
+async def test_a_guest_who_comes_back_stays_until_the_day_that_was_said(
+    ministry: Server, anne: Person, second: Person
+) -> None:
+    """Or until that of the new invitation, if it is nearer: never beyond either."""
+    node, sponsors = node_of(ministry), agency(ministry).sponsors
+    room = await second.create_room(
+        name="Projet", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
+    )
+    guest, seen = await _guest_of_a_provider(ministry, anne)
+    day = node.now_ms() + 5 * HOUR_MS
+    await sponsors.set_end(UserId(guest.id), day, "culture")
+    for invited_until, ends in ((day + HOUR_MS, day), (day - HOUR_MS, day - HOUR_MS)):
+        await node.deactivate_account(UserId(guest.id), False, THEMSELVES)
+        body = {
+            "room_id": room, "address": "gaston@lagaffe.example", "purpose": "Once more", "ends_ts": invited_until
+        }  # fmt: skip
+        await second.call("POST", "/_chappe/client/v1/guests", body)
+        assert (await node.sign_in_upstream(seen, GUESTS)).user_id == guest.id
+        row = await node.database.fetchrow(
+            "SELECT g.ends_ts, u.expires_ts, u.expires_by FROM guests g JOIN users u USING (user_id) WHERE user_id = $1",
+            guest.id,
+        )
+        assert row is not None and tuple(row) == (ends, ends, "culture")
+
+
 async def test_who_has_said_the_day_ends_the_account() -> None:
     """By the calendar it ends where nobody has said its day."""
     for said_by, ending in (

@@ -108,8 +108,9 @@ class FormerAccounts:
             raise BadRequest("This account has not ended", "M_INVALID_PARAM")
         await self._require_invited(user_id)
         row = await self._database.fetchrow("DELETE FROM former_accounts WHERE user_id = $1 RETURNING *", user_id)
-        if self._guests.is_guest(user_id):  # until the invitation says another end (`Sponsors.arrived`)
-            await self._accounts.set_state(user_id, expires_ts=1)
+        if self._guests.is_guest(user_id):
+            if not await self._has_said_end(user_id):  # until the invitation says another (`Sponsors.arrived`)
+                await self._accounts.set_state(user_id, expires_ts=1)
         elif row is not None and row["ended_by"] == By.CALENDAR.value:  # as much time to renew it as there was
             await self._accounts.set_state(user_id, expires_ts=self._now_ms())
         profile = orjson.loads(row["profile"]) if row is not None else {"displayname": user_id[1:].split(":")[0]}
@@ -133,6 +134,11 @@ class FormerAccounts:
         addresses = await self._database.fetchval("SELECT addresses FROM former_accounts WHERE user_id = $1", user_id)
         if not any([await self._is_invited(address) for address in addresses or ()]):
             raise Forbidden("Guests come back by a new invitation, of somebody who answers for them until a day")
+
+    async def _has_said_end(self, user_id: str) -> bool:
+        """Whether an administrator has said its day, which stays."""
+        sql = "SELECT EXISTS (SELECT 1 FROM users WHERE user_id = $1 AND expires_by IS NOT NULL)"
+        return bool(await self._database.fetchval(sql, user_id))
 
     async def forget(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM former_accounts WHERE user_id = $1", user_id)

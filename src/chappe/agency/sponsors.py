@@ -76,18 +76,14 @@ class Sponsors:
         if row is None:
             return
         ends_ts = row["ends_ts"] or await self._checked_end(None, row["sponsor"])
-        before = await self._database.fetchrow(
-            """SELECT expires_ts, expires_by, EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id) AS is_known
-                 FROM users u WHERE user_id = $1""",
-            user_id,
+        # of whoever comes back: no invitation puts off the day that an administrator has said
+        said = await self._database.fetchval(
+            "SELECT expires_ts FROM users WHERE user_id = $1 AND expires_by IS NOT NULL", user_id
         )
-        if (
-            before is not None and before["expires_by"] is not None
-        ):  # who comes back: an invitation puts off no end of theirs
-            ends_ts = before["expires_ts"]
-        elif (
-            before is None or not before["is_known"]
-        ):  # first of all: an account whose invitation is used up has an end
+        if said is not None:
+            ends_ts = said if ends_ts is None else min(said, ends_ts)
+        is_known = await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM guests WHERE user_id = $1)", user_id)
+        if not is_known:  # first of all: an account whose invitation is used up has an end
             await self._accounts.set_state(user_id, expires_ts=ends_ts or 0)
         await self._database.execute(
             """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
