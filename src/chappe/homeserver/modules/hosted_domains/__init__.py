@@ -100,9 +100,8 @@ class HostedDomains:
             raise BadRequest("A room is still being entered: try again in a moment", "M_UNKNOWN")
         folder.mkdir(parents=True)
         isolation = "read_committed" if moves_out else "repeatable_read"
-        async with self._database.transaction(
-            isolation, reads_beside=True
-        ) as connection:  # rooms that are not in memory
+        # beside it are read the rooms that are not in memory
+        async with self._database.transaction(isolation, reads_beside=True) as connection:
             if moves_out:
                 await connection.execute("SELECT pg_advisory_xact_lock(1)")  # nobody writes meanwhile
             await self._collect_rooms(connection, server_name)
