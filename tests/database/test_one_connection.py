@@ -1,0 +1,76 @@
+"""Whoever holds a connection of the pool takes no other (`Database`): every test refuses it where it is done; here it is read.
+
+What is in memory when a test comes there is read from the database on another day. So a transaction awaits only what is given its
+connection, and what is given a connection asks by it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import chappe
+
+SOURCE = Path(chappe.__file__).parent
+NAMES = {"connection", "transaction"}
+ASKS_NOTHING = {  # what is awaited without the connection, and never asks the database
+    ("homeserver/modules/media/__init__.py", "self._blobs.move"): "the store of files",
+    ("homeserver/modules/search/index.py", "_entry"): "words are made",
+}
+EITHER = {("homeserver/accounts/login_tokens.py", "new"): "`connection` where there is one"}
+
+
+def test_a_transaction_awaits_only_what_is_given_its_connection() -> None:
+    found, blocks = set(), 0
+    for path, tree in _sources():
+        for block in (n for n in ast.walk(tree) if isinstance(n, ast.AsyncWith) and _is_plain(n)):
+            blocks += 1
+            given = {i.optional_vars.id for i in block.items if isinstance(i.optional_vars, ast.Name)}
+            for node in (inner for statement in block.body for inner in ast.walk(statement)):
+                assert not isinstance(node, ast.Yield), f"{path}: who waits here is not seen: `reads_beside`"
+                if isinstance(node, ast.Await | ast.AsyncWith | ast.AsyncFor) and not given & _names(node):
+                    found.add((path, _called(node)))
+    assert found == ASKS_NOTHING.keys(), found ^ ASKS_NOTHING.keys()
+    assert blocks > 40, "the scan sees them"
+
+
+def test_what_is_given_a_connection_asks_by_it() -> None:
+    found = set()
+    for path, tree in _sources():
+        for function in (n for n in ast.walk(tree) if isinstance(n, ast.AsyncFunctionDef)):
+            if NAMES & {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}:
+                found |= {(path, function.name) for n in ast.walk(function) if _is_pool(n)}
+    assert found == EITHER.keys(), found ^ EITHER.keys()
+
+
+def _sources() -> Iterator[tuple[str, ast.Module]]:
+    for path in SOURCE.rglob("*.py"):
+        if path.name != "pool.py":
+            yield str(path.relative_to(SOURCE)), ast.parse(path.read_text())
+
+
+def _is_plain(block: ast.AsyncWith) -> bool:
+    """A transaction of the pool beside which nothing is read."""
+    calls = [n for i in block.items for n in ast.walk(i.context_expr) if isinstance(n, ast.Call)]
+    return any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr == "transaction"
+        and _is_pool(call.func.value)
+        and not any(keyword.arg == "reads_beside" for keyword in call.keywords)
+        for call in calls
+    )
+
+
+def _is_pool(node: ast.AST) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == "_database") or (
+        isinstance(node, ast.Name) and node.id == "database"
+    )
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def _called(node: ast.AST) -> str:
+    return ast.unparse(node.value.func) if isinstance(node, ast.Await) and isinstance(node.value, ast.Call) else "?"
