@@ -1,10 +1,23 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
 const OUT = "../src/chappe/webclient";
+const LICENCES = "licences.txt";
+
+/** The licences of what goes to the browser (docs/decisions/0016): Vite writes those of the packages, but for the font and us. */
+function licences(): Plugin {
+  const others = { "@fontsource-variable/inter (OFL-1.1)": "node_modules/@fontsource-variable/inter/LICENSE" };
+  return {
+    name: "licences",
+    closeBundle() {
+      for (const [name, path] of Object.entries({ ...others, "Chappe (AGPL-3.0-or-later)": "../LICENSE" }))
+        appendFileSync(join(OUT, LICENCES), `\n## ${name}\n\n${readFileSync(path, "utf8")}`);
+    },
+  };
+}
 
 /** Every file beside itself compressed, so that the server compresses nothing. */
 function compressed(): Plugin {
@@ -12,7 +25,7 @@ function compressed(): Plugin {
     name: "compressed",
     closeBundle() {
       for (const folder of [OUT, join(OUT, "assets"), join(OUT, "icons")]) {
-        for (const name of readdirSync(folder).filter((each) => /\.(html|js|css|wasm|svg|json)$/.test(each))) {
+        for (const name of readdirSync(folder).filter((each) => /\.(html|js|css|wasm|svg|json|txt)$/.test(each))) {
           const path = join(folder, name);
           const body = readFileSync(path);
           if (body.length < 600) continue;
@@ -26,9 +39,10 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [react(), compressed()],
+  plugins: [react(), licences(), compressed()],
   build: {
     outDir: OUT,
+    license: { fileName: LICENCES },
     emptyOutDir: true,
     target: "es2023",
     assetsInlineLimit: 0,

@@ -277,7 +277,7 @@ class Antivirus(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How a hosted domain calls itself: in its pages, its mail and the web client.
 
-    `email_domains`: whose addresses are its people's. `links`: help, accessibility, privacy, status, terms.
+    `email_domains`: whose addresses are its people's. `links`: help, accessibility, privacy, source, status, terms.
     `features`: what the web client offers, each `true` unless said otherwise.
     """
 
@@ -671,7 +671,7 @@ port = {port}
 # language = "fr"
 # email_domains = ["example.org"]    # whose addresses are its people's; once one domain has some, others are refused
 # welcome = "…"                      # said beside the sign-in form
-# [brands."example.org".links]       # shown in the web client; also accessibility, privacy, status, terms
+# [brands."example.org".links]       # shown in the web client; also accessibility, privacy, source, status, terms
 # help = "https://…"
 # [brands."example.org".features]    # what the web client offers; also voice_messages, polls
 # forums = true

@@ -240,6 +240,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "GET /assets/{name}",
         "GET /favicon.ico",
         "GET /icons/{name}",
+        "GET /licences.txt",
         "GET /manifest.webmanifest",
         "GET /sw.js",
     ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,7 @@ from chappe.config import Brand
 from chappe.homeserver.api.web.web_client import BUILT
 from tests.support import Server
 
+ROOT = Path(__file__).parents[2]
 NewServer = Callable[..., Awaitable[Server]]
 built = pytest.mark.skipif(not (BUILT / "index.html").is_file(), reason="needs the built web client (make web)")
 
@@ -41,6 +44,15 @@ async def test_the_page_is_fresh_and_its_files_are_kept(server: Server) -> None:
     name = next(path.name for path in (BUILT / "assets").glob("index-*.js"))
     status, headers, _ = await get(server, f"/assets/{name}", **{"Accept-Encoding": "identity"})
     assert status == 200 and "immutable" in headers["cache-control"] and "content-encoding" not in headers
+
+
+@built
+async def test_the_licences_of_its_parts_come_along(server: Server) -> None:
+    status, headers, raw = await get(server, "/licences.txt", **{"Accept-Encoding": "identity"})
+    assert status == 200 and headers["content-type"] == "text/plain; charset=utf-8"
+    web = json.loads((ROOT / "web" / "package.json").read_text())
+    assert [name for name in web["dependencies"] if f"\n## {name} " not in raw.decode()] == []
+    assert raw.decode().endswith((ROOT / "LICENSE").read_text())
 
 
 @pytest.mark.parametrize(

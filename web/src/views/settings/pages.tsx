@@ -423,6 +423,13 @@ export function Help({ model }: { model: SettingsViewModel }) {
           </ul>
         </>
       )}
+      <h2 className="h">{t("help.free")}</h2>
+      <p>{t("help.freeText")}</p>
+      <p>
+        <a className="link" href="/licences.txt" target="_blank" rel="noreferrer">
+          {t("help.licences")}
+        </a>
+      </p>
       <h2 className="h">{t("help.diagnosis")}</h2>
       <p className="muted">{t("help.diagnosisText")}</p>
       <pre className="code-sample">{about}</pre>

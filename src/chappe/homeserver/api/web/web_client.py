@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".wasm": "application/wasm", ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
-    ".json": "application/json", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
+    ".json": "application/json", ".txt": "text/plain; charset=utf-8", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
 }  # fmt: skip
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -101,6 +101,11 @@ class WebClient:
     async def service_worker(self, request: Request) -> Answer:
         """What keeps the web client usable without a network and shows its notifications."""
         return await self._file(request, "sw.js", _REVALIDATE)
+
+    @endpoint("GET", "/licences.txt", auth=NO_AUTH)
+    async def licences(self, request: Request) -> Answer:
+        """The licences of what the web client is built from."""
+        return await self._file(request, "licences.txt", _REVALIDATE)
 
     @endpoint("GET", "/manifest.webmanifest", auth=NO_AUTH)
     async def manifest(self, request: Request) -> Answer:
