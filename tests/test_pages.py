@@ -112,3 +112,13 @@ def test_every_decision_says_whether_it_is_in_force() -> None:
         assert title.startswith(f"# {path.name[:4]} ")
         assert re.match(r"\*\*Status\.\*\* (In force|Superseded by \d{4})\b", rest), path.name
         assert set(re.findall(r"\b(00\d\d)\b", rest)) <= set(listed), path.name
+
+
+def test_every_folder_of_the_code_has_an_owner() -> None:
+    owned = set(re.findall(r"`([\w./]+)`", TEXTS[Path("docs/owners.md")]))
+    folders = {str(folder) for path in TEXTS for folder in path.parents}
+    code = {
+        f for f in folders if re.fullmatch(r"src/chappe/(?!homeserver$)\w+|src/chappe/homeserver/\w+|web/src/\w+", f)
+    }
+    assert len(code) > 20 and code - owned == set()
+    assert [name for name in owned if not (ROOT / name).exists()] == []
