@@ -60,6 +60,38 @@ def test_when_a_server_was_out_of_reach_is_not_forgotten(monkeypatch: pytest.Mon
     assert b.missed_ts("a") == now[0] and b.missed_ts("d") == 4
 
 
+def test_however_many_are_out_of_reach_the_others_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "REMEMBERED", 3)
+    now = [0]
+    b = Breaker(lambda: now[0])
+    now[0] = 10
+    b.failed("a")
+    b.alive("a")
+    for _ in range(3):
+        now[0] += 10
+        b.persisted = dict.fromkeys("defghij", now[0] + 1000)
+        b.failed("d")
+    assert (b.missed_ts("a"), b.missed_ts("b")) == (10, 0)
+    assert (b.missed_ts("d"), b.missed_ts("j")) == (now[0], now[0])
+    now[0] += 10
+    b.persisted = dict.fromkeys("efghij", now[0] + 1000)
+    gone = now[0]
+    now[0] += 10
+    assert (b.missed_ts("d"), b.missed_ts("e")) == (gone, now[0])
+
+
+def test_all_servers_of_a_host_take_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "REMEMBERED", 3)
+    now = [10]
+    b = Breaker(lambda: now[0])
+    b.failed("a.example")
+    for port in range(1, 9):
+        now[0] += 10
+        b.failed(f"b.example:{port}")
+        b.alive(f"b.example:{port}")
+    assert [b.missed_ts(name) for name in ("a.example", "b.example:1", "c.example")] == [10, now[0], 0]
+
+
 async def test_a_dead_server_is_asked_twice(peer: Peer) -> None:
     here = await peer()
     alice = await here.person("alice")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+from chappe.homeserver.matrix.identifiers import host_of
+
 FAILURES_BEFORE = 2
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 5_000, 600_000
 REMEMBERED = 10_000
@@ -21,7 +23,7 @@ class Breaker:
         self._now_ms = now_ms
         # how often in a row, and until when nobody asks
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
-        # when a server was last out of reach; of those that are no longer remembered, none later than that
+        # when a host was last out of reach; of those that are no longer remembered, none later than that
         self._missed: OrderedDict[str, int] = OrderedDict()
         self._missed_others = 0
         self._persisted: Mapping[str, int] = {}
@@ -33,17 +35,22 @@ class Breaker:
 
     @persisted.setter
     def persisted(self, until: Mapping[str, int]) -> None:
-        for server_name in until.keys() | self._persisted.keys():
+        before, self._persisted = self._persisted, until
+        for server_name in before.keys() - until.keys():
             self._note(server_name)
-        self._persisted = until
 
     def missed_ts(self, server_name: str) -> int:
         """When a server was last out of reach, at the latest: what it had to say then may not have come; 0 where it never was."""
-        return self._missed.get(server_name, self._missed_others)
+        if server_name in self._persisted:
+            return self._now_ms()
+        return self._missed.get(host_of(server_name), self._missed_others)
 
     def _note(self, server_name: str) -> None:
-        self._missed.pop(server_name, None)
-        self._missed[server_name] = self._now_ms()
+        if server_name in self._persisted:
+            return  # it is out of reach yet: however many are take no place from those that were
+        host = host_of(server_name)  # all servers of one take one place
+        self._missed.pop(host, None)
+        self._missed[host] = self._now_ms()
         if len(self._missed) > REMEMBERED:
             _, self._missed_others = self._missed.popitem(last=False)
 
