@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from chappe.config import Listener
+from chappe.homeserver.rooms.remote import entering
 from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.inbox import Inbox
 from tests.federation.conftest import Peer
@@ -63,3 +64,28 @@ async def test_what_is_said_meanwhile_is_heard(
 
 async def _is_out(server: Server, room: str, user_id: str) -> bool:
     return user_id not in (await server.node.rooms.require(room)).joined
+
+
+async def test_a_join_that_takes_long_is_waited_for_once(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever lets us in drop by drop does not hold up what the others send, of this room and of theirs, at each transaction."""
+    monkeypatch.setattr(entering, "ARRIVAL", 0.3)
+    here = await peer()
+    leases, room_id, looks = here.node.leases, "!hall:elsewhere.example", list[str]()
+    is_held, name = leases.is_held, entering._lease(room_id)
+
+    async def counted(asked: str) -> bool:
+        looks.append(asked)
+        return await is_held(asked)
+
+    async def arrival() -> tuple[bool, int]:
+        before = len(looks)
+        return await here.node.elsewhere.entering.arrival(room_id), len(looks) - before
+
+    monkeypatch.setattr(leases, "is_held", counted)
+    for _ in range(2):
+        assert await arrival() == (False, 1), "nobody is on the way"
+        await leases.claim(name)
+        has_waited, times = await arrival()
+        assert has_waited and times > 1
+        assert [await arrival(), await arrival()] == [(False, 1), (False, 1)]
+        await leases.give_back(name)

@@ -57,6 +57,8 @@ class Entering:
         self._database = receiver.store.database
         # anybody may try to join rooms with made-up ids: a lock is gone once nobody holds it
         self._under_way: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        # rooms whose join has been waited for in vain, until it is seen to have ended, or another is begun here
+        self._waited_for: set[str] = set()
 
     async def join(
         self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any], helped: bool = False,
@@ -83,6 +85,7 @@ class Entering:
                 is_new, lease = await self._is_new_here(room_id), _lease(room_id)
                 # whoever has it: it says that a join is under way, and keeps nobody from joining
                 await self._leases.claim(lease)
+                self._waited_for.discard(room_id)
                 try:
                     async with self._leases.kept(lease):
                         return await self._through(signed, is_new)
@@ -93,11 +96,21 @@ class Entering:
 
     async def arrival(self, room_id: str) -> bool:
         """Waits for a join that any process is about: others send what is said as soon as they have taken it, and a sender takes
-        our answer for done. Returns whether there was one."""
+        our answer for done. Returns whether there was one.
+
+        One that takes long is waited for once: who lets us in drop by drop does not hold up all that others send meanwhile.
+        """
         deadline, is_late = asyncio.get_running_loop().time() + ARRIVAL, False
-        while await self._leases.is_held(_lease(room_id)) and asyncio.get_running_loop().time() < deadline:
+        while await self._leases.is_held(_lease(room_id)):
+            if room_id in self._waited_for:
+                break
+            if asyncio.get_running_loop().time() >= deadline:
+                self._waited_for.add(room_id)
+                break
             is_late = True
             await asyncio.sleep(LOOK_EVERY)
+        else:
+            self._waited_for.discard(room_id)
         if is_late:
             await self._rooms.clock.catch_up()
         return is_late
