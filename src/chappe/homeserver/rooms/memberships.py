@@ -24,6 +24,7 @@ class Membership:
     was_joined: bool
     forgotten: bool
     retold: int | None = None
+    state_retold: int | None = None
 
     @property
     def is_beside(self) -> bool:
@@ -33,6 +34,11 @@ class Membership:
     @property
     def told_since(self) -> int:
         """What was told of the room before this position no longer counts: the user came in then, or it was told anew."""
+        return max(self.members_told_since, self.state_retold or 0)
+
+    @property
+    def members_told_since(self) -> int:
+        """The same of who is in the room: where only its state was told anew, these are whom the user knows."""
         return max(self.joined_since or 0, self.retold or 0)
 
     def sees(self, position: int) -> bool | None:
@@ -55,6 +61,7 @@ class Memberships:
             r["room_nid"]: Membership(
                 r["room_nid"], r["room_id"], r["membership"], r["event_nid"], r["sender"], r["position"],
                 r["joined_since"], r["was_joined"], r["forgotten"], r["retold"],
+                r["state_retold"],
             ) for r in await self._store.memberships_of(user_id)
         }  # fmt: skip
 

@@ -374,7 +374,7 @@ class RoomStore:
         """Every room that a user has to do with, forgotten ones included."""
         return await self.database.fetch(
             """SELECT m.room_nid, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
-                      m.forgotten, m.retold
+                      m.forgotten, m.retold, m.state_retold
                  FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1""",
             user_id,
         )

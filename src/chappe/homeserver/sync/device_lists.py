@@ -72,7 +72,7 @@ class DeviceLists:
             if not moved and (membership.membership != "join" or (touched is not None and number not in touched)):
                 continue
             room = await self._rooms.live.by_number(number)
-            if membership.membership == "join" and membership.told_since > after:
+            if membership.membership == "join" and membership.members_told_since > after:
                 came.update(everybody(room))
             elif moved and membership.membership == "invite":
                 came.add(membership.sender)

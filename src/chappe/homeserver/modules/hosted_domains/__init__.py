@@ -54,7 +54,8 @@ _OF_INVITATIONS = {
         0::bigint AS last_position, 0::bigint AS bump_position, false AS federated, true AS stub
         FROM rooms JOIN moving_invitations USING (room_nid)""",
     "memberships": """SELECT user_id, room_nid, membership, 0::bigint AS event_nid, sender, position, NULL::bigint AS joined_since,
-        false AS was_joined, false AS forgotten, NULL::bigint AS retold FROM moving_invitations""",
+        false AS was_joined, false AS forgotten, NULL::bigint AS retold, NULL::bigint AS state_retold
+        FROM moving_invitations""",
     "invitations": """SELECT n.user_id, n.room_nid, n.event_id, n.event, n.stripped FROM moving_invitations n WHERE NOT EXISTS (
         SELECT 1 FROM invitations i WHERE i.user_id = n.user_id AND i.room_nid = n.room_nid)""",
     "room_summaries": """SELECT DISTINCT room_nid, NULL::text AS name, NULL::text AS topic, NULL::text AS canonical_alias,
