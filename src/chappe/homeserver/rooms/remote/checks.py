@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -40,7 +40,8 @@ class Checked:
     wrong. `is_unwelcome`: the room's policy server does not recommend it.
 
     `is_unfit`: its hash is wrong, so there may be a copy that has its content. `is_altered`: it came with another content
-    than a redaction leaves, which no honest server sends.
+    than a redaction leaves, which no honest server sends. `is_confirmed`: the sender's own server has sent this copy, or was
+    asked before it was believed; where the hash is wrong all the same, that server says that nothing is left.
     """
 
     event_id: str
@@ -50,6 +51,7 @@ class Checked:
     is_unwelcome: bool = False
     is_unfit: bool = False
     is_altered: bool = False
+    is_confirmed: bool = False
 
     @property
     def room_id(self) -> str:
@@ -60,6 +62,20 @@ class Checked:
     @property
     def key(self) -> tuple[str, str] | None:
         return (self.pdu["type"], self.pdu["state_key"]) if "state_key" in self.pdu else None
+
+    @property
+    def awaits_content(self) -> bool:
+        """Whether a copy may come that has its content: nobody who knows has said that there is none."""
+        return self.is_unfit and not self.is_confirmed
+
+    def confirmed(self) -> Checked:
+        """As its sender's own server gives it. One with another content than a redaction leaves says nothing."""
+        return self if self.is_altered else replace(self, is_confirmed=True)
+
+    def emptied(self) -> Checked:
+        """What a redaction leaves of it."""
+        form = redact(self.pdu, self.version)
+        return replace(self, pdu=form, raw=canonical_json(form), is_unfit=True, is_altered=False, is_confirmed=False)
 
     def prev(self) -> list[str]:
         return [str(e) for e in references(self.pdu, "prev_events", self.version)]

@@ -234,6 +234,7 @@ class Completing:
             except MatrixError as error:
                 last = error
                 continue
+            events = {e.event_id: e for e in await self._copies.confirm(room, list(events.values()), [server])}
             await self._adopt(room, events)
             wanted = {
                 i: e

@@ -139,8 +139,11 @@ class Entering:
         judged = await asyncio.to_thread(_judged, events)
         await self._require_welcome(server, join, judged, state_ids, present, is_partial=bool(servers))
         room = await self._install(server, signed, join, events, judged, state_ids, servers)
-        if blank := [e for i in state_ids if (e := events.get(i)) is not None and e.is_unfit]:
-            self._completing.look_for(room, blank, [server])
+        blank = {i for i in state_ids if i in events and events[i].is_unfit}
+        if present is not None:  # what was here before may lack what has come now
+            blank |= await self._receiver.store.without_content(room.number, state_ids)
+        if blank:
+            self._completing.look_for(room, [events[i] for i in blank if i in events], [server])
         if room.is_partial:  # a room of some dozens is whole before anybody has looked at it
             await asyncio.wait([self._completing.begin(room.number)], timeout=PATIENCE)
         return room

@@ -1,7 +1,9 @@
 """Looking for the content of events that came with another than they were signed with: whoever has it may give it.
 
 Only a redacted form is kept of such an event. A server that wants a message, or a rule of a room, to be empty here has only to
-deliver it first: so the others are asked, the sender's own server first.
+deliver it first: so the others are asked, the sender's own server first. And one that wants to be read again here what was
+redacted before this server came has only to deliver it as it was: so the sender's own server is asked then, too. What that one
+says is remembered.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.events import redacts_of
@@ -30,15 +33,31 @@ class FitCopies:
         self._receiver, self._checks, self._calls = receiver, checks, calls
 
     async def fill(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> list[Checked]:
-        """The events, those without their content with it where somebody has it: of the first of them, and for a while, lest
-        one server has others asked without end, or holds up what has come from another.
+        """The events, those without their content with it where somebody has it, and those confirmed that are here without it:
+        of the first of them, and for a while, lest one server has others asked without end, or holds up what has come from
+        another.
 
         `servers`: those that may have it; the first is the one that sent these.
         """
+        wanted = await self._not_redacted(room, [e for e in events if e.awaits_content], events)
+        return await self._found(room, events, [*wanted, *await self._late(room, events)], servers)
+
+    async def confirm(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> list[Checked]:
+        """The same without the first half: of state that comes redacted the content is not looked for."""
+        return await self._found(room, events, await self._late(room, events), servers)
+
+    async def _late(self, room: LiveRoom, events: Sequence[Checked]) -> list[Checked]:
+        """Those that are here without the content that they bring."""
+        whole = [event.event_id for event in events if not event.is_unfit and not event.is_confirmed]
+        late = await self._receiver.store.without_content(room.number, whole)
+        return [event for event in events if event.event_id in late]
+
+    async def _found(
+        self, room: LiveRoom, events: Sequence[Checked], wanted: Sequence[Checked], servers: Sequence[str]
+    ) -> list[Checked]:
         found: dict[str, Checked] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                wanted = await self._not_redacted(room, [e for e in events if e.is_unfit], events)
                 await self._find_many(room, wanted[:MOST_LOOKED_FOR], servers, found)
         return [found.get(event.event_id, event) for event in events]
 
@@ -74,21 +93,46 @@ class FitCopies:
 
         async def one(event: Checked) -> None:
             async with gate:
-                if (copy := await self._find(room, event, servers)) is not None:
+                copy = await (self._find if event.is_unfit else self._confirmed)(room, event, servers)
+                if copy is not None:
                     found[event.event_id] = copy
 
         await asyncio.gather(*(one(event) for event in events))
 
     async def _find(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> Checked | None:
-        """A copy whose hash fits, or any that the sender's own server gives. Who sent this one is asked only where it is that."""
+        """A copy whose hash fits, or what the sender's own server says that is left. Another's word that there is nothing ends
+        no search."""
+        for server in self._asked(room, event, servers):
+            copy = await self._ask(room, server, event)
+            if copy is not None and (not copy.is_unfit or copy.is_confirmed):
+                return replace(copy, is_confirmed=True)
+        return None
+
+    async def _confirmed(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> Checked | None:
+        """Of a copy that has what is here without its content: the copy, where the sender's own server has it too; what that one
+        says that is left; None where only another server answers, and says that it was redacted. Where nobody answers, the
+        copy is believed."""
+        for server in self._asked(room, event, servers):
+            copy = await self._ask(room, server, event)
+            if copy is not None and not copy.is_altered:
+                if copy.awaits_content:
+                    return None
+                return copy if copy.is_unfit else replace(event, is_confirmed=True)
+        return replace(event, is_confirmed=True)
+
+    def _asked(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> list[str]:
+        """The sender's own server first. Who sent this copy is asked only where it is that."""
         home = domain_of(event.pdu["sender"])
         asked = [s for s in self._calls.servers(room, [home, *servers[1:]]) if s == home or s not in servers[:1]]
-        for server in asked[:SERVERS_ASKED]:
-            try:
-                raw = await self._calls.event(room, server, event.event_id)
-            except MatrixError:
-                continue
-            copy = (await self._checks.check_many([raw], room.version)).get(event.event_id)
-            if copy is not None and copy.room_id == room.room_id and (server == home or not copy.is_unfit):
-                return copy
-        return None
+        return asked[:SERVERS_ASKED]
+
+    async def _ask(self, room: LiveRoom, server: str, event: Checked) -> Checked | None:
+        """What a server has of an event; confirmed, where it is the sender's own. None where it does not answer."""
+        try:
+            raw = await self._calls.event(room, server, event.event_id)
+        except MatrixError:
+            return None
+        copy = (await self._checks.check_many([raw], room.version)).get(event.event_id)
+        if copy is None or copy.room_id != room.room_id:
+            return None
+        return copy.confirmed() if server == domain_of(copy.pdu["sender"]) else copy

@@ -50,7 +50,7 @@ class Gaps:
         except Exception:  # what is here of the gap may do
             log.exception("a gap could not be closed", extra={"fields": {"room": room.room_id}})
         outcomes: dict[str, Fate] = {}
-        ordered = await self.copies.fill(room, in_order(found, Checked.prev), servers)
+        ordered = await self._renewed(room, await self.copies.fill(room, in_order(found, Checked.prev), servers))
         for event_id in waiting.keys() - {checked.event_id for checked in ordered}:
             outcomes[event_id] = None  # it follows itself
         for checked in ordered:
@@ -58,6 +58,15 @@ class Gaps:
             if checked.event_id in waiting:
                 outcomes[checked.event_id] = outcome
         return outcomes
+
+    async def _renewed(self, room: LiveRoom, ordered: Sequence[Checked]) -> list[Checked]:
+        """The events, once what is here of them without their content has it."""
+        confirmed = {e.event_id: e for e in ordered if e.is_confirmed}
+        if confirmed:
+            confirmed = {e.event_id: e for e in await self._policy_servers.judge(room, list(confirmed.values()))}
+            async with self._receiver.lock(room):
+                await self._receiver.renew(room, list(confirmed.values()))
+        return [confirmed.get(e.event_id, e) for e in ordered]
 
     async def _outcome(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> Fate:
         try:
@@ -96,7 +105,9 @@ class Gaps:
                 }  # fmt: skip
                 here = await self._receiver.store.known(fresh)
                 fresh = {
-                    i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].gives_way_to(e)
+                    i: e
+                    for i, e in fresh.items()
+                    if i not in here or not here[i].has_state or here[i].lacks_content_of(e)
                 }
                 if not fresh and asks_backwards:
                     break
@@ -145,6 +156,7 @@ class Gaps:
     async def _adopt(self, room: LiveRoom, server: str, raws: Sequence[object]) -> None:
         events = await self._checks.check_many(raws, room.version)
         require_unaltered(events, server)
+        events = {e.event_id: e for e in await self.copies.confirm(room, list(events.values()), [server])}
         async with self._receiver.lock(room):
             await self._receiver.outliers.adopt(room, events)
 

@@ -140,7 +140,7 @@ class History:
             m.event_id for m in await self._receiver.store.missing(room.number, events)
             if order.rank(order.grows(m.follower)) < order.rank(span)
         ]  # fmt: skip
-        late = {event_id for event_id in here if known[event_id].gives_way_to(events[event_id])}
+        late = {event_id for event_id in here if known[event_id].lacks_content_of(events[event_id])}
         return {
             i: events[i] for i in late | _reached(events, named, here | (_reached(events, older, here) - set(named)))
         }
@@ -148,6 +148,8 @@ class History:
     async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, Checked]) -> bool:
         """Whether something of it was written."""
         ordered = await self._gaps.copies.fill(room, in_order(fresh, Checked.prev), [server])
+        async with self._receiver.lock(room):
+            await self._receiver.renew(room, ordered)
         positions = await self._positions(room, span, ordered)
         written = 0
         for checked in ordered:

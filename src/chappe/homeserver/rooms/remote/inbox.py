@@ -20,7 +20,7 @@ import orjson
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import host_of
+from chappe.homeserver.matrix.identifiers import domain_of, host_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -104,7 +104,7 @@ class Inbox:
             if refusal is not None:
                 results[checked.event_id] = {"error": refusal.message}
             else:
-                good.append(checked)
+                good.append(checked.confirmed() if origin == domain_of(checked.pdu["sender"]) else checked)
         checked_events = list(best_copies(good).values())  # the same event may come twice
         unasked = await self._policy_servers.unasked(room, checked_events)
         unasked |= await self._without_content(checked_events)
@@ -120,7 +120,7 @@ class Inbox:
 
     async def _without_content(self, events: Sequence[Checked]) -> set[str]:
         """Events that are not here, of which another server may have the content: it is asked before they are written."""
-        unfit = {event.event_id for event in events if event.is_unfit}
+        unfit = {event.event_id for event in events if event.awaits_content}
         known = await self._receiver.store.known(unfit)
         return {event_id for event_id in unfit if event_id not in known or not known[event_id].has_state}
 
@@ -172,6 +172,7 @@ class Inbox:
         for task in self._workers.values():
             task.cancel()
         await asyncio.gather(*self._workers.values(), return_exceptions=True)
+        await self._receiver.outliers.retelling.stop()
 
     async def settled(self) -> None:
         """Returns once no room waits for anything (tests)."""

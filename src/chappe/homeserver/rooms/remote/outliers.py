@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import orjson
 
+from chappe.homeserver.matrix.directory_entries import directory_entry
 from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import Checked
-from chappe.homeserver.rooms.remote.received import Outlier, OutlierWrite, RenewalWrite
+from chappe.homeserver.rooms.remote.received import Outlier, OutlierWrite
+from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
+from chappe.homeserver.rooms.remote.retelling import Retelling
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -23,7 +27,7 @@ AT_ONCE = 500
 
 class Outliers:
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
-        self._rooms, self._store = rooms, store
+        self._rooms, self._store, self.retelling = rooms, store, Retelling(rooms)
 
     async def adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
         """State events whose place in the graph is not known are kept for what they decide: auth chains, states at a gap.
@@ -32,6 +36,8 @@ class Outliers:
         """
         events = {i: e for i, e in events.items() if e.key is not None and e.room_id == room.room_id}
         known = await self._store.known(events)
+        if settled := [known[i].nid for i, e in events.items() if i in known and known[i].is_settled_by(e)]:
+            await self._store.settle(settled)
         late = {i: e for i, e in events.items() if i in known and known[i].gives_way_to(e)}
         anew = {i: known[i].nid for i in late if known[i].status == REJECTED and not known[i].has_state}
         fresh = {i: e for i, e in events.items() if i not in known or i in anew}
@@ -56,9 +62,9 @@ class Outliers:
             if outliers:
                 chains = await self._store.chains({n for o in outliers for n in o.cited})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
-        await self.renew(room, [(known[i], e) for i, e in late.items() if known[i].status != REJECTED])
+        await self.renew(room, [(known[i], Late(e)) for i, e in late.items() if known[i].status != REJECTED])
 
-    async def renew(self, room: LiveRoom, copies: Sequence[tuple[Known, Checked]]) -> None:
+    async def renew(self, room: LiveRoom, copies: Sequence[tuple[Known, Late]]) -> None:
         """Events that are here without their content get it: those that what they cite allows as they are.
 
         What members see of a room with a policy server bears its signature: what it said of an emptied event does not count for
@@ -66,23 +72,36 @@ class Outliers:
         """
         server = policy_server_of(room)
         if server is not None:
-            copies = [(k, copy) for k, copy in copies if k.status != HISTORY or server.has_signed(copy.pdu, room)]
+            copies = [
+                (k, late) for k, late in copies if k.status != HISTORY or server.has_signed(late.checked.pdu, room)
+            ]
         if not copies:
             return
-        cited = await self.cited(room, {a for _, copy in copies for a in copy.auth()})
-        good: dict[int, Checked] = {}
-        for known, checked in copies:
+        cited = await self.cited(room, {a for _, late in copies for a in late.checked.auth()})
+        good: dict[int, Late] = {}
+        for known, late in copies:
             with contextlib.suppress(Forbidden):
-                if all(a in cited for a in checked.auth()):
-                    check_by_cited(checked, cited)
-                    good[known.nid] = checked
-        numbers = list(good)
-        own = [user for user in room.joined if self._rooms.is_hosted(user)]
+                if all(a in cited for a in late.checked.auth()):
+                    check_by_cited(late.checked, cited)
+                    good[known.nid] = self._with_name(late)
+        numbers, has_decided = list(good), False
         for start in range(0, len(numbers), AT_ONCE):
-            part = {nid: good[nid] for nid in numbers[start : start + AT_ONCE]}
-            is_last = start + AT_ONCE >= len(numbers)
-            await self._rooms.commit(RenewalWrite(room, part, own if is_last else ()))
-        room.stale = room.stale or bool(numbers)  # what relates to them, and what they relate to, is read anew
+            write = RenewalWrite(room, {nid: good[nid] for nid in numbers[start : start + AT_ONCE]})
+            await self._rooms.commit(write)
+            write.relate()
+            room.stale = room.stale or write.is_read_anew
+            has_decided = has_decided or write.has_decided
+        if has_decided:
+            await self.retelling.tell(room)
+
+    def _with_name(self, late: Late) -> Late:
+        """Somebody of another server, who joins: with how they are found by name."""
+        key, pdu = late.checked.key, late.checked.pdu
+        if key is None or key[0] != "m.room.member" or pdu["sender"] != key[1] or self._rooms.is_hosted(key[1]):
+            return late
+        if pdu["content"].get("membership") != "join":
+            return late
+        return replace(late, person=directory_entry(key[1], pdu["content"]))
 
     async def cited(self, room: LiveRoom, auth: Collection[str]) -> dict[str, Cited]:
         """Those of some state events that are here."""

@@ -7,6 +7,7 @@ state. The first three are in `checks.py`.)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ from chappe.homeserver.rooms.remote.received import (
     ReceivedWrite,
     received_event,
 )
+from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, Known, RemoteStore, Unwritten
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -56,6 +58,16 @@ class MissingPast(Exception):
     def __init__(self, prev: Sequence[str], auth: Sequence[str]) -> None:
         super().__init__(f"{len(prev)} events before it and {len(auth)} cited ones are not here")
         self.prev, self.auth = prev, auth
+
+
+class Unconfirmed(MissingPast):
+    """The event is here without its content: its sender's own server is to be asked whether that was redacted."""
+
+    def __init__(self) -> None:
+        super().__init__((), ())
+
+    def __str__(self) -> str:
+        return "what it says may have been redacted"
 
 
 class Lookup:
@@ -121,12 +133,16 @@ class Receiver:
         """
         lookup = Lookup(self.store, room.is_partial)
         await lookup.add(self._asked(room, events))
+        await self._renew_known(room, events, lookup.known)
         outcomes: dict[str, Outcome] = {}
         batch: list[Prepared] = []
         for checked in events:
             try:
                 if checked.room_id != room.room_id:
                     raise Forbidden("The event is of another room")
+                me = lookup.known.get(checked.event_id)
+                if me is not None and me.lacks_content_of(checked) and not checked.is_confirmed:
+                    raise Unconfirmed
                 if checked.key is not None:
                     await self._write_batch(room, batch, outcomes)
                     lookup.forget_unwritten()
@@ -150,10 +166,39 @@ class Receiver:
 
     @staticmethod
     def _asked(room: LiveRoom, events: Sequence[Checked]) -> set[str]:
-        asked = {e.event_id for e in events}
-        for event in events:
-            asked.update(event.prev())
-        return asked - room.leaves.keys()
+        followed = {prev for event in events for prev in event.prev()}
+        return {event.event_id for event in events} | (followed - room.leaves.keys())
+
+    async def renew(self, room: LiveRoom, events: Sequence[Checked]) -> None:
+        """What is here of some events without their content gets it, as far as they are confirmed."""
+        if confirmed := [event for event in events if event.is_confirmed]:
+            await self._renew_known(room, confirmed, await self.store.known([e.event_id for e in confirmed]))
+
+    async def _renew_known(self, room: LiveRoom, events: Sequence[Checked], known: Mapping[str, Known]) -> None:
+        """In one write: whoever delivers many makes no more work than with one."""
+        here = [
+            (k, e) for e in events
+            if (k := known.get(e.event_id)) is not None and k.room == room.number and e.room_id == room.room_id
+        ]  # fmt: skip
+        if settled := [k.nid for k, e in here if k.is_settled_by(e)]:
+            await self.store.settle(settled)
+        late = [(k, e) for k, e in here if k.gives_way_to(e) and k.status != REJECTED]
+        if not late:
+            return
+        copies = [(k, await self._late(room, k, e)) for k, e in late]
+        try:
+            await self.outliers.renew(room, copies)
+        except BAD_DATA:
+            for one in copies:
+                with contextlib.suppress(*BAD_DATA):
+                    await self.outliers.renew(room, [one])
+
+    async def _late(self, room: LiveRoom, known: Known, checked: Checked) -> Late:
+        """What it does only now. Before version 11 what a redaction leaves of a redaction names no event."""
+        if known.status != HISTORY or checked.pdu["type"] != "m.room.redaction" or room.version.updated_redaction_rules:
+            return Late(checked)
+        state = await self._state_for(room, checked, known.state_before)
+        return Late(checked, *await self._what_it_redacts(room, checked, state))
 
     async def _write_batch(self, room: LiveRoom, batch: list[Prepared], outcomes: dict[str, Outcome]) -> None:
         """Empties the batch."""
@@ -213,7 +258,8 @@ class Receiver:
     ) -> Prepared | Known:  # fmt: skip
         """What can be found out before the event is written; or what it is, where it is here already.
 
-        Where it is here without its content, and this copy has that, the copy takes its place.
+        Where it is here without its content, this copy gives it that only where it is confirmed; and where it is in the room
+        already, `renew` does.
         """
         lookup, given = lookup or Lookup(self.store, room.is_partial), state_before
         prev, auth = checked.prev(), checked.auth()
@@ -225,10 +271,9 @@ class Receiver:
         me = known.pop(checked.event_id, None)
         if me is not None and me.room != room.number:
             raise Forbidden("The event's id is that of an event in another room")
-        if me is not None and me.gives_way_to(checked):
-            if me.status != REJECTED:
-                await self.outliers.renew(room, [(me, checked)])
-        elif me is not None and me.status == REJECTED and me.has_state:
+        if me is not None and me.lacks_content_of(checked) and not checked.is_confirmed:
+            checked = checked.emptied()
+        if me is not None and me.status == REJECTED and me.has_state and not me.gives_way_to(checked):
             return me
         if me is not None and me.status in (HISTORY, SOFT_FAILED):
             return me
@@ -338,18 +383,26 @@ class Receiver:
                 prepared.thread = relation.target
             else:
                 prepared.thread, _ = await self._rooms.thread_of(room, relation.target)
-        if pdu["type"] == "m.room.redaction" and (target := redacts_of(pdu, room.version)) is not None:
-            found = await self._rooms.store.events_by_id(room.number, [target], WHATEVER_IS_HERE)
-            if not found:
-                prepared.unmet_target = target
-            elif self._may_redact(room, pdu["sender"], found[0]["sender"], state):
-                prepared.redaction = _pruned(room, target, found[0]["json"])
+        prepared.redaction, prepared.unmet_target = await self._what_it_redacts(room, checked, state)
         held = lookup.redactions.get(checked.event_id)
         for row in await self._rooms.store.events_by_id(room.number, held, WHATEVER_IS_HERE) if held else ():
             if self._may_redact(room, row["sender"], pdu["sender"], state):
                 because = (await self._rooms.timeline.of_rows(room, [row]))[0]
                 prepared.redacted = _pruned(room, checked.event_id, checked.raw), because
                 break
+
+    async def _what_it_redacts(
+        self, room: LiveRoom, checked: Checked, state: Mapping[StateKey, Cited]
+    ) -> tuple[Redaction | None, str | None]:
+        """(what it redacts, the event that it names where that is not here)."""
+        target = redacts_of(checked.pdu, room.version) if checked.pdu["type"] == "m.room.redaction" else None
+        if target is None:
+            return None, None
+        found = await self._rooms.store.events_by_id(room.number, [target], WHATEVER_IS_HERE)
+        if not found:
+            return None, target
+        may = self._may_redact(room, checked.pdu["sender"], found[0]["sender"], state)
+        return _pruned(room, target, found[0]["json"]) if may else None, None
 
     @staticmethod
     def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, Cited]) -> bool:

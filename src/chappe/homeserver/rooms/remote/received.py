@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
@@ -26,7 +25,6 @@ from chappe.homeserver.rooms.store import OUTLIER
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 
 Chains = Mapping[int, ChainRow]
-SHOWN_AT_ONCE = 20  # renewed events that are looked for in the room as it is in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class WithoutTimeline(EventWrite):
             timestamp_of(pdu), pdu["depth"], name_to_int(before), name_to_int(after) if after != before else None, status,
             position, replaces.nid if replaces is not None else None, thread, checked.raw,
         )  # fmt: skip
-        if checked.is_unfit:
+        if checked.awaits_content:
             self.add_row("unfit_events", 0, nid)
 
     def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
@@ -154,46 +152,6 @@ class OutlierWrite(WithoutTimeline):
             )  # fmt: skip
             if not outlier.is_rejected and outlier.checked.key is not None:
                 chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)
-
-
-class RenewalWrite(WithoutTimeline):
-    """Events that were kept redacted for their hash get their own content: their place, and what they decided, stays.
-
-    `own`: people of here in the room, who read it anew where they may have seen what was left of one of them.
-    """
-
-    def __init__(self, room: LiveRoom, copies: Mapping[int, Checked], own: Sequence[str]) -> None:
-        super().__init__(room, None)
-        self._copies, self._own = copies, own
-
-    @property
-    def state_changes(self) -> int:
-        return 1  # what other processes have built on what was left is built again
-
-    def build(self) -> None:
-        self.start_over()
-        room = self.lane
-        self.rooms, self.positions = {room.number: {"events"}}, 1
-        seen = {e.nid for e in room.tail}
-        now: dict[StateKey, RoomEvent] = {}
-        for nid, checked in self._copies.items():
-            head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
-            relation = relation_of(checked.pdu["content"]) if checked.key is None else None
-            target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
-            self.add_row("renewed_events", 0, nid, checked.raw, *target)
-            if len(self._copies) <= SHOWN_AT_ONCE:  # of more, whoever reads waits until the room is read anew
-                self.redacted.append((checked.event_id, head, None))
-            if checked.key is not None and (present := room.get(checked.key)) is not None and present.nid == nid:
-                now[checked.key] = copy(present)
-                now[checked.key].set_head(head)
-        if not room.is_stub and any(kind in SHOWN for kind, _ in now):
-            self.summary = summary_row(
-                room.number, lambda key: now.get(key) or room.get(key), room.ahead_joined, room.ahead_invited
-            )
-        if self._own and (now or not seen.isdisjoint(self._copies)):
-            self.add_row("retold_rooms", 0, room.number, list(self._own))
-            for user in self._own:
-                self.touch_user(user, "membership")
 
 
 class ReceivedWrite(WithoutTimeline):
@@ -295,7 +253,7 @@ class ReceivedWrite(WithoutTimeline):
         self._settle_state(prepared, index, event, frozenset(tips.values()))
         self.events.append(event)
         self._pdus.append(checked.raw)
-        if checked.is_unfit:
+        if checked.awaits_content:
             self.add_row("unfit_events", index, event.nid)
         self.rooms = {room.number: {"events"}}
         self.used += [tip for tip in followed if tip in room.tips and tip not in self._leaves]

@@ -87,7 +87,7 @@ class Residence:
             raise BadRequest("The event is not the one that the request names", "M_INVALID_PARAM")
         if checked.key != (MEMBER, sender) or checked.pdu["content"].get("membership") != kind:
             raise BadRequest(f"The event is not a {kind} of its sender", "M_INVALID_PARAM")
-        [checked] = await self._policy_servers.judge(room, [checked])
+        [checked] = await self._policy_servers.judge(room, [checked.confirmed()])
         outcome: Fate
         try:
             async with self._receiver.lock(room):

@@ -61,12 +61,12 @@ FRAGMENTS = (
             ON CONFLICT (room_nid, root) DO UPDATE SET latest = greatest(t.latest, excluded.latest);
         END LOOP;""",
     ),
-    Fragment(  # people of here who read a room anew
+    Fragment(  # people of here who read a room's state anew
         "retold_rooms", (("room", "bigint"), ("own", "text[]")),
         """
         FOR r IN SELECT * FROM unnest(retold_rooms_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
-            UPDATE memberships SET retold = upto WHERE room_nid = r.room AND user_id = ANY (r.own);
+            UPDATE memberships SET state_retold = upto WHERE room_nid = r.room AND user_id = ANY (r.own);
         END LOOP;""",
     ),
     Fragment(
@@ -154,8 +154,17 @@ class Known:
     is_unfit: bool = False
 
     def gives_way_to(self, copy: Checked) -> bool:
-        """Whether a copy has the content that is not here: its hash fits, so whoever sends it tells the truth."""
+        """Whether a copy takes its place: it has the content that is not here, and that was not redacted as far as can be known."""
+        return self.lacks_content_of(copy) and copy.is_confirmed
+
+    def lacks_content_of(self, copy: Checked) -> bool:
+        """Whether a copy has the content that is not here. Its hash fits, so that was said; it may have been redacted since,
+        by what is not here either: the sender's own server knows."""
         return self.is_unfit and not copy.is_unfit
+
+    def is_settled_by(self, copy: Checked) -> bool:
+        """Whether a copy says that what is here is all that is left."""
+        return self.is_unfit and copy.is_unfit and copy.is_confirmed
 
     @property
     def has_state(self) -> bool:
@@ -205,6 +214,23 @@ class RemoteStore:
             await breath.take()
             found[row["event_id"]] = _known(row)
         return found
+
+    async def without_content(self, room: int, event_ids: Collection[str]) -> set[str]:
+        """Those of some events that are here without their content, which may still come."""
+        if not event_ids:
+            return set()
+        rows = await self.database.fetch(
+            """SELECT event_id FROM events
+                WHERE event_id = ANY($2::text[]) AND room_nid = $1 AND is_unfit AND redacted_by IS NULL""",
+            room, list(event_ids),
+        )  # fmt: skip
+        return {row["event_id"] for row in rows}
+
+    async def settle(self, numbers: Collection[int]) -> None:
+        """What is here of some events is all that is left: no copy takes their place any more."""
+        await self.database.execute(
+            "UPDATE events SET is_unfit = false WHERE nid = ANY($1::bigint[]) AND is_unfit", list(numbers)
+        )
 
     async def has_events(self, room: int) -> bool:
         return bool(await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE room_nid = $1)", room))

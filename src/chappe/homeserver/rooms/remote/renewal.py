@@ -1,0 +1,118 @@
+"""Writing what comes late: the content of events that are here without it, and what they do only now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+
+from chappe.homeserver.matrix.event_auth import StateKey
+from chappe.homeserver.matrix.events import client_event_head
+from chappe.homeserver.matrix.relations import THREAD, relation_of
+from chappe.homeserver.rooms.create_event import Redaction
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.received import WithoutTimeline
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.summary import SHOWN, summary_row
+
+SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in memory: of more, it is read anew
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A copy with the content of an event that is here without it, and what the event does only now: see `Prepared`."""
+
+    checked: Checked
+    redaction: Redaction | None = None
+    unmet_target: str | None = None
+    person: tuple[str | None, ...] | None = None
+
+
+class RenewalWrite(WithoutTimeline):
+    """Events that were kept redacted for their hash get their own content: their place stays. After `build`:
+
+    `has_decided`: something of the room may be otherwise now than its members were told, beyond what was said and who is called
+    what. `is_read_anew`: the room as it is in memory is not what it will be.
+    """
+
+    has_decided = is_read_anew = _changes_state = False
+
+    def __init__(self, room: LiveRoom, copies: Mapping[int, Late]) -> None:
+        super().__init__(room, None)
+        self._copies = copies
+
+    @property
+    def state_changes(self) -> int:
+        return int(self._changes_state)  # what other processes have built on what was left is built again
+
+    def build(self) -> None:
+        self.start_over()
+        room = self.lane
+        self.rooms, self.positions = {room.number: {"events"}}, 1
+        self.has_decided = self._changes_state = False
+        at_hand = {e.nid for e in room.tail} | {e.replaces.nid for e in room.tail if e.replaces is not None}
+        now: dict[StateKey, RoomEvent] = {}
+        for nid, late in self._copies.items():
+            checked = late.checked
+            head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
+            relation = relation_of(checked.pdu["content"]) if checked.key is None else None
+            target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
+            self.add_row("renewed_events", 0, nid, checked.raw, *target)
+            present = room.get(checked.key) if checked.key is not None else None
+            if present is not None and present.nid == nid:
+                now[present.key] = copy(present)
+                now[present.key].set_head(head)
+                if late.person is not None:
+                    self.add_row("directory_entries", 0, *late.person)
+            if nid in at_hand or (present is not None and present.nid == nid):
+                self.redacted.append((checked.event_id, head, None))
+            self._do_late(late)
+        if not room.is_stub and any(kind in SHOWN for kind, _ in now):
+            self.summary = summary_row(
+                room.number, lambda key: now.get(key) or room.get(key), room.ahead_joined, room.ahead_invited
+            )
+        self._changes_state = self._changes_state or any(kind != "m.room.member" for kind, _ in now)
+        self.has_decided = self.has_decided or self._changes_state
+        self.is_read_anew = self._changes_state or len(self.redacted) > SHOWN_AT_ONCE
+        if len(self.redacted) > SHOWN_AT_ONCE:
+            self.redacted = []
+
+    def _do_late(self, late: Late) -> None:
+        if (found := late.redaction) is not None:
+            room, self.has_decided = self.lane, True
+            self.add_row("redactions", 0, found.event_id, late.checked.event_id, found.pdu)
+            target, because = room.recent(found.event_id), room.recent(late.checked.event_id)
+            if target is not None and target.state_key is None and because is not None:
+                self.redacted.append((found.event_id, found.head, because))
+            else:  # it may be of the state
+                self._changes_state = True
+        if late.unmet_target is not None:
+            self.add_row("held_redactions", 0, late.unmet_target, late.checked.event_id, self.lane.number)
+
+    def relate(self) -> None:
+        """Once it is written: what the room in memory knows of who relates to whom."""
+        room = self.lane
+        for late in self._copies.values():
+            relation = relation_of(late.checked.pdu["content"]) if late.checked.key is None else None
+            if relation is None:
+                continue
+            if room.recent(relation.target) is not None:
+                room.related.add(relation.target)
+            if relation.rel_type == THREAD:
+                room.threads.setdefault(relation.target, (0, 0))
+
+
+class RetoldWrite(WithoutTimeline):
+    """Some people of here read the room's state anew."""
+
+    def __init__(self, room: LiveRoom, readers: Sequence[str]) -> None:
+        super().__init__(room, None)
+        self._readers = readers
+
+    def build(self) -> None:
+        self.start_over()
+        self.rooms, self.positions = {self.lane.number: {"events"}}, 1
+        self.add_row("retold_rooms", 0, self.lane.number, list(self._readers))
+        for user in self._readers:
+            self.touch_user(user, "membership")
