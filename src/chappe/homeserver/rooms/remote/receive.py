@@ -11,6 +11,7 @@ import contextlib
 import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -28,7 +29,7 @@ from chappe.homeserver.rooms.create_event import Redaction, Rows
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import Checked, kept
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.received import (
@@ -271,12 +272,12 @@ class Receiver:
         me = known.pop(checked.event_id, None)
         if me is not None and me.room != room.number:
             raise Forbidden("The event's id is that of an event in another room")
-        if me is not None and me.lacks_content_of(checked) and not checked.is_confirmed:
-            checked = checked.emptied()
         if me is not None and me.status == REJECTED and me.has_state and not me.gives_way_to(checked):
             return me
         if me is not None and me.status in (HISTORY, SOFT_FAILED):
             return me
+        if me is not None:
+            checked = await self._as_here(me, checked)
         if any(event.room != room.number for event in known.values()):
             raise Forbidden("The event refers to another room")
         roots = {p: leaves[p] if p in leaves else known[p].state_after
@@ -293,6 +294,17 @@ class Receiver:
         prepared = await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
         prepared.given, prepared.was_partial = given, lookup.was_partial
         return prepared
+
+    async def _as_here(self, me: Known, checked: Checked) -> Checked:
+        """A copy of what is known already: with no more content than there is here, unless it brings what is still to come."""
+        if checked.is_unfit:
+            return checked
+        if me.is_unfit:
+            return checked if checked.is_confirmed else checked.emptied()
+        raw = (await self.store.pdus([me.nid])).get(me.nid)
+        if raw and not kept(orjson.loads(raw), me.event_id, checked.version).is_unfit:
+            return checked
+        return replace(checked.emptied(), is_confirmed=True)
 
     @staticmethod
     def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:

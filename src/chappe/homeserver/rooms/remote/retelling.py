@@ -35,7 +35,7 @@ class Retelling:
             self._waiting[room.number] = asyncio.create_task(self._later(room.number, wait), name="retelling")
 
     async def stop(self) -> None:
-        waiting = dict(self._waiting)
+        waiting, self._waiting = self._waiting, {}
         for task in waiting.values():
             task.cancel()
         await asyncio.gather(*waiting.values(), return_exceptions=True)
@@ -45,10 +45,8 @@ class Retelling:
                     await self._tell(number)
 
     async def _later(self, number: int, wait: float) -> None:
-        try:
-            await asyncio.sleep(wait)
-        finally:
-            del self._waiting[number]
+        await asyncio.sleep(wait)
+        self._waiting.pop(number, None)
         await self._tell(number)
 
     async def _tell(self, number: int) -> None:
