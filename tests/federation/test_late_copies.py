@@ -11,6 +11,7 @@ from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.remote.checks import kept
 from chappe.homeserver.rooms.remote.completing import Completing
+from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign, Hall
 from tests.federation.test_fit_copies import Pdu, a_race
@@ -191,6 +192,28 @@ async def test_who_is_called_what_is_no_reason_to_tell_anew(peer: Peer, foreign:
     assert await own.bob.state(own.hall.room_id, "m.room.member", own.hall.owner) == content
     found = await own.bob.call("POST", "/user_directory/search", {"search_term": "Mallory"})
     assert [user["user_id"] for user in found["results"]] == [own.hall.owner]
+
+
+async def test_what_is_redacted_meanwhile_stays_redacted(peer: Peer, foreign: Foreign) -> None:
+    """Somebody redacts it between the look at what is here and the write of what has come."""
+    own = await OwnHall.entered(peer, foreign)
+    said, pdu = own.event("m.room.message", {"msgtype": "m.text", "body": SECRET})
+    topic, named = own.event("m.room.topic", {"topic": SECRET}, state_key="")
+    await own.send(changed(pdu), changed(named))
+    live = await own.live()
+    late = {
+        live.recent(event_id).nid: Late(kept(whole, event_id, live.version))
+        for event_id, whole in ((said, pdu), (topic, named))
+    }
+    for event_id in (said, topic):
+        await own.send(own.event("m.room.redaction", {"redacts": event_id})[1])
+    assert all(live.recent(event_id).is_redacted for event_id in (said, topic))
+    await own.here.node.rooms.commit(RenewalWrite(live, late))
+    assert await own.bob.state(own.hall.room_id, "m.room.topic") == {}
+    shown = {e["event_id"]: e for e in (await own.bob.messages(own.hall.room_id, limit=50))["chunk"]}
+    assert shown[said]["content"] == shown[topic]["content"] == {}
+    assert SECRET not in orjson.dumps(await own.bob.call("GET", "/sync")).decode()
+    assert await own.here.node.database.fetchval("SELECT topic FROM room_summaries") is None
 
 
 @pytest.mark.parametrize(("version", "target"), [("6", "here"), ("10", "here"), ("11", "here"), ("10", "not here")])

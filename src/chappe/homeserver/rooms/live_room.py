@@ -278,8 +278,11 @@ class LiveRoom:
             self.complete_from, old.replaces = old.position, None
 
     def _redact(self, event_id: str, head: bytes, because: RoomEvent | None) -> None:
+        """`because`: None where the event's own content has come, which brings back nothing that was redacted meanwhile."""
         self._levels = None
         for event in {id(e): e for e in (*self.tail, *self.state.values()) if e.event_id == event_id}.values():
+            if because is None and event.is_redacted:
+                return
             event.set_head(head)
             event.redacted_because = because
         for event in self.tail:

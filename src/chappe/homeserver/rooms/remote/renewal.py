@@ -33,14 +33,13 @@ class RenewalWrite(WithoutTimeline):
     """Events that were kept redacted for their hash get their own content: their place stays. After `build`:
 
     `has_decided`: something of the room may be otherwise now than its members were told, beyond what was said and who is called
-    what. `is_read_anew`: the room as it is in memory is not what it will be.
+    what. `is_read_anew`: the room as it is in memory will not be what is written, and is read again.
     """
-
-    has_decided = is_read_anew = _changes_state = False
 
     def __init__(self, room: LiveRoom, copies: Mapping[int, Late]) -> None:
         super().__init__(room, None)
         self._copies = copies
+        self.has_decided = self.is_read_anew = self._changes_state = False
 
     @property
     def state_changes(self) -> int:
@@ -60,12 +59,13 @@ class RenewalWrite(WithoutTimeline):
             target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
             self.add_row("renewed_events", 0, nid, checked.raw, *target)
             present = room.get(checked.key) if checked.key is not None else None
-            if present is not None and present.nid == nid:
+            is_present = present is not None and present.nid == nid
+            if present is not None and is_present and not present.is_redacted:
                 now[present.key] = copy(present)
                 now[present.key].set_head(head)
                 if late.person is not None:
                     self.add_row("directory_entries", 0, *late.person)
-            if nid in at_hand or (present is not None and present.nid == nid):
+            if nid in at_hand or is_present:
                 self.redacted.append((checked.event_id, head, None))
             self._do_late(late)
         if not room.is_stub and any(kind in SHOWN for kind, _ in now):
