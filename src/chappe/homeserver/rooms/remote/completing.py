@@ -24,10 +24,10 @@ from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
-from chappe.homeserver.rooms.remote.receive import MEMBER, Receiver
+from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.received import WithoutTimeline
 from chappe.homeserver.rooms.remote.store import REJECTED, Known
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
 from chappe.homeserver.rooms.summary import summary_row
 
@@ -295,7 +295,7 @@ class Completing:
             difference = await self._rooms.trees.diff(base, root)  # key: (in base, in root)
             changes = {key: now if now is not None else members.get(key) for key, (_, now) in difference.items()}
             whole[root] = await self._receiver.states.store(room.number, whole[base], changes)
-        return whole, await self._receiver.nodes_below(whole[base], room.nodes)
+        return whole, await self._receiver.states.nodes_below(whole[base], room.nodes)
 
 
 class _WholeWrite(WithoutTimeline):

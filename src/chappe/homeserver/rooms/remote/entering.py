@@ -25,7 +25,8 @@ from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_o
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
-from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
+from chappe.homeserver.rooms.remote.preparing import MissingPast
+from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int

@@ -19,7 +19,8 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
-from chappe.homeserver.rooms.remote.receive import MEMBER, Receiver
+from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.rooms import MEMBER
 
 SERVERS_ASKED = 4
 AT_ONCE = 10

@@ -15,7 +15,8 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
+from chappe.homeserver.rooms.remote.preparing import MissingPast
+from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.rooms import Rooms
 

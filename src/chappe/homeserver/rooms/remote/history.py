@@ -20,7 +20,8 @@ from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Gaps
-from chappe.homeserver.rooms.remote.receive import MissingPast, Receiver
+from chappe.homeserver.rooms.remote.preparing import MissingPast
+from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.received import Prepared, WithoutTimeline
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
 from chappe.homeserver.rooms.rooms import Rooms
@@ -205,7 +206,7 @@ class History:
     async def _write_prepared(
         self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None
     ) -> bool:
-        prepared = await self._receiver.prepare(room, checked, state_before)
+        prepared = await self._receiver.preparing.prepare(room, checked, state_before)
         if not isinstance(prepared, Prepared):
             return False
         known = await self._receiver.store.known(checked.prev())

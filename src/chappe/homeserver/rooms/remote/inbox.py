@@ -27,7 +27,8 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, kept
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import MissingPast, Outcome, Receiver
+from chappe.homeserver.rooms.remote.preparing import MissingPast
+from chappe.homeserver.rooms.remote.receive import Outcome, Receiver
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 

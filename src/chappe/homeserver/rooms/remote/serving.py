@@ -17,7 +17,8 @@ from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.residence import Residence
-from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, Known, KnownAuth, RemoteStore, StoredAuth
+from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, Known, RemoteStore
+from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.store import FOR_SERVERS

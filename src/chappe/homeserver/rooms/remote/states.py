@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.store import KnownAuth, RemoteStore, StoredAuth, Unwritten
+from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth, Unwritten
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_conflict import StateResolver
-from chappe.homeserver.rooms.state_tree import EMPTY
+from chappe.homeserver.rooms.state_tree import EMPTY, children
 
 REMEMBERED, ROOMS_KNOWN = 2000, 8
 Packs = list[tuple[int, bytes]]
@@ -77,3 +78,13 @@ class States:
         changes: dict[bytes, int | None] = {k: v for k, v in entries.items() if present.get(k) != v}
         changes.update(dict.fromkeys(present.keys() - entries.keys()))
         return await self.store(room.number, near, changes)
+
+    async def nodes_below(self, root: bytes, have: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """The nodes of a tree that are not at hand."""
+        found: dict[bytes, bytes] = {}
+        level = [root] if root != EMPTY and root not in have else []
+        while level:
+            nodes = await self._rooms.trees.nodes(level)
+            found.update(nodes)
+            level = [c for node in nodes.values() for c in children(node) if c not in have and c not in found]
+        return found

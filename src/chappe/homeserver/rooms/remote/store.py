@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
-from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import MOST_STRETCHES
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
 OF_NO_TIMELINE = 0  # missing_events.position: what follows it is kept from the members
 ASKED_AGAIN_MS = 60_000  # after which what nobody had is asked for again
-MOST_KNOWN = 10_000  # of one room, for state resolution
 
 FRAGMENTS = (
     Fragment(  # events that no timeline has
@@ -309,110 +303,4 @@ class RemoteStore:
         found: dict[str, list[str]] = {}
         for row in rows:
             found.setdefault(row["target"], []).append(row["redaction"])
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Unwritten:
-    """A state event that is being written: state resolution looks at it as at those that are stored. `auth`: what it cites."""
-
-    nid: int
-    num: int
-    event_id: str
-    pdu: dict[str, Any]
-    auth: Sequence[int]
-
-
-class KnownAuth:
-    """What has been read of a room's state events and does not change: states are resolved again with every event of a fork."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, AuthRow] = {}
-        self.nids: dict[int, int] = {}  # by number in the room
-        self.pdus: dict[int, tuple[str, dict[str, Any]]] = {}  # with the event's id
-        self.bases: dict[int, BitMap] = {0: BitMap()}
-
-    def is_large(self) -> bool:
-        return len(self.rows) + len(self.pdus) > MOST_KNOWN
-
-
-class StoredAuth:
-    """A room's state events as state resolution asks for them (`AuthIndex`). A statement per call, two for `events`."""
-
-    def __init__(
-        self, store: RemoteStore, room: LiveRoom, known: KnownAuth, unwritten: Unwritten | None = None
-    ) -> None:
-        self._database, self._room, self._known, self._unwritten = store.database, room, known, unwritten
-
-    async def rows(self, nids: Collection[int]) -> Mapping[int, AuthRow]:
-        known = self._known.rows
-        if missing := [nid for nid in nids if nid not in known]:
-            await self._read("event_nid = ANY($1::bigint[])", missing)
-        found = {nid: known[nid] for nid in nids if nid in known}
-        if (new := self._unwritten) is not None and new.nid in nids:
-            chain = BitMap()
-            for row in (await self.rows(new.auth)).values():
-                chain |= row.chain
-                chain.add(row.num)
-            found[new.nid] = AuthRow(new.nid, new.num, chain, new.auth)
-        return found
-
-    async def numbered(self, nums: Collection[int]) -> Mapping[int, AuthRow]:
-        known = self._known.nids
-        if missing := [num for num in nums if num not in known]:
-            await self._read("room_nid = $1 AND num = ANY($2::int[])", self._room.number, missing)
-        return {num: self._known.rows[known[num]] for num in nums if num in known}
-
-    async def _read(self, which: str, *arguments: Any) -> None:
-        for row in await self._database.fetch(
-            f"SELECT event_nid, num, auth, base, rest FROM auth_events WHERE {which}", *arguments
-        ):
-            chain = await self._base(row["base"]) | BitMap.deserialize(row["rest"])
-            self._known.rows[row["event_nid"]] = AuthRow(row["event_nid"], row["num"], chain, row["auth"])
-            self._known.nids[row["num"]] = row["event_nid"]
-
-    async def _base(self, base: int) -> BitMap:
-        bases = self._known.bases
-        if base not in bases:
-            rows = await self._database.fetch(
-                "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number
-            )
-            bases.update((row["base"], BitMap.deserialize(row["chain"])) for row in rows)
-        return bases[base]
-
-    async def citers(self, nids: Collection[int]) -> Mapping[int, Mapping[int, StateKey]]:
-        found: dict[int, dict[int, StateKey]] = {nid: {} for nid in nids}
-        for row in await self._database.fetch(
-            """SELECT a.event_nid, a.auth, e.type, e.state_key FROM auth_events a JOIN events e ON e.nid = a.event_nid
-                WHERE a.auth && $1::bigint[]""",
-            list(nids),
-        ):
-            for nid in row["auth"]:
-                if nid in found:
-                    found[nid][row["event_nid"]] = row["type"], row["state_key"]
-        return found
-
-    async def keys(self, nids: Collection[int]) -> Mapping[int, StateKey]:
-        events = await self.events(nids)
-        return {nid: (event.pdu["type"], event.pdu["state_key"]) for nid, event in events.items()}
-
-    async def events(self, nids: Collection[int]) -> Mapping[int, StoredEvent]:
-        pdus, fetch = self._known.pdus, self._database.fetch
-        missing = [nid for nid in nids if nid not in pdus]
-        rejected = await fetch(
-            "SELECT nid FROM events WHERE nid = ANY($1::bigint[]) AND status = $2", list(nids), REJECTED
-        )
-        is_rejected = {row["nid"] for row in rejected}
-        if missing:
-            read: dict[int, tuple[str, dict[str, Any]]] = {}
-            for row in await fetch(
-                "SELECT nid, event_id, json, is_unfit FROM events WHERE nid = ANY($1::bigint[])", missing
-            ):
-                read[row["nid"]] = row["event_id"], orjson.loads(row["json"])
-                if not row["is_unfit"]:  # which does change, once a copy comes whose hash fits
-                    pdus[row["nid"]] = read[row["nid"]]
-            pdus = {**{nid: pdus[nid] for nid in nids if nid in pdus}, **read}
-        found = {nid: StoredEvent(*pdus[nid], nid in is_rejected) for nid in nids if nid in pdus}
-        if (new := self._unwritten) is not None and new.nid in nids:
-            found[new.nid] = StoredEvent(new.event_id, new.pdu)
         return found

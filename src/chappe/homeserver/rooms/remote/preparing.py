@@ -1,0 +1,262 @@
+"""What can be found out of another server's event before it is written, whatever the room's present state is.
+
+(server-server API, "Checks performed on receipt of a PDU": 4 by what it cites, 5 by the state before it. The first three are in
+`checks.py`, the last in `received.py`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import orjson
+
+from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.homeserver.matrix.directory_entries import directory_entry
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
+from chappe.homeserver.matrix.events import client_event_head, redacts_of
+from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.homeserver.matrix.redaction import redact
+from chappe.homeserver.matrix.relations import THREAD, relation_of
+from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.homeserver.rooms.create_event import Redaction
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited
+from chappe.homeserver.rooms.remote.checks import Checked, kept
+from chappe.homeserver.rooms.remote.outliers import Outliers
+from chappe.homeserver.rooms.remote.received import Prepared
+from chappe.homeserver.rooms.remote.states import States
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, Known, RemoteStore
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import MEMBER, Rooms
+from chappe.homeserver.rooms.state_tree import EMPTY
+from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
+
+
+class MissingPast(Exception):
+    """The event follows, or cites, events that are not here."""
+
+    def __init__(self, prev: Sequence[str], auth: Sequence[str]) -> None:
+        super().__init__(f"{len(prev)} events before it and {len(auth)} cited ones are not here")
+        self.prev, self.auth = prev, auth
+
+
+class Lookup:
+    """What is here of some events, asked for once. `unwritten`: the root of the state after those that are being written.
+
+    `was_partial`: members of their room were still to come when the first was asked for.
+    """
+
+    def __init__(self, store: RemoteStore, was_partial: bool) -> None:
+        self._store, self.was_partial = store, was_partial
+        self._asked: set[str] = set()
+        self.known: dict[str, Known] = {}
+        self.redactions: dict[str, list[str]] = {}
+        self.unwritten: dict[str, bytes] = {}
+
+    async def add(self, event_ids: Collection[str]) -> None:
+        fresh = [event_id for event_id in event_ids if event_id not in self._asked]
+        if fresh:
+            self._asked.update(fresh)
+            self.known.update(await self._store.known(fresh))
+            self.redactions.update(await self._store.redactions_held(fresh))
+
+    def forget_unwritten(self) -> None:
+        """They are written: what is asked of them is asked of the database."""
+        self._asked -= self.unwritten.keys()
+        self.unwritten.clear()
+
+
+class Preparing:
+    """Raises MissingPast, and Forbidden for what is not of the room."""
+
+    def __init__(self, rooms: Rooms, store: RemoteStore, states: States, outliers: Outliers) -> None:
+        self._rooms, self._store, self._states, self._outliers = rooms, store, states, outliers
+
+    async def prepare(
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = (),
+        lookup: Lookup | None = None,
+    ) -> Prepared | Known:  # fmt: skip
+        """What can be found out before the event is written; or what it is, where it is here already.
+
+        Where it is here without its content, this copy gives it that only where it is confirmed; and where it is in the room
+        already, `renew` does.
+        """
+        lookup, given = lookup or Lookup(self._store, room.is_partial), state_before
+        prev, auth = checked.prev(), checked.auth()
+        at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
+        leaves = {**room.leaves, **lookup.unwritten}
+        asked = {checked.event_id, *(p for p in prev if p not in leaves), *(a for a in auth if a not in at_hand)}
+        await lookup.add(asked)
+        known = {i: lookup.known[i] for i in asked if i in lookup.known}
+        me = known.pop(checked.event_id, None)
+        if me is not None and me.room != room.number:
+            raise Forbidden("The event's id is that of an event in another room")
+        if me is not None and me.status == REJECTED and me.has_state and not me.gives_way_to(checked):
+            return me
+        if me is not None and me.status in (HISTORY, SOFT_FAILED):
+            return me
+        if me is not None:
+            checked = await self._as_here(me, checked)
+        if any(event.room != room.number for event in known.values()):
+            raise Forbidden("The event refers to another room")
+        roots = {p: leaves[p] if p in leaves else known[p].state_after
+                 for p in prev if p in leaves or (p in known and known[p].has_state)}  # fmt: skip
+        unknown_auth = [a for a in auth if a not in at_hand and a not in known]
+        unknown_prev = [p for p in prev if p not in roots] if state_before is None else []
+        if unknown_prev or unknown_auth:
+            raise MissingPast(unknown_prev, unknown_auth)
+        if state_before is None:
+            state_before = await self._states.resolve(room, list(roots.values())) if roots else EMPTY
+        missing = [event_id for event_id in missing if event_id not in roots]
+        cited = await self._outliers.cited_among(auth, at_hand, known)
+        numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
+        prepared = await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
+        prepared.given, prepared.was_partial = given, lookup.was_partial
+        return prepared
+
+    async def _as_here(self, me: Known, checked: Checked) -> Checked:
+        """A copy of what is known already: with no more content than there is here, unless it brings what is still to come."""
+        if checked.is_unfit:
+            return checked
+        if me.is_unfit:
+            return checked if checked.is_confirmed else checked.emptied()
+        raw = (await self._store.pdus([me.nid])).get(me.nid)
+        if raw and not kept(orjson.loads(raw), me.event_id, checked.version).is_unfit:
+            return checked
+        return replace(checked.emptied(), is_confirmed=True)
+
+    @staticmethod
+    def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:
+        pdu = checked.pdu
+        keys = auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version)
+        return [event for key in (*keys, CREATE) if (event := room.state.get(key)) is not None]
+
+    async def _judge(
+        self, room: LiveRoom, checked: Checked, me: Known | None, state_before: bytes, missing: Sequence[str],
+        cited: Mapping[str, Cited], numbers: Mapping[str, int], lookup: Lookup,
+    ) -> Prepared:  # fmt: skip
+        nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
+        state = await self.state_for(room, checked, state_before)
+        stand_ins: dict[StateKey, Cited] = {}
+        if room.is_partial:
+            stand_ins = {
+                e.key: e for e in cited.values() if e.key[0] == MEMBER and not e.is_rejected and e.key not in state
+            }
+            state.update(stand_ins)
+        is_rejected = False
+        try:
+            check_by_cited(checked, cited)
+            check_auth({**checked.pdu, "event_id": checked.event_id}, room.version, state.get)
+        except Forbidden:
+            is_rejected = True
+        own, pdu = checked.key, checked.pdu
+        in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth()]
+        prepared = Prepared(
+            nid, checked, state_before, state_before, [], in_auth, {}, is_rejected, was_outlier=me is not None, missing=missing,
+            stand_ins=stand_ins,
+        )  # fmt: skip
+        if is_rejected:
+            return prepared
+        if own is not None:
+            key = self._rooms.key_hash(*own)
+            prepared.state_after, prepared.packs = await self._states.edit(state_before, {key: nid}, nid)
+            prepared.chains = await self._chains(room, numbers.values(), [event.key for event in cited.values()])
+            prepared.chain = (await self._store.chains([nid])).get(nid) if me is not None else None
+            if own[0] == MEMBER and pdu["content"].get("membership") == "join" and not self._rooms.is_hosted(own[1]):
+                prepared.person = directory_entry(own[1], pdu["content"])
+            replaced = (await self._rooms.trees.get_many(state_before, [key])).get(key)
+            if replaced is not None:
+                prepared.replaces = (await self.events(room, [replaced], [own])).get(replaced)
+        await self._relate(room, prepared, state, lookup)
+        return prepared
+
+    async def state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
+        """Of a state, what authorisation asks for."""
+        pdu = checked.pdu
+        keys = {
+            *auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version),
+            CREATE,
+        }
+        if root == room.root:
+            found = {key: event for key in keys if (event := room.state.get(key)) is not None}
+        else:
+            hashes = {self._rooms.key_hash(*key): key for key in keys}
+            entries = await self._rooms.trees.get_many(root, hashes)
+            events = await self.events(room, entries.values(), keys)
+            found = {hashes[h]: events[nid] for h, nid in entries.items()}
+        return {key: Cited(e.event_id, key, e.sender, e.content) for key, e in found.items()}
+
+    async def events(
+        self, room: LiveRoom, numbers: Collection[int], keys: Iterable[StateKey] | None = None
+    ) -> dict[int, RoomEvent]:
+        """Events by number: from the room's present state, else from the database. `keys`: those they may have, where known."""
+        wanted = set(numbers)
+        found = {e.nid: e for e in _present(room, keys) if e.nid in wanted}
+        missing = [n for n in wanted if n not in found]
+        if missing:
+            rows = await self._rooms.store.events_by_number(missing)
+            found.update((e.nid, e) for e in await self._rooms.timeline.of_rows(room, rows))
+        return found
+
+    async def _chains(self, room: LiveRoom, numbers: Collection[int], keys: Iterable[StateKey]) -> dict[int, ChainRow]:
+        wanted = set(numbers)
+        chains = {e.nid: e.chain for e in _present(room, keys) if e.nid in wanted and e.chain is not None}
+        return {**await self._store.chains([n for n in wanted if n not in chains]), **chains}
+
+    async def _relate(
+        self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup
+    ) -> None:
+        """Its thread, what it redacts, and what has redacted it before it came."""
+        checked = prepared.checked
+        pdu = checked.pdu
+        if "state_key" not in pdu and (relation := relation_of(pdu["content"])) is not None:
+            if relation.rel_type == THREAD:
+                prepared.thread = relation.target
+            else:
+                prepared.thread, _ = await self._rooms.thread_of(room, relation.target)
+        prepared.redaction, prepared.unmet_target = await self.what_it_redacts(room, checked, state)
+        held = lookup.redactions.get(checked.event_id)
+        for row in await self._rooms.store.events_by_id(room.number, held, WHATEVER_IS_HERE) if held else ():
+            if self._may_redact(room, row["sender"], pdu["sender"], state):
+                because = (await self._rooms.timeline.of_rows(room, [row]))[0]
+                prepared.redacted = _pruned(room, checked.event_id, checked.raw), because
+                break
+
+    async def what_it_redacts(
+        self, room: LiveRoom, checked: Checked, state: Mapping[StateKey, Cited]
+    ) -> tuple[Redaction | None, str | None]:
+        """(what it redacts, the event that it names where that is not here)."""
+        target = redacts_of(checked.pdu, room.version) if checked.pdu["type"] == "m.room.redaction" else None
+        if target is None:
+            return None, None
+        found = await self._rooms.store.events_by_id(room.number, [target], WHATEVER_IS_HERE)
+        if not found:
+            return None, target
+        may = self._may_redact(room, checked.pdu["sender"], found[0]["sender"], state)
+        return _pruned(room, target, found[0]["json"]) if may else None, None
+
+    @staticmethod
+    def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, Cited]) -> bool:
+        if domain_of(sender) == domain_of(target):
+            return True
+        create = state.get(CREATE)
+        if create is None:
+            return False
+        levels = power_levels_of(state.get, room.version, create)
+        return levels.of(sender) >= levels.level("redact")
+
+
+def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEvent]:
+    """The room's present state, or what it has under some keys."""
+    if keys is None:
+        return room.state.values()
+    return [event for key in keys if (event := room.state.get(key)) is not None]
+
+
+def _pruned(room: LiveRoom, event_id: str, raw: bytes) -> Redaction:
+    pruned = redact(orjson.loads(raw), room.version)
+    return Redaction(
+        event_id, canonical_json(pruned), client_event_head(pruned, event_id, room.room_id, room.version)
+    )  # fmt: skip
