@@ -59,9 +59,11 @@ _RENEW = """
 @lru_cache(maxsize=256)
 def searched(name: str | None, topic: str | None, alias: str | None) -> str:
     """What a room is found by: parts of what is shown, and other spellings of its words."""
-    shown = "\n".join(filter(None, (name, topic, alias)))
-    plain = fold(shown)
-    return "\n".join((plain, " ".join(word for word in names(shown[:FORMS_OF]).split() if word not in plain)))
+    shown = "\n".join(filter(None, (name, alias, topic)))
+    head, rest = shown[:FORMS_OF], shown[FORMS_OF:]
+    plain = fold(head)
+    whole = set(plain.split())
+    return "\n".join((plain + rest.lower(), " ".join(word for word in names(head).split() if word not in whole)))
 
 
 async def renew_search(database: Database) -> bool:
