@@ -136,12 +136,10 @@ class UpgradeRoom:
         wanted = {*waiting}
         if join_rule_of(await self._rooms.require(new_id)) not in ("public", "restricted", "knock_restricted"):
             wanted |= old.joined.keys() - {user_id}
-        for member in sorted(wanted):
-            direct = member in waiting and waiting[member].content.get("is_direct") is True
-            try:
-                await self._membership.invite(user_id, new_id, UserId(member), {"is_direct": True} if direct else {})
-            except MatrixError as error:
-                log.info("a member was not invited to an upgraded room", extra={"fields": {"error": error.errcode}})
+        direct = {member for member, event in waiting.items() if event.content.get("is_direct") is True}
+        await self._membership.invite_many(
+            user_id, new_id, {UserId(m): {"is_direct": True} if m in direct else {} for m in sorted(wanted)}
+        )
 
 
 def _power_levels(old: LiveRoom, version: RoomVersion, user_id: str, creators: set[str]) -> dict[str, Any]:

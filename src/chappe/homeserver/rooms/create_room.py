@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -141,24 +140,13 @@ class RoomCreation:
         self, user_id: UserId, room_id: str, elsewhere: Sequence[UserId], request: CreateRoomRequest
     ) -> None:
         """Invites those about whom another server has a say. The room is there by now: that one of them cannot be invited keeps
-        nobody else out, and would be no answer to who made it. A server that says nothing holds up its own people only."""
-
-        async def invite(what: Awaitable[object]) -> None:
+        nobody else out, and would be no answer to who made it."""
+        await self._membership.invite_many(user_id, room_id, dict.fromkeys(elsewhere, _direct(request)))
+        for by in request.invite_3pid:
             try:
-                await what
+                await self._by_address.invite(user_id, room_id, by.medium, by.address, by.id_server)
             except MatrixError as error:
                 log.info("somebody was not invited to a new room", extra={"fields": {"why": error.message[:200]}})
-
-        async def of_server(targets: Sequence[UserId]) -> None:
-            for target in targets:
-                await invite(self._membership.invite(user_id, room_id, target, _direct(request)))
-
-        by_server: dict[str, list[UserId]] = {}
-        for target in elsewhere:
-            by_server.setdefault(domain_of(target), []).append(target)
-        await asyncio.gather(*map(of_server, by_server.values()))
-        for by in request.invite_3pid:
-            await invite(self._by_address.invite(user_id, room_id, by.medium, by.address, by.id_server))
 
     async def require_may_create(self, user_id: UserId, request: Mapping[str, Any]) -> None:
         """Asked of every room before it is made, also of an upgrade's. Raises what the policy refuses it with."""

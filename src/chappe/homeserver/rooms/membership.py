@@ -5,17 +5,22 @@ Who may do what is `Admission`'s to say (`admission.py`): here is what each verb
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from chappe.homeserver.matrix.canonical_json import canonical_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.events import check_content
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, judged_again
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, Rooms
+
+log = logging.getLogger(__name__)
+SERVERS_AT_ONCE = 100  # whose people are invited at the same time
 
 
 class Elsewhere(Protocol):
@@ -92,6 +97,25 @@ class MembershipChanges:
         if now is not None and now.membership == "invite":
             return await self._rooms.until_written(room, now)
         return await self._write(room, Change(user_id, target, "invite", room_id, room, extra))
+
+    async def invite_many(self, user_id: UserId, room_id: str, invited: Mapping[UserId, dict[str, Any]]) -> None:
+        """`invited`: what each invitation says beside the membership. That somebody cannot be invited keeps nobody else out, and
+        a server that says nothing holds up its own people only."""
+        gate = asyncio.Semaphore(SERVERS_AT_ONCE)
+        by_server: dict[str, list[UserId]] = {}
+        for target in invited:
+            by_server.setdefault(domain_of(target), []).append(target)
+
+        async def of_server(targets: Sequence[UserId]) -> None:
+            async with gate:
+                for target in targets:
+                    try:
+                        await self.invite(user_id, room_id, target, invited[target])
+                    except MatrixError as error:
+                        fields = {"room": room_id, "why": error.message[:200]}
+                        log.info("somebody was not invited with the others", extra={"fields": fields})
+
+        await asyncio.gather(*map(of_server, by_server.values()))
 
     @judged_again
     async def set_member(self, user_id: UserId, room_id: str, target: UserId, content: dict[str, Any]) -> str:
