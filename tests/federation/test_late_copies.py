@@ -194,6 +194,20 @@ async def test_who_is_called_what_is_no_reason_to_tell_anew(peer: Peer, foreign:
     assert [user["user_id"] for user in found["results"]] == [own.hall.owner]
 
 
+async def test_what_is_known_of_an_event_is_not_emptied_by_who_delivers_it(peer: Peer, foreign: Foreign) -> None:
+    """A state event that others cite is here before it has its place; so is one of which nothing is left."""
+    own = await OwnHall.entered(peer, foreign)
+    live = await own.live()
+    topic, pdu = own.event("m.room.topic", {"topic": "of the prefecture"}, state_key="")
+    name, gone = own.event("m.room.name", {"name": SECRET}, state_key="")
+    known = {topic: kept(pdu, topic, live.version), name: kept({**gone, "content": {}}, name, live.version).confirmed()}
+    await own.here.node.elsewhere.entering._receiver.outliers.adopt(live, known)
+    await own.send(changed(pdu), gone)
+    assert await own.bob.state(own.hall.room_id, "m.room.topic") == {"topic": "of the prefecture"}
+    assert await own.bob.state(own.hall.room_id, "m.room.name") == {}
+    assert await own.here.node.database.fetchval(UNFIT) == 0
+
+
 async def test_what_is_redacted_meanwhile_stays_redacted(peer: Peer, foreign: Foreign) -> None:
     """Somebody redacts it between the look at what is here and the write of what has come."""
     own = await OwnHall.entered(peer, foreign)

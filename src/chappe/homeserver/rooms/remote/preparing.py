@@ -80,8 +80,8 @@ class Preparing:
     ) -> Prepared | Known:  # fmt: skip
         """What can be found out before the event is written; or what it is, where it is here already.
 
-        Where it is here without its content, this copy gives it that only where it is confirmed; and where it is in the room
-        already, `renew` does.
+        Where it is here without its content, this copy gives it that only where it is confirmed; where it has its place
+        already, `Receiver.renew` does.
         """
         lookup, given = lookup or Lookup(self._store, room.is_partial), state_before
         prev, auth = checked.prev(), checked.auth()
@@ -117,15 +117,15 @@ class Preparing:
         return prepared
 
     async def _as_here(self, me: Known, checked: Checked) -> Checked:
-        """A copy of what is known already: with no more content than there is here, unless it brings what is still to come."""
-        if checked.is_unfit:
-            return checked
+        """A copy of what is known already, with the content that is here: with more where it brings what is still to come, and
+        never with less."""
         if me.is_unfit:
-            return checked if checked.is_confirmed else checked.emptied()
+            return checked if checked.is_unfit or checked.is_confirmed else checked.emptied()
         raw = (await self._store.pdus([me.nid])).get(me.nid)
-        if raw and not kept(orjson.loads(raw), me.event_id, checked.version).is_unfit:
-            return checked
-        return replace(checked.emptied(), is_confirmed=True)
+        here = kept(orjson.loads(raw), me.event_id, checked.version) if raw else None
+        if here is None or here.is_unfit:  # it was redacted, or its time was over
+            return replace(checked.emptied(), is_confirmed=True)
+        return replace(here, is_unwelcome=checked.is_unwelcome) if checked.is_unfit else checked
 
     @staticmethod
     def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:

@@ -66,6 +66,7 @@ class Receiver:
             raise Forbidden("The event is of another room")
         prepared = await self.preparing.prepare(room, checked, state_before, missing)
         if isinstance(prepared, Known):
+            await self._renew_known(room, [checked], {checked.event_id: prepared})
             return prepared.status
         prepared.starts_afresh, prepared.txn, prepared.beside = starts_afresh, txn, beside
         return await self._write(room, prepared)
