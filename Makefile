@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA ?= ./data
 PORT ?= 8008
 .DEFAULT_GOAL := help
-.PHONY: help install install-test web run test check bench gallery clean
+.PHONY: help install install-test web run test check clients bench gallery clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ test: check ## everything that CI runs
 	tests/install_components.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=25
 
+clients: install-test ## programs of others that take long to fetch or to run (see docs/clients.md; ONLY=name)
+	tests/install_components.sh
+	CHAPPE_CLIENTS=1 $(BIN)/python -m pytest tests/clients/heavy -rs --durations=0 $(if $(ONLY),-k $(ONLY))
+
 bench: install ## the load generator against a throw-away server (see docs/performance.md)
 	$(BIN)/python bench/run.py
 
@@ -56,4 +60,4 @@ gallery: install-test web ## the pictures in docs/gallery
 	$(BIN)/python -m tests.web.make_gallery
 
 clean: ## remove .venv and caches (not the data)
-	rm -rf $(VENV) .venv-* web/node_modules src/chappe/webclient .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .clients web/node_modules src/chappe/webclient .pytest_cache .mypy_cache .ruff_cache .hypothesis
