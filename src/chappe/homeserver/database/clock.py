@@ -23,7 +23,11 @@ ANYTHING = frozenset(["*"])  # what a commit of another process may have changed
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Positions (since, upto]; per room and per user, the kinds of what changed ("events", "receipts", "to_device", …)."""
+    """A commit: it took the positions (since, upto].
+
+    `rooms`, `users`: by room number and user id, the kinds of what it changed ("events", "receipts", "to_device" …). `foreign`:
+    another process made it, and its kinds are not known (`ANYTHING`).
+    """
 
     since: int
     upto: int
@@ -56,7 +60,7 @@ class Clock:
         self._listeners.append(listener)
 
     def heard(self, commit: Commit) -> None:
-        """Passes over a commit; a gap before it must have been read (`catch_up`)."""
+        """Tells every listener of a commit, and moves the watermark to its end. The commits before it must have been heard."""
         if commit.upto <= self.watermark:
             return
         self.watermark, self._last_heard = commit.upto, time.monotonic()
@@ -114,7 +118,7 @@ class Clock:
         self.heard(Commit(row["since"], row["upto"], rooms, users, foreign=True))
 
     async def poll(self) -> None:
-        """Silence is checked, not trusted. Runs until cancelled."""
+        """Reads the journal when nothing was heard for POLL_SECONDS: another process may have committed. Runs until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             if time.monotonic() - self._last_heard >= POLL_SECONDS:

@@ -4,8 +4,8 @@ Each module declares the tables it writes as `Fragment`s next to its own SQL. At
 composed into one PL/pgSQL function in the session's temporary schema, so processes of different versions can share a
 database. The function takes the clock's lock first: commit order is position order (docs/decisions/0002).
 
-A `Lane` is a sequence of writes that hang off each other (a room). A batch's part of a lane is accepted or refused as
-a whole; what is refused is rebuilt against the fresh state and tried again.
+A `Lane` holds the writes that build on each other: those of one room. The database accepts or refuses the writes of a
+lane in a batch as a whole; what it refuses is built again against the fresh state and tried again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ class Fragment:
 
 
 class Lane(Protocol):
-    """What the writer asks of a room."""
+    """A room, as the group writer sees it.
+
+    `generation` rises when the writes that were built on the room have to be built again. `stale`: the room has to be read
+    anew (`reload`) before anything is built on it.
+    """
 
     number: int
     generation: int
@@ -64,7 +68,11 @@ class Lane(Protocol):
 
 
 class Write:
-    """Rows that are committed together. Subclasses that belong to a lane override `build`, and their rows come from it."""
+    """Rows that are committed together. The subclasses for rooms override `build`; their rows come from `Lane.batch_rows`.
+
+    `rows`: (name of the fragment, values of its columns). `rooms`, `users`: the kinds of what changes in a room or for a user.
+    `txn`: a transaction id; a write that repeats one is not made, and gets the result of the first.
+    """
 
     def __init__(self, lane: Lane | None = None, txn: str | None = None) -> None:
         self.lane, self.txn = lane, txn
@@ -86,7 +94,7 @@ class Write:
         self.users.setdefault(user_id, set()).add(kind)
 
     def build(self) -> None:
-        """Anew, against the lane's present state: `positions`, `rooms`, `users`. Raises what the requester is told."""
+        """Builds the write anew on the lane's present state: sets `positions`, `rooms`, `users`. Raises what the requester is told."""
 
 
 _SENT = Fragment(
@@ -140,7 +148,7 @@ END $function$"""
 
 
 class GroupWriter:
-    """Commits at once when idle, else together after the commit in flight."""
+    """Commits a write at once when nothing is being committed, else together with all that came during that commit."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._url, self._clock = url, clock
@@ -167,7 +175,7 @@ class GroupWriter:
         self.submit(write).add_done_callback(_note_failure)
 
     async def run(self) -> None:
-        """Until cancelled. Nothing that a batch holds may stop it."""
+        """Commits batch after batch until cancelled. An error fails the writes of its batch and no others."""
         self._text, self._order = compose(self._fragments)
         while True:
             await self._kick.wait()
@@ -191,9 +199,9 @@ class GroupWriter:
             self._queue.extendleft(reversed(again))
 
     async def _take_back(self, batch: list[Write]) -> None:
-        """The loop is ended in the middle of a batch: should it start again, it writes what nobody has been answered for.
+        """Puts the unanswered writes of a batch back into the queue: the loop was cancelled meanwhile, and may start again.
 
-        `sent` tells then what had been committed already.
+        They may have been committed: the table `sent` tells so when they are written again.
         """
         self.busy = False
         await self._disconnect()
@@ -227,7 +235,7 @@ class GroupWriter:
     # ------------------------------------------------------------------------------------------------- one batch
 
     async def _process(self, batch: list[Write]) -> list[Write]:
-        """Returns what must be tried again."""
+        """Commits a batch. Returns the writes that must be tried again."""
         ready = await self._prepare(batch)
         if not ready:
             return []
@@ -244,7 +252,7 @@ class GroupWriter:
             return await self._bisect(ready, error)
 
     async def _bisect(self, ready: list[Write], error: Exception) -> list[Write]:
-        """One write that PostgreSQL refuses must not take others with it."""
+        """Commits halves of a batch that PostgreSQL refused, until the bad write stands alone and fails alone."""
         lanes = list(dict.fromkeys(w.lane or w for w in ready))
         for lane in {w.lane for w in ready if w.lane}:
             lane.stale = True
@@ -362,7 +370,7 @@ class GroupWriter:
     # ------------------------------------------------------------------------------------------- its connection
 
     async def _prepared(self, named: tuple[str, ...]) -> Any:
-        """A call that names the fragments that have rows: what a commit costs does not grow with what others could write."""
+        """The prepared call that names only the fragments that have rows: the others cost a commit nothing."""
         if self._connection is None or self._connection.is_closed():
             connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS, timeout=5)
             await connection.execute(self._text)

@@ -208,14 +208,14 @@ class Application:
         request.judge_again = functools.partial(self._judge_again, request, endpoint)
 
     async def _judge_again(self, request: Request, endpoint: Endpoint) -> None:
-        """Whether who asked before they waited may still ask. No statement while nothing has changed."""
+        """Raises what the requester of a long poll would be told if they asked now. No statement while nothing has changed."""
         if self.is_current(request.requester):
             _check_account(request.requester, endpoint, self._now_ms())
         else:
             await self._identify(request, endpoint)
 
     def _admitted(self, response: Response, request: Request, route: Route | None) -> Response:
-        """A large answer stands in memory until it is read: 429 in its place where too many do."""
+        """The response; or 429 in place of a large one where too many stand in memory until their clients read them."""
         if size := _large(response, request):
             try:
                 self.unread.add(_whose(request), size)
@@ -292,7 +292,7 @@ def _response(answer: Answer) -> Response:
 
 
 def _error(error: MatrixError, route: Route | None) -> Response:
-    """In the form of the API that was asked."""
+    """The error as a response, in the form of the API that was asked."""
     body = error.body() if route is None or route.endpoint.error_body is None else route.endpoint.error_body(error)
     headers = tuple((name.lower().encode(), value.encode()) for name, value in error.headers.items())
     return Response(error.status, orjson.dumps(body), headers=headers)

@@ -21,7 +21,7 @@ CLOSE, ACCOUNT, NETWORK = "failed_login", "failed_login_account", "failed_login_
 
 
 class Guess:
-    """`wrong`: for what tells so without raising an error."""
+    """A guess that is being checked. Call `wrong` where the check says so without raising an error."""
 
     def __init__(self) -> None:
         self.is_wrong = False
@@ -36,7 +36,7 @@ class Guesses:
 
     @contextlib.contextmanager
     def counted(self, request: Request, account: str | None = None, device: str | None = None) -> Iterator[Guess]:
-        """Around what looks at a secret. A refusal (4xx) but `NotYet` is a wrong guess; anything else gives back what was taken.
+        """Put it around what checks a secret. A refusal (4xx) but `NotYet` is a wrong guess; anything else gives back what was taken.
 
         `account`: whose secret it is, where that is known; `device`: a device or browser that has shown that the account knows
         it. Raises LimitExceeded before the secret is looked at.

@@ -27,8 +27,8 @@ class _Budget:
 
 
 class PeerBudgets:
-    """Requests of one host under way at once, on whatever port its servers are; those for large parts of a room counted
-    apart, and the bytes of those."""
+    """Bounds what one host, on whatever ports its servers are, may have under way: requests; heavy ones (for large parts of a
+    room); and the bytes of the answers to heavy ones."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -61,7 +61,7 @@ class PeerBudgets:
             budget.waiting -= 1
 
     def spend(self, server_name: str, size: int) -> None:
-        """Bytes of an answer that was heavy to give."""
+        """Takes the bytes of an answer to a heavy request from the host's budget."""
         budget = self._of(server_name)
         budget.bytes_left = self._bytes_left(budget) - size
 

@@ -24,7 +24,7 @@ class PublicUrl:
         self._domains, self._listeners = domains, frozenset(listeners)
 
     def of(self, request: Request) -> str:
-        """Without a slash at the end."""
+        """The address for whoever made this request, without a slash at the end."""
         if self._configured is not None:
             return self._configured
         host = self.own_host(request)

@@ -110,7 +110,7 @@ class Request:
 
     @property
     def person(self) -> Person | Guest:
-        """The same, where somebody has signed in."""
+        """The `reader` of an endpoint that requires a signed-in account."""
         reader = self.reader
         assert isinstance(reader, Person | Guest), "the endpoint does not require authentication"
         return reader
@@ -119,7 +119,7 @@ class Request:
         self._requester, self.user_label = requester, requester.user_id
 
     async def still_allowed(self) -> None:
-        """For whoever has waited: raises what a new request would be answered now (signed out, locked, expired)."""
+        """To be called after a wait: raises what a new request would be refused with now (signed out, locked, expired)."""
         if self.judge_again is not None:
             await self.judge_again()
 

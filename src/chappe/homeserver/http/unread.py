@@ -8,7 +8,7 @@ LARGE = 1 << 16  # bytes; smaller ones are not counted
 
 
 class UnreadAnswers:
-    """Bytes by account (or address), and in all."""
+    """Counts the bytes of large answers in memory, by account (or address) and in all."""
 
     def __init__(self, most_of_one: int, most: int) -> None:
         self._most_of_one, self._most = most_of_one, most
@@ -19,7 +19,7 @@ class UnreadAnswers:
         return len(self._of)
 
     def add(self, whose: str, size: int) -> None:
-        """Raises LimitExceeded where others must be taken first; one answer may always be given."""
+        """Counts an answer of `size` bytes. Raises LimitExceeded where earlier ones must be read first; one may always wait."""
         mine = self._of.get(whose, 0)
         if mine and mine + size > self._most_of_one:
             raise LimitExceeded(1000, "Earlier answers have not been read yet")

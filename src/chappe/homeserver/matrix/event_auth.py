@@ -86,8 +86,8 @@ def membership_of(get: GetState, user_id: str) -> str:
 def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_begun: bool = False) -> None:
     """Raises Forbidden, with a sentence for people, unless the state allows the event.
 
-    `has_begun`: by a room's present state, once somebody is or its creator was in it, and for whoever is not its creator. The
-    creator came in long ago: that join needs no exception any more, which would let anybody write it as often as they like.
+    `has_begun`: nobody may come in by the exception for a creator's first join. Callers set it when they judge by a
+    room's present state, once somebody is or its creator was in the room: the exception would let anybody write that join again.
     """
     event_type, sender, content = pdu["type"], pdu["sender"], pdu["content"]
     if event_type == "m.room.create":

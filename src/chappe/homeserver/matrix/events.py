@@ -189,7 +189,7 @@ def references(pdu: Pdu, field: str, version: RoomVersion) -> list[EventId]:
 
 
 def depth_after(depth: int, version: RoomVersion) -> int:
-    """Of an event that follows one of `depth`: never beyond the limit, where everybody would refuse it."""
+    """The depth of an event that follows one of `depth`. It never exceeds the room version's limit: everybody would refuse it."""
     return min(max(depth, 0) + 1, version.depth_limit)
 
 

@@ -237,7 +237,7 @@ def _one_of(words: tuple[str, ...], ending: str = "") -> str:
 
 
 def _looked_for(found: Found) -> tuple[Forms, ...]:
-    """Without the last character of a run that has a pair."""
+    """The words to look for. A run of characters without spaces is looked for by its pairs; its last character alone is left out."""
     return found.words[:-1] if found.is_run and len(found.words) > 1 else found.words
 
 

@@ -1,7 +1,7 @@
 """State resolution, pure: algorithm 1 (`rooms/v1`), 2 (`rooms/v2`) and 2.1 (`rooms/v12`).
 
-Whoever has the states says what they conflict in (`Conflict`); how that is found without reading whole states is the
-room engine's matter. Events are rejected ones left out: see "Rejected events" in the specification.
+The caller says what the states conflict in (`Conflict`); `rooms/state_conflict.py` finds that without reading whole states.
+Rejected events are left out before ("Rejected events" in the specification).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NO_LEVELS_BEHIND = math.inf
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvableEvent:
-    """A state event as resolution reads it. `auth`: what it cites, less what was rejected."""
+    """A state event as resolution reads it. `auth`: its auth events, without the rejected ones."""
 
     event_id: str
     pdu: dict[str, Any]

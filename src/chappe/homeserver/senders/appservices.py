@@ -1,4 +1,4 @@
-"""Transactions to application services: what concerns them, in order, each exactly as often as it is acknowledged: once.
+"""Sends transactions to application services: what concerns a service, in order, until it acknowledges it, and then no more.
 
 A loop per service follows the log. A transaction is stored with the place that it reaches; it is repeated with its number,
 byte for byte, until the service has taken it, and only then comes the next. A lease keeps other processes from serving the
@@ -80,7 +80,7 @@ class AppserviceSender:
                 served.news.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         async with asyncio.TaskGroup() as group:
             for served in self._served:
                 group.create_task(self._serve(served))

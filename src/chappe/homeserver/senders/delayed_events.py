@@ -22,7 +22,7 @@ class DelayedEventSender:
         delayed.changed = self._wake.set
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             wait = LOOK_AT_LEAST
             try:

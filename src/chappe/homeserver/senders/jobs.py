@@ -42,7 +42,7 @@ class Jobs:
         self.failures[name] = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         async with asyncio.TaskGroup() as group:
             for job in self.jobs:
                 group.create_task(self._repeat(job), name=f"job {job.name}")

@@ -47,7 +47,7 @@ class WebhookSender:
             self._news.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             try:
                 while await self._gather():
@@ -66,7 +66,7 @@ class WebhookSender:
                 continue
 
     async def _gather(self) -> bool:
-        """From the log to the queue; its place and what it queued are committed together."""
+        """Queues what the next commits have for webhooks, and commits that with the place that it has reached."""
         goal = self._clock.watermark
         async with self._database.transaction(background=True, reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):

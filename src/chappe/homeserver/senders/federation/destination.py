@@ -34,7 +34,7 @@ FAILS_OVER_CONTENT = 500  # may be a fault over one event, or of the whole serve
 
 
 class Destination:
-    """`run` once it has something to send; it ends when nothing is left, or until `retry_ts`."""
+    """What one server is sent. Call `run` when something waits for it."""
 
     def __init__(
         self, name: str, database: Database, client: FederationClient, domains: Domains, boundaries: Boundaries,
@@ -55,7 +55,7 @@ class Destination:
             self.fleeting[key] = edu
 
     async def run(self) -> float | None:
-        """Sends all there is. Returns the seconds until the next try, None where nothing is left."""
+        """Sends all that waits. Returns the seconds until the next try; None where nothing is left."""
         row = await self._database.fetchrow(
             "SELECT retry_ts, failing_since FROM destinations WHERE server_name = $1", self.name
         )
@@ -186,7 +186,8 @@ class Destination:
         return wait / 1000
 
     async def _collapse(self, failing_since: int) -> None:
-        """After a long absence: of each room the latest event, which tells the peer what else it lacks."""
+        """Where the server was away for long, or much waits: leaves the latest event of each room in the queue. The server asks for
+        what it lacks before that event."""
         if self._now_ms() - failing_since < COLLAPSE_AFTER_MS:
             count = await self._database.fetchval(
                 "SELECT count(*) FROM federation_queue WHERE destination = $1", self.name

@@ -81,7 +81,8 @@ class FanOut:
         return {row[0] for row in rows} | edus
 
     async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[tuple[str, int, int]]:
-        """`came`: gets who has come in."""
+        """The rows for the queues: (server, position, event's number), from one room's events in (after, upto]. Adds the joins among
+        them to `came`."""
         room = await self._rooms.live.by_number(number)
         if room.is_stub or not (room.is_federated or self.servers(room)):
             return []
@@ -108,7 +109,7 @@ class FanOut:
         return frozenset(server for server in self._rooms.other_servers(room) if self._boundaries.allows(server))
 
     async def _destinations(self, room: LiveRoom, event: RoomEvent) -> set[str]:
-        """By the state at the event: since then, only memberships can have changed it."""
+        """The servers in the room at the event, found from those in it now and the memberships that have changed since."""
         own = domain_of(event.sender)
         servers = {server for server in self._rooms.other_servers(room) if self._boundaries.allows(server, own)}
         changed = await self._rooms.timeline.state_changes(room, event.position - 1, room.last_position)

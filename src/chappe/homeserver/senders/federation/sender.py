@@ -82,14 +82,14 @@ class FederationSender:
             await self._resume()
 
     async def _resume(self) -> None:
-        """What earlier processes left."""
+        """Starts the queues that earlier processes left behind."""
         rows = await self._database.fetch(
             "SELECT destination FROM federation_queue UNION SELECT destination FROM federation_edus"
         )
         self.wake(row["destination"] for row in rows)
 
     def wake(self, names: Iterable[str]) -> None:
-        """There is something to send to these servers. Left to the process that follows the log."""
+        """Starts sending what waits for these servers, if this is the process that follows the log; else that one finds it."""
         for name in names if self._is_ours else ():
             destination = self._destinations.get(name)
             if destination is None:
@@ -132,7 +132,7 @@ class FederationSender:
         self.wake([name])
 
     async def look_at_failures(self) -> None:
-        """Whom the queues leave alone nobody else asks either."""
+        """Tells the breaker which servers the queues leave alone, so that nothing else asks them either."""
         rows = await self._database.fetch(
             "SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", self._now_ms()
         )
@@ -145,7 +145,7 @@ class FederationSender:
         task.add_done_callback(self._revivals.discard)
 
     async def forward(self, room: LiveRoom, event_id: str, origin: str) -> None:
-        """An event of another server that came into the room through this one: the others have it from here."""
+        """Queues an event of another server that came into the room through this one: the other servers get it from here."""
         servers = [s for s in self.fan_out.servers(room) if s != origin]
         if servers:
             await self._database.execute(

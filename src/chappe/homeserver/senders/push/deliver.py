@@ -1,4 +1,4 @@
-"""The queue's other end: to push gateways, browsers and mailboxes, with patience, none at the cost of the others.
+"""Delivers the queue of notifications to push gateways, browsers and mailboxes.
 
 A pusher is leased while it is served, so that no other process serves it; its notifications leave in order. A host gets at
 most PER_HOST at once, so that a slow one holds up nobody else. What fails is tried again, later and later.
@@ -61,7 +61,7 @@ class PushDeliverer:
         self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         try:
             while True:
                 try:

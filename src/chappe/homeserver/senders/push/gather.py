@@ -1,4 +1,4 @@
-"""From the log to the queue: whose push rules say that an event must be pushed, and whose badge has changed.
+"""Follows the log and queues notifications: for whom a push rule says so, and whose number of unread messages has changed.
 
 One process at a time follows; its place and what it queued are committed together, so that nothing is queued twice or lost.
 """
@@ -58,7 +58,7 @@ class PushGatherer:
         self._news.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Follows the log until cancelled."""
         self._news.set()
         while True:
             await self._news.wait()
@@ -76,7 +76,7 @@ class PushGatherer:
                 self._news.set()
 
     async def step(self) -> bool:
-        """Looks at the next commits. Returns whether there may be more."""
+        """Queues what the next commits bring. Returns whether there may be more."""
         goal = self._clock.watermark  # before the set of pushers is read: a new pusher counts for what comes after it
         async with self._database.transaction(background=True, reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
@@ -147,7 +147,8 @@ class PushGatherer:
         return result
 
     async def _of_room(self, room: LiveRoom, since: int, upto: int) -> list[tuple[str, RoomEvent, list[Any] | None]]:
-        """Who is to be told of which event, and how. None: of the number of unread messages alone, which may have fallen."""
+        """(user, event, actions of the push rule), from a room's events in (since, upto]. Actions None: only the number of unread
+        messages is told, which may have fallen."""
         found: list[tuple[str, RoomEvent, list[Any] | None]] = []
         for event in await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False):
             concerned = self._concerned(room, event)

@@ -27,7 +27,7 @@ LINES, LINE = 10, 200
 
 @dataclass(slots=True)
 class Notification:
-    """`room` and `event` are None where only the number of unread messages has changed."""
+    """What one pusher is told. `room`, `event`: None where only the number of unread messages has changed."""
 
     unread: int
     room: LiveRoom | None = None
