@@ -96,7 +96,7 @@ class Admission:
     # ---------------------------------------------------------------------------------------------------- the door
 
     async def admit(self, change: Change) -> Draft:
-        """The event that may be written, which holds on what has been asked (`Draft.ground`)."""
+        """Judges a change, and returns the event that may be written as long as the state that it was judged by stays (`ground`)."""
         change.content = {**change.content, "membership": change.to}
         await self.judge(change)
         return Draft(MEMBER, change.sender, change.content, change.target, ground=change.ground, admitted=Admitted())
@@ -113,7 +113,8 @@ class Admission:
                 await rule.ask(self, change)
 
     async def uninvited(self, user_id: UserId, room_id: str) -> None:
-        """Whoever lets somebody into a room elsewhere knows nothing of their invitation: what it had answered is asked."""
+        """Asks, of somebody who enters a room elsewhere, what is asked of the uninvited: the server that lets them in knows of no
+        invitation, and so the questions that one answers were left out."""
         change = Change(user_id, user_id, "join", room_id)
         await self._may_join(change)
         await self._reads(change)
@@ -129,7 +130,7 @@ class Admission:
         return mine.membership if mine is not None else "leave"
 
     def _asked_about(self, change: Change) -> list[StateKey]:
-        """The entries of the state that the answers hang on."""
+        """The keys of the state events by which a change is judged."""
         keys: list[StateKey] = [(MEMBER, change.target)]
         if change.to in COMING:
             keys += [JOIN_RULES, GUEST_ACCESS, *((kind, "") for kind in self._rooms.policy.carried_over)]
@@ -178,8 +179,8 @@ class Admission:
         await self._may_be_invited(change.target, change.sender)
 
     async def _reads(self, change: Change) -> None:
-        """Whoever comes in uninvited may be there to read everything: of people of here it is counted. Whether they were
-        invited to a room elsewhere is known with its template (`Entering.join`)."""
+        """Counts the rooms that people of here enter uninvited: they may be there to read everything. For rooms elsewhere
+        `Entering.join` asks, which learns with the template whether they were invited."""
         if change.before != "invite" and not change.makes_room and self._rooms.is_hosted(change.target):
             await self._rooms.reading.enters(change.target, change.room_id)
 

@@ -43,21 +43,21 @@ class Redaction:
 
 
 class StateMoved(Exception):
-    """What a draft was judged by is so no more: whoever judged it judges again (`judged_again`)."""
+    """The state by which a draft was judged has changed: whoever judged it has to judge it again (`judged_again`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """That `Admission` has judged a membership event. It alone makes these."""
+    """The proof that `Admission` has judged a membership event. It alone makes these."""
 
 
 @dataclass(slots=True)
 class Draft:
     """An event as its author means it. `thread`: the root of the thread that it belongs to, "" for the main timeline.
 
-    `ground`: what its author's right to write it, or its content, hangs on. It is looked at again each time that the event
-    is built, since a draft waits for its turn while others change the room. `beside`: rows of the group writer (fragment,
-    values) that are committed with it, and not without it.
+    `ground`: by key, the ids of the state events by which the draft was judged (None: there was none). They are compared each
+    time that the event is built, since a draft waits for its turn while others change the room. `beside`: rows of the group
+    writer (fragment, values) that are committed with it, and not without it.
     """
 
     type: str
@@ -73,7 +73,7 @@ class Draft:
     beside: Rows = ()
 
     def require_ground(self, room: LiveRoom) -> None:
-        """Raises StateMoved."""
+        """Raises StateMoved where the state under one of the keys is another event by now."""
         for key, event_id in self.ground.items():
             if id_at(room, key) != event_id:
                 raise StateMoved

@@ -20,9 +20,10 @@ _AT_POSITION = ("memberships", "relations", "push_hits", "state_moves", "missing
 
 
 class EventWrite(Write):
-    """`events`: those that the timeline gets, in order. After `build` the rest is set too.
+    """A write of events into one room. `build` sets all that follows.
 
-    `used`: the leaves that they follow. `state_changes`: how often the room's root changes.
+    `events`: those that the timeline gets, in order. `used`: the forward extremities that they replace. `state_changes`: how
+    often the root of the room's state changes.
     """
 
     lane: LiveRoom
@@ -49,7 +50,7 @@ class EventWrite(Write):
 
     @property
     def leaves(self) -> dict[str, bytes]:
-        """The new ends of the room's graph, and the root of the state after each."""
+        """The new forward extremities, by event id, with the root of the state after each."""
         raise NotImplementedError
 
     @property
@@ -57,7 +58,7 @@ class EventWrite(Write):
         return sum(1 for e in self.events if e.state_key is not None)
 
     def changes(self, key: StateKey) -> bool:
-        """Whether an entry of the room's state is another one after it."""
+        """Whether the room's state has another event under a key after this write."""
         return any(key in e.moved if e.moved is not None else (e.type, e.state_key) == key for e in self.events)
 
     def add_row(self, fragment: str, index: int, *values: Any) -> None:

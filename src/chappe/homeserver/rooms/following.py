@@ -35,7 +35,7 @@ class Following:
     # ------------------------------------------------------------------------------------------------- who is told
 
     async def _rooms(self, user_id: str) -> AsyncIterator[tuple[LiveRoom, Membership]]:
-        """Those that somebody is in, or invited to."""
+        """The rooms that a user is in or invited to, with the membership in each."""
         for membership in (await self._memberships.of(user_id)).values():
             if membership.membership in PRESENT:
                 yield await self._live.by_number(membership.number), membership
@@ -73,9 +73,9 @@ class Following:
     # ------------------------------------------------------------------------------------- since when, without a break
 
     async def unbroken(self, reader: str, lists: Mapping[str, int]) -> set[str]:
-        """Those of some people of other servers who were in one room with somebody of here ever since a position, of each.
+        """Those of some people of other servers with whom people of here have shared a room of the reader without a break.
 
-        Only in rooms of the reader. Where it is not sure, they are left out.
+        `lists`: by user id, the position since when. Whoever it is not certain of is left out.
         """
         mine = {m.number: m.joined_since or m.position for m in await self._memberships.joined(reader)}
         ours: dict[int, float] = {}

@@ -9,7 +9,7 @@ from chappe.homeserver.rooms.memberships import Membership
 
 
 def join_rule_of(room: LiveRoom) -> str:
-    """As the room's version understands it: an unknown rule lets nobody in."""
+    """The room's join rule. One that the room's version does not know counts as `invite`."""
     event = room.get(("m.room.join_rules", ""))
     rule = event.content.get("join_rule") if event is not None else None
     rule = rule if type(rule) is str else "invite"

@@ -1,8 +1,9 @@
 """A live room: the in-memory form of a room in one process.
 
-`state`, `root`, `leaves` and so on are as committed. What is built and not yet committed lies over them (`ahead`,
-`ahead_root`, `tips`): events are authorised and built against both, so the next batch is ready when a commit returns.
-Any surprise raises `generation`; whatever was built before is then built again (docs/decisions/0002).
+`state`, its `root`, the forward extremities (`leaves`) and so on are as committed. The events that are built and not yet
+committed lie over them: `ahead` has the state that they change, `ahead_root` its root, `tips` the forward extremities that the next
+event cites. Events are authorised against both, so the next batch is ready when a commit returns. Whatever happens otherwise than
+was expected raises `generation`: what was built is then built again (docs/decisions/0002).
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class LiveRoom:
     # ------------------------------------------------------------------------------------------------- reading it
 
     def get(self, key: StateKey) -> RoomEvent | None:
-        """The state as it will be once everything in flight is committed: what new events are authorised against."""
+        """The state event under a key, as it will be once everything in flight is committed: new events are authorised by it."""
         return self.ahead[key] if key in self.ahead else self.state.get(key)
 
     def content_of(self, key: StateKey) -> dict[str, Any] | None:
@@ -92,7 +93,7 @@ class LiveRoom:
         return event.content if event is not None else None
 
     def membership(self, user_id: str) -> str:
-        """As committed."""
+        """The membership of a user, as committed; "leave" for none."""
         event = self.state.get(("m.room.member", user_id))
         return event.membership if event else "leave"
 
@@ -101,7 +102,8 @@ class LiveRoom:
         return self.shown.get(user_id, {}).get(("m.room.member", user_id))
 
     def known_to(self, user_id: str, key: StateKey) -> RoomEvent | None:
-        """The state as a person knows it: whom an invitation from elsewhere waits for knows what came with that one."""
+        """The state event under a key, as far as a person knows: for somebody who is invited from elsewhere, or has knocked there,
+        what the other server showed of the room."""
         if user_id not in self.joined and (beside := self.beside(user_id)) and beside.membership in ("invite", "knock"):
             return self.shown[user_id].get(key)
         return self.get(key)
@@ -117,7 +119,7 @@ class LiveRoom:
         return len(self.partial_servers) > 0
 
     def power_levels(self) -> PowerLevels:
-        """Of the state with what is in flight; parsed once per power level event."""
+        """The power levels in the state with what is in flight; parsed once per event."""
         levels, create = self.get(("m.room.power_levels", "")), self.get(CREATE)
         if self._levels is None or self._levels[0] is not levels or self._levels[1] is not create:
             assert create is not None
@@ -159,7 +161,7 @@ class LiveRoom:
     # ---------------------------------------------------------------------------------------- the writer's side
 
     def reset(self) -> None:
-        """The ground moved: everything built and not yet committed will be built again."""
+        """Forgets everything built and not yet committed: it will be built again on the committed state."""
         self.generation += 1
         self.ahead = {}
         self.tips = dict(self.leaves)
@@ -168,7 +170,7 @@ class LiveRoom:
         self.chains = AuthChains(dict(self._committed_bases), self._committed_next_num)
 
     def follow(self, event_id: str, depth: int) -> None:
-        """A new event is ahead that follows the first 20 tips."""
+        """Makes a new event in flight a forward extremity in place of the first 20, which it cites."""
         self.tips = {**dict(list(self.tips.items())[MAX_PREV_EVENTS:]), event_id: self.ahead_root}
         self.ahead_depth = depth
 
@@ -243,7 +245,7 @@ class LiveRoom:
             self._settle(event.key, event.replaces, event)
 
     def _settle(self, key: StateKey, before: RoomEvent | None, now: RoomEvent | None) -> None:
-        """An entry of the state, as committed."""
+        """Puts `now` in the place of `before` in the committed state, and takes it out of what is in flight."""
         if now is None:
             self.state.pop(key, None)
         else:
@@ -259,7 +261,7 @@ class LiveRoom:
                 self.joined.pop(key[1], None)
 
     def _add_totals(self, event: RoomEvent) -> None:
-        """From what the event adds to what there is with it, in its thread."""
+        """Adds the event's counts to the totals of its thread (or of the main timeline), and gives the event these totals."""
         if event.thread == "":
             self.notify_total += event.notify_total
             self.highlight_total += event.highlight_total

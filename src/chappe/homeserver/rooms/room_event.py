@@ -21,7 +21,11 @@ ERASED = ""  # in `redacted_by`: its time was over, nobody redacted it
 
 
 class RoomEvent:
-    """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed."""
+    """`head`: the client form without `unsigned` and without the closing brace. `position` is 0 until committed.
+
+    `notify_total`, `highlight_total`: what it adds to the unread counts until it is committed; then the totals of its thread (or of
+    the main timeline) up to and with it.
+    """
 
     __slots__ = (
         "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_erased", "is_target", "moved", "nid",
@@ -38,13 +42,13 @@ class RoomEvent:
         self.position = self.notify_total = self.highlight_total = 0
         self.thread = ""  # the root of its thread; "" is the main timeline, and the totals are those of the thread
         self.is_erased = False  # no reader is shown it
-        self.is_target = True  # False where it is known that nothing related to it when it was read
+        self.is_target = True  # False: no event related to it when it was read
         self.relates_to: str | None = None  # the event that a relation of this one points to
         self.txn: str | None = None  # "user|device|…|transaction id" of its sender
         self.chain: ChainRow | None = None
         self.state_after: int | None = None  # the state's root with it, while it is being written
         self.room_before: int | None = None  # the room's root before it came, where that is not `state_before`
-        # set where it changed the room's state otherwise than by taking its place there: what was, and what came instead
+        # where state resolution changed the room's state with this event: by key, the state event before and the one after
         self.moved: dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]] | None = None
         self.replaces: RoomEvent | None = None
         self.redacted_because: RoomEvent | None = None
@@ -86,14 +90,14 @@ class RoomEvent:
         return str(self.content.get("membership", "leave"))
 
     def emptied(self) -> RoomEvent:
-        """The message as a redaction leaves it, for one reader; this one stays."""
+        """A copy with an empty content, as a redaction leaves a message: for a reader to whom it is erased."""
         found = copy(self)
         found.set_head(orjson.dumps({**orjson.loads(self.head + b"}"), "content": {}})[:-1])
         found.relates_to = None
         return found
 
     def set_head(self, head: bytes) -> None:
-        """After a redaction."""
+        """Takes another client form, as after a redaction."""
         self.head, self._content, self._joined = head, None, None
 
     def unsigned(

@@ -86,7 +86,7 @@ class EventNumbers:
         self._fetching: asyncio.Lock = asyncio.Lock()
 
     async def take(self, count: int) -> tuple[int, ...]:
-        """Rising, but not always one after the other."""
+        """Strictly increasing numbers, with gaps."""
         if self._end - self._next < count:
             return await self._take_more(count)
         first = self._next

@@ -75,7 +75,7 @@ class Visibility:
         return seen
 
     async def seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
-        """The same, without their being read to the user."""
+        """As `filter`, but nobody is shown them: the read guard counts nothing."""
         events = [e for e in events if not e.is_erased]
         if ignored := await self.ignored_by(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]

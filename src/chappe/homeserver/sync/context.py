@@ -15,7 +15,11 @@ from chappe.homeserver.sync.token import SyncToken
 
 @dataclass(slots=True)
 class Changes:
-    """Of the reader's concerns, what commits after the token touched. `known` is False where nobody remembers."""
+    """What the commits after the token changed that concerns the reader.
+
+    `rooms`: by number of the reader's rooms, the kinds of what changed. `mine`: the kinds of what changed for the reader.
+    `device_lists`, `presence`: whose. `known`: False where this process no longer remembers the commits; all may have changed.
+    """
 
     known: bool = True
     rooms: dict[int, set[str]] = field(default_factory=dict)
@@ -33,7 +37,7 @@ class Changes:
 
 @dataclass(slots=True)
 class SyncContext:
-    """`since` None: an initial sync. Positions considered are (since.position, upto]."""
+    """One request to /sync. It tells of the positions (since.position, upto]. `since` None: an initial sync."""
 
     requester: Requester
     since: SyncToken | None

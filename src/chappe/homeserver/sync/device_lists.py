@@ -28,7 +28,7 @@ class DeviceLists:
     async def since(
         self, user_id: str, memberships: Mapping[int, Membership], after: int, upto: int, changes: Changes
     ) -> tuple[list[str], list[str]]:
-        """`changes`: what the log says of (after, upto]."""
+        """(changed, left) in (after, upto]. `changes`: what the commits there have changed."""
         touched = None
         if changes.known:
             touched = {n for n, kinds in changes.rooms.items() if "events" in kinds or "*" in kinds}
@@ -42,7 +42,8 @@ class DeviceLists:
         self, user_id: str, memberships: Mapping[int, Membership], after: int, upto: int,
         candidates: set[str] | None, touched: set[int] | None,
     ) -> tuple[list[str], list[str]]:  # fmt: skip
-        """`candidates`: whose keys changed, `touched`: the rooms with news; None where only the database knows."""
+        """(changed, left) in (after, upto]. `candidates`: whose keys changed; `touched`: the numbers of the rooms with events. None
+        where this process does not remember that: the database is asked."""
         joined = {n: m for n, m in memberships.items() if m.membership == "join"}
         came, went = await self._movements(memberships, after, upto, touched)
         changed_keys = candidates if candidates is not None else set(await self._keys.changed_users(after, upto))

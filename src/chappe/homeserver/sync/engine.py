@@ -67,7 +67,7 @@ class SyncEngine:
         return await long_poll(request, self._notifier, wanted.timeout_ms, immediate, compose)
 
     async def _usable(self, since: SyncToken | None) -> SyncToken | None:
-        """A token of another epoch starts afresh; one ahead of this process makes it read what it lacks."""
+        """The token; None, for an initial sync, where another database gave it. Reads the journal where it is ahead of this process."""
         if since is None or since.epoch != self._clock.epoch:
             return None
         if since.position > self._clock.watermark:

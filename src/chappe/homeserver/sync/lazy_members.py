@@ -36,7 +36,7 @@ class LazyMembers:
         return sent
 
     def weigh(self, user_id: str, device_id: str) -> None:
-        """After an answer: what the device was sent now counts."""
+        """Counts the members that a device was sent with an answer."""
         key = (user_id, device_id)
         if (known := self._sent.get(key)) is not None:
             self._sent.put(key, known, len(known[1]) + _DEVICE_WEIGHT)

@@ -35,7 +35,7 @@ class Notifier:
         self._commits.append(commit)
 
     def _tell(self) -> None:
-        """What was heard in the last instant, together."""
+        """Wakes whom the commits of the last WAKE_AFTER seconds concern, each once."""
         commits, self._commits = self._commits, []
         rooms: dict[int, None] = {}
         for commit in commits:
@@ -70,7 +70,7 @@ class Notifier:
             self._start(self._wake_around(moved))
 
     async def _wake_around(self, users: set[str]) -> None:
-        """Only rooms in memory: nobody looks at the others."""
+        """Wakes these users and who shares a room with one. Rooms that are not in memory are left out."""
         rooms: dict[int, None] = {}
         for user in users:
             self.waiters.wake([user])

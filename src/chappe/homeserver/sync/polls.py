@@ -49,7 +49,7 @@ class Polls:
         return len(self._all)
 
     def enter(self, user_id: str, device_id: str) -> Poll:
-        """A request that is about to wait. `leave` must follow."""
+        """Adds a request that is about to wait, and ends an older one where there are too many. `leave` must follow."""
         poll, mine = Poll(user_id, device_id), self._by_account.setdefault(user_id, OrderedDict())
         self._all[poll] = mine[poll] = None
         same = [other for other in mine if other.device_id == device_id]
@@ -76,7 +76,7 @@ class Polls:
 
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncIterator[None]:
-        """While an answer is composed."""
+        """Waits for one of the account's turns, and holds it while an answer is composed."""
         gate, users = self._turns.get(user_id) or (asyncio.Semaphore(COMPOSED_AT_ONCE), 0)
         self._turns[user_id] = (gate, users + 1)
         try:

@@ -252,14 +252,14 @@ class RoomSections:
 
 
 def _recognised_by(room: LiveRoom, user_id: str) -> Mapping[StateKey, RoomEvent]:
-    """Where nobody of here is in the room, what came with this person's invitation."""
+    """The state by which a person recognises a room: what came with the invitation where they know no more, else the room's."""
     beside = room.beside(user_id)
     shown = beside is not None and beside.membership in ("invite", "knock") and user_id not in room.joined
     return room.shown[user_id] if shown else room.state
 
 
 def _only(context: SyncContext, room: LiveRoom, event: RoomEvent, upto: int) -> RoomTimeline:
-    """The timeline of a room of which nothing is known but how one came out of it."""
+    """The timeline of a room that nobody of here is in: only the event that ended an invitation or a knock."""
     f = context.filter.room.timeline
     passes = f.limit != 0 and passes_event(f, room.room_id, event.type, event.sender, event.get_content)
     return RoomTimeline([(event, event.membership)] if passes else [], False, upto - 1, upto - 1, upto, False)

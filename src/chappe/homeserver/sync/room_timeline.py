@@ -28,7 +28,7 @@ MEMBER = "m.room.member"
 
 @dataclass(frozen=True, slots=True)
 class RoomTimeline:
-    """`events`: what the reader sees. `after`: the position from which news are told; `upto`: where they end.
+    """`events`: those that the reader is shown, of the positions (after, upto].
 
     `is_complete`: nothing that happened between `start` and `upto` was left out, and no event moved the state otherwise
     than by its own place in it: the state then follows from `events` alone.
@@ -58,7 +58,7 @@ class RoomTimeline:
 
 
 async def read_timeline(rooms: Rooms, context: SyncContext, room: LiveRoom, newly: bool, upto: int) -> RoomTimeline:
-    """`newly`: the client knows nothing of the room that would count."""
+    """The timeline of one room. `newly`: it begins at the beginning, as if the client knew nothing of the room."""
     f = context.filter.room.timeline
     limit = min(DEFAULT_LIMIT if f.limit is None else f.limit, MAX_LIMIT)
     after = 0 if newly else context.after
@@ -166,5 +166,5 @@ def _latest(changes: Sequence[RoomEvent]) -> dict[StateKey, RoomEvent]:
 
 
 def _before(event: RoomEvent) -> RoomEvent | None:
-    """What a state event that took its place replaced."""
+    """The state event whose place in the state this one took; None where there was none."""
     return event.replaces if event.moved is None else event.moved.get(event.key, (None, None))[0]

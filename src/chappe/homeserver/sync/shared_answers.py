@@ -15,7 +15,7 @@ Key = tuple[str, str, str]  # user, device, query
 
 @dataclass(slots=True, eq=False)
 class Shared:
-    """`reads_at`: the position at which an answer is being composed; None while it waits for news, which will be in it."""
+    """An answer in the making. `reads_at`: the position up to which it tells; None while it waits for news, which it will tell."""
 
     future: asyncio.Future[bytes | None]
     reads_at: int | None
@@ -27,9 +27,9 @@ class SharedAnswers:
         self._under_way: dict[Key, Shared] = {}
 
     async def get(self, key: Key, position: int, make: Callable[[Shared], Awaitable[bytes]]) -> bytes:
-        """What whoever asked first makes, if it will know what is known at `position`; else one's own.
+        """The answer that is in the making for the same key, where it will tell of everything up to `position`; else `make`'s own.
 
-        Where the first one fails, each tries by itself. Raises LimitExceeded.
+        Where that one fails, each caller makes its own. Raises LimitExceeded where too many share one.
         """
         while (shared := self._under_way.get(key)) is not None:
             if shared.reads_at is not None and shared.reads_at < position:

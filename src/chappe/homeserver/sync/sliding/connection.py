@@ -25,7 +25,7 @@ IDLE_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a client has once it has processed an answer. `position`: complete for `relevant` rooms up to here."""
+    """What a client has once it has processed an answer. `position`: up to where it has everything of the `relevant` rooms."""
 
     serial: int = 0
     position: int = 0
@@ -46,7 +46,8 @@ class Sent:
 
 @dataclass(slots=True)
 class Connection:
-    """`before` and `latest`: a client may still repeat the request that `latest` answered."""
+    """What one client has been sent. `latest`: with the last answer; `before`: with the one before, from where the client may ask
+    again, if the last one was lost."""
 
     key: str
     latest: Sent = field(default_factory=Sent)
@@ -60,7 +61,10 @@ class Connection:
         return f"p{sent.serial}_{sent.position}_{self.key}"
 
     def from_pos(self, serial: int) -> Sent:
-        """Raises M_UNKNOWN_POS. A repetition forgets which members the lost answer held."""
+        """What the client has at the `pos` with this number. Going back to `before` forgets the members that the lost answer held.
+
+        Raises M_UNKNOWN_POS.
+        """
         if serial == self.latest.serial:
             return self.latest
         if serial != self.before.serial:

@@ -137,7 +137,7 @@ class RoomConfig:
         return any(_wants(rules, event_type, state_key, user_id) for rules in self.rules)
 
     def select(self, state: Mapping[StateKey, RoomEvent], user_id: str) -> dict[StateKey, RoomEvent]:
-        """What is wanted of some state. Without wildcards nothing is walked through."""
+        """Those of some state events that are wanted. Without wildcards each is looked up, whatever the size of the state."""
         found: dict[StateKey, RoomEvent] = {}
         for rules in self.rules:
             if any(ANY in rule for rule in rules):

@@ -41,13 +41,13 @@ class RoomList:
         self._rooms, self._account_data = rooms, account_data
 
     async def build(self, memberships: Iterable[Membership]) -> dict[int, ListedRoom]:
-        """One statement, whatever the number of rooms."""
+        """The entries of some rooms, by number. One statement."""
         wanted = {m.number: m for m in memberships}
         rows = await self._rooms.store.listed(list(wanted))
         return {row["room_nid"]: _listed(wanted[row["room_nid"]], row) for row in rows}
 
     async def preferences(self, user_id: str) -> Preferences:
-        """Two kinds of account data. One statement."""
+        """Which rooms are direct, and the tags of rooms, by the user's account data. One statement."""
         direct: set[str] = set()
         tags: dict[str, frozenset[str]] = {}
         for row in await self._account_data.of_types(user_id, ["m.direct", TAGS]):
