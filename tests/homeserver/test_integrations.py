@@ -53,6 +53,28 @@ async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Pers
         assert (await refused(alice.prove(f"{CHAPPE}/bots", bad))).status == 400
 
 
+async def test_a_bot_that_has_lost_its_keys_has_others_once_its_owner_gives_it_a_device(
+    server: Server, alice: Person
+) -> None:
+    path = "/keys/device_signing/upload"
+    keys = [{"master_key": {"usage": ["master"], "keys": {f"ed25519:{key}": key}}} for key in ("a" * 43, "b" * 43)]
+    bot = Person(server, await alice.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
+    first, other = ({"master_key": {**one["master_key"], "user_id": bot.id}} for one in keys)
+    await server.node.database.execute("UPDATE devices SET created = now() - interval '1 hour'")
+    await bot.call("POST", path, first)
+    assert (await refused(bot.call("POST", path, other))).status == 401, "its token replaces nothing"
+    token = f"{CHAPPE}/bots/{segment(bot.id)}/token"
+    bot = Person(server, await alice.prove(token, {}))
+    assert (await refused(bot.call("POST", path, other))).status == 401, (
+        "nor does a new one of a device that may have them"
+    )
+    await bot.call("POST", "/logout", {})
+    bot = Person(server, await alice.prove(token, {}))
+    await bot.call("POST", path, other)
+    shown = (await alice.call("POST", "/keys/query", {"device_keys": {bot.id: []}}))["master_keys"][bot.id]
+    assert shown["keys"] == other["master_key"]["keys"]
+
+
 async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(
     new_server: NewServer, mailbox: Mailbox
 ) -> None:

@@ -80,6 +80,10 @@ async def test_an_encrypted_conversation_with_the_other_side(
             room = await _converse(alice)
         finally:
             await alice.close()
+    seen = await person.call("POST", "/keys/query", {"device_keys": {BOT: []}})
+    (signer,) = seen["self_signing_keys"][BOT]["keys"]
+    (device,) = seen["device_keys"][BOT].values()
+    assert signer in device["signatures"][BOT], "the bridge has signed its own device"
     raw = (await person.messages(room, limit=20))["chunk"]
     assert not [e for e in raw if e["type"] == "m.room.message"], "nothing is said in the open"
 

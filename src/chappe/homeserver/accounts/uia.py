@@ -103,11 +103,12 @@ class UserInteractiveAuth:
         return FreshProof(user_id, INTERACTIVE)
 
     async def _was_just_taken(self, user: User | None, device_id: str) -> bool:
-        """Of a duty account, to which nobody proves anything: its new holder has, when they took it.
+        """Of an account that nobody signs in to: whoever gave it its new device has proven who they are, its holder or its owner.
 
-        Else whoever held it first would have its keys for ever, and those after them none of their own.
+        Else whoever held a duty account first would have its keys for ever, and those after them none of their own; and a bot
+        that has lost its keys would never have others.
         """
-        if user is None or user.kind != "function":
+        if user is None or user.kind not in ("function", "bot"):
             return False
         return await self._accounts.store.signed_in_within(user.user_id, device_id, SIGN_IN_LASTS)
 
