@@ -115,6 +115,18 @@ async def test_files_are_shown_without_an_antivirus(server: Server, alice: Perso
     assert (await server.raw("GET", f"{base}/scan/{name}"))[0] == 401, "to nobody else than the file itself is"
 
 
+async def test_who_is_in_a_room_that_the_world_may_read_is_told_to_those_who_look_at_it(
+    alice: Person, bob: Person
+) -> None:
+    """matrix-rust-sdk shows a room before it is entered (`RoomPreview`), and asks this where it has no summary."""
+    visibility = {"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}
+    shown, other = await alice.create_room(initial_state=[visibility]), await alice.create_room()
+    assert (await bob.call("GET", f"/rooms/{segment(shown)}/joined_members"))["joined"].keys() == {alice.id}
+    with pytest.raises(Refused) as refused:
+        await bob.call("GET", f"/rooms/{segment(other)}/joined_members")
+    assert refused.value.status == 403
+
+
 async def test_an_administrator_sees_the_aliases_of_every_room(server: Server, alice: Person, bob: Person) -> None:
     """synadm reads them (`user membership`)."""
     room = await alice.create_room(room_alias_name="secrets-of-alice")
