@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.signing import SigningKey, sign_json
-from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, MOST_DOCUMENTS, WEEK, Keyring
+from chappe.homeserver.outbound.federation.keyring import (
+    JUST_ASKED,
+    MOST_DOCUMENTS,
+    MOST_SIGNATURES,
+    NOTARISED_BYTES,
+    WEEK,
+    Keyring,
+)
+from tests.federation.conftest import Peer
 from tests.support import Server
 
 OTHER, NOTARY = "other.example", "notary.example"
@@ -49,7 +58,9 @@ class World:
 
     async def told(self, *key_ids: str) -> list[list[str]]:
         """The keys in each document that this server answers as a notary."""
-        return [sorted(d["verify_keys"]) for d in await self.ring.documents(OTHER, self.now, key_ids)]
+        latest = await self.ring.latest_document(OTHER, self.now)
+        older = await self.ring.older_documents(OTHER, key_ids)
+        return [sorted(d["verify_keys"]) for d in ([] if latest is None else [latest, *older])]
 
 
 @pytest.fixture
@@ -160,6 +171,69 @@ async def test_a_server_cannot_make_a_notary_remember_without_end(world: World) 
         await world.told()
         world.now += WEEK + 1
     assert len(await world.told()) == MOST_DOCUMENTS
+
+
+@pytest.mark.parametrize("by", [OTHER, NOTARY])
+async def test_a_large_document_is_none(world: World, by: str) -> None:
+    """Whatever it is filled with: it would be kept, signed and told to whoever asks."""
+    world.answers(FAR, OLD)
+    document = world.documents.pop(OTHER)
+    world.documents[NOTARY] = sign_json(
+        {
+            "server_name": NOTARY, "valid_until_ts": FAR, "old_verify_keys": {},
+            "verify_keys": {OLD.key_id: {"key": OLD.public}},
+        }, NOTARY, OLD,
+    )  # fmt: skip
+    large = sign_json({**document, "org.example": "x" * NOTARISED_BYTES, "signatures": {}}, OTHER, OLD)
+    padded = {**document, "signatures": {**document["signatures"], "a.example": {"ed25519:1": "x" * NOTARISED_BYTES}}}
+    for broken in (large, padded):
+        if by == OTHER:
+            world.documents[OTHER] = broken
+        else:
+            world.notarised = [broken]
+        assert await world.told() == []
+        world.now += WEEK
+    if by == OTHER:
+        world.documents[OTHER] = document
+    else:
+        world.notarised = [document]
+    assert await world.told() == [[OLD.key_id]]
+
+
+async def test_an_answer_of_a_notary_has_the_latest_of_all_then_what_there_is_room_for(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chappe.homeserver.api.federation.keys_query.ANSWER_BYTES", 8_000)
+    notary = await peer()
+    names = [f"s{number}.example" for number in range(5)]
+    for name in names:
+        for at in range(3):
+            document = {"server_name": name, "valid_until_ts": FAR, "verify_keys": {f"ed25519:{at}": {"key": "k"}}}
+            await notary.node.database.execute(
+                "INSERT INTO server_key_documents VALUES ($1, $2, $3)",
+                name, orjson.dumps({**document, "org.example": "x" * 1000}), at,
+            )  # fmt: skip
+    _, raw, _ = await notary.raw("POST", "/_matrix/key/v2/query", {"server_keys": {name: {} for name in names}})
+    told = [(d["server_name"], *d["verify_keys"]) for d in orjson.loads(raw)["server_keys"]]
+    assert told[:5] == [(name, "ed25519:2") for name in names]
+    assert told[5:] == [(names[0], "ed25519:1"), (names[0], "ed25519:0")]
+
+
+async def test_a_document_costs_few_questions_whoever_is_said_to_have_signed_it(world: World) -> None:
+    world.answers(FAR, OLD)
+    document = world.documents.pop(OTHER)
+    document["signatures"][NOTARY] = {f"ed25519:{n}": "x" for n in range(100)}
+    asked: list[str] = []
+    find = world.ring.for_request
+
+    async def note(server_name: str, key_id: str) -> str:
+        asked.append(key_id)
+        return await find(server_name, key_id)
+
+    world.ring.for_request = note  # type: ignore[method-assign]
+    world.notarised = [document]
+    assert await world.ring.for_event(OTHER, OLD.key_id, world.now, True) is None
+    assert len(asked) == MOST_SIGNATURES
 
 
 async def test_everything_that_a_notary_remembers_is_learnt(world: World) -> None:

@@ -130,7 +130,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     "boundaries.require_keys": {
         "outbound/federation/client:get_unsigned": "where no name is needed: keys, versions, tokens"
     },
-    "boundaries.allows_keys": {"api/federation/keys_query:_documents": "whose keys are looked up for others"},
+    "boundaries.allows_keys": {"api/federation/keys_query:_answers": "whose keys are looked up for others"},
     "boundaries.is_alone": {"senders/federation/sender:run": "whether anything is ever sent"},
     "require_allowed_by_acl": {
         "rooms/remote/residence:room": "whatever another server asks of a room",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import ServerName, is_server_name
 from chappe.homeserver.matrix.signing import sign_json
@@ -17,6 +20,7 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.keyring import Keyring
 
 MOST_SERVERS = 100
+ANSWER_BYTES = 2 << 20  # the latest documents of so many servers, whatever they hold
 _Asked = tuple[int, tuple[str, ...]]  # until when the keys should be valid; the ids that are wanted, or none for all
 
 
@@ -44,17 +48,39 @@ class KeysQuery:
         return {"server_keys": await self._answers(request, asked)}
 
     async def _answers(self, request: Request, asked: dict[ServerName, _Asked]) -> list[dict[str, Any]]:
+        """The latest document of each server, then of the older ones as many as there is room for."""
         notary = self._domains.of_host(request.host)
         key = self._domains.signing_key(notary)
-        found = await asyncio.gather(*(self._documents(name, *wanted) for name, wanted in asked.items()))
-        return [sign_json(document, notary, key) for documents in found for document in documents]
+        asked = {
+            name: wanted
+            for name, wanted in asked.items()
+            if self._domains.is_hosted(name) or self._boundaries.allows_keys(name)
+        }
+        latest = await asyncio.gather(*(self._latest(name, minimum) for name, (minimum, _) in asked.items()))
+        answers: list[dict[str, Any]] = []
+        left, breath = ANSWER_BYTES, Breath()
+        async for document in self._in_turn([d for d in latest if d is not None], asked):
+            left -= len(orjson.dumps(document))
+            if left < 0:
+                break
+            await breath.take()
+            answers.append(sign_json(document, notary, key))
+        return answers
 
-    async def _documents(self, server_name: ServerName, minimum: int, key_ids: tuple[str, ...]) -> list[dict[str, Any]]:
+    async def _in_turn(
+        self, latest: Iterable[dict[str, Any]], asked: Mapping[ServerName, _Asked]
+    ) -> AsyncIterator[dict[str, Any]]:
+        for document in latest:
+            yield document
+        for name, (_, key_ids) in asked.items():
+            if not self._domains.is_hosted(name):
+                for document in await self._keyring.older_documents(name, key_ids):
+                    yield document
+
+    async def _latest(self, server_name: ServerName, minimum: int) -> dict[str, Any] | None:
         if self._domains.is_hosted(server_name):
-            return [await self._own.document(server_name)]
-        if not self._boundaries.allows_keys(server_name):
-            return []
-        return await self._keyring.documents(server_name, min(minimum, self._now_ms()), key_ids)
+            return await self._own.document(server_name)
+        return await self._keyring.latest_document(server_name, min(minimum, self._now_ms()))
 
 
 def _named(text: str) -> ServerName:

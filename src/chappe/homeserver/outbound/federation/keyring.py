@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -25,6 +26,9 @@ WEEK = 7 * 86_400_000
 FIRST_FAILURE, LONGEST_FAILURE = 30_000, 3_600_000
 KEPT_IN_MEMORY = 50_000
 MOST_KEYS = 64
+DOCUMENT_BYTES = 16 << 10  # of one document, as its server gives it
+NOTARISED_BYTES = 18 << 10  # signed by notaries as well
+MOST_SIGNATURES = 8  # of a notary on one document that are looked at: each may be a key to ask for
 MOST_DOCUMENTS = 10  # of one server: the latest, and those with keys that later ones do not list
 JUST_ASKED = 10_000  # for so long a server that has answered is not asked again, whatever key is said to be its own
 
@@ -78,22 +82,25 @@ class Keyring:
 
         return await self._key(server_name, key_id, was_valid)
 
-    async def documents(
-        self, server_name: str, minimum_valid_until_ts: int = 0, key_ids: Collection[str] = ()
-    ) -> list[dict[str, Any]]:
-        """A server's keys as it published them, for those who ask this server as a notary: the latest document first, then
-        older ones with keys that the server lists no longer. `key_ids`: only those of the older ones with any of these."""
-        found = await self._documents(server_name)
+    async def latest_document(self, server_name: str, minimum_valid_until_ts: int = 0) -> dict[str, Any] | None:
+        """A server's keys as it published them last, for those who ask this server as a notary."""
+        found = await self._documents(server_name, 0, 1)
         if not found or found[0]["valid_until_ts"] < max(minimum_valid_until_ts, self._now_ms()):
             await self._fetch(server_name)
-            found = await self._documents(server_name)
-        older = [d for d in found[1:] if not key_ids or any(key_id in _listed(d) for key_id in key_ids)]
-        return [*found[:1], *older]
+            found = await self._documents(server_name, 0, 1)
+        return next(iter(found), None)
 
-    async def _documents(self, server_name: str) -> list[dict[str, Any]]:
+    async def older_documents(self, server_name: str, key_ids: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Those with keys that the server lists no longer, the latest first. `key_ids`: only those with any of these."""
+        found = await self._documents(server_name, 1, MOST_DOCUMENTS)
+        return [d for d in found if not key_ids or any(key_id in _listed(d) for key_id in key_ids)]
+
+    async def _documents(self, server_name: str, after: int, count: int) -> list[dict[str, Any]]:
         rows = await self._database.fetch(
-            "SELECT document FROM server_key_documents WHERE server_name = $1 ORDER BY fetched_ts DESC", server_name
-        )
+            """SELECT document FROM server_key_documents WHERE server_name = $1 AND octet_length(document) <= $4
+                ORDER BY fetched_ts DESC OFFSET $2 LIMIT $3""",
+            server_name, after, count, NOTARISED_BYTES,
+        )  # fmt: skip
         return [orjson.loads(row["document"]) for row in rows]
 
     async def _key(self, server_name: str, key_id: str, is_good: Callable[[ServerKey], bool]) -> str | None:
@@ -174,14 +181,15 @@ class Keyring:
             wanted: dict[str, Any] = {"server_keys": {server_name: {}}}
             answer = await self._peers.post_unsigned(notary, "/_matrix/key/v2/query", wanted)
             documents = answer.get("server_keys") if type(answer) is dict else None
-            good = [d for d in documents if is_good_document(d, server_name)] if type(documents) is list else []
+            given = documents if type(documents) is list else []
+            good = [d for d in given if is_good_document(d, server_name, NOTARISED_BYTES)]
             good = sorted(good, key=lambda d: d["valid_until_ts"])[-MOST_DOCUMENTS:]
             return [document for document in good if await self._is_signed_by(document, notary)]
 
         return ask
 
     async def _is_signed_by(self, document: dict[str, Any], notary: str) -> bool:
-        for key_id in document["signatures"].get(notary, {}):
+        for key_id in islice(document["signatures"].get(notary, {}), MOST_SIGNATURES):
             try:
                 key = await self.for_request(notary, key_id)
             except MatrixError:
@@ -274,9 +282,12 @@ def _listed(document: dict[str, Any]) -> dict[str, str]:
     return {key_id: value["key"] for key_id, value in (*old.items(), *document["verify_keys"].items())}
 
 
-def is_good_document(document: Any, server_name: str) -> bool:
-    """Whether an answer of `/key/v2/server` has the right form and is signed by each of its own keys that signed it."""
+def is_good_document(document: Any, server_name: str, most_bytes: int = DOCUMENT_BYTES) -> bool:
+    """Whether an answer of `/key/v2/server` has the right form and is signed by each of its own keys that signed it. A large one
+    has not: it is kept, and told to whoever asks."""
     if type(document) is not dict or document.get("server_name") != server_name:
+        return False
+    if len(orjson.dumps(document)) > most_bytes:
         return False
     until, keys, old = document.get("valid_until_ts"), document.get("verify_keys"), document.get("old_verify_keys", {})
     signatures = document.get("signatures")

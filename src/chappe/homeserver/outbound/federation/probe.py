@@ -38,7 +38,7 @@ async def probe(
         steps.append(Step(True, f"It answers, but does not tell its version ({error.peer_status})."))
     except MatrixError as error:
         return [*steps, Step(False, error.message)]
-    document = next(iter(await keyring.documents(server_name)), None)
+    document = await keyring.latest_document(server_name)
     if document is None:
         text = "Its keys cannot be had, or are not validly signed (/_matrix/key/v2/server): nothing it says can be believed."
         return [*steps, Step(False, text)]
