@@ -145,8 +145,8 @@ def gone(house: House, kind: str = "m.room.name", **changes: Any) -> dict[str, A
     return house.event(kind, {"name": "Long ago"}, SigningKey(secrets.token_bytes(32), "g"), sender=sender, **changes)
 
 
-def wrong(house: House) -> dict[str, Any]:
-    return house.event("m.room.name", {"name": "Forged"}, SigningKey(secrets.token_bytes(32), "f"))
+def wrong(house: House, kind: str = "m.room.name") -> dict[str, Any]:
+    return house.event(kind, {"name": "Forged"}, SigningKey(secrets.token_bytes(32), "f"))
 
 
 _ELSEWHERE = "!elsewhere:localhost"
@@ -165,6 +165,9 @@ TABLE: dict[str, tuple[Shows, bool, str | None]] = {
     "no such field": (lambda h: None, True, None),
     "no list": (lambda h: {"m.room.create": h.create}, True, None),
     "an event of another room": (lambda h: [h.create, h.event("m.room.name", {"name": "x"}, room_id=_ELSEWHERE)], True, None),
+    "what nobody is shown, of another room": (lambda h: [*h.shown, h.event("m.x", {}, room_id=_ELSEWHERE)], True, "Cabinet"),
+    "what nobody is shown, in no form": (lambda h: [*h.shown, {**h.event("m.x", {}), "depth": "1"}], True, "Cabinet"),
+    "what nobody is shown, by another key": (lambda h: [*h.shown, wrong(h, "m.x")], False, "Cabinet"),
     "a signature by another key": (lambda h: [h.create, wrong(h)], True, None),
     "no signature": (lambda h: [h.create, {**h.name, "signatures": {}}], True, None),
     "an event that is no state": (lambda h: [*h.shown, message(h)], True, "Cabinet"),
@@ -196,6 +199,30 @@ async def test_what_comes_with_an_invitation(peer: Peer, foreign: Foreign, versi
         else:
             assert status == 200, (case, answer)
             assert await called(bob, house.room_id, "invite") == name, case
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+async def test_nobody_is_asked_for_the_key_of_what_nobody_is_shown(
+    peer: Peer, foreign: Foreign, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """Who invites names whom this server then asks: sixty strangers would be asked at once, five hundred times."""
+    bob = await (await peer()).person("bob")
+    checked: list[Any] = []
+    check = PduChecks.check
+
+    async def note(self: PduChecks, raw: Any, version: RoomVersion) -> Any:
+        checked.append(raw)
+        return await check(self, raw, version)
+
+    house = House(foreign, ROOM_VERSIONS[version])
+    strangers = [gone(house, kind, state_key=key) for kind in ("m.room.name", "org.example") for key in ("", "a", "b")]
+    strangers += [gone(house, "m.room.member", state_key=f"@{n}:elsewhere.example") for n in range(20)]
+    owner = house.event("m.room.member", {"membership": "join"}, state_key=house.owner)
+    monkeypatch.setattr(PduChecks, "check", note)
+    assert (await house.invites(bob, [*house.shown, owner, *strangers, house.name]))[0] == 200
+    of_state = [e for e in checked if e.get("content", {}).get("membership") != "invite"]
+    assert sorted(e["type"] for e in of_state) == ["m.room.create", "m.room.member", "m.room.name"]
+    assert await called(bob, house.room_id, "invite") == "Cabinet"
 
 
 async def test_a_room_that_was_made_by_a_server_that_is_gone(peer: Peer, foreign: Foreign) -> None:

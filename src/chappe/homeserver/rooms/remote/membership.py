@@ -183,7 +183,7 @@ class RemoteMembership:
         standing = await self._invitation(target, room_id) if here is None else None
         if standing is not None and domain_of(standing.sender) != origin:
             raise Forbidden("This person has been invited to this room already, and has not answered yet")
-        stripped = await self.shown.of_invitation(shown, room_id, version) if here is None else []
+        stripped = await self.shown.of_invitation(shown, room_id, version, sender) if here is None else []
         key = self._domains.signing_key(server)
         signature = key.sign(signed_form(checked.pdu, version))
         signed = {**raw, "signatures": {**raw["signatures"], server: {key.key_id: signature}}}

@@ -17,7 +17,7 @@ import orjson
 
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE, StateKey
-from chappe.homeserver.matrix.events import event_id_of
+from chappe.homeserver.matrix.events import event_id_of, parse_pdu
 from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import KeyNotFound, PduChecks
@@ -34,7 +34,7 @@ SHOWN = (
     "m.room.encryption",
     "m.room.topic",
 )
-MOST_SHOWN, SHOWN_BYTES = 60, 64 << 10  # of what comes with one invitation: all of it
+MOST_SHOWN, SHOWN_BYTES = 60, 64 << 10  # of what comes with one invitation: all of it, seen or not
 KEY_SECONDS = 10.0  # that the key of one event is waited for: the server that invites does not wait for long
 Stripped = dict[str, Any]
 
@@ -49,10 +49,10 @@ class ShownState:
         pdus = await self._store.pdus(numbers)
         return [pdus[number] for number in numbers]
 
-    async def of_invitation(self, given: object, room_id: str, version: RoomVersion) -> list[Stripped]:
-        """What clients are shown. Raises M_INVALID_PARAM where the room's version asks for more than what came."""
+    async def of_invitation(self, given: object, room_id: str, version: RoomVersion, sender: str) -> list[Stripped]:
+        """By `sender`. What clients are shown. Raises M_INVALID_PARAM where the room's version asks for more than what came."""
         entries = _entries(given)
-        found = await self._checked(entries, room_id, version)
+        found = await self._checked(entries, room_id, version, sender)
         if version.checks_shown_state:
             if None in found:
                 raise BadRequest(
@@ -67,18 +67,24 @@ class ShownState:
 
     async def of_knock(self, given: object, room_id: str, version: RoomVersion) -> list[Stripped]:
         """What clients are shown. The knock is there by now: what is wrong is left out."""
-        return _cut(await self._checked(_entries(given), room_id, version))
+        return _cut(await self._checked(_entries(given), room_id, version, None))
 
-    async def _checked(self, entries: Sequence[Any], room_id: str, version: RoomVersion) -> list[Stripped | None]:
-        """Of each entry what clients see; {} where nobody can say whether it is signed, None where it is no event of the room."""
-        return await asyncio.gather(*(self._one(entry, room_id, version) for entry in entries))
+    async def _checked(
+        self, entries: Sequence[Any], room_id: str, version: RoomVersion, sender: str | None
+    ) -> list[Stripped | None]:
+        """Of each entry what clients see; {} where nobody can say whether it is signed, or clients are not shown it; None where it
+        is no event of the room. No server is asked for a key for what nobody will see."""
+        seen = _seen(entries, sender)
+        checked = await asyncio.gather(*(self._one(entries[place], room_id, version) for place in seen))
+        found = dict(zip(seen, checked, strict=True))
+        return [found[i] if i in found else _unseen(e, room_id, version) for i, e in enumerate(entries)]
 
     async def _one(self, given: Any, room_id: str, version: RoomVersion) -> Stripped | None:
         # COMPAT: Synapse sent four fields of each event, in rooms of version 12 too, until July 2026, and refuses nobody for it
         # before June 2027 (element-hq/synapse#19943). The specification lets servers wait for theirs ("Inviting to a room").
         # Whoever signs nothing can claim anything: the check is of who shows events, and no proof against who does not.
         if not _is_whole(given):
-            return _stripped(given) if type(given) is dict else None
+            return _stripped_or_none(given)
         try:
             async with asyncio.timeout(KEY_SECONDS):
                 checked = await self._checks.check(given, version)
@@ -99,6 +105,31 @@ def shown_of(state: Mapping[StateKey, RoomEvent], sender: str) -> list[RoomEvent
 def _entries(given: object) -> list[Any]:
     """As many as are looked at. The create event is among them, wherever it stands."""
     return sorted(given, key=lambda entry: not _is_create(entry))[:MOST_SHOWN] if type(given) is list else []
+
+
+def _seen(entries: Sequence[Any], sender: str | None) -> list[int]:
+    """The places of those that clients are shown: the first of each, and of members only who invites."""
+    wanted: set[tuple[str, str | None]] = {*((kind, "") for kind in SHOWN), ("m.room.member", sender)}
+    found: dict[tuple[str, object], int] = {}
+    for place, entry in enumerate(entries):
+        if _stripped_or_none(entry) is not None and (key := (entry["type"], entry["state_key"])) in wanted:
+            found.setdefault(key, place)
+    return sorted(found.values())
+
+
+def _unseen(given: Any, room_id: str, version: RoomVersion) -> Stripped | None:
+    """Of what clients are not shown: whether it has the form of an event of the room."""
+    if _is_whole(given):
+        try:
+            if _room_of(parse_pdu(given, version), version) != room_id:
+                return None
+        except MatrixError:
+            return None
+    return None if _stripped_or_none(given) is None else {}
+
+
+def _stripped_or_none(given: Any) -> Stripped | None:
+    return _stripped(given) if type(given) is dict else None
 
 
 def _is_create(given: Any) -> bool:
