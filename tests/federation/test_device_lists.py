@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from copy import copy
 from typing import Any
 
 import orjson
@@ -16,7 +17,9 @@ import pytest_asyncio
 from aiohttp import web
 
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote import entering
+from chappe.homeserver.senders.federation.device_news import Came, DeviceNews
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign, Hall
@@ -369,6 +372,57 @@ async def test_servers_that_are_found_in_a_room_late_are_told_of_what_they_misse
     gate.opened.set()
     await is_told(carol, bob)
     assert await devices(carol, bob) == {bob.device, "TELEPHONE"}
+
+
+class Counted:
+    """A connection, and how often it was asked for who has changed their devices since somebody came."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self.times = connection, 0
+
+    async def fetch(self, statement: str, *arguments: Any) -> Any:
+        self.times += "changed_ts" in statement
+        return await self._connection.fetch(statement, *arguments)
+
+    async def execute(self, statement: str, *arguments: Any) -> Any:
+        return await self._connection.execute(statement, *arguments)
+
+
+async def test_who_comes_and_goes_and_comes_is_told_once(peer: Peer) -> None:
+    """What it costs does not follow how often another server's people enter, nor what time their events bear."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    stranger = await here.person("stranger")  # in no room
+    for person in (alice, stranger):
+        await with_keys(person)
+    number = await alice.create_room(preset="public_chat")
+    await enter(bob, number, here)
+    node = here.node
+    room = await node.rooms.require(number)
+    joined = copy(room.state["m.room.member", bob.id])
+    joined.ts = 0
+    news = DeviceNews(node.rooms, node.boundaries, node.now_ms)
+    where, after, upto = there.config.server_name, joined.position - 1, room.last_position
+
+    async def told(times: int) -> tuple[set[str], int]:
+        async with node.database.transaction() as plain:
+            connection = Counted(plain)
+            await plain.execute("DELETE FROM federation_edus")
+            await news.queue(connection, [Came(room, joined)] * times, after, upto)
+            rows = await plain.fetch("SELECT key FROM federation_edus WHERE destination = $1", where)
+        return {row["key"] for row in rows if row["key"].startswith("devices:")}, connection.times
+
+    assert await told(25) == ({f"devices:{alice.id}"}, 1)
+    assert await told(1) == ({f"devices:{alice.id}"}, 1), "it was not committed"
+    news.committed()
+    assert await told(1) == (set(), 1), "it knows"
+    await bob.leave(number)
+    await until(lambda: _left(room, bob.id))
+    assert await told(3) == (set(), 0), "nobody of it is here any more"
+
+
+async def _left(room: LiveRoom, user: str) -> bool:
+    return user not in room.joined
 
 
 def deaf(monkeypatch: pytest.MonkeyPatch, server: Server, towards: Server) -> Callable[[], None]:

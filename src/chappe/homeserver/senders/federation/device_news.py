@@ -7,6 +7,7 @@ changes. So it is told of those members whose devices have changed since it came
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 
 SKEW_MS = 600_000  # by how much the clocks of servers are taken to differ
+MOST_REMEMBERED = 10_000  # servers in rooms: of the others a week of changes is told again
 LONGEST_MS = 7 * 86_400_000  # no join is believed to have taken longer to arrive
 
 
@@ -38,6 +40,9 @@ class Came:
 class DeviceNews:
     def __init__(self, rooms: Rooms, boundaries: Boundaries, now_ms: Callable[[], int]) -> None:
         self._rooms, self._boundaries, self._now_ms = rooms, boundaries, now_ms
+        # by server and room: up to which position it was told of the changes of those in it, when it came in
+        self._told_upto: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._queued: dict[tuple[str, int], int] = {}
 
     async def queue(self, connection: Any, came: Sequence[Came], after: int, upto: int) -> set[str]:
         """What the commits in (after, upto] have to tell. Returns whom."""
@@ -51,19 +56,31 @@ class DeviceNews:
             told[row["user_id"]] = await self._rooms.following.servers(row["user_id"])
         for user in {c.user_id for c in came if self._rooms.is_hosted(c.user_id)}:
             told.setdefault(user, set()).update(await self._rooms.following.newly_told(user, after, upto))
+        self._queued = {}
         for server, room, since in self._newcomers(came, after):
-            for user in await self._changed_since(connection, room, since):
+            for user in await self._changed_since(connection, server, room, since):
                 told.setdefault(user, set()).add(server)
+            self._queued[server, room.number] = upto
         allowed = {
             user: {server for server in servers if self._boundaries.allows(server, domain_of(user))}
             for user, servers in told.items()
         }
         return await self._add(connection, {user: servers for user, servers in allowed.items() if servers})
 
+    def committed(self) -> None:
+        """What `queue` has queued last is durable."""
+        for name, upto in self._queued.items():
+            self._told_upto.pop(name, None)
+            self._told_upto[name] = upto
+        self._queued = {}
+        while len(self._told_upto) > MOST_REMEMBERED:
+            self._told_upto.popitem(last=False)
+
     def _newcomers(self, came: Iterable[Came], after: int) -> list[tuple[str, LiveRoom, int]]:
-        """(server, room, when it came by its own clock): of servers that nobody was in the room of before."""
+        """(server, room, when it came first by its own clock): of servers in a room now that nobody was in it of before. Once each,
+        however often they have come and gone."""
         before: dict[int, set[str]] = {}
-        found: list[tuple[str, LiveRoom, int]] = []
+        found: dict[tuple[str, int], tuple[str, LiveRoom, int]] = {}
         for c in came:
             if self._rooms.is_hosted(c.user_id):
                 continue
@@ -71,18 +88,23 @@ class DeviceNews:
                 members = c.room.joined.items()
                 before[c.room.number] = {domain_of(user) for user, event in members if event.position <= after}
             server = domain_of(c.user_id)
-            if server not in before[c.room.number]:
-                found.append((server, c.room, max(c.event.ts - SKEW_MS, self._now_ms() - LONGEST_MS)))
-        return found
+            if server not in before[c.room.number] and server in self._rooms.other_servers(c.room):
+                since = max(c.event.ts - SKEW_MS, self._now_ms() - LONGEST_MS)
+                known = found.get((server, c.room.number))
+                found[server, c.room.number] = server, c.room, since if known is None else min(since, known[2])
+        return list(found.values())
 
-    async def _changed_since(self, connection: Any, room: LiveRoom, since_ms: int) -> list[str]:
-        """The members of here whose devices have changed since. Times follow positions, so that the latest are looked at only."""
+    async def _changed_since(self, connection: Any, server: str, room: LiveRoom, since_ms: int) -> list[str]:
+        """The members of here whose devices have changed since, and since the server was told so before. Times follow positions,
+        so that the latest are looked at only."""
+        own = [user for user in room.joined if self._rooms.is_hosted(user)]
         rows = await connection.fetch(
-            """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id) WHERE c.position > coalesce(
-                   (SELECT d.position FROM device_list_changes d WHERE d.changed_ts < $1 ORDER BY d.position DESC LIMIT 1), 0)""",
-            since_ms,
-        )
-        return [row["user_id"] for row in rows if row["user_id"] in room.joined]
+            """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id)
+                WHERE c.user_id = ANY($3::text[]) AND c.position > greatest($2, coalesce(
+                   (SELECT d.position FROM device_list_changes d WHERE d.changed_ts < $1 ORDER BY d.position DESC LIMIT 1), 0))""",
+            since_ms, self._told_upto.get((server, room.number), 0), own,
+        )  # fmt: skip
+        return [row["user_id"] for row in rows]
 
     @staticmethod
     async def _add(connection: Any, told: dict[str, set[str]]) -> set[str]:

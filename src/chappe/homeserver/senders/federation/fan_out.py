@@ -78,6 +78,7 @@ class FanOut:
             for row in await connection.fetch("SELECT DISTINCT destination FROM federation_edus"):
                 edus.add(row["destination"])
             await connection.execute("UPDATE federation_progress SET position = $1 WHERE shard = 0", upto)
+        self._devices.committed()
         return {row[0] for row in rows} | edus
 
     async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[tuple[str, int, int]]:
