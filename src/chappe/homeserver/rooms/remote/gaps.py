@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.matrix.errors import MatrixError
+from chappe.homeserver.matrix.identifiers import domain_of, host_of
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
@@ -26,6 +27,10 @@ GAP_BYTES = 128 << 20
 ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20
 ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
 PARALLEL = 10
+WITNESSES, WITNESS_SECONDS = (
+    3,
+    10.0,
+)  # other servers that are asked whether there is what an event follows, and for how long
 Fate = int | Exception | None  # of an event: its status, why it waits, or nothing where it is left out
 
 
@@ -140,9 +145,35 @@ class Gaps:
                 if gap.auth:
                     await self.fetch_auth(room, checked, servers)
                 if gap.prev:
-                    missing = gap.prev
                     state_before = await self.state_before(room, checked, servers)
+                    missing = await self._witnessed(room, checked, gap.prev)
         raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
+
+    async def _witnessed(self, room: LiveRoom, checked: Checked, event_ids: Sequence[str]) -> list[str]:
+        """Those of some events that an event follows and that are missing indeed: a server of another host shows them.
+
+        Anybody can name an event that there never was. Where no other server can be asked, its own must show them.
+        """
+        own = host_of(domain_of(checked.pdu["sender"]))
+        by_host: dict[str, str] = {}
+        for server in self._calls.servers(room):
+            by_host.setdefault(host_of(server), server)
+        others = [server for host, server in by_host.items() if host != own][:WITNESSES]
+        answers = await asyncio.gather(*(self._shown(room, server, event_ids) for server in others))
+        heard = [answer for answer in answers if answer is not None]
+        if not heard and own in by_host:
+            heard = [await self._shown(room, by_host[own], event_ids) or set()]
+        return [event_id for event_id in event_ids if any(event_id in answer for answer in heard)]
+
+    async def _shown(self, room: LiveRoom, server: str, event_ids: Sequence[str]) -> set[str] | None:
+        """Which of some events a server has; None where it does not answer."""
+        try:
+            async with asyncio.timeout(WITNESS_SECONDS):
+                raws = await self._calls.backfill(room, server, event_ids, FOLLOWED_AT_ONCE)
+                found = await self._checks.check_many(raws, room.version)
+        except (MatrixError, TimeoutError):
+            return None
+        return {event_id for event_id, event in found.items() if event.room_id == room.room_id}
 
     async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
         for server in servers[:3]:
