@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from chappe.homeserver.rooms.stretches import (
     BLOCK,
     LAST,
+    MOST_STRETCHES,
     Cursor,
     ReadingOrder,
     Span,
     Stretch,
     cut_of,
     gap_before,
+    number_of_host,
 )
 from chappe.homeserver.sync.token import parse_position, position_token
 
@@ -84,6 +88,65 @@ def test_the_latest_cut() -> None:
         300, 200, 0, 200, 0,
     ]  # fmt: skip
     assert order.beginning == -4 * BLOCK, "what was jumped to before the log lies before what was before it"
+
+
+def test_a_cut_that_follows_the_log_is_none_for_timelines() -> None:
+    order = ReadingOrder([Stretch(200, 0, 1), Stretch(300, 1, 2), Stretch(300, 0, 3, is_fork=1)], is_federated=True)
+    assert [order.latest_cut(0, upto) for upto in (199, 250, 400)] == [0, 200, 200]
+    assert order.before(300) == gap_before(300), "it is read where it belongs all the same"
+
+
+class Compared(int):
+    """A position that counts how often it is looked at."""
+
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return int(self) == other
+
+    def __lt__(self, other: int) -> bool:
+        Compared.times += 1
+        return int(self) < other
+
+    def __gt__(self, other: int) -> bool:
+        Compared.times += 1
+        return int(self) > other
+
+    __hash__ = int.__hash__
+
+
+def test_as_many_gaps_as_a_room_may_have_are_ordered_in_little_more_than_their_number() -> None:
+    stretches = [Stretch(Compared(10 * n), 0, n) for n in range(1, MOST_STRETCHES)]
+    Random(1).shuffle(stretches)
+    Compared.times = 0
+    assert len(ReadingOrder(stretches, is_federated=True).spans) == 2 * MOST_STRETCHES - 1
+    assert Compared.times < 50 * MOST_STRETCHES
+
+
+def filled(stretches: list[Stretch], host: int) -> list[Stretch]:
+    """With as many as a host may add."""
+    while ReadingOrder(stretches, is_federated=True).has_room_for(host):
+        number = len(stretches) + 1
+        stretches = [*stretches, Stretch(10 * number, 0, number, host)]
+    return stretches
+
+
+def test_neither_one_host_nor_a_few_use_up_what_a_room_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chappe.homeserver.rooms.stretches.MOST_STRETCHES", 400)
+    stretches = filled([], 1)
+    assert 100 < len(stretches) < 200
+    for host in range(2, 8):
+        before = len(stretches)
+        stretches = filled(stretches, host)
+        assert len(stretches) > before
+    order = ReadingOrder(stretches, is_federated=True)
+    assert order.has_room_for(8) and not order.has_room_for(1)
+
+
+def test_servers_of_one_host_are_one() -> None:
+    assert number_of_host("evil.example") == number_of_host("EVIL.example:8448") != number_of_host("good.example")
+    assert -(1 << 63) <= number_of_host("evil.example") < 1 << 63
 
 
 def test_those_after_a_position() -> None:

@@ -75,8 +75,8 @@ class LiveRoom:
         self.tail: deque[RoomEvent] = deque()
         self.complete_from = 0
         self.last_position = 0
-        self.stretches: Sequence[Stretch] = ()
-        self._order = ReadingOrder()
+        self._stretches: Sequence[Sequence[int]] = ()
+        self._order: ReadingOrder | None = None  # made when somebody asks
         self.is_new = False
         self._loading = asyncio.Lock()
         self._levels: tuple[RoomEvent | None, RoomEvent | None, PowerLevels] | None = None
@@ -143,8 +143,8 @@ class LiveRoom:
     @property
     def order(self) -> ReadingOrder:
         """In which its events are read: by position, where no history came to lie between events of the log."""
-        if self._order.is_federated != self.is_federated:
-            self._order = ReadingOrder(self.stretches, self.is_federated)
+        if self._order is None or self._order.is_federated != self.is_federated:
+            self._order = ReadingOrder((Stretch(*values) for values in self._stretches), self.is_federated)
         return self._order
 
     def recent(self, event_id: str | None) -> RoomEvent | None:
@@ -327,8 +327,8 @@ class LiveRoom:
         self.leaves, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
         self.is_federated, self.is_stub = row["federated"], row["stub"]
         self.partial_servers = frozenset(row["partial_servers"] or ())
-        self.stretches = [Stretch(*values) for values in row["stretches"] or ()]
-        self._order = ReadingOrder(self.stretches, self.is_federated)
+        if (stretches := row["stretches"] or ()) != self._stretches:
+            self._stretches, self._order = stretches, None
         self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
         self.last_position, self.bump_position = row["last_position"], row["bump_position"]
         self.threads, self.threads_before, self.related = s.threads, {}, s.related

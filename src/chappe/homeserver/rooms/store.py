@@ -510,7 +510,8 @@ class RoomStore:
 
 
 SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers,
-           CASE WHEN r.federated THEN (SELECT array_agg(ARRAY[s.cut, s.ordinal, s.number]) FROM stretches s
+           CASE WHEN r.federated THEN (SELECT array_agg(ARRAY[s.cut, s.ordinal, s.number, s.host, s.is_fork::int]
+                                                            ORDER BY s.number) FROM stretches s
                                         WHERE s.room_nid = r.room_nid) END AS stretches
     FROM rooms r LEFT JOIN partial_rooms p USING (room_nid) WHERE r.room_nid = $1"""
 SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])"

@@ -6,9 +6,14 @@ directly before an event of the log that follows what was not here, its `cut` (d
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
+
+from chappe.homeserver.matrix.identifiers import host_of
 
 BLOCK = 1 << 36  # positions of one stretch
 MOST_STRETCHES = 1 << 12  # of one room: what is missing beyond lies before the log
@@ -18,11 +23,14 @@ SPACING = 16  # between neighbours of a stretch, for what comes in between
 
 
 class Stretch(NamedTuple):
-    """`ordinal`: 0 for the latest before its cut. A cut of 0: before the log."""
+    """`ordinal`: 0 for the latest before its cut. A cut of 0: before the log. `host`: whose word it is, see `number_of_host`.
+    `is_fork`: what follows it follows the end of the log too, so that the log lies in its past."""
 
     cut: int
     ordinal: int
     number: int
+    host: int = 0
+    is_fork: int = 0
 
 
 class Span(NamedTuple):
@@ -50,12 +58,19 @@ def gap_before(cut: int) -> int:
     return _GAP - cut
 
 
+def number_of_host(server_name: str) -> int:
+    """What all servers of one host have in common, as the database keeps it."""
+    digest = hashlib.sha256(host_of(server_name).encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 def cut_of(position: int) -> int | None:
     """Of a place that `gap_before` made: the event's position."""
     return _GAP - position if _GAP - LAST < position < _GAP else None
 
 
-def _block(number: int) -> tuple[int, int]:
+def block_of(number: int) -> tuple[int, int]:
+    """The first and the last position of a stretch."""
     return -(number + 1) * BLOCK, -number * BLOCK - 1  # the lowest is only a place: what lies before the first event
 
 
@@ -65,16 +80,25 @@ class ReadingOrder:
     def __init__(self, stretches: Iterable[Stretch] = (), is_federated: bool = False) -> None:
         self.is_federated = is_federated
         ordered = sorted(stretches, key=lambda s: (s.cut, -s.ordinal))
-        self.cuts = sorted({s.cut for s in ordered if s.cut > 0})
+        self.cuts: list[int] = []
+        self._breaks: list[int] = []  # those that no timeline is told across
+        spans: list[Span] = []
+        low = block_of(0)[0] if is_federated else 0
+        for cut, before in groupby(ordered, key=lambda s: max(s.cut, 0)):
+            here = list(before)
+            if cut:
+                spans.append(Span(low, cut - 1))
+                low = cut - 1
+                self.cuts.append(cut)
+                if not here[-1].is_fork:
+                    self._breaks.append(cut)
+            spans += [Span(*block_of(s.number), s) for s in here]
+        spans.append(Span(low, LAST))
+        self.spans = spans
         self._is_cut = frozenset(self.cuts)
         self._cut_of_number = {s.number: s.cut for s in ordered}
-        ends = [*(cut - 1 for cut in self.cuts), LAST]
-        spans = [Span(*_block(s.number), s) for s in ordered if s.cut <= 0]
-        spans.append(Span(_block(0)[0] if is_federated else 0, ends[0]))
-        for cut, end in zip(self.cuts, ends[1:], strict=True):
-            spans += [Span(*_block(s.number), s) for s in ordered if s.cut == cut]
-            spans.append(Span(cut - 1, end))
-        self.spans = spans
+        self._of_host = Counter(s.host for s in ordered)
+        self._left = MOST_STRETCHES - len(ordered)
         self._index_of_number = {s.stretch.number: i for i, s in enumerate(spans) if s.stretch is not None}
         self._index_of_log = [i for i, s in enumerate(spans) if s.stretch is None]
 
@@ -82,6 +106,10 @@ class ReadingOrder:
     def beginning(self) -> int:
         """Before every event."""
         return self.spans[0].low
+
+    def has_room_for(self, host: int) -> bool:
+        """Whether a host may have one more: half as many as are left for all, so that neither one nor a few use them up."""
+        return 2 * self._of_host[host] < self._left
 
     def index_of(self, position: int) -> int | None:
         """The span that holds a position; None for a block that is not known."""
@@ -118,9 +146,9 @@ class ReadingOrder:
         return [self.spans[first.span]._replace(low=first.at), *self.spans[first.span + 1 :]]
 
     def latest_cut(self, after: int, upto: int) -> int:
-        """The last cut in (after, upto] of the log; 0 where there is none."""
-        place = bisect_right(self.cuts, upto)
-        return self.cuts[place - 1] if place and self.cuts[place - 1] > after else 0
+        """The last cut in (after, upto] of the log that does not follow what lies before it; 0 where there is none."""
+        place = bisect_right(self._breaks, upto)
+        return self._breaks[place - 1] if place and self._breaks[place - 1] > after else 0
 
     def stretches_after(self, position: int) -> list[Span]:
         """Those that lie before an event of the log beyond a position."""
@@ -169,6 +197,7 @@ class Walk:
         self.gap: int | None = None  # the position of the event before which something is missing
         self.turns = 0  # of reading, without those to close a gap
         self.crosses = False  # the gaps that could not be closed
+        self.is_cut_short = False  # the beginning is not reached, and time is over
 
     @property
     def span(self) -> Span:

@@ -12,6 +12,7 @@ from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.matrix.events import references
 from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
+from chappe.homeserver.rooms.filling import SECONDS, Extend, Filling
 from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
@@ -23,7 +24,6 @@ from chappe.homeserver.rooms.visibility import Seen, Visibility
 MEMBER = "m.room.member"
 READ_AT_ONCE = 200
 See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
-Extend = Callable[[LiveRoom, int | None], Awaitable[bool]]
 MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
 MOST_CLOSINGS = 20  # of a gap, for one request that reads forwards
 MAX_SCANS = 100  # reads for one /sync in search of what passes its filter, in all rooms together
@@ -51,10 +51,9 @@ class Timeline:
     ) -> None:
         self._store, self._clock, self._visibility = store, clock, visibility
         self._trees, self._key_hash = trees, key_hash
-        # reads what is missing before an event, by its position, or before all of them, from other servers: whether there was some
-        self.extend: Extend | None = None
+        self.extend: Extend | None = None  # reads what is missing from other servers
         self.gap: Callable[[LiveRoom, int, int, bool], Awaitable[int | None]] | None = None
-        self.look_back: Callable[[LiveRoom, int, bool], Awaitable[None]] | None = None
+        self.look_back: Callable[[LiveRoom, int, bool, float], Awaitable[None]] | None = None
 
     async def events_between(
         self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool
@@ -111,6 +110,7 @@ class Timeline:
         if start is None:
             start = self._clock.watermark if backwards else room.order.beginning
         walk = Walk(room.order, start, stop, backwards, self._clock.watermark, closings)
+        filling = Filling(self.extend, room)
         found: list[Seen] = []
         everything = is_open(event_filter)
         for _ in range(MAX_READS + closings):
@@ -139,8 +139,8 @@ class Timeline:
                 if found or closings < MOST_CLOSINGS:
                     break  # it is closed with the next request
                 walk.crosses = True
-            elif not await self._go_on(room, walk):
-                return Page(found, start, None)
+            elif not await self._go_on(walk, filling):
+                return Page(found, start, walk.token if walk.is_cut_short else None)
         return Page(found, start, walk.token)
 
     async def _look_for_gap(self, room: LiveRoom, walk: Walk) -> None:
@@ -157,32 +157,25 @@ class Timeline:
             cut = span.stretch.cut  # what is missing before the cut itself
             walk.gap = await self.gap(room, cut - 1, cut, True)
 
-    async def _go_on(self, room: LiveRoom, walk: Walk) -> bool:
-        """Past the gap, or into the next span. False where there is nothing more."""
-        extend = self.extend
-        if extend is None:
-            return walk.step()
+    @staticmethod
+    async def _go_on(walk: Walk, filling: Filling) -> bool:
+        """Past the gap, or into the next span. False where there is nothing more, or it has not come in time."""
         if walk.gap is not None:
             if walk.backwards:
-                await self._fill(extend, room, walk.gap)
+                await filling.pages(walk.gap)
                 walk.at = walk.gap - 1
             else:
-                await extend(room, walk.gap)
+                await filling.page(walk.gap)
                 walk.closings -= 1
             return True
         if walk.backwards and not walk.ends_here:
             if walk.cut is not None:
-                await self._fill(extend, room, walk.cut)
-            elif walk.span.stretch is None and walk.span.has_history and await extend(room, None):
-                return True
+                await filling.pages(walk.cut)
+            elif walk.span.stretch is None and walk.span.has_history:
+                if await filling.page(None):
+                    return True
+                walk.is_cut_short = filling.is_over
         return walk.step()
-
-    @staticmethod
-    async def _fill(extend: Extend, room: LiveRoom, follower: int) -> None:
-        """What is missing before an event may be had from several servers, each of them a part."""
-        for _ in range(MAX_READS):
-            if not await extend(room, follower):
-                break
 
     async def state_changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
         """What the state got with positions in (after, upto], in order. Entries that were taken away are not told."""
@@ -254,7 +247,7 @@ class Timeline:
         """
         await self._visibility.require_reader(user_id, room)
         if room.is_federated and self.look_back is not None and await self._is_in_gap(room, ts, backwards):
-            await self.look_back(room, ts, backwards)
+            await self.look_back(room, ts, backwards, SECONDS)
         return await self._nearest_here(user_id, room, ts, backwards)
 
     async def _is_in_gap(self, room: LiveRoom, ts: int, backwards: bool) -> bool:

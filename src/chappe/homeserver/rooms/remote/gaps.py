@@ -27,10 +27,8 @@ GAP_BYTES = 128 << 20
 ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20
 ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
 PARALLEL = 10
-WITNESSES, WITNESS_SECONDS = (
-    3,
-    10.0,
-)  # other servers that are asked whether there is what an event follows, and for how long
+WITNESSES = 3  # other servers that are asked whether there is what an event follows
+WITNESS_SECONDS = 10.0  # for how long
 Fate = int | Exception | None  # of an event: its status, why it waits, or nothing where it is left out
 
 

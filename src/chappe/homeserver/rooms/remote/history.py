@@ -6,10 +6,12 @@ Kept as history, never as news: its positions lie below zero, so no sync, push o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.events import timestamp_of
@@ -25,10 +27,13 @@ from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.received import Prepared, WithoutTimeline
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.stretches import SPACING, Span
+from chappe.homeserver.rooms.stretches import SPACING, Span, number_of_host
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 AT_ONCE, SERVERS_ASKED = 100, 3
+SLOW_SECONDS = 2.0  # after which another server is asked beside the one that has not answered
+READING_SECONDS = 30.0  # of one page, whoever waits for it: what is not written by then is read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +49,81 @@ class History:
     ) -> None:  # fmt: skip
         self._rooms, self._receiver, self._gaps = rooms, receiver, gaps
         self._checks, self._calls, self._now_ms = checks, calls, now_ms
+        self._under_way: dict[tuple[int, object], asyncio.Task[Any]] = {}
         self._reading: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def gap(self, room: LiveRoom, after: int, upto: int, last: bool) -> int | None:
         """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
         return await self._receiver.store.gap_between(room.number, after, upto, last, self._now_ms())
 
-    async def extend(self, room: LiveRoom, follower: int | None) -> bool:
-        """Reads a page of what is missing before an event, by its position; None: before all of them. Whether there was some."""
+    async def extend(self, room: LiveRoom, follower: int | None, seconds: float) -> bool:
+        """Reads a page of what is missing before an event, by its position; None: before all of them. Whether there was some.
+
+        `seconds`: how long the caller waits. The page is read to its end for those who come later.
+        """
         if not room.is_federated or room.is_partial or self._calls.own_domain(room) is None:
             return False
+        return bool(await self._wait((room.number, follower), lambda: self._extend(room, follower), seconds))
+
+    async def _wait(
+        self, what: tuple[int, object], read: Callable[[], Coroutine[Any, Any, T]], seconds: float
+    ) -> T | None:
+        """For what is read once for all who want it now; None where that takes longer."""
+        task = self._under_way.get(what)
+        if task is None:
+            task = self._under_way[what] = asyncio.create_task(read())
+            task.add_done_callback(lambda _: self._under_way.pop(what, None))
+        done, _ = await asyncio.wait([task], timeout=seconds)
+        return task.result() if done else None
+
+    async def _extend(self, room: LiveRoom, follower: int | None) -> bool:
         async with self._reading.setdefault(room.number, asyncio.Lock()):
             named = await self._receiver.store.missing_before(room.number, follower, self._now_ms())
             if not named:
                 return False
             span = room.order.grows(follower)
-            for server in self._calls.servers(room)[:SERVERS_ASKED]:
-                try:
-                    events = await self._backfill(room, server, named)
+            async with contextlib.aclosing(self._answers(room, named)) as answers:
+                async for server, events in answers:
                     if await self._write_all(room, server, span, await self._fresh(room, span, events, named)):
                         return True
-                except MatrixError as error:
-                    log.info(
-                        "history could not be read", extra={"fields": {"from": server, "why": error.message[:200]}}
-                    )
             await self._receiver.store.mark_failed(room.number, named, self._now_ms())
         return False
 
-    async def look_back(self, room: LiveRoom, ts: int, backwards: bool) -> None:
-        """Reads the events around the one closest to a time, as another server has it; nothing where none does."""
-        if room.is_partial or self._calls.own_domain(room) is None:
-            return
+    async def _answers(
+        self, room: LiveRoom, named: Sequence[str]
+    ) -> AsyncGenerator[tuple[str, Mapping[str, Checked]], None]:
+        """What servers have, as they answer: the next is asked where one had nothing, or is slow."""
+        servers, asked = iter(self._calls.servers(room)[:SERVERS_ASKED]), dict[asyncio.Task[dict[str, Checked]], str]()
+        try:
+            while True:
+                if (server := next(servers, None)) is not None:
+                    asked[asyncio.create_task(self._backfill(room, server, named))] = server
+                if not asked:
+                    return
+                patience = None if server is None else SLOW_SECONDS
+                done, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    server = asked.pop(task)
+                    try:
+                        events = task.result()
+                    except MatrixError as error:
+                        why = {"from": server, "why": error.message[:200]}
+                        log.info("history could not be read", extra={"fields": why})
+                    else:
+                        yield server, events
+        finally:
+            for task in asked:
+                task.cancel()
+
+    async def look_back(self, room: LiveRoom, ts: int, backwards: bool, seconds: float) -> None:
+        """Reads the events around the one closest to a time, as another server has it; nothing where none does.
+
+        `seconds`: as of `extend`.
+        """
+        if not room.is_partial and self._calls.own_domain(room) is not None:
+            await self._wait((room.number, (ts, backwards)), lambda: self._look_back(room, ts, backwards), seconds)
+
+    async def _look_back(self, room: LiveRoom, ts: int, backwards: bool) -> None:
         for server in self._calls.servers(room)[:SERVERS_ASKED]:
             try:
                 event_id = await self._calls.nearest(room, server, ts, backwards)
@@ -93,25 +142,36 @@ class History:
         events = await self._backfill(room, server, [event_id])
         if event_id not in events:
             return
-        missing = await self._receiver.store.missing(room.number)
-        order, depth = room.order, events[event_id].pdu["depth"]
+        order = room.order
+        missing = await self._receiver.store.missing_beside(room.number, event_id, events[event_id].pdu["depth"])
         beside = [m for m in missing if m.event_id == event_id]
-        later = beside or [m for m in missing if m.follower_depth > depth]
+        later = beside or missing
         if not later:
             return
         span: Span | None = min((order.grows(m.follower) for m in later), key=order.rank)
         assert span is not None
         fresh = await self._fresh(room, span, events, [event_id])
-        if event_id in fresh and not beside:
-            span = await self._another_stretch(room, span)
-        if event_id in fresh and span is not None:
+        if event_id not in fresh:
+            return
+        if beside:
             await self._write_all(room, server, span, fresh)
+        elif (new := await self._another_stretch(room, span, server)) is not None and new.stretch is not None:
+            is_written = False
+            try:
+                is_written = await self._write_all(room, server, new, fresh)
+            finally:
+                if not is_written:
+                    await self._receiver.store.forget_stretch(room.number, new.stretch.number)
+                    self._rooms.live.read_anew(room.number)
 
-    async def _another_stretch(self, room: LiveRoom, after: Span) -> Span | None:
-        """Just older than one that there is; None where the room has too many."""
+    async def _another_stretch(self, room: LiveRoom, after: Span, server: str) -> Span | None:
+        """Just older than one that there is; None where the room has too many, or too many by the word of this server."""
         cut, ordinal = (0, 0) if after.stretch is None else (after.stretch.cut, after.stretch.ordinal)
-        before = {stretch.number for stretch in room.stretches}
-        await self._rooms.commit(_Jump(room, cut, ordinal + 1))
+        host = number_of_host(server)
+        if not room.order.has_room_for(host):
+            return None
+        before = {span.stretch.number for span in room.order.spans if span.stretch is not None}
+        await self._rooms.commit(_Jump(room, cut, ordinal + 1, host))
         order = (await self._rooms.live.by_number(room.number)).order
         place = (cut, ordinal + 1)
         return next(
@@ -152,8 +212,10 @@ class History:
         async with self._receiver.lock(room):
             await self._receiver.renew(room, ordered)
         positions = await self._positions(room, span, ordered)
-        written = 0
+        written, until = 0, asyncio.get_running_loop().time() + READING_SECONDS
         for checked in ordered:
+            if asyncio.get_running_loop().time() > until:
+                break
             if checked.event_id not in positions:
                 continue
             try:
@@ -265,13 +327,13 @@ class _HistoryWrite(WithoutTimeline):
 class _Jump(WithoutTimeline):
     """A stretch that nothing is in yet."""
 
-    def __init__(self, room: LiveRoom, cut: int, ordinal: int) -> None:
+    def __init__(self, room: LiveRoom, cut: int, ordinal: int, host: int) -> None:
         super().__init__(room, None)
-        self._cut, self._ordinal = cut, ordinal
+        self._cut, self._ordinal, self._host = cut, ordinal, host
 
     def build(self) -> None:
         self.start_over()
-        self.add_row("jumps", 0, self.lane.number, self._cut, self._ordinal)
+        self.add_row("jumps", 0, self.lane.number, self._cut, self._ordinal, self._host)
         self.adds_stretches = True
 
 

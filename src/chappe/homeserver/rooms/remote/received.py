@@ -22,6 +22,7 @@ from chappe.homeserver.rooms.remote.store import HISTORY, OF_NO_TIMELINE, OUTLYI
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, decode_pack, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER
+from chappe.homeserver.rooms.stretches import number_of_host
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 
 Chains = Mapping[int, ChainRow]
@@ -267,10 +268,13 @@ class ReceivedWrite(WithoutTimeline):
 
     def _note_gap(self, prepared: Prepared, index: int) -> None:
         """What it follows and is not here lies before it; where something of the room is here, after that."""
+        room, checked = self.lane, prepared.checked
         for event_id in prepared.missing:
-            self.add_row("missing_events", index, self.lane.number, event_id, prepared.checked.pdu["depth"])
-        if prepared.missing and self.lane.tips:
-            self.add_row("cuts", index, self.lane.number)
+            self.add_row("missing_events", index, room.number, event_id, checked.pdu["depth"])
+        host = number_of_host(domain_of(checked.pdu["sender"]))
+        if prepared.missing and room.tips and room.order.has_room_for(host):
+            is_fork = not prepared.starts_afresh and not room.tips.keys().isdisjoint(checked.prev())
+            self.add_row("cuts", index, room.number, host, is_fork)
             self.adds_stretches = True
 
     def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> None:

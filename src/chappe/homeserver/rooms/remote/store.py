@@ -13,11 +13,15 @@ from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.state_tree import int_to_name
-from chappe.homeserver.rooms.stretches import MOST_STRETCHES
+from chappe.homeserver.rooms.stretches import MOST_STRETCHES, block_of
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
 OF_NO_TIMELINE = 0  # missing_events.position: what follows it is kept from the members
-ASKED_AGAIN_MS = 60_000  # after which what nobody had is asked for again
+ASKED_AGAIN_MS, LONGEST_PAUSE_MS = (
+    60_000,
+    86_400_000,
+)  # after which what nobody had is asked for again; each time twice as late
+MOST_BESIDE = 100  # missing events beside which a place in the past is looked for
 
 FRAGMENTS = (
     Fragment(  # events that no timeline has
@@ -90,24 +94,25 @@ FRAGMENTS = (
          WHERE excluded.position <> {OF_NO_TIMELINE};""",
     ),
     Fragment(  # after `missing_events`: the block of what lies before an event of the log, and before no earlier one
-        "cuts", (("room", "bigint"), ("at", "int")),
+        "cuts", (("room", "bigint"), ("host", "bigint"), ("is_fork", "boolean"), ("at", "int")),
         f"""
         FOR r IN SELECT * FROM unnest(cuts_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
-            INSERT INTO stretches (room_nid, number, cut, ordinal) SELECT r.room, n.next, since + r.at, 0
+            INSERT INTO stretches (room_nid, number, cut, ordinal, host, is_fork)
+            SELECT r.room, n.next, since + r.at, 0, r.host, r.is_fork
               FROM (SELECT coalesce(max(s.number), 0) + 1 AS next FROM stretches s WHERE s.room_nid = r.room) n
              WHERE n.next < {MOST_STRETCHES}
                AND EXISTS (SELECT 1 FROM missing_events m WHERE m.room_nid = r.room AND m.position = since + r.at);
         END LOOP;""",
     ),
     Fragment(  # the block of what was jumped to: older than some that lie before the same event
-        "jumps", (("room", "bigint"), ("cut", "bigint"), ("ordinal", "int")),
+        "jumps", (("room", "bigint"), ("cut", "bigint"), ("ordinal", "int"), ("host", "bigint")),
         f"""
         FOR r IN SELECT * FROM unnest(jumps_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
             UPDATE stretches s SET ordinal = s.ordinal + 1
              WHERE s.room_nid = r.room AND s.cut = r.cut AND s.ordinal >= r.ordinal;
-            INSERT INTO stretches (room_nid, number, cut, ordinal) SELECT r.room, n.next, r.cut, r.ordinal
+            INSERT INTO stretches (room_nid, number, cut, ordinal, host) SELECT r.room, n.next, r.cut, r.ordinal, r.host
               FROM (SELECT coalesce(max(s.number), 0) + 1 AS next FROM stretches s WHERE s.room_nid = r.room) n
              WHERE n.next < {MOST_STRETCHES};
         END LOOP;""",
@@ -191,6 +196,11 @@ def _known(row: Row) -> Known:
     )  # fmt: skip
 
 
+# $: now
+_MAY_BE_HAD = f"""(failed_ts IS NULL OR failed_ts + least(
+    {ASKED_AGAIN_MS} * 2 ^ least(greatest(attempts - 1, 0), 20), {LONGEST_PAUSE_MS})::bigint < {{}})"""
+
+
 class RemoteStore:
     """Each method is one statement unless it says otherwise."""
 
@@ -268,31 +278,51 @@ class RemoteStore:
         """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             f"""SELECT position FROM missing_events WHERE room_nid = $1 AND position > $2 AND position <= $3
-                   AND (failed_ts IS NULL OR failed_ts < $4) ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
-            room, after, upto, now_ms - ASKED_AGAIN_MS,
+                   AND {_MAY_BE_HAD.format("$4")} ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
+            room, after, upto, now_ms,
         )  # fmt: skip
 
     async def missing_before(self, room: int, follower: int | None, now_ms: int) -> list[str]:
         """What is not here and was before an event, by its position; None: before all of them."""
         rows = await self.database.fetch(
-            """SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
-                  AND (failed_ts IS NULL OR failed_ts < $3) ORDER BY follower_depth DESC LIMIT 20""",
-            room, follower, now_ms - ASKED_AGAIN_MS,
+            f"""SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
+                   AND {_MAY_BE_HAD.format("$3")} ORDER BY follower_depth DESC LIMIT 20""",
+            room, follower, now_ms,
         )  # fmt: skip
         return [row["event_id"] for row in rows]
 
-    async def missing(self, room: int, event_ids: Collection[str] | None = None) -> list[Missing]:
-        """What is not here, or those of some events that are not and are followed by others."""
+    async def missing(self, room: int, event_ids: Collection[str]) -> list[Missing]:
+        """Those of some events that are not here and are followed by others that members see."""
         rows = await self.database.fetch(
             """SELECT event_id, follower_depth, position FROM missing_events
-                WHERE room_nid = $1 AND ($2::text[] IS NULL OR event_id = ANY ($2))""",
-            room, None if event_ids is None else list(event_ids),
+                WHERE room_nid = $1 AND event_id = ANY ($2::text[]) AND position IS DISTINCT FROM $3""",
+            room, list(event_ids), OF_NO_TIMELINE,
         )  # fmt: skip
         return [Missing(*row) for row in rows]
 
+    async def missing_beside(self, room: int, event_id: str, depth: int) -> list[Missing]:
+        """An event, where it is missing; and what else is, and is followed by something deeper, the nearest first."""
+        rows = await self.database.fetch(
+            """SELECT event_id, follower_depth, position FROM missing_events
+                WHERE room_nid = $1 AND (event_id = $2 OR follower_depth > $3) AND position IS DISTINCT FROM $4
+                ORDER BY event_id <> $2, follower_depth LIMIT $5""",
+            room, event_id, depth, OF_NO_TIMELINE, MOST_BESIDE,
+        )  # fmt: skip
+        return [Missing(*row) for row in rows]
+
+    async def forget_stretch(self, room: int, number: int) -> None:
+        """Of a jump into which nothing was written after all."""
+        low, high = block_of(number)
+        await self.database.execute(
+            """DELETE FROM stretches WHERE room_nid = $1 AND number = $2 AND NOT EXISTS (
+                   SELECT 1 FROM events WHERE room_nid = $1 AND position >= $3 AND position <= $4)""",
+            room, number, low, high,
+        )  # fmt: skip
+
     async def mark_failed(self, room: int, event_ids: Iterable[str], now_ms: int) -> None:
         await self.database.execute(
-            "UPDATE missing_events SET failed_ts = $3 WHERE room_nid = $1 AND event_id = ANY($2::text[])",
+            """UPDATE missing_events SET failed_ts = $3, attempts = attempts + 1
+                WHERE room_nid = $1 AND event_id = ANY($2::text[])""",
             room, list(event_ids), now_ms,
         )  # fmt: skip
 

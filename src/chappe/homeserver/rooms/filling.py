@@ -1,0 +1,37 @@
+"""Reading from other servers what is missing of a room's past, for as long as one request waits for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from chappe.homeserver.rooms.live_room import LiveRoom
+
+SECONDS = 10.0  # that one request waits for other servers, in all gaps together
+MOST_PAGES = 10  # of one gap, for one request
+# (room, the position of the event before which something is missing, or None; seconds to wait): whether there was some
+Extend = Callable[[LiveRoom, int | None, float], Awaitable[bool]]
+
+
+class Filling:
+    """`extend`: None where no other server is asked."""
+
+    def __init__(self, extend: Extend | None, room: LiveRoom) -> None:
+        self._extend, self._room = extend, room
+        self._until = asyncio.get_running_loop().time() + SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is waited for: what is missing may still come, and is read by the next request."""
+        return asyncio.get_running_loop().time() >= self._until
+
+    async def page(self, follower: int | None) -> bool:
+        """Of what is missing before an event, or before all of them. Whether there was some in time."""
+        left = self._until - asyncio.get_running_loop().time()
+        return self._extend is not None and left > 0 and await self._extend(self._room, follower, left)
+
+    async def pages(self, follower: int) -> None:
+        """What is missing before an event may be had from several servers, each of them a part."""
+        for _ in range(MOST_PAGES):
+            if not await self.page(follower):
+                break
