@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 import pytest
 
+from chappe.homeserver.matrix.errors import Forbidden
+from chappe.homeserver.rooms.remote import gaps
 from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.remote.store import RemoteStore
 from tests.federation.conftest import Peer
@@ -455,6 +457,75 @@ async def test_what_nobody_has_is_passed_over_and_asked_for_again(peer: Peer) ->
     await reads_everywhere(bob, room, [*during, *meanwhile, "after"])
 
 
+async def test_what_nobody_has_is_asked_for_less_and_less_often(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await alice.say(room, "before")
+    asked = [0]
+
+    async def nothing(*_: Any) -> list[bytes]:
+        asked[0] += 1
+        return []
+
+    here.node.serving.backfill = nothing  # type: ignore[method-assign]
+    await enter(bob, room, here)
+    for minutes in (1, 2, 4, 8):
+        asked[0] = 0
+        for _ in range(2):
+            await bob.messages(room)
+        assert asked[0] == 1
+        for pause, times in ((60_000 * minutes - 30_000, 1), (30_001, 2)):
+            await there.node.database.execute("UPDATE missing_events SET failed_ts = failed_ts - $1::bigint", pause)
+            if times == 1:
+                await bob.messages(room)
+                assert asked[0] == 1, f"not before {minutes} minutes"
+
+
+async def test_who_reads_waits_for_no_server_without_end(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not come in time is passed over, and the beginning is not said to be one."""
+    alice, bob, room, said = await away(peer, meanwhile=20)
+    await all_synced(bob, room, said[-1])
+    here = alice.server
+    answer, let_go = here.node.serving.backfill, asyncio.Event()
+
+    async def waits(*arguments: Any) -> list[bytes]:
+        await let_go.wait()
+        return await answer(*arguments)
+
+    here.node.serving.backfill = waits  # type: ignore[method-assign]
+    monkeypatch.setattr("chappe.homeserver.rooms.filling.SECONDS", 0.2)
+    page = await bob.messages(room, limit=100)
+    assert bodies(page["chunk"])[::-1] == [*said[15:20], *said[-3:]]
+    assert "end" in page
+    monkeypatch.undo()
+    let_go.set()
+    assert (await read(bob, room, "b"))[::-1] == said
+    await reads_everywhere(bob, room, said)
+
+
+async def test_a_slow_server_holds_up_no_other(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, second, there = await peer(), await peer(), await peer()
+    alice, dora, bob = await here.person("alice"), await second.person("dora"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(dora, room, here)
+    said = await talk(alice, room, "early", 10)
+    await hears(dora, room, said[-1])
+    await enter(bob, room, here)
+    await agree(room, here, second, there)
+    asked, let_go = asyncio.Event(), asyncio.Event()
+
+    async def waits(*_: Any) -> list[bytes]:
+        asked.set()
+        await let_go.wait()
+        return []
+
+    here.node.serving.backfill = waits  # type: ignore[method-assign]
+    monkeypatch.setattr("chappe.homeserver.rooms.remote.history.SLOW_SECONDS", 0.05)
+    assert await everything(bob, room) == said
+    let_go.set()
+
+
 # ------------------------------------------------------------------------------------------ pasts that nobody lets one read
 
 
@@ -477,36 +548,167 @@ def nobody_has() -> str:
     return "$" + secrets.token_urlsafe(32)
 
 
+@pytest.fixture
+def not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every gap is too large to be closed before what follows it is received."""
+    monkeypatch.setattr(gaps, "GAP_LIMIT", 1)
+
+
+def text(forger: Forger, body: str, *prev: Any) -> Any:
+    """A message that follows some others."""
+    changes = {"prev_events": [p if type(p) is str else forger.id_of(p) for p in prev]} if prev else {}
+    return forger.event({"msgtype": "m.text", "body": body}, **changes)
+
+
+async def cuts(forger: Forger) -> list[Any]:
+    """Of the room, as the server has it that is sent to."""
+    rows = await forger.target.node.database.fetch(
+        "SELECT cut, is_fork FROM stretches WHERE room_nid = $1 ORDER BY cut",
+        (await forger.target.node.rooms.require(forger.room.room_id)).number,
+    )
+    return list(rows)
+
+
+@pytest.mark.usefixtures("not_filled")
 async def test_followers_of_one_missing_event_leave_one_gap(peer: Peer) -> None:
     """What the second of them follows is known to lie before the first."""
     alice, mallory, room, forger = await scene(peer)
     await alice.say(room, "here")
     await hears(mallory, room, "here")
     await knows_the_state_only(forger)
-    missing = nobody_has()
+    lost = [text(forger, "lost"), text(forger, "lost as well")]
+    serves(forger.evil, *lost)
     for body in ("one", "two"):
-        await forger.send(forger.event({"msgtype": "m.text", "body": body}, prev_events=[missing]))
+        await forger.send(text(forger, body, lost[0]))
         await hears(alice, room, body)
     timeline = await initial(alice, room)
     assert (bodies(timeline["events"]), timeline["limited"]) == (["one", "two"], True)
-    await forger.send(forger.event({"msgtype": "m.text", "body": "three"}, prev_events=[nobody_has()]))
+    await forger.send(text(forger, "three", lost[1]))
     await hears(alice, room, "three")
     assert bodies((await initial(alice, room))["events"]) == ["three"]
-    await reads_everywhere(alice, room, ["here", "one", "two", "three"])
+    await reads_everywhere(alice, room, ["here", "lost", "one", "two", "lost as well", "three"])
 
 
+@pytest.mark.parametrize("beside", ["nothing", "the end", "what its own server shows"])
+async def test_an_invented_past_hides_nothing(peer: Peer, monkeypatch: pytest.MonkeyPatch, beside: str) -> None:
+    """Anybody can name an event that there never was, or that they alone have."""
+    alice, room, forger, honest = await crowd(peer)
+    await alice.say(room, "here")
+    for person in (forger.person, honest.person):
+        await hears(person, room, "here")
+    await knows_the_state_only(forger)
+    prev: list[Any] = [nobody_has()]
+    if beside == "the end":
+        prev += list(forger.room.tips)
+    elif beside == "what its own server shows":
+        monkeypatch.setattr(gaps, "GAP_LIMIT", 1)
+        prev = [text(forger, "shown by nobody else")]
+        serves(forger.evil, *prev)
+    await forger.send(text(forger, "evil", *prev))
+    await hears(alice, room, "evil")
+    timeline = await initial(alice, room)
+    assert (bodies(timeline["events"]), timeline["limited"]) == (["here", "evil"], False)
+    assert not await cuts(forger)
+    assert not await forger.target.node.database.fetch("SELECT * FROM missing_events")
+    await reads_everywhere(alice, room, ["here", "evil"])
+
+
+@pytest.mark.usefixtures("not_filled")
+async def test_what_follows_the_log_too_hides_nothing_of_it(peer: Peer) -> None:
+    """A fork of which a part is missing: that is read where it belongs."""
+    alice, mallory, room, forger = await scene(peer)
+    await alice.say(room, "here")
+    await hears(mallory, room, "here")
+    await knows_the_state_only(forger)
+    lost = text(forger, "lost")
+    serves(forger.evil, lost)
+    await alice.say(room, "and here")
+    await hears(mallory, room, "and here")
+    await forger.send(text(forger, "both", lost, *forger.room.tips))
+    await hears(alice, room, "both")
+    assert [row["is_fork"] for row in await cuts(forger)] == [True]
+    timeline = await initial(alice, room)
+    assert (bodies(timeline["events"]), timeline["limited"]) == (["here", "and here", "both"], False)
+    await reads_everywhere(alice, room, ["here", "and here", "lost", "both"])
+
+
+@pytest.mark.usefixtures("not_filled")
+async def test_no_server_uses_up_the_gaps_that_a_room_may_have(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chappe.homeserver.rooms.stretches.MOST_STRETCHES", 4)
+    alice, room, forger, honest = await crowd(peer)
+    await alice.say(room, "here")
+    for person in (forger.person, honest.person):
+        await hears(person, room, "here")
+    live = await forger.target.node.rooms.require(room)
+    for side in (forger, honest):
+        await knows_the_state_only(side)
+    lost = [text(forger, f"lost {n}") for n in range(4)]
+    for side in (forger, honest):
+        serves(side.evil, *lost)
+    for n in range(3):
+        await forger.send(text(forger, f"evil {n}", lost[n]))
+        await hears(alice, room, f"evil {n}")
+    assert len(await cuts(forger)) == 2
+    loaded = live.incarnation
+    await forger.send(text(forger, "evil 3", lost[3]))
+    await hears(alice, room, "evil 3")
+    assert live.incarnation == loaded, "where no gap is noted, the room is not read anew"
+    missing = text(honest, "lost by honest people")
+    for side in (forger, honest):
+        serves(side.evil, *lost, missing)
+    await honest.send(text(honest, "honest", missing))
+    await hears(alice, room, "honest")
+    timeline = await initial(alice, room)
+    assert (bodies(timeline["events"]), timeline["limited"]) == (["honest"], True)
+
+
+async def test_the_order_of_a_room_is_made_anew_only_where_it_changes(peer: Peer) -> None:
+    _, bob, room, _ = await away(peer, meanwhile=3)
+    node = bob.server.node
+    live = await node.rooms.require(room)
+    order = live.order
+    node.rooms.live.read_anew(live.number)
+    assert (await node.rooms.require(room)).order is order
+    await out(bob, room)
+    assert live.order is order
+
+
+async def test_a_jump_of_which_nothing_is_kept_leaves_nothing(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    ids = []
+    for n in range(150):
+        ids.append(await alice.say(room, f"message {n}"))
+        await asyncio.sleep(0.002)
+    await enter(bob, room, here)
+    write = History._write
+
+    async def refuses(*_: Any) -> bool:
+        raise Forbidden("no")
+
+    monkeypatch.setattr(History, "_write", refuses)
+    for target in (20, 30):
+        assert await jump(bob, room, await time_of(alice, room, ids[target])) not in ids[:100]
+    assert not await there.node.database.fetch("SELECT * FROM stretches")
+    monkeypatch.setattr(History, "_write", write)
+    assert await jump(bob, room, await time_of(alice, room, ids[20])) == ids[20]
+
+
+@pytest.mark.usefixtures("not_filled")
 async def test_a_gap_lies_before_what_members_see(peer: Peer) -> None:
     """Not where something that is kept from them has named it first."""
     alice, room, forger, honest = await crowd(peer)
     await alice.say(room, "here")
     for person in (forger.person, honest.person):
         await hears(person, room, "here")
-    missing = nobody_has()
-    late = forger.event({"msgtype": "m.text", "body": "late"}, prev_events=[missing])
+    missing = text(honest, "lost")
+    late = text(forger, "late", missing)
     await knows_the_state_only(forger)
     await alice.act("ban", room, forger.person)
     await agree(room, forger.target, honest.evil)
     await knows_the_state_only(honest)
+    serves(honest.evil, missing)
     database = forger.target.node.database
     await forger.send(late)
 
@@ -517,8 +719,8 @@ async def test_a_gap_lies_before_what_members_see(peer: Peer) -> None:
 
     await until(is_kept)
     assert (await initial(alice, room))["limited"] is False
-    await honest.send(honest.event({"msgtype": "m.text", "body": "honest"}, prev_events=[missing]))
+    await honest.send(text(honest, "honest", missing))
     await hears(alice, room, "honest")
     timeline = await initial(alice, room)
     assert (bodies(timeline["events"]), timeline["limited"]) == (["honest"], True)
-    await reads_everywhere(alice, room, ["here", "honest"])
+    await reads_everywhere(alice, room, ["here", "lost", "honest"])
