@@ -30,6 +30,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
         2,
         "partial_rooms: resumed at start and by a job; contents that came redacted: any copy that comes later takes their place",
     ),
+    "homeserver/rooms/remote/history.py": (2, "requests wait for it; asked again, as what is missing is still noted"),
     "homeserver/rooms/remote/inbox.py": (1, "federation_inbox: resumed at start and by a job"),
     "homeserver/rooms/remote/retelling.py": (
         1,

@@ -134,6 +134,7 @@ class Homeserver(Parts):
         await self.push_fetcher.close()
         await self.inbox.stop()
         await self.completing.stop()
+        await self.history.stop()
         await self.federation_client.close()
         self.keys.announce_claims()
         with contextlib.suppress(TimeoutError):

@@ -356,9 +356,9 @@ class Parts:
         )
         self.completing.completed = self.inbox.hurry
         self.inbox.arrival, self.inbox.ended = self.elsewhere.entering.arrival, self.elsewhere.ended
-        history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
-        rooms.timeline.extend, rooms.timeline.look_back = history.extend, history.look_back
-        rooms.timeline.gap = history.gap
+        self.history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
+        rooms.timeline.extend, rooms.timeline.look_back = self.history.extend, self.history.look_back
+        rooms.timeline.gap = self.history.gap
         self.residence = Residence(
             rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers, self.admission
         )

@@ -107,6 +107,8 @@ class Timeline:
         `closings`: pages of other servers with which a gap is closed before it is read across forwards.
         """
         await self._visibility.require_reader(user_id, room)
+        while room.stale:  # a gap may have come that lies before the present end of the log
+            await room.reload()
         if start is None:
             start = self._clock.watermark if backwards else room.order.beginning
         walk = Walk(room.order, start, stop, backwards, self._clock.watermark, closings)
@@ -166,7 +168,7 @@ class Timeline:
                 walk.at = walk.gap - 1
             else:
                 await filling.page(walk.gap)
-                walk.closings -= 1
+                walk.closings = 0 if filling.is_over else walk.closings - 1
             return True
         if walk.backwards and not walk.ends_here:
             if walk.cut is not None:

@@ -71,13 +71,25 @@ class History:
         """For what is read once for all who want it now; None where that takes longer."""
         task = self._under_way.get(what)
         if task is None:
-            task = self._under_way[what] = asyncio.create_task(read())
-            task.add_done_callback(lambda _: self._under_way.pop(what, None))
+            task = self._under_way[what] = asyncio.create_task(read(), name=f"past of room {what[0]}")
+            task.add_done_callback(lambda task: self._read(what, task))
         done, _ = await asyncio.wait([task], timeout=seconds)
         return task.result() if done else None
 
+    def _read(self, what: tuple[int, object], task: asyncio.Task[Any]) -> None:
+        del self._under_way[what]
+        if not task.cancelled() and (error := task.exception()) is not None:  # whoever wanted it may have gone
+            log.info("the past could not be read", extra={"fields": {"why": str(error)[:200]}})
+
+    async def stop(self) -> None:
+        tasks = [*self._under_way.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _extend(self, room: LiveRoom, follower: int | None) -> bool:
         async with self._reading.setdefault(room.number, asyncio.Lock()):
+            room = await self._rooms.live.by_number(room.number)  # others may have added to its order meanwhile
             named = await self._receiver.store.missing_before(room.number, follower, self._now_ms())
             if not named:
                 return False
@@ -130,7 +142,7 @@ class History:
                 known = (await self._receiver.store.known([event_id])).get(event_id)
                 if known is None or not known.has_state:
                     async with self._reading.setdefault(room.number, asyncio.Lock()):
-                        await self._jump(room, server, event_id)
+                        await self._jump(await self._rooms.live.by_number(room.number), server, event_id)
                 return
             except MatrixError as error:
                 log.info(

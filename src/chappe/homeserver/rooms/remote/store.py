@@ -17,10 +17,8 @@ from chappe.homeserver.rooms.stretches import MOST_STRETCHES, block_of
 
 HISTORY, OUTLYING, REJECTED, SOFT_FAILED = 0, 1, 2, 3  # events.status
 OF_NO_TIMELINE = 0  # missing_events.position: what follows it is kept from the members
-ASKED_AGAIN_MS, LONGEST_PAUSE_MS = (
-    60_000,
-    86_400_000,
-)  # after which what nobody had is asked for again; each time twice as late
+ASKED_AGAIN_MS = 60_000  # after which what nobody had is asked for again; each time twice as late
+LONGEST_PAUSE_MS = 86_400_000
 MOST_BESIDE = 100  # missing events beside which a place in the past is looked for
 
 FRAGMENTS = (
@@ -196,9 +194,10 @@ def _known(row: Row) -> Known:
     )  # fmt: skip
 
 
-# $: now
-_MAY_BE_HAD = f"""(failed_ts IS NULL OR failed_ts + least(
-    {ASKED_AGAIN_MS} * 2 ^ least(greatest(attempts - 1, 0), 20), {LONGEST_PAUSE_MS})::bigint < {{}})"""
+def _may_be_had(now: str) -> str:
+    """Of what is missing: whether others are asked for it (again) by now, which is a parameter of the statement."""
+    pause = f"least({ASKED_AGAIN_MS} * 2 ^ least(greatest(attempts - 1, 0), 20), {LONGEST_PAUSE_MS})::bigint"
+    return f"(failed_ts IS NULL OR failed_ts + {pause} < {now})"
 
 
 class RemoteStore:
@@ -278,15 +277,15 @@ class RemoteStore:
         """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             f"""SELECT position FROM missing_events WHERE room_nid = $1 AND position > $2 AND position <= $3
-                   AND {_MAY_BE_HAD.format("$4")} ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
-            room, after, upto, now_ms,
+                   AND position <> $5 AND {_may_be_had("$4")} ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
+            room, after, upto, now_ms, OF_NO_TIMELINE,
         )  # fmt: skip
 
     async def missing_before(self, room: int, follower: int | None, now_ms: int) -> list[str]:
         """What is not here and was before an event, by its position; None: before all of them."""
         rows = await self.database.fetch(
             f"""SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
-                   AND {_MAY_BE_HAD.format("$3")} ORDER BY follower_depth DESC LIMIT 20""",
+                   AND {_may_be_had("$3")} ORDER BY follower_depth DESC LIMIT 20""",
             room, follower, now_ms,
         )  # fmt: skip
         return [row["event_id"] for row in rows]
