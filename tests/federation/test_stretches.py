@@ -260,6 +260,50 @@ async def test_threads_and_contexts_across_the_gap(peer: Peer) -> None:
     assert bodies(hit["context"]["events_before"])[:3] == ["reply 8", "reply 7", "reply 6"]
 
 
+async def test_threads_are_listed_by_when_they_were_answered_to(peer: Peer) -> None:
+    """Those of before this server came in too, and those with answers in a gap where these belong."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    roots = {name: await alice.say(room, name) for name in ("before", "during", "meanwhile", "after")}
+    last: dict[str, str] = {}
+
+    async def answer(person: Person, *names: str) -> None:
+        for name in names:
+            relation = {"rel_type": "m.thread", "event_id": roots[name]}
+            last[roots[name]] = await person.say(room, f"to {name}", **{"m.relates_to": relation})
+
+    await answer(alice, "before")
+    await enter(bob, room, here)
+    await answer(alice, "meanwhile", "during")
+    await hears(bob, room, "to during")
+    await out(bob, room, alice)
+    await answer(alice, "meanwhile")
+    await enter(bob, room, here)
+    await answer(alice, "after")
+    await hears(bob, room, "to after")
+    await read(bob, room, "b")
+    path = f"/_matrix/client/v1/rooms/{segment(room)}/threads"
+    expected = [roots[name] for name in ("after", "meanwhile", "during", "before")]
+    for limit in (1, 3, 10):
+        found: list[Any] = []
+        query: dict[str, str] = {}
+        while True:
+            page = await bob.call("GET", path, limit=limit, **query)
+            found += page["chunk"]
+            if "next_batch" not in page:
+                break
+            query = {"from": page["next_batch"]}
+        assert [event["event_id"] for event in found] == expected
+    summaries = {event["event_id"]: event["unsigned"]["m.relations"]["m.thread"] for event in found}
+    assert {root: summary["latest_event"]["event_id"] for root, summary in summaries.items()} == last
+    assert [root for root, summary in summaries.items() if summary["current_user_participated"]] == []
+    assert (await bob.call("GET", path, include="participated"))["chunk"] == []
+    await answer(bob, "before")
+    mine = (await bob.call("GET", path, include="participated"))["chunk"]
+    assert [event["event_id"] for event in mine] == [roots["before"]]
+
+
 # ------------------------------------------------------------------------------------------------------------- jumps
 
 

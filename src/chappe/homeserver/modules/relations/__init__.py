@@ -198,17 +198,36 @@ class Relations:
         found: list[Seen] = []
         at = start
         for _ in range(MAX_READS):
-            rows = await self._store.roots(room.number, user_id if only_participated else None, at, left, limit + 1)
-            visible = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, [r["root"] for r in rows])}
-            for row in rows:
-                if row["root"] in visible:
+            roots = await self._roots(room, user_id if only_participated else None, at, left, limit + 1)
+            visible = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, [root for root, _ in roots])}
+            for root, latest in roots:
+                if root in visible:
                     if len(found) == limit:
                         return RelationPage(found, at)
-                    found.append(visible[row["root"]])
-                at = row["latest"]
-            if len(rows) <= limit:
+                    found.append(visible[root])
+                at = latest
+            if len(roots) <= limit:
                 return RelationPage(found, None)
         return RelationPage(found, at)
+
+    async def _roots(
+        self, room: LiveRoom, participant: str | None, start: int | None, upto: int | None, limit: int
+    ) -> list[tuple[str, int]]:
+        """(root, position of the latest answer), the latest first as they are read: an answer in a gap may be the latest."""
+        order = room.order
+        if len(order.spans) == 1:
+            rows = await self._store.roots(room.number, participant, start, upto, limit)
+            return [(row["root"], row["latest"]) for row in rows]
+        latest: dict[str, int] = {}
+        for row in await self._store.latest_answers(room.number, participant, upto):
+            root, position = row["root"], row["position"]
+            if upto is not None and order.when(position) > upto:
+                continue
+            latest[root] = max(position, latest.get(root, position), key=order.key)
+        found = sorted(latest.items(), key=lambda item: order.key(item[1]), reverse=True)
+        if start is not None:
+            found = [item for item in found if order.key(item[1]) < order.place(start)]
+        return found[:limit]
 
     async def require_thread(self, user_id: str, room_id: str, root: str) -> LiveRoom:
         """The room of an event that a thread begins, or may begin, with: whoever answers first follows it at the same time.

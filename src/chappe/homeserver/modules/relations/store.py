@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.rooms.stretches import Cursor, Span
+from chappe.homeserver.rooms.stretches import BLOCK, Cursor, Span
 
 MAX_EDITS, MAX_REFERENCES = 20, 200  # of one event: many of one take nothing from the others
 MAX_IN_THREADS = 1000
+# of threads `t` of the room $1: whether $2, where it is somebody, has written in them
+_PARTICIPATED = """($2::text IS NULL
+                    OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.room_nid = $1
+                                  AND x.rel_type = 'm.thread' AND x.sender = $2)
+                    OR EXISTS (SELECT 1 FROM events e WHERE e.event_id = t.root AND e.sender = $2))"""
 
 
 class RelationStore:
@@ -114,18 +119,27 @@ class RelationStore:
     async def roots(
         self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
     ) -> Sequence[Row]:
-        """(root, latest) of threads as of a position, newest first; with a participant, those where they have written."""
+        """(root, latest) of threads as of a position, newest first; with a participant, those where they have written.
+
+        Of a room that has no stretches beside the log and what was before it.
+        """
         return await self._database.fetch(
-            """SELECT t.root, t.latest FROM (
+            f"""SELECT t.root, t.latest FROM (
                     SELECT root, room_nid, CASE WHEN $4::bigint IS NULL THEN latest ELSE (
                             SELECT max(x.position) FROM relations x WHERE x.target = threads.root AND x.room_nid = $1
                                AND x.rel_type = 'm.thread' AND x.position <= $4) END AS latest
-                      FROM threads WHERE room_nid = $1 AND latest > 0) t
-                WHERE t.latest > 0 AND ($3::bigint IS NULL OR t.latest < $3)
-                  AND ($2::text IS NULL
-                       OR EXISTS (SELECT 1 FROM relations x WHERE x.target = t.root AND x.room_nid = $1
-                                     AND x.rel_type = 'm.thread' AND x.sender = $2)
-                       OR EXISTS (SELECT 1 FROM events e WHERE e.event_id = t.root AND e.sender = $2))
+                      FROM threads WHERE room_nid = $1 AND latest <> 0) t
+                WHERE t.latest <> 0 AND ($3::bigint IS NULL OR t.latest < $3) AND {_PARTICIPATED}
                 ORDER BY t.latest DESC LIMIT $5""",
             room, participant, start, upto, limit,
+        )  # fmt: skip
+
+    async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> Sequence[Row]:
+        """(root, position) of the latest answer in each thread: one in the log as of a position, and one in each stretch."""
+        return await self._database.fetch(
+            f"""SELECT t.root, max(x.position) AS position FROM threads t
+                  JOIN relations x ON x.target = t.root AND x.room_nid = $1 AND x.rel_type = 'm.thread'
+                 WHERE t.room_nid = $1 AND t.latest <> 0 AND ($3::bigint IS NULL OR x.position <= $3) AND {_PARTICIPATED}
+                 GROUP BY t.root, CASE WHEN x.position < 0 THEN (-x.position - 1) / {BLOCK} ELSE -1 END""",
+            room, participant, upto,
         )  # fmt: skip

@@ -71,7 +71,12 @@ FRAGMENTS = (
          ("sender", "text"), ("key", "text"), ("ts", "bigint"), ("event_id", "text"), ("position", "bigint")),
         """
         INSERT INTO relations SELECT x.nid, x.room, x.target, x.rel_type, x.type, x.sender, x.key, x.ts, x.event_id, x.position
-          FROM unnest(old_relations_rows) x WHERE x._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
+          FROM unnest(old_relations_rows) x WHERE x._lane <> ALL (bad) ON CONFLICT DO NOTHING;
+        INSERT INTO threads AS t
+        SELECT x.room, x.target, 0, 0, max(x.position) FROM unnest(old_relations_rows) x
+         WHERE x._lane <> ALL (bad) AND x.rel_type = 'm.thread' GROUP BY x.room, x.target
+        ON CONFLICT (room_nid, root) DO UPDATE SET latest = excluded.latest
+         WHERE t.latest = 0 OR t.latest < excluded.latest;""",
     ),
     Fragment(
         "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("at", "int")),
