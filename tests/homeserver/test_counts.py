@@ -143,6 +143,41 @@ async def test_what_is_redacted_far_back_is_unread_no_more(server: Server) -> No
     await agree(readings[0], (29, 0), "read up to the message before it")
 
 
+async def test_a_redaction_is_remembered_until_everybody_of_here_has_read_so_far(server: Server) -> None:
+    alice, bob, carol = [await server.person() for _ in range(3)]
+    room = await alice.create_room(preset="public_chat")
+    for person in (bob, carol):
+        await person.join(room)
+    node, reading = server.node, Reading(bob, room)
+    number = (await node.rooms.require(room)).number
+    root = await alice.say(room, "root")
+    main = [await alice.say(room, f"{n}") for n in range(3)]
+    thread = [await alice.say(room, f"{n}", **_in_thread(root)) for n in range(2)]
+    for event_id in (main[0], main[2], thread[1]):
+        await alice.redact(room, event_id)
+
+    async def kept(threads: list[str], counts: Counts, why: str) -> None:
+        await node.counts.prune()
+        rows = await node.database.fetch("SELECT thread FROM retractions WHERE room_nid = $1 ORDER BY 1", number)
+        assert [row["thread"] for row in rows] == threads, why
+        await agree(reading, counts, why)
+
+    await agree(reading, (3, 0), "redacted")
+    await kept(["", "", root], (3, 0), "nobody has read anything")
+    await carol.receipt(room, main[2])
+    await kept(["", "", root], (3, 0), "bob has not")
+    await bob.receipt(room, main[1], thread_id="main")
+    await kept(["", root], (1, 0), "the first")
+    await bob.receipt(room, thread[1], thread_id=root)
+    await kept(["", root], (0, 0), "carol has not read the thread")
+    await carol.leave(room)
+    await kept([""], (0, 0), "who has left reads nothing any more")
+    await bob.receipt(room, thread[1])
+    await kept([], (0, 0), "a receipt for all threads")
+    await alice.say(room, "news")
+    await agree(reading, (1, 0), "news")
+
+
 def _in_thread(root: str) -> dict[str, Any]:
     return {"m.relates_to": {"rel_type": "m.thread", "event_id": root}}
 

@@ -41,6 +41,7 @@ ON_A_WRONG_CLOCK_TOO = {  # jobs that a wrong clock may run: what each does is u
     "exports": "makes packages; those left half made are made again",
     "read guard": "saves counters of a day",
     "search words": "makes anew what is searched by",
+    "retractions": "goes by what people have read; nothing in it is timed",
     "guest access": "guests leave rooms that are closed to them, whenever that was",
 }
 WALL_CLOCK = {  # who may ask this machine's clock, and why

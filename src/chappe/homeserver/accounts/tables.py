@@ -122,6 +122,7 @@ TABLES = (
             "homeserver.modules.hosted_domains",
             "homeserver.modules.identity_service",
             "homeserver.modules.presence",
+            "homeserver.modules.push",
             "homeserver.senders.federation",
         ),
     ),

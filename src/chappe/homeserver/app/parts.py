@@ -559,6 +559,7 @@ class Parts:
         self.jobs.add("room purges", 5, self.delete_room.resume)
         self.jobs.add("profiles", 5, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
+        self.jobs.add("retractions", 86_400, self.counts.prune)
         self.jobs.add("orphan files", 86_400, self.time_evidence.required(self.orphans.look))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
         self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)

@@ -508,6 +508,14 @@ class RoomStore:
             "DELETE FROM journal WHERE upto < $1 AND upto < (SELECT max(upto) FROM journal)", keep_positions_after
         )
 
+    async def forget_retractions(self, read: Sequence[tuple[int, str, int | None]]) -> None:
+        """Of (room, thread, position) those up to the position; None: all, as nobody of here is in the room."""
+        await self.database.execute(
+            """DELETE FROM retractions t USING unnest($1::bigint[], $2::text[], $3::bigint[]) AS r(room, thread, read)
+                WHERE t.room_nid = r.room AND t.thread = r.thread AND (r.read IS NULL OR t.position <= r.read)""",
+            *(list(column) for column in zip(*read, strict=True)),
+        )  # fmt: skip
+
 
 SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers,
            CASE WHEN r.federated THEN (SELECT array_agg(ARRAY[s.cut, s.ordinal, s.number, s.host, s.is_fork::int]

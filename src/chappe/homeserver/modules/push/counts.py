@@ -25,6 +25,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 
 REMEMBERED = 1_000_000  # readers in rooms: some 300 MB
 EVALUATED_AT_MOST = 200  # events, for readers with rules of their own
+PRUNED_AT_ONCE = 100  # threads of which something was redacted
 Counts = tuple[int, int]  # notifications, highlights
 IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
 HidesInvitation = Callable[[str, str], Awaitable[bool]]  # of whom, by whom
@@ -38,14 +39,14 @@ _HITS = f"""(SELECT count(*) FILTER (WHERE h.notify) {_OF_READER})
            - (SELECT coalesce(sum(t.notify), 0)::bigint {_REDACTED}) AS notify_hits,
            (SELECT count(*) FILTER (WHERE h.highlight) {_OF_READER})
            - (SELECT coalesce(sum(t.highlight), 0)::bigint {_REDACTED}) AS highlight_hits"""
-_RECEIPT = """(SELECT max(x.event_position) FROM receipts x WHERE x.room_nid = {room} AND x.user_id = $1
+_RECEIPT = """(SELECT max(x.event_position) FROM receipts x WHERE x.room_nid = {room} AND x.user_id = {who}
                 AND x.type IN ('m.read', 'm.read.private') AND x.thread = {thread})"""
 # What somebody writes says that they have read so far; what their client sets (a name, their part in a call) or sends when they
 # are gone (delayed events) does not. What itself notifies stays reading whenever it comes, or it would be unread to its author.
 _WRITTEN = """(o.state_key IS NULL AND (o.type IN ('m.room.message', 'm.room.encrypted') OR o.txn IS NULL
                                         OR position(chr(31) || 'delayed' || chr(31) IN o.txn) = 0)
                OR o.type = 'm.room.tombstone')"""
-_OWN = f"""(SELECT o.position FROM events o WHERE o.room_nid = {{room}} AND o.sender = $1 AND o.thread = {{thread}}
+_OWN = f"""(SELECT o.position FROM events o WHERE o.room_nid = {{room}} AND o.sender = {{who}} AND o.thread = {{thread}}
              AND {_WRITTEN} ORDER BY o.position DESC LIMIT 1)"""
 _TOTALS = """LEFT JOIN LATERAL (SELECT y.notify_total, y.highlight_total FROM events y WHERE y.room_nid = {room}
               AND y.position <= {read} AND y.thread = {thread} ORDER BY y.position DESC LIMIT 1) e ON true"""
@@ -54,20 +55,31 @@ _TOTALS = """LEFT JOIN LATERAL (SELECT y.notify_total, y.highlight_total FROM ev
 _MAIN = f"""
     SELECT r.room, r.floor, r.read, coalesce(e.notify_total, 0) AS notify_total,
            coalesce(e.highlight_total, 0) AS highlight_total, {_HITS.format(room="r.room", thread="''", read="r.read")}
-      FROM (SELECT f.room, f.floor, greatest(f.floor, {_RECEIPT.format(room="f.room", thread="'main'")},
-                                             {_OWN.format(room="f.room", thread="''")}) AS read
-              FROM (SELECT n.room, greatest({_RECEIPT.format(room="n.room", thread="''")},
+      FROM (SELECT f.room, f.floor, greatest(f.floor, {_RECEIPT.format(who="$1", room="f.room", thread="'main'")},
+                                             {_OWN.format(who="$1", room="f.room", thread="''")}) AS read
+              FROM (SELECT n.room, greatest({_RECEIPT.format(who="$1", room="n.room", thread="''")},
                            (SELECT m.joined_since FROM memberships m WHERE m.room_nid = n.room AND m.user_id = $1), 0) AS floor
                       FROM unnest($2::bigint[]) n(room)) f) r
       {_TOTALS.format(room="r.room", read="r.read", thread="''")}"""
 _THREADS = f"""
     SELECT r.room, r.root, r.read, coalesce(e.notify_total, 0) AS notify_total,
            coalesce(e.highlight_total, 0) AS highlight_total, {_HITS.format(room="r.room", thread="r.root", read="r.read")}
-      FROM (SELECT t.room_nid AS room, t.root, greatest(n.floor, {_RECEIPT.format(room="t.room_nid", thread="t.root")},
-                                                        {_OWN.format(room="t.room_nid", thread="t.root")}) AS read
+      FROM (SELECT t.room_nid AS room, t.root, greatest(n.floor, {_RECEIPT.format(who="$1", room="t.room_nid", thread="t.root")},
+                                                        {_OWN.format(who="$1", room="t.room_nid", thread="t.root")}) AS read
               FROM unnest($2::bigint[], $3::bigint[]) n(room, floor)
               JOIN threads t ON t.room_nid = n.room AND t.latest > n.floor) r
       {_TOTALS.format(room="r.room", read="r.read", thread="r.root")}"""
+
+_WHO = {"who": "m.user_id", "room": "t.room_nid"}
+# (room, thread, up to where everybody of here has read it; NULL: nobody is in it), of threads of which something was redacted
+_READ_BY_ALL = f"""
+    SELECT t.room_nid, t.thread, (
+           SELECT min(greatest(m.joined_since, {_RECEIPT.format(thread="''", **_WHO)},
+                               {_RECEIPT.format(thread="CASE t.thread WHEN '' THEN 'main' ELSE t.thread END", **_WHO)},
+                               {_OWN.format(thread="t.thread", **_WHO)}, 0))
+             FROM memberships m JOIN users u USING (user_id) WHERE m.room_nid = t.room_nid AND m.membership = 'join') AS read
+      FROM (SELECT DISTINCT room_nid, thread FROM retractions WHERE (room_nid, thread) > ($1, $2)
+             ORDER BY room_nid, thread LIMIT $3) t ORDER BY 1, 2"""
 
 
 @dataclass(slots=True)
@@ -190,6 +202,13 @@ class UnreadCounts:
             else:
                 result[room.number] = await self._evaluate(user_id, rules, ignored, room, state)
         return result
+
+    async def prune(self) -> None:
+        """Forgets of redactions what counts for nobody any more: everybody of here has read further."""
+        at: tuple[int, str] = (0, "")
+        while rows := await self._database.fetch(_READ_BY_ALL, *at, PRUNED_AT_ONCE):
+            await self._rooms.store.forget_retractions([tuple(row) for row in rows])
+            at = rows[-1]["room_nid"], rows[-1]["thread"]
 
     async def is_read(self, user_id: str, room: LiveRoom, event: RoomEvent) -> bool:
         """Whether the reader has read as far as this event, in its thread."""
