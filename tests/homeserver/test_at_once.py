@@ -7,8 +7,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from chappe.config import DelayedEventsConfig, Listener
 from chappe.homeserver.accounts import rendezvous
+from chappe.homeserver.rooms import live_room
 from tests.support import Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]
@@ -35,6 +38,39 @@ async def test_the_same_delayed_event_asked_for_at_once(new_server: NewServer) -
     path = f"/rooms/{segment(await alice.create_room())}/delayed_event/x.y/t"
     asked = [alice.call("PUT", path, {"delay_ms": 3_600_000, "content": {}}) for _ in range(10)]
     assert len({answer["delay_id"] for answer in await asyncio.gather(*asked)}) == 1
+
+
+async def test_what_is_written_while_a_room_is_read_anew(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process has written too: what was read of the room before this one's own commit is read again."""
+    alice = await server.person()
+    room = await alice.create_room()
+    node = server.node
+    number = (await node.rooms.require(room)).number
+    read, execute = live_room._Snapshot.read, node.writer._execute
+    is_written, may_write, is_read, may_go_on = (asyncio.Event() for _ in range(4))
+
+    async def waits_to_write(*arguments: Any) -> Any:
+        is_written.set()
+        await may_write.wait()
+        return await execute(*arguments)
+
+    async def waits_when_read(*arguments: Any) -> Any:
+        snapshot = await read(*arguments)
+        is_read.set()
+        await may_go_on.wait()
+        return snapshot
+
+    monkeypatch.setattr(node.writer, "_execute", waits_to_write)
+    monkeypatch.setattr(live_room._Snapshot, "read", waits_when_read)
+    saying = asyncio.create_task(alice.say(room, "at once"))
+    await is_written.wait()
+    node.rooms.live.read_anew(number)
+    reading = asyncio.create_task(node.rooms.require(room))
+    await is_read.wait()
+    may_write.set()
+    said = await saying
+    may_go_on.set()
+    assert (await reading).tail[-1].event_id == said
 
 
 def dehydrated(person: Person, device: str) -> dict[str, Any]:

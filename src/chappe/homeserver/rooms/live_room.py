@@ -79,6 +79,7 @@ class LiveRoom:
         self._order: ReadingOrder | None = None  # made when somebody asks
         self.is_new = False
         self._loading = asyncio.Lock()
+        self._commits = 0  # of writes of its own
         self._levels: tuple[RoomEvent | None, RoomEvent | None, PowerLevels] | None = None
         self.shared: dict[tuple[str, int, int], bytes] = {}  # chunks assembled once for all members: (what, from, to)
 
@@ -203,6 +204,7 @@ class LiveRoom:
         """Own writes became durable; `positions`: the position before each write's first event."""
         if positions[-1] + max(1, writes[-1].positions) <= self.at:  # a commit takes one position at least
             return  # already part of what was loaded
+        self._commits += 1
         mine: list[EventWrite] = writes  # type: ignore[assignment]
         for write, before in zip(mine, positions, strict=True):
             for offset, event in enumerate(write.events, 1):
@@ -303,14 +305,14 @@ class LiveRoom:
     # --------------------------------------------------------------------------------------------- loading it
 
     async def reload(self) -> None:
-        """Reads the room in one snapshot. Repeats itself through `stale` if something was heard meanwhile."""
+        """Reads the room in one snapshot. Repeats itself through `stale` if something was heard, or written, meanwhile."""
         async with self._loading:
             if not self.stale:
                 return
-            generation = self.generation
+            before = self.generation, self._commits
             async with self._database.transaction("repeatable_read", readonly=True) as connection:
                 snapshot = await _Snapshot.read(connection, self)
-            if self.generation != generation:
+            if (self.generation, self._commits) != before:
                 return
             if snapshot is None:
                 self.exists = self.is_new  # a new room whose creation was not committed
