@@ -36,11 +36,11 @@ web: src/chappe/webclient/index.html ## build the web client
 run: install web ## start a homeserver on an embedded PostgreSQL (DATA=folder PORT=8008)
 	$(BIN)/chappe serve --data $(DATA) --port $(PORT)
 
-check: install-test web ## format, lint, types, import contract
+check: install-test web ## format, lint, types, import order
 	$(BIN)/ruff format --check --quiet src tests
 	$(BIN)/ruff check --quiet src tests
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q tests/test_import_order.py
 	web/npm run --silent check
 	web/npm run --silent test
 

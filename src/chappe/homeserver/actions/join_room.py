@@ -11,7 +11,7 @@ import orjson
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.modules.account_data import GLOBAL, TAGS, AccountData
+from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms

@@ -16,10 +16,10 @@ from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_compliant, is_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
-from chappe.homeserver.modules.presence import Presence
-from chappe.homeserver.modules.receipts import READ, UNTHREADED, Receipts
-from chappe.homeserver.modules.to_device import ToDevice
-from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.presence.presence import Presence
+from chappe.homeserver.modules.receipts.receipts import READ, UNTHREADED, Receipts
+from chappe.homeserver.modules.to_device.to_device import ToDevice
+from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl

@@ -16,6 +16,7 @@ from chappe.homeserver.database.requirements import connect_checked
 from chappe.homeserver.http.application import AccessLog, Application
 from chappe.homeserver.http.router import Route, Router
 from chappe.homeserver.http.server import Listener
+from chappe.homeserver.part import Loop
 
 log = logging.getLogger(__name__)
 SHUTDOWN_PATIENCE = 10
@@ -58,6 +59,9 @@ class Homeserver(Parts):
             ("push deliverer", self.push_deliverer.run),
         ):  # fmt: skip
             loops.start(name, run)
+        for work in self.assembly.work():
+            if isinstance(work, Loop):
+                loops.start(work.name, work.run)
         await self._listen()
 
     async def _open_database(self) -> None:
@@ -127,8 +131,7 @@ class Homeserver(Parts):
 
     async def _close_parts(self) -> None:
         """While the loops still run: what is under way ends, what is queued is written."""
-        self.typing.close()
-        await self.presence.close()
+        await self.assembly.close()
         await self.fetcher.close()
         await self.trusted_fetcher.close()
         await self.push_fetcher.close()

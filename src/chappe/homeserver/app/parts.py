@@ -45,6 +45,8 @@ from chappe.homeserver.actions.shut_down_room import ShutDownRoom
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
+from chappe.homeserver.app.assemble import Assembly
+from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.app.loops import Loops
 from chappe.homeserver.app.tables import TABLES
 from chappe.homeserver.app.ways_to_act import ends_of
@@ -52,7 +54,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.server_time import ServerTime, TimeEvidence
+from chappe.homeserver.database.server_time import NowMs, ServerTime, TimeEvidence
 from chappe.homeserver.database.table import Table
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.guesses import Guesses
@@ -63,8 +65,7 @@ from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.modules.account_data import AccountData
-from chappe.homeserver.modules.account_data.kept import KeptSecrets
+from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.bots.bots import Bots
@@ -85,12 +86,12 @@ from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.media.upload_share import UploadBounds, UploadShare
 from chappe.homeserver.modules.openid import OpenId
-from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.pushers import Pushers
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
-from chappe.homeserver.modules.receipts import Receipts
+from chappe.homeserver.modules.receipts.receipts import Receipts
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.modules.reporting import Reports
@@ -100,9 +101,9 @@ from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.modules.server_notices import NoticeRooms
 from chappe.homeserver.modules.third_party_invites import FRAGMENT as WAITING_INVITES
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
-from chappe.homeserver.modules.threads import ThreadSubscriptions
-from chappe.homeserver.modules.to_device import ToDevice
-from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.threads.threads import ThreadSubscriptions
+from chappe.homeserver.modules.to_device.to_device import ToDevice
+from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.modules.url_previews import UrlPreviews
 from chappe.homeserver.modules.voip import Voip
 from chappe.homeserver.outbound.application_service import ServiceCalls
@@ -119,6 +120,7 @@ from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
+from chappe.homeserver.part import Job
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
@@ -150,9 +152,7 @@ from chappe.homeserver.senders.push.gather import PushGatherer
 from chappe.homeserver.senders.push.notification import Digest
 from chappe.homeserver.senders.push.notification import Notifications as PushNotifications
 from chappe.homeserver.senders.webhooks import WebhookSender
-from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.engine import SyncEngine
-from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
 from chappe.homeserver.sync.sliding.engine import SlidingSync
@@ -257,16 +257,12 @@ class Parts:
         self.identity = IdentityServer(
             database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
         )
-        self.account_data = AccountData(database, self.writer, KeptSecrets(database, self.policy))
-        self.receipts = Receipts(database, self.writer)
         self.push_rules = PushRules(database, self.writer, self.clock)
         self.rooms.visibility.erased_at = self.accounts.erased_at
         self.rooms.visibility.ignored_by = self.ignored_users.of
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
         self.relations = Relations(RelationStore(database), self.rooms)
-        self.threads = ThreadSubscriptions(database, self.writer, self.rooms)
         self.search_index = SearchIndex(database, self.clock)
-        self.to_device = ToDevice(database, self.writer, self.clock, self.domains, self.outbox)
         self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
         self.remote_devices = RemoteDevices(
             database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
@@ -278,7 +274,6 @@ class Parts:
         )
         self.orphans = Orphans(database.aside(), blobs, now_ms)
         self.sessions.most_devices = shares.devices
-        self.account_data.most_bytes = shares.account_data_mib << 20
         bounds = UploadBounds(
             shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20
         )
@@ -286,11 +281,7 @@ class Parts:
         self.upload_share = self.media.share = UploadShare(database, now_ms, bounds, folders)
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
-        self.typing = Typing(now_ms, self._typing_changed)
-        disabled = frozenset(config.presence.disabled_domains)
-        self.presence = Presence(
-            database, self.writer, self.clock, now_ms, lambda name: config.presence.enabled and name not in disabled
-        )
+        self._assemble(database)
         self.aliases.ask_server, self.accounts.ask_server = self.ask_servers.alias, self.ask_servers.profile
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
@@ -298,13 +289,6 @@ class Parts:
         self.fleeting_sender = FleetingSender(
             self.rooms, self.typing, self.presence, self.federation_sender, self.clock
         )
-        device_lists = DeviceLists(self.rooms, self.keys)
-        sync_modules = SyncModules(
-            self.account_data, self.receipts, self.typing, self.to_device, self.keys, self.push_rules, self.counts,
-            self.relations, self.threads, self.ignored_users, device_lists, self.presence,
-        )  # fmt: skip
-        self.sync = SyncEngine(self.clock, self.rooms, self.notifier, sync_modules)
-        self.sliding_sync = SlidingSync(self.clock, self.rooms, self.notifier, sync_modules)
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
         self._build_room_actions(database)
@@ -316,6 +300,19 @@ class Parts:
         self.account_states.require_whole(with_layer=False)
         self._build_jobs(database)
         self._build_metrics(database)
+
+    def _assemble(self, database: Database) -> None:
+        """Makes the features that are parts; what is not a part yet is given to them."""
+        made = list(vars(self).values())
+        made += [getattr(self.config, name) for name in self.config.__struct_fields__]
+        given: dict[type, object] = {type(thing): thing for thing in made}
+        self.assembly = assembly = Assembly(
+            HOMESERVER, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy}
+        )
+        self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
+        self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
+        self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
+        self.sync, self.sliding_sync = assembly.of(SyncEngine), assembly.of(SlidingSync)
 
     def _build_federation(self, database: Database) -> None:
         config, settings = self.config, self.config.federation
@@ -437,11 +434,6 @@ class Parts:
             config.server_notices_name,
         )  # fmt: skip
 
-    def _typing_changed(self, number: int) -> None:
-        self.notifier.room_changed(number)
-        self.appservice_sender.typing_changed(number)
-        self.fleeting_sender.typing_changed(number)
-
     def _build_appservices(self, database: Database) -> None:
         services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)
         self.appservices = Appservices(
@@ -562,7 +554,9 @@ class Parts:
         self.jobs.add("retractions", 86_400, self.counts.prune)
         self.jobs.add("orphan files", 86_400, self.time_evidence.required(self.orphans.look))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
-        self.jobs.add("presence", 300, self.presence.expire, is_per_process=True)
+        for work in self.assembly.work():
+            if isinstance(work, Job):
+                self.jobs.add(work.name, work.seconds, work.run, work.is_per_process)
         self.jobs.add("domains", 10, self.domains.reload, is_per_process=True)
         self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
-from chappe.homeserver.actions.mark_read import MarkRead
 from chappe.homeserver.actions.purge_history import PurgeHistory
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
@@ -15,7 +14,6 @@ from chappe.homeserver.api.admin.register import SharedSecretRegistration
 from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
 from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
 from chappe.homeserver.api.client.account import Account
-from chappe.homeserver.api.client.account_data import AccountDataApi
 from chappe.homeserver.api.client.admin import Admin
 from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
 from chappe.homeserver.api.client.bots import BotsApi
@@ -33,11 +31,9 @@ from chappe.homeserver.api.client.membership import Membership
 from chappe.homeserver.api.client.notifications import NotificationsApi
 from chappe.homeserver.api.client.old_sync import OldSync
 from chappe.homeserver.api.client.openid import OpenIdApi
-from chappe.homeserver.api.client.presence import PresenceApi
 from chappe.homeserver.api.client.profile import Profile
 from chappe.homeserver.api.client.pushers import PushersApi
 from chappe.homeserver.api.client.pushrules import PushRulesApi
-from chappe.homeserver.api.client.receipts import ReceiptsApi
 from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.relations import RelationsApi
 from chappe.homeserver.api.client.rendezvous import RendezvousApi
@@ -110,6 +106,7 @@ def routes_of_node(parts: Parts) -> list[Route]:
         *_room_parts(parts),
         *_finding_parts(parts),
         *_data_parts(parts),
+        *parts.assembly.endpoints(),
         *parts.layer_parts(),
     )
     routes = routes_of(*owners)
@@ -264,18 +261,16 @@ def _finding_parts(parts: Parts) -> list[object]:
 
 def _data_parts(parts: Parts) -> list[object]:
     rooms, store = parts.rooms, parts.accounts.store
-    mark_read = MarkRead(rooms, parts.receipts, parts.account_data, parts.outbox)
     ignored = parts.ignored_users
     notifications = Notifications(rooms, parts.push_rules, parts.counts, ignored.of, ignored.hides_invitation)
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
         Sync(parts.sync, Filters(parts.database, parts.config.shares.filters), parts.presence),
         SlidingSyncApi(parts.sliding_sync, parts.presence),
-        PresenceApi(parts.presence, rooms), AccountDataApi(parts.account_data, parts.push_rules),
         PushRulesApi(parts.push_rules), NotificationsApi(notifications, parts.relations),
         PushersApi(parts.pushers),
         BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.uia, parts.limits),
-        ReceiptsApi(rooms, mark_read, parts.typing), KeyBackupApi(KeyBackup(parts.database, parts.kept_sessions)),
+        KeyBackupApi(KeyBackup(parts.database, parts.kept_sessions)),
         DehydratedDevice(dehydrate),
         Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices, parts.remote_devices,
              parts.limits),

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from chappe.homeserver.database.pool import Database
 
@@ -21,6 +21,12 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 WARN_MS = 5_000  # two clocks that differ by more are told of
 ALLOWED_JUMP_MS = HOUR_MS  # between two clocks, and beyond what a process has seen pass
 ALLOWED_DOWN_MS = DAY_MS  # since the last look of any process: longer, and an operator says that the time is right
+
+
+class NowMs(Protocol):
+    """What time it is, in milliseconds since 1970."""
+
+    def __call__(self) -> int: ...
 
 
 def wall_now_ms() -> int:

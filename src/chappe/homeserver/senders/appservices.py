@@ -22,8 +22,8 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.modules.presence import Presence
-from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.presence.presence import Presence
+from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.beside import news_beside
@@ -68,12 +68,13 @@ class AppserviceSender:
         self._served = [_Service(s) for s in services.services.values() if s.url]
         self._holder = secrets.token_hex(8)
         clock.listen(self._heard)
+        typing.listen(self._typing_changed)
 
     def _heard(self, commit: Commit) -> None:
         for served in self._served:
             served.news.set()
 
-    def typing_changed(self, number: int) -> None:
+    def _typing_changed(self, number: int) -> None:
         for served in self._served:
             if served.service.wants_ephemeral:
                 served.typing.add(number)

@@ -57,6 +57,11 @@ class SyncContext:
     def after(self) -> int:
         return self.since.position if self.since else 0
 
+    @property
+    def joined(self) -> list[int]:
+        """The numbers of the rooms that the reader is in."""
+        return [m.number for m in self.memberships.values() if m.membership == "join"]
+
 
 def changes_since(
     clock: Clock, user_id: str, since: SyncToken | None, memberships: Mapping[int, Membership]

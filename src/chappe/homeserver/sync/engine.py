@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes, passes_room
-from chappe.homeserver.modules.account_data import GLOBAL
-from chappe.homeserver.modules.receipts import receipt_content
+from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes_room
+from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.push.counts import UnreadCounts
+from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
@@ -19,10 +19,9 @@ from chappe.homeserver.sync.context import SyncContext, changes_since
 from chappe.homeserver.sync.event_format import as_between_servers
 from chappe.homeserver.sync.lazy_members import LazyMembers
 from chappe.homeserver.sync.long_poll import long_poll
-from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
-from chappe.homeserver.sync.presence_section import PresenceSection
 from chappe.homeserver.sync.room_section import Extras, RoomSections
+from chappe.homeserver.sync.section import JoinedRoom, Sections, SyncAnswer
 from chappe.homeserver.sync.shared_answers import Shared, SharedAnswers
 from chappe.homeserver.sync.token import SyncToken
 
@@ -37,11 +36,23 @@ class SyncRequest:
 
 
 class SyncEngine:
-    def __init__(self, clock: Clock, rooms: Rooms, notifier: Notifier, modules: SyncModules) -> None:
-        self._clock, self._rooms, self._notifier, self._modules = clock, rooms, notifier, modules
-        self._sections = RoomSections(rooms, modules.relations)
+    def __init__(
+        self,
+        clock: Clock,
+        rooms: Rooms,
+        notifier: Notifier,
+        counts: UnreadCounts,
+        relations: Relations,
+        ignored_users: IgnoredUsers,
+        sections: Sections,
+    ) -> None:
+        self._clock, self._rooms, self._notifier = clock, rooms, notifier
+        self._counts, self._ignored_users = counts, ignored_users
+        self._sections = RoomSections(rooms, relations)
         self._lazy, self._shared = LazyMembers(), SharedAnswers()
-        self._presence = PresenceSection(rooms, modules.presence)
+        self._of_account = sections.that("of_account")
+        self._touched = sections.that("touched")
+        self._ephemeral_of = sections.that("ephemeral")
 
     async def sync(self, request: Request, wanted: SyncRequest) -> bytes:
         """The answer as JSON. Ends early, empty, when the client goes or the server shuts down.
@@ -90,38 +101,22 @@ class SyncEngine:
             memberships,
             changes,
         )
-        typing_serial = self._modules.typing.serial
-        inbox = await self._modules.to_device.receive(
-            requester.user_id, requester.device_id, since.to_device if since else 0,
-            since is None or changes.concern_me("to_device"),
-        )  # fmt: skip
-        account_data, room_account_data = await self._account_data(context)
-        rooms = await self._rooms_part(context, room_account_data)
+        answer = SyncAnswer()
+        for section in self._of_account:
+            await section.of_account(context, answer)
+        rooms = await self._rooms_part(context, answer.room_account_data)
         if rooms and wanted.filter.event_format == "federation":
             rooms = await as_between_servers(self._rooms, rooms, wanted.filter.event_fields)
-        changed, left = await self._modules.device_lists.of(context)
-        counts, unused_fallback = await self._modules.keys.counts(requester.user_id, requester.device_id)
-        presence = await self._presence.of(context, changed)
-        has_news = bool(
-            presence or rooms or account_data or inbox.messages or changed or left or changes.concern_me("key_counts")
-        )
-        token = SyncToken(context.upto, typing_serial, inbox.cursor, self._clock.epoch)
+        token = SyncToken(context.upto, answer.typing, answer.to_device, self._clock.epoch)
         parts = [b'{"next_batch":"', str(token).encode(), b'"']
         if rooms:
             parts += [b',"rooms":{', rooms, b"}"]
-        if account_data:
-            parts += [b',"account_data":{"events":[', b",".join(account_data), b"]}"]
-        if inbox.messages:
-            parts += [b',"to_device":{"events":[', b",".join(inbox.messages), b"]}"]
-        if presence:
-            parts += [b',"presence":{"events":[', b",".join(presence), b"]}"]
-        if changed or left:
-            parts += [b',"device_lists":', orjson.dumps({"changed": changed, "left": left})]
-        parts += [
-            b',"device_one_time_keys_count":', orjson.dumps(counts),
-            b',"device_unused_fallback_key_types":', orjson.dumps(unused_fallback), b"}",
-        ]  # fmt: skip
-        return b"".join(parts), has_news
+        for name, events in answer.events.items():
+            parts += [b',"%b":{"events":[' % name.encode(), b",".join(events), b"]}"]
+        for name, value in answer.members.items():
+            parts += [b',"%b":' % name.encode(), value]
+        parts.append(b"}")
+        return b"".join(parts), answer.has_news or bool(rooms or answer.events)
 
     # ------------------------------------------------------------------------------------------------------- rooms
 
@@ -136,7 +131,7 @@ class SyncEngine:
                 if room.is_partial and not context.filter.room.state.lazy_load_members:
                     continue  # shown once its members are here
                 joined.append((membership, room))
-            elif membership.membership == "invite" and await self._modules.ignored_users.hides_invitation(
+            elif membership.membership == "invite" and await self._ignored_users.hides_invitation(
                 context.user_id, membership.sender
             ):
                 continue
@@ -165,11 +160,10 @@ class SyncEngine:
         if context.changes.known:
             touched = set(context.changes.rooms)
         else:
-            joined = [m.number for m in memberships if m.membership == "join"]
-            touched = {n for n, last in (await self._rooms.store.last_positions(joined)).items() if last > after}
-            receipts = await self._modules.receipts.changed(context.user_id, joined, after, context.upto)
-            touched |= receipts.keys()
-        touched.update(self._modules.typing.changed_since(context.since.typing))
+            last_positions = await self._rooms.store.last_positions(context.joined)
+            touched = {n for n, last in last_positions.items() if last > after}
+        for section in self._touched:
+            touched.update(await section.touched(context))
         return [
             m for m in memberships
             if m.number in news or (m.membership == "join" and (m.number in touched or m.room_id in account_data))
@@ -179,7 +173,7 @@ class SyncEngine:
         self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]], account_data: dict[str, list[bytes]]
     ) -> list[bytes]:
         rooms = [room for _, room in joined]
-        counts = await self._modules.counts.of(context.user_id, rooms)
+        counts = await self._counts.of(context.user_id, rooms)
         ephemeral = await self._ephemeral(context, joined)
         sent = self._lazy.of(context.user_id, context.requester.device_id, context.after)
         sections = []
@@ -208,63 +202,12 @@ class SyncEngine:
     async def _ephemeral(
         self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]]
     ) -> dict[int, list[bytes]]:
+        rooms = [JoinedRoom(m, r, context.since is None or m.told_since > context.after) for m, r in joined]
         result: dict[int, list[bytes]] = {}
-        event_filter = context.filter.room.ephemeral
-        wanted = [(m, r) for m, r in joined if passes_room(event_filter, r.room_id)]
-        whole = {r.number for m, r in wanted if context.since is None or m.told_since > context.after}
-        if passes(event_filter, "m.receipt", None):
-            touched = [
-                r.number for _, r in wanted if r.number in whole or not context.changes.known
-                or {"receipts", "private_receipts", "*"} & context.changes.rooms.get(r.number, set())
-            ]  # fmt: skip
-            for after, numbers in (
-                (0, [n for n in touched if n in whole]),
-                (context.after, [n for n in touched if n not in whole]),
-            ):
-                if not numbers:
-                    continue
-                found = await self._modules.receipts.changed(context.user_id, numbers, after, context.upto)
-                for number, rows in found.items():
-                    event = {"type": "m.receipt", "content": receipt_content(rows)}
-                    result.setdefault(number, []).append(orjson.dumps(event))
-        if passes(event_filter, "m.typing", None):
-            changed = set(self._modules.typing.changed_since(context.since.typing if context.since else 0))
-            for _, room in wanted:
-                users = self._modules.typing.users(room.number)
-                if (room.number in changed and context.since is not None) or (users and room.number in whole):
-                    result.setdefault(room.number, []).append(
-                        orjson.dumps({"type": "m.typing", "content": {"user_ids": users}})
-                    )
+        for section in self._ephemeral_of:
+            for number, event in (await section.ephemeral(context, rooms)).items():
+                result.setdefault(number, []).append(event)
         return result
-
-    # ------------------------------------------------------------------------------------------------ account data
-
-    async def _account_data(self, context: SyncContext) -> tuple[list[bytes], dict[str, list[bytes]]]:
-        """(global events, events by room)."""
-        if context.since is not None and not context.changes.concern_me("account_data"):
-            return [], {}
-        own: list[bytes] = []
-        rooms: dict[str, list[bytes]] = {}
-        types: set[str] = set()
-        for row in await self._modules.account_data.changed(context.user_id, context.after, context.upto):
-            if row["room_id"] != GLOBAL:
-                f = context.filter.room.account_data
-                if passes(f, row["type"], None) and passes_room(f, row["room_id"]):
-                    rooms.setdefault(row["room_id"], []).append(_account_data_event(row["type"], row["content"]))
-            elif row["type"] == "m.push_rules":
-                types.add(row["type"])
-            elif passes(context.filter.account_data, row["type"], None):
-                own.append(_account_data_event(row["type"], row["content"]))
-        if (context.since is None or "m.push_rules" in types) and passes(
-            context.filter.account_data, "m.push_rules", None
-        ):
-            content: dict[str, Any] = {"global": await self._modules.push_rules.rules(context.user_id)}
-            own.append(_account_data_event("m.push_rules", orjson.dumps(content)))
-        return own, rooms
-
-
-def _account_data_event(event_type: str, content: bytes) -> bytes:
-    return b'{"type":%b,"content":%b}' % (orjson.dumps(event_type), content)
 
 
 def _named(room_id: str, section: bytes) -> bytes:

@@ -17,7 +17,7 @@ from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
-from chappe.homeserver.modules.to_device import ToDevice, require_few_devices
+from chappe.homeserver.modules.to_device.to_device import ToDevice, require_few_devices
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.token import parse_position

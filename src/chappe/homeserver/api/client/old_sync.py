@@ -14,9 +14,9 @@ from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.filters import RoomEventFilter
 from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
-from chappe.homeserver.modules.account_data import GLOBAL, AccountData
-from chappe.homeserver.modules.presence import Presence
-from chappe.homeserver.modules.receipts import Receipts, receipt_content
+from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountData
+from chappe.homeserver.modules.presence.presence import Presence
+from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_content
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership

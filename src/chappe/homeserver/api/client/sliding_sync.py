@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.homeserver.sync.sliding.request import parse_sliding_request
 

@@ -8,7 +8,7 @@ from chappe.homeserver.matrix.canonical_json import parse_json
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.matrix.filters import NO_FILTER, Filter, parse_new_filter
 from chappe.homeserver.modules.filters import Filters
-from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
 from chappe.homeserver.sync.token import parse_sync_token
 

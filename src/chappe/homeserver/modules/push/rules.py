@@ -65,6 +65,10 @@ class PushRules:
             rules[kind][first:first] = custom
         return rules
 
+    async def content(self, user_id: str) -> dict[str, RuleSet]:
+        """The same as the content of `m.push_rules`."""
+        return {"global": await self.rules(user_id)}
+
     async def of_kind(self, user_id: str, kind: str) -> list[Rule]:
         """Raises M_INVALID_PARAM for an unknown kind."""
         _check_kind(kind)

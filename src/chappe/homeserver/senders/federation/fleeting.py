@@ -8,8 +8,8 @@ from typing import Any
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST
-from chappe.homeserver.modules.presence import SEEN, Presence
-from chappe.homeserver.modules.typing import Typing
+from chappe.homeserver.modules.presence.presence import SEEN, Presence
+from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.federation.sender import FederationSender
 
@@ -25,8 +25,9 @@ class FleetingSender:
         self._moved: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         clock.listen(self._heard)
+        typing.listen(self._typing_changed)
 
-    def typing_changed(self, number: int) -> None:
+    def _typing_changed(self, number: int) -> None:
         room = self._rooms.live.live(number)
         if room is None:
             return

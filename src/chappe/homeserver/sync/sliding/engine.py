@@ -11,14 +11,20 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.http.request import Request
+from chappe.homeserver.modules.account_data.account_data import AccountData
+from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.push.counts import UnreadCounts
+from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import Changes, changes_after
 from chappe.homeserver.sync.long_poll import long_poll
-from chappe.homeserver.sync.modules import SyncModules
 from chappe.homeserver.sync.notifier import Notifier
+from chappe.homeserver.sync.section import Section, Sections
 from chappe.homeserver.sync.sliding.connection import Connection, Connections, Sent, unknown_pos
-from chappe.homeserver.sync.sliding.extensions import ExtensionContext, SlidingExtensions
+from chappe.homeserver.sync.sliding.extension import ExtensionContext
+from chappe.homeserver.sync.sliding.extensions import SlidingExtensions
 from chappe.homeserver.sync.sliding.request import RoomConfig, SlidingRequest, config_of, in_window, window_end
 from chappe.homeserver.sync.sliding.room_list import ListedRoom, Preferences, RoomList, passing
 from chappe.homeserver.sync.sliding.room_result import RoomResults, Wanted
@@ -34,11 +40,23 @@ class _Matched:
 
 
 class SlidingSync:
-    def __init__(self, clock: Clock, rooms: Rooms, notifier: Notifier, modules: SyncModules) -> None:
-        self._clock, self._rooms, self._notifier, self._modules = clock, rooms, notifier, modules
-        self._list = RoomList(rooms, modules.account_data)
-        self._results = RoomResults(rooms, modules.relations)
-        self._extensions = SlidingExtensions(modules)
+    def __init__(
+        self,
+        clock: Clock,
+        rooms: Rooms,
+        notifier: Notifier,
+        account_data: AccountData,
+        typing: Typing,
+        counts: UnreadCounts,
+        relations: Relations,
+        ignored_users: IgnoredUsers,
+        sections: Sections,
+    ) -> None:
+        self._clock, self._rooms, self._notifier = clock, rooms, notifier
+        self._typing, self._counts, self._ignored_users = typing, counts, ignored_users
+        self._list = RoomList(rooms, account_data)
+        self._results = RoomResults(rooms, relations)
+        self._extensions = SlidingExtensions(sections)
         self._preferences = UserCache(clock, ("account_data",), self._load_preferences)
         self.connections = Connections()
 
@@ -47,7 +65,7 @@ class SlidingSync:
 
     async def sync(self, request: Request, body: SlidingRequest, pos: str | None, timeout_ms: int) -> bytes:
         """The answer as JSON. Raises M_UNKNOWN_POS where the connection is not remembered."""
-        requester = request.requester
+        requester, wanted = request.requester, self._extensions.read(body.extensions)
         if pos is None:
             connection = self.connections.open(requester.user_id, requester.device_id, body.conn_id)
             start = connection.latest
@@ -59,7 +77,7 @@ class SlidingSync:
                     raise unknown_pos()
 
         async def compose() -> tuple[tuple[bytes, Sent], bool]:
-            answer, sent, has_news = await self._compose(request, connection, start, body)
+            answer, sent, has_news = await self._compose(request, connection, start, body, wanted)
             return (answer, sent), has_news
 
         answer, sent = await long_poll(request, self._notifier, timeout_ms, pos is None, compose)
@@ -67,11 +85,16 @@ class SlidingSync:
         return answer
 
     async def _compose(
-        self, request: Request, connection: Connection, start: Sent, body: SlidingRequest
+        self,
+        request: Request,
+        connection: Connection,
+        start: Sent,
+        body: SlidingRequest,
+        wanted: list[tuple[Section, Any]],
     ) -> tuple[bytes, Sent, bool]:
         user_id, device_id = request.user_id, request.requester.device_id
         memberships = await self._rooms.memberships.of(user_id)
-        upto, typing = self._clock.watermark, self._modules.typing.serial
+        upto, typing = self._clock.watermark, self._typing.serial
         changes = changes_after(self._clock, user_id, start.position if start.serial else None, memberships)
         listed = await self._listed(connection, user_id, memberships, start)
         matched = await self._match(user_id, body, listed)
@@ -81,10 +104,11 @@ class SlidingSync:
         context = ExtensionContext(
             user_id, device_id, start, upto, changes, memberships,
             {n: memberships[n].room_id for n in matched.configs if memberships[n].membership == "join"}, fresh,
-            matched.windows, body,
+            matched.windows, body.room_subscriptions,
         )  # fmt: skip
-        extensions, news = await self._extensions.of(context)
-        sent = self._sent(start, matched, upto, typing, body, tuple(rooms))
+        extensions, news = await self._extensions.of(context, wanted)
+        names = frozenset(section.extension for section, _ in wanted)
+        sent = self._sent(start, matched, upto, typing, names, tuple(rooms))
         answer: dict[str, Any] = {
             "pos": connection.pos(sent), "lists": {name: {"count": n} for name, n in matched.counts.items()},
             "rooms": {memberships[n].room_id: orjson.Fragment(raw) for n, raw in rooms.items()}, "extensions": extensions,
@@ -94,14 +118,14 @@ class SlidingSync:
         return orjson.dumps(answer), sent, bool(rooms) or news
 
     def _sent(
-        self, start: Sent, matched: _Matched, upto: int, typing: int, body: SlidingRequest, last: tuple[int, ...]
+        self, start: Sent, matched: _Matched, upto: int, typing: int, names: frozenset[str], last: tuple[int, ...]
     ) -> Sent:
         relevant = frozenset(matched.configs)
         lapsed = {n: at for n, at in start.lapsed.items() if n not in relevant}
         lapsed.update((n, start.position) for n in start.relevant - relevant)
         return Sent(
             self.connections.next_serial(), upto, typing, {**start.rooms, **matched.configs}, relevant, lapsed,
-            self._extensions.enabled(body.extensions), matched.counts, last,
+            names, matched.counts, last,
         )  # fmt: skip
 
     # ---------------------------------------------------------------------------------------------- the user's list
@@ -144,7 +168,7 @@ class SlidingSync:
 
     async def _hidden_invitations(self, user_id: str, shown: Mapping[int, Membership]) -> set[int]:
         invitations = [m for m in shown.values() if m.membership == "invite"]
-        hides = self._modules.ignored_users.hides_invitation
+        hides = self._ignored_users.hides_invitation
         return {m.number for m in invitations if await hides(user_id, m.sender)}
 
     # -------------------------------------------------------------------------------------------------------- rules
@@ -185,7 +209,7 @@ class SlidingSync:
         ]
         live = await self._rooms.live.many(chosen)
         joined = [live[n] for n in chosen if memberships[n].membership == "join"]
-        counts = await self._modules.counts.of(user_id, joined) if joined else {}
+        counts = await self._counts.of(user_id, joined) if joined else {}
         direct = (await self._preferences.get(user_id)).direct
         results: dict[int, bytes] = {}
         fresh: set[int] = set()

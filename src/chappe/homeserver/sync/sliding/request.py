@@ -43,45 +43,14 @@ class ListRule(msgspec.Struct, frozen=True):
     filters: RoomFilter | None = None
 
 
-class Extension(msgspec.Struct, frozen=True):
-    """`lists`, `rooms`: where a client narrows an extension to some of its lists and subscriptions."""
-
-    enabled: bool = False
-    lists: list[str] | None = None
-    rooms: list[str] | None = None
-
-
-class ToDeviceExtension(msgspec.Struct, frozen=True):
-    enabled: bool = False
-    limit: int = 100
-    since: str | None = None
-
-
-class ThreadsExtension(msgspec.Struct, frozen=True):
-    enabled: bool = False
-    limit: int = 100
-
-
-class Extensions(msgspec.Struct, frozen=True):
-    to_device: ToDeviceExtension = ToDeviceExtension()
-    e2ee: Extension = Extension()
-    account_data: Extension = Extension()
-    receipts: Extension = Extension()
-    typing: Extension = Extension()
-    presence: Extension = Extension()
-    thread_subscriptions: ThreadsExtension = msgspec.field(
-        default=ThreadsExtension(), name="io.element.msc4308.thread_subscriptions"
-    )
-
-
 class SlidingRequest(msgspec.Struct, frozen=True):
-    """The body of `POST …/org.matrix.simplified_msc3575/sync`."""
+    """The body of `POST …/org.matrix.simplified_msc3575/sync`. `extensions`: by name, as each section declares it."""
 
     conn_id: str = ""
     txn_id: str | None = None
     lists: dict[str, ListRule] = {}
     room_subscriptions: dict[str, RoomRule] = {}
-    extensions: Extensions = Extensions()
+    extensions: dict[str, Any] = {}
 
 
 def parse_sliding_request(value: Any) -> SlidingRequest:

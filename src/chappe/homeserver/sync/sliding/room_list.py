@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.matrix.search_words import fold
-from chappe.homeserver.modules.account_data import GLOBAL, TAGS, AccountData
+from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.sliding.request import RoomFilter

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import orjson
 
 from chappe.homeserver.matrix.filters import passes
-from chappe.homeserver.modules.presence import Presence
+from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext
+from chappe.homeserver.sync.section import Section, SyncAnswer
+
+TYPE = "m.presence"
 
 
-class PresenceSection:
+class PresenceSection(Section):
     def __init__(self, rooms: Rooms, presence: Presence) -> None:
         self._rooms, self._presence = rooms, presence
 
-    async def of(self, context: SyncContext, newly_shared: list[str]) -> list[bytes]:
+    async def of_account(self, context: SyncContext, answer: SyncAnswer) -> None:
+        if not self._presence.enabled_for(context.user_id) or not passes(context.filter.presence, TYPE, None):
+            return
+        events = await self._events(context, answer.newly_shared)
+        if events:
+            answer.events["presence"] = events
+
+    async def _events(self, context: SyncContext, newly_shared: Collection[str]) -> list[bytes]:
         """m.presence events. `newly_shared`: people who share a room with the reader only now."""
         reader = context.user_id
-        if not self._presence.enabled_for(reader) or not passes(context.filter.presence, "m.presence", None):
-            return []
         if context.since is None:
             shown = await self._presence.present_among(await self._rooms.members_sharing(reader) - {reader})
             shown.append(reader)  # oneself, whatever one is
@@ -29,12 +39,12 @@ class PresenceSection:
             shown = await self._sharing(reader, changed) if changed else []
             if newly_shared:
                 shown += await self._presence.present_among(set(newly_shared) - set(shown))
-        states = await self._presence.of(user for user in shown if passes(context.filter.presence, "m.presence", user))
+        states = await self._presence.of(user for user in shown if passes(context.filter.presence, TYPE, user))
         if context.since is not None and not context.changes.concern_me("presence"):
             # that one is here oneself is no news, unless one has said so: the first long poll would end for it
             states.pop(reader, None)
         return [
-            orjson.dumps({"type": "m.presence", "sender": user, "content": self._presence.content(state)})
+            orjson.dumps({"type": TYPE, "sender": user, "content": self._presence.content(state)})
             for user, state in states.items()
         ]
 

@@ -9,8 +9,7 @@ from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.matrix.canonical_json import check_depth
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.matrix.identifiers import parse_room_id
-from chappe.homeserver.modules.account_data import GLOBAL, MAX_BYTES, AccountData
-from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.modules.account_data.account_data import GLOBAL, MAX_BYTES, AccountData, Made
 
 _USER = "/_matrix/client/v3/user/{userId}"
 _MSC3391 = "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}"
@@ -18,15 +17,18 @@ _BODY: dict[str, Any] = {"body_limit": MAX_BYTES + 1024, "body_reason": "what cl
 
 
 class AccountDataApi:
-    def __init__(self, account_data: AccountData, push_rules: PushRules) -> None:
-        self._account_data, self._push_rules = account_data, push_rules
+    """`made`: global types whose content another part makes, by user id."""
+
+    def __init__(self, account_data: AccountData, made: Made) -> None:
+        self._account_data, self._made = account_data, made
 
     @endpoint("GET", _USER + "/account_data/{type}", auth=GUEST_AUTH)
     async def get(self, request: Request) -> Answer:
         _require_own(request)
-        if request.params["type"] == "m.push_rules":
-            return {"global": await self._push_rules.rules(request.user_id)}
-        return await self._account_data.get(request.user_id, GLOBAL, request.params["type"])
+        kind = request.params["type"]
+        if kind in self._made:
+            return await self._made[kind](request.user_id)
+        return await self._account_data.get(request.user_id, GLOBAL, kind)
 
     @endpoint("PUT", _USER + "/account_data/{type}", auth=GUEST_AUTH, **_BODY)
     async def set(self, request: Request) -> Answer:

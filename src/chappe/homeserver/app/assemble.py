@@ -1,0 +1,117 @@
+"""Makes what a list of parts gives, each thing once, after what it needs; refuses what is missing, given twice or circular."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from chappe.homeserver.part import Job, Loop, Maker, Part
+from chappe.homeserver.sync.section import Sections
+
+T = TypeVar("T")
+Kind = Any  # a type, as annotations name it
+Needs = Mapping[str, tuple[Kind, bool]]  # by parameter: (the type, whether the node can do without it)
+
+
+class AssemblyError(Exception):
+    """The list of parts does not make a node; the words show the path from a part to what it lacks."""
+
+
+def needs_of(maker: Callable[..., Any]) -> Needs:
+    """What a maker's parameters name. `X | None` is a need that may be missing; a parameter with a default needs nothing."""
+    function = maker.__init__ if inspect.isclass(maker) else maker
+    hints = typing.get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters.values())
+    if inspect.isclass(maker):
+        parameters = parameters[1:]  # self
+    return {p.name: _need(hints[p.name]) for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD}
+
+
+def _need(hint: Kind) -> tuple[Kind, bool]:
+    if isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint):
+        (kind,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+        return kind, True
+    return hint, False
+
+
+def given_by(maker: Maker) -> Kind:
+    """The type under which others name what a maker makes."""
+    return maker if inspect.isclass(maker) else typing.get_type_hints(maker)["return"]
+
+
+class Assembly:
+    """`given`: what is there before any part. Nothing is made before `of` or `call` asks for it."""
+
+    def __init__(self, parts: Sequence[Part], given: Mapping[Kind, object]) -> None:
+        self._parts, self._made = parts, dict(given)
+        self._makers: dict[Kind, Maker] = {}
+        for part in parts:
+            for maker in part.gives:
+                kind = given_by(maker)
+                if kind in self._makers or kind in given:
+                    raise AssemblyError(f"{part.name}: {_name(kind)} is given by somebody else already")
+                self._makers[kind] = maker
+        self.check()
+
+    def check(self) -> None:
+        """Follows every need by types alone. Raises AssemblyError."""
+        known = {*self._made, Sections}
+        for part in self._parts:
+            for maker in (*part.sections, *part.gives, *part.endpoints, *filter(None, (part.runs, part.closes))):
+                self._follow(maker, (f"the part {part.name}",), known)
+
+    def _follow(self, maker: Maker, path: tuple[str, ...], known: set[Kind]) -> None:
+        name = _name(maker)
+        if name in path:
+            raise AssemblyError(f"a circle: {' > '.join((*path, name))}")
+        for kind, is_optional in needs_of(maker).values():
+            if kind in known:
+                continue
+            if kind in self._makers:
+                self._follow(self._makers[kind], (*path, name), known)
+                known.add(kind)
+            elif not is_optional:
+                raise AssemblyError(f"nobody gives {_name(kind)}: {' > '.join((*path, name))}")
+
+    def of(self, kind: type[T]) -> T:
+        """What is given under a type; made now, with all that it needs, if it was not."""
+        return self._of(kind)  # type: ignore[no-any-return]
+
+    def _of(self, kind: Kind) -> Any:
+        if kind not in self._made:
+            if kind is Sections:
+                self._made[kind] = Sections(self.call(s) for part in self._parts for s in part.sections)
+            else:
+                self._made[kind] = self.call(self._makers[kind])
+        return self._made[kind]
+
+    def endpoints(self) -> list[object]:
+        """The objects that answer requests, in the order of the list."""
+        return [self.call(maker) for part in self._parts for maker in part.endpoints]
+
+    def work(self) -> list[Loop | Job]:
+        """What runs while the node does."""
+        return [work for part in self._parts if part.runs is not None for work in self.call(part.runs)]
+
+    async def close(self) -> None:
+        """Ends what is under way, the latest part first."""
+        for part in reversed(self._parts):
+            if part.closes is not None:
+                await self.call(part.closes)
+
+    def call(self, maker: Callable[..., T]) -> T:
+        """Calls a class or function with what its parameters name."""
+        needs = needs_of(maker)
+        return maker(
+            **{
+                name: None if optional and kind not in self._makers and kind not in self._made else self._of(kind)
+                for name, (kind, optional) in needs.items()
+            }
+        )
+
+
+def _name(thing: Any) -> str:
+    return getattr(thing, "__qualname__", str(thing))

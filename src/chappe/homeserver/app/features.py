@@ -1,0 +1,27 @@
+"""The parts of a node, one per feature, read top-down. `wiring` in `app/parts.py` still makes what is not a part yet.
+
+The order says in which order sync asks the sections: presence after the device lists, which find who has come to share a room.
+"""
+
+from __future__ import annotations
+
+from chappe.homeserver.modules.account_data import part as account_data
+from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_encryption
+from chappe.homeserver.modules.presence import part as presence
+from chappe.homeserver.modules.receipts import part as receipts
+from chappe.homeserver.modules.threads import part as threads
+from chappe.homeserver.modules.to_device import part as to_device
+from chappe.homeserver.modules.typing import part as typing
+from chappe.homeserver.part import Part
+from chappe.homeserver.sync import part as sync
+
+HOMESERVER: tuple[Part, ...] = (
+    account_data.PART,
+    to_device.PART,
+    end_to_end_encryption.PART,
+    presence.PART,
+    receipts.PART,
+    typing.PART,
+    threads.PART,
+    sync.PART,
+)

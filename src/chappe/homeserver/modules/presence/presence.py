@@ -1,0 +1,235 @@
+"""Presence (client-server API, "Presence"): who is there, and what they say of themselves.
+
+A row is written when somebody comes, goes or falls idle, never while they stay. Nobody is woken for that: it comes with
+the next answer, after half a minute at the latest. What people say of themselves wakes others a moment later, all together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.user_cache import UserCache
+from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.homeserver.matrix.identifiers import domain_of
+
+ONLINE, UNAVAILABLE, OFFLINE = "online", "unavailable", "offline"
+STATES = (ONLINE, UNAVAILABLE, OFFLINE)
+_ACCEPTED = {**{state: state for state in STATES}, "busy": ONLINE, "org.matrix.msc3026.busy": ONLINE}
+SEEN = "seen"  # the kind of a change that nobody made by hand: nobody is woken for it
+MAX_STATUS = 500
+GONE_AFTER = 30.0  # seconds after a device's last sync
+ACTIVE_FOR_MS = 60_000
+FOLLOW_AFTER = 1.0  # seconds
+FORGOTTEN_AFTER_MS = 600_000
+
+FRAGMENT = Fragment(
+    "presence", (("who", "text"), ("presence", "text"), ("status", "text"), ("active_ts", "bigint")),
+    """
+    FOR r IN SELECT * FROM unnest(presence_rows) LOOP
+        INSERT INTO presence VALUES (r.who, r.presence, r.status, r.active_ts, upto)
+        ON CONFLICT (user_id) DO UPDATE SET presence = excluded.presence, status_msg = excluded.status_msg,
+            last_active_ts = excluded.last_active_ts, position = excluded.position;
+    END LOOP;""",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    presence: str = OFFLINE
+    status_msg: str | None = None
+    last_active_ts: int = 0
+
+
+class Presence:
+    """`is_enabled`: whether a domain wants presence at all."""
+
+    def __init__(
+        self, database: Database, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int],
+        is_enabled: Callable[[str], bool],
+    ) -> None:  # fmt: skip
+        self._database, self._writer, self._now_ms, self._is_enabled = database, writer, now_ms, is_enabled
+        self._states = UserCache(clock, ("presence", SEEN), self._load)
+        self._devices: dict[str, dict[str, str]] = {}  # of people who sync here: what each device says
+        self._syncing: dict[tuple[str, str], int] = {}
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._to_follow: set[str] = set()
+        self._following: set[str] = set()  # what devices say of them is being written
+        self.follow_after = FOLLOW_AFTER
+        self._tasks: set[asyncio.Task[None]] = set()
+        writer.register(FRAGMENT)
+
+    def enabled_for(self, user_id: str) -> bool:
+        return self._is_enabled(domain_of(user_id))
+
+    async def _load(self, users: list[str]) -> dict[str, State]:
+        rows = await self._database.fetch("SELECT * FROM presence WHERE user_id = ANY($1::text[])", users)
+        found = {r["user_id"]: State(r["presence"], r["status_msg"], r["last_active_ts"]) for r in rows}
+        return {user: found.get(user, State()) for user in users}
+
+    # ----------------------------------------------------------------------------------------------------- changing
+
+    async def set(self, user_id: str, presence: str, status_msg: str | None) -> None:
+        """By hand. Raises M_FORBIDDEN where the domain has switched presence off, M_INVALID_PARAM."""
+        state = _ACCEPTED.get(presence)
+        if state is None:
+            raise BadRequest(f"presence must be one of {', '.join(STATES)}", "M_INVALID_PARAM")
+        if status_msg is not None and len(status_msg) > MAX_STATUS:
+            raise BadRequest("The status message is too long", "M_INVALID_PARAM")
+        if not self.enabled_for(user_id):
+            raise Forbidden("Presence is switched off here")
+        await self._write(user_id, State(state, status_msg or None, self._now_ms()), "presence")
+
+    async def set_remote(self, user_id: str, entry: dict[str, Any]) -> None:
+        """What another server says of its user. Malformed parts count as not said."""
+        presence, status, ago = entry.get("presence"), entry.get("status_msg"), entry.get("last_active_ago")
+        state = _ACCEPTED.get(presence) if type(presence) is str else None
+        if state is None or not self.enabled_for(user_id):
+            return
+        active = self._now_ms() - (ago if type(ago) is int and 0 <= ago < self._now_ms() else 0)
+        status = status[:MAX_STATUS] if type(status) is str and status else None
+        before = await self._states.get(user_id)
+        if (before.presence, before.status_msg) != (state, status):
+            await self._write(user_id, State(state, status, active), "presence")
+
+    async def _write(self, user_id: str, state: State, kind: str = SEEN) -> None:
+        write = Write()
+        write.add("presence", user_id, state.presence, state.status_msg, state.last_active_ts)
+        write.touch_user(user_id, kind)
+        await self._writer.submit(write)
+
+    def began(self, user_id: str, device_id: str, presence: str) -> None:
+        """A device syncs. Costs nothing while it says the same as before."""
+        if not self.enabled_for(user_id) or presence == OFFLINE:
+            return
+        key = (user_id, device_id)
+        self._syncing[key] = self._syncing.get(key, 0) + 1
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
+        devices = self._devices.setdefault(user_id, {})
+        if devices.get(device_id) != presence:
+            devices[device_id] = presence
+            self._moved(user_id)
+
+    def ended(self, user_id: str, device_id: str) -> None:
+        """Its request is answered; it is gone unless it asks again soon."""
+        key = (user_id, device_id)
+        if key not in self._syncing:
+            return
+        self._syncing[key] -= 1
+        if self._syncing[key] == 0:
+            del self._syncing[key]
+            if (timer := self._timers.pop(key, None)) is not None:
+                timer.cancel()
+            self._timers[key] = asyncio.get_running_loop().call_later(GONE_AFTER, self._gone, user_id, device_id)
+
+    def _gone(self, user_id: str, device_id: str) -> None:
+        self._timers.pop((user_id, device_id), None)
+        devices = self._devices.get(user_id, {})
+        devices.pop(device_id, None)
+        if not devices:
+            self._devices.pop(user_id, None)
+        self._moved(user_id)
+
+    def _moved(self, user_id: str) -> None:
+        """Some device came or went: what that means is written a moment later, for all who moved together."""
+        if not self._to_follow:
+            asyncio.get_running_loop().call_later(self.follow_after, lambda: self._start(self._follow()))
+        self._to_follow.add(user_id)
+
+    async def _follow(self) -> None:
+        """The state of users from what their devices say: the most present of them counts. One commit for all."""
+        users, self._to_follow = self._to_follow, set()
+        self._following |= users
+        try:
+            write = Write()
+            for user_id, before in (await self._states.get_many(users)).items():
+                now = self._as_devices_say(user_id, before)
+                if before.presence != now.presence:
+                    write.add("presence", user_id, now.presence, now.status_msg, now.last_active_ts)
+                    write.touch_user(user_id, SEEN)
+            if write.rows:
+                await self._writer.submit(write)
+        finally:
+            self._following -= users
+
+    def _as_devices_say(self, user_id: str, before: State) -> State:
+        said = set(self._devices.get(user_id, {}).values())
+        now = next((state for state in STATES if state in said), OFFLINE)
+        return State(now, before.status_msg, self._now_ms() if now == ONLINE else before.last_active_ts)
+
+    def _moves(self, user_id: str) -> bool:
+        """Whether what their devices say is still to be written."""
+        return user_id in self._to_follow or user_id in self._following
+
+    async def expire(self) -> None:
+        """People whom a process that ended left online: those none of whose devices has asked for anything lately."""
+        rows = await self._database.fetch(
+            """SELECT p.user_id FROM presence p WHERE p.presence <> 'offline' AND NOT EXISTS (
+                 SELECT 1 FROM devices d WHERE d.user_id = p.user_id AND d.last_seen_ts > $1)
+                 AND EXISTS (SELECT 1 FROM users u WHERE u.user_id = p.user_id) LIMIT 500""",
+            self._now_ms() - FORGOTTEN_AFTER_MS,
+        )
+        for row in rows:
+            if row["user_id"] not in self._devices:
+                state = await self._states.get(row["user_id"])
+                await self._write(row["user_id"], replace(state, presence=OFFLINE))
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # a lost change of presence is no failure
+
+    async def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    # ------------------------------------------------------------------------------------------------------ reading
+
+    async def of(self, users: Iterable[str]) -> dict[str, State]:
+        """As of now: who has just come or gone at this process has, before it is written."""
+        states = await self._states.get_many([user for user in users if self.enabled_for(user)])
+        return {u: self._as_devices_say(u, state) if self._moves(u) else state for u, state in states.items()}
+
+    async def changed_users(self, since: int, upto: int) -> list[str]:
+        """Whose presence changed in (since, upto]."""
+        rows = await self._database.fetch(
+            "SELECT user_id FROM presence WHERE position > $1 AND position <= $2", since, upto
+        )
+        return [row["user_id"] for row in rows]
+
+    async def present_among(self, users: Iterable[str]) -> list[str]:
+        """Those who are not offline, or who have left a message."""
+        users = list(users)
+        rows = await self._database.fetch(
+            """SELECT user_id FROM presence WHERE user_id = ANY($1::text[])
+                AND (presence <> 'offline' OR status_msg IS NOT NULL)""",
+            users,
+        )
+        found = {row["user_id"] for row in rows}
+        return [user for user in users if user in found or (self._moves(user) and self._devices.get(user))]
+
+    def content(self, state: State) -> dict[str, Any]:
+        """Of an m.presence event."""
+        ago = max(0, self._now_ms() - state.last_active_ts)
+        content: dict[str, Any] = {"presence": state.presence}
+        if state.last_active_ts:
+            content["last_active_ago"] = ago
+        if state.presence == ONLINE:
+            content["currently_active"] = ago < ACTIVE_FOR_MS
+        if state.status_msg is not None:
+            content["status_msg"] = state.status_msg
+        return content

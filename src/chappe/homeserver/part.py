@@ -1,0 +1,52 @@
+"""A node is a list of parts; a part says what it gives, answers, adds to sync, runs and ends.
+
+Each feature's folder has a `part.py` with one `Part`; `app/parts.py` lists them, and `app/assemble.py` makes what they name. What
+a part needs stands in one place only, in the signatures of what it gives: a class names its needs in its constructor, a function
+in its parameters. A need is a type; whoever gives that type is found, or the node does not start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from chappe.homeserver.database.table import Table
+
+Maker = Callable[..., Any]  # a class, or a function whose return annotation says which type it gives
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Runs from the node's start to its stop, under the supervisor."""
+
+    name: str
+    run: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Is run every so many seconds: once in the cluster, or in each process where it concerns that process's memory."""
+
+    name: str
+    seconds: float
+    run: Callable[[], Awaitable[object]]
+    is_per_process: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`gives`: what others may name as a need, each made once for the node. `endpoints`: classes with `@endpoint` methods.
+    `sections`: what it says in /sync and sliding sync. `tables`: those it owns.
+
+    `runs`: a function that names what it needs and yields the part's `Loop`s and `Job`s. `closes`: a function that names what
+    it needs and ends what is under way, while the loops still run; the parts that were made last close first.
+    """
+
+    name: str
+    gives: tuple[Maker, ...] = ()
+    endpoints: tuple[Maker, ...] = ()
+    sections: tuple[Maker, ...] = ()
+    tables: tuple[Table, ...] = ()
+    runs: Callable[..., Iterable[Loop | Job]] | None = None
+    closes: Callable[..., Awaitable[object]] | None = None

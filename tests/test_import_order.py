@@ -1,0 +1,116 @@
+"""Who may import whom: the layers of `docs/architecture.md`, and modules that do not know each other.
+
+A feature's folder reaches over several layers: its module stands low, what it says in sync, answers and declares as a part higher.
+Layers are therefore of files, and not only of packages.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import grimp
+
+# From the top; a line imports the lines below it, and within a line only those of its own pattern's package.
+LAYERS = (
+    ("__main__",),
+    ("cli",),
+    ("agency",),
+    ("homeserver.app",),
+    ("homeserver.modules.*.part", "homeserver.sync.part"),
+    ("homeserver.api", "homeserver.senders", "homeserver.modules.*.api"),
+    ("homeserver.modules.*.section",),
+    ("homeserver.sync", "homeserver.actions"),
+    ("homeserver.modules",),
+    ("homeserver.rooms", "homeserver.accounts"),
+    ("homeserver.outbound", "homeserver.gateway", "homeserver.part"),
+    ("homeserver.http", "homeserver.database", "homeserver.bus", "homeserver.policy"),
+    ("homeserver.load",),
+    ("homeserver.matrix",),
+)
+LEAVES = ("config", "telemetry", "i18n")
+FEATURE = re.compile(r"chappe\.homeserver\.modules\.(\w+)")
+
+
+PURE = ("asyncio", "asyncpg", "logging", "time", "random")  # what the protocol does without
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph("chappe", include_external_packages=True)
+
+
+def _imports(importer: str) -> list[str]:
+    return sorted(_graph().find_modules_directly_imported_by(importer))
+
+
+def _own() -> list[str]:
+    return sorted(m for m in _graph().modules if m.split(".")[0] == "chappe")
+
+
+@cache
+def _patterns() -> tuple[tuple[int, str, re.Pattern[str]], ...]:
+    """(layer, pattern, its expression), the narrow ones first: a section is no ordinary file of its module."""
+    found = []
+    for level, line in enumerate(LAYERS):
+        for pattern in line:
+            expression = re.escape("chappe." + pattern).replace(r"\*", r"\w+") + r"(?=\.|$)"
+            found.append((level, pattern, re.compile(expression)))
+    return tuple(sorted(found, key=lambda f: -f[1].count(".")))
+
+
+def layer_of(module: str) -> tuple[int, str] | None:
+    """The layer of a module and the pattern that says so; None for the package itself and the leaves."""
+    return next(((level, pattern) for level, pattern, expression in _patterns() if expression.match(module)), None)
+
+
+def may_import(importer: str, imported: str) -> bool:
+    here, there = layer_of(importer), layer_of(imported)
+    if here is None or there is None:  # leaves import nothing but their own package
+        return there is None and (here is not None or importer.split(".")[1] == imported.split(".")[1])
+    if here != there:
+        return here[0] < there[0]
+    return _feature(importer) == _feature(imported)
+
+
+def _feature(module: str) -> str:
+    """The module of the specification to which a file belongs."""
+    match = FEATURE.match(module)
+    return match[1] if match else ""
+
+
+def test_the_order_of_layers_holds() -> None:
+    wrong = [
+        f"{importer} imports {imported}"
+        for importer in _own()
+        for imported in _imports(importer)
+        if importer != "chappe" and imported.startswith("chappe.") and not may_import(importer, imported)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_file_has_a_layer() -> None:
+    """Or is one of the leaves, which everybody may import."""
+    containers = {"chappe", "chappe.homeserver", *(f"chappe.{leaf}" for leaf in LEAVES)}
+    assert not [m for m in _own() if m not in containers and layer_of(m) is None]
+
+
+def test_the_protocol_is_pure() -> None:
+    """No input or output, no clock, no logging, no chance, no configuration."""
+    files = [m for m in _own() if m.startswith("chappe.homeserver.matrix")]
+    forbidden = {*PURE, "chappe.config", "chappe.telemetry"}
+    assert files
+    assert not {m: wrong for m in files if (wrong := forbidden & set(_imports(m)))}
+
+
+def test_the_order_means_something() -> None:
+    receipts = "chappe.homeserver.modules.receipts"
+    assert may_import(f"{receipts}.section", f"{receipts}.receipts")
+    assert may_import(f"{receipts}.part", f"{receipts}.api")
+    assert not may_import(f"{receipts}.receipts", f"{receipts}.section")
+    assert not may_import(f"{receipts}.section", f"{receipts}.api")
+    assert not may_import(f"{receipts}.section", "chappe.homeserver.modules.typing.section")
+    assert not may_import(f"{receipts}.receipts", "chappe.homeserver.modules.typing.typing")
+    assert not may_import("chappe.homeserver.sync.engine", f"{receipts}.section")
+    assert not may_import("chappe.homeserver.rooms.rooms", "chappe.homeserver.accounts.accounts")
+    assert not may_import("chappe.config", "chappe.homeserver.rooms.rooms")
