@@ -49,7 +49,7 @@ from chappe.agency.rules_api import RulesApi
 from chappe.agency.sponsors import Sponsors
 from chappe.agency.sponsors_api import SponsorsApi
 from chappe.agency.statistics import Statistics
-from chappe.agency.tables import ALL as ALL_TABLES
+from chappe.agency.tables import TABLES
 from chappe.agency.ways_to_act import ends_of_layer
 from chappe.config import Config
 from chappe.homeserver.accounts.ways_to_act import State
@@ -81,7 +81,7 @@ class AgencyServer(Homeserver):
 
     @property
     def tables(self) -> Sequence[Table]:
-        return ALL_TABLES
+        return (*super().tables, *TABLES)
 
     def _build(self) -> None:
         super()._build()

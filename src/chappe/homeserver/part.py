@@ -26,12 +26,15 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Is run every so many seconds: once in the cluster, or in each process where it concerns that process's memory."""
+    """Is run every so many seconds: once in the cluster, or in each process where it concerns that process's memory.
+
+    `cannot_be_undone`: it is done only while there is evidence for what time it is."""
 
     name: str
     seconds: float
     run: Callable[[], Awaitable[object]]
     is_per_process: bool = False
+    cannot_be_undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

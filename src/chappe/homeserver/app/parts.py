@@ -48,7 +48,7 @@ from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.app.assemble import Assembly
 from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.app.loops import Loops
-from chappe.homeserver.app.tables import TABLES
+from chappe.homeserver.app.tables import tables_of
 from chappe.homeserver.app.ways_to_act import ends_of
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
@@ -120,7 +120,7 @@ from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
-from chappe.homeserver.part import Job
+from chappe.homeserver.part import Job, Part
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
@@ -172,6 +172,7 @@ def open_blobs(media: Media, folder: str, location: str | None = None) -> BlobSt
 class Parts:
     """What a node consists of. It has no life of its own: see `Homeserver`."""
 
+    parts: Sequence[Part] = HOMESERVER
     _secret: bytes
     _browser_secret: bytes
     _scanner_secret: bytes
@@ -190,7 +191,7 @@ class Parts:
     @property
     def tables(self) -> Sequence[Table]:
         """Every table of the installation, those of a layer above included."""
-        return TABLES
+        return tables_of(self.parts)
 
     def layer_parts(self) -> Sequence[object]:
         """Who else has endpoints: of a layer above the homeserver."""
@@ -307,7 +308,7 @@ class Parts:
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
         given: dict[type, object] = {type(thing): thing for thing in made}
         self.assembly = assembly = Assembly(
-            HOMESERVER, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy}
+            self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy}
         )
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
@@ -556,7 +557,8 @@ class Parts:
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
         for work in self.assembly.work():
             if isinstance(work, Job):
-                self.jobs.add(work.name, work.seconds, work.run, work.is_per_process)
+                run = self.time_evidence.required(work.run) if work.cannot_be_undone else work.run
+                self.jobs.add(work.name, work.seconds, run, work.is_per_process)
         self.jobs.add("domains", 10, self.domains.reload, is_per_process=True)
         self.jobs.add("inbox", 60, self.inbox.resume, is_per_process=True)
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)

@@ -1,12 +1,14 @@
-"""Every table of the homeserver, by the part that owns it."""
+"""Every table of the homeserver: those of its parts, and of what is not a part yet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chappe.homeserver.accounts import tables as accounts
 from chappe.homeserver.actions import tables as actions
+from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.database import tables as database
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.modules.account_data import tables as account_data
 from chappe.homeserver.modules.administration import tables as administration
 from chappe.homeserver.modules.appservices import tables as appservices
 from chappe.homeserver.modules.bots import tables as bots
@@ -18,31 +20,27 @@ from chappe.homeserver.modules.identity_service import tables as identity_servic
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
 from chappe.homeserver.modules.openid import tables as openid
-from chappe.homeserver.modules.presence import tables as presence
 from chappe.homeserver.modules.push import tables as push
-from chappe.homeserver.modules.receipts import tables as receipts
 from chappe.homeserver.modules.reporting import tables as reporting
 from chappe.homeserver.modules.room_directory import tables as room_directory
 from chappe.homeserver.modules.room_purges import tables as room_purges
 from chappe.homeserver.modules.search import tables as search
 from chappe.homeserver.modules.server_notices import tables as server_notices
 from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
-from chappe.homeserver.modules.threads import tables as threads
-from chappe.homeserver.modules.to_device import tables as to_device
 from chappe.homeserver.modules.url_previews import tables as url_previews
 from chappe.homeserver.outbound import tables as outbound
 from chappe.homeserver.outbound.federation import tables as outbound_federation
 from chappe.homeserver.outbound.mail import tables as outbound_mail
+from chappe.homeserver.part import Part
 from chappe.homeserver.rooms import tables as rooms
 from chappe.homeserver.senders import tables as senders
 from chappe.homeserver.senders.federation import tables as senders_federation
 from chappe.homeserver.senders.push import tables as senders_push
 
-TABLES: tuple[Table, ...] = (
+REST: tuple[Table, ...] = (
     *accounts.TABLES,
     *actions.TABLES,
     *database.TABLES,
-    *account_data.TABLES,
     *administration.TABLES,
     *appservices.TABLES,
     *bots.TABLES,
@@ -54,17 +52,13 @@ TABLES: tuple[Table, ...] = (
     *key_backup.TABLES,
     *media.TABLES,
     *openid.TABLES,
-    *presence.TABLES,
     *push.TABLES,
-    *receipts.TABLES,
     *reporting.TABLES,
     *room_directory.TABLES,
     *room_purges.TABLES,
     *search.TABLES,
     *server_notices.TABLES,
     *third_party_invites.TABLES,
-    *threads.TABLES,
-    *to_device.TABLES,
     *url_previews.TABLES,
     *outbound_federation.TABLES,
     *outbound_mail.TABLES,
@@ -74,3 +68,11 @@ TABLES: tuple[Table, ...] = (
     *senders_push.TABLES,
     *senders.TABLES,
 )
+
+
+def tables_of(parts: Sequence[Part]) -> tuple[Table, ...]:
+    """Every table of a node of these parts."""
+    return (*REST, *(table for part in parts for table in part.tables))
+
+
+TABLES = tables_of(HOMESERVER)

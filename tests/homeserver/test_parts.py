@@ -1,0 +1,133 @@
+"""A node is made of parts: what they need is found, what is missing or circular is refused, and a feature is added in one line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from chappe.homeserver.app.assemble import Assembly, AssemblyError
+from chappe.homeserver.app.features import HOMESERVER
+from chappe.homeserver.part import Job, Loop, Part
+from tests.features import bookmarks
+from tests.features.bookmarks.part import PART as BOOKMARKS
+from tests.support import Server, segment
+from tests.support import test_config as config_for_tests
+
+SLIDING = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+
+
+class Base: ...
+
+
+class Store:
+    def __init__(self, base: Base) -> None:
+        self.base = base
+
+
+class Missing: ...
+
+
+class Wanting:
+    def __init__(self, store: Store, missing: Missing) -> None: ...
+
+
+class Optional:
+    def __init__(self, store: Store, missing: Missing | None, size: int = 3) -> None:
+        self.store, self.missing, self.size = store, missing, size
+
+
+class Hen:
+    def __init__(self, egg: Egg) -> None: ...
+
+
+class Egg:
+    def __init__(self, hen: Hen) -> None: ...
+
+
+def made(base: Base) -> Store:
+    return Store(base)
+
+
+def test_each_thing_is_made_once_after_what_it_needs() -> None:
+    base = Base()
+    assembly = Assembly([Part("b", gives=(Optional,)), Part("a", gives=(made,))], {Base: base})
+    found = assembly.of(Optional)
+    assert found.store is assembly.of(Store) and found.store.base is base
+    assert (found.missing, found.size) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ([Part("a", gives=(Store, Wanting))], "nobody gives Missing: the part a > Wanting"),
+        ([Part("a", endpoints=(Wanting,)), Part("b", gives=(Store,))], "nobody gives Missing: the part a > Wanting"),
+        ([Part("a", gives=(Hen,)), Part("b", gives=(Egg,))], "a circle: the part a > Hen > Egg > Hen"),
+        ([Part("a", gives=(Store,)), Part("b", gives=(made,))], "b: Store is given by somebody else already"),
+        ([Part("a", gives=(Base,))], "a: Base is given by somebody else already"),
+    ],
+)
+def test_what_makes_no_node_is_refused_with_the_path(parts: list[Part], words: str) -> None:
+    with pytest.raises(AssemblyError, match=words):
+        Assembly(parts, {Base: Base()})
+
+
+async def test_work_and_ends() -> None:
+    ended = []
+
+    async def run() -> None: ...
+
+    def runs(store: Store) -> Iterator[Loop | Job]:
+        yield Loop("a loop", run)
+        yield Job("a job", 3, run)
+
+    async def close(store: Store) -> None:
+        ended.append("first")
+
+    async def close_later(store: Store) -> None:
+        ended.append("second")
+
+    parts = [Part("a", gives=(Store,), runs=runs, closes=close_later), Part("b", closes=close)]
+    assembly = Assembly(parts, {Base: Base()})
+    assert [work.name for work in assembly.work()] == ["a loop", "a job"]
+    await assembly.close()
+    assert ended == ["first", "second"]
+
+
+# ----------------------------------------------------------------------------------------------------- a new feature
+
+
+@pytest_asyncio.fixture
+async def with_bookmarks(tmp_path: Path, new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Server]:
+    url = await new_database()
+    connection = await asyncpg.connect(url)
+    await connection.execute((Path(bookmarks.__file__).parent / "migration.sql").read_text())
+    await connection.close()
+    server = Server(config_for_tests(), tmp_path, url)
+    server.node.parts = (*HOMESERVER, BOOKMARKS)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def test_bookmarks_are_seen_on_another_device(with_bookmarks: Server) -> None:
+    alice = await with_bookmarks.person()
+    room = await alice.create_room()
+    event = await alice.say(room, "to be found again")
+    phone = await alice.another_device()
+    assert "example.bookmarks" not in await phone.sync()
+    path = f"/_matrix/client/unstable/example.bookmarks/rooms/{segment(room)}/{segment(event)}"
+    await alice.call("PUT", path, {})
+    wanted = {"kept": [{"room_id": room, "event_id": event}], "gone": []}
+    assert (await phone.sync())["example.bookmarks"] == wanted
+    assert "example.bookmarks" not in await phone.sync()
+    asked = {"extensions": {"example.bookmarks": {"enabled": True}}}
+    first = await alice.call("POST", SLIDING, asked)
+    assert first["extensions"]["example.bookmarks"] == wanted
+    await alice.call("DELETE", path, {})
+    later = await alice.call("POST", SLIDING, asked, pos=first["pos"])
+    assert later["extensions"]["example.bookmarks"] == {"kept": [], "gone": wanted["kept"]}
+    assert (await phone.sync())["example.bookmarks"]["gone"] == wanted["kept"]
