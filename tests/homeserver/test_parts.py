@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -131,3 +132,18 @@ async def test_bookmarks_are_seen_on_another_device(with_bookmarks: Server) -> N
     later = await alice.call("POST", SLIDING, asked, pos=first["pos"])
     assert later["extensions"]["example.bookmarks"] == {"kept": [], "gone": wanted["kept"]}
     assert (await phone.sync())["example.bookmarks"]["gone"] == wanted["kept"]
+
+
+def test_the_guide_quotes_what_runs() -> None:
+    """Every block of code in docs/adding-a-module.md stands in the feature that is added here, or in the code."""
+    root = Path(__file__).parents[2]
+    guide = (root / "docs" / "adding-a-module.md").read_text()
+    shown = [
+        p
+        for p in (Path(bookmarks.__file__).parent, root / "src/chappe/homeserver/modules/account_data")
+        for p in p.iterdir()
+    ]
+    texts = [path.read_text() for path in shown if path.is_file()]
+    blocks = re.findall(r"```\w+\n(.*?)```", guide, flags=re.S)
+    assert len(blocks) >= 8
+    assert not [block for block in blocks if not any(block in text for text in texts)]
