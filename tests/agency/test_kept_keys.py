@@ -11,7 +11,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.modules.account_data.account_data import kept as kept_secrets
+from chappe.homeserver.modules.account_data import kept as kept_secrets
 from chappe.homeserver.modules.key_backup import kept
 from tests.agency.conftest import account, agree, refused
 from tests.agency.test_console import CULTURE, act, node_of, of

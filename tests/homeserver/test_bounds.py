@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.modules import account_data, key_backup, reporting, to_device
+from chappe.homeserver.modules import key_backup, reporting
+from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.end_to_end_encryption import keys
 from chappe.homeserver.modules.relations import store
+from chappe.homeserver.modules.to_device import to_device
 from chappe.homeserver.rooms import create_room
 from chappe.homeserver.sync.sliding import connection
 from tests.homeserver.test_relations import bundle, edit, relates

@@ -19,7 +19,7 @@ from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.history_visibility import parse_visibility
 from chappe.homeserver.matrix.power_levels import CREATOR_POWER, PowerLevels, parse_level
 from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
-from chappe.homeserver.modules import account_data
+from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
 from chappe.homeserver.outbound.federation import discovery, keyring
 from chappe.homeserver.rooms import live_room
