@@ -190,7 +190,7 @@ LISTINGS: dict[tuple[str, str], Callable[[World], list[Asked]]] = {
 # held to account elsewhere: for other servers (tests/federation/test_readers.py), identity tokens, administrators, media
 ELSEWHERE = re.compile(
     r"""/_matrix/federation/.* | /_chappe/federation/.* | /_matrix/key/.* | /_matrix/identity/(v2.*|versions|api/v1/internal-info)
-      | /_synapse/.* | /_chappe/(admin|console)/.* | /_matrix/client/v1/admin/.* | /_matrix/(client/v1/)?media/.* | /_matrix/client/v3/thirdparty/.*
+      | /_synapse/.* | /_chappe/(admin|console)/.* | /_matrix/client/v1/admin/.* | /_matrix/((client/v1/)?media|media_proxy)/.* | /_matrix/client/v3/thirdparty/.*
       | /_matrix/client/.*rendezvous.* | /(health|metrics)""",
     re.VERBOSE,
 )
@@ -204,7 +204,7 @@ OWN = re.compile(
         | v1/(login/get_token | refresh | auth_metadata | register/.* | thread_subscriptions | delayed_events.* | appservice/.* | rtc/transports)
         | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer))
       | /\.well-known/.* | /(oauth2|login|register|account|link|switch-account|logout|assets|icons)(/.*)?
-      | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|sw\.js|)
+      | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|sw\.js|)
       | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*
           |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?)) | /_chappe/(hooks|account_validity)/.*""",
     re.VERBOSE,
