@@ -21,7 +21,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/http/server.py": (1, "the listener"),
     "homeserver/modules/end_to_end_encryption/remote_devices.py": (1, "requests wait for it; asked again"),
     "homeserver/modules/media/remote.py": (1, "requests wait for it; fetched again"),
-    "homeserver/modules/presence/__init__.py": (1, "who is online, told anew by the next request"),
+    "homeserver/modules/presence/presence.py": (1, "who is online, told anew by the next request"),
     "homeserver/modules/url_previews/__init__.py": (1, "requests wait for it; made again"),
     "homeserver/outbound/federation/keyring.py": (1, "requests wait for it; asked again"),
     "homeserver/rooms/registry.py": (1, "requests wait for it: reads a room"),
