@@ -57,7 +57,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/modules/room_purges/__init__.py", "go_on", "room_purges"): LEASE,
     ("homeserver/modules/room_purges/__init__.py", "go_on", "rooms"): f"{LEASE}: deletes until nothing is left",
     ("homeserver/modules/third_party_invites/__init__.py", "redeem", "third_party_invites"): "who is invited is not invited again",
-    ("homeserver/modules/to_device/__init__.py", "shed", "to_device"): AGAIN,
+    ("homeserver/modules/to_device/to_device.py", "shed", "to_device"): AGAIN,
     ("homeserver/rooms/remote/inbox.py", "_look", "federation_inbox"): f"{AGAIN}: an event has one id",
     ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
     ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
