@@ -149,8 +149,8 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "modules/user_directory/__init__:_known": "who is found",
         "agency/policy:hidden": "which guests are found",
         "agency/sponsors:take_over": "which guest an agent may answer for",
-        "api/client/presence:get": "who is present, when asked",
-        "sync/presence_section:_sharing": "who is present, in a sync",
+        "modules/presence/api:get": "who is present, when asked",
+        "modules/presence/section:_sharing": "who is present, in a sync",
     },
 }
 
