@@ -14,6 +14,7 @@ from tests.homeserver.test_questions import QUESTIONS
 from tests.support import PASSWORD, Person, Refused, Server, segment
 
 IDENTITY, CHAPPE, MEDIA = "/_matrix/identity/v2", "/_chappe/client/v1", "/_matrix/client/v1/media"
+NOTICES = "@notices:localhost"
 ANOTHERS = {"display_name": "n...@a...", "public_key": "of another identity server"}
 BOT = {"name": "Reminders", "purpose": "Reminds us of meetings"}
 Act = Awaitable[Any]
@@ -265,7 +266,8 @@ async def test_every_door_asks_once(server: Server, alice: Person, bob: Person, 
     with pytest.raises(Refused) as refusal:
         await act
     assert refusal.value.status == 403 and refusal.value.body["error"] == "by policy"
-    assert len(asked) == 1 and asked[0][0] == alice.id
+    mine = [question for question in asked if question[0] != NOTICES]  # the server may have something to say meanwhile
+    assert len(mine) == 1 and mine[0][0] == alice.id
 
 
 async def test_an_invitation_that_is_kept_is_announced_as_it_was_asked_about(server: Server, alice: Person) -> None:
