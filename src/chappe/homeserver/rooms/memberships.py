@@ -12,7 +12,8 @@ from chappe.homeserver.rooms.store import RoomStore
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A user in a room. `position`: of the last membership event; `joined_since`: where the last join began."""
+    """A user in a room. Positions: of the last membership event (`position`), of the join with which the present stay began
+    (`joined_since`), of when all of the room (`retold`) or its state alone (`state_retold`) was to be sent anew."""
 
     number: int
     room_id: str
@@ -28,21 +29,21 @@ class Membership:
 
     @property
     def is_beside(self) -> bool:
-        """Whether it is none of the room's events that says so, as nobody here was in the room (`LiveRoom.shown`)."""
+        """Whether it stands outside of the room's timeline, because nobody here was in the room (`LiveRoom.shown`)."""
         return self.event_nid == 0
 
     @property
     def told_since(self) -> int:
-        """What was told of the room before this position no longer counts: the user came in then, or it was told anew."""
+        """A sync from a token before this position sends the room's state in full: the user came in then, or it is sent anew."""
         return max(self.members_told_since, self.state_retold or 0)
 
     @property
     def members_told_since(self) -> int:
-        """The same of who is in the room: where only its state was told anew, these are whom the user knows."""
+        """The same for its members: a sync from an earlier token tells of them as of people whom the user has just met."""
         return max(self.joined_since or 0, self.retold or 0)
 
     def sees(self, position: int) -> bool | None:
-        """Whether what stands at a position is for the user to see; None where the state of that time says so."""
+        """Whether the user sees the event at a position; None where the history visibility at that event decides."""
         if self.membership == "join":
             return True if self.joined_since is not None and position >= self.joined_since else None
         return False if self.was_joined and position > self.position else None

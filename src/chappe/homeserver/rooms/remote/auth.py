@@ -1,4 +1,4 @@
-"""Judging events by what they cite: check 4 of those on receipt, and the acceptance of whole auth chains."""
+"""Authorises events by their auth events: check 4 of those on receipt, and the acceptance of whole auth chains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chappe.homeserver.rooms.remote.checks import Checked
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """A state event as the authorisation rules read it."""
+    """An auth event (or an event of a state), as the authorisation rules read it."""
 
     event_id: str
     key: StateKey
@@ -29,9 +29,9 @@ def cited_of(checked: Checked, is_rejected: bool = False) -> Cited:
 
 
 def check_by_cited(checked: Checked, cited: Mapping[str, Cited]) -> None:
-    """Raises Forbidden where the event cites what it may not, or what it cites does not allow it.
+    """Raises Forbidden where an event has auth events that it may not have, or they do not allow it.
 
-    `cited`: everything in its auth events, and (version 12) the create event.
+    `cited`: by event id, all its auth events, with (version 12) the create event.
     """
     if is_named_too_long(checked.pdu):
         raise Forbidden("The event's type or state key is longer than 255 bytes")
@@ -45,8 +45,8 @@ def check_by_cited(checked: Checked, cited: Mapping[str, Cited]) -> None:
 
 
 def judge(ordered: Iterable[Checked], cited: dict[str, Cited]) -> Iterator[Checked]:
-    """State events, cited before citing, each of which joins `cited` as what it cites makes it: accepted or rejected. Those that
-    cite what is not there are left out."""
+    """Accepts or rejects state events by their auth events, and adds each to `cited`. `ordered`: auth events come before those that
+    cite them. Yields what was judged; an event is left out where one of its auth events is not there."""
     for checked in ordered:
         if not all(a in cited for a in checked.auth()):
             continue
@@ -60,12 +60,13 @@ def judge(ordered: Iterable[Checked], cited: dict[str, Cited]) -> Iterator[Check
 
 
 def in_auth_order(events: Mapping[str, Checked]) -> list[Checked]:
-    """Cited before citing. Events of a cycle, which no honest hash can make, are left out."""
+    """Auth events before the events that cite them. Events of a cycle, which no honest hash can make, are left out."""
     return in_order(events, Checked.auth)
 
 
 def in_order(events: Mapping[str, Checked], edges: Callable[[Checked], Iterable[str]]) -> list[Checked]:
-    """Topologically, by edges that lead to earlier events. Those on a cycle, and behind one, are left out."""
+    """The events in topological order, the earliest first. `edges`: the ids of earlier events. Those on a cycle, and behind one, are
+    left out."""
     waits = dict.fromkeys(events, 0)
     after: dict[str, list[str]] = {}
     for event_id, event in events.items():

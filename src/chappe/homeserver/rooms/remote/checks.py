@@ -31,13 +31,13 @@ THREADS = max(2, os.cpu_count() or 2)
 
 
 class KeyNotFound(Forbidden):
-    """An event is signed, but nobody knows the key of the server that is said to have done it: it may be gone for good."""
+    """A signature cannot be checked: nobody knows the key of the server that is said to have signed. It may be gone for good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An event whose signatures are good. `pdu` is as it is kept: without what peers may not set, redacted where its hash is
-    wrong. `is_unwelcome`: the room's policy server does not recommend it.
+    """A PDU whose signatures are good. `pdu` is what is kept of it: without what other servers may not set, and redacted where its
+    hash is wrong. `is_unwelcome`: the room's policy server does not recommend it.
 
     `is_unfit`: its hash is wrong, so there may be a copy that has its content. `is_altered`: it came with another content
     than a redaction leaves, which no honest server sends. `is_confirmed`: the sender's own server has sent this copy, or was
@@ -81,11 +81,11 @@ class Checked:
         return [str(e) for e in references(self.pdu, "prev_events", self.version)]
 
     def pdu_auth(self) -> list[str]:
-        """The events it cites."""
+        """The ids in its `auth_events`."""
         return [str(e) for e in references(self.pdu, "auth_events", self.version)]
 
     def auth(self) -> list[str]:
-        """What it cites, and the create event, which version 12 means without saying so."""
+        """The ids of its auth events, with that of the create event, which version 12 leaves out."""
         cited = self.pdu_auth()
         if self.version.room_id_is_create_hash and self.pdu["type"] != "m.room.create":
             cited.append("$" + self.room_id[1:])
@@ -110,8 +110,8 @@ _Parsed = tuple[Pdu, str, list[list[_Signature]]]
 
 
 def signers_of(pdu: Pdu, version: RoomVersion) -> set[str]:
-    """The servers whose signature an event needs. It is asked of the form that is kept: what a wrong hash takes away excuses
-    nobody."""
+    """The servers whose signatures an event needs. The form that is kept decides: a field that a wrong hash takes away makes no
+    signature needless."""
     is_member = pdu["type"] == "m.room.member"
     if is_member and "third_party_invite" in pdu["content"]:
         pdu = _kept_form(pdu, version)
@@ -129,7 +129,7 @@ def signers_of(pdu: Pdu, version: RoomVersion) -> set[str]:
 
 
 def _has_proof(content: dict[str, Any]) -> bool:
-    """Of an invited address, which the rules of authorisation look at instead of the sender's right to invite."""
+    """Whether an invitation has the signed proof of a third-party invite, by which it is authorised in place of the sender's power."""
     invite = content.get("third_party_invite")
     return type(invite) is dict and type(invite.get("signed")) is dict
 

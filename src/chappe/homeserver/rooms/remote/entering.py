@@ -317,7 +317,7 @@ class Entering:
     # ----------------------------------------------------------------------------------------------- a new room's past
 
     async def _load(self, room: LiveRoom, judged: _Judged) -> None:
-        """Writes the state and its auth chain in bulk: nobody reads this room yet."""
+        """Writes the events of a state and its auth chain in bulk, as outliers: nobody reads this room yet."""
         rows, auth_rows, bases = await asyncio.to_thread(
             _rows, room.number, judged, await self._rooms.numbers.take(len(judged.ordered)), room
         )
@@ -335,8 +335,8 @@ def _lease(room_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What another server showed, cited before citing, and each judged by what it cites. What cites something that was not sent
-    is left out."""
+    """The state events that another server sent, auth events before those that cite them, each accepted or rejected by its auth
+    events. One is left out where an auth event was not sent."""
 
     ordered: Sequence[Checked]
     cited: Mapping[str, Cited]

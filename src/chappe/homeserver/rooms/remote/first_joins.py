@@ -1,7 +1,8 @@
-"""The first join of a room's creator, which whoever likes may write ("Authorization rules": the only previous event is m.room.create).
+"""The first join of a room's creator, which anybody may write at any time ("Authorization rules": allowed where m.room.create is
+its only previous event).
 
-State resolution is everybody's and takes such an event as the rules say. The state that is shown here, and judged by, does not:
-once somebody has been in the room, nobody comes in by that exception, and nobody is named by it.
+State resolution has to take such an event as the rules say, as all servers do. The state by which this server judges, and which
+it shows, leaves it out: once somebody has been in the room, nobody comes in by that exception, and nobody is named by it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ async def leave_out_first_joins(
     difference: Difference,
     events: Mapping[int, RoomEvent],
 ) -> tuple[bytes, Difference]:
-    """A state that the room is to get, and what it changes, without such joins: what was under their keys stays.
+    """Takes such joins out of the state that a room is to get: what was under their keys stays. Returns its root and difference.
 
-    Those that somebody else has written, and those of their own that the present state has refused (they were removed since).
+    They are joins that somebody else has written for the creator, and the creator's own that the present state has refused (they
+    were removed since).
     """
     create = room.get(CREATE)
     suspects = {}

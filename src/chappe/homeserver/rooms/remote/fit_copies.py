@@ -34,21 +34,21 @@ class FitCopies:
         self._receiver, self._checks, self._calls = receiver, checks, calls
 
     async def fill(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> list[Checked]:
-        """The events, those without their content with it where somebody has it, and those confirmed that are here without it:
-        of the first of them, and for a while, lest one server has others asked without end, or holds up what has come from
-        another.
+        """Returns the events, with copies in place of those without their content, where some server has one. An event that is
+        stored without its content is confirmed by its sender's own server.
 
-        `servers`: those that may have it; the first is the one that sent these.
+        Only the first MOST_LOOKED_FOR are looked for, for PATIENCE seconds: one server must not have others asked without end, nor
+        hold up what has come from another. `servers`: those that may have copies, first the one that sent the events.
         """
         wanted = await self._not_redacted(room, [e for e in events if e.awaits_content], events)
         return await self._found(room, events, [*wanted, *await self._late(room, events)], servers)
 
     async def confirm(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> list[Checked]:
-        """The same without the first half: of state that comes redacted the content is not looked for."""
+        """Confirms events that are stored without their content, as `fill` does, and looks for no copies of the others."""
         return await self._found(room, events, await self._late(room, events), servers)
 
     async def _late(self, room: LiveRoom, events: Sequence[Checked]) -> list[Checked]:
-        """Those that are here without the content that they bring."""
+        """Those of the events that bring content, and are stored without it."""
         whole = [event.event_id for event in events if not event.is_unfit and not event.is_confirmed]
         late = await self._receiver.store.without_content(room.number, whole)
         return [event for event in events if event.event_id in late]
@@ -63,7 +63,8 @@ class FitCopies:
         return [found.get(event.event_id, event) for event in events]
 
     async def look_for(self, room: LiveRoom, events: Iterable[Checked], servers: Sequence[str]) -> None:
-        """Of state that is here without its content, which gets it. What its sender's own server says was redacted was."""
+        """Looks for the content of state events that are stored without it, and stores it. Where the sender's own server says that the
+        event was redacted, it was."""
         ordered = sorted(events, key=lambda e: e.pdu["type"] == MEMBER)[:MOST_LOOKED_FOR]
         for wait in WAITS:
             ordered = await self._not_redacted(room, ordered, ())
@@ -79,7 +80,7 @@ class FitCopies:
     async def _not_redacted(
         self, room: LiveRoom, events: Sequence[Checked], beside: Iterable[Checked]
     ) -> list[Checked]:
-        """Those that no redaction takes away which is here, or comes with them: of these the rest will not be shown."""
+        """Those of the events that no redaction redacts, be it stored or `beside` them. Of the others nobody will see the content."""
         if not events:
             return []
         redacted = {redacts_of(e.pdu, room.version) for e in beside if e.pdu["type"] == "m.room.redaction"}
@@ -89,7 +90,7 @@ class FitCopies:
     async def _find_many(
         self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str], found: dict[str, Checked]
     ) -> None:
-        """Adds to `found`, one by one."""
+        """Adds the copies that are found to `found`, as they come."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(event: Checked) -> None:

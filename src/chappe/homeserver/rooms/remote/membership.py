@@ -59,7 +59,7 @@ class RemoteMembership:
         return room is None or room.is_stub or (room.is_federated and not self.entering.is_here(room))
 
     async def _servers(self, user_id: str, room_id: str, named: Sequence[str]) -> list[str]:
-        """Whom to ask: who was named, who has invited, who was in the room when it was last seen."""
+        """The servers to ask: those named, those of whoever has invited, those in the room when it was last seen."""
         room = await self._rooms.live.find_any(room_id)
         found = list(named)
         if room is not None:
@@ -70,7 +70,7 @@ class RemoteMembership:
         return list(dict.fromkeys(found))
 
     async def _invitation(self, user_id: str, room_id: str) -> RoomEvent | None:
-        """To a room that nobody here is in: the one that waits for the person's answer."""
+        """The invitation that waits for the person's answer, to a room that nobody here is in."""
         room = await self._rooms.live.find_any(room_id)
         membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
         if room is None or membership is None or membership.membership != "invite":
@@ -222,7 +222,7 @@ class RemoteMembership:
         await self._change(user_id, room, checked.pdu["content"]["membership"], checked.pdu["sender"])
 
     async def _end(self, user_id: str, room: LiveRoom, event_id: str, pdu: Pdu) -> None:
-        """The event that ends it takes the place of the one that began it: it is what clients are told."""
+        """Ends a membership beside a room: the event that ends it takes the place of the one that began it, and clients are told it."""
         await self._database.execute(
             """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, '[]')
                ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4""",
@@ -231,7 +231,7 @@ class RemoteMembership:
         await self._change(user_id, room, pdu["content"]["membership"], pdu["sender"])
 
     async def _change(self, user_id: str, room: LiveRoom, membership: str, sender: str) -> None:
-        """A membership that stands beside the room's events."""
+        """The write of a membership that stands outside of the room's timeline."""
         room.stale = True
         write = Write()
         if room.is_stub:

@@ -30,9 +30,9 @@ class Outliers:
         self._rooms, self._store, self.retelling = rooms, store, Retelling(rooms)
 
     async def adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
-        """State events whose place in the graph is not known are kept for what they decide: auth chains, states at a gap.
+        """Stores state events as outliers: auth chains, and states at a gap. Their place in the graph is not known.
 
-        Each is judged by what it cites. One that cites what is not here, nor among `events`, is not kept.
+        Each is authorised by its auth events. One whose auth events are neither here nor among `events` is not stored.
         """
         events = {i: e for i, e in events.items() if e.key is not None and e.room_id == room.room_id}
         known = await self._store.known(events)
@@ -65,7 +65,7 @@ class Outliers:
         await self.renew(room, [(known[i], Late(e)) for i, e in late.items() if known[i].status != REJECTED])
 
     async def renew(self, room: LiveRoom, copies: Sequence[tuple[Known, Late]]) -> None:
-        """Events that are here without their content get it: those that what they cite allows as they are.
+        """Gives events that are stored without their content this content, where their auth events allow them with it.
 
         What members see of a room with a policy server bears its signature: what it said of an emptied event does not count for
         the content, so a copy without a signature is to be asked about first (`PolicyServers.unasked`).

@@ -1,7 +1,7 @@
-"""What can be found out of another server's event before it is written, whatever the room's present state is.
+"""Checks 4 and 5 of an event from another server: by its auth events, and by the state before it.
 
-(server-server API, "Checks performed on receipt of a PDU": 4 by what it cites, 5 by the state before it. The first three are in
-`checks.py`, the last in `received.py`.)
+(server-server API, "Checks performed on receipt of a PDU". 1 to 3 are in `checks.py`; those by the room's present state are made
+while the event is written, in `received.py`.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
 
 
 class MissingPast(Exception):
-    """The event follows, or cites, events that are not here."""
+    """Previous events or auth events of the event are not here: `prev`, `auth` have their ids."""
 
     def __init__(self, prev: Sequence[str], auth: Sequence[str]) -> None:
         super().__init__(f"{len(prev)} events before it and {len(auth)} cited ones are not here")
@@ -43,7 +43,7 @@ class MissingPast(Exception):
 
 
 class Lookup:
-    """What is here of some events, asked for once. `unwritten`: the root of the state after those that are being written.
+    """What is stored of some events, read once. `unwritten`: by id of events that are being written, the root of the state after each.
 
     `was_partial`: members of their room were still to come when the first was asked for.
     """
@@ -63,13 +63,13 @@ class Lookup:
             self.redactions.update(await self._store.redactions_held(fresh))
 
     def forget_unwritten(self) -> None:
-        """They are written: what is asked of them is asked of the database."""
+        """Forgets the events that were being written: they are in the database by now, and read from there."""
         self._asked -= self.unwritten.keys()
         self.unwritten.clear()
 
 
 class Preparing:
-    """Raises MissingPast, and Forbidden for what is not of the room."""
+    """Makes `Prepared` of an event. Raises MissingPast, and Forbidden for an event that is not of the room."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore, states: States, outliers: Outliers) -> None:
         self._rooms, self._store, self._states, self._outliers = rooms, store, states, outliers
@@ -78,10 +78,11 @@ class Preparing:
         self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = (),
         lookup: Lookup | None = None,
     ) -> Prepared | Known:  # fmt: skip
-        """What can be found out before the event is written; or what it is, where it is here already.
+        """Makes checks 4 and 5, and finds what the event replaces, redacts and relates to. Returns the stored event where it is here.
 
-        Where it is here without its content, this copy gives it that only where it is confirmed; where it has its place
-        already, `Receiver.renew` does.
+        `state_before`: the root of the state before the event, as another server says; None: it is resolved from the states after
+        the previous events. `missing`: the previous events that are not here then. An event that is stored without its content,
+        and is not in the timeline yet, gets the content of this copy only where the copy is confirmed.
         """
         lookup, given = lookup or Lookup(self._store, room.is_partial), state_before
         prev, auth = checked.prev(), checked.auth()
@@ -117,8 +118,8 @@ class Preparing:
         return prepared
 
     async def _as_here(self, me: Known, checked: Checked) -> Checked:
-        """A copy of what is known already, with the content that is here: with more where it brings what is still to come, and
-        never with less."""
+        """The event with the content that is stored, or with that of the copy where the stored one is still to come: never with less
+        than is stored."""
         if me.is_unfit:
             return checked if checked.is_unfit or checked.is_confirmed else checked.emptied()
         raw = (await self._store.pdus([me.nid])).get(me.nid)
@@ -173,7 +174,7 @@ class Preparing:
         return prepared
 
     async def state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
-        """Of a state, what authorisation asks for."""
+        """The state events of a state that authorising an event needs, by key."""
         pdu = checked.pdu
         keys = {
             *auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version),
@@ -208,7 +209,7 @@ class Preparing:
     async def _relate(
         self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup
     ) -> None:
-        """Its thread, what it redacts, and what has redacted it before it came."""
+        """Finds the thread of an event, what it redacts, and the redaction that came before it."""
         checked = prepared.checked
         pdu = checked.pdu
         if "state_key" not in pdu and (relation := relation_of(pdu["content"])) is not None:
@@ -227,7 +228,7 @@ class Preparing:
     async def what_it_redacts(
         self, room: LiveRoom, checked: Checked, state: Mapping[StateKey, Cited]
     ) -> tuple[Redaction | None, str | None]:
-        """(what it redacts, the event that it names where that is not here)."""
+        """(the redaction that it carries out, the id of the event that it names where that is not here)."""
         target = redacts_of(checked.pdu, room.version) if checked.pdu["type"] == "m.room.redaction" else None
         if target is None:
             return None, None
@@ -249,7 +250,7 @@ class Preparing:
 
 
 def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEvent]:
-    """The room's present state, or what it has under some keys."""
+    """The state events of the room's present state, or those under some keys."""
     if keys is None:
         return room.state.values()
     return [event for key in keys if (event := room.state.get(key)) is not None]

@@ -1,6 +1,5 @@
-"""An event of another server becomes part of a room, and changes its state; or gives what is here its content.
-
-What is found out before it is written: `preparing.py`; the write itself: `received.py`, `renewal.py`.
+"""Receives events of other servers into a room: prepares them (`preparing.py`), writes them (`received.py`), and has the state
+resolved where the forward extremities disagree. A later copy may give a stored event its content (`renewal.py`).
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ Outcome = int | MissingPast | MatrixError
 
 
 class Receiver:
-    """One event at a time in a room. Raises MissingPast, and Forbidden for what is not of the room."""
+    """The caller holds `lock(room)`. Raises MissingPast, and Forbidden for an event that is not of the room."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
         self._rooms, self.store, self.states = rooms, store, States(rooms, store)
@@ -52,16 +51,16 @@ class Receiver:
         self._locks: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def lock(self, room: LiveRoom) -> asyncio.Lock:
-        """Held while events are received into the room by this process."""
+        """The lock of a room, which this process holds while it receives events into it."""
         return self._locks.setdefault(room.number, asyncio.Lock())
 
     async def receive(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = (),
         starts_afresh: bool = False, txn: str | None = None, beside: Rows = (),
     ) -> int:  # fmt: skip
-        """Writes the event and returns its status. `state_before`, for one after a gap: as another server says; `missing`:
-        the events of the gap that it follows; `starts_afresh`: it brings this server into the room; `txn`: of a client of ours;
-        `beside`: see `Draft`."""
+        """Writes an event, and returns its status. `state_before`, `missing`: as for `Preparing.prepare`. `starts_afresh`: the event is
+        the join that brings this server into the room. `txn`: the transaction id, where a client of ours sent it. `beside`: see
+        `Draft`."""
         if checked.room_id != room.room_id:
             raise Forbidden("The event is of another room")
         prepared = await self.preparing.prepare(room, checked, state_before, missing)
@@ -72,10 +71,10 @@ class Receiver:
         return await self._write(room, prepared)
 
     async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome]:
-        """Several events, in their order; those that only say something are written together.
+        """Receives several events, in their order; those that change no state are written together.
 
-        By id: the status, or what `receive` would have raised; nothing where the event is here without its content, and its
-        sender's own server is to be asked first whether that was redacted.
+        Returns by event id the status, or what `receive` would have raised. An event is left out where it is stored without its
+        content, and its sender's own server has to be asked first whether that was redacted.
         """
         lookup = Lookup(self.store, room.is_partial)
         await lookup.add(self._asked(room, events))
@@ -116,12 +115,12 @@ class Receiver:
         return {event.event_id for event in events} | (followed - room.leaves.keys())
 
     async def renew(self, room: LiveRoom, events: Sequence[Checked]) -> None:
-        """What is here of some events without their content gets it, as far as they are confirmed."""
+        """Gives stored events without their content that of confirmed copies."""
         if confirmed := [event for event in events if event.is_confirmed]:
             await self._renew_known(room, confirmed, await self.store.known([e.event_id for e in confirmed]))
 
     async def _renew_known(self, room: LiveRoom, events: Sequence[Checked], known: Mapping[str, Known]) -> None:
-        """In one write: whoever delivers many makes no more work than with one."""
+        """The same for events whose stored rows are known, in one write: whoever delivers many makes no more work than with one."""
         here = [
             (k, e) for e in events
             if (k := known.get(e.event_id)) is not None and k.room == room.number and e.room_id == room.room_id
@@ -140,14 +139,14 @@ class Receiver:
                     await self.outliers.renew(room, [one])
 
     async def _late(self, room: LiveRoom, known: Known, checked: Checked) -> Late:
-        """What it does only now. Before version 11 what a redaction leaves of a redaction names no event."""
+        """What an event does only once it has its content. Before version 11, an emptied redaction names no event."""
         if known.status != HISTORY or checked.pdu["type"] != "m.room.redaction" or room.version.updated_redaction_rules:
             return Late(checked)
         state = await self.preparing.state_for(room, checked, known.state_before)
         return Late(checked, *await self.preparing.what_it_redacts(room, checked, state))
 
     async def _write_batch(self, room: LiveRoom, batch: list[Prepared], outcomes: dict[str, Outcome]) -> None:
-        """Empties the batch."""
+        """Writes the events of a batch, notes their outcomes, and empties it."""
         if len(batch) > 1:
             room.is_federated = True
             write = ReceivedWrite(room, list(batch))
@@ -189,7 +188,7 @@ class Receiver:
         raise TimeoutError("the room changes too fast")
 
     async def _prepare_again(self, room: LiveRoom, was: Prepared) -> Prepared | Known:
-        """Once the members of the room are here: by the states as they are with them."""
+        """Prepares an event again, once all members of the room are here: by the states with them."""
         room.reset()
         prepared = await self.preparing.prepare(room, was.checked, was.given, was.missing)
         if isinstance(prepared, Prepared):
@@ -199,7 +198,7 @@ class Receiver:
     # --------------------------------------------------------------------------------------------------- the state
 
     async def _move(self, room: LiveRoom, prepared: Prepared, need: NeedsMove) -> Move | None:
-        """What the room's state becomes; None where it has changed meanwhile."""
+        """What state resolution makes of the room's state with the event; None where the room has changed meanwhile."""
         for _ in range(1000):
             if room.ahead_root == room.root and not room.stale:
                 break
@@ -231,6 +230,6 @@ class Receiver:
 
 
 def _unkept(error: Exception) -> MatrixError:
-    """One event of several that no table takes: it is refused, and the others are not."""
+    """The refusal of an event that the database does not take, one of several."""
     log.warning("an event could not be kept", extra={"fields": {"why": str(error)[:200]}})
     return BadRequest("The event holds a value that cannot be kept")

@@ -1,4 +1,4 @@
-"""Writing events that other servers made: into the timeline, or beside it (outliers, rejected and soft-failed events)."""
+"""Writes events of other servers: into the timeline, or outside of it (outliers, rejected and soft-failed events)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ Chains = Mapping[int, ChainRow]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a room's state becomes by resolution. `nodes`: those of its tree that were not at hand."""
+    """A state delta: what state resolution makes of a room's state. `changes`: by key, the state event before and the one after;
+    `nodes`: those of the new tree that the live room did not have."""
 
     root: bytes
     changes: Moved
@@ -38,11 +39,14 @@ class Move:
 
 
 class Outdated(Exception):
-    """All members of the room are here since the event was looked at: its states have been written anew with them."""
+    """The event was prepared while members of the room were missing; its states have been written anew since."""
 
 
 class NeedsMove(Exception):
-    """The ends of the room's graph have different states: they must be resolved before the event can be written."""
+    """The forward extremities of the room have different states, which must be resolved before the event is written.
+
+    `root`: of the room's state before it. `ends`: the roots of the states after the forward extremities.
+    """
 
     def __init__(self, root: bytes, ends: frozenset[bytes]) -> None:
         self.root, self.ends = root, ends
@@ -50,11 +54,10 @@ class NeedsMove(Exception):
 
 @dataclass(slots=True)
 class Prepared:
-    """An event that may be written: what is known of it whatever the room's present state is.
+    """An event that may be written, with all that is found out without the room's present state.
 
-    `is_rejected`: by what it cites, or by the state before it. `chains`: of what it cites. `known_as`: the number of the
-    outlier that it was. `given`: the state before it, as another server says. `missing`: events that it follows and that are
-    not here.
+    `is_rejected`: by its auth events, or by the state before it. `cited`: the numbers of its auth events; `chains`: their auth
+    chains. `given`: the root of the state before it, as another server says. `missing`: its previous events that are not here.
     """
 
     nid: int
@@ -85,7 +88,7 @@ class Prepared:
 
 
 class WithoutTimeline(EventWrite):
-    """Nothing that members see."""
+    """A write of which no member sees anything."""
 
     _adds_chains = False
 
@@ -127,7 +130,7 @@ class WithoutTimeline(EventWrite):
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A state event whose place in the graph is not known. `cited`: numbers, of what is here or comes before it; `was_here`:
+    """A state event whose place in the graph is not known. `cited`: the numbers of its auth events. `was_here`: it was stored
     without its content, and rejected for what was left of it."""
 
     nid: int
@@ -156,8 +159,8 @@ class OutlierWrite(WithoutTimeline):
 
 
 class ReceivedWrite(WithoutTimeline):
-    """Events in the order of their graph; but for the last, none of them changes the state. After `build`, `statuses` says what
-    became of each. `build` raises NeedsMove and Outdated."""
+    """Writes a batch of events, in topological order; only the last may be a state event. `build` sets `statuses`, one for each
+    (HISTORY, REJECTED, SOFT_FAILED), and raises NeedsMove and Outdated."""
 
     def __init__(self, room: LiveRoom, batch: Sequence[Prepared]) -> None:
         super().__init__(room, batch[0].txn)
@@ -211,7 +214,7 @@ class ReceivedWrite(WithoutTimeline):
         return status
 
     def _judge_by_present(self, prepared: Prepared) -> int:
-        """Checks 6 and 7: what the room's present state forbids, or its policy server, is kept, and kept from the members."""
+        """Checks 6 and 7: soft-fails an event that the room's present state forbids, or that its policy server does not recommend."""
         if prepared.checked.is_unwelcome or self._brings_in_a_second_name(prepared):
             return SOFT_FAILED
         if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
@@ -228,9 +231,9 @@ class ReceivedWrite(WithoutTimeline):
         return HISTORY
 
     def _brings_in_a_second_name(self, prepared: Prepared) -> bool:
-        """Whether somebody comes in who was not here, of a server whose name is not in its plain form: nobody talks to it.
+        """Whether it is the first membership of somebody whose server name is not in its plain form: nobody talks to that server.
 
-        Who is in the room's state already, from an older time, stays what they are.
+        Whoever has a membership in the room from an older time keeps it.
         """
         key = prepared.checked.key
         if key is None or key[0] != "m.room.member" or is_plain_server_name(domain_of(key[1])):
@@ -278,7 +281,8 @@ class ReceivedWrite(WithoutTimeline):
             self.adds_stretches = True
 
     def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> None:
-        """The room's state with the event: its own, where it is the only end; else what all ends resolve to."""
+        """Sets the room's state with the event: the state after it, where it is the only forward extremity; else what the states after
+        all of them resolve to. Raises NeedsMove where that is not known."""
         room = self.lane
         before = room.ahead_root
         if before != prepared.state_before:

@@ -1,4 +1,4 @@
-"""Writing what comes late: the content of events that are here without it, and what they do only now."""
+"""Writes the content of events that are stored without it, and what these events do only once they have it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in me
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A copy with the content of an event that is here without it, and what the event does only now: see `Prepared`."""
+    """A copy that has the content of an event that is stored without it, and what the event does only now (as in `Prepared`)."""
 
     checked: Checked
     redaction: Redaction | None = None
@@ -30,7 +30,7 @@ class Late:
 
 
 class RenewalWrite(WithoutTimeline):
-    """Events that were kept redacted for their hash get their own content: their place stays. After `build`:
+    """Gives events that were stored redacted for their wrong hash their own content. They keep their place. After `build`:
 
     `has_decided`: something of the room may be otherwise now than its members were told, beyond what was said and who is called
     what. `is_read_anew`: the room as it is in memory will not be what is written, and is read again.
@@ -91,7 +91,7 @@ class RenewalWrite(WithoutTimeline):
             self.add_row("held_redactions", 0, late.unmet_target, late.checked.event_id, self.lane.number)
 
     def relate(self) -> None:
-        """Once it is written: what the room in memory knows of who relates to whom."""
+        """Notes in the live room, once it is written, to which events these relate."""
         room = self.lane
         for late in self._copies.values():
             relation = relation_of(late.checked.pdu["content"]) if late.checked.key is None else None
@@ -104,7 +104,7 @@ class RenewalWrite(WithoutTimeline):
 
 
 class RetoldWrite(WithoutTimeline):
-    """Some people of here read the room's state anew."""
+    """Has some members of here read the room's state anew."""
 
     def __init__(self, room: LiveRoom, readers: Sequence[str]) -> None:
         super().__init__(room, None)

@@ -27,7 +27,7 @@ class Retelling:
         self._waiting: dict[int, asyncio.Task[None]] = {}
 
     async def tell(self, room: LiveRoom) -> None:
-        """Now, or later with what comes until then."""
+        """Tells the members of a room now; or later, together with what comes until then."""
         wait = self._not_before.get(room.number, 0.0) - asyncio.get_running_loop().time()
         if wait <= 0:
             await self._tell(room.number)

@@ -24,7 +24,7 @@ class States:
         self._known: OrderedDict[int, KnownAuth] = OrderedDict()  # of the rooms that were resolved last
 
     async def resolve(self, room: LiveRoom, roots: Sequence[bytes], unwritten: Unwritten | None = None) -> bytes:
-        """The root of the state that some states resolve to. What is new of it is stored."""
+        """Resolves the states with these roots, stores the nodes of the result that are new, and returns its root."""
         distinct = frozenset(roots)
         if len(distinct) == 1:
             return roots[0]
@@ -56,7 +56,8 @@ class States:
     async def edit(
         self, root: bytes, changes: Mapping[bytes, int | None], first_pack: int | None = None
     ) -> tuple[bytes, Packs]:
-        """A state with some entries changed, and what is to be stored for it. `first_pack`: a number that is at hand."""
+        """Sets (None: deletes) some keys of a state. Returns the new root, and the packs to store. `first_pack`: a number that the
+        first one may have."""
         numbers: Iterable[int] = () if first_pack is None else (first_pack,)
         if first_pack is None or len(changes) > 1:
             numbers = (*numbers, *await self._rooms.numbers.take(2 + len(changes) // 8))
@@ -71,7 +72,7 @@ class States:
         return new
 
     async def of_entries(self, room: LiveRoom, near: bytes, entries: Mapping[bytes, int]) -> bytes:
-        """The root of a state that is given whole, made from one that is like it."""
+        """Stores a whole state (`entries`: event numbers by key), as a change of one that is like it (`near`), and returns its root."""
         present: dict[bytes, int] = {}
         if near != EMPTY:
             present = await self._rooms.trees.entries(near)
@@ -80,7 +81,7 @@ class States:
         return await self.store(room.number, near, changes)
 
     async def nodes_below(self, root: bytes, have: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-        """The nodes of a tree that are not at hand."""
+        """The nodes of a tree that are not among `have`, by name."""
         found: dict[bytes, bytes] = {}
         level = [root] if root != EMPTY and root not in have else []
         while level:

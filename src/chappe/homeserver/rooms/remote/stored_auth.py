@@ -1,4 +1,4 @@
-"""What state resolution reads of a room's state events and of what they cite (`AuthIndex`)."""
+"""Reads a room's state events and their auth events for state resolution (`AuthIndex`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_KNOWN = 10_000  # of one room
 
 @dataclass(frozen=True, slots=True)
 class Unwritten:
-    """A state event that is being written: state resolution looks at it as at those that are stored. `auth`: what it cites."""
+    """A state event that is being written, and which state resolution needs like those that are stored. `auth`: its auth events."""
 
     nid: int
     num: int
