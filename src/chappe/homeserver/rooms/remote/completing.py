@@ -72,7 +72,7 @@ FRAGMENTS = (
 
 
 class StatesChanged(Exception):
-    """There are states of the room that were not known when it was to be made whole."""
+    """The room has got states since those were computed that it is to have with all its members."""
 
 
 class Completing:
@@ -88,7 +88,7 @@ class Completing:
         self._copies, self._looking = FitCopies(receiver, checks, calls), set[asyncio.Task[None]]()
 
     async def start(self) -> None:
-        """Takes up what earlier processes left."""
+        """Takes up the rooms that earlier processes left unfinished."""
         await self._database.execute(  # joins that were cut off in their middle
             "DELETE FROM partial_rooms p USING rooms r WHERE r.room_nid = p.room_nid AND r.stub"
         )
@@ -109,7 +109,7 @@ class Completing:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def look_for(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> None:
-        """The content of state that came redacted is looked for meanwhile: it may have been redacted in earnest, or for us."""
+        """Looks, meanwhile, for the content of state events that came redacted: they may have been redacted for us alone."""
         task = asyncio.create_task(self._copies.look_for(room, events, servers), name=f"contents of room {room.number}")
         self._looking.add(task)
         task.add_done_callback(self._looked)

@@ -67,7 +67,7 @@ class Inbox:
         return self._gaps
 
     async def deliver(self, origin: str, pdus: Sequence[Any]) -> dict[str, dict[str, str]]:
-        """The events of a transaction. By event id: nothing, or why it was not taken."""
+        """Takes the events of a transaction. Returns by event id {}, or {"error": why it was not taken}."""
         by_room: dict[str, list[Any]] = {}
         for raw in pdus:
             room_id = raw.get("room_id") if type(raw) is dict else None
@@ -181,7 +181,7 @@ class Inbox:
             await asyncio.gather(*self._workers.values(), return_exceptions=True)
 
     def hurry(self, room_id: str) -> None:
-        """What a room waited for may be there now."""
+        """Looks at the queues of a room at once: what they waited for may be there now."""
         for queue, news in self._news.items():
             if queue[0] == room_id:
                 self._hurried.add(queue)
@@ -227,7 +227,7 @@ class Inbox:
                     await asyncio.wait_for(news.wait(), wait)
 
     async def _look(self, queue: Queue) -> float | None:
-        """Receives what may be received now. Returns the seconds until there may be more, None where nothing waits."""
+        """Receives the events of a queue whose time has come. Returns the seconds until the next, None where nothing waits."""
         if queue in self._hurried:
             self._hurried.discard(queue)
             await self._database.execute(
@@ -258,7 +258,7 @@ class Inbox:
 
     @contextlib.asynccontextmanager
     async def _turn(self, room_id: str) -> AsyncIterator[None]:
-        """The queues of a room one after the other: what one has fetched the next need not. But none waits long for another."""
+        """Lets the queues of a room work one after the other, so that the next finds what one has fetched; but none waits long."""
         turn, has_it = self._turns.setdefault(room_id, asyncio.Lock()), False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
@@ -270,9 +270,9 @@ class Inbox:
                 turn.release()
 
     async def _settle(self, queue: Queue, outcomes: Mapping[str, Fate]) -> None:
-        """What is received waits no longer, whoever sent it. What is not is looked at later, for a day.
+        """Takes received events out of the queues, whoever sent them. Others are tried again later, for a day.
 
-        What was left out may still come from another server: this one may have lied about what it cites.
+        An event that was left out may still come from another server: this one may have lied about its auth events.
         """
         failed = [event_id for event_id, outcome in outcomes.items() if isinstance(outcome, Exception)]
         left_out = [event_id for event_id, outcome in outcomes.items() if outcome is None]

@@ -41,7 +41,7 @@ class PolicyServers:
         self._receiver, self._checks = receiver, checks
 
     async def send(self, room: LiveRoom, draft: Draft, txn: str | None) -> str | None:
-        """An event of a person of here, where it must be signed elsewhere first. None where it need not be.
+        """Sends an event of a person of here that the policy server must sign first; returns its id. None where none must sign.
 
         Raises what the policy server answered.
         """

@@ -1,4 +1,4 @@
-"""What the room engine reads and writes of events that other servers know of too."""
+"""SQL of rooms across servers: outliers, rejected and soft-failed events, missing events and the stretches of the past."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ FRAGMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An event that is here. `state_after` is the root of the state with it (before it, where it was rejected).
+    """An event that is stored. `state_after`: the root of the state after it (before it, where it was rejected).
 
     `is_unfit`: it is kept redacted for its hash alone.
     """
@@ -165,7 +165,7 @@ class Known:
         return self.is_unfit and not copy.is_unfit
 
     def is_settled_by(self, copy: Checked) -> bool:
-        """Whether a copy says that what is here is all that is left."""
+        """Whether a copy says that the stored form is all that is left of the event: no content is still to come."""
         return self.is_unfit and copy.is_unfit and copy.is_confirmed
 
     @property
@@ -176,7 +176,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An event that is not here: the depth and the position of one that follows it.
+    """An event that is not stored, with the depth and the position of an event that has it among its previous events.
 
     `follower`: 0 where that is in no timeline; None where what is missing lies before all that is here.
     """
@@ -271,7 +271,7 @@ class RemoteStore:
         )  # fmt: skip
 
     async def joined_since(self, room: int, users: Sequence[str]) -> int | None:
-        """Where the first of some members came in; None where none of them is in the room."""
+        """The position at which the first of some members came in; None where none of them is in the room."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT min(coalesce(joined_since, position)) FROM memberships
                 WHERE room_nid = $1 AND user_id = ANY($2::text[]) AND membership = 'join'""",
