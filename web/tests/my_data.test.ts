@@ -30,7 +30,7 @@ function server() {
 
 test("a package is prepared once its owner has confirmed on a page of the server", async () => {
   const { asked, confirmed, agency } = server();
-  const model = new MyDataViewModel(agency);
+  const model = new MyDataViewModel({ agency });
   await vi.waitFor(() => expect(model.snapshot().packages).toEqual([]));
   expect(await model.ask()).toBe(true);
   const page = "https://here.example/_matrix/client/v3/auth/m.login.sso/fallback/web?session=s%2F1";
@@ -63,7 +63,7 @@ test("a package is handed over once its owner has confirmed again", async () => 
     if (confirmed.has(asked.auth?.session)) return new Response("PK");
     return new Response(JSON.stringify({ session: asked.auth?.session ?? `f${sent.length}`, flows: [] }), { status: 401 });
   });
-  const model = new MyDataViewModel(agency);
+  const model = new MyDataViewModel({ agency });
   await vi.waitFor(() => expect(model.snapshot().packages).toEqual([]));
   expect(await model.fetch("p/1")).toBe(null);
   expect(model.snapshot().fetching).toMatchObject({ id: "p/1", session: "f1" });

@@ -17,6 +17,10 @@ export function thisPage(): Page {
     onHash: (listener) => {
       addEventListener("popstate", listener);
       addEventListener("hashchange", listener);
+      return () => {
+        removeEventListener("popstate", listener);
+        removeEventListener("hashchange", listener);
+      };
     },
     leave: (url) => location.assign(url),
     takeShared: async () => {

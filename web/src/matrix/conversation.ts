@@ -4,6 +4,7 @@ import {
   ClientEvent,
   EventStatus,
   EventType,
+  type IContent,
   type MatrixClient,
   ReceiptType,
   RelationType,
@@ -29,6 +30,11 @@ import type { Rooms } from "./rooms";
 import { Scheduled } from "./scheduled";
 import { Timeline } from "./timeline";
 import type { Outgoing, RoomDetails } from "./types";
+
+/** The content of a message, without what it belonged to and whom it named. */
+export interface Copy {
+  content: IContent;
+}
 
 export class Conversation {
   readonly changed = new Signal(30);
@@ -118,13 +124,17 @@ export class Conversation {
     }
   }
 
-  /** Sends what was sent elsewhere again, here. */
-  async forward(from: Conversation, eventId: string): Promise<void> {
-    const event = from.place.room.findEventById(eventId);
+  /** What was said here, to be said elsewhere. */
+  copyOf(eventId: string): Copy {
+    const event = this.place.room.findEventById(eventId);
     if (!event) throw new Error("not loaded");
     const content = { ...(event.replacingEvent()?.getContent()["m.new_content"] ?? event.getContent()) };
     delete content["m.relates_to"];
-    content["m.mentions"] = {};
+    return { content: { ...content, "m.mentions": {} } };
+  }
+
+  /** Says here what was said elsewhere. */
+  async forward({ content }: Copy): Promise<void> {
     const isFile = ["m.file", "m.image", "m.video", "m.audio"].includes(String(content.msgtype));
     if (isFile && !allowsFile(this.details().level, String(content.info?.mimetype ?? "")))
       throw Object.assign(new Error("not in a room of this level"), { errcode: "M_FORBIDDEN" });

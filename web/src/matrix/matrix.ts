@@ -29,9 +29,9 @@ import { RoomEntry } from "./room_entry";
 import { directs } from "./room_kind";
 import { Rooms } from "./rooms";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
+import type { SignedIn } from "./signed_in";
+import type { Barred, Connection } from "./types";
 import { keepNoPending } from "./unsent";
-
-export type Connection = "starting" | "online" | "offline";
 
 /** Only what goes wrong is worth a line in the console. */
 const QUIET: Logger = {
@@ -43,16 +43,16 @@ const QUIET: Logger = {
   getChild: () => QUIET,
 };
 
-export type Barred = "locked" | "expired";
 const BARRED: Record<string, Barred> = { M_USER_LOCKED: "locked", ORG_MATRIX_EXPIRED_ACCOUNT: "expired" };
 
-export class Matrix {
+export class Matrix implements SignedIn {
   readonly accountDataChanged = new Signal();
   readonly people: People;
   readonly rooms: Rooms;
   readonly entry: RoomEntry;
   readonly directory: RoomDirectory;
   readonly media: Media;
+  readonly index: MessageIndex;
   readonly agency: Agency;
   readonly console: Console;
   private readonly outbox: Outbox;
@@ -60,7 +60,7 @@ export class Matrix {
   private readonly bar = new Source<Barred | null>(null);
 
   private constructor(
-    readonly client: MatrixClient,
+    private readonly client: MatrixClient,
     readonly encryption: Encryption,
     private readonly session: Session,
     configuration: Configuration,
@@ -73,6 +73,7 @@ export class Matrix {
     this.entry = new RoomEntry(client);
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
+    this.index = new MessageIndex(client, this.people);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       this.bar.set(BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null);
       const online = state === SyncState.Prepared || state === SyncState.Syncing;
@@ -147,13 +148,13 @@ export class Matrix {
     return this.client.getSafeUserId();
   }
 
+  get deviceId(): string | null {
+    return this.client.getDeviceId();
+  }
+
   /** Messages to be told, as they come. */
   notices(): Notices {
     return new Notices(this.client, this.people, (id) => directs(this.client).has(id));
-  }
-
-  messageIndex(): MessageIndex {
-    return new MessageIndex(this.client, this.people);
   }
 
   conversation(id: string): Conversation {

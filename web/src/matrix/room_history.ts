@@ -1,11 +1,9 @@
-/** What was said in a room: one event of it, its earlier forms, its files. */
+/** What was said in a room: one event of it, its earlier forms. */
 
 import { Direction, RelationType } from "matrix-js-sdk";
 import { senderOf } from "./event_facts";
 import type { People } from "./people";
 import type { Place } from "./place";
-import type { Timeline } from "./timeline";
-import type { Attachment, Content } from "./types";
 
 export class RoomHistory {
   constructor(
@@ -48,23 +46,5 @@ export class RoomHistory {
       ts: event.getTs(),
       text: typeof body === "string" ? body : "",
     };
-  }
-
-  /** Files and media of the loaded history, newest first; `more` loads further back. */
-  async files(
-    timeline: Timeline,
-  ): Promise<Array<{ eventId: string; sender: string; ts: number; kind: Content["type"]; file: Attachment }>> {
-    const found = [];
-    for (const item of timeline.list()) {
-      if ("file" in item.content)
-        found.push({
-          eventId: item.eventId,
-          sender: item.sender.name,
-          ts: item.ts,
-          kind: item.content.type,
-          file: item.content.file,
-        });
-    }
-    return found.reverse();
   }
 }

@@ -3,6 +3,7 @@
 import {
   ClientEvent,
   EventType,
+  KnownMembership,
   type MatrixClient,
   type MatrixEvent,
   MatrixEventEvent,
@@ -71,6 +72,12 @@ export class Rooms {
     const here = new Set(rooms.map((each) => each.roomId));
     for (const id of this.summaries.keys()) if (!here.has(id)) this.summaries.delete(id);
     return [...this.summaries.values()].sort((a, b) => b.ts - a.ts);
+  }
+
+  /** The rooms of several people that somebody else is in as well. */
+  sharedWith(userId: string): RoomSummary[] {
+    const isThere = (id: string): boolean => this.client.getRoom(id)?.getMember(userId)?.membership === KnownMembership.Join;
+    return this.list().filter((each) => each.kind !== "direct" && isThere(each.id));
   }
 
   async setFavourite(roomId: string, favourite: boolean): Promise<void> {

@@ -213,12 +213,6 @@ async function endPages(): Promise<void> {
   if (token) await fetch("/logout", { method: "POST", body: new URLSearchParams({ form_token: token }) });
 }
 
-/** The page of the server where people manage their account: password, second factor, deactivation. */
-export const accountPage = (action?: string): string => `/account${action ? `?action=${encodeURIComponent(action)}` : ""}`;
-
-/** The page of the server where a second factor is added. */
-export const secondFactorPage = "/account/second-factor";
-
 interface Tokens {
   access_token: string;
   refresh_token?: string;

@@ -179,3 +179,8 @@ export interface Outgoing {
   replyTo?: string;
   edits?: string;
 }
+
+export type Connection = "starting" | "online" | "offline";
+
+/** Why the server lets an account do nothing. */
+export type Barred = "locked" | "expired";

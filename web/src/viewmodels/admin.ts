@@ -1,7 +1,7 @@
 /** The administration console: which lists there are, what each entry lets one do, and doing it. */
 
-import { type Console, type Done, EVERYWHERE, type Rights, type Row } from "../matrix/console";
-import type { Matrix } from "../matrix/matrix";
+import { type Done, EVERYWHERE, type Rights, type Row } from "../matrix/console";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -302,12 +302,12 @@ interface State extends Doing {
 }
 
 export class AdminViewModel extends ActingViewModel<State> {
-  private readonly console: Console;
+  private readonly console: SignedIn["console"];
   private readonly looking = this.scope.timer();
   private turn = 0;
 
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "console" | "people" | "agency" | "userId">,
     readonly rights: Rights,
     readonly organisation: string,
     readonly view: View,

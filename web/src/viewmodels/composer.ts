@@ -1,6 +1,6 @@
 import { allowsFile } from "../matrix/agency";
-import type { Conversation } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
+import type { SomeConversation } from "../matrix/signed_in";
 import type { Item, Person, RoomDetails } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import type { PreparedFile } from "../platform/prepared_file";
@@ -41,9 +41,9 @@ interface State {
 }
 
 interface Needs {
-  conversation: Conversation;
+  conversation: SomeConversation;
   drafts: Drafts;
-  details: () => RoomDetails;
+  details: () => RoomDetails | null;
   people: () => Promise<Person[]>;
   emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
   prepare: (file: File) => Promise<PreparedFile>;
@@ -234,7 +234,7 @@ export class ComposerViewModel extends ViewModel<State> {
 
   /** Rooms that others may enter later: forums and rooms open to guests. */
   private isOpen(): boolean {
-    const { kind } = this.needs.details();
+    const kind = this.needs.details()?.kind;
     return kind === "forum" || kind === "guests";
   }
 
@@ -338,7 +338,7 @@ export class ComposerViewModel extends ViewModel<State> {
   };
 
   private allows(mime: string): boolean {
-    return allowsFile(this.needs.details().level, mime || "application/octet-stream");
+    return allowsFile(this.needs.details()?.level ?? null, mime || "application/octet-stream");
   }
 
   private async upload(id: number): Promise<void> {

@@ -1,8 +1,8 @@
 /** A device that cannot read older messages yet: another device confirms it, or the recovery code does. */
 
-import type { Matrix } from "../matrix/matrix";
 import type { CodeProblem } from "../matrix/recovery";
-import type { Verification } from "../matrix/verification";
+import type { SignedIn } from "../matrix/signed_in";
+import { VerificationViewModel } from "./verification";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 interface State extends Doing {
@@ -12,12 +12,12 @@ interface State extends Doing {
   typed: string;
   codeProblem: CodeProblem | null;
   codeCreated: number | null;
-  verification: Verification | null;
+  verification: VerificationViewModel | null;
 }
 
 export class ConfirmDeviceViewModel extends ActingViewModel<State> {
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "encryption" | "people">,
     private readonly done: () => void,
     private readonly startReset: () => void,
   ) {
@@ -67,12 +67,15 @@ export class ConfirmDeviceViewModel extends ActingViewModel<State> {
   readonly useOtherDevice = (): Promise<boolean> =>
     this.act(async () => {
       const verification = await this.matrix.encryption.verifyThisDevice();
-      verification.changed.listen(() => {
-        if (verification.phase === "done") void this.matrix.encryption.refresh().then(() => this.done());
-        if (verification.phase === "cancelled") this.set({ verification: null });
-        else this.set({ verification });
-      });
-      this.set({ verification });
+      const model = new VerificationViewModel(this.matrix, verification);
+      this.scope.owns(() => model.close());
+      this.scope.owns(
+        verification.changed.listen(() => {
+          if (verification.phase === "done") void this.matrix.encryption.refresh().then(() => this.done());
+          this.set({ verification: verification.phase === "cancelled" ? null : model });
+        }),
+      );
+      this.set({ verification: model });
     });
 
   readonly reset = (): void => this.startReset();

@@ -1,6 +1,6 @@
 /** Making a room: what kind it is, who is in it. */
 
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Classification, Person } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -41,7 +41,7 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
   private readonly looking = this.scope.timer();
 
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "agency" | "people" | "entry" | "conversation">,
     private readonly made: (roomId: string) => void,
     kind: Kind = "private",
     clock: Clock = browser,

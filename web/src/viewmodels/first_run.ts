@@ -1,7 +1,7 @@
 /** The one path of a first sign-in: a picture, then the recovery code. */
 
 import { ConsentNeeded } from "../matrix/errors";
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -17,7 +17,7 @@ interface State extends Doing {
   consent: { url: string; again: boolean } | null;
 }
 
-type Generated = Awaited<ReturnType<Matrix["encryption"]["recovery"]["newCode"]>>;
+type Generated = Awaited<ReturnType<SignedIn["encryption"]["recovery"]["newCode"]>>;
 
 export class FirstRunViewModel extends ActingViewModel<State> {
   private generated: Generated | null = null;
@@ -25,7 +25,7 @@ export class FirstRunViewModel extends ActingViewModel<State> {
 
   /** `done`: what comes after. `onlyCode`: a code is made or replaced, nothing else. */
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "people" | "encryption">,
     private readonly done: () => void,
     onlyCode = false,
     private readonly reset = false,

@@ -1,6 +1,6 @@
 import { explain } from "../matrix/errors";
-import type { Matrix } from "../matrix/matrix";
 import type { PublicRoom } from "../matrix/room_directory";
+import type { SignedIn } from "../matrix/signed_in";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -18,7 +18,7 @@ export class ForumsViewModel extends ActingViewModel<State> {
   private turn = 0;
 
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "directory" | "entry">,
     private readonly open: (id: string) => void,
     clock: Clock = browser,
   ) {

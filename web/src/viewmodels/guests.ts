@@ -1,7 +1,7 @@
 /** The guests whom somebody sponsors: until when, what for; renewed with one press. */
 
 import type { Guest } from "../matrix/agency";
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -15,7 +15,7 @@ interface State extends Doing {
 }
 
 export class GuestsViewModel extends ActingViewModel<State> {
-  constructor(private readonly matrix: Matrix) {
+  constructor(private readonly matrix: Pick<SignedIn, "agency" | "people">) {
     super({ ...IDLE, guests: null, invited: [] });
     void this.act(() => this.look());
   }

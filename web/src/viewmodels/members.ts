@@ -1,7 +1,6 @@
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Member, RoomDetails } from "../matrix/types";
 import { addressesIn } from "./create_room";
-import type { RoomViewModel } from "./room";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 import { plainly } from "./words";
 
@@ -15,14 +14,17 @@ interface State extends Doing {
 }
 
 export class MembersViewModel extends ActingViewModel<State> {
-  constructor(private readonly room: RoomViewModel) {
+  constructor(
+    private readonly matrix: Pick<SignedIn, "agency">,
+    private readonly conversation: Pick<SomeConversation, "id" | "changed" | "members">,
+  ) {
     super({ ...IDLE, members: [], loading: true, filter: "", shown: [], invited: 0, failed: [] });
-    this.scope.owns(room.conversation.changed.listen(() => void this.look()));
+    this.scope.owns(conversation.changed.listen(() => void this.look()));
     void this.look();
   }
 
   private async look(): Promise<void> {
-    const members = await this.room.conversation.members.list().catch(() => []);
+    const members = await this.conversation.members.list().catch(() => []);
     this.set({ members, loading: false, shown: filtered(members, this.now.filter) });
   }
 
@@ -34,14 +36,14 @@ export class MembersViewModel extends ActingViewModel<State> {
       const failed: string[] = [];
       let invited = 0;
       for (const id of people)
-        await this.room.conversation.members.invite(id).then(
+        await this.conversation.members.invite(id).then(
           () => invited++,
           () => failed.push(id),
         );
       for (const address of addressesIn(pasted))
         await (guest
-          ? this.room.matrix.agency.inviteGuest(this.room.id, address, guest.purpose, guest.ends)
-          : this.room.conversation.members.inviteByEmail(address)
+          ? this.matrix.agency.inviteGuest(this.conversation.id, address, guest.purpose, guest.ends)
+          : this.conversation.members.inviteByEmail(address)
         ).then(
           () => invited++,
           () => failed.push(address),
@@ -50,13 +52,11 @@ export class MembersViewModel extends ActingViewModel<State> {
       await this.look();
     });
 
-  readonly kick = (id: string, reason: string): Promise<boolean> =>
-    this.act(() => this.room.conversation.members.kick(id, reason));
-  readonly ban = (id: string, reason: string): Promise<boolean> =>
-    this.act(() => this.room.conversation.members.ban(id, reason));
-  readonly unban = (id: string): Promise<boolean> => this.act(() => this.room.conversation.members.unban(id));
+  readonly kick = (id: string, reason: string): Promise<boolean> => this.act(() => this.conversation.members.kick(id, reason));
+  readonly ban = (id: string, reason: string): Promise<boolean> => this.act(() => this.conversation.members.ban(id, reason));
+  readonly unban = (id: string): Promise<boolean> => this.act(() => this.conversation.members.unban(id));
   readonly setLevel = (id: string, level: number): Promise<boolean> =>
-    this.act(() => this.room.conversation.members.setLevel(id, level));
+    this.act(() => this.conversation.members.setLevel(id, level));
 }
 
 export type Role = "owner" | "admin" | "moderator" | "member" | "custom";
@@ -69,12 +69,7 @@ export function roleOf(level: number): Role {
 }
 
 /** Whether somebody may act on another: a higher level than theirs is needed. */
-export const mayActOn = (details: RoomDetails, member: Member, me: string): boolean =>
-  member.id === me || details.myLevel > member.level;
-
-export async function mayPerson(matrix: Matrix, id: string): Promise<"verified" | "changed" | "unknown"> {
-  return matrix.encryption.trustOf(id).catch(() => "unknown" as const);
-}
+export const mayActOn = (details: RoomDetails, member: Member): boolean => details.myLevel > member.level;
 
 const filtered = (members: Member[], filter: string): Member[] => {
   const asked = plainly(filter.trim());

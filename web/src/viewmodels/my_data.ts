@@ -1,6 +1,7 @@
 /** What the service holds of somebody, packed on demand. */
 
-import { type Agency, type Confirmation, isConfirmation, type Package } from "../matrix/agency";
+import { type Confirmation, isConfirmation, type Package } from "../matrix/agency";
+import type { SignedIn } from "../matrix/signed_in";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -18,7 +19,7 @@ export class MyDataViewModel extends ActingViewModel<State> {
   private readonly again = this.scope.timer();
 
   constructor(
-    private readonly agency: Agency,
+    private readonly matrix: Pick<SignedIn, "agency">,
     clock: Clock = browser,
   ) {
     super({ ...IDLE, packages: null, confirm: null, fetching: null }, clock);
@@ -27,7 +28,7 @@ export class MyDataViewModel extends ActingViewModel<State> {
 
   /** Looks again while something is being made. */
   private async look(): Promise<void> {
-    const packages = await this.agency.packages();
+    const packages = await this.matrix.agency.packages();
     this.set({ packages });
     const going = packages.some((each) => each.state === "waiting" || each.state === "working");
     if (going) this.again.set(EVERY, () => void this.look().catch(() => {}));
@@ -37,7 +38,7 @@ export class MyDataViewModel extends ActingViewModel<State> {
     this.act(async () => {
       const session = this.now.confirm?.session ?? null;
       this.set({ confirm: null }); // one that has ended is begun anew
-      const confirm = await this.agency.askPackage(session);
+      const confirm = await this.matrix.agency.askPackage(session);
       this.set({ confirm });
       if (!confirm) await this.look();
     });
@@ -48,7 +49,7 @@ export class MyDataViewModel extends ActingViewModel<State> {
     await this.act(async () => {
       const { fetching } = this.now;
       this.set({ fetching: null });
-      const answer = await this.agency.package(id, fetching?.id === id ? fetching.session : null);
+      const answer = await this.matrix.agency.package(id, fetching?.id === id ? fetching.session : null);
       if (isConfirmation(answer)) this.set({ fetching: { ...answer, id } });
       else blob = answer;
     });

@@ -1,6 +1,6 @@
 /** Telling people that something has come: a notification of the desktop, a sound, a number on the icon. */
 
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Preferences } from "./preferences";
 import type { RoomListViewModel } from "./room_list";
 
@@ -18,7 +18,7 @@ export class Notifier {
   private readonly off: Array<() => void> = [];
 
   constructor(
-    matrix: Matrix,
+    matrix: Pick<SignedIn, "notices">,
     private readonly preferences: Preferences,
     private readonly surroundings: Surroundings,
     list: RoomListViewModel,

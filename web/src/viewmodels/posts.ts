@@ -1,7 +1,7 @@
 /** Posts that are held in turn: who holds each, and taking one. */
 
 import { type Confirmation, isConfirmation, type Post } from "../matrix/agency";
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -20,7 +20,7 @@ interface State extends Doing {
 export class PostsViewModel extends ActingViewModel<State> {
   /** `changeTo`: signs this browser in with a token, in place of its session. */
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "agency" | "people">,
     private readonly changeTo: (token: string) => Promise<void>,
   ) {
     super({ ...IDLE, posts: null, confirm: null });

@@ -1,15 +1,15 @@
 /** One room on the screen: its head, its timeline, its composer, its panel. */
 
 import type { Removed } from "../matrix/agency";
-import type { Conversation } from "../matrix/conversation";
 import { type Explanation, explain } from "../matrix/errors";
-import type { Matrix } from "../matrix/matrix";
-import type { Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
+import type { SignedIn, SomeConversation } from "../matrix/signed_in";
+import type { Classification, Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
 import { findEmoji } from "../platform/emoji";
 import { prepare } from "../platform/files";
 import { ComposerViewModel } from "./composer";
 import type { Drafts } from "./drafts";
 import type { Preferences } from "./preferences";
+import { RoomSettings } from "./room_settings";
 import { TimelineViewModel } from "./timeline";
 import { ViewModel } from "./view_model";
 
@@ -24,14 +24,33 @@ interface State {
   busy: boolean;
 }
 
+/** Somebody who had to leave. */
+export type Left = Removed & { name: string };
+
+/** A pinned message; null for one that is gone. */
+export interface Pinned {
+  id: string;
+  event: { sender: string; ts: number; text: string } | null;
+}
+
+const PINS = 50;
+
+/** A view model of a part of the room's page. */
+export type MadeOfRoom<V, Given extends unknown[]> = new (
+  matrix: SignedIn,
+  conversation: SomeConversation,
+  ...given: Given
+) => V;
+
 export class RoomViewModel extends ViewModel<State> {
-  readonly conversation: Conversation;
   timeline: TimelineViewModel | null = null;
   composer: ComposerViewModel | null = null;
+  readonly settings: RoomSettings;
+  private readonly conversation: SomeConversation;
   private threads = new Map<string, { timeline: TimelineViewModel; composer: ComposerViewModel }>();
 
   constructor(
-    readonly matrix: Matrix,
+    private readonly matrix: SignedIn,
     readonly id: string,
     private readonly drafts: Drafts,
     private readonly preferences: Preferences,
@@ -49,6 +68,7 @@ export class RoomViewModel extends ViewModel<State> {
       busy: false,
     });
     this.conversation = matrix.conversation(id);
+    this.settings = new RoomSettings(this.conversation, (action) => this.attempt(action));
     this.scope.owns(() => this.conversation.close());
     this.scope.owns(this.conversation.changed.listen(() => this.look()));
     this.scope.owns(matrix.rooms.changed.listen(() => this.look()));
@@ -58,18 +78,29 @@ export class RoomViewModel extends ViewModel<State> {
     void this.lookIdentity();
   }
 
+  /** Makes the view model of a part of the room's page. */
+  make<V, Given extends unknown[]>(Model: MadeOfRoom<V, Given>, ...given: Given): V {
+    return new Model(this.matrix, this.conversation, ...given);
+  }
+
   nameOf(id: string): string {
     return this.conversation.nameOf(id);
   }
 
+  /** The markings that it may be raised to. */
+  higherLevels(): Classification[] {
+    return this.matrix.agency.higher(this.now.details?.level ?? null);
+  }
+
   private begin(event: string | null): void {
-    if (this.timeline || this.now.membership !== "join") return;
+    const { membership, summary } = this.now;
+    if (this.timeline || membership !== "join") return;
     this.timeline = new TimelineViewModel(
       this.conversation,
       null,
       () => this.preferences.snapshot().privateReceipts,
       event,
-      this.now.summary?.isUnread ?? false,
+      summary?.isUnread ?? false,
     );
     this.composer = this.newComposer(null, this.timeline);
     this.scope.owns(() => this.timeline?.close());
@@ -93,7 +124,7 @@ export class RoomViewModel extends ViewModel<State> {
       {
         conversation: this.conversation,
         drafts: this.drafts,
-        details: () => this.now.details!,
+        details: () => this.now.details,
         people: async () =>
           (await this.conversation.members.list()).filter(
             (each) => each.membership === "join" && each.id !== this.matrix.userId,
@@ -135,7 +166,7 @@ export class RoomViewModel extends ViewModel<State> {
     if (person) await this.matrix.encryption.acceptIdentity(person.id).catch(() => {});
   };
 
-  private async try(action: () => Promise<unknown>): Promise<boolean> {
+  private async attempt(action: () => Promise<unknown>): Promise<boolean> {
     this.set({ busy: true, problem: null });
     try {
       await action();
@@ -150,54 +181,68 @@ export class RoomViewModel extends ViewModel<State> {
 
   readonly dismiss = (): void => this.set({ problem: null });
   readonly openPoll = (poll: boolean): void => this.set({ poll });
-  readonly join = (): Promise<boolean> => this.try(() => this.matrix.entry.join(this.id));
+  readonly join = (): Promise<boolean> => this.attempt(() => this.matrix.entry.join(this.id));
   readonly decline = async (): Promise<void> => {
-    if (await this.try(() => this.matrix.entry.leave(this.id))) this.go.home();
+    if (await this.attempt(() => this.matrix.entry.leave(this.id))) this.go.home();
   };
   readonly leave = async (): Promise<boolean> => {
-    const left = await this.try(() => this.matrix.entry.leave(this.id));
+    const left = await this.attempt(() => this.matrix.entry.leave(this.id));
     if (left) this.go.home();
     return left;
   };
-  readonly knock = (reason: string): Promise<boolean> => this.try(() => this.matrix.entry.knock(this.id, reason));
+  readonly knock = (reason: string): Promise<boolean> => this.attempt(() => this.matrix.entry.knock(this.id, reason));
   readonly react = (item: Item, key: string): Promise<boolean> => {
     const mine = item.reactions.find((each) => each.key === key)?.mine;
-    return this.try(() => (mine ? this.conversation.redact(mine, "") : this.conversation.react(item.eventId, key)));
+    return this.attempt(() => (mine ? this.conversation.redact(mine, "") : this.conversation.react(item.eventId, key)));
   };
   readonly redact = (item: Item, reason: string): Promise<boolean> =>
-    this.try(() => this.conversation.redact(item.eventId, reason));
-  readonly pin = (item: Item, pinned: boolean): Promise<boolean> =>
-    this.try(() => this.conversation.settings.pin(item.eventId, pinned));
+    this.attempt(() => this.conversation.redact(item.eventId, reason));
   readonly vote = (item: Item, answer: string): Promise<boolean> =>
-    this.try(() => this.conversation.polls.vote(item.eventId, [answer]));
+    this.attempt(() => this.conversation.polls.vote(item.eventId, [answer]));
   readonly endPoll = (item: Item, text: string): Promise<boolean> =>
-    this.try(() => this.conversation.polls.end(item.eventId, text));
+    this.attempt(() => this.conversation.polls.end(item.eventId, text));
   readonly startPoll = (question: string, answers: string[], disclosed: boolean, thread: string | null): Promise<boolean> =>
-    this.try(() => this.conversation.polls.start(question, answers, disclosed, thread));
+    this.attempt(() => this.conversation.polls.start(question, answers, disclosed, thread));
   readonly retry = (item: Item): void => void this.conversation.retry(item.key);
   readonly discard = (item: Item): void => this.conversation.discard(item.key);
   readonly report = (item: Item, reason: string): Promise<boolean> =>
-    this.try(() => this.conversation.report(item.eventId, reason));
+    this.attempt(() => this.conversation.report(item.eventId, reason));
   readonly forward = (item: Item, to: string[]): Promise<boolean> =>
-    this.try(async () => {
+    this.attempt(async () => {
+      const copy = this.conversation.copyOf(item.eventId);
       for (const id of to) {
         const target = this.matrix.conversation(id);
-        await target.forward(this.conversation, item.eventId).finally(() => target.close());
+        await target.forward(copy).finally(() => target.close());
       }
     });
+  /** Its earlier forms, newest first. */
+  readonly versions = (item: Item): Promise<Array<{ ts: number; body: string }>> =>
+    this.conversation.history.versions(item.eventId);
+  readonly markUnread = (): void => void this.matrix.rooms.markUnread(this.id, true);
   readonly setFavourite = (favourite: boolean): Promise<boolean> =>
-    this.try(() => this.matrix.rooms.setFavourite(this.id, favourite));
+    this.attempt(() => this.matrix.rooms.setFavourite(this.id, favourite));
   readonly upgrade = (version: string): Promise<boolean> =>
-    this.try(async () => this.go.room(await this.conversation.settings.upgrade(version)));
-  /** Null where it did not go well. */
-  readonly closeToGuests = async (): Promise<Removed[] | null> => {
-    let removed: Removed[] | null = null;
-    await this.try(async () => {
-      removed = await this.conversation.settings.closeToGuests();
+    this.attempt(async () => this.go.room(await this.conversation.settings.upgrade(version)));
+  /** Who had to leave, and what they could see. Null where it did not go well. */
+  readonly closeToGuests = async (): Promise<Left[] | null> => {
+    let left: Left[] | null = null;
+    await this.attempt(async () => {
+      const removed = await this.conversation.settings.closeToGuests();
+      left = removed.map((each) => ({ ...each, name: this.matrix.people.of(null, each.user_id).name }));
     });
-    return removed;
+    return left;
   };
+  /** Lets somebody in who asks to enter. */
+  readonly letIn = (userId: string): Promise<boolean> => this.attempt(() => this.conversation.members.invite(userId));
+  /** What is pinned, newest first. */
+  readonly pins = (ids: string[]): Promise<Pinned[]> =>
+    Promise.all(
+      ids
+        .slice(-PINS)
+        .reverse()
+        .map(async (id) => ({ id, event: await this.conversation.history.event(id) })),
+    );
   readonly goTo = (id: string): void => this.go.room(id);
-  readonly run = (action: (conversation: Conversation) => Promise<unknown>): Promise<boolean> =>
-    this.try(() => action(this.conversation));
+  /** To the room that has taken the place of this one. */
+  readonly goOn = async (successor: string): Promise<void> => this.go.room(await this.matrix.entry.join(successor));
 }

@@ -1,4 +1,4 @@
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { RoomSummary } from "../matrix/types";
 import type { Drafts } from "./drafts";
 import { ViewModel } from "./view_model";
@@ -24,8 +24,9 @@ interface State {
 
 export class RoomListViewModel extends ViewModel<State> {
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "rooms" | "entry">,
     private readonly drafts: Pick<Drafts, "all" | "places">,
+    private readonly open: (id: string) => void,
   ) {
     super({
       filter: "all",
@@ -58,6 +59,20 @@ export class RoomListViewModel extends ViewModel<State> {
     if (!closed.delete(name)) closed.add(name);
     this.set({ closed });
   };
+
+  /** Enters a room that somebody asks one into; what goes wrong is said there. */
+  readonly accept = (id: string): Promise<void> =>
+    this.matrix.entry.join(id).then(
+      (entered) => this.open(entered),
+      () => this.open(id),
+    );
+
+  readonly decline = (id: string): void => void this.matrix.entry.leave(id);
+
+  /** Rooms that one may say something in. */
+  joined(): RoomSummary[] {
+    return this.matrix.rooms.list().filter((each) => each.membership === "join" && each.kind !== "space");
+  }
 
   private look(): void {
     const all = this.matrix.rooms.list();

@@ -1,8 +1,8 @@
 /** What people set: their profile, their devices, what is told to them, what is kept of them. */
 
-import type { Account, Keyword, PushTarget, QuietHours } from "../matrix/account";
+import type { Keyword, PushTarget, QuietHours } from "../matrix/account";
 import type { Device } from "../matrix/devices";
-import type { Matrix } from "../matrix/matrix";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -22,9 +22,13 @@ interface State extends Doing {
 }
 
 export class SettingsViewModel extends ActingViewModel<State> {
+  private readonly account: ReturnType<SignedIn["account"]>;
+
   constructor(
-    private readonly matrix: Matrix,
-    private readonly account: Account,
+    private readonly matrix: Pick<
+      SignedIn,
+      "people" | "encryption" | "accountDataChanged" | "account" | "connection" | "deviceId"
+    >,
   ) {
     super({
       ...IDLE,
@@ -41,6 +45,7 @@ export class SettingsViewModel extends ActingViewModel<State> {
       codeCreated: null,
       done: null,
     });
+    this.account = matrix.account();
     this.scope.owns(matrix.encryption.changed.listen(() => void this.lookDevices()));
     this.scope.owns(matrix.accountDataChanged.listen(() => this.look()));
     this.look();
@@ -112,4 +117,10 @@ export class SettingsViewModel extends ActingViewModel<State> {
   readonly checkCode = async (typed: string): Promise<"right" | "wrong" | "old" | "malformed"> =>
     (await this.matrix.encryption.recovery.checkCode(typed)) ?? "right";
   readonly exportData = (progress: (room: number, of: number) => void): Promise<string> => this.account.export(progress);
+
+  /** What whoever is asked to help wants to know. */
+  get diagnosis(): { deviceId: string | null; standing: string } {
+    const { deviceId, connection, encryption } = this.matrix;
+    return { deviceId, standing: `${connection.value} ${encryption.state}` };
+  }
 }

@@ -1,7 +1,7 @@
 /** A space: which rooms are kept in it, which could be. */
 
-import type { Matrix } from "../matrix/matrix";
 import type { PublicRoom } from "../matrix/room_directory";
+import type { SignedIn } from "../matrix/signed_in";
 import type { RoomSummary } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -13,7 +13,7 @@ interface State extends Doing {
 
 export class SpaceViewModel extends ActingViewModel<State> {
   constructor(
-    private readonly matrix: Matrix,
+    private readonly matrix: Pick<SignedIn, "directory" | "rooms" | "entry">,
     readonly id: string,
     private readonly open: (id: string) => void,
   ) {

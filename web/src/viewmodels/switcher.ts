@@ -1,7 +1,7 @@
 /** Going anywhere: rooms, people, messages, by one field (Ctrl+K). */
 
-import type { Matrix } from "../matrix/matrix";
-import type { Found, MessageIndex } from "../matrix/message_index";
+import type { Found } from "../matrix/message_index";
+import type { SignedIn } from "../matrix/signed_in";
 import type { Person, RoomSummary } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ViewModel } from "./view_model";
@@ -25,12 +25,11 @@ export class SwitcherViewModel extends ViewModel<State> {
   private readonly looking = this.scope.timer();
 
   constructor(
-    private readonly matrix: Matrix,
-    private readonly index: MessageIndex,
+    private readonly matrix: Pick<SignedIn, "rooms" | "people" | "index" | "entry">,
     private readonly open: { room: (id: string, event?: string) => void },
     clock: Clock = browser,
   ) {
-    super({ typed: "", results: [], searching: false, indexed: index.count }, clock);
+    super({ typed: "", results: [], searching: false, indexed: matrix.index.count }, clock);
     this.set({ results: this.rooms("") });
   }
 
@@ -58,14 +57,14 @@ export class SwitcherViewModel extends ViewModel<State> {
     const turn = ++this.turn;
     const [people, found] = await Promise.all([
       this.matrix.people.find(typed).catch(() => []),
-      this.index.search(typed, null, 20).catch(() => []),
+      this.matrix.index.search(typed, null, 20).catch(() => []),
     ]);
     if (turn !== this.turn) return;
     const known = new Set(rooms.flatMap((each) => (each.kind === "room" && each.room.other ? [each.room.other.id] : [])));
     const names = new Map(this.matrix.rooms.list().map((each) => [each.id, each.name]));
     this.set({
       searching: false,
-      indexed: this.index.count,
+      indexed: this.matrix.index.count,
       results: [
         ...rooms,
         ...people

@@ -1,7 +1,6 @@
 /** A room's messages as rows: days, the line of unread ones, messages grouped by author within five minutes. */
 
-import type { Conversation } from "../matrix/conversation";
-import type { Timeline } from "../matrix/timeline";
+import type { SomeConversation, SomeTimeline } from "../matrix/signed_in";
 import type { Item } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ViewModel } from "./view_model";
@@ -36,7 +35,7 @@ const SHORTEST_PAUSE = 2000;
 const LONGEST_PAUSE = 30_000;
 
 export class TimelineViewModel extends ViewModel<State> {
-  private readonly timeline: Timeline;
+  private readonly timeline: SomeTimeline;
   private readUpTo: string | null;
   private atBottom = true;
   private lastSeen = "";
@@ -44,7 +43,7 @@ export class TimelineViewModel extends ViewModel<State> {
   private readonly rest = this.scope.timer();
 
   constructor(
-    private readonly conversation: Conversation,
+    private readonly conversation: Pick<SomeConversation, "timeline" | "markRead" | "history">,
     readonly threadId: string | null,
     private readonly privateReceipts: () => boolean,
     event: string | null = null,

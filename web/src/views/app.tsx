@@ -7,7 +7,7 @@ import { RoomList } from "./room_list";
 import { SignIn } from "./sign_in";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
-import { AppContext, useApp, useMedia, useSnapshot } from "./use";
+import { AppContext, MainContext, useApp, useMain, useMedia, useSnapshot } from "./use";
 import { Welcome } from "./welcome";
 
 const loadRoom = () => import("./room").then((each) => ({ default: each.Room }));
@@ -35,7 +35,7 @@ function Stage() {
   const { t } = useTranslation();
   const app = useApp();
   const { stage, configuration } = useSnapshot(app);
-  switch (stage) {
+  switch (stage.name) {
     case "loading":
     case "starting":
       return <Starting />;
@@ -62,21 +62,25 @@ function Stage() {
     case "barred":
       return <Barred />;
     case "sign-in":
-      return <SignIn model={app.signIn!} configuration={configuration!} />;
+      return configuration && <SignIn model={stage.model} configuration={configuration} />;
     case "first-run":
       return (
         <Suspense fallback={<Starting />}>
-          <FirstRun model={app.firstRun!} />
+          <FirstRun model={stage.model} />
         </Suspense>
       );
     case "confirm":
       return (
         <Suspense fallback={<Starting />}>
-          <ConfirmDevice model={app.confirm!} />
+          <ConfirmDevice model={stage.model} />
         </Suspense>
       );
-    default:
-      return <Main />;
+    case "main":
+      return (
+        <MainContext.Provider value={stage.model}>
+          <Main />
+        </MainContext.Provider>
+      );
   }
 }
 
@@ -98,8 +102,7 @@ const Starting = () => {
 
 function Main() {
   const { t } = useTranslation();
-  const app = useApp();
-  const { route, dialog, notice, shared } = useSnapshot(app);
+  const { route, room, dialog, notice, shared } = useSnapshot(useMain());
   const phone = useMedia("(max-width: 767px)");
   useKeys();
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
@@ -134,7 +137,7 @@ function Main() {
             }
           >
             {route.screen === "home" && <Welcome />}
-            {route.screen === "room" && app.room && <Room key={app.room.id} model={app.room} panel={panel} />}
+            {route.screen === "room" && room && <Room key={room.id} model={room} panel={panel} />}
             {route.screen === "forums" && <Forums />}
             {route.screen === "files" && <FilesPage />}
             {route.screen === "settings" && <Settings page={route.page} />}
@@ -144,9 +147,9 @@ function Main() {
         {phone && route.screen !== "room" && <Rail phone />}
       </div>
       <Suspense>
-        {dialog === "create" && <CreateRoom model={app.create!} />}
-        {dialog === "switcher" && <Switcher model={app.switcher!} />}
-        {dialog === "verification" && <VerificationDialog verification={app.verification!} />}
+        {dialog?.name === "create" && <CreateRoom model={dialog.model} />}
+        {dialog?.name === "switcher" && <Switcher model={dialog.model} />}
+        {dialog?.name === "verification" && <VerificationDialog model={dialog.model} />}
         {shared && <SharedDialog shared={shared} />}
       </Suspense>
       <div className="toast" role="status" aria-live="polite">
@@ -158,27 +161,27 @@ function Main() {
 
 /** Keys that work everywhere. */
 function useKeys(): void {
-  const app = useApp();
+  const main = useMain();
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const control = event.ctrlKey || event.metaKey;
       if (control && event.key.toLowerCase() === "k") {
         event.preventDefault();
-        app.openSwitcher();
+        main.openSwitcher();
       } else if (event.altKey && event.key.toLowerCase() === "n") {
         event.preventDefault();
-        app.openCreate();
+        main.openCreate();
       } else if (event.key === "F6") {
         event.preventDefault();
         nextRegion(event.shiftKey ? -1 : 1);
       } else if (event.key === "Escape" && !event.defaultPrevented) {
-        const { route } = app.snapshot();
-        if (route.screen === "room" && route.panel && !document.querySelector(".scrim, .popover")) app.openPanel(null);
+        const { route } = main.snapshot();
+        if (route.screen === "room" && route.panel && !document.querySelector(".scrim, .popover")) main.openPanel(null);
       }
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
-  }, [app]);
+  }, [main]);
 }
 
 function nextRegion(by: number): void {

@@ -2,16 +2,14 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BarredViewModel } from "../viewmodels/barred";
 import { Empty, Field, Problem } from "./ui/parts";
-import { useApp, useOwned, useSnapshot } from "./use";
+import { useApp, useMade, useSnapshot } from "./use";
 
 /** A locked account, or one that has ended: why, and what helps. */
 export function Barred() {
   const { t } = useTranslation();
   const app = useApp();
-  const matrix = app.matrix!;
-  const why = matrix.barred.value ?? "locked";
-  const model = useOwned(() => new BarredViewModel(matrix.agency, () => matrix.retry()), "barred");
-  const { busy, problem, sent, wrong } = useSnapshot(model);
+  const model = useMade(BarredViewModel, "barred");
+  const { why, busy, problem, sent, wrong } = useSnapshot(model);
   const [code, setCode] = useState("");
   const renews = why === "expired" && model.mayRenew;
   const text = why === "expired" && model.sponsor !== null ? "barred.guest" : renews ? "barred.renew" : `barred.${why}.text`;
@@ -49,7 +47,7 @@ export function Barred() {
               {t(sent ? "barred.sendAgain" : "barred.send")}
             </button>
           )}
-          <button type="button" className={renews ? "btn" : "btn main"} onClick={() => matrix.retry()}>
+          <button type="button" className={renews ? "btn" : "btn main"} onClick={model.retry}>
             {t("retry")}
           </button>
           <button type="button" className="btn" onClick={() => void app.signOut()}>

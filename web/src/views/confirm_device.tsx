@@ -24,7 +24,7 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
           {verification ? (
             <>
               <h1>{t("confirm.other")}</h1>
-              <VerificationBody verification={verification} />
+              <VerificationBody model={verification} />
               <button type="button" className="btn quiet mt4" onClick={() => void verification.cancel()}>
                 {t("cancel")}
               </button>

@@ -9,7 +9,7 @@ import { length, size } from "./format";
 import type { IconName } from "./icons";
 import { ImageDialog } from "./image_dialog";
 import { Icon } from "./ui/icon";
-import { keyOf, useApp, useLater, useSnapshot } from "./use";
+import { keyOf, useApp, useLater, useMain, useSnapshot } from "./use";
 import { verdictOf } from "./verdict";
 
 interface Props {
@@ -26,7 +26,7 @@ export function Contents({ item, room, details, again = false }: Props) {
   if ("file" in content) return <Scanned item={item} />;
   switch (content.type) {
     case "text":
-      return <Text item={item} details={details} />;
+      return <Text item={item} room={room} details={details} />;
     case "poll":
       return <Poll item={item} room={room} />;
     case "locked":
@@ -49,13 +49,10 @@ export function Contents({ item, room, details, again = false }: Props) {
 /** Where there is an antivirus nothing of a file is shown before it has said that the file is clean. */
 function Scanned({ item }: { item: Item }) {
   const { t } = useTranslation();
-  const { media } = useApp().matrix!;
+  const app = useApp();
   const { file } = item.content as Extract<Item["content"], { file: Attachment }>;
   const sent = item.state === "sent";
-  const verdict = useLater(
-    async () => (media.isScanned && sent ? { why: await media.verdict(file) } : { why: null }),
-    `scan ${keyOf(file)} ${sent}`,
-  );
+  const verdict = useLater(async () => ({ why: sent ? await app.media.verdict(file) : null }), `scan ${keyOf(file)} ${sent}`);
   if (verdict?.why === null) return <Attached item={item} />;
   return (
     <>
@@ -110,18 +107,19 @@ export function textFor(item: Item, t: TFunction): string {
   return content.type === "event" ? t(content.key, content.values) : t("line.deleted");
 }
 
-function Text({ item, details }: { item: Item; details: RoomDetails }) {
+function Text({ item, room, details }: { item: Item; room: RoomViewModel; details: RoomDetails }) {
   const app = useApp();
+  const main = useMain();
   const { linkPreviews } = useSnapshot(app.preferences);
   const content = item.content as Extract<Item["content"], { type: "text" }>;
-  const me = app.matrix!.userId;
+  const me = app.userId;
   const said = content.emote && content.html ? `<em>${escaped(item.sender.name)}</em> ${content.html}` : content.html;
-  const html = useMemo(() => (said ? harmless(said, me, (id) => app.room?.nameOf(id) ?? id) : null), [said, me, app]);
+  const html = useMemo(() => (said ? harmless(said, me, (id) => room.nameOf(id)) : null), [said, me, room]);
   const big = /^\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\u200d|\ufe0f|\s){0,8}$/u.test(content.body);
   const className = `txt${big ? " bigmoji" : ""}${content.notice ? " muted" : ""}`;
   const open = (event: React.MouseEvent | React.KeyboardEvent): void => {
     const person = (event.target as HTMLElement).closest<HTMLElement>("[data-person]")?.dataset.person;
-    if (person) app.openPanel({ name: "person", id: person });
+    if (person) main.openPanel({ name: "person", id: person });
   };
   return (
     <>
@@ -155,7 +153,7 @@ function Text({ item, details }: { item: Item; details: RoomDetails }) {
 /** The server opens the link, so it would learn of it: never in encrypted rooms. */
 function Preview({ link, ts }: { link: string; ts: number }) {
   const app = useApp();
-  const found = useLater(() => app.matrix!.media.preview(link, ts), link);
+  const found = useLater(() => app.media.preview(link, ts), link);
   if (!found) return null;
   return (
     <a className="card preview" href={link} target="_blank" rel="noreferrer">
@@ -170,7 +168,7 @@ function Preview({ link, ts }: { link: string; ts: number }) {
 
 function Thumb({ mxc }: { mxc: string }) {
   const app = useApp();
-  const url = useLater(() => app.matrix!.media.picture(mxc, 96), mxc);
+  const url = useLater(() => app.media.picture(mxc, 96), mxc);
   return url ? <img src={url} alt="" width="56" height="56" className="thumb" /> : null;
 }
 
@@ -181,7 +179,7 @@ function Image({ file, sender }: { file: Attachment; sender: string }) {
   const app = useApp();
   const [open, setOpen] = useState(false);
   const key = keyOf(file);
-  const url = useLater(() => app.matrix!.media.small(file), key);
+  const url = useLater(() => app.media.small(file), key);
   const { width, height } = fitted(file.width ?? 320, file.height ?? 200, 400, 300);
   const label = file.caption ?? t("file.imageFrom", { name: sender, file: file.name });
   if (url === null) return <FileCard file={file} broken />;
@@ -215,11 +213,8 @@ function Video({ file }: { file: Attachment }) {
   const app = useApp();
   const [wanted, setWanted] = useState(false);
   const key = keyOf(file);
-  const poster = useLater(
-    () => (file.thumbnail ? app.matrix!.media.url({ ...file, mime: "image/webp" }, true) : Promise.resolve("")),
-    `poster ${key}`,
-  );
-  const url = useLater(() => (wanted ? app.matrix!.media.url(file) : Promise.resolve("")), `${key} ${wanted}`);
+  const poster = useLater(() => app.media.poster(file), `poster ${key}`);
+  const url = useLater(() => (wanted ? app.media.url(file) : Promise.resolve("")), `${key} ${wanted}`);
   const { width, height } = fitted(file.width ?? 400, file.height ?? 225, 400, 300);
   if (wanted && url === null) return <FileCard file={file} broken />;
   if (url)
@@ -246,7 +241,7 @@ function Video({ file }: { file: Attachment }) {
 
 function Sound({ file }: { file: Attachment }) {
   const app = useApp();
-  const url = useLater(() => app.matrix!.media.url(file), keyOf(file));
+  const url = useLater(() => app.media.url(file), keyOf(file));
   if (!url) return <FileCard file={file} broken={url === null} />;
   return (
     <div>
@@ -273,7 +268,7 @@ function Voice({ file }: { file: Attachment }) {
   }, [speed, url]);
   const toggle = async (): Promise<void> => {
     if (!url) {
-      setUrl(await app.matrix!.media.url(file));
+      setUrl(await app.media.url(file));
       setPlaying(true);
     } else if (playing) audio.current?.pause();
     else void audio.current?.play();
@@ -352,7 +347,7 @@ export function FileCard({ file, broken = false }: { file: Attachment; broken?: 
   const save = async (): Promise<void> => {
     setState("busy");
     try {
-      keep(await app.matrix!.media.url(file), file.name);
+      keep(await app.media.url(file), file.name);
       setState("idle");
     } catch {
       setState("failed");

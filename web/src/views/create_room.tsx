@@ -6,7 +6,7 @@ import { PeopleField } from "./people_field";
 import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { Field, Problem } from "./ui/parts";
-import { useApp, useSnapshot } from "./use";
+import { useApp, useMain, useSnapshot } from "./use";
 
 const KINDS: Array<[Kind, IconName]> = [
   ["direct", "user"],
@@ -20,6 +20,7 @@ const KINDS: Array<[Kind, IconName]> = [
 export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
   const { t, i18n } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { configuration, rules } = useSnapshot(app);
   const { kind, name, topic, nameMissing, busy, problem, level } = useSnapshot(model);
   const kinds = KINDS.filter(([each]) => {
@@ -30,10 +31,10 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
     <Dialog
       wide
       title={t("create.title")}
-      onClose={app.closeDialog}
+      onClose={main.closeDialog}
       foot={
         <>
-          <button type="button" className="btn quiet" onClick={app.closeDialog}>
+          <button type="button" className="btn quiet" onClick={main.closeDialog}>
             {t("cancel")}
           </button>
           <button type="submit" form="create" className="btn main" disabled={busy}>

@@ -1,20 +1,17 @@
-import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Found } from "../matrix/message_index";
-import { clock } from "../platform/clock";
+import { FilesViewModel } from "../viewmodels/search";
 import { full } from "./format";
 import { Icon } from "./ui/icon";
 import { Empty } from "./ui/parts";
-import { useApp } from "./use";
+import { useMade, useMain, useSnapshot } from "./use";
 
 /** Files of every room, newest first, as far as this browser has seen them. */
 export function FilesPage() {
   const { t } = useTranslation();
-  const app = useApp();
-  const [term, setTerm] = useState("");
-  const [found, setFound] = useState<Found[]>([]);
-  useEffect(() => clock.after(100, () => void app.index!.files(term, 100).then(setFound)), [term, app.index]);
-  const names = new Map(app.matrix!.rooms.list().map((each) => [each.id, each.name]));
+  const main = useMain();
+  const model = useMade(FilesViewModel, "files");
+  const { term, found } = useSnapshot(model);
+  const names = model.rooms;
   return (
     <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.files")}>
       <div className="page wide">
@@ -25,7 +22,7 @@ export function FilesPage() {
             aria-label={t("files.search")}
             placeholder={t("files.search")}
             value={term}
-            onChange={(event) => setTerm(event.target.value)}
+            onChange={(event) => model.type(event.target.value)}
           />
         </div>
         <p className="hint" role="status">
@@ -35,7 +32,7 @@ export function FilesPage() {
         <ul className="hits mt3">
           {found.map((each) => (
             <li key={each.eventId}>
-              <button type="button" className="row g3" onClick={() => app.openRoom(each.roomId, each.eventId)}>
+              <button type="button" className="row g3" onClick={() => main.openRoom(each.roomId, each.eventId)}>
                 <span className="ficon">
                   <Icon name="doc" />
                 </span>

@@ -3,19 +3,19 @@ import { ForumsViewModel } from "../viewmodels/forums";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Empty, Problem, SearchBox, Skeleton } from "./ui/parts";
-import { useApp, useOwned, useSnapshot } from "./use";
+import { useMade, useMain, useSnapshot } from "./use";
 
 export function Forums() {
   const { t } = useTranslation();
-  const app = useApp();
-  const model = useOwned(() => new ForumsViewModel(app.matrix!, (id) => app.openRoom(id)), "forums");
+  const main = useMain();
+  const model = useMade(ForumsViewModel, "forums", main.openRoom);
   const { term, rooms, next, loading, busy, problem, order } = useSnapshot(model);
   return (
     <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.forums")}>
       <div className="page wide">
         <div className="row g3 wrap">
           <h1 className="grow">{t("rail.forums")}</h1>
-          <button type="button" className="btn" onClick={() => app.openCreate("forum")}>
+          <button type="button" className="btn" onClick={() => main.openCreate("forum")}>
             <Icon name="plus" size={18} />
             {t("create.makeForum")}
           </button>
@@ -55,7 +55,7 @@ export function Forums() {
                 </p>
               </div>
               {each.joined ? (
-                <button type="button" className="btn small" onClick={() => app.openRoom(each.id)}>
+                <button type="button" className="btn small" onClick={() => main.openRoom(each.id)}>
                   {t("open")}
                   <span className="sr"> {each.name}</span>
                 </button>

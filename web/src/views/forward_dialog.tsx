@@ -5,17 +5,17 @@ import type { RoomViewModel } from "../viewmodels/room";
 import { RoomPicker } from "./room_picker";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Problem } from "./ui/parts";
-import { useApp, useSnapshot } from "./use";
+import { useMain, useSnapshot } from "./use";
 
 export function ForwardDialog({ item, room, onClose }: { item: Item; room: RoomViewModel; onClose: () => void }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const { busy, problem } = useSnapshot(room);
   const [chosen, setChosen] = useState<string[]>([]);
-  const rooms = app.matrix!.rooms.list().filter((each) => each.membership === "join" && each.kind !== "space");
+  const rooms = main.list.joined();
   const send = async (): Promise<void> => {
     if (!(await room.forward(item, chosen))) return;
-    app.say("forward.done");
+    main.say("forward.done");
     onClose();
   };
   return (

@@ -5,7 +5,7 @@ import type { IconName } from "./icons";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
-import { useApp, useSnapshot } from "./use";
+import { useApp, useMain, useSnapshot } from "./use";
 
 interface Place {
   name: string;
@@ -27,8 +27,10 @@ const PLACES: Place[] = [
 export function Rail({ phone = false }: { phone?: boolean }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { configuration, route, rights, rules } = useSnapshot(app);
-  const { mentions } = useSnapshot(app.list!);
+  const main = useMain();
+  const { configuration, rights, rules } = useSnapshot(app);
+  const { route } = useSnapshot(main);
+  const { mentions } = useSnapshot(main.list);
   const places = PLACES.filter((each) => {
     if (each.feature === "forums" && rules?.me.is_guest) return false;
     return (!each.feature || configuration?.features[each.feature] !== false) && (!each.admin || rights !== null);
@@ -87,6 +89,7 @@ export function Rail({ phone = false }: { phone?: boolean }) {
 export function AccountMenu({ size = 40 }: { size?: number }) {
   const { t } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { me } = useSnapshot(app);
   if (!me) return null;
   return (
@@ -94,14 +97,14 @@ export function AccountMenu({ size = 40 }: { size?: number }) {
       label={t("account.menu", { name: me.name })}
       className="nav account"
       choices={[
-        { name: t("settings.profile"), icon: "user", run: () => app.go({ screen: "settings", page: "profile" }) },
-        { name: t("settings.devices"), icon: "laptop", run: () => app.go({ screen: "settings", page: "devices" }) },
-        { name: t("rail.settings"), icon: "sliders", run: () => app.go({ screen: "settings", page: null }) },
+        { name: t("settings.profile"), icon: "user", run: () => main.go({ screen: "settings", page: "profile" }) },
+        { name: t("settings.devices"), icon: "laptop", run: () => main.go({ screen: "settings", page: "devices" }) },
+        { name: t("rail.settings"), icon: "sliders", run: () => main.go({ screen: "settings", page: null }) },
         {
           name: t("account.signOut"),
           icon: "logout",
           danger: true,
-          run: () => app.go({ screen: "settings", page: "devices" }),
+          run: () => main.go({ screen: "settings", page: "devices" }),
         },
       ]}
     >
@@ -121,7 +124,7 @@ export function Banner() {
         <p className="banner warn">
           <Icon name="warn" size={18} />
           <span className="grow">{t("offline")}</span>
-          <button type="button" className="link" onClick={() => app.matrix?.client.retryImmediately()}>
+          <button type="button" className="link" onClick={app.retry}>
             {t("retry")}
           </button>
         </p>

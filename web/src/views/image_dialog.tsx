@@ -9,7 +9,7 @@ import { keyOf, useApp, useLater } from "./use";
 export function ImageDialog({ file, label, onClose }: { file: Attachment; label: string; onClose: () => void }) {
   const { t } = useTranslation();
   const app = useApp();
-  const url = useLater(() => app.matrix!.media.url(file), keyOf(file));
+  const url = useLater(() => app.media.url(file), keyOf(file));
   return (
     <ModalOverlay className="scrim dark" isOpen isDismissable onOpenChange={(open) => !open && onClose()}>
       <Modal className="lightbox">

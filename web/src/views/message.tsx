@@ -13,7 +13,7 @@ import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { type Choice, Menu } from "./ui/menu";
 import { GuestTag } from "./ui/parts";
-import { useApp, useSnapshot } from "./use";
+import { useApp, useMain, useSnapshot } from "./use";
 
 const EmojiPicker = lazy(() => import("./emoji_picker").then((each) => ({ default: each.EmojiPicker })));
 const MessageDialog = lazy(() => import("./message_dialogs").then((each) => ({ default: each.MessageDialog })));
@@ -33,7 +33,7 @@ interface Props {
 
 export function MessageRow({ item, continues, again, room, timeline, details, highlighted }: Props) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const [asking, setAsking] = useState<"delete" | "history" | "forward" | "report" | null>(null);
   const press = useLongPress(item, timeline, room);
   if (item.content.type === "event")
@@ -58,7 +58,7 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
             {item.mine ? (
               <b>{name}</b>
             ) : (
-              <button type="button" className="whobtn" onClick={() => app.openPanel({ name: "person", id: item.sender.id })}>
+              <button type="button" className="whobtn" onClick={() => main.openPanel({ name: "person", id: item.sender.id })}>
                 <b>{name}</b>
               </button>
             )}
@@ -118,7 +118,7 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
           </div>
         )}
         {item.thread && !timeline.threadId && (
-          <button type="button" className="thr" onClick={() => app.openPanel({ name: "thread", id: item.eventId })}>
+          <button type="button" className="thr" onClick={() => main.openPanel({ name: "thread", id: item.eventId })}>
             <span className="stack">
               {item.thread.people.map((each) => (
                 <Avatar key={each.id} id={each.id} name={each.name} picture={each.avatar} size={22} />
@@ -153,8 +153,8 @@ function Actions({
   ask,
 }: Omit<Props, "continues" | "again" | "highlighted"> & { ask: (what: "delete" | "history" | "forward" | "report") => void }) {
   const { t } = useTranslation();
-  const app = useApp();
-  const composer = timeline.threadId ? room.thread(timeline.threadId).composer : room.composer!;
+  const main = useMain();
+  const composer = timeline.threadId ? room.thread(timeline.threadId).composer : room.composer;
   const pinned = details.pinned.includes(item.eventId);
   const isText = item.content.type === "text";
   const readable = item.content.type !== "locked";
@@ -162,15 +162,21 @@ function Actions({
     ...(isText
       ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }]
       : []),
-    ...(item.mine && isText ? [{ name: t("message.edit"), icon: "edit" as const, run: () => composer.edit(item) }] : []),
+    ...(item.mine && isText ? [{ name: t("message.edit"), icon: "edit" as const, run: () => composer?.edit(item) }] : []),
     ...(readable && item.content.type !== "poll" && details.level?.forwarding !== false
       ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]
       : []),
     ...(details.may.pin
-      ? [{ name: t(pinned ? "message.unpin" : "message.pin"), icon: "pin" as const, run: () => void room.pin(item, !pinned) }]
+      ? [
+          {
+            name: t(pinned ? "message.unpin" : "message.pin"),
+            icon: "pin" as const,
+            run: () => void room.settings.pin(item.eventId, !pinned),
+          },
+        ]
       : []),
     ...(item.edited ? [{ name: t("message.history"), icon: "clock" as const, run: () => ask("history") }] : []),
-    { name: t("message.markUnread"), icon: "bell", run: () => void app.matrix!.rooms.markUnread(room.id, true) },
+    { name: t("message.markUnread"), icon: "bell", run: room.markUnread },
     ...(item.mine && item.content.type === "poll" && !item.content.ended
       ? [{ name: t("poll.end"), icon: "stop" as const, run: () => void room.endPoll(item, t("poll.ended")) }]
       : []),
@@ -183,7 +189,7 @@ function Actions({
     <div className="hovbar" role="toolbar" aria-label={t("message.actions")}>
       {readable && details.may.send && <ReactButton item={item} room={room} />}
       {readable && details.may.send && (
-        <button type="button" className="ib s" aria-label={t("message.reply")} onClick={() => composer.reply(item)}>
+        <button type="button" className="ib s" aria-label={t("message.reply")} onClick={() => composer?.reply(item)}>
           <Icon name="reply" />
         </button>
       )}
@@ -192,7 +198,7 @@ function Actions({
           type="button"
           className="ib s"
           aria-label={t("message.thread")}
-          onClick={() => app.openPanel({ name: "thread", id: item.eventId })}
+          onClick={() => main.openPanel({ name: "thread", id: item.eventId })}
         >
           <Icon name="thread" />
         </button>

@@ -79,7 +79,7 @@ function HistoryDialog({ item, room, onClose }: Props) {
   const asked = useRef(false);
   if (!asked.current) {
     asked.current = true;
-    void room.conversation.history.versions(item.eventId).then(setVersions, () => setVersions([]));
+    void room.versions(item).then(setVersions, () => setVersions([]));
   }
   return (
     <Dialog title={t("message.history")} onClose={onClose}>

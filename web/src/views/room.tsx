@@ -2,8 +2,10 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../matrix/types";
 import { clock } from "../platform/clock";
+import type { ComposerViewModel } from "../viewmodels/composer";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { Panel } from "../viewmodels/route";
+import type { TimelineViewModel } from "../viewmodels/timeline";
 import { Composer } from "./composer/composer";
 import { levelName } from "./format";
 import { Banner } from "./frame";
@@ -12,7 +14,7 @@ import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Empty, Problem, Skeleton } from "./ui/parts";
-import { useApp, useMedia, useSnapshot } from "./use";
+import { useApp, useMain, useMedia, useSnapshot } from "./use";
 
 const SidePanel = lazy(() => import("./panels/side_panel").then((each) => ({ default: each.SidePanel })));
 const Space = lazy(() => import("./space").then((each) => ({ default: each.Space })));
@@ -20,10 +22,11 @@ const PollDialog = lazy(() => import("./poll_dialog").then((each) => ({ default:
 
 export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | null }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const { details, membership, summary, changedIdentity, poll } = useSnapshot(model);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
+  const { replacedBy } = details;
   return (
     <>
       <main className="panel" data-region tabIndex={-1} aria-label={details.name}>
@@ -33,7 +36,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
           <p className="banner warn" role="status">
             <Icon name="warn" size={18} />
             <span className="grow">{t("identity.changed", { name: changedIdentity.name })}</span>
-            <button type="button" className="link" onClick={() => app.openPanel({ name: "person", id: changedIdentity.id })}>
+            <button type="button" className="link" onClick={() => main.openPanel({ name: "person", id: changedIdentity.id })}>
               {t("identity.check")}
             </button>
             <button type="button" className="link" onClick={() => void model.acceptIdentity()}>
@@ -41,15 +44,11 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
             </button>
           </p>
         )}
-        {details.replacedBy && (
+        {replacedBy && (
           <p className="banner info">
             <Icon name="info" size={18} />
             <span className="grow">{t("room.moved")}</span>
-            <button
-              type="button"
-              className="link"
-              onClick={() => void app.matrix!.entry.join(details.replacedBy!).then((id) => app.openRoom(id))}
-            >
+            <button type="button" className="link" onClick={() => void model.goOn(replacedBy)}>
               {t("room.goOn")}
             </button>
           </p>
@@ -59,7 +58,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
             <Space id={details.id} name={details.name} />
           </Suspense>
         ) : (
-          <Messages model={model} details={details} />
+          <Messages model={model} timeline={model.timeline} composer={model.composer} details={details} />
         )}
       </main>
       {panel && (
@@ -82,13 +81,20 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
   );
 }
 
+interface MessagesProps {
+  model: RoomViewModel;
+  timeline: TimelineViewModel;
+  composer: ComposerViewModel;
+  details: RoomDetails;
+}
+
 /** What is said in a room, and the field to say something. */
-function Messages({ model, details }: { model: RoomViewModel; details: RoomDetails }) {
+function Messages({ model, timeline, composer, details }: MessagesProps) {
   const { t } = useTranslation();
   const { typing, problem } = useSnapshot(model);
   return (
     <>
-      <Timeline room={model} timeline={model.timeline!} details={details} />
+      <Timeline room={model} timeline={timeline} details={details} />
       <p className="typingline" role="status" aria-live="polite">
         {typing.length > 0 && (
           <>
@@ -98,7 +104,7 @@ function Messages({ model, details }: { model: RoomViewModel; details: RoomDetai
       </p>
       <Problem problem={problem} />
       {details.may.send && !details.replacedBy ? (
-        <Composer model={model.composer!} room={model} details={details} />
+        <Composer model={composer} room={model} details={details} />
       ) : (
         <p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>
       )}
@@ -120,10 +126,10 @@ function BackToList({ alone = false }: { alone?: boolean }) {
 
 function Head({ details, panel }: { details: RoomDetails; panel: Panel | null }) {
   const { t, i18n } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const phone = useMedia("(max-width: 767px)");
   const toggle = (name: "members" | "pins" | "details" | "search" | "files"): void =>
-    app.openPanel(panel?.name === name ? null : { name });
+    main.openPanel(panel?.name === name ? null : { name });
   const tool = (name: "search" | "pins" | "members" | "details", icon: "search" | "pin" | "users" | "info", label: string) => (
     <button
       type="button"
@@ -152,7 +158,7 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
             <button
               type="button"
               className="underlined"
-              onClick={() => app.openPanel({ name: "person", id: details.other!.id })}
+              onClick={() => main.openPanel({ name: "person", id: details.other!.id })}
             >
               {details.other.organisation ?? t("room.seeCard")}
             </button>

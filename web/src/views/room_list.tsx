@@ -9,17 +9,19 @@ import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Empty } from "./ui/parts";
-import { useApp, useMedia, useSnapshot } from "./use";
+import { useApp, useMain, useMedia, useSnapshot } from "./use";
 
 const FILTERS: Filter[] = ["all", "unread", "mentions", "direct"];
 
 export function RoomList() {
   const { t } = useTranslation();
   const app = useApp();
-  const list = app.list!;
+  const main = useMain();
+  const list = main.list;
   const phone = useMedia("(max-width: 767px)");
   const { drafts, filter, sections, closed, unread, spaces, space, total } = useSnapshot(list);
-  const { route, rules } = useSnapshot(app);
+  const { rules } = useSnapshot(app);
+  const { route } = useSnapshot(main);
   const mayCreate = !rules?.me.is_guest;
   const open = route.screen === "room" ? route.id : null;
   const rooms = useRef<HTMLDivElement>(null);
@@ -44,7 +46,7 @@ export function RoomList() {
             type="button"
             className="ib"
             aria-label={t("list.openSpace", { name: shown.name })}
-            onClick={() => app.openRoom(shown.id)}
+            onClick={() => main.openRoom(shown.id)}
           >
             <Icon name="folder" />
           </button>
@@ -55,14 +57,14 @@ export function RoomList() {
             className="ib"
             aria-label={t("list.new")}
             aria-keyshortcuts="Alt+N"
-            onClick={() => app.openCreate()}
+            onClick={() => main.openCreate()}
           >
             <Icon name="edit" />
           </button>
         )}
         {phone && <AccountMenu size={34} />}
       </div>
-      <button type="button" className="seek" aria-keyshortcuts="Control+K" onClick={app.openSwitcher}>
+      <button type="button" className="seek" aria-keyshortcuts="Control+K" onClick={main.openSwitcher}>
         <Icon name="search" size={18} />
         {t("list.seek")}
         <kbd>Ctrl K</kbd>
@@ -103,7 +105,7 @@ export function RoomList() {
         ))}
       </div>
       {phone && mayCreate && (
-        <button type="button" className="fab" aria-label={t("list.new")} onClick={() => app.openCreate()}>
+        <button type="button" className="fab" aria-label={t("list.new")} onClick={() => main.openCreate()}>
           <Icon name="edit" size={24} />
         </button>
       )}
@@ -215,7 +217,7 @@ function LastLine({ room }: { room: RoomSummary }) {
 
 function Invitation({ room }: { room: RoomSummary }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   return (
     <div className="inv">
       <div className="row g3">
@@ -226,20 +228,11 @@ function Invitation({ room }: { room: RoomSummary }) {
         </div>
       </div>
       <div className="row g2 mt3">
-        <button
-          type="button"
-          className="btn main small"
-          onClick={() =>
-            void app.matrix!.entry.join(room.id).then(
-              (id) => app.openRoom(id),
-              () => app.openRoom(room.id),
-            )
-          }
-        >
+        <button type="button" className="btn main small" onClick={() => void main.list.accept(room.id)}>
           {t("join")}
           <span className="sr"> {room.name}</span>
         </button>
-        <button type="button" className="btn small" onClick={() => void app.matrix!.entry.leave(room.id)}>
+        <button type="button" className="btn small" onClick={() => main.list.decline(room.id)}>
           {t("decline")}
           <span className="sr"> {room.name}</span>
         </button>

@@ -7,17 +7,17 @@ import { size } from "./format";
 import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Field } from "./ui/parts";
-import { useApp } from "./use";
+import { useMain } from "./use";
 
 /** What another application has shared, or a page that passes for one: shown whole, and asked about, before anything is sent. */
 export function SharedDialog({ shared }: { shared: Shared }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const [room, setRoom] = useState<RoomSummary | null>(null);
   const go = (id: string): void => {
-    app.dropShared();
-    app.openRoom(id);
-    const composer = app.room?.composer;
+    main.dropShared();
+    main.openRoom(id);
+    const composer = main.snapshot().room?.composer;
     if (!composer) return;
     if (shared.text) composer.insert(shared.text, 0, 0);
     if (shared.files.length) void composer.attach(shared.files);
@@ -25,7 +25,7 @@ export function SharedDialog({ shared }: { shared: Shared }) {
   return (
     <Dialog
       title={t("share.title")}
-      onClose={app.dropShared}
+      onClose={main.dropShared}
       foot={
         room && (
           <DialogActions
@@ -54,11 +54,11 @@ export function SharedDialog({ shared }: { shared: Shared }) {
 
 function Rooms({ onChoose }: { onChoose: (room: RoomSummary) => void }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const [asked, setAsked] = useState("");
-  const rooms = app
-    .matrix!.rooms.list()
-    .filter((each) => each.membership === "join" && each.kind !== "space" && plainly(each.name).includes(plainly(asked)))
+  const rooms = main.list
+    .joined()
+    .filter((each) => plainly(each.name).includes(plainly(asked)))
     .slice(0, 30);
   return (
     <>

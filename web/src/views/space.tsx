@@ -7,13 +7,13 @@ import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { Empty, Problem, Skeleton } from "./ui/parts";
-import { useApp, useOwned, useSnapshot } from "./use";
+import { useMade, useMain, useSnapshot } from "./use";
 
 /** What a space shows in the place of messages: its rooms. */
 export function Space({ id, name }: { id: string; name: string }) {
   const { t } = useTranslation();
-  const app = useApp();
-  const model = useOwned(() => new SpaceViewModel(app.matrix!, id, (room) => app.openRoom(room)), id);
+  const main = useMain();
+  const model = useMade(SpaceViewModel, id, id, main.openRoom);
   const { rooms, loading, may, busy, problem } = useSnapshot(model);
   const [adding, setAdding] = useState(false);
   return (

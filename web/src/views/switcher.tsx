@@ -6,17 +6,17 @@ import { short } from "./format";
 import { Marked } from "./panels/found";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { useApp, useSnapshot } from "./use";
+import { useMain, useSnapshot } from "./use";
 
 export function Switcher({ model }: { model: SwitcherViewModel }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const { typed, results, searching, indexed } = useSnapshot(model);
   const [chosen, setChosen] = useState(0);
   const id = useId();
   const at = Math.min(chosen, results.length - 1);
   const go = (result: Result): void => {
-    app.closeDialog();
+    main.closeDialog();
     void model.go(result);
   };
   const onKey = (event: React.KeyboardEvent): void => {
@@ -34,7 +34,7 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
   const heading = (result: Result): string =>
     result.kind === "message" ? "switcher.messages" : result.kind === "file" ? "switcher.files" : "switcher.rooms";
   return (
-    <ModalOverlay className="scrim top" isOpen isDismissable onOpenChange={(open) => !open && app.closeDialog()}>
+    <ModalOverlay className="scrim top" isOpen isDismissable onOpenChange={(open) => !open && main.closeDialog()}>
       <Modal className="dialogbox" style={{ maxWidth: "42rem" }}>
         <AriaDialog className="dialog" aria-label={t("list.seek")}>
           <div className="seekrow">
@@ -56,7 +56,7 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
               autoFocus
             />
             <kbd className="notphone">{t("escape")}</kbd>
-            <button type="button" className="ib onlyphone" aria-label={t("close")} onClick={app.closeDialog}>
+            <button type="button" className="ib onlyphone" aria-label={t("close")} onClick={main.closeDialog}>
               <Icon name="x" />
             </button>
           </div>

@@ -2,7 +2,8 @@
 
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { Attachment } from "../matrix/types";
-import type { AppViewModel } from "../viewmodels/app";
+import type { AppViewModel, Made } from "../viewmodels/app";
+import type { MainViewModel } from "../viewmodels/main";
 
 export function useSnapshot<S>(model: { subscribe: (listener: () => void) => () => void; snapshot: () => S }): S {
   return useSyncExternalStore(model.subscribe, model.snapshot);
@@ -20,9 +21,29 @@ export function useOwned<V extends { close: () => void }>(make: () => V, key: st
   return current.model;
 }
 
-export const AppContext = createContext<AppViewModel | null>(null);
+/** A view model of the account, that lives as long as the view that shows it. */
+export function useMade<V extends { close: () => void }, Given extends unknown[]>(
+  Model: Made<V, Given>,
+  key: string,
+  ...given: Given
+): V {
+  const app = useApp();
+  return useOwned(() => app.make(Model, ...given), key);
+}
 
-export const useApp = (): AppViewModel => useContext(AppContext)!;
+export const AppContext = createContext<AppViewModel | null>(null);
+export const MainContext = createContext<MainViewModel | null>(null);
+
+/** The whole client. */
+export const useApp = (): AppViewModel => within(useContext(AppContext));
+
+/** What somebody who is signed in moves in. */
+export const useMain = (): MainViewModel => within(useContext(MainContext));
+
+function within<T>(found: T | null): T {
+  if (found === null) throw new Error("a view outside of what it belongs to");
+  return found;
+}
 
 /** Whether the screen is wide enough; follows it. */
 export function useMedia(query: string): boolean {
@@ -34,13 +55,6 @@ export function useMedia(query: string): boolean {
     },
     () => list.matches,
   );
-}
-
-/** A number that rises each time something changes. */
-export function useTurn(signal: { listen: (listener: () => void) => () => void }): number {
-  const [turn, setTurn] = useState(0);
-  useEffect(() => signal.listen(() => setTurn((each) => each + 1)), [signal]);
-  return turn;
 }
 
 /** The result of something that takes a while: undefined while it does, null when it failed. */

@@ -1,64 +1,58 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Verification } from "../matrix/verification";
 import { drawQr, scanQr } from "../platform/qr";
+import type { VerificationViewModel } from "../viewmodels/verification";
 import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
-import { useApp, useTurn } from "./use";
+import { useMain, useSnapshot } from "./use";
 
-export function VerificationDialog({ verification }: { verification: Verification }) {
+export function VerificationDialog({ model }: { model: VerificationViewModel }) {
   const { t } = useTranslation();
-  const app = useApp();
-  useTurn(verification.changed);
-  const done = verification.phase === "done";
-  const title =
-    verification.comparison && !done
-      ? t("verify.compare")
-      : verification.self
-        ? t("verify.device")
-        : t("verify.person", { name: app.matrix?.people.of(null, verification.otherId).name });
+  const main = useMain();
+  const { phase, self, emoji } = useSnapshot(model);
+  const done = phase === "done";
+  const title = emoji && !done ? t("verify.compare") : self ? t("verify.device") : t("verify.person", { name: model.name });
   return (
     <Dialog
       title={title}
-      hint={done ? undefined : verification.self ? t("verify.deviceHint") : t("verify.personHint")}
-      onClose={app.closeDialog}
+      hint={done ? undefined : self ? t("verify.deviceHint") : t("verify.personHint")}
+      onClose={main.closeDialog}
     >
-      <VerificationBody verification={verification} onDone={app.closeDialog} />
+      <VerificationBody model={model} onDone={main.closeDialog} />
     </Dialog>
   );
 }
 
 /** Each step of a verification, in plain words. */
-export function VerificationBody({ verification, onDone }: { verification: Verification; onDone?: () => void }) {
+export function VerificationBody({ model, onDone }: { model: VerificationViewModel; onDone?: () => void }) {
   const { t } = useTranslation();
-  useTurn(verification.changed);
-  const { phase, comparison, scanned } = verification;
+  const { phase, mine, self, emoji, isScanned } = useSnapshot(model);
   if (phase === "done")
-    return <Ended icon="check" text={verification.self ? t("verify.doneDevice") : t("verify.donePerson")} onClose={onDone} />;
+    return <Ended icon="check" text={self ? t("verify.doneDevice") : t("verify.donePerson")} onClose={onDone} />;
   if (phase === "cancelled") return <Ended icon="warn" text={t("verify.cancelled")} onClose={onDone} />;
-  if (scanned)
+  if (isScanned)
     return (
       <div className="center">
         <p className="lead">{t("verify.scanned")}</p>
         <div className="row g3 centred-row">
-          <button type="button" className="btn big" onClick={() => void verification.cancel()}>
+          <button type="button" className="btn big" onClick={() => void model.cancel()}>
             {t("no")}
           </button>
-          <button type="button" className="btn main big" onClick={scanned}>
+          <button type="button" className="btn main big" onClick={model.confirmScanned}>
             {t("verify.scannedYes")}
           </button>
         </div>
       </div>
     );
-  if (comparison) return <Emoji verification={verification} />;
-  if (phase === "ready") return <Ready verification={verification} />;
-  if (phase === "requested" && !verification.mine)
+  if (emoji) return <Emoji model={model} emoji={emoji} />;
+  if (phase === "ready") return <Ready model={model} />;
+  if (phase === "requested" && !mine)
     return (
       <div className="row g3 centred-row">
-        <button type="button" className="btn big" onClick={() => void verification.cancel().then(onDone)}>
+        <button type="button" className="btn big" onClick={() => void model.cancel().then(onDone)}>
           {t("verify.notMe")}
         </button>
-        <button type="button" className="btn main big" onClick={() => void verification.accept()}>
+        <button type="button" className="btn main big" onClick={() => void model.accept()}>
           {t("verify.accept")}
         </button>
       </div>
@@ -89,15 +83,15 @@ function Ended({ icon, text, onClose }: { icon: "check" | "warn"; text: string; 
   );
 }
 
-function Ready({ verification }: { verification: Verification }) {
+function Ready({ model }: { model: VerificationViewModel }) {
   const { t } = useTranslation();
   const [scanning, setScanning] = useState(false);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const code = verification.qr;
+  const { qr: code } = useSnapshot(model);
   useEffect(() => {
     if (code && canvas.current) void drawQr(canvas.current, code);
   }, [code, scanning]);
-  if (scanning) return <Scanner verification={verification} stop={() => setScanning(false)} />;
+  if (scanning) return <Scanner model={model} stop={() => setScanning(false)} />;
   return (
     <div className="center">
       {code && (
@@ -111,7 +105,7 @@ function Ready({ verification }: { verification: Verification }) {
           <Icon name="qr" />
           {t("verify.scan")}
         </button>
-        <button type="button" className="btn main big" onClick={() => void verification.compareEmoji()}>
+        <button type="button" className="btn main big" onClick={() => void model.compareEmoji()}>
           {t("verify.byEmoji")}
         </button>
       </div>
@@ -119,7 +113,7 @@ function Ready({ verification }: { verification: Verification }) {
   );
 }
 
-function Scanner({ verification, stop }: { verification: Verification; stop: () => void }) {
+function Scanner({ model, stop }: { model: VerificationViewModel; stop: () => void }) {
   const { t } = useTranslation();
   const video = useRef<HTMLVideoElement>(null);
   const [refused, setRefused] = useState(false);
@@ -130,10 +124,10 @@ function Scanner({ verification, stop }: { verification: Verification; stop: () 
     () =>
       scanQr(
         video.current!,
-        (code) => void verification.scan(code).catch(() => back.current()),
+        (code) => void model.scan(code).catch(() => back.current()),
         () => setRefused(true),
       ),
-    [verification],
+    [model],
   );
   return (
     <div className="center">
@@ -150,10 +144,9 @@ function Scanner({ verification, stop }: { verification: Verification; stop: () 
   );
 }
 
-function Emoji({ verification }: { verification: Verification }) {
+function Emoji({ model, emoji }: { model: VerificationViewModel; emoji: Array<[string, string]> }) {
   const { t } = useTranslation();
   const [said, setSaid] = useState(false);
-  const { emoji, confirm, mismatch } = verification.comparison!;
   const first = useRef<HTMLParagraphElement>(null);
   useEffect(() => first.current?.focus(), []);
   return (
@@ -175,7 +168,7 @@ function Emoji({ verification }: { verification: Verification }) {
         </p>
       ) : (
         <div className="row g3 centred-row wrap">
-          <button type="button" className="btn big" onClick={() => mismatch()}>
+          <button type="button" className="btn big" onClick={model.mismatch}>
             {t("verify.different")}
           </button>
           <button
@@ -183,7 +176,7 @@ function Emoji({ verification }: { verification: Verification }) {
             className="btn main big"
             onClick={() => {
               setSaid(true);
-              void confirm();
+              void model.match();
             }}
           >
             <Icon name="check" />

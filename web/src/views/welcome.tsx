@@ -2,11 +2,12 @@ import { useTranslation } from "react-i18next";
 import type { IconName } from "./icons";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { useApp, useSnapshot } from "./use";
+import { useApp, useMain, useSnapshot } from "./use";
 
 export function Welcome() {
   const { t } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { me, encryption, configuration, rules } = useSnapshot(app);
   const { desktopNotifications } = useSnapshot(app.preferences);
   if (!me) return null;
@@ -26,19 +27,19 @@ export function Welcome() {
         </div>
         {rules?.me.is_guest ? <p className="note info">{t("welcome.guest")}</p> : <h2>{t("welcome.begin")}</h2>}
         <ul className="was" hidden={rules?.me.is_guest}>
-          <Start icon="chat" title={t("welcome.write")} text={t("welcome.writeText")} run={() => app.openCreate("direct")} />
+          <Start icon="chat" title={t("welcome.write")} text={t("welcome.writeText")} run={() => main.openCreate("direct")} />
           <Start
             icon="users"
             title={t("welcome.create")}
             text={t("welcome.createText")}
-            run={() => app.openCreate("private")}
+            run={() => main.openCreate("private")}
           />
           {configuration?.features.forums !== false && (
             <Start
               icon="forum"
               title={t("welcome.forums")}
               text={t("welcome.forumsText")}
-              run={() => app.go({ screen: "forums" })}
+              run={() => main.go({ screen: "forums" })}
             />
           )}
         </ul>
@@ -61,7 +62,7 @@ export function Welcome() {
             {desktopNotifications ? (
               <span className="tag ok">{t("done")}</span>
             ) : (
-              <button type="button" className="link" onClick={() => void app.notifier?.turnOn()}>
+              <button type="button" className="link" onClick={() => void main.notifier.turnOn()}>
                 {t("turnOn")}
               </button>
             )}

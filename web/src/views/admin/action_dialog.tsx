@@ -1,13 +1,13 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
-import { secondFactorPage } from "../../matrix/session";
 import { type AdminViewModel, FIELDS, isCritical, isGrave, OPTIONAL, type Wanted } from "../../viewmodels/admin";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
+import { secondFactorPage } from "../../viewmodels/server_pages";
 import { PeopleField } from "../people_field";
 import { Dialog } from "../ui/dialog";
 import { Field, Problem, Switch } from "../ui/parts";
-import { useApp, useOwned, useSnapshot } from "../use";
+import { useMade, useSnapshot } from "../use";
 import { Detail } from "./cell";
 
 const TYPES: Record<string, string> = { ends_ts: "date", at_ts: "datetime-local", guest_days: "number" };
@@ -17,7 +17,6 @@ const SWITCHES = new Set(["with_held", "by_invitation", "guests", "forums"]);
 /** Asks for what an action needs; what is critical needs a code, or a colleague. */
 export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel; wanted: Wanted; onClose: () => void }) {
   const { t } = useTranslation();
-  const app = useApp();
   const { action, row } = wanted;
   const fields = FIELDS[action] ?? [];
   const { busy, problem } = useSnapshot(model);
@@ -28,7 +27,7 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
     forums: row?.forums !== false,
   });
   const [code, setCode] = useState("");
-  const picking = useOwned(() => new CreateRoomViewModel(app.matrix!, () => {}, "private"), action);
+  const picking = useMade(CreateRoomViewModel, action, () => {});
   const { chosen } = useSnapshot(picking);
   const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
   const missing = fields.some((each) =>

@@ -3,7 +3,7 @@ import type { Rights } from "../../matrix/console";
 import { AdminViewModel, scopes, viewsFor } from "../../viewmodels/admin";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
-import { useApp, useMedia, useOwned, useSnapshot } from "../use";
+import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";
 import { AdminList } from "./list";
 
 /** The administration console. On a phone its menu is a screen of its own. */
@@ -30,7 +30,7 @@ interface Props {
 
 function Console({ rights, known, chosen, view }: Props) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const phone = useMedia("(max-width: 767px)");
   const views = viewsFor(chosen.name);
   const shown = views.find((each) => each.name === view) ?? (phone ? null : views[0]);
@@ -47,7 +47,7 @@ function Console({ rights, known, chosen, view }: Props) {
               <span className="label">{t("admin.organisation")}</span>
               <select
                 value={chosen.name}
-                onChange={(event) => app.go({ screen: "admin", organisation: event.target.value, view: shown?.name ?? null })}
+                onChange={(event) => main.go({ screen: "admin", organisation: event.target.value, view: shown?.name ?? null })}
               >
                 {known.map((each) => (
                   <option key={each.name} value={each.name}>
@@ -78,10 +78,9 @@ function Console({ rights, known, chosen, view }: Props) {
 
 function Shown({ rights, organisation, name }: { rights: Rights; organisation: string; name: string }) {
   const { t } = useTranslation();
-  const app = useApp();
   const phone = useMedia("(max-width: 767px)");
   const view = viewsFor(organisation).find((each) => each.name === name)!;
-  const model = useOwned(() => new AdminViewModel(app.matrix!, rights, organisation, view), `${organisation} ${name}`);
+  const model = useMade(AdminViewModel, `${organisation} ${name}`, rights, organisation, view);
   return (
     <main className="panel scroll" data-region tabIndex={0} aria-label={t(`admin.view.${name}`)}>
       <div className="page wide">

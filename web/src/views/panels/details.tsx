@@ -1,25 +1,25 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Removed } from "../../matrix/agency";
 import type { RoomDetails } from "../../matrix/types";
 import { keepText } from "../../platform/files";
-import type { RoomViewModel } from "../../viewmodels/room";
+import type { Left, RoomViewModel } from "../../viewmodels/room";
 import { full, levelName } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
-import { useApp, useSnapshot } from "../use";
+import { useApp, useMain, useSnapshot } from "../use";
 
 export function Details({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
   const { t, i18n } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { summary, problem, busy } = useSnapshot(room);
   const [editing, setEditing] = useState(false);
   const [asking, setAsking] = useState<"leave" | "guests" | "close" | "upgrade" | null>(null);
-  const [removed, setRemoved] = useState<Removed[] | null>(null);
+  const [removed, setRemoved] = useState<Left[] | null>(null);
   const { rules } = useSnapshot(app);
-  const levels = app.matrix!.agency.higher(details.level);
+  const levels = room.higherLevels();
   const close = async (): Promise<void> => setRemoved(await room.closeToGuests());
   return (
     <div className="panelbody">
@@ -40,21 +40,21 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
       {editing && <Edit room={room} details={details} onDone={() => setEditing(false)} />}
       <ul className="actions mt4">
         <li>
-          <button type="button" onClick={() => app.openPanel({ name: "members" })}>
+          <button type="button" onClick={() => main.openPanel({ name: "members" })}>
             <Icon name="users" />
             {t("room.members", { count: details.members })}
             <Icon name="right" size={16} />
           </button>
         </li>
         <li>
-          <button type="button" onClick={() => app.openPanel({ name: "files" })}>
+          <button type="button" onClick={() => main.openPanel({ name: "files" })}>
             <Icon name="folder" />
             {t("panel.files")}
             <Icon name="right" size={16} />
           </button>
         </li>
         <li>
-          <button type="button" onClick={() => app.openPanel({ name: "pins" })}>
+          <button type="button" onClick={() => main.openPanel({ name: "pins" })}>
             <Icon name="pin" />
             {t("panel.pins")}
             <span className="num muted">{details.pinned.length}</span>
@@ -70,7 +70,7 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
       <Segmented
         label={t("details.notifications")}
         value={details.notifications}
-        onChange={(each) => void room.run((conversation) => conversation.settings.setNotifications(each))}
+        onChange={(each) => void room.settings.setNotifications(each)}
         options={[
           ["all", t("details.all")],
           ["mentions", t("details.mentions")],
@@ -85,15 +85,12 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
               hint={t("details.knockHint")}
               on={details.joinRule === "knock"}
               disabled={busy}
-              onChange={(on) => void room.run((each) => each.settings.setKnocking(on))}
+              onChange={(on) => void room.settings.setKnocking(on)}
             />
           )}
           <label className="setting wrap">
             <span className="strong grow">{t("details.history")}</span>
-            <select
-              value={details.historyVisibility}
-              onChange={(event) => void room.run((each) => each.settings.setHistory(event.target.value))}
-            >
+            <select value={details.historyVisibility} onChange={(event) => void room.settings.setHistory(event.target.value)}>
               {["joined", "invited", "shared"].map((each) => (
                 <option key={each} value={each}>
                   {t(`history.${each}`)}
@@ -154,11 +151,7 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
             <label>
               <Icon name="shieldok" />
               {t("details.raise")}
-              <select
-                value=""
-                disabled={busy}
-                onChange={(event) => void room.run((each) => each.settings.classify(event.target.value))}
-              >
+              <select value="" disabled={busy} onChange={(event) => void room.settings.classify(event.target.value)}>
                 <option value="">{details.level ? levelName(details.level, i18n.language) : t("details.unmarked")}</option>
                 {levels.map((each) => (
                   <option key={each.name} value={each.name}>
@@ -204,7 +197,7 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
                   : what === "close"
                     ? close()
                     : what === "guests"
-                      ? room.run((each) => each.settings.openToGuests())
+                      ? room.settings.openToGuests()
                       : room.upgrade("12"));
               }}
               onCancel={() => setAsking(null)}
@@ -219,13 +212,11 @@ export function Details({ room, details }: { room: RoomViewModel; details: RoomD
 }
 
 /** Who had to leave when the room was closed to guests, and what each could read: for the record. */
-function Report({ removed, onClose }: { removed: Removed[]; onClose: () => void }) {
+function Report({ removed, onClose }: { removed: Left[]; onClose: () => void }) {
   const { t } = useTranslation();
-  const { people } = useApp().matrix!;
-  const lines = removed.map(({ user_id, since_ts, messages }) => {
-    const { name } = people.of(null, user_id);
-    return since_ts ? t("report.read", { name, date: full(since_ts), count: messages }) : t("report.never", { name });
-  });
+  const lines = removed.map(({ name, since_ts, messages }) =>
+    since_ts ? t("report.read", { name, date: full(since_ts), count: messages }) : t("report.never", { name }),
+  );
   return (
     <Dialog
       title={t("report.title")}
@@ -260,9 +251,7 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
   const [name, setName] = useState(details.name);
   const [topic, setTopic] = useState(details.topic);
   const save = async (): Promise<void> => {
-    const named = name.trim() === details.name || (await room.run((each) => each.settings.setName(name.trim())));
-    const described = topic.trim() === details.topic || (await room.run((each) => each.settings.setTopic(topic.trim())));
-    if (named && described) onDone();
+    if (await room.settings.describe(details, name, topic)) onDone();
   };
   return (
     <form
@@ -277,7 +266,7 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
       <PictureButton
         label={t("details.picture")}
         disabled={busy}
-        onPick={(picture) => void room.run((each) => each.settings.setPicture(picture))}
+        onPick={(picture) => void room.settings.setPicture(picture)}
       />
       <div className="row g2">
         <button type="submit" className="btn main" disabled={busy || !name.trim()}>

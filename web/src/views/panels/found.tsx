@@ -1,23 +1,22 @@
-import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Found } from "../../matrix/message_index";
-import type { Attachment, RoomDetails } from "../../matrix/types";
+import type { RoomDetails } from "../../matrix/types";
 import { clock, isoDay } from "../../platform/clock";
 import { placeOf } from "../../platform/search_words";
 import type { RoomViewModel } from "../../viewmodels/room";
+import { RoomFilesViewModel } from "../../viewmodels/room_files";
+import { RoomSearchViewModel } from "../../viewmodels/search";
+import type { TimelineViewModel } from "../../viewmodels/timeline";
 import { FileCard } from "../content";
 import { day, full } from "../format";
 import { Icon } from "../ui/icon";
 import { Empty, Skeleton } from "../ui/parts";
-import { useApp, useLater } from "../use";
+import { useLater, useMade, useOwned, useSnapshot } from "../use";
 
 /** Messages found in this room, and jumping to a day. */
-export function SearchInRoom({ room }: { room: RoomViewModel }) {
+export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline: TimelineViewModel }) {
   const { t } = useTranslation();
-  const app = useApp();
-  const [term, setTerm] = useState("");
-  const [found, setFound] = useState<Found[]>([]);
-  useEffect(() => clock.after(120, () => void app.index!.search(term, room.id, 60).then(setFound)), [term, room.id, app.index]);
+  const model = useMade(RoomSearchViewModel, room.id, room.id);
+  const { term, found } = useSnapshot(model);
   return (
     <div className="panelbody">
       <div className="input">
@@ -26,7 +25,7 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
           aria-label={t("room.search")}
           placeholder={t("search.placeholder")}
           value={term}
-          onChange={(event) => setTerm(event.target.value)}
+          onChange={(event) => model.type(event.target.value)}
           autoFocus
         />
       </div>
@@ -38,17 +37,15 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
             id="jump"
             type="date"
             max={isoDay(clock.now())}
-            onChange={(event) =>
-              event.target.valueAsDate && void room.timeline!.jumpToDay(new Date(`${event.target.value}T00:00`))
-            }
+            onChange={(event) => event.target.valueAsDate && void timeline.jumpToDay(new Date(`${event.target.value}T00:00`))}
           />
         </div>
       </div>
       <div className="row g2 mt3 wrap">
-        <button type="button" className="btn small" onClick={() => void room.timeline!.jumpToDay(new Date(0))}>
+        <button type="button" className="btn small" onClick={() => void timeline.jumpToDay(new Date(0))}>
           {t("search.first")}
         </button>
-        <button type="button" className="btn small" onClick={() => void room.timeline!.jumpToUnread()}>
+        <button type="button" className="btn small" onClick={() => void timeline.jumpToUnread()}>
           {t("search.unread")}
         </button>
       </div>
@@ -58,7 +55,7 @@ export function SearchInRoom({ room }: { room: RoomViewModel }) {
       <ul className="hits">
         {found.map((each) => (
           <li key={each.eventId}>
-            <button type="button" onClick={() => void room.timeline!.jump(each.eventId)}>
+            <button type="button" onClick={() => void timeline.jump(each.eventId)}>
               <span className="row g2 spread">
                 <b>{each.sender}</b>
                 <time className="t12 faint">{day(each.ts)}</time>
@@ -88,18 +85,9 @@ export function Marked({ text, term }: { text: string; term: string }) {
   );
 }
 
-export function Pins({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
+export function Pins({ room, timeline, details }: { room: RoomViewModel; timeline: TimelineViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
-  const pins = useLater(
-    () =>
-      Promise.all(
-        details.pinned
-          .slice(-50)
-          .reverse()
-          .map(async (id) => ({ id, event: await room.conversation.history.event(id) })),
-      ),
-    details.pinned.join(" "),
-  );
+  const pins = useLater(() => room.pins(details.pinned), details.pinned.join(" "));
   if (!details.pinned.length)
     return (
       <div className="panelbody">
@@ -117,7 +105,7 @@ export function Pins({ room, details }: { room: RoomViewModel; details: RoomDeta
       <ul className="hits">
         {pins.map(({ id, event }) => (
           <li key={id}>
-            <button type="button" onClick={() => void room.timeline!.jump(id)}>
+            <button type="button" onClick={() => void timeline.jump(id)}>
               {event ? (
                 <>
                   <span className="row g2 spread">
@@ -131,7 +119,7 @@ export function Pins({ room, details }: { room: RoomViewModel; details: RoomDeta
               )}
             </button>
             {details.may.pin && (
-              <button type="button" className="link t13" onClick={() => void room.run((each) => each.settings.pin(id, false))}>
+              <button type="button" className="link t13" onClick={() => void room.settings.pin(id, false)}>
                 {t("message.unpin")}
               </button>
             )}
@@ -142,32 +130,11 @@ export function Pins({ room, details }: { room: RoomViewModel; details: RoomDeta
   );
 }
 
-interface FileItem {
-  eventId: string;
-  sender: string;
-  ts: number;
-  kind: string;
-  file: Attachment;
-}
-
 /** Files and pictures of the history that is loaded; more on demand. */
 export function Files({ room }: { room: RoomViewModel }) {
   const { t } = useTranslation();
-  const [files, setFiles] = useState<FileItem[] | null>(null);
-  const [more, setMore] = useState(true);
-  const [timeline] = useState(() => room.conversation.timeline());
-  const look = async (): Promise<void> => {
-    setFiles(await room.conversation.history.files(timeline));
-    setMore(timeline.hasOlder);
-  };
-  useEffect(() => {
-    void timeline.open(null).then(look);
-    return () => timeline.close();
-  }, [timeline]);
-  const older = async (): Promise<void> => {
-    for (let turn = 0; turn < 5 && timeline.hasOlder; turn++) await timeline.older();
-    await look();
-  };
+  const model = useOwned(() => room.make(RoomFilesViewModel), room.id);
+  const { files, more } = useSnapshot(model);
   return (
     <div className="panelbody">
       {files === null && <Skeleton rows={4} />}
@@ -183,7 +150,7 @@ export function Files({ room }: { room: RoomViewModel }) {
         ))}
       </ul>
       {files !== null && more && (
-        <button type="button" className="btn quiet" onClick={() => void older()}>
+        <button type="button" className="btn quiet" onClick={() => void model.older()}>
           {t("files.more")}
         </button>
       )}

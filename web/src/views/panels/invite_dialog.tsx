@@ -7,7 +7,7 @@ import type { MembersViewModel } from "../../viewmodels/members";
 import { PeopleField } from "../people_field";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Field, Problem } from "../ui/parts";
-import { useApp, useOwned, useSnapshot } from "../use";
+import { useApp, useMade, useMain, useSnapshot } from "../use";
 
 interface Props {
   model: MembersViewModel;
@@ -20,10 +20,11 @@ interface Props {
 export function InviteDialog({ model, present, guests, onClose }: Props) {
   const { t } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { rules } = useSnapshot(app);
   const [purpose, setPurpose] = useState("");
   const [ends, setEnds] = useState("");
-  const picking = useOwned(() => new CreateRoomViewModel(app.matrix!, () => {}), "invite");
+  const picking = useMade(CreateRoomViewModel, "invite", () => {});
   const { chosen } = useSnapshot(picking);
   const { busy, problem, failed, invited } = useSnapshot(model);
   const [sent, setSent] = useState(false);
@@ -38,7 +39,7 @@ export function InviteDialog({ model, present, guests, onClose }: Props) {
     );
     setSent(true);
     if (well && !model.snapshot().failed.length) {
-      app.say("invite.done");
+      main.say("invite.done");
       onClose();
     }
   };

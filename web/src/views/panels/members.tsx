@@ -6,12 +6,12 @@ import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { GuestTag, Problem, SearchBox, Skeleton } from "../ui/parts";
-import { useApp, useOwned, useSnapshot } from "../use";
+import { useMain, useOwned, useSnapshot } from "../use";
 import { InviteDialog } from "./invite_dialog";
 
 export function Members({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
-  const model = useOwned(() => new MembersViewModel(room), room.id);
+  const model = useOwned(() => room.make(MembersViewModel), room.id);
   const { shown, loading, filter, problem, members } = useSnapshot(model);
   const [inviting, setInviting] = useState(false);
   const groups: Array<[Member["membership"], Member[]]> = (["knock", "join", "invite", "ban"] as const).map((each) => [
@@ -67,11 +67,11 @@ function MemberRow({
   details: RoomDetails;
 }) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const role = roleOf(member.level);
   return (
     <div className="personrow">
-      <button type="button" className="row g3 grow min0" onClick={() => app.openPanel({ name: "person", id: member.id })}>
+      <button type="button" className="row g3 grow min0" onClick={() => main.openPanel({ name: "person", id: member.id })}>
         <Avatar id={member.id} name={member.name} picture={member.avatar} />
         <span className="min0">
           <span className="cut strong block">{member.name}</span>
@@ -82,11 +82,7 @@ function MemberRow({
       {member.membership === "join" && role !== "member" && <span className="tag">{t(`role.${role}`)}</span>}
       {member.membership === "knock" && details.may.invite && (
         <>
-          <button
-            type="button"
-            className="btn small main"
-            onClick={() => void room.run((each) => each.members.invite(member.id))}
-          >
+          <button type="button" className="btn small main" onClick={() => void room.letIn(member.id)}>
             {t("accept")}
             <span className="sr"> {member.name}</span>
           </button>

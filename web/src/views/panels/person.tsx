@@ -1,33 +1,23 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
-import { MembersViewModel, mayActOn, roleOf } from "../../viewmodels/members";
+import { mayActOn, roleOf } from "../../viewmodels/members";
+import { PersonViewModel } from "../../viewmodels/person";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, GuestTag, Problem } from "../ui/parts";
-import { useApp, useLater, useOwned, useSnapshot, useTurn } from "../use";
+import { useMain, useOwned, useSnapshot } from "../use";
 
 export function PersonCard({ id, room, details }: { id: string; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
-  const app = useApp();
-  const matrix = app.matrix!;
-  const model = useOwned(() => new MembersViewModel(room), `${room.id} ${id}`);
-  const { members, problem } = useSnapshot(model);
+  const main = useMain();
+  const model = useOwned(() => room.make(PersonViewModel, id), `${room.id} ${id}`);
+  const { person, member, trust, ignored, shared, problem } = useSnapshot(model);
   const [asking, setAsking] = useState<"kick" | "ban" | null>(null);
-  const [ignored, setIgnored] = useState(matrix.people.isIgnored(id));
-  const member = members.find((each) => each.id === id);
-  const person = member ?? matrix.people.of(null, id);
-  const turn = useTurn(matrix.encryption.changed);
-  const trust = useLater(() => matrix.encryption.trustOf(id), `${id} ${turn}`);
-  const me = id === matrix.userId;
-  const shared = matrix.rooms
-    .list()
-    .filter((each) => each.kind !== "direct" && matrix.client.getRoom(each.id)?.getMember(id)?.membership === "join");
-  const verify = async (): Promise<void> =>
-    app.openVerification(await matrix.encryption.verifyPerson(id, await matrix.entry.direct(id)));
-  const acts = member && !me && mayActOn(details, member, matrix.userId);
+  const me = model.isMe;
+  const acts = member && !me && mayActOn(details, member);
   return (
     <div className="panelbody">
       <div className="cardhead">
@@ -49,7 +39,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
       </div>
       {!me && (
         <div className="row g2 mt4">
-          <button type="button" className="btn grow" onClick={() => void app.write(id)}>
+          <button type="button" className="btn grow" onClick={() => void main.write(id)}>
             <Icon name="chat" size={18} />
             {t("person.write")}
           </button>
@@ -65,13 +55,13 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
           </>
         )}
         <dt>{t("person.shared")}</dt>
-        <dd>{t("person.sharedRooms", { count: shared.length })}</dd>
+        <dd>{t("person.sharedRooms", { count: shared })}</dd>
       </dl>
       <Problem problem={problem} />
       <ul className="actions mt4">
         {!me && trust !== "verified" && (
           <li>
-            <button type="button" onClick={() => void verify()}>
+            <button type="button" onClick={() => void main.verifyPerson(id)}>
               <Icon name="shieldok" />
               {t("person.verify")}
               <Icon name="right" size={16} />
@@ -85,7 +75,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
               {t("person.role")}
               <select
                 value={[0, 50, 100].includes(member.level) ? member.level : "custom"}
-                onChange={(event) => void model.setLevel(id, Number(event.target.value))}
+                onChange={(event) => void model.setLevel(Number(event.target.value))}
               >
                 {[0, 50, 100].map((each) => (
                   <option key={each} value={each}>
@@ -103,13 +93,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
         )}
         {!me && (
           <li>
-            <button
-              type="button"
-              onClick={() => {
-                setIgnored(!ignored);
-                void matrix.people.setIgnored(id, !ignored);
-              }}
-            >
+            <button type="button" onClick={() => model.setIgnored(!ignored)}>
               <Icon name="muted" />
               {t(ignored ? "person.unignore" : "person.ignore")}
             </button>
@@ -137,7 +121,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
           what={asking}
           name={person.name}
           onClose={() => setAsking(null)}
-          run={(reason) => (asking === "kick" ? model.kick(id, reason) : model.ban(id, reason))}
+          run={(reason) => (asking === "kick" ? model.kick(reason) : model.ban(reason))}
         />
       )}
     </div>

@@ -5,7 +5,7 @@ import type { Panel } from "../../viewmodels/route";
 import { Composer } from "../composer/composer";
 import { Timeline } from "../timeline";
 import { Icon } from "../ui/icon";
-import { useApp, useMedia } from "../use";
+import { useMain, useMedia } from "../use";
 import { Details } from "./details";
 import { Files, Pins, SearchInRoom } from "./found";
 import { Members } from "./members";
@@ -19,7 +19,7 @@ interface Props {
 
 export function SidePanel({ room, details, panel }: Props) {
   const { t } = useTranslation();
-  const app = useApp();
+  const main = useMain();
   const covers = useMedia("(max-width: 1023px)");
   const Region = covers ? "main" : "aside"; // where it covers the conversation it is the page
   const title = t(`panel.${panel.name}`);
@@ -31,7 +31,7 @@ export function SidePanel({ room, details, panel }: Props) {
             type="button"
             className="ib"
             aria-label={t("panel.members")}
-            onClick={() => app.openPanel({ name: "members" })}
+            onClick={() => main.openPanel({ name: "members" })}
           >
             <Icon name="left" />
           </button>
@@ -41,7 +41,7 @@ export function SidePanel({ room, details, panel }: Props) {
           <h2>{title}</h2>
           <p className="sub cut">{details.name}</p>
         </div>
-        <button type="button" className="ib" aria-label={t("close")} onClick={() => app.openPanel(null)}>
+        <button type="button" className="ib" aria-label={t("close")} onClick={() => main.openPanel(null)}>
           <Icon name="x" />
         </button>
       </header>
@@ -51,6 +51,7 @@ export function SidePanel({ room, details, panel }: Props) {
 }
 
 function Body({ room, details, panel }: Props) {
+  const { timeline } = room;
   switch (panel.name) {
     case "thread":
       return <Thread id={panel.id} room={room} details={details} />;
@@ -59,11 +60,11 @@ function Body({ room, details, panel }: Props) {
     case "person":
       return <PersonCard id={panel.id} room={room} details={details} />;
     case "pins":
-      return <Pins room={room} details={details} />;
+      return timeline && <Pins room={room} timeline={timeline} details={details} />;
     case "files":
       return <Files room={room} />;
     case "search":
-      return <SearchInRoom room={room} />;
+      return timeline && <SearchInRoom room={room} timeline={timeline} />;
     default:
       return <Details room={room} details={details} />;
   }

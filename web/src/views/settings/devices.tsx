@@ -1,25 +1,22 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Device } from "../../matrix/devices";
-import { accountPage } from "../../matrix/session";
 import { clock } from "../../platform/clock";
+import { accountPage, removalPage } from "../../viewmodels/server_pages";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { ago, date } from "../format";
 import { RecoveryCodeField, useCodeProblem } from "../recovery_code_field";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Skeleton } from "../ui/parts";
-import { useApp, useSnapshot } from "../use";
+import { useApp, useMain, useSnapshot } from "../use";
 
 const RARE = 60 * 86_400_000;
-
-/** Where the server asks for the password before it removes a device. */
-const removal = (device: Device): string =>
-  `${accountPage("org.matrix.device_delete")}&device_id=${encodeURIComponent(device.id)}`;
 
 export function Devices({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { devices, backup, codeCreated } = useSnapshot(model);
   const { encryption } = useSnapshot(app);
   const [renaming, setRenaming] = useState<Device | null>(null);
@@ -44,14 +41,14 @@ export function Devices({ model }: { model: SettingsViewModel }) {
               {each.lastSeen ? `, ${ago(each.lastSeen)}` : ""}. {t("devices.newText")}
             </p>
           </div>
-          <a className="btn danger" href={removal(each)} target="_blank" rel="noreferrer">
+          <a className="btn danger" href={removalPage(each.id)} target="_blank" rel="noreferrer">
             {t("devices.notMe")}
           </a>
           <button
             type="button"
             className="btn main"
             disabled={encryption !== "ready" && encryption !== "no-code"}
-            onClick={() => void app.matrix!.encryption.verifyDevice(each.id).then(app.openVerification)}
+            onClick={() => void main.verifyDevice(each.id)}
           >
             {t("devices.confirm")}
           </button>
@@ -202,7 +199,7 @@ function DeviceRow({ device, onRename }: { device: Device; onRename: () => void 
           <span className="sr"> {device.name}</span>
         </button>
         {!device.current && (
-          <a className="btn small" href={removal(device)} target="_blank" rel="noreferrer">
+          <a className="btn small" href={removalPage(device.id)} target="_blank" rel="noreferrer">
             {t("devices.remove")}
             <span className="sr"> {device.name}</span>
           </a>

@@ -7,13 +7,12 @@ import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Empty, Problem, Skeleton, ToConfirm } from "../ui/parts";
-import { useApp, useOwned, useSnapshot } from "../use";
+import { useApp, useMade, useSnapshot } from "../use";
 
 /** Whom somebody has invited from outside. */
 export function Guests() {
   const { t } = useTranslation();
-  const app = useApp();
-  const model = useOwned(() => new GuestsViewModel(app.matrix!), "guests");
+  const model = useMade(GuestsViewModel, "guests");
   const { guests, invited, busy, problem } = useSnapshot(model);
   const [ending, setEnding] = useState<Sponsored | null>(null);
   return (
@@ -102,7 +101,7 @@ export function Guests() {
 export function Posts() {
   const { t } = useTranslation();
   const app = useApp();
-  const model = useOwned(() => new PostsViewModel(app.matrix!, app.changeTo), "posts");
+  const model = useMade(PostsViewModel, "posts", app.changeTo);
   const { posts, confirm, busy, problem } = useSnapshot(model);
   const [taking, setTaking] = useState<string | null>(null);
   const chosen = posts?.find((each) => each.post.user_id === taking);

@@ -1,16 +1,16 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { QuietHours } from "../../matrix/account";
-import { accountPage } from "../../matrix/session";
 import { clock, isoDay } from "../../platform/clock";
 import { keep, keepText } from "../../platform/files";
 import { MyDataViewModel } from "../../viewmodels/my_data";
+import { accountPage } from "../../viewmodels/server_pages";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { date } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { NameField, PictureButton, Problem, Segmented, Switch, ToConfirm } from "../ui/parts";
-import { useApp, useOwned, useSnapshot } from "../use";
+import { useApp, useMade, useMain, useSnapshot } from "../use";
 
 export function Profile({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
@@ -84,13 +84,14 @@ const NIGHT: QuietHours = {
 export function Notifications({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { keywords, everything, quiet, push, busy } = useSnapshot(model);
   const { desktopNotifications, sounds, language } = useSnapshot(app.preferences);
   const [word, setWord] = useState("");
   const hours = quiet ?? { ...NIGHT, enabled: false };
   const setHours = (change: Partial<QuietHours>): void =>
     void model.setQuiet({ ...hours, ...change, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
-  const blocked = app.notifier?.may === "no";
+  const blocked = main.notifier.may === "no";
   return (
     <div className="stackv mt4">
       <Switch
@@ -98,7 +99,7 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
         hint={t(blocked ? "notify.blocked" : "notify.desktopHint")}
         disabled={blocked}
         on={desktopNotifications}
-        onChange={(on) => void (on ? app.notifier?.turnOn() : app.notifier?.turnOff())}
+        onChange={(on) => void (on ? main.notifier.turnOn() : main.notifier.turnOff())}
       />
       <Switch
         label={t("notify.push")}
@@ -341,8 +342,7 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
 /** What the service itself has of somebody, packed by the server: it may take a while. */
 function MyData() {
   const { t } = useTranslation();
-  const app = useApp();
-  const model = useOwned(() => new MyDataViewModel(app.matrix!.agency), "my data");
+  const model = useMade(MyDataViewModel, "my data");
   const { packages, confirm, fetching, busy, problem } = useSnapshot(model);
   const going = packages?.some((each) => each.state === "waiting" || each.state === "working") ?? false;
   return (
@@ -398,9 +398,11 @@ const KEYS: Array<[string, string]> = [
 export function Help({ model }: { model: SettingsViewModel }) {
   const { t } = useTranslation();
   const app = useApp();
+  const main = useMain();
   const { configuration } = useSnapshot(app);
   const { me } = useSnapshot(model);
-  const about = `Chappe ${import.meta.env.MODE}\n${me.id}\n${app.matrix?.client.getDeviceId()}\n${navigator.userAgent}\n${app.matrix?.connection.value} ${app.matrix?.encryption.state}`;
+  const { deviceId, standing } = model.diagnosis;
+  const about = `Chappe ${import.meta.env.MODE}\n${me.id}\n${deviceId}\n${navigator.userAgent}\n${standing}`;
   return (
     <div className="stackv mt4">
       <h2 className="h">{t("help.keys")}</h2>
@@ -437,7 +439,7 @@ export function Help({ model }: { model: SettingsViewModel }) {
         <button
           type="button"
           className="btn"
-          onClick={() => void navigator.clipboard.writeText(about).then(() => app.say("help.copied"))}
+          onClick={() => void navigator.clipboard.writeText(about).then(() => main.say("help.copied"))}
         >
           <Icon name="copy" size={18} />
           {t("help.copy")}

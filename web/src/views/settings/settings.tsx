@@ -1,11 +1,10 @@
 import { useTranslation } from "react-i18next";
-import { Account } from "../../matrix/account";
 import type { SettingsPage } from "../../viewmodels/route";
 import { SettingsViewModel } from "../../viewmodels/settings";
 import type { IconName } from "../icons";
 import { Icon } from "../ui/icon";
 import { Problem } from "../ui/parts";
-import { useApp, useMedia, useOwned, useSnapshot } from "../use";
+import { useApp, useMade, useMedia, useSnapshot } from "../use";
 import { Devices } from "./devices";
 import { Guests, Posts } from "./guests";
 import { Appearance, Help, Notifications, Privacy, Profile } from "./pages";
@@ -25,10 +24,7 @@ export function Settings({ page }: { page: SettingsPage | null }) {
   const { t } = useTranslation();
   const app = useApp();
   const phone = useMedia("(max-width: 767px)");
-  const model = useOwned(
-    () => new SettingsViewModel(app.matrix!, new Account(app.matrix!.client, app.matrix!.people)),
-    "settings",
-  );
+  const model = useMade(SettingsViewModel, "settings");
   const { problem, done } = useSnapshot(model);
   const { rules } = useSnapshot(app);
   const pages = PAGES.filter(([each]) => (each !== "guests" && each !== "posts") || (rules && !rules.me.is_guest));

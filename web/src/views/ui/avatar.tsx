@@ -25,7 +25,7 @@ export function Avatar({ id, name, picture, size = 36, square = false, corner }:
 
 function Picture({ mxc, size, name }: { mxc: string; size: number; name: string }) {
   const app = useApp();
-  const url = useLater(() => app.matrix!.media.picture(mxc, size > 48 ? 192 : 96), mxc);
+  const url = useLater(() => app.media.picture(mxc, size > 48 ? 192 : 96), mxc);
   return url ? <img className="avp" src={url} alt="" /> : initials(name);
 }
 

@@ -1,0 +1,157 @@
+/** What somebody who is signed in moves in: where they are, what is open over it. */
+
+import type { SignedIn, SomeVerification } from "../matrix/signed_in";
+import type { Shared } from "../platform/shared";
+import { CreateRoomViewModel, type Kind } from "./create_room";
+import type { Drafts } from "./drafts";
+import { Notifier, type Surroundings } from "./notifier";
+import type { Preferences } from "./preferences";
+import { RoomViewModel } from "./room";
+import { RoomListViewModel } from "./room_list";
+import { type Panel, type Route, readRoute, writeRoute } from "./route";
+import { SwitcherViewModel } from "./switcher";
+import { VerificationViewModel } from "./verification";
+import { ViewModel } from "./view_model";
+
+export type Dialog =
+  | { name: "create"; model: CreateRoomViewModel }
+  | { name: "switcher"; model: SwitcherViewModel }
+  | { name: "verification"; model: VerificationViewModel };
+
+interface State {
+  route: Route;
+  room: RoomViewModel | null;
+  dialog: Dialog | null;
+  /** Something that was done, said once. */
+  notice: { key: string; values?: Record<string, string>; turn: number } | null;
+  shared: Shared | null;
+}
+
+/** Where one is, as the page's address. */
+export interface Surface {
+  hash: () => string;
+  setHash: (hash: string, replace?: boolean) => void;
+  /** What is returned ends it. */
+  onHash: (listener: () => void) => () => void;
+}
+
+export class MainViewModel extends ViewModel<State> {
+  readonly list: RoomListViewModel;
+  readonly notifier: Notifier;
+  /** The verification that was opened last: closed, it does not open again by itself. */
+  private shown: SomeVerification | null = null;
+
+  constructor(
+    private readonly matrix: SignedIn,
+    private readonly page: Surface & Surroundings,
+    private readonly drafts: Drafts,
+    private readonly preferences: Preferences,
+    private readonly isShown: () => boolean,
+  ) {
+    super({ route: readRoute(page.hash()), room: null, dialog: null, notice: null, shared: null });
+    this.list = new RoomListViewModel(matrix, drafts, (id) => this.openRoom(id));
+    this.notifier = new Notifier(
+      matrix,
+      preferences,
+      page,
+      this.list,
+      () => (this.now.route.screen === "room" ? this.now.route.id : null),
+      (id) => this.openRoom(id),
+    );
+    this.scope.owns(page.onHash(() => this.look()));
+    this.scope.owns(matrix.encryption.changed.listen(() => this.lookForVerification()));
+    this.scope.owns(() => this.now.room?.close());
+    this.scope.owns(() => this.list.close());
+    this.scope.owns(() => this.notifier.close());
+  }
+
+  // ---------------------------------------------------------------------------------------------------- places to go
+
+  readonly go = (route: Route): void => {
+    this.set({ dialog: null });
+    this.page.setHash(writeRoute(route));
+    this.look();
+  };
+
+  readonly openRoom = (id: string, event: string | null = null): void => this.go({ screen: "room", id, event, panel: null });
+
+  readonly openPanel = (panel: Panel | null): void => {
+    const { route } = this.now;
+    if (route.screen === "room") this.go({ ...route, panel });
+  };
+
+  /** Follows the page's address. A room is opened only where it is seen: what is open counts as read. */
+  readonly look = (): void => {
+    const route = readRoute(this.page.hash());
+    let { room } = this.now;
+    if (this.isShown() && route.screen === "room") {
+      if (room?.id !== route.id) {
+        room?.close();
+        room = this.roomOf(route.id, route.event);
+      } else if (route.event) void room.timeline?.jump(route.event);
+    } else if (room && route.screen !== "room") {
+      room.close();
+      room = null;
+    }
+    this.set({ route, room });
+  };
+
+  private roomOf(id: string, event: string | null): RoomViewModel {
+    const go = { home: () => this.go({ screen: "home" }), room: (next: string) => this.openRoom(next) };
+    return new RoomViewModel(this.matrix, id, this.drafts, this.preferences, go, event);
+  }
+
+  // ----------------------------------------------------------------------------------------------- what is open over it
+
+  readonly openCreate = (kind: Kind = "private"): void => {
+    if (this.matrix.agency.rules?.me.is_guest) return;
+    const model = new CreateRoomViewModel(this.matrix, (id) => this.openRoom(id), kind);
+    this.set({ dialog: { name: "create", model } });
+  };
+
+  readonly openSwitcher = (): void => {
+    const model = new SwitcherViewModel(this.matrix, { room: (id, event) => this.openRoom(id, event ?? null) });
+    this.set({ dialog: { name: "switcher", model } });
+  };
+
+  private openVerification(verification: SomeVerification): void {
+    this.shown = verification;
+    this.set({ dialog: { name: "verification", model: new VerificationViewModel(this.matrix, verification) } });
+  }
+
+  readonly closeDialog = (): void => {
+    const { dialog } = this.now;
+    if (dialog?.name === "verification") dialog.model.leave();
+    this.set({ dialog: null });
+  };
+
+  private lookForVerification(): void {
+    const { incoming } = this.matrix.encryption;
+    if (!incoming) return;
+    const { phase, mine, accepted } = incoming;
+    if (phase === "requested" && !mine && incoming !== this.shown) this.openVerification(incoming);
+    // another device of the same person has answered, or the request was withdrawn
+    const elsewhere = incoming === this.shown && !accepted && phase !== "requested";
+    if (elsewhere && this.now.dialog?.name === "verification") this.set({ dialog: null });
+  }
+
+  readonly say = (key: string, values?: Record<string, string>): void =>
+    this.set({ notice: { key, values, turn: (this.now.notice?.turn ?? 0) + 1 } });
+
+  readonly offerShared = (shared: Shared): void => this.set({ shared, dialog: null });
+
+  readonly dropShared = (): void => this.set({ shared: null });
+
+  // ------------------------------------------------------------------------------------------------------------ people
+
+  /** The room with one person. */
+  readonly write = async (userId: string): Promise<void> => this.openRoom(await this.matrix.entry.direct(userId));
+
+  readonly verifyPerson = async (userId: string): Promise<void> => {
+    const room = await this.matrix.entry.direct(userId);
+    this.openVerification(await this.matrix.encryption.verifyPerson(userId, room));
+  };
+
+  readonly verifyDevice = async (deviceId: string): Promise<void> =>
+    this.openVerification(await this.matrix.encryption.verifyDevice(deviceId));
+}

@@ -1,0 +1,64 @@
+/** Somebody's card: who they are, whether it is they, what may be done about them in this room. */
+
+import type { SignedIn, SomeConversation } from "../matrix/signed_in";
+import type { Member, Person } from "../matrix/types";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+interface State extends Doing {
+  person: Person;
+  /** Of this room; null for somebody who is not in it. */
+  member: Member | null;
+  /** Undefined while it is looked up, null where that failed. */
+  trust: "verified" | "changed" | "unknown" | null | undefined;
+  ignored: boolean;
+  /** In how many rooms one meets them. */
+  shared: number;
+}
+
+export class PersonViewModel extends ActingViewModel<State> {
+  readonly isMe: boolean;
+  private turn = 0;
+
+  constructor(
+    private readonly matrix: Pick<SignedIn, "userId" | "people" | "rooms" | "encryption">,
+    private readonly conversation: Pick<SomeConversation, "changed" | "members">,
+    readonly id: string,
+  ) {
+    const { people, rooms } = matrix;
+    super({
+      ...IDLE,
+      person: people.of(null, id),
+      member: null,
+      trust: undefined,
+      ignored: people.isIgnored(id),
+      shared: rooms.sharedWith(id).length,
+    });
+    this.isMe = id === matrix.userId;
+    this.scope.owns(conversation.changed.listen(() => void this.look()));
+    this.scope.owns(matrix.encryption.changed.listen(() => void this.lookTrust()));
+    void this.look();
+    void this.lookTrust();
+  }
+
+  private async look(): Promise<void> {
+    const members = await this.conversation.members.list().catch(() => []);
+    const member = members.find((each) => each.id === this.id) ?? null;
+    const person = member ?? this.matrix.people.of(null, this.id);
+    this.set({ member, person, shared: this.matrix.rooms.sharedWith(this.id).length });
+  }
+
+  private async lookTrust(): Promise<void> {
+    const turn = ++this.turn;
+    const trust = await this.matrix.encryption.trustOf(this.id).catch(() => null);
+    if (turn === this.turn) this.set({ trust });
+  }
+
+  readonly setIgnored = (ignored: boolean): void => {
+    this.set({ ignored });
+    void this.matrix.people.setIgnored(this.id, ignored);
+  };
+
+  readonly setLevel = (level: number): Promise<boolean> => this.act(() => this.conversation.members.setLevel(this.id, level));
+  readonly kick = (reason: string): Promise<boolean> => this.act(() => this.conversation.members.kick(this.id, reason));
+  readonly ban = (reason: string): Promise<boolean> => this.act(() => this.conversation.members.ban(this.id, reason));
+}
