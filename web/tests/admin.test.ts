@@ -4,7 +4,8 @@ import { ADMIN_TEXTS as EN } from "../src/i18n/en_admin";
 import { ADMIN_TEXTS as FR } from "../src/i18n/fr_admin";
 import type { Rights, Row } from "../src/matrix/console";
 import type { Matrix } from "../src/matrix/matrix";
-import { AdminViewModel, doneOrAsked, VIEWS, waitingWord } from "../src/viewmodels/admin";
+import { AdminViewModel, doneOrAsked, waitingWord } from "../src/viewmodels/admin";
+import { VIEWS } from "../src/viewmodels/admin_views";
 import { count } from "../src/views/format";
 
 beforeAll(async () => void (await i18next.init({ lng: "fr", resources: {} })));

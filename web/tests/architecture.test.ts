@@ -73,7 +73,7 @@ test("views ask view models only: of the adapter they know types", () => {
     if (!path.startsWith("views/")) return [];
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*|^import type .*$/gm, "");
     const values = [...code.matchAll(/from "(?:\.\.\/)+matrix\/[^"]+"/g)];
-    const reaches = [...code.matchAll(/\.(?:matrix|conversation|client|index)\b(?!\/)/g)];
+    const reaches = [...code.matchAll(/(?<!"org)\.(?:matrix|conversation|client|index)\b(?!\/)/g)];
     return [...values, ...reaches].map(([found]) => `${path}: ${found}`);
   });
   expect(wrong).toEqual([]);
@@ -99,7 +99,7 @@ test("view models do not touch the page", () => {
 
 test("files stay small", () => {
   const large = all
-    .filter(({ path, text }) => !path.startsWith("i18n/") && text.split("\n").length > 600)
+    .filter(({ path, text }) => !path.startsWith("i18n/") && text.split("\n").length > 300)
     .map(({ path }) => path);
   expect(large).toEqual([]);
 });

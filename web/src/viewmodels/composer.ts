@@ -1,28 +1,23 @@
-import { allowsFile } from "../matrix/agency";
+/** The field to say something: text with its drafts, commands and warnings, an answer, an edit, what is sent later. */
+
 import { type Explanation, explain } from "../matrix/errors";
 import type { SomeConversation } from "../matrix/signed_in";
-import type { Item, Person, RoomDetails } from "../matrix/types";
+import type { Item } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
-import type { PreparedFile } from "../platform/prepared_file";
 import type { Drafts } from "./drafts";
+import { type Sources, type Suggestion, suggestionsFor } from "./suggestions";
+import { type UploadNeeds, UploadsViewModel } from "./uploads";
 import { ViewModel } from "./view_model";
-import { COMMANDS, type Mention, matching, readCommand, type Worry, wanted, worryAbout } from "./words";
+import { type Mention, readCommand, type Worry, worryAbout } from "./words";
 
 /** A paste longer than this is offered as a file. */
 export const LARGE_PASTE = 4000;
 
-export type Suggestion =
-  | { kind: "person"; key: string; person: Person }
-  | { kind: "room"; key: string }
-  | { kind: "emoji"; key: string; emoji: string; name: string }
-  | { kind: "command"; key: string; name: string };
-
-export interface Upload {
-  id: number;
-  name: string;
-  size: number;
-  sent: number;
-  state: "sending" | "failed" | "too-large" | "not-allowed";
+/** What is sent later. */
+export interface Waiting {
+  id: string;
+  /** When, in milliseconds since 1970. */
+  at: number;
 }
 
 interface State {
@@ -33,28 +28,20 @@ interface State {
   chosen: number;
   worry: Worry | null;
   pasted: string | null;
-  uploads: Upload[];
   problem: Explanation | null;
-  scheduled: Array<{ id: string; at: number }>;
+  scheduled: Waiting[];
   /** Raised when the caret must go somewhere. */
   caret: { at: number; turn: number };
 }
 
-interface Needs {
-  conversation: SomeConversation;
-  drafts: Drafts;
-  details: () => RoomDetails | null;
-  people: () => Promise<Person[]>;
-  emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
-  prepare: (file: File) => Promise<PreparedFile>;
-  fileLimit: () => Promise<number | null>;
+export interface ComposerNeeds extends Sources, UploadNeeds {
+  conversation: Pick<SomeConversation, "id" | "send" | "sendFile" | "setTyping" | "scheduled" | "members" | "settings">;
+  drafts: Pick<Drafts, "of" | "keep">;
   lastOwn: () => Item | null;
   sendTyping: () => boolean;
   openPoll: () => void;
   left: () => void;
 }
-
-let counter = 0;
 
 let composing: typeof import("./markdown").compose | null = null;
 
@@ -69,11 +56,10 @@ export class ComposerViewModel extends ViewModel<State> {
   private typingSince = 0;
   private waiting = false;
   private asked = 0;
-  private readonly aborts = new Map<number, AbortController>();
-  private readonly files = new Map<number, { file: PreparedFile; caption: string }>();
+  readonly uploads: UploadsViewModel;
 
   constructor(
-    private readonly needs: Needs,
+    private readonly needs: ComposerNeeds,
     readonly threadId: string | null,
     clock: Clock = browser,
   ) {
@@ -86,13 +72,14 @@ export class ComposerViewModel extends ViewModel<State> {
         chosen: 0,
         worry: null,
         pasted: null,
-        uploads: [],
         problem: null,
         scheduled: [],
         caret: { at: -1, turn: 0 },
       },
       clock,
     );
+    this.uploads = new UploadsViewModel(needs, threadId);
+    this.scope.owns(() => this.uploads.close());
     void this.lookScheduled();
     loadMarkdown().catch(() => {}); // at hand before something is sent
   }
@@ -118,24 +105,8 @@ export class ComposerViewModel extends ViewModel<State> {
 
   private async suggest(before: string): Promise<void> {
     const turn = ++this.asked;
-    const word = wanted(before);
-    const suggestions = word ? await this.suggestionsFor(word) : [];
+    const suggestions = await suggestionsFor(before, this.needs);
     if (turn === this.asked) this.set({ suggestions, chosen: 0 });
-  }
-
-  private async suggestionsFor(word: NonNullable<ReturnType<typeof wanted>>): Promise<Suggestion[]> {
-    if (word.kind === "command")
-      return COMMANDS.filter((each) => each.startsWith(word.word)).map((name) => ({ kind: "command", key: name, name }));
-    if (word.kind === "emoji")
-      return (await this.needs.emoji(word.word)).slice(0, 8).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
-    const people = matching(await this.needs.people(), word.word).map(
-      (person): Suggestion => ({ kind: "person", key: person.id, person }),
-    );
-    const whole: Suggestion[] =
-      word.word && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase()))
-        ? [{ kind: "room", key: "@room" }]
-        : [];
-    return [...people, ...whole].slice(0, 8);
   }
 
   readonly move = (by: number): void => {
@@ -293,7 +264,7 @@ export class ComposerViewModel extends ViewModel<State> {
     await this.lookScheduled();
   };
 
-  // ------------------------------------------------------------------------------------------------------------ files
+  // ----------------------------------------------------------------------------------------------------------- pasting
 
   /** Returns whether the text was kept aside, to be offered as a file. */
   readonly paste = (text: string): boolean => {
@@ -306,69 +277,7 @@ export class ComposerViewModel extends ViewModel<State> {
     const { pasted } = this.now;
     this.set({ pasted: null });
     if (pasted === null) return;
-    if (as === "file") void this.attach([new File([pasted], name, { type: "text/plain" })]);
+    if (as === "file") void this.uploads.attach([new File([pasted], name, { type: "text/plain" })]);
     else this.put(this.now.text + pasted, this.now.text.length + pasted.length);
   };
-
-  readonly attach = async (files: File[], caption = ""): Promise<void> => {
-    const limit = await this.needs.fileLimit();
-    for (const file of files) {
-      const id = ++counter;
-      const upload: Upload = {
-        id,
-        name: file.name,
-        size: file.size,
-        sent: 0,
-        state: !this.allows(file.type) ? "not-allowed" : limit && file.size > limit ? "too-large" : "sending",
-      };
-      this.set({ uploads: [...this.now.uploads, upload] });
-      if (upload.state !== "sending") continue;
-      this.files.set(id, { file: await this.needs.prepare(file), caption });
-      await this.upload(id);
-    }
-  };
-
-  readonly attachPrepared = async (file: PreparedFile): Promise<void> => {
-    const id = ++counter;
-    const state = this.allows(file.blob.type) ? "sending" : "not-allowed";
-    this.set({ uploads: [...this.now.uploads, { id, name: file.name, size: file.blob.size, sent: 0, state }] });
-    if (state === "not-allowed") return;
-    this.files.set(id, { file, caption: "" });
-    await this.upload(id);
-  };
-
-  private allows(mime: string): boolean {
-    return allowsFile(this.needs.details()?.level ?? null, mime || "application/octet-stream");
-  }
-
-  private async upload(id: number): Promise<void> {
-    const { file, caption } = this.files.get(id)!;
-    const abort = new AbortController();
-    this.aborts.set(id, abort);
-    this.change(id, { state: "sending", sent: 0 });
-    try {
-      await this.needs.conversation.sendFile(file, caption, this.threadId, (sent) => this.change(id, { sent }), abort.signal);
-      this.forget(id);
-    } catch {
-      if (abort.signal.aborted) this.forget(id);
-      else this.change(id, { state: "failed" });
-    }
-  }
-
-  readonly retryUpload = (id: number): void => void this.upload(id);
-
-  readonly cancelUpload = (id: number): void => {
-    this.aborts.get(id)?.abort();
-    this.forget(id);
-  };
-
-  private change(id: number, change: Partial<Upload>): void {
-    this.set({ uploads: this.now.uploads.map((each) => (each.id === id ? { ...each, ...change } : each)) });
-  }
-
-  private forget(id: number): void {
-    this.files.delete(id);
-    this.aborts.delete(id);
-    this.set({ uploads: this.now.uploads.filter((each) => each.id !== id) });
-  }
 }

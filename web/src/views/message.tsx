@@ -1,24 +1,19 @@
-import { lazy, Suspense, useRef, useState } from "react";
-import { Button } from "react-aria-components/Button";
-import { Dialog as AriaDialog, DialogTrigger } from "react-aria-components/Dialog";
-import { Popover } from "react-aria-components/Popover";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Item, RoomDetails } from "../matrix/types";
-import { clock } from "../platform/clock";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
-import { Contents, textFor } from "./content";
+import { Contents } from "./content";
 import { full, time } from "./format";
+import { useLongPress } from "./long_press";
+import { Actions, type Asked } from "./message_actions";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { type Choice, Menu } from "./ui/menu";
 import { GuestTag } from "./ui/parts";
 import { useApp, useMain, useSnapshot } from "./use";
 
-const EmojiPicker = lazy(() => import("./emoji_picker").then((each) => ({ default: each.EmojiPicker })));
 const MessageDialog = lazy(() => import("./message_dialogs").then((each) => ({ default: each.MessageDialog })));
 const ForwardDialog = lazy(() => import("./forward_dialog").then((each) => ({ default: each.ForwardDialog })));
-const QUICK = ["👍", "❤️", "😂", "🎉", "👀", "✅"];
 
 interface Props {
   item: Item;
@@ -34,7 +29,7 @@ interface Props {
 export function MessageRow({ item, continues, again, room, timeline, details, highlighted }: Props) {
   const { t } = useTranslation();
   const main = useMain();
-  const [asking, setAsking] = useState<"delete" | "history" | "forward" | "report" | null>(null);
+  const [asking, setAsking] = useState<Asked | null>(null);
   const press = useLongPress(item, timeline, room);
   if (item.content.type === "event")
     return (
@@ -145,109 +140,6 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
   );
 }
 
-function Actions({
-  item,
-  room,
-  timeline,
-  details,
-  ask,
-}: Omit<Props, "continues" | "again" | "highlighted"> & { ask: (what: "delete" | "history" | "forward" | "report") => void }) {
-  const { t } = useTranslation();
-  const main = useMain();
-  const composer = timeline.threadId ? room.thread(timeline.threadId).composer : room.composer;
-  const pinned = details.pinned.includes(item.eventId);
-  const isText = item.content.type === "text";
-  const readable = item.content.type !== "locked";
-  const choices: Choice[] = [
-    ...(isText
-      ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }]
-      : []),
-    ...(item.mine && isText ? [{ name: t("message.edit"), icon: "edit" as const, run: () => composer?.edit(item) }] : []),
-    ...(readable && item.content.type !== "poll" && details.level?.forwarding !== false
-      ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]
-      : []),
-    ...(details.may.pin
-      ? [
-          {
-            name: t(pinned ? "message.unpin" : "message.pin"),
-            icon: "pin" as const,
-            run: () => void room.settings.pin(item.eventId, !pinned),
-          },
-        ]
-      : []),
-    ...(item.edited ? [{ name: t("message.history"), icon: "clock" as const, run: () => ask("history") }] : []),
-    { name: t("message.markUnread"), icon: "bell", run: room.markUnread },
-    ...(item.mine && item.content.type === "poll" && !item.content.ended
-      ? [{ name: t("poll.end"), icon: "stop" as const, run: () => void room.endPoll(item, t("poll.ended")) }]
-      : []),
-    ...(!item.mine ? [{ name: t("message.report"), icon: "flag" as const, run: () => ask("report") }] : []),
-    ...(item.mine || details.may.redact
-      ? [{ name: t("message.delete"), icon: "trash" as const, danger: true, run: () => ask("delete") }]
-      : []),
-  ];
-  return (
-    <div className="hovbar" role="toolbar" aria-label={t("message.actions")}>
-      {readable && details.may.send && <ReactButton item={item} room={room} />}
-      {readable && details.may.send && (
-        <button type="button" className="ib s" aria-label={t("message.reply")} onClick={() => composer?.reply(item)}>
-          <Icon name="reply" />
-        </button>
-      )}
-      {readable && !timeline.threadId && (
-        <button
-          type="button"
-          className="ib s"
-          aria-label={t("message.thread")}
-          onClick={() => main.openPanel({ name: "thread", id: item.eventId })}
-        >
-          <Icon name="thread" />
-        </button>
-      )}
-      <Menu label={t("message.more")} className="ib s" choices={choices} />
-    </div>
-  );
-}
-
-function ReactButton({ item, room }: { item: Item; room: RoomViewModel }) {
-  const { t } = useTranslation();
-  const [all, setAll] = useState(false);
-  return (
-    <DialogTrigger onOpenChange={(open) => !open && setAll(false)}>
-      <Button className="ib s" aria-label={t("message.react")}>
-        <Icon name="smile" />
-      </Button>
-      <Popover className="popover" placement="top end">
-        <AriaDialog aria-label={t("message.react")}>
-          {({ close }) => {
-            const choose = (emoji: string): void => {
-              void room.react(item, emoji);
-              close();
-            };
-            if (all)
-              return (
-                <Suspense>
-                  <EmojiPicker onPick={choose} />
-                </Suspense>
-              );
-            return (
-              <div className="quick">
-                {QUICK.map((each) => (
-                  <button type="button" key={each} className="ib" aria-label={each} onClick={() => choose(each)}>
-                    <span className="e">{each}</span>
-                  </button>
-                ))}
-                <button type="button" className="ib" aria-label={t("message.otherReaction")} onClick={() => setAll(true)}>
-                  <Icon name="plus" />
-                </button>
-              </div>
-            );
-          }}
-        </AriaDialog>
-      </Popover>
-    </DialogTrigger>
-  );
-}
-
 function Sending({ item, room }: { item: Item; room: RoomViewModel }) {
   const { t } = useTranslation();
   const { connection } = useSnapshot(useApp());
@@ -296,52 +188,4 @@ function SeenBy({ item }: { item: Item }) {
       {item.seenBy.length > 3 && <span aria-hidden="true">+ {item.seenBy.length - 3}</span>}
     </div>
   );
-}
-
-/** On a phone: swipe right to reply, press long for the actions. */
-function useLongPress(item: Item, timeline: TimelineViewModel, room: RoomViewModel) {
-  const from = useRef<{ x: number; y: number; endWaiting: () => void } | null>(null);
-  const held = useRef(false);
-  const end = (): void => {
-    from.current?.endWaiting();
-    from.current = null;
-  };
-  return {
-    onTouchStart: (event: React.TouchEvent<HTMLElement>) => {
-      const { clientX: x, clientY: y } = event.touches[0];
-      const target = event.currentTarget;
-      held.current = false;
-      from.current = {
-        x,
-        y,
-        endWaiting: clock.after(450, () => {
-          held.current = true;
-          for (const each of document.querySelectorAll(".msg.held")) each.classList.remove("held");
-          target.classList.add("held");
-          navigator.vibrate?.(10);
-          const away = (later: Event): void => {
-            if (target.contains(later.target as Node)) return;
-            target.classList.remove("held");
-            document.removeEventListener("touchstart", away);
-          };
-          document.addEventListener("touchstart", away);
-        }),
-      };
-    },
-    onTouchMove: (event: React.TouchEvent<HTMLElement>) => {
-      if (!from.current) return;
-      const dx = event.touches[0].clientX - from.current.x;
-      const dy = event.touches[0].clientY - from.current.y;
-      if (Math.abs(dy) > 12 || Math.abs(dx) > 12) from.current.endWaiting();
-      if (dx > 80 && Math.abs(dy) < 40 && item.state === "sent") {
-        end();
-        (timeline.threadId ? room.thread(timeline.threadId).composer : room.composer)?.reply(item);
-      }
-    },
-    onTouchEnd: (event: React.TouchEvent<HTMLElement>) => {
-      end();
-      if (held.current) event.preventDefault(); // no click on what happened to be under the finger
-      held.current = false;
-    },
-  };
 }

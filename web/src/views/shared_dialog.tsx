@@ -20,7 +20,7 @@ export function SharedDialog({ shared }: { shared: Shared }) {
     const composer = main.snapshot().room?.composer;
     if (!composer) return;
     if (shared.text) composer.insert(shared.text, 0, 0);
-    if (shared.files.length) void composer.attach(shared.files);
+    if (shared.files.length) void composer.uploads.attach(shared.files);
   };
   return (
     <Dialog

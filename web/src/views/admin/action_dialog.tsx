@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
-import { type AdminViewModel, FIELDS, isCritical, isGrave, OPTIONAL, type Wanted } from "../../viewmodels/admin";
+import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
+import { FIELDS, isCritical, isGrave, OPTIONAL } from "../../viewmodels/admin_views";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import { secondFactorPage } from "../../viewmodels/server_pages";
 import { PeopleField } from "../people_field";

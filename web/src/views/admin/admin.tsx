@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Rights } from "../../matrix/console";
-import { AdminViewModel, scopes, viewsFor } from "../../viewmodels/admin";
+import { AdminViewModel } from "../../viewmodels/admin";
+import { scopes, viewsFor } from "../../viewmodels/admin_views";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
 import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";

@@ -7,14 +7,14 @@ import type { RoomDetails } from "../../matrix/types";
 import type { ComposerViewModel } from "../../viewmodels/composer";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { textFor } from "../content";
-import { full } from "../format";
-import { Dialog } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Problem } from "../ui/parts";
 import { useApp, useMedia, useSnapshot } from "../use";
 import type { Field } from "./field";
+import { PasteDialog } from "./paste_dialog";
 import { PlainField } from "./plain_field";
+import { Scheduled } from "./scheduled";
 import { Suggestions } from "./suggestions";
 import { Uploads } from "./uploads";
 
@@ -26,7 +26,8 @@ const ScheduleDialog = lazy(() => import("../schedule_dialog").then((each) => ({
 export function Composer({ model, room, details }: { model: ComposerViewModel; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { text, reply, editing, suggestions, chosen, worry, pasted, uploads, problem, scheduled } = useSnapshot(model);
+  const { text, reply, editing, suggestions, chosen, worry, pasted, problem, scheduled } = useSnapshot(model);
+  const { uploads } = useSnapshot(model.uploads);
   const { enterSends, richText } = useSnapshot(app.preferences);
   const { configuration, connection } = useSnapshot(app);
   const field = useRef<Field>(null);
@@ -70,14 +71,14 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const drop = (event: React.DragEvent): void => {
     event.preventDefault();
     setDragging(false);
-    if (event.dataTransfer.files.length) void model.attach([...event.dataTransfer.files]);
+    if (event.dataTransfer.files.length) void model.uploads.attach([...event.dataTransfer.files]);
   };
   const onPaste = (data: DataTransfer): boolean => {
-    if (data.files.length) void model.attach([...data.files]);
+    if (data.files.length) void model.uploads.attach([...data.files]);
     return data.files.length > 0 || model.paste(data.getData("text/plain"));
   };
   const pick = (input: HTMLInputElement): void => {
-    void model.attach([...(input.files ?? [])]);
+    void model.uploads.attach([...(input.files ?? [])]);
     input.value = "";
   };
 
@@ -104,24 +105,9 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
       onDragLeave={() => setDragging(false)}
       onDrop={drop}
     >
-      {uploads.length > 0 && <Uploads uploads={uploads} model={model} />}
+      {uploads.length > 0 && <Uploads uploads={uploads} model={model.uploads} />}
       <Problem problem={problem} />
-      {scheduled.length > 0 && (
-        <ul className="uploads">
-          {scheduled.map((each) => (
-            <li key={each.id} className="note">
-              <Icon name="clock" size={18} />
-              <span className="grow">{t("schedule.waiting", { when: full(each.at) })}</span>
-              <button type="button" className="link" onClick={() => void model.unschedule(each.id, true)}>
-                {t("schedule.now")}
-              </button>
-              <button type="button" className="link" onClick={() => void model.unschedule(each.id, false)}>
-                {t("cancel")}
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
+      {scheduled.length > 0 && <Scheduled scheduled={scheduled} model={model} />}
       {worry && (
         <div className="note warn" role="alert">
           <Icon name="warn" size={18} />
@@ -174,7 +160,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
             <VoiceRecorder
               onDone={(recorded) => {
                 setRecording(false);
-                if (recorded) void model.attachPrepared(recorded);
+                if (recorded) void model.uploads.attachPrepared(recorded);
               }}
             />
           </Suspense>
@@ -268,25 +254,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
         onChange={(event) => pick(event.target)}
       />
       {connection === "offline" && text.trim() && <p className="hint">{t("composer.offline")}</p>}
-      {pasted !== null && (
-        <Dialog
-          title={t("paste.title")}
-          hint={t("paste.hint", { count: pasted.length })}
-          onClose={() => model.pasteAs("text", "")}
-          foot={
-            <>
-              <button type="button" className="btn" onClick={() => model.pasteAs("text", "")}>
-                {t("paste.text")}
-              </button>
-              <button type="button" className="btn main" onClick={() => model.pasteAs("file", t("paste.name"))}>
-                {t("paste.file")}
-              </button>
-            </>
-          }
-        >
-          <p className="code-sample">{pasted.slice(0, 400)}…</p>
-        </Dialog>
-      )}
+      {pasted !== null && <PasteDialog pasted={pasted} model={model} />}
       {scheduling && (
         <Suspense>
           <ScheduleDialog

@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import type { Suggestion } from "../../viewmodels/composer";
+import type { Suggestion } from "../../viewmodels/suggestions";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 

@@ -1,10 +1,10 @@
 import { useTranslation } from "react-i18next";
-import type { ComposerViewModel, Upload } from "../../viewmodels/composer";
+import type { Upload, UploadsViewModel } from "../../viewmodels/uploads";
 import { size } from "../format";
 import { Icon } from "../ui/icon";
 
 /** Files on their way: how far, and what to do about those that did not get there. */
-export const Uploads = ({ uploads, model }: { uploads: Upload[]; model: ComposerViewModel }) => (
+export const Uploads = ({ uploads, model }: { uploads: Upload[]; model: UploadsViewModel }) => (
   <ul className="uploads">
     {uploads.map((each) => (
       <li key={each.id}>
@@ -14,7 +14,7 @@ export const Uploads = ({ uploads, model }: { uploads: Upload[]; model: Composer
   </ul>
 );
 
-function UploadRow({ upload, model }: { upload: Upload; model: ComposerViewModel }) {
+function UploadRow({ upload, model }: { upload: Upload; model: UploadsViewModel }) {
   const { t } = useTranslation();
   const percent = upload.size ? Math.min(100, Math.round((upload.sent / upload.size) * 100)) : 0;
   return (
@@ -42,7 +42,7 @@ function UploadRow({ upload, model }: { upload: Upload; model: ComposerViewModel
         {upload.state === "failed" && (
           <p className="t12 bad" role="alert">
             {t("upload.failed")}{" "}
-            <button type="button" className="link t12 bad" onClick={() => model.retryUpload(upload.id)}>
+            <button type="button" className="link t12 bad" onClick={() => model.retry(upload.id)}>
               {t("retry")}
             </button>
           </p>
@@ -62,7 +62,7 @@ function UploadRow({ upload, model }: { upload: Upload; model: ComposerViewModel
         type="button"
         className="ib s"
         aria-label={t("upload.cancel", { name: upload.name })}
-        onClick={() => model.cancelUpload(upload.id)}
+        onClick={() => model.cancel(upload.id)}
       >
         <Icon name="x" />
       </button>

@@ -6,7 +6,7 @@ import type { RoomViewModel } from "../../viewmodels/room";
 import { RoomFilesViewModel } from "../../viewmodels/room_files";
 import { RoomSearchViewModel } from "../../viewmodels/search";
 import type { TimelineViewModel } from "../../viewmodels/timeline";
-import { FileCard } from "../content";
+import { FileCard } from "../attachment";
 import { day, full } from "../format";
 import { Icon } from "../ui/icon";
 import { Empty, Skeleton } from "../ui/parts";

@@ -5,9 +5,13 @@ import type { IconName } from "../icons";
 import { Icon } from "../ui/icon";
 import { Problem } from "../ui/parts";
 import { useApp, useMade, useMedia, useSnapshot } from "../use";
+import { Appearance } from "./appearance";
 import { Devices } from "./devices";
 import { Guests, Posts } from "./guests";
-import { Appearance, Help, Notifications, Privacy, Profile } from "./pages";
+import { Help } from "./help";
+import { Notifications } from "./notifications";
+import { Privacy } from "./privacy";
+import { Profile } from "./profile";
 
 const PAGES: Array<[SettingsPage, IconName]> = [
   ["profile", "user"],

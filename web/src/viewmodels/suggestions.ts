@@ -1,0 +1,36 @@
+/** What is offered while somebody types: people, pictures, commands. */
+
+import type { Person } from "../matrix/types";
+import { COMMANDS, matching, wanted } from "./words";
+
+export type Suggestion =
+  | { kind: "person"; key: string; person: Person }
+  | { kind: "room"; key: string }
+  | { kind: "emoji"; key: string; emoji: string; name: string }
+  | { kind: "command"; key: string; name: string };
+
+/** Where they come from. */
+export interface Sources {
+  people: () => Promise<Person[]>;
+  emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
+}
+
+const MOST = 8;
+
+/** What the word before the caret may become. */
+export async function suggestionsFor(before: string, needs: Sources): Promise<Suggestion[]> {
+  const word = wanted(before);
+  if (!word) return [];
+  if (word.kind === "command")
+    return COMMANDS.filter((each) => each.startsWith(word.word)).map((name) => ({ kind: "command", key: name, name }));
+  if (word.kind === "emoji")
+    return (await needs.emoji(word.word)).slice(0, MOST).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
+  const people = matching(await needs.people(), word.word).map(
+    (person): Suggestion => ({ kind: "person", key: person.id, person }),
+  );
+  const whole: Suggestion[] =
+    word.word && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase()))
+      ? [{ kind: "room", key: "@room" }]
+      : [];
+  return [...people, ...whole].slice(0, MOST);
+}
