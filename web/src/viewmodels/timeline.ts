@@ -1,14 +1,10 @@
-/** A room's messages as rows: days, the line of unread ones, messages grouped by author within five minutes. */
+/** A room's messages on the screen: what is loaded, where one is in it, what one has read. */
 
 import type { SomeConversation, SomeTimeline } from "../matrix/signed_in";
 import type { Item } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
+import { type Row, rowsOf } from "./timeline_rows";
 import { ViewModel } from "./view_model";
-
-export type Row =
-  | { type: "day"; key: string; ts: number }
-  | { type: "unread"; key: string; count: number }
-  | { type: "item"; key: string; item: Item; continues: boolean; again: boolean };
 
 interface State {
   rows: Row[];
@@ -30,7 +26,6 @@ interface State {
   unreadAbove: { count: number | null } | null;
 }
 
-const TOGETHER = 5 * 60_000;
 const SHORTEST_PAUSE = 2000;
 const LONGEST_PAUSE = 30_000;
 
@@ -178,26 +173,7 @@ export class TimelineViewModel extends ViewModel<State> {
 
   private look(prepended = false): void {
     const items = this.timeline.list();
-    const rows: Row[] = [];
-    let previous: Item | null = null;
-    let unreadAt = -1;
-    const readIndex = this.readUpTo ? items.findIndex((each) => each.eventId === this.readUpTo) : -1;
-    if (readIndex >= 0)
-      unreadAt = items.findIndex((each, index) => index > readIndex && !each.mine && each.content.type !== "event");
-    items.forEach((item, index) => {
-      const newDay: boolean = previous === null || dayOf(previous.ts) !== dayOf(item.ts);
-      if (newDay) rows.push({ type: "day", key: `day ${dayOf(item.ts)}`, ts: item.ts });
-      const unread = index === unreadAt && unreadAt > 0;
-      if (unread)
-        rows.push({
-          type: "unread",
-          key: "unread",
-          count: items.slice(index).filter((each) => !each.mine && each.content.type !== "event").length,
-        });
-      const goesOn = !newDay && !unread && continues(previous, item);
-      rows.push({ type: "item", key: item.key, item, continues: goesOn, again: lockedAgain(previous, item) });
-      previous = item;
-    });
+    const rows = rowsOf(items, this.readUpTo);
     const newest = items.at(-1) ?? null;
     const before = this.items.at(-1) ?? null;
     const fresh =
@@ -218,16 +194,3 @@ export class TimelineViewModel extends ViewModel<State> {
     return row ? { key: row.key, at: this.scope.clock.now() } : null;
   }
 }
-
-function continues(previous: Item | null, item: Item): boolean {
-  if (!previous || previous.content.type === "event" || item.content.type === "event") return false;
-  return (
-    previous.sender.id === item.sender.id && item.ts - previous.ts < TOGETHER && !item.reply && previous.seenBy.length === 0
-  );
-}
-
-/** Locked like the message before it: why, and what helps, is said once. */
-const lockedAgain = (previous: Item | null, item: Item): boolean =>
-  item.content.type === "locked" && previous?.content.type === "locked" && previous.content.reason === item.content.reason;
-
-const dayOf = (ts: number): string => new Date(ts).toDateString();
