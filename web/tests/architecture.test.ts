@@ -13,11 +13,14 @@ const SOURCE = new URL("../src", import.meta.url).pathname;
 function files(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
-    return statSync(path).isDirectory() ? files(path) : /\.tsx?$/.test(name) ? [path] : [];
+    if (statSync(path).isDirectory()) return files(path);
+    return /\.tsx?$/.test(name) ? [path] : [];
   });
 }
 
-const all = files(SOURCE).map((path) => ({ path: path.slice(SOURCE.length + 1), text: readFileSync(path, "utf8") }));
+const found = files(SOURCE).map((path) => ({ path: path.slice(SOURCE.length + 1), text: readFileSync(path, "utf8") }));
+const isTest = ({ path }: { path: string }): boolean => path.endsWith(".test.ts");
+const all = found.filter((each) => !isTest(each));
 
 /** What each layer may import. */
 const LAYERS: Record<string, string[]> = {
@@ -93,6 +96,21 @@ test("view models do not touch the page", () => {
       ({ path, text }) =>
         path.startsWith("viewmodels/") && /\b(document|window)\./.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")),
     )
+    .map(({ path }) => path);
+  expect(wrong).toEqual([]);
+});
+
+test("every view model has its tests beside it", () => {
+  const tested = new Set(found.filter(isTest).map(({ path }) => path.replace(".test.ts", ".ts")));
+  const without = all.filter(({ path }) => path.startsWith("viewmodels/") && !tested.has(path)).map(({ path }) => path);
+  expect(without).toEqual([]);
+  expect(all.filter(({ text }) => /from "[^"]*(?:\.test|tests\/fakes)"/.test(text))).toEqual([]); // nothing of a test is shipped
+});
+
+test("tests of view models stand on interfaces, not on the SDK or a browser", () => {
+  const wrong = found
+    .filter((each) => isTest(each) && each.path.startsWith("viewmodels/"))
+    .filter(({ text }) => /matrix-js-sdk|vi\.(?:mock|useFakeTimers|stubGlobal)|setTimeout/.test(text))
     .map(({ path }) => path);
   expect(wrong).toEqual([]);
 });

@@ -18,13 +18,6 @@ export class Scope {
     else this.ends.push(undo);
   }
 
-  /** A scope that ends with this one, or before it. */
-  child(): Scope {
-    const child = new Scope(this.clock);
-    this.owns(() => child.end());
-    return child;
-  }
-
   /** One thing that is due: to set it again takes the earlier one back, and the end of the scope takes it back for good. */
   timer(): Timer {
     const timer = new Timer(this);

@@ -51,7 +51,6 @@ export interface Page extends Surroundings, Surface {
 export type Made<V, Given extends unknown[]> = new (matrix: SignedIn, ...given: Given) => V;
 
 export class AppViewModel extends ViewModel<AppState> {
-  readonly drafts = new Drafts();
   private matrix: SignedIn | null = null;
   private main: MainViewModel | null = null;
   private session: Session | null = null;
@@ -62,6 +61,7 @@ export class AppViewModel extends ViewModel<AppState> {
     private readonly page: Page,
     readonly preferences: Preferences,
     private readonly sessions: Sessions = browserSessions,
+    readonly drafts = new Drafts(),
   ) {
     super({
       stage: { name: "loading" },

@@ -6,6 +6,12 @@ import { ViewModel } from "./view_model";
 
 export type SignInProblem = "empty" | "malformed" | "offline" | "other" | "refused" | "expired" | Ended | null;
 
+/** Whom it asks before anybody has signed in. */
+interface Server {
+  findOrganisation: typeof findOrganisation;
+  beginSignIn: typeof beginSignIn;
+}
+
 interface State {
   address: string;
   organisation: Organisation | null;
@@ -28,6 +34,7 @@ export class SignInViewModel extends ViewModel<State> {
     problem: SignInProblem = null,
     address = "",
     clock: Clock = browser,
+    private readonly server: Server = { findOrganisation, beginSignIn },
   ) {
     super({ address, organisation: null, looking: false, leaving: false, problem }, clock);
     if (address) this.type(address);
@@ -44,7 +51,7 @@ export class SignInViewModel extends ViewModel<State> {
   private async look(address: string): Promise<Organisation | null> {
     this.asked = new AbortController();
     try {
-      const organisation = await findOrganisation(address, this.asked.signal);
+      const organisation = await this.server.findOrganisation(address, this.asked.signal);
       this.set({ organisation, looking: false });
       return organisation;
     } catch (error) {
@@ -66,7 +73,7 @@ export class SignInViewModel extends ViewModel<State> {
       return this.leave(`${organisation.url.replace(/\/$/, "")}/?address=${encodeURIComponent(address)}`);
     this.set({ leaving: true, problem: null });
     try {
-      this.leave(await beginSignIn(address, this.configuration.brand.name, this.language(), create));
+      this.leave(await this.server.beginSignIn(address, this.configuration.brand.name, this.language(), create));
     } catch (error) {
       this.set({ leaving: false, problem: error instanceof SignInError && error.reason === "offline" ? "offline" : "other" });
     }

@@ -1,0 +1,299 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { encryption, FakeClock, ME, settled, signal, signedIn, summary } from "../../tests/fakes";
+import type { Rules } from "../matrix/agency";
+import type { Configuration } from "../matrix/configuration";
+import type { Ended } from "../matrix/ended";
+import { type Session, SignInError } from "../matrix/session";
+import type { Sessions } from "../matrix/sessions";
+import type { SomeEncryption } from "../matrix/signed_in";
+import type { Barred, Connection } from "../matrix/types";
+import { Source } from "../platform/stream";
+import { AppViewModel } from "./app";
+import { Drafts } from "./drafts";
+import { Preferences } from "./preferences";
+import { SpaceViewModel } from "./space";
+
+afterEach(() => vi.restoreAllMocks());
+
+const CONFIGURATION = { serverName: "here.example", brand: { name: "Chappe" } } as Configuration;
+const SESSION: Session = {
+  userId: ME, deviceId: "D", accessToken: "t", refreshToken: null, clientId: "c", tokenEndpoint: "", revocationEndpoint: "",
+}; // biome-ignore format: one line
+
+interface Given {
+  configuration?: Configuration | null;
+  session?: Session | null;
+  query?: string;
+  finishes?: Error | null;
+  holds?: boolean;
+  starts?: boolean;
+  connection?: Connection;
+  state?: SomeEncryption["state"];
+  rooms?: number;
+  later?: boolean;
+  rules?: boolean;
+  shared?: boolean;
+  hash?: string;
+}
+
+async function begun(given: Given = {}) {
+  const connection = new Source<Connection>(given.connection ?? "online");
+  const barred = new Source<Barred | null>(null);
+  const trusted = signal();
+  const done: string[] = [];
+  const world = {
+    state: given.state ?? ("ready" as SomeEncryption["state"]),
+    holds: given.holds ?? true,
+    later: given.later ?? false,
+  };
+  let lose = (): void => {};
+  let end = (_why: Ended): void => {};
+  const note = (name: string) => async (): Promise<void> => void done.push(name);
+  const matrix = signedIn({
+    connection,
+    barred,
+    rooms: { list: () => Array.from({ length: given.rooms ?? 1 }, () => summary({ id: "!a" })) },
+    agency: { rules: given.rules ? ({ me: { is_guest: false } } as Rules) : null },
+    console: { rights: async () => ({ everywhere: true, organisations: [], has_codes: true }) },
+    encryption: encryption({
+      changed: trusted,
+      get state() {
+        return world.state;
+      },
+      refresh: note("refresh"),
+      recovery: { codeCreated: () => null, exists: async () => true, newCode: async () => ({ privateKey: new Uint8Array() }) },
+    }),
+    directory: { mayArrange: () => false, inSpace: async () => [] },
+    index: { start: note("index starts"), stop: () => void done.push("index stops"), count: 0 },
+    retry: () => void done.push("retry"),
+    stop: () => void done.push("stop"),
+    signOut: note("sign out"),
+    leave: async () => SESSION,
+  });
+  const sessions: Sessions = {
+    configuration: async () => (given.configuration === undefined ? CONFIGURATION : given.configuration),
+    load: async () => (given.session === undefined ? SESSION : (given.session ?? undefined)),
+    isWayBack: (query) => query.has("state"),
+    finish: async () => {
+      if (given.finishes) throw given.finishes;
+      return SESSION;
+    },
+    hold: async (lost, takeOver = false) => {
+      lose = lost;
+      return world.holds || takeOver;
+    },
+    start: async (_session, _configuration, ended) => {
+      if (given.starts === false) throw new Error("no store");
+      end = ended;
+      return matrix;
+    },
+    keepDevice: note("keep device"),
+    revoke: note("revoke"),
+    forget: note("forget"),
+    signInByToken: async (token) => {
+      if (token === "bad") throw new SignInError("expired");
+      done.push(`token ${token}`);
+      return SESSION;
+    },
+    putOff: () => {
+      world.later = true;
+    },
+    wasPutOff: () => world.later,
+  };
+  let hash = given.hash ?? "#/";
+  const page = {
+    query: new URLSearchParams(given.query ?? ""),
+    hash: () => hash,
+    setHash: (next: string) => {
+      hash = next;
+    },
+    onHash: () => () => {},
+    leave: (url: string) => void done.push(`leave ${url}`),
+    takeShared: async () => (given.shared ? { text: "x", files: [] } : null),
+    isVisible: () => true,
+    notify: () => {},
+    mayNotify: () => "ask" as const,
+    askNotify: async () => true,
+    play: () => {},
+    setBadge: () => {},
+    text: (key: string) => key,
+  };
+  const drafts = new Drafts({ load: async () => ({}), save: async () => {} }, new FakeClock());
+  const preferences = new Preferences({ getItem: () => null, setItem: () => {} }, "fr");
+  const model = new AppViewModel(page, preferences, sessions, drafts);
+  const stages: string[] = [];
+  model.subscribe(() => {
+    const { name } = model.snapshot().stage;
+    if (stages.at(-1) !== name) stages.push(name);
+  });
+  await model.start();
+  await settled();
+  const stage = () => model.snapshot().stage.name;
+  return {
+    model,
+    connection,
+    barred,
+    trusted,
+    done,
+    world,
+    stages,
+    stage,
+    hash: () => hash,
+    lose: () => lose(),
+    end: (why: Ended) => end(why),
+  };
+}
+
+/** The problem that the sign-in form shows. */
+const problemOf = (model: AppViewModel): unknown => {
+  const { stage } = model.snapshot();
+  return stage.name === "sign-in" ? stage.model.snapshot().problem : stage.name;
+};
+
+describe("beginning", () => {
+  test("somebody who was here before goes straight to their rooms", async () => {
+    const { model, stages, done } = await begun({ hash: "#/room/!a", rules: true });
+    expect(stages).toEqual(["loading", "starting", "main"]);
+    expect(model.snapshot()).toMatchObject({
+      connection: "online",
+      encryption: "starting",
+      me: { id: ME },
+      rights: { everywhere: true },
+    });
+    expect(done).toContain("index starts");
+    const { stage } = model.snapshot();
+    expect(stage.name === "main" && stage.model.snapshot().room?.id).toBe("!a");
+    expect(model.userId).toBe(ME);
+  });
+
+  test.each<[string, Given, string]>([
+    ["nobody was here", { session: null }, "sign-in"],
+    ["the server was never heard", { configuration: null }, "unreachable"],
+    ["another tab has the session", { holds: false }, "other-tab"],
+    ["the account cannot be opened", { starts: false }, "unreachable"],
+    ["the first sync is still awaited", { connection: "starting" }, "starting"],
+    ["it is the first sign-in", { state: "new", rooms: 0 }, "first-run"],
+    ["this device is not confirmed", { state: "unconfirmed" }, "confirm"],
+    ["that was put off in this tab", { state: "unconfirmed", later: true }, "main"],
+    ["there is no network, but what was kept", { connection: "offline" }, "main"],
+  ])("where %s", async (_name, given, expected) => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    expect((await begun(given)).stage()).toBe(expected);
+  });
+
+  test.each<[string, Given, unknown]>([
+    ["went well", { query: "state=s&code=c" }, "main"],
+    ["was refused there", { query: "state=s&error=e", finishes: new SignInError("refused") }, "refused"],
+    ["went wrong", { query: "state=s&code=c", finishes: new TypeError("failed") }, "other"],
+  ])("on the way back from signing in, which %s", async (_name, given, expected) => {
+    const { model, hash } = await begun({ session: null, ...given });
+    expect([problemOf(model), hash()]).toEqual([expected, "#/"]);
+  });
+
+  test("an address is brought along to the form", async () => {
+    const { model } = await begun({ session: null, query: "address=anne" });
+    const { stage } = model.snapshot();
+    expect(stage.name === "sign-in" && stage.model.snapshot().address).toBe("anne");
+  });
+
+  test("once the first sync is there, the rooms are; what was shared is offered over them", async () => {
+    const { model, connection, stage } = await begun({ connection: "starting", shared: true });
+    connection.set("online");
+    await settled();
+    const { stage: now } = model.snapshot();
+    expect([stage(), now.name === "main" && now.model.snapshot().shared?.text]).toEqual(["main", "x"]);
+  });
+
+  test("a session is taken over from another tab, and lost to one", async () => {
+    const { model, stage, lose, done } = await begun({ holds: false });
+    model.useHere();
+    await settled();
+    expect(stage()).toBe("main");
+    lose();
+    expect([stage(), done.at(-1)]).toEqual(["other-tab", "stop"]);
+  });
+});
+
+describe("meanwhile", () => {
+  test("the network, trust and being let in are followed", async () => {
+    const { model, connection, barred, trusted, world, stage, done } = await begun();
+    connection.set("offline");
+    expect(model.snapshot().connection).toBe("offline");
+    world.state = "no-code";
+    trusted.fire();
+    expect(model.snapshot().encryption).toBe("no-code");
+    barred.set("locked");
+    expect(stage()).toBe("barred");
+    model.retry();
+    barred.set(null);
+    expect(done.slice(-2)).toEqual(["retry", "leave /"]); // begun afresh
+  });
+
+  test("this device is confirmed, or that is put off; a code is made or begun anew", async () => {
+    const { model, world, trusted, stage } = await begun({ state: "unconfirmed" });
+    model.confirmLater();
+    expect([stage(), world.later]).toEqual(["main", true]);
+    model.askConfirm();
+    const { stage: asking } = model.snapshot();
+    if (asking.name === "confirm") asking.model.reset();
+    expect(stage()).toBe("first-run");
+    model.cancelCode();
+    expect(stage()).toBe("main");
+    model.askConfirm();
+    world.state = "ready";
+    trusted.fire();
+    expect(stage()).toBe("main");
+    model.replaceCode();
+    expect(stage()).toBe("first-run");
+  });
+
+  test("parts of the page get view models of the account; without one there is nothing to make them of", async () => {
+    const { model, hash } = await begun();
+    expect(model.make(SpaceViewModel, "!s", () => {})).toBeInstanceOf(SpaceViewModel);
+    expect(model.media).toBe(model.media);
+    model.openRoom("!b");
+    expect(hash()).toBe("#/room/!b");
+    const { model: nobody, hash: kept } = await begun({ session: null });
+    expect(() => nobody.media).toThrow("nobody is signed in");
+    nobody.openRoom("!b"); // a notification was clicked: where to go once there is somebody
+    expect(kept()).toBe("#/room/!b");
+  });
+});
+
+describe("the end", () => {
+  test("who signs out leaves nothing behind", async () => {
+    const { model, done } = await begun();
+    await model.signOut();
+    expect(done.slice(-4)).toEqual(["index stops", "sign out", "forget", "leave /"]);
+  });
+
+  test.each<[Ended, string]>([
+    ["again", "keep device"],
+    ["unusual", "keep device"],
+    ["password", "forget"],
+    ["closed", "forget"],
+  ])("a session that ended elsewhere (%s) says why: %s", async (why, what) => {
+    const { model, end, done } = await begun();
+    end(why);
+    end(why); // several requests learn of it
+    await settled();
+    expect(done.slice(-3)).toEqual(["index stops", "stop", what]);
+    expect(problemOf(model)).toBe(why);
+  });
+
+  test("a post's session gives back the one that took it", async () => {
+    const { end, done } = await begun({ session: { ...SESSION, parent: SESSION } });
+    end("ended");
+    await settled();
+    expect(done.slice(-2)).toEqual(["revoke", "forget"]);
+  });
+
+  test("a post is taken in place of one's own session; where that fails, that one is ended", async () => {
+    const { model, done } = await begun();
+    await model.changeTo("good");
+    expect(done.slice(-4)).toEqual(["index stops", "forget", "token good", "leave /"]);
+    const { model: failing, done: after } = await begun();
+    await expect(failing.changeTo("bad")).rejects.toThrow("expired");
+    expect(after.slice(-2)).toEqual(["forget", "revoke"]);
+  });
+});

@@ -1,0 +1,318 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { conversation, details, FakeClock, item, person, refusal, settled } from "../../tests/fakes";
+import type { Item, Outgoing, RoomKind } from "../matrix/types";
+import { ComposerViewModel, LARGE_PASTE } from "./composer";
+import { Drafts } from "./drafts";
+
+beforeAll(async () => void (await import("./markdown"))); // loaded once: from then on sending waits for nothing
+
+const ANNE = person("@anne:here.example", "Anne");
+
+interface Given {
+  kind?: RoomKind;
+  typing?: boolean;
+  lastOwn?: Item | null;
+  refused?: boolean;
+  draft?: string;
+}
+
+async function opened({ kind = "private", typing = true, lastOwn = null, refused = false, draft = "" }: Given = {}) {
+  const clock = new FakeClock();
+  const sent: Outgoing[] = [];
+  const done: unknown[] = [];
+  const waiting: Array<{ id: string; at: number }> = [];
+  const drafts = new Drafts({ load: async () => ({ "!room": draft }), save: async () => {} }, clock);
+  await drafts.open();
+  const note =
+    (name: string) =>
+    async (...given: unknown[]): Promise<void> => {
+      if (refused) throw refusal("M_FORBIDDEN");
+      done.push([name, ...given]);
+    };
+  const room = conversation({
+    send: async (message) => {
+      if (refused) throw refusal("M_FORBIDDEN");
+      sent.push(message);
+    },
+    setTyping: (is) => void done.push(["typing", is]),
+    members: { invite: note("invite"), kick: note("kick"), ban: note("ban") },
+    settings: { setTopic: note("topic"), setName: note("name") },
+    scheduled: {
+      list: async () => [...waiting],
+      add: async (_message, _thread, at) => {
+        if (refused) throw refusal("M_LIMIT_EXCEEDED");
+        waiting.push({ id: "w", at });
+        return "w";
+      },
+      remove: async (id, now) => {
+        done.push(["remove", id, now]);
+        waiting.pop();
+      },
+    },
+  });
+  const model = new ComposerViewModel(
+    {
+      conversation: room,
+      drafts,
+      details: () => details({ kind }),
+      people: async () => [ANNE],
+      emoji: async () => [{ emoji: "🐶", name: "chien" }],
+      prepare: async (file) => ({ blob: file, name: file.name, kind: "file" }),
+      fileLimit: async () => 0,
+      lastOwn: () => lastOwn,
+      sendTyping: () => typing,
+      openPoll: () => done.push("poll"),
+      left: () => done.push("left"),
+    },
+    null,
+    clock,
+  );
+  await settled();
+  const say = async (text: string): Promise<void> => {
+    model.type(text, text);
+    await model.send();
+  };
+  return { clock, sent, done, drafts, model, say };
+}
+
+describe("a draft", () => {
+  test("is there again, and gone once it was sent", async () => {
+    const { model, drafts, sent } = await opened({ draft: "Bonj" });
+    expect(model.snapshot().text).toBe("Bonj");
+    model.type("Bonjour", "Bonjour");
+    expect(drafts.of("!room", null)).toBe("Bonjour");
+    await model.send();
+    expect([model.snapshot().text, drafts.of("!room", null), sent[0].body]).toEqual(["", "", "Bonjour"]);
+  });
+
+  test("waits while a message is edited", async () => {
+    const own = item({ mine: true, content: { type: "text", body: "avant", html: null, emote: false, notice: false } });
+    const { model, drafts, sent } = await opened({ draft: "Bonj", lastOwn: own });
+    expect(model.editLast()).toBe(false); // something was begun
+    model.edit(own);
+    model.type("après", "après");
+    expect(drafts.of("!room", null)).toBe("Bonj");
+    await model.send();
+    expect(sent).toMatchObject([{ body: "après", edits: own.eventId }]);
+    expect(model.snapshot()).toMatchObject({ text: "Bonj", editing: null });
+  });
+});
+
+describe("sending", () => {
+  test("nothing is sent for nothing", async () => {
+    const { say, sent } = await opened();
+    await say("  ");
+    expect(sent).toEqual([]);
+  });
+
+  test("an answer names whom it answers, not oneself", async () => {
+    const { model, say, sent } = await opened();
+    const theirs = item({ sender: ANNE });
+    model.reply(theirs);
+    expect(model.snapshot().reply).toBe(theirs);
+    await say("oui");
+    model.reply(item({ mine: true }));
+    await say("encore");
+    expect(sent).toMatchObject([{ replyTo: theirs.eventId, mentions: [ANNE.id] }, { mentions: [] }]);
+    expect(model.snapshot().reply).toBe(null);
+  });
+
+  test("the arrow takes what one said last, and only text may be edited", async () => {
+    const own = item({ mine: true });
+    const { model } = await opened({ lastOwn: own });
+    expect(model.editLast()).toBe(true);
+    expect(model.snapshot()).toMatchObject({ editing: own, text: `message ${own.eventId}` });
+    model.escape();
+    model.edit(item({ content: { type: "locked", reason: "broken" } }));
+    expect(model.snapshot().editing).toBe(null);
+  });
+
+  test.each<[RoomKind, boolean]>([
+    ["forum", true],
+    ["guests", true],
+    ["private", false],
+    ["direct", false],
+  ])("in a room of kind %s what should perhaps not leave is asked about: %s", async (kind, asks) => {
+    const { model, say, sent } = await opened({ kind });
+    await say("mot de passe : soleil2026");
+    expect([model.snapshot().worry, sent.length]).toEqual(asks ? ["secret", 0] : [null, 1]);
+    if (!asks) return;
+    await model.send(true);
+    expect(sent).toHaveLength(1);
+  });
+
+  test("a refusal stays with the message in the timeline: the field is free for the next", async () => {
+    const { model, say } = await opened({ refused: true });
+    await say("Bonjour");
+    expect(model.snapshot()).toMatchObject({ text: "", problem: null });
+  });
+
+  test("what is sent later is shown as waiting, and may leave at once or not at all", async () => {
+    const { model, done } = await opened();
+    model.type("demain", "demain");
+    await model.send(false, 5);
+    expect(model.snapshot()).toMatchObject({ text: "", scheduled: [{ id: "w", at: 5 }] });
+    await model.unschedule("w", true);
+    expect(done.at(-1)).toEqual(["remove", "w", true]);
+    expect(model.snapshot().scheduled).toEqual([]);
+  });
+
+  test("what cannot be sent later comes back into the field", async () => {
+    const { model } = await opened({ refused: true });
+    model.type("demain", "demain");
+    await model.send(false, 5);
+    expect(model.snapshot()).toMatchObject({ text: "demain", problem: { key: "error.M_LIMIT_EXCEEDED" }, scheduled: [] });
+  });
+});
+
+describe("commands", () => {
+  test.each([
+    ["/topic Crue de la Loire", ["topic", "Crue de la Loire"]],
+    ["/name Crue", ["name", "Crue"]],
+    ["/invite @a:b", ["invite", "@a:b"]],
+    ["/kick @a:b trop bruyant", ["kick", "@a:b", "trop bruyant"]],
+    ["/ban @a:b", ["ban", "@a:b", ""]],
+    ["/poll", "poll"],
+    ["/leave", "left"],
+  ])("%s", async (typed, expected) => {
+    const { model, say, sent, done } = await opened({ typing: false });
+    await say(typed);
+    expect(done.filter((each) => each !== undefined && (each as unknown[])[0] !== "typing")).toEqual([expected]);
+    expect([sent, model.snapshot().text]).toEqual([[], ""]);
+  });
+
+  test("somebody is named as they are called", async () => {
+    const { model, done } = await opened({ typing: false });
+    model.type("/invite @An", "/invite @An");
+    await settled();
+    const [suggestion] = model.snapshot().suggestions;
+    model.type(`/invite ${model.completion(suggestion)}`, "");
+    await model.send();
+    expect(done).toContainEqual(["invite", ANNE.id]);
+  });
+
+  test("one that nobody knows, or that is refused, stays in the field with the reason", async () => {
+    const { model, say, sent } = await opened();
+    await say("/dance");
+    expect(model.snapshot()).toMatchObject({
+      text: "/dance",
+      problem: { key: "composer.unknownCommand", values: { name: "dance" } },
+    });
+    const { model: refused, say: again } = await opened({ refused: true });
+    await again("/topic x");
+    expect(refused.snapshot()).toMatchObject({ text: "/topic x", problem: { key: "error.M_FORBIDDEN" } });
+    expect(sent).toEqual([]);
+  });
+
+  test("two slashes begin a message, /me and /plain are ones", async () => {
+    const { say, sent } = await opened();
+    for (const typed of ["//chemin", "/me arrive", "/plain **x**"]) await say(typed);
+    expect(sent.map(({ body, emote, html }) => [body, emote ?? false, html])).toEqual([
+      ["/chemin", false, null],
+      ["arrive", true, null],
+      ["**x**", false, null],
+    ]);
+  });
+});
+
+describe("completion", () => {
+  test("is offered, moved through, taken, and closed", async () => {
+    const { model, sent } = await opened();
+    model.type("@an", "@an");
+    await settled();
+    expect(model.snapshot().suggestions).toMatchObject([{ kind: "person", key: ANNE.id }]);
+    model.move(1);
+    expect(model.snapshot().chosen).toBe(0); // around
+    expect(model.completion(model.snapshot().suggestions[0])).toBe("@Anne ");
+    expect(model.snapshot().suggestions).toEqual([]);
+    model.type("@Anne oui", "@Anne oui");
+    await model.send();
+    expect(sent[0].mentions).toEqual([ANNE.id]);
+  });
+
+  test("what is still being looked for is not offered once something was taken", async () => {
+    const { model } = await opened();
+    model.type("@an", "@an");
+    model.completion({ kind: "command", key: "me", name: "me" });
+    await settled();
+    expect(model.snapshot().suggestions).toEqual([]);
+  });
+
+  test.each([
+    [{ kind: "room", key: "@room" } as const, "@salon "],
+    [{ kind: "emoji", key: "🐶", emoji: "🐶", name: "chien" } as const, "🐶 "],
+    [{ kind: "command", key: "me", name: "me" } as const, "/me "],
+  ])("%j", async (suggestion, text) => {
+    expect((await opened()).model.completion(suggestion)).toBe(text);
+  });
+});
+
+describe("the field", () => {
+  test("escape leaves the innermost first", async () => {
+    const { model } = await opened({ kind: "forum" });
+    model.reply(item());
+    model.type("mot de passe : soleil2026 :ch", "mot de passe : soleil2026 :ch");
+    await settled();
+    await model.send();
+    model.type(`${model.snapshot().text} :ch`, ":ch");
+    await settled();
+    const open = () => [model.snapshot().suggestions.length > 0, model.snapshot().worry, model.snapshot().reply !== null];
+    await model.send();
+    expect(open()).toEqual([true, "secret", true]);
+    for (const expected of [
+      [false, "secret", true],
+      [false, null, true],
+      [false, null, false],
+    ]) {
+      expect(model.escape()).toBe(true);
+      expect(open()).toEqual(expected);
+    }
+    expect(model.escape()).toBe(false);
+  });
+
+  test("signs are put around what is selected, and taken away again", async () => {
+    const { model } = await opened();
+    model.type("un mot ici", "");
+    model.wrap("**", 3, 6);
+    expect(model.snapshot()).toMatchObject({ text: "un **mot** ici", caret: { at: 10 } });
+    model.wrap("**", 5, 8);
+    expect(model.snapshot()).toMatchObject({ text: "un mot ici", caret: { at: 6 } });
+    model.wrap("_", 10, 10);
+    expect(model.snapshot()).toMatchObject({ text: "un mot ici__", caret: { at: 11 } });
+    model.insert("X", 0, 2);
+    expect(model.snapshot()).toMatchObject({ text: "X mot ici__", caret: { at: 1 } });
+  });
+
+  test("typing is told at most every fifteen seconds, and its end once; never for a command, never against one's wish", async () => {
+    const { model, clock, done } = await opened();
+    model.type("a", "a");
+    model.type("ab", "ab");
+    await clock.pass(15_000);
+    model.type("abc", "abc");
+    model.type("", "");
+    model.type("", "");
+    model.type("/me", "/me");
+    expect(done).toEqual([
+      ["typing", true],
+      ["typing", true],
+      ["typing", false],
+    ]);
+    const { model: silent, done: told } = await opened({ typing: false });
+    silent.type("a", "a");
+    expect(told).toEqual([]);
+  });
+
+  test("a long paste is offered as a file, a short one is text", async () => {
+    const { model } = await opened();
+    expect(model.paste("x".repeat(LARGE_PASTE - 1))).toBe(false);
+    const long = "x".repeat(LARGE_PASTE);
+    expect(model.paste(long)).toBe(true);
+    expect(model.snapshot().pasted).toBe(long);
+    model.pasteAs("text", "");
+    expect(model.snapshot()).toMatchObject({ pasted: null, text: long });
+    model.paste(long);
+    model.pasteAs("file", "notes.txt");
+    await settled();
+    expect(model.uploads.snapshot().uploads).toMatchObject([{ name: "notes.txt", size: LARGE_PASTE }]);
+  });
+});

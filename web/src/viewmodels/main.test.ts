@@ -1,0 +1,197 @@
+import { describe, expect, test, vi } from "vitest";
+import { encryption, FakeClock, FakeVerification, settled, signal, signedIn, summary } from "../../tests/fakes";
+import type { Rules } from "../matrix/agency";
+import type { SomeVerification } from "../matrix/signed_in";
+import { Drafts } from "./drafts";
+import { MainViewModel } from "./main";
+import { Preferences } from "./preferences";
+
+function opened(hash = "#/", given: { guest?: boolean; shown?: boolean } = {}) {
+  const changed = signal();
+  const world = { hash, shown: given.shown ?? true, incoming: null as SomeVerification | null };
+  let onHash = (): void => {};
+  const page = {
+    hash: () => world.hash,
+    setHash: (next: string) => {
+      world.hash = next;
+    },
+    onHash: (listener: () => void) => {
+      onHash = listener;
+      return () => {
+        onHash = () => {};
+      };
+    },
+    isVisible: () => true,
+    notify: () => {},
+    mayNotify: () => "ask" as const,
+    askNotify: async () => true,
+    play: () => {},
+    setBadge: () => {},
+    text: (key: string) => key,
+  };
+  const verification = new FakeVerification();
+  const matrix = signedIn({
+    rooms: { list: () => [summary({ id: "!a" }), summary({ id: "!b" })] },
+    agency: { rules: given.guest ? ({ me: { is_guest: true } } as Rules) : null },
+    entry: { direct: async (id) => `!with${id}` },
+    encryption: encryption({
+      changed,
+      get incoming() {
+        return world.incoming;
+      },
+      verifyPerson: async () => verification,
+      verifyDevice: async () => verification,
+    }),
+  });
+  const drafts = new Drafts({ load: async () => ({}), save: async () => {} }, new FakeClock());
+  const preferences = new Preferences({ getItem: () => null, setItem: () => {} }, "fr");
+  const model = new MainViewModel(matrix, page, drafts, preferences, () => world.shown);
+  const follow = (next: string): void => {
+    world.hash = next;
+    onHash();
+  };
+  return { model, world, changed, verification, follow, room: () => model.snapshot().room };
+}
+
+describe("places", () => {
+  test("the page's address says where one is, and follows where one goes", () => {
+    const { model, world, room } = opened("#/forums");
+    expect(model.snapshot().route).toEqual({ screen: "forums" });
+    model.openRoom("!a");
+    expect([world.hash, room()?.id]).toEqual(["#/room/!a", "!a"]);
+    model.openPanel({ name: "members" });
+    expect(world.hash).toBe("#/room/!a?panel=members");
+    model.openPanel(null);
+    model.go({ screen: "home" });
+    expect([world.hash, room()]).toEqual(["#/", null]);
+    model.openPanel({ name: "members" }); // not in a room: nothing
+    expect(world.hash).toBe("#/");
+  });
+
+  test("a room stays the same while one is in it, and ends with it", () => {
+    const { model, follow, room } = opened("#/room/!a");
+    model.look();
+    const first = room()!;
+    const close = vi.spyOn(first, "close");
+    const jump = vi.spyOn(first.timeline!, "jump");
+    follow("#/room/!a/%24event?panel=pins");
+    expect(room()).toBe(first);
+    expect(jump).toHaveBeenCalledWith("$event");
+    follow("#/room/!b");
+    expect([close.mock.calls.length, room()?.id]).toEqual([1, "!b"]);
+    const second = vi.spyOn(room()!, "close");
+    follow("#/settings");
+    expect([second.mock.calls.length, room()]).toEqual([1, null]);
+  });
+
+  test("a room is opened only where it is seen: what is open counts as read", () => {
+    const { model, world, room } = opened("#/room/!a", { shown: false });
+    model.look();
+    expect(room()).toBe(null);
+    world.shown = true;
+    model.look();
+    expect(room()?.id).toBe("!a");
+  });
+
+  test("somebody is written to in the room that there is with them", async () => {
+    const { model, world } = opened();
+    await model.write("@anne");
+    expect(world.hash).toBe("#/room/!with%40anne");
+  });
+
+  test("after the end the address is followed no more", () => {
+    const { model, follow } = opened("#/room/!a");
+    model.look();
+    const close = vi.spyOn(model.snapshot().room!, "close");
+    model.close();
+    follow("#/forums");
+    expect(model.snapshot().route).toMatchObject({ screen: "room" });
+    expect(close).toHaveBeenCalledOnce();
+  });
+});
+
+describe("what is open over it", () => {
+  test("a new room, which guests do not make; the switcher; going somewhere shuts them", () => {
+    const { model, world } = opened();
+    model.openCreate("forum");
+    const { dialog } = model.snapshot();
+    expect(dialog?.name === "create" && dialog.model.snapshot().kind).toBe("forum");
+    model.openSwitcher();
+    expect(model.snapshot().dialog?.name).toBe("switcher");
+    model.openRoom("!a");
+    expect(model.snapshot().dialog).toBe(null);
+    const { model: guest } = opened("#/", { guest: true });
+    guest.openCreate();
+    expect(guest.snapshot().dialog).toBe(null);
+    expect(world.hash).toBe("#/room/!a");
+  });
+
+  test("what was done is said, once each", () => {
+    const { model } = opened();
+    model.say("invite.done");
+    model.say("invite.done", { a: "b" });
+    expect(model.snapshot().notice).toEqual({ key: "invite.done", values: { a: "b" }, turn: 2 });
+  });
+
+  test("what is shared waits for an answer", () => {
+    const { model } = opened();
+    model.openSwitcher();
+    const shared = { text: "x", files: [] };
+    model.offerShared(shared);
+    expect(model.snapshot()).toMatchObject({ shared, dialog: null });
+    model.dropShared();
+    expect(model.snapshot().shared).toBe(null);
+  });
+});
+
+describe("verification", () => {
+  const isOpen = ({ model }: ReturnType<typeof opened>) => model.snapshot().dialog?.name === "verification";
+
+  test("one that somebody asks for opens, once: shut, it stays shut", () => {
+    const all = opened();
+    const incoming = new FakeVerification();
+    all.world.incoming = incoming;
+    all.changed.fire();
+    expect(isOpen(all)).toBe(true);
+    all.model.closeDialog();
+    expect([isOpen(all), incoming.done]).toEqual([false, ["cancel"]]);
+    all.changed.fire();
+    expect(isOpen(all)).toBe(false);
+    all.world.incoming = new FakeVerification();
+    all.changed.fire();
+    expect(isOpen(all)).toBe(true);
+  });
+
+  test("one that another device has answered shuts by itself; one that was accepted here does not", () => {
+    for (const [accepted, open] of [
+      [false, false],
+      [true, true],
+    ] as const) {
+      const all = opened();
+      const incoming = new FakeVerification();
+      all.world.incoming = incoming;
+      all.changed.fire();
+      incoming.accepted = accepted;
+      incoming.move("started");
+      all.changed.fire();
+      expect(isOpen(all)).toBe(open);
+    }
+  });
+
+  test("one's own requests do not open by themselves, those from a card or a list of devices do", async () => {
+    const all = opened();
+    const own = new FakeVerification();
+    own.mine = true;
+    all.world.incoming = own;
+    all.changed.fire();
+    expect(isOpen(all)).toBe(false);
+    await all.model.verifyPerson("@anne:a");
+    expect(isOpen(all)).toBe(true);
+    all.verification.move("done");
+    all.model.closeDialog();
+    expect(all.verification.done).toEqual([]); // it went well: nothing to withdraw
+    await all.model.verifyDevice("D");
+    await settled();
+    expect(isOpen(all)).toBe(true);
+  });
+});

@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { conversation, encryption, ME, person, refusal, settled, signal, signedIn, summary } from "../../tests/fakes";
+import type { Member } from "../matrix/types";
+import { PersonViewModel } from "./person";
+
+const ANNE = "@anne:here.example";
+
+function opened(id = ANNE, members: Member[] = []) {
+  const changed = signal();
+  const trusted = signal();
+  let trust: (() => Promise<"verified" | "changed" | "unknown">) | null = async () => "unknown";
+  const done: unknown[] = [];
+  const note = async (...given: unknown[]): Promise<void> => void done.push(given);
+  const matrix = signedIn({
+    encryption: encryption({
+      changed: trusted,
+      trustOf: () => (trust ? trust() : Promise.reject(new Error("offline"))),
+    }),
+    people: { isIgnored: (each) => each === "@ignored:b", setIgnored: note },
+    rooms: { sharedWith: () => [summary(), summary()] },
+  });
+  const room = conversation({
+    changed,
+    members: { list: async () => [...members], setLevel: note, kick: () => Promise.reject(refusal("M_FORBIDDEN")), ban: note },
+  });
+  const model = new PersonViewModel(matrix, room, id);
+  return { model, changed, trusted, members, done, trusts: (next: typeof trust) => (trust = next) };
+}
+
+test("somebody who is in no room yet is shown as far as they are known", async () => {
+  const { model } = opened();
+  expect(model.snapshot()).toMatchObject({ person: { name: "anne" }, member: null, trust: undefined, shared: 2 });
+  await settled();
+  expect(model.snapshot()).toMatchObject({ member: null, trust: "unknown" });
+});
+
+test("in the room they have its name for them, and their role", async () => {
+  const { model, changed, members } = opened();
+  members.push({ ...person(ANNE, "Anne Martin"), membership: "join", level: 50 });
+  changed.fire();
+  await settled();
+  expect(model.snapshot()).toMatchObject({ person: { name: "Anne Martin" }, member: { level: 50 } });
+});
+
+test("trust is followed: verified, changed, not to be had", async () => {
+  const { model, trusted, trusts } = opened();
+  for (const each of ["verified", "changed"] as const) {
+    trusts(async () => each);
+    trusted.fire();
+    await settled();
+    expect(model.snapshot().trust).toBe(each);
+  }
+  trusts(null);
+  trusted.fire();
+  await settled();
+  expect(model.snapshot().trust).toBe(null);
+});
+
+test("who is ignored is shown so at once", () => {
+  const { model, done } = opened();
+  expect(model.snapshot().ignored).toBe(false);
+  model.setIgnored(true);
+  expect(model.snapshot().ignored).toBe(true);
+  expect(done).toEqual([[ANNE, true]]);
+  expect(opened("@ignored:b").model.snapshot().ignored).toBe(true);
+});
+
+test("what is done to them, and what the room refuses", async () => {
+  const { model, done } = opened();
+  await model.setLevel(50);
+  await model.ban("r");
+  expect(done).toEqual([
+    [ANNE, 50],
+    [ANNE, "r"],
+  ]);
+  expect(await model.kick("")).toBe(false);
+  expect(model.snapshot().problem?.key).toBe("error.M_FORBIDDEN");
+});
+
+test("one's own card is one's own", () => {
+  expect([opened(ME).model.isMe, opened().model.isMe]).toEqual([true, false]);
+});

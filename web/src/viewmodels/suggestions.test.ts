@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { person } from "../../tests/fakes";
+import { suggestionsFor } from "./suggestions";
+
+const needs = {
+  people: async () => Array.from({ length: 12 }, (_, at) => person(`@${at}:a`, at < 10 ? `Anne ${at}` : `Salomé ${at}`)),
+  emoji: async (word: string) => Array.from({ length: 12 }, (_, at) => ({ emoji: `${at}`, name: `${word} ${at}` })),
+};
+const keys = async (before: string): Promise<string[]> => (await suggestionsFor(before, needs)).map((each) => each.key);
+
+test("nothing where nothing is begun", async () => {
+  expect(await keys("Bonjour ")).toEqual([]);
+  expect(await keys("a@b")).toEqual([]);
+});
+
+test("at most eight people, and the whole room where its word is begun", async () => {
+  expect(await keys("@anne")).toHaveLength(8);
+  expect(await keys("@sal")).toEqual(["@10:a", "@11:a", "@room"]);
+  expect(await keys("@roo")).toEqual(["@room"]);
+  expect(await keys("@")).not.toContain("@room");
+});
+
+test("at most eight pictures, and the commands that begin so", async () => {
+  expect(await keys("vu :po")).toHaveLength(8);
+  expect(await keys("/to")).toEqual(["topic"]);
+  expect(await keys("a /to")).toEqual([]);
+});
