@@ -10,8 +10,12 @@ import {
   type Room,
   RoomEvent,
   SyncState,
+  type TimelineEvents,
 } from "matrix-js-sdk";
 import { type Unsent, UnsentStore } from "./unsent";
+
+/** What was kept of an earlier visit was one of these then. */
+type Kind = keyof TimelineEvents;
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
@@ -42,7 +46,7 @@ export function queues(): MatrixScheduler {
   return new MatrixScheduler(
     (_event, attempts, failure) => {
       if (!isPassing(failure)) return -1;
-      const asked = (failure as unknown as Failure).data?.retry_after_ms ?? 0;
+      const asked = (failure as Failure).data?.retry_after_ms ?? 0;
       return Math.max(asked, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempts, 6)));
     },
     (event) => event.getRoomId() ?? null,
@@ -96,7 +100,7 @@ export class Outbox {
   private send({ room, thread, type, content, redacts, txn }: Unsent): Promise<unknown> {
     return redacts
       ? this.client.redactEvent(room, thread, redacts, txn, content as { reason?: string })
-      : this.client.sendEvent(room, thread, type as never, content as never, txn);
+      : this.client.sendEvent(room, thread, type as Kind, content as TimelineEvents[Kind], txn);
   }
 
   private follow(event: MatrixEvent, room: Room): void {

@@ -128,7 +128,9 @@ export class Recovery {
     const problem = await this.checkCode(typed);
     if (problem) return problem;
     const current = await this.client.secretStorage.getKey();
-    this.storageKey = { id: current![0], key: readCode(typed)! };
+    const key = readCode(typed);
+    if (!current || !key) return "wrong";
+    this.storageKey = { id: current[0], key };
     await this.crypto().bootstrapCrossSigning({});
     await this.crypto()
       .crossSignDevice(this.client.getDeviceId()!)

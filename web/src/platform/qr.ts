@@ -4,7 +4,7 @@ import { pause } from "./clock";
 
 export async function drawQr(canvas: HTMLCanvasElement, bytes: Uint8ClampedArray): Promise<void> {
   const { toCanvas } = await import("qrcode");
-  await toCanvas(canvas, [{ data: bytes, mode: "byte" } as never], {
+  await toCanvas(canvas, [{ data: bytes, mode: "byte" }], {
     width: 240,
     margin: 4,
     color: { dark: "#000000", light: "#ffffff" },

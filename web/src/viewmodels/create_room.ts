@@ -133,7 +133,8 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
       const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
       if (kind === "direct") {
         if (people[0]) return this.made(await this.matrix.entry.direct(people[0]));
-        return this.made(await this.matrix.entry.directByAddress(chosen[0].email!));
+        if (chosen[0].email) this.made(await this.matrix.entry.directByAddress(chosen[0].email));
+        return;
       }
       const level = kind === "private" || kind === "guests" ? (this.now.level ?? undefined) : undefined;
       const id = await this.matrix.entry.create({ kind, name: name.trim(), topic: topic.trim(), invite: people, level });

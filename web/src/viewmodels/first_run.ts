@@ -73,11 +73,10 @@ export class FirstRunViewModel extends ActingViewModel<State> {
   /** The code must be typed back: what was not kept is found out now, not in a year. */
   readonly finish = async (): Promise<void> => {
     const bare = (text: string): string => text.replace(/[\s\-–—.]/g, "");
-    if (bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
+    const { generated } = this;
+    if (!generated || bare(this.now.typed) !== bare(this.now.code ?? "")) return this.set({ mismatch: true });
     const { encryption } = this.matrix;
-    await this.setUp(() =>
-      this.reset ? encryption.recovery.reset(this.generated!) : encryption.recovery.storeCode(this.generated!),
-    );
+    await this.setUp(() => (this.reset ? encryption.recovery.reset(generated) : encryption.recovery.storeCode(generated)));
   };
 
   readonly later = (): Promise<void> => this.setUp(() => this.matrix.encryption.recovery.withoutCode());

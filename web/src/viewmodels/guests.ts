@@ -6,7 +6,8 @@ import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 export interface Sponsored extends Guest {
-  person: Person | null;
+  user_id: string;
+  person: Person;
 }
 
 interface State extends Doing {
@@ -22,7 +23,10 @@ export class GuestsViewModel extends ActingViewModel<State> {
 
   private async look(): Promise<void> {
     const { guests, invited } = await this.matrix.agency.guests();
-    this.set({ guests: guests.map((each) => ({ ...each, person: this.matrix.people.of(null, each.user_id!) })), invited });
+    const sponsored = guests.flatMap((each) =>
+      each.user_id ? [{ ...each, user_id: each.user_id, person: this.matrix.people.of(null, each.user_id) }] : [],
+    );
+    this.set({ guests: sponsored, invited });
   }
 
   readonly renew = (id: string): Promise<boolean> =>

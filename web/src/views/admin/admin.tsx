@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Rights } from "../../matrix/console";
 import { AdminViewModel } from "../../viewmodels/admin";
-import { scopes, viewsFor } from "../../viewmodels/admin_views";
+import { scopes, type View, viewsFor } from "../../viewmodels/admin_views";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
 import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";
@@ -72,18 +72,17 @@ function Console({ rights, known, chosen, view }: Props) {
           </ul>
         </Region>
       )}
-      {shown && <Shown key={`${chosen.name} ${shown.name}`} rights={rights} organisation={chosen.name} name={shown.name} />}
+      {shown && <Shown key={`${chosen.name} ${shown.name}`} rights={rights} organisation={chosen.name} view={shown} />}
     </>
   );
 }
 
-function Shown({ rights, organisation, name }: { rights: Rights; organisation: string; name: string }) {
+function Shown({ rights, organisation, view }: { rights: Rights; organisation: string; view: View }) {
   const { t } = useTranslation();
   const phone = useMedia("(max-width: 767px)");
-  const view = viewsFor(organisation).find((each) => each.name === name)!;
-  const model = useMade(AdminViewModel, `${organisation} ${name}`, rights, organisation, view);
+  const model = useMade(AdminViewModel, `${organisation} ${view.name}`, rights, organisation, view);
   return (
-    <main className="panel scroll" data-region tabIndex={0} aria-label={t(`admin.view.${name}`)}>
+    <main className="panel scroll" data-region tabIndex={0} aria-label={t(`admin.view.${view.name}`)}>
       <div className="page wide">
         {phone && (
           <a className="btn quiet" href={`#/admin/${organisation}`}>

@@ -24,9 +24,9 @@ export function Guests() {
       <ul className="stackv">
         {guests?.map((each) => (
           <li key={each.user_id} className="personrow">
-            <Avatar id={each.user_id!} name={each.person!.name} picture={each.person!.avatar} />
+            <Avatar id={each.user_id} name={each.person.name} picture={each.person.avatar} />
             <span className="min0 grow">
-              <span className="strong cut block">{each.person!.name}</span>
+              <span className="strong cut block">{each.person.name}</span>
               <span className="t13 muted block">{each.purpose || t("guests.noPurpose")}</span>
               <span className="t13 muted block">
                 {each.has_ended
@@ -41,16 +41,16 @@ export function Guests() {
                 type="button"
                 className={each.has_ended ? "btn small main" : "btn small"}
                 disabled={busy}
-                onClick={() => void model.renew(each.user_id!)}
+                onClick={() => void model.renew(each.user_id)}
               >
                 {t("guests.renew")}
-                <span className="sr"> {each.person!.name}</span>
+                <span className="sr"> {each.person.name}</span>
               </button>
             )}
             {!each.has_ended && (
               <button type="button" className="btn small danger" disabled={busy} onClick={() => setEnding(each)}>
                 {t("guests.end")}
-                <span className="sr"> {each.person!.name}</span>
+                <span className="sr"> {each.person.name}</span>
               </button>
             )}
           </li>
@@ -75,7 +75,7 @@ export function Guests() {
       {ending && (
         <Dialog
           alert
-          title={t("guests.endTitle", { name: ending.person!.name })}
+          title={t("guests.endTitle", { name: ending.person.name })}
           hint={t("guests.endHint")}
           onClose={() => setEnding(null)}
           foot={
@@ -83,7 +83,7 @@ export function Guests() {
               go={t("guests.end")}
               danger
               onGo={() => {
-                void model.end(ending.user_id!);
+                void model.end(ending.user_id);
                 setEnding(null);
               }}
               onCancel={() => setEnding(null)}

@@ -20,6 +20,7 @@ export function Help({ model }: { model: SettingsViewModel }) {
   const app = useApp();
   const main = useMain();
   const { configuration } = useSnapshot(app);
+  const links = Object.entries(configuration?.brand.links ?? {});
   const { me } = useSnapshot(model);
   const { deviceId, standing } = model.diagnosis;
   const about = `Chappe ${import.meta.env.MODE}\n${me.id}\n${deviceId}\n${navigator.userAgent}\n${standing}`;
@@ -31,11 +32,11 @@ export function Help({ model }: { model: SettingsViewModel }) {
           <Fact key={key} label={key} text={t(text)} />
         ))}
       </dl>
-      {Object.keys(configuration?.brand.links ?? {}).length > 0 && (
+      {links.length > 0 && (
         <>
           <h2 className="h">{t("help.links")}</h2>
           <ul className="bullets">
-            {Object.entries(configuration!.brand.links).map(([name, url]) => (
+            {links.map(([name, url]) => (
               <li key={name}>
                 <a className="link" href={url} target="_blank" rel="noreferrer">
                   {t(`link.${name}`)}
