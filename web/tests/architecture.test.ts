@@ -71,6 +71,27 @@ test("only the adapter knows the SDK", () => {
   ).toEqual([]);
 });
 
+test("the SDK is loaded with the account, not with the page", () => {
+  const values = (text: string): string[] =>
+    [...text.matchAll(/^import (?!type )(?:[^"]*? from )?"([^"]+)";/gm)].map(([, target]) => target);
+  const loads = new Map<string, string[]>(); // by file, the way that leads there from the first one
+  const walk = (path: string, way: string[]): void => {
+    if (loads.has(path)) return;
+    loads.set(path, [...way, path]);
+    const { text } = all.find((each) => each.path === path)!;
+    const known = values(text).map((target) => join(path, "..", target));
+    for (const each of all)
+      if (known.some((target) => each.path === `${target}.ts` || each.path === `${target}.tsx`))
+        walk(each.path, [...way, path]);
+  };
+  walk("app/main.tsx", []);
+  const wrong = all.filter(
+    ({ path, text }) => loads.has(path) && values(text).some((target) => target.startsWith("matrix-js-sdk")),
+  );
+  expect(wrong.map(({ path }) => loads.get(path)?.join(" > "))).toEqual([]);
+  expect(loads.size).toBeGreaterThan(30);
+});
+
 test("views ask view models only: of the adapter they know types", () => {
   const wrong = all.flatMap(({ path, text }) => {
     if (!path.startsWith("views/")) return [];

@@ -1,6 +1,7 @@
 /** The public-sector layer of a server, where it is on: its rules, guests and their sponsors, posts that are held in turn. */
 
 import { type MatrixClient, Method } from "matrix-js-sdk";
+import { type Confirmation, isConfirmation } from "./confirmation";
 import type { Classification, EncryptedFile } from "./types";
 
 export interface Rules {
@@ -57,26 +58,7 @@ export interface Package {
 
 const RULES = "chappe.rules";
 
-/** Whether a file of a type may be sent in a room with a marking: of encrypted rooms only the client knows. */
-export function allowsFile(level: Classification | null, mime: string): boolean {
-  if (!level) return true;
-  if (!level.files) return false;
-  const kind = mime.split(";")[0].trim().toLowerCase();
-  const fits = (pattern: string): boolean =>
-    kind === pattern || (pattern.endsWith("/*") && kind.startsWith(pattern.slice(0, -1)));
-  return !level.file_types.length || level.file_types.some(fits);
-}
-
-/** What the owner of an account confirms on a page of the server ("User-interactive authentication"). */
-export interface Confirmation {
-  session: string;
-  page: string;
-}
-
 const proof = (session: string | null): object => (session ? { auth: { session } } : {});
-
-export const isConfirmation = (answer: unknown): answer is Confirmation =>
-  typeof answer === "object" && answer !== null && "session" in answer && "page" in answer;
 
 export class Agency {
   /** null: the layer is off. */

@@ -17,8 +17,6 @@ export interface Done extends Row {
   approvers?: number;
 }
 
-export const EVERYWHERE = "all";
-
 export class Console {
   constructor(private readonly client: MatrixClient) {}
 

@@ -14,7 +14,8 @@ import {
 } from "matrix-js-sdk";
 import type { PreparedFile } from "../platform/prepared_file";
 import { Signal } from "../platform/signal";
-import { type Agency, allowsFile } from "./agency";
+import type { Agency } from "./agency";
+import { allowsFile } from "./file_types";
 import { hear } from "./listening";
 import type { Media } from "./media";
 import { fileContent, messageContent, sendable } from "./message_content";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ADMIN_TEXTS as EN } from "../i18n/en_admin";
 import { ADMIN_TEXTS as FR } from "../i18n/fr_admin";
-import { EVERYWHERE, type Rights, type Row } from "../matrix/console";
-import { CRITICAL, FIELDS, isCritical, isGrave, OPTIONAL, scopes, VIEWS, viewsFor } from "./admin_views";
+import type { Rights, Row } from "../matrix/console";
+import { CRITICAL, EVERYWHERE, FIELDS, isCritical, isGrave, OPTIONAL, scopes, VIEWS, viewsFor } from "./admin_views";
 
 const rights = (...names: string[]): Rights => ({
   everywhere: false,

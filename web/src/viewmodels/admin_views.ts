@@ -1,6 +1,9 @@
 /** The lists of the console, what each entry lets one do, what that asks for. */
 
-import { EVERYWHERE, type Rights, type Row } from "../matrix/console";
+import type { Rights, Row } from "../matrix/console";
+
+/** The name of the whole installation, where organisations have theirs. */
+export const EVERYWHERE = "all";
 
 /** How a value is shown. */
 export type As =

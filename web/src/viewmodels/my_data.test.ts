@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { FakeClock, refusal, settled, signedIn } from "../../tests/fakes";
-import type { Confirmation, Package } from "../matrix/agency";
+import type { Package } from "../matrix/agency";
+import type { Confirmation } from "../matrix/confirmation";
 import { MyDataViewModel } from "./my_data";
 
 const PAGE: Confirmation = { session: "s", page: "/confirm" };

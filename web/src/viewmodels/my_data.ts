@@ -1,6 +1,7 @@
 /** What the service holds of somebody, packed on demand. */
 
-import { type Confirmation, isConfirmation, type Package } from "../matrix/agency";
+import type { Package } from "../matrix/agency";
+import { type Confirmation, isConfirmation } from "../matrix/confirmation";
 import type { SignedIn } from "../matrix/signed_in";
 import { clock as browser, type Clock } from "../platform/clock";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";

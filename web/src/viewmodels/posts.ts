@@ -1,6 +1,7 @@
 /** Posts that are held in turn: who holds each, and taking one. */
 
-import { type Confirmation, isConfirmation, type Post } from "../matrix/agency";
+import type { Post } from "../matrix/agency";
+import { type Confirmation, isConfirmation } from "../matrix/confirmation";
 import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";

@@ -1,6 +1,6 @@
 /** Files on their way into a conversation. */
 
-import { allowsFile } from "../matrix/agency";
+import { allowsFile } from "../matrix/file_types";
 import type { SomeConversation } from "../matrix/signed_in";
 import type { RoomDetails } from "../matrix/types";
 import type { PreparedFile } from "../platform/prepared_file";

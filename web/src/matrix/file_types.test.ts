@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { allowsFile } from "./agency";
+import { allowsFile } from "./file_types";
 
 const marked = (files: boolean, ...file_types: string[]) => ({
   name: "restricted",
