@@ -237,13 +237,18 @@ describe("meanwhile", () => {
     const { stage: asking } = model.snapshot();
     if (asking.name === "confirm") asking.model.reset();
     expect(stage()).toBe("first-run");
+    world.state = "ready"; // of the keys that take the place of the old ones: what was asked before is over
+    trusted.fire();
+    expect(stage()).toBe("first-run");
     model.cancelCode();
     expect(stage()).toBe("main");
+    world.state = "unconfirmed";
     model.askConfirm();
     world.state = "ready";
     trusted.fire();
     expect(stage()).toBe("main");
     model.replaceCode();
+    trusted.fire();
     expect(stage()).toBe("first-run");
   });
 

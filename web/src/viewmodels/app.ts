@@ -78,10 +78,10 @@ export class AppViewModel extends ViewModel<AppState> {
 
   /** Begins: with a session, with the way back from signing in, or with the sign-in form. */
   readonly start = async (): Promise<void> => {
-    this.set({ stage: { name: "loading" } });
+    this.turn({ name: "loading" });
     const configuration = await this.sessions.configuration();
     const session = await this.sessions.load().catch(() => undefined);
-    if (!configuration) return this.set({ stage: { name: "unreachable" } });
+    if (!configuration) return this.turn({ name: "unreachable" });
     this.set({ configuration });
     if (this.sessions.isWayBack(this.page.query)) return this.cameBack(configuration);
     if (session) return this.open(session, configuration);
@@ -102,23 +102,23 @@ export class AppViewModel extends ViewModel<AppState> {
   private askSignIn(configuration: Configuration, problem: SignInProblem, address = ""): void {
     const language = (): string => this.preferences.snapshot().language;
     const model = new SignInViewModel(configuration, language, this.page.leave, problem, address);
-    this.set({ stage: { name: "sign-in", model } });
+    this.turn({ name: "sign-in", model });
   }
 
   private async open(session: Session, configuration: Configuration, takeOver = false): Promise<void> {
     this.session = session;
     const lost = (): void => {
       this.matrix?.stop();
-      this.set({ stage: { name: "other-tab" } });
+      this.turn({ name: "other-tab" });
     };
-    if (!(await this.sessions.hold(lost, takeOver))) return this.set({ stage: { name: "other-tab" } });
-    this.set({ stage: { name: "starting" } });
+    if (!(await this.sessions.hold(lost, takeOver))) return this.turn({ name: "other-tab" });
+    this.turn({ name: "starting" });
     await this.drafts.open();
     try {
       this.matrix = await this.sessions.start(session, configuration, (why) => void this.ended(configuration, why));
     } catch (error) {
       console.error(error);
-      return this.set({ stage: { name: "unreachable" } });
+      return this.turn({ name: "unreachable" });
     }
     this.follow(this.matrix);
   }
@@ -133,7 +133,7 @@ export class AppViewModel extends ViewModel<AppState> {
     const moved = (): void => {
       const connection = matrix.connection.value;
       this.set({ connection, me: matrix.people.me() });
-      if (matrix.barred.value) return this.set({ stage: { name: "barred" } });
+      if (matrix.barred.value) return this.turn({ name: "barred" });
       if (this.now.stage.name === "barred") return this.page.leave("/"); // the account is open again: begin afresh
       if (this.now.stage.name === "starting" && connection !== "starting") void this.synced(matrix);
     };
@@ -155,7 +155,7 @@ export class AppViewModel extends ViewModel<AppState> {
     await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe(), this.loadRules(matrix)]);
     if (this.matrix !== matrix) return; // the session ended meanwhile
     void matrix.index.start();
-    if (matrix.encryption.state === "new") this.set({ stage: { name: "first-run", model: this.firstRun() } });
+    if (matrix.encryption.state === "new") this.turn({ name: "first-run", model: this.firstRun() });
     else if (matrix.encryption.state === "unconfirmed" && !this.sessions.wasPutOff()) this.askConfirm();
     else this.show();
     const shared = await this.page.takeShared();
@@ -169,11 +169,17 @@ export class AppViewModel extends ViewModel<AppState> {
 
   /** The rooms, in place of whatever was asked before them. */
   private show(): void {
-    const { stage } = this.now;
-    if (stage.name === "confirm" || stage.name === "first-run") stage.model.close();
     if (!this.main) return;
-    this.set({ stage: { name: "main", model: this.main }, me: this.account.people.me() });
+    this.set({ me: this.account.people.me() });
+    this.turn({ name: "main", model: this.main });
     this.main.look();
+  }
+
+  /** Fills the page with something else. What was asked before is over, and follows nothing any more. */
+  private turn(stage: Stage): void {
+    const { stage: before } = this.now;
+    this.set({ stage });
+    if (before.name === "confirm" || before.name === "first-run") before.model.close();
   }
 
   // ------------------------------------------------------------------------------------------------ what others stand on
@@ -217,9 +223,9 @@ export class AppViewModel extends ViewModel<AppState> {
     const model = new ConfirmDeviceViewModel(
       this.account,
       () => this.show(),
-      () => this.set({ stage: { name: "first-run", model: this.firstRun(true, true) } }),
+      () => this.turn({ name: "first-run", model: this.firstRun(true, true) }),
     );
-    this.set({ stage: { name: "confirm", model } });
+    this.turn({ name: "confirm", model });
   };
 
   readonly confirmLater = (): void => {
@@ -228,7 +234,7 @@ export class AppViewModel extends ViewModel<AppState> {
   };
 
   /** A new recovery code, in place of the one in use or for the first time. */
-  readonly replaceCode = (): void => this.set({ stage: { name: "first-run", model: this.firstRun(true) } });
+  readonly replaceCode = (): void => this.turn({ name: "first-run", model: this.firstRun(true) });
 
   readonly cancelCode = (): void => this.show();
 
