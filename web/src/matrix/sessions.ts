@@ -26,9 +26,18 @@ async function configuration(): Promise<Configuration | null> {
   return found ?? JSON.parse(localStorage.getItem(CONFIGURATION) ?? "null");
 }
 
+/** The session of the last visit. Where there is one the SDK is on its way at once. */
+async function load(): Promise<Session | undefined> {
+  const session = await loadSession();
+  if (session) loadSdk().catch(() => {}); // `start` says what went wrong
+  return session;
+}
+
+const loadSdk = (): Promise<typeof import("./matrix")> => import("./matrix");
+
 /** Opens an account. `ended`: the session is no more. */
 async function start(session: Session, known: Configuration, ended: (why: Ended) => void): Promise<SignedIn> {
-  const { Matrix } = await import("./matrix"); // the SDK: nobody who only signs in waits for it
+  const { Matrix } = await loadSdk(); // nobody who only signs in waits for it
   return Matrix.start(session, known, ended);
 }
 
@@ -40,7 +49,7 @@ async function forget(): Promise<void> {
 
 export const sessions = {
   configuration,
-  load: loadSession,
+  load,
   isWayBack,
   finish: finishSignIn,
   hold: holdSession,

@@ -79,8 +79,10 @@ export class AppViewModel extends ViewModel<AppState> {
   /** Begins: with a session, with the way back from signing in, or with the sign-in form. */
   readonly start = async (): Promise<void> => {
     this.turn({ name: "loading" });
-    const configuration = await this.sessions.configuration();
-    const session = await this.sessions.load().catch(() => undefined);
+    const [configuration, session] = await Promise.all([
+      this.sessions.configuration(),
+      this.sessions.load().catch(() => undefined),
+    ]);
     if (!configuration) return this.turn({ name: "unreachable" });
     this.set({ configuration });
     if (this.sessions.isWayBack(this.page.query)) return this.cameBack(configuration);
