@@ -141,6 +141,15 @@ test("from the first moment to the server's copy a message is the same item, and
   );
 });
 
+test("a message that somebody has read is the same object again while nothing of it has changed", () => {
+  const { items } = room();
+  const event = said("bonjour");
+  const first = items.of(event, false, ["@anne:a"]);
+  expect(items.shows(event)).toBe(true);
+  expect(items.of(event, false, ["@anne:a"])).toBe(first);
+  expect(items.of(event, false, [])).not.toBe(first);
+});
+
 test.each([
   ["the network is away", { name: "ConnectionError" }, "queued", null],
   ["the server asks for patience", { httpStatus: 429, errcode: "M_LIMIT_EXCEEDED" }, "queued", null],

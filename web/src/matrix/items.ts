@@ -75,6 +75,11 @@ export class Items {
     return item;
   }
 
+  /** Whether an event has a row of its own. */
+  shows(event: MatrixEvent): boolean {
+    return this.content(event) !== null;
+  }
+
   private content(event: MatrixEvent): Content | null {
     const type = event.getType();
     if (event.isRedacted()) {

@@ -12,15 +12,18 @@ import {
   TimelineWindow,
 } from "matrix-js-sdk";
 import { Signal } from "../platform/signal";
-import { idOf } from "./event_facts";
+import { idOf, senderOf } from "./event_facts";
 import { Items } from "./items";
 import { hear, hearOf } from "./listening";
 import type { People } from "./people";
+import { seenBy } from "./readers";
 import type { Item } from "./types";
 
 const AT_ONCE = 50;
 /** More than a screen needs, few enough that drawing them costs nothing. */
 const WINDOW = 1200;
+/** Members of a room where it is not shown who has read what. */
+const MANY = 200;
 
 export class Timeline {
   readonly changed = new Signal(16);
@@ -161,24 +164,15 @@ export class Timeline {
     for (const event of this.window.getEvents()) void this.client.decryptEventIfNeeded(event);
   }
 
-  /** Who has read up to which of these events. */
+  /** Who has read up to which of these events. In large rooms nobody asks. */
   private receipts(events: MatrixEvent[]): Map<string, string[]> {
-    const found = new Map<string, string[]>();
-    if (this.threadId || this.room.getJoinedMemberCount() > 200) return found;
-    const me = this.client.getUserId();
-    let carried: string[] = [];
-    for (let index = events.length - 1; index >= 0; index--) {
-      const event = events[index];
-      const readers = this.room.getUsersReadUpTo(event).filter((user) => user !== me && user !== event.getSender());
-      carried = [...carried, ...readers.filter((user) => !carried.includes(user))];
-      if (carried.length && this.items.of(event, false, [])) {
-        found.set(
-          idOf(event),
-          carried.filter((user) => user !== event.getSender()),
-        );
-        carried = [];
-      }
-    }
-    return found;
+    if (this.threadId || this.room.getJoinedMemberCount() > MANY) return new Map();
+    const readable = events.map((event) => ({
+      id: idOf(event),
+      sender: senderOf(event),
+      readers: this.room.getUsersReadUpTo(event),
+      isShown: () => this.items.shows(event),
+    }));
+    return seenBy(readable, this.client.getUserId());
   }
 }
