@@ -34,6 +34,8 @@ interface Given {
   rules?: boolean;
   shared?: boolean;
   hash?: string;
+  /** What the server is asked about keys. */
+  keys?: Promise<void>;
 }
 
 async function begun(given: Given = {}) {
@@ -60,7 +62,7 @@ async function begun(given: Given = {}) {
       get state() {
         return world.state;
       },
-      refresh: note("refresh"),
+      refresh: () => given.keys ?? Promise.resolve(),
       recovery: { codeCreated: () => null, exists: async () => true, newCode: async () => ({ privateKey: new Uint8Array() }) },
     }),
     directory: { mayArrange: () => false, inSpace: async () => [] },
@@ -227,6 +229,19 @@ describe("meanwhile", () => {
     model.retry();
     barred.set(null);
     expect(done.slice(-2)).toEqual(["retry", "leave /"]); // begun afresh
+  });
+
+  test("an account that is barred while the first questions are open stays so when they are answered", async () => {
+    let answer = (): void => {};
+    const keys = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const { barred, stage, done } = await begun({ keys });
+    expect(stage()).toBe("main"); // what was kept is shown meanwhile
+    barred.set("expired");
+    answer();
+    await settled();
+    expect([stage(), done.includes("index starts")]).toEqual(["barred", false]);
   });
 
   test("this device is confirmed, or that is put off; a code is made or begun anew", async () => {

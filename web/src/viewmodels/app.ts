@@ -155,7 +155,7 @@ export class AppViewModel extends ViewModel<AppState> {
     const known = matrix.rooms.list().length > 0;
     if (known) this.show(); // what this browser has kept is shown at once; the checks go on behind it
     await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe(), this.loadRules(matrix)]);
-    if (this.matrix !== matrix) return; // the session ended meanwhile
+    if (this.matrix !== matrix || matrix.barred.value) return; // the session ended meanwhile, or the server lets it do nothing
     void matrix.index.start();
     if (matrix.encryption.state === "new") this.turn({ name: "first-run", model: this.firstRun() });
     else if (matrix.encryption.state === "unconfirmed" && !this.sessions.wasPutOff()) this.askConfirm();
