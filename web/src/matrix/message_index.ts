@@ -4,20 +4,13 @@
  * into memory at the first search. New messages are added as they are decrypted; history is walked in the background.
  */
 
-import {
-  Direction,
-  EventType,
-  type MatrixClient,
-  MatrixEvent,
-  MatrixEventEvent,
-  Method,
-  type Room,
-  RoomEvent,
-} from "matrix-js-sdk";
+import { EventType, type MatrixClient, type MatrixEvent, MatrixEventEvent, RoomEvent } from "matrix-js-sdk";
 import { pause } from "../platform/clock";
 import { Scope } from "../platform/scope";
+import { SealedBlocks } from "../platform/sealed_blocks";
 import type * as Stems from "../platform/search_stems";
 import { roomOf, senderOf } from "./event_facts";
+import { HistoryWalk, type Places } from "./history_walk";
 import type { People } from "./people";
 
 export interface Found {
@@ -29,28 +22,45 @@ export interface Found {
   isFile: boolean;
 }
 
-type Document = [eventId: string, roomId: string, sender: string, ts: number, text: string, isFile: 0 | 1];
+/** What is found, but for how its sender is called. `sender`: a user id. */
+type Document = Found;
+
+/** As it is kept. */
+type Kept = [eventId: string, roomId: string, sender: string, ts: number, text: string, isFile: 0 | 1];
+
+const kept = ({ eventId, roomId, sender, ts, text, isFile }: Document): Kept => [
+  eventId,
+  roomId,
+  sender,
+  ts,
+  text,
+  isFile ? 1 : 0,
+];
+const read = ([eventId, roomId, sender, ts, text, isFile]: Kept): Document => ({
+  eventId,
+  roomId,
+  sender,
+  ts,
+  text,
+  isFile: isFile === 1,
+});
 
 const BLOCK = 256;
+const LONGEST = 8000;
 const WRITE_AFTER = 2000;
-const CRAWL_PAUSE = 1500;
-const PER_CRAWL = 100;
 const AT_ONCE = 500; // documents that are looked at before others have their turn
-const PREFIX = "/_chappe/client/v1";
 
 export class MessageIndex {
   private documents = new Map<string, Document>();
   private lexemes = new WeakMap<Document, string>(); // of what was looked through
   private dirty = new Set<number>();
   private blocks: string[][] = [];
-  private key: CryptoKey | null = null;
-  private database: IDBDatabase | null = null;
+  private store: SealedBlocks | null = null;
+  private walk: HistoryWalk | null = null;
   private readonly scope = new Scope();
   private readonly writes = this.scope.timer();
-  private crawls = new Map<string, string | null>();
   private writing: Promise<void> = Promise.resolve();
   private isStopped = false;
-  private isPaced = true;
 
   constructor(
     private readonly client: MatrixClient,
@@ -72,41 +82,45 @@ export class MessageIndex {
     if (this.isStopped) return;
     this.client.on(MatrixEventEvent.Decrypted, (event) => this.add(event));
     this.client.on(RoomEvent.Timeline, (event) => this.add(event));
-    void this.crawl();
+    void this.walk?.run();
   }
 
   private async open(): Promise<void> {
-    this.database = await openDatabase(`chappe-search-${this.client.getUserId()}`);
+    const store = await SealedBlocks.open(`chappe-search-${this.client.getUserId()}`);
+    this.store = store;
     if (this.isStopped) return this.close();
-    this.key = (await this.get<CryptoKey>("key")) ?? null;
-    if (!this.key) {
-      this.key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
-      await this.put("key", this.key);
+    await store.unlock();
+    const places: Places = new Map((await store.get<Array<[string, string | null]>>("crawls")) ?? []);
+    const keep = (now: Places): Promise<void> => store.put("crawls", [...now]);
+    this.walk = new HistoryWalk(this.client, places, (event) => this.add(event), keep);
+    for (const block of await store.read<Kept>()) {
+      const documents = block.map(read);
+      for (const each of documents) this.documents.set(each.eventId, each);
+      this.blocks.push(documents.map((each) => each.eventId));
     }
-    this.crawls = new Map((await this.get<Array<[string, string | null]>>("crawls")) ?? []);
-    await this.read();
   }
 
   /** For good, also before it has begun: what is new is written, then the store is let go, so that it can be removed. */
   stop(): void {
     this.isStopped = true;
+    this.walk?.stop();
     void this.write().finally(() => this.close());
   }
 
   private close(): void {
-    this.database?.close();
-    this.database = null;
+    this.store?.close();
+    this.store = null;
   }
 
   /** Messages with all the words, newest first. */
   async search(term: string, roomId: string | null, limit: number): Promise<Found[]> {
-    const documents = [...this.documents.values()].filter((each) => !roomId || each[1] === roomId);
+    const documents = [...this.documents.values()].filter((each) => !roomId || each.roomId === roomId);
     return this.shown(await this.matching(documents, term, []), limit);
   }
 
   /** Files whose name has all the words (all files for none), newest first. */
   async files(term: string, limit: number): Promise<Found[]> {
-    const files = [...this.documents.values()].filter((each) => each[5] === 1);
+    const files = [...this.documents.values()].filter((each) => each.isFile);
     return this.shown(await this.matching(files, term, files), limit);
   }
 
@@ -121,25 +135,22 @@ export class MessageIndex {
       for (const each of documents.slice(at, at + AT_ONCE)) {
         let lexemes = this.lexemes.get(each);
         if (lexemes === undefined) {
-          lexemes = stems.lexemesOf(each[4]);
+          lexemes = stems.lexemesOf(each.text);
           this.lexemes.set(each, lexemes);
         }
-        if (asked(each[4], lexemes)) found.push(each);
+        if (asked(each.text, lexemes)) found.push(each);
       }
     }
     return found;
   }
 
   private shown(found: Document[], limit: number): Found[] {
-    found.sort((a, b) => b[3] - a[3]);
-    return found.slice(0, limit).map(([eventId, roomId, sender, ts, text, isFile]) => ({
-      eventId,
-      roomId,
-      ts,
-      text,
-      isFile: isFile === 1,
-      sender: this.people.of(this.client.getRoom(roomId)?.getMember(sender), sender).name,
-    }));
+    found.sort((a, b) => b.ts - a.ts);
+    return found.slice(0, limit).map((each) => ({ ...each, sender: this.nameOf(each) }));
+  }
+
+  private nameOf({ roomId, sender }: Document): string {
+    return this.people.of(this.client.getRoom(roomId)?.getMember(sender), sender).name;
   }
 
   private add(event: MatrixEvent): void {
@@ -152,17 +163,17 @@ export class MessageIndex {
     const body = content?.body;
     if (typeof body !== "string" || !body) return;
     const known = this.documents.get(id);
-    if (known && (!edited || known[4] === body)) return;
+    if (known && (!edited || known.text === body)) return;
     const isFile = content.msgtype !== "m.text" && content.msgtype !== "m.notice" && content.msgtype !== "m.emote";
     const text = isFile && content.filename && content.filename !== body ? `${content.filename} ${body}` : body;
-    this.documents.set(id, [
-      id,
-      roomOf(event),
-      senderOf(event),
-      known?.[3] ?? event.getTs(),
-      text.slice(0, 8000),
-      isFile ? 1 : 0,
-    ]);
+    this.documents.set(id, {
+      eventId: id,
+      roomId: roomOf(event),
+      sender: senderOf(event),
+      ts: known?.ts ?? event.getTs(),
+      text: text.slice(0, LONGEST),
+      isFile,
+    });
     this.place(id, known !== undefined);
   }
 
@@ -171,8 +182,9 @@ export class MessageIndex {
       const block = this.blocks.findIndex((each) => each.includes(id));
       if (block >= 0) this.dirty.add(block);
     } else {
-      if (!this.blocks.length || this.blocks.at(-1)!.length >= BLOCK) this.blocks.push([]);
-      this.blocks.at(-1)!.push(id);
+      const last = this.blocks.at(-1);
+      if (last && last.length < BLOCK) last.push(id);
+      else this.blocks.push([id]);
       this.dirty.add(this.blocks.length - 1);
     }
     if (!this.writes.isSet) this.writes.set(WRITE_AFTER, () => void this.write());
@@ -187,63 +199,7 @@ export class MessageIndex {
     if (!this.writes.isSet) this.writes.set(WRITE_AFTER, () => void this.write());
   }
 
-  // ------------------------------------------------------------------------------------------------------------ the past
-
-  private async crawl(): Promise<void> {
-    while (!this.isStopped) {
-      const next = this.client
-        .getRooms()
-        .find((room) => room.getMyMembership() === "join" && this.crawls.get(room.roomId) !== null);
-      if (!next) {
-        await pause(30_000);
-        continue;
-      }
-      await this.step(next).catch(() => pause(10_000));
-      await pause(CRAWL_PAUSE);
-    }
-  }
-
-  /** The server says how fast history may be read for the index: a guard against stolen accounts would stop us otherwise. */
-  private async pace(room: Room): Promise<void> {
-    while (!this.isStopped && this.isPaced) {
-      const path = `/reading_pace/${encodeURIComponent(room.roomId)}`;
-      const wait = await this.client.http
-        .authedRequest<{ pause_ms: number }>(Method.Get, path, { events: `${PER_CRAWL}` }, undefined, { prefix: PREFIX })
-        .catch((error) => {
-          if (error?.httpStatus === 404)
-            this.isPaced = false; // no guard here
-          else throw error;
-        });
-      if (!wait?.pause_ms) return;
-      await pause(wait.pause_ms);
-    }
-  }
-
-  private async step(room: Room): Promise<void> {
-    await this.pace(room);
-    if (this.isStopped) return;
-    const from = this.crawls.get(room.roomId) ?? null;
-    const answer = await this.client.createMessagesRequest(room.roomId, from, PER_CRAWL, Direction.Backward);
-    const events = answer.chunk.map((each) => new MatrixEvent(each));
-    for (const event of events) {
-      await this.client.decryptEventIfNeeded(event);
-      this.add(event);
-    }
-    this.crawls.set(room.roomId, answer.end && answer.chunk.length ? answer.end : null);
-    await this.put("crawls", [...this.crawls]);
-  }
-
   // ------------------------------------------------------------------------------------------------------------- storage
-
-  private async read(): Promise<void> {
-    const count = (await this.get<number>("count")) ?? 0;
-    for (let index = 0; index < count; index++) {
-      const sealed = await this.get<{ iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer }>(`block ${index}`);
-      const documents = sealed ? await this.unseal(sealed).catch(() => [] as Document[]) : [];
-      for (const each of documents) this.documents.set(each[0], each);
-      this.blocks.push(documents.map((each) => each[0]));
-    }
-  }
 
   /** One after the other. */
   private write(): Promise<void> {
@@ -254,45 +210,14 @@ export class MessageIndex {
   }
 
   private async writeBlocks(): Promise<void> {
-    if (!this.database || !this.dirty.size) return; // nothing was read yet, or nothing is new
+    const { store } = this;
+    if (!store || !this.dirty.size) return; // nothing was read yet, or nothing is new
     const dirty = [...this.dirty];
     this.dirty.clear();
     for (const index of dirty) {
-      const documents = this.blocks[index].map((id) => this.documents.get(id)!);
-      const iv = crypto.getRandomValues(new Uint8Array(12));
-      const bytes = await crypto.subtle.encrypt(
-        { name: "AES-GCM", iv },
-        this.key!,
-        new TextEncoder().encode(JSON.stringify(documents)),
-      );
-      await this.put(`block ${index}`, { iv, bytes });
+      const documents = this.blocks[index].flatMap((id) => this.documents.get(id) ?? []);
+      await store.write(index, documents.map(kept));
     }
-    await this.put("count", this.blocks.length);
+    await store.setCount(this.blocks.length);
   }
-
-  private async unseal(sealed: { iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer }): Promise<Document[]> {
-    const bytes = await crypto.subtle.decrypt({ name: "AES-GCM", iv: sealed.iv }, this.key!, sealed.bytes);
-    return JSON.parse(new TextDecoder().decode(bytes));
-  }
-
-  private get<T>(key: string): Promise<T | undefined> {
-    return settled(this.database!.transaction("values").objectStore("values").get(key)) as Promise<T | undefined>;
-  }
-
-  private put(key: string, value: unknown): Promise<unknown> {
-    return settled(this.database!.transaction("values", "readwrite").objectStore("values").put(value, key));
-  }
-}
-
-function openDatabase(name: string): Promise<IDBDatabase> {
-  const request = indexedDB.open(name, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore("values");
-  return settled(request);
-}
-
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
 }

@@ -1,0 +1,72 @@
+/** Walks the history of all rooms in the background, at the pace that the server gives. */
+
+import { Direction, type MatrixClient, MatrixEvent, Method, type Room } from "matrix-js-sdk";
+import { pause } from "../platform/clock";
+
+const PAUSE = 1500;
+const AFTER_FAILURE = 10_000;
+const NOTHING_TO_DO = 30_000;
+const AT_ONCE = 100;
+const PREFIX = "/_chappe/client/v1";
+
+/** By room, where its history is read on; null: it has been read to its beginning. */
+export type Places = Map<string, string | null>;
+
+export class HistoryWalk {
+  private isStopped = false;
+  private isPaced = true;
+
+  /** `keep`: the places, after each step. */
+  constructor(
+    private readonly client: MatrixClient,
+    private readonly places: Places,
+    private readonly found: (event: MatrixEvent) => void,
+    private readonly keep: (places: Places) => Promise<void>,
+  ) {}
+
+  async run(): Promise<void> {
+    while (!this.isStopped) {
+      const isAhead = (room: Room): boolean => room.getMyMembership() === "join" && this.places.get(room.roomId) !== null;
+      const next = this.client.getRooms().find(isAhead);
+      if (!next) {
+        await pause(NOTHING_TO_DO);
+        continue;
+      }
+      await this.step(next).catch(() => pause(AFTER_FAILURE));
+      await pause(PAUSE);
+    }
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private async step(room: Room): Promise<void> {
+    await this.pace(room);
+    if (this.isStopped) return;
+    const from = this.places.get(room.roomId) ?? null;
+    const { chunk, end } = await this.client.createMessagesRequest(room.roomId, from, AT_ONCE, Direction.Backward);
+    for (const event of chunk.map((each) => new MatrixEvent(each))) {
+      await this.client.decryptEventIfNeeded(event);
+      this.found(event);
+    }
+    this.places.set(room.roomId, end && chunk.length ? end : null);
+    await this.keep(this.places);
+  }
+
+  /** The server says how fast history may be read for the index: a guard against stolen accounts would stop us otherwise. */
+  private async pace(room: Room): Promise<void> {
+    while (!this.isStopped && this.isPaced) {
+      const path = `/reading_pace/${encodeURIComponent(room.roomId)}`;
+      const wait = await this.client.http
+        .authedRequest<{ pause_ms: number }>(Method.Get, path, { events: `${AT_ONCE}` }, undefined, { prefix: PREFIX })
+        .catch((error) => {
+          if (error?.httpStatus === 404)
+            this.isPaced = false; // no guard here
+          else throw error;
+        });
+      if (!wait?.pause_ms) return;
+      await pause(wait.pause_ms);
+    }
+  }
+}
