@@ -14,7 +14,7 @@ Extend = Callable[[LiveRoom, int | None, float], Awaitable[bool]]
 
 
 class Filling:
-    """`extend`: None where no other server is asked."""
+    """The time that one request may still spend on waiting. `extend` reads a page; None where no other server is asked."""
 
     def __init__(self, extend: Extend | None, room: LiveRoom) -> None:
         self._extend, self._room = extend, room
@@ -26,12 +26,12 @@ class Filling:
         return asyncio.get_running_loop().time() >= self._until
 
     async def page(self, follower: int | None) -> bool:
-        """Of what is missing before an event, or before all of them. Whether there was some in time."""
+        """Reads a page of what is missing before an event, by its position; None: before all. Whether some came in time."""
         left = self._until - asyncio.get_running_loop().time()
         return self._extend is not None and left > 0 and await self._extend(self._room, follower, left)
 
     async def pages(self, follower: int) -> None:
-        """What is missing before an event may be had from several servers, each of them a part."""
+        """Reads pages of what is missing before an event, as long as some come: several servers may each have a part."""
         for _ in range(MOST_PAGES):
             if not await self.page(follower):
                 break

@@ -23,7 +23,8 @@ SPACING = 16  # between neighbours of a stretch, for what comes in between
 
 
 class Stretch(NamedTuple):
-    """`ordinal`: 0 for the latest before its cut. A cut of 0: before the log. `host`: whose word it is, see `number_of_host`.
+    """A piece of the past that was read later. It lies directly before the event of the log at position `cut`; 0: before the log.
+    `ordinal`: its place among those before the same cut, 0 for the latest. `host`: whose word it is, see `number_of_host`.
     `is_fork`: what follows it follows the end of the log too, so that the log lies in its past."""
 
     cut: int
@@ -34,7 +35,7 @@ class Stretch(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Positions in (low, high], read in their own order. `stretch`: where it is none of the log."""
+    """A piece of the order: the positions (low, high], in rising order. `stretch`: None for a piece of the log."""
 
     low: int
     high: int
@@ -47,7 +48,7 @@ class Span(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """A place between events: just after a position. `span`: its number among those of the order."""
+    """A place between events: just after the position `at`. `span`: the index of its span in the order."""
 
     span: int
     at: int
@@ -59,13 +60,13 @@ def gap_before(cut: int) -> int:
 
 
 def number_of_host(server_name: str) -> int:
-    """What all servers of one host have in common, as the database keeps it."""
+    """A number for all servers of one host, by which the database counts their stretches."""
     digest = hashlib.sha256(host_of(server_name).encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def cut_of(position: int) -> int | None:
-    """Of a place that `gap_before` made: the event's position."""
+    """The position of the event for which `gap_before` made this place; None for any other position."""
     return _GAP - position if _GAP - LAST < position < _GAP else None
 
 
@@ -75,7 +76,8 @@ def block_of(number: int) -> tuple[int, int]:
 
 
 class ReadingOrder:
-    """`spans`: the oldest first. `cuts`: positions of the log before which there is a gap, or was."""
+    """The order in which a room is read. `spans`: the oldest first. `cuts`: positions of events of the log before which there is, or
+    was, a gap."""
 
     def __init__(self, stretches: Iterable[Stretch] = (), is_federated: bool = False) -> None:
         self.is_federated = is_federated
@@ -104,7 +106,7 @@ class ReadingOrder:
 
     @property
     def beginning(self) -> int:
-        """Before every event."""
+        """The position of the place before every event."""
         return self.spans[0].low
 
     def has_room_for(self, host: int) -> bool:
@@ -118,14 +120,14 @@ class ReadingOrder:
         return self._index_of_log[bisect_right(self.cuts, position)]
 
     def place(self, position: int) -> Cursor:
-        """Of a token: the place just after a position, or the one that `gap_before` means."""
+        """The place that a token names: just after a position, or the one that `gap_before` made."""
         if (cut := cut_of(position)) is not None:
             return Cursor(self._index_of_log[bisect_right(self.cuts, cut)], cut - 1)
         index = self.index_of(position)
         return Cursor(0, self.spans[0].low) if index is None else Cursor(index, position)
 
     def token(self, cursor: Cursor) -> int:
-        """The position that `place` makes a cursor of."""
+        """The position for a token that names this place: the inverse of `place`."""
         span = self.spans[cursor.span]
         if span.stretch is None and cursor.at == span.low and span.low >= 0 and cursor.span > 0:
             return gap_before(span.low + 1)
@@ -136,12 +138,12 @@ class ReadingOrder:
         return gap_before(position) if position in self._is_cut else position - 1
 
     def spans_before(self, position: int) -> list[Span]:
-        """What lies before an event."""
+        """The spans, or their parts, that lie before an event."""
         end = self.place(self.before(position))
         return [*self.spans[: end.span], self.spans[end.span]._replace(high=end.at)]
 
     def spans_after(self, position: int) -> list[Span]:
-        """What lies after a place."""
+        """The spans, or their parts, that lie after a place."""
         first = self.place(position)
         return [self.spans[first.span]._replace(low=first.at), *self.spans[first.span + 1 :]]
 
@@ -169,7 +171,7 @@ class ReadingOrder:
         return (-1 if index is None else index), position
 
     def grows(self, follower: int | None) -> Span:
-        """Where what is missing before an event belongs. None: before everything."""
+        """The span to which the missing events before an event belong. `follower`: its position; None: those before everything."""
         log = self.spans[self._index_of_log[0]]
         if follower is None:
             return log
@@ -179,14 +181,14 @@ class ReadingOrder:
         return log if index is None or not self.spans[index].has_history else self.spans[index]
 
     def rank(self, span: Span) -> int:
-        """Which of the spans it is: the log's ends elsewhere once another cut has come."""
+        """The index of a span of an earlier order: a piece of the log ends elsewhere once another cut has come."""
         index = self.index_of(span.low + 1)
         assert index is not None, "no stretch ends"
         return index
 
 
 class Walk:
-    """Through a room in the order in which it is read. `at`: what lies on the near side of this position has been read."""
+    """Walks through a room in the order in which it is read. `at`: everything up to this position, seen from the start, was read."""
 
     def __init__(
         self, order: ReadingOrder, start: int, stop: int | None, backwards: bool, newest: int, closings: int
@@ -248,11 +250,11 @@ class Walk:
         return min(high, self.gap - 1) if self.gap <= self.span.high else high  # else it is before the cut
 
     def pass_by(self, position: int) -> None:
-        """The event there has been read."""
+        """Notes that the event at a position has been read."""
         self.at = position - 1 if self.backwards else position
 
     def step(self) -> bool:
-        """Into the next span; False where there is none, or the end lies here."""
+        """Goes into the next span. False where there is none, or the walk ends here."""
         if not self._is_before_end:
             return False
         self.index += -1 if self.backwards else 1

@@ -68,7 +68,7 @@ class History:
     async def _wait(
         self, what: tuple[int, object], read: Callable[[], Coroutine[Any, Any, T]], seconds: float
     ) -> T | None:
-        """For what is read once for all who want it now; None where that takes longer."""
+        """Waits for a reading that all who want the same share. Returns its result; None where it takes longer."""
         task = self._under_way.get(what)
         if task is None:
             task = self._under_way[what] = asyncio.create_task(read(), name=f"past of room {what[0]}")
@@ -177,7 +177,7 @@ class History:
                     self._rooms.live.read_anew(room.number)
 
     async def _another_stretch(self, room: LiveRoom, after: Span, server: str) -> Span | None:
-        """Just older than one that there is; None where the room has too many, or too many by the word of this server."""
+        """Makes a stretch just older than a span. None where the room has too many, or too many on the word of this server."""
         cut, ordinal = (0, 0) if after.stretch is None else (after.stretch.cut, after.stretch.ordinal)
         host = number_of_host(server)
         if not room.order.has_room_for(host):
@@ -219,7 +219,7 @@ class History:
         }
 
     async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, Checked]) -> bool:
-        """Whether something of it was written."""
+        """Writes events into a span. Returns whether any was new."""
         ordered = await self._gaps.copies.fill(room, in_order(fresh, Checked.prev), [server])
         async with self._receiver.lock(room):
             await self._receiver.renew(room, ordered)
@@ -237,7 +237,7 @@ class History:
         return written > 0
 
     async def _positions(self, room: LiveRoom, span: Span, ordered: Sequence[Checked]) -> dict[str, int]:
-        """For each event one that lies above those of what it follows, and below those of what follows it.
+        """A position for each event, above those of its previous events and below those of the events that have it as previous one.
 
         Where nothing that it follows is in the stretch, that is below all that is. Where there is no room left, an event has none.
         What is here already stays where it is.
@@ -352,7 +352,7 @@ class _Jump(WithoutTimeline):
 
 
 def _reached(events: Mapping[str, Checked], start: Iterable[str], without: Collection[str]) -> set[str]:
-    """Those of some events to which their edges lead, from some on."""
+    """Those of the events that are reached from `start` along `prev_events`, without passing those in `without`."""
     found: set[str] = set()
     stack = list(start)
     while stack:

@@ -44,13 +44,14 @@ class ShownState:
         self._store, self._checks = store, checks
 
     async def events(self, room: LiveRoom, sender: str) -> list[bytes]:
-        """As they travel to the server of somebody whom `sender` invites, or who knocks."""
+        """The PDUs that are sent to the server of somebody whom `sender` invites, or who knocks."""
         numbers = [event.nid for event in shown_of(room.state, sender)]
         pdus = await self._store.pdus(numbers)
         return [pdus[number] for number in numbers]
 
     async def of_invitation(self, given: object, room_id: str, version: RoomVersion, sender: str) -> list[Stripped]:
-        """By `sender`. What clients are shown. Raises M_INVALID_PARAM where the room's version asks for more than what came."""
+        """The stripped state that clients are shown with an invitation by `sender`. Raises M_INVALID_PARAM where the room's version
+        asks for more than what came."""
         entries = _entries(given)
         found = await self._checked(entries, room_id, version, sender)
         if version.checks_shown_state:
@@ -66,7 +67,7 @@ class ShownState:
         return _cut(found)
 
     async def of_knock(self, given: object, room_id: str, version: RoomVersion) -> list[Stripped]:
-        """What clients are shown. The knock is there by now: what is wrong is left out."""
+        """The stripped state that clients are shown with a knock, which stands by now: entries that are wrong are left out."""
         return _cut(await self._checked(_entries(given), room_id, version, None))
 
     async def _checked(
@@ -164,7 +165,7 @@ def _stripped(event: Mapping[str, Any]) -> Stripped | None:
 
 
 def _cut(events: Sequence[Stripped | None]) -> list[Stripped]:
-    """As much as is kept."""
+    """The first of these, as many as are stored."""
     result, left = [], SHOWN_BYTES
     for event in events:
         if event and (size := len(orjson.dumps(event))) <= left:
