@@ -10,6 +10,7 @@ import {
   SyncState,
 } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger";
+import { clock } from "../platform/clock";
 import { Signal } from "../platform/signal";
 import { Source, type Stream } from "../platform/stream";
 import { Account } from "./account";
@@ -75,14 +76,17 @@ export class Matrix implements SignedIn {
     this.media = new Media(client, this.agency);
     this.index = new MessageIndex(client, this.people);
     client.on(ClientEvent.Sync, (state, _before, data) => {
-      this.bar.set(BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null);
+      const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;
       const failing = state === SyncState.Error || state === SyncState.Reconnecting;
       if (state === SyncState.Syncing) this.outbox.resume(); // what the browser has kept is read while the first sync runs
-      if (online || failing) this.link.set(online ? "online" : "offline");
+      this.tell(() => {
+        this.bar.set(barred);
+        if (online || failing) this.link.set(online ? "online" : "offline");
+      });
     });
     client.on(ClientEvent.AccountData, () => this.accountDataChanged.fire());
-    addEventListener("offline", () => this.link.set("offline"));
+    addEventListener("offline", () => this.tell(() => this.link.set("offline")));
     addEventListener("online", () => {
       client.retryImmediately();
       this.outbox.resume();
@@ -133,6 +137,11 @@ export class Matrix implements SignedIn {
       includeArchivedRooms: false,
     });
     return matrix;
+  }
+
+  /** In a turn of its own: what is drawn because of it holds up nothing of the SDK, and breaks nothing there. */
+  private tell(what: () => void): void {
+    clock.after(0, what);
   }
 
   get connection(): Stream<Connection> {
