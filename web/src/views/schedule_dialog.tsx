@@ -1,11 +1,8 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { clock } from "../platform/clock";
+import { choices, isPossible } from "../viewmodels/schedule";
 import { full } from "./format";
 import { Dialog, DialogActions } from "./ui/dialog";
-
-/** The server keeps a message for a day at most. */
-const MOST = 24 * 3_600_000;
 
 export function ScheduleDialog({
   empty,
@@ -18,11 +15,8 @@ export function ScheduleDialog({
 }) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
-  const hour = 3_600_000;
-  const tomorrow = new Date(clock.now() + 24 * hour).setHours(8, 0, 0, 0);
-  const choices = [clock.now() + hour, ...(tomorrow - clock.now() < MOST ? [tomorrow] : []), clock.now() + 12 * hour];
   const chosen = typed ? new Date(typed).getTime() : Number.NaN;
-  const wrong = typed !== "" && !(chosen > clock.now() && chosen - clock.now() <= MOST);
+  const wrong = typed !== "" && !isPossible(chosen);
   if (empty)
     return (
       <Dialog title={t("schedule.title")} onClose={onClose}>
@@ -37,7 +31,7 @@ export function ScheduleDialog({
       foot={<DialogActions go={t("schedule.do")} disabled={!typed || wrong} onGo={() => onChoose(chosen)} onCancel={onClose} />}
     >
       <ul className="was">
-        {choices.map((each) => (
+        {choices().map((each) => (
           <li key={each}>
             <button type="button" className="wa" onClick={() => onChoose(each)}>
               {full(each)}

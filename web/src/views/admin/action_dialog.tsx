@@ -2,7 +2,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
 import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
-import { FIELDS, isCritical, isGrave, OPTIONAL } from "../../viewmodels/admin_views";
+import { filled, isMissing, PEOPLE, SWITCHES, switchedBy, valuesOf } from "../../viewmodels/admin_action";
+import { FIELDS, isCritical, isGrave } from "../../viewmodels/admin_views";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
 import { secondFactorPage } from "../../viewmodels/server_pages";
 import { PeopleField } from "../people_field";
@@ -12,8 +13,6 @@ import { useMade, useSnapshot } from "../use";
 import { Detail } from "./cell";
 
 const TYPES: Record<string, string> = { ends_ts: "date", at_ts: "datetime-local", guest_days: "number" };
-const PEOPLE = new Set(["sponsor", "appointed", "holders"]);
-const SWITCHES = new Set(["with_held", "by_invitation", "guests", "forums"]);
 
 /** Asks for what an action needs; what is critical needs a code, or a colleague. */
 export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel; wanted: Wanted; onClose: () => void }) {
@@ -22,36 +21,19 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
   const fields = FIELDS[action] ?? [];
   const { busy, problem } = useSnapshot(model);
   const [given, setGiven] = useState<Record<string, string>>(() => filled(action, row));
-  const [switched, setSwitched] = useState<Record<string, boolean>>({
-    by_invitation: row?.by_invitation === true,
-    guests: row?.guests !== false,
-    forums: row?.forums !== false,
-  });
+  const [switched, setSwitched] = useState(() => switchedBy(row));
   const [code, setCode] = useState("");
   const picking = useMade(CreateRoomViewModel, action, () => {});
   const { chosen } = useSnapshot(picking);
   const people = chosen.flatMap((each) => (each.person ? [each.person.id] : []));
-  const missing = fields.some((each) =>
-    PEOPLE.has(each) ? !people.length && !OPTIONAL.has(each) : !OPTIONAL.has(each) && !given[each]?.trim(),
-  );
+  const missing = isMissing(action, given, people);
   const agreeing = action === "approve";
   const critical = agreeing || isCritical(action, row);
   const send = async (withCode: boolean): Promise<void> => {
-    const values: Row = {};
-    for (const each of fields) {
-      if (each === "holders") values[each] = people;
-      else if (PEOPLE.has(each)) values[each] = people[0];
-      else if (SWITCHES.has(each)) values[each] = switched[each] ?? false;
-      else if (each === "ends_ts") {
-        if (given[each]) values[each] = new Date(`${given[each]}T23:59`).getTime();
-      } else if (each === "at_ts") {
-        if (given[each]) values[each] = new Date(given[each]).getTime();
-      } else if (each === "colour") values[each] = given[each]?.trim() || null;
-      else if (each === "guest_days") values[each] = Number(given[each] || 0);
-      else if (each === "addresses") values[each] = given[each].split(/[\s,;]+/).filter(Boolean);
-      else values[each] = given[each].trim();
-    }
-    const done = agreeing ? model.decide(row!, true, code) : model.do(action, row, values, withCode ? code : "");
+    const done =
+      agreeing && row
+        ? model.decide(row, true, code)
+        : model.do(action, row, valuesOf(action, { given, switched, people }), withCode ? code : "");
     if (await done) onClose();
   };
   return (
@@ -178,17 +160,4 @@ function Request({ row, model }: { row: Row; model: AdminViewModel }) {
 function nameOf(row: Row, model: AdminViewModel): string {
   if (row.user_id) return `${model.person(String(row.user_id), row).name} (${row.user_id})`;
   return String(row.name ?? row.label ?? row.file_name ?? row.target ?? row.reason ?? "");
-}
-
-/** What an entry says already, where the action changes it. */
-function filled(action: string, row: Row | null): Record<string, string> {
-  if (action !== "set_organisation" || !row) return {};
-  return {
-    name: String(row.name),
-    label: String(row.label),
-    home: String(row.home),
-    addresses: ((row.addresses ?? []) as string[]).join("\n"),
-    colour: String(row.colour ?? ""),
-    guest_days: String(row.guest_days ?? 0),
-  };
 }
