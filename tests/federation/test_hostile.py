@@ -495,13 +495,16 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
         await alice.act("kick", room, mallory)
     await alice.say(room, "the secret")
 
+    forged = []
+
     async def send_join(voucher: str | None, who: Person = mallory) -> tuple[int, str | None]:
         content = {"membership": "join"} | ({"join_authorised_via_users_server": voucher} if voucher else {})
         pdu = pdu_of(old, Draft("m.room.member", who.id, content, who.id), evil.node.now_ms(), "x")
         pdu.update({"prev_events": prev, "auth_events": cited, "depth": 9})
         own = evil.config.server_name
         seal(pdu, old.version, own, evil.node.domains.signing_key(own))
-        path = f"/_matrix/federation/v2/send_join/{segment(room)}/{segment(event_id_of(pdu, old.version))}"
+        forged.append(event_id_of(pdu, old.version))
+        path = f"/_matrix/federation/v2/send_join/{segment(room)}/{segment(forged[-1])}"
         try:
             await evil.node.federation_client.request(own, here.config.server_name, "PUT", path, content=pdu)
         except PeerRefused as error:
@@ -512,9 +515,18 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
         status, code = await send_join(voucher)
         assert status == 403 or (status, code) == (400, "M_UNABLE_TO_GRANT_JOIN"), (voucher, status, code)
     assert (await here.node.rooms.require(room)).membership(mallory.id) == "leave"
-    path = f"/_matrix/federation/v1/backfill/{segment(room)}?v={segment(prev[0])}&limit=10"
-    with pytest.raises(PeerRefused):
-        await evil.node.federation_client.get(evil.config.server_name, here.config.server_name, path)
+    asked = [f"backfill/{segment(room)}?v={segment(event)}&limit=10" for event in (prev[0], *old.tips, *forged)]
+    asked += [
+        f"{door}/{segment(room)}?event_id={segment(event)}" for door in ("state", "state_ids") for event in forged
+    ]
+    for path in asked:  # who was in the room may know of that time, and of nothing else
+        path = f"/_matrix/federation/v1/{path}"
+        try:
+            told = await evil.node.federation_client.get(evil.config.server_name, here.config.server_name, path)
+        except PeerRefused as refused:
+            assert refused.peer_status == 403
+        else:
+            assert before == "kicked" and "backfill" in path and "the secret" not in json.dumps(told)
     await alice.invite(space, friend)
     await enter(friend, space, here)
     await enter(friend, room, here)

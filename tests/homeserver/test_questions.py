@@ -99,7 +99,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "actions/receive_edus:_room": "what is fleeting, that another server sends",
         "rooms/remote/inbox:_deliver_room": "events that another server sends",
         "rooms/admission:_boundaries": "every way into a room",
-        "rooms/remote/residence:room": "whatever another server asks of a room",
+        "rooms/remote/residence:known_room": "whatever another server asks of a room",
         "rooms/rooms:__init__": "handed to `Sight.may_take_part`",
         "rooms/sight:__init__": "kept for it",
         "rooms/sight:may_take_part": "whatever another server is told of rooms",
@@ -133,7 +133,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     "boundaries.allows_keys": {"api/federation/keys_query:_answers": "whose keys are looked up for others"},
     "boundaries.is_alone": {"senders/federation/sender:run": "whether anything is ever sent"},
     "require_allowed_by_acl": {
-        "rooms/remote/residence:room": "whatever another server asks of a room",
+        "rooms/remote/residence:known_room": "whatever another server asks of a room",
         "rooms/sight:may_take_part": "whatever another server is told of rooms",
         "rooms/remote/inbox:_deliver_room": "events that another server sends",
         "rooms/remote/membership:invited": "an invitation that another server sends",

@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.preparing import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 
 log = logging.getLogger(__name__)
 GAP_LIMIT = 20_000  # events that are fetched to close a gap; what is older is read when somebody scrolls there
@@ -143,7 +143,7 @@ class Gaps:
                 if gap.auth:
                     await self.fetch_auth(room, checked, servers)
                 if gap.prev:
-                    state_before = await self.state_before(room, checked, servers)
+                    state_before = await self._state_before_news(room, checked, servers)
                     missing = await self._witnessed(room, checked, gap.prev)
         raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
 
@@ -174,14 +174,20 @@ class Gaps:
         return {event_id for event_id, event in found.items() if event.room_id == room.room_id}
 
     async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
+        """Raises what they answered, where none of them told anything: what the event cites may be had later."""
+        failure, has_answer = None, False
         for server in servers[:3]:
             try:
                 await self._adopt(room, server, await self._calls.event_auth(room, server, checked.event_id))
-            except MatrixError:
+            except MatrixError as error:
+                failure = error
                 continue
+            has_answer = True
             known = await self._receiver.store.known(checked.auth())
             if len(known) == len(set(checked.auth())):
                 return
+        if failure is not None and not has_answer:
+            raise failure
 
     async def _adopt(self, room: LiveRoom, server: str, raws: Sequence[object]) -> None:
         events = await self._checks.check_many(raws, room.version)
@@ -193,20 +199,42 @@ class Gaps:
     # ------------------------------------------------------------------------------------------- the state at a gap
 
     async def state_before(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
-        """The root of the state before an event as others know it, resolved with what is known here of it."""
-        if room.is_partial:
+        """The root of the state before an event as others know it, resolved with what is known here of it.
+
+        Raises what they answered: that this server is out of the room, where one says so.
+        """
+        if room.is_partial and not self._removes_ours(checked):
             raise PeerUnreachable(checked.pdu["sender"], "the room's members are still being fetched")
-        last: MatrixError | None = None
+        failures: list[MatrixError] = []
         for server in servers[:3]:
             try:
                 root = await self._state_of(room, checked, server)
             except MatrixError as error:
-                last = error
+                failures.append(error)
                 continue
             known = await self._receiver.store.known(checked.prev())
             here = [k.state_after for k in known.values() if k.has_state]
             return await self._receiver.states.resolve(room, [root, *here])
-        raise last or MatrixError(502, "M_UNKNOWN", "No other server is in the room")
+        raise max(failures, key=_shuts_out, default=MatrixError(502, "M_UNKNOWN", "No other server is in the room"))
+
+    async def _state_before_news(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
+        """The same, of what is new.
+
+        A removal of somebody of here that nobody says more about follows the state that is known here, by which it is judged:
+        servers tell those who are out of a room nothing, so that this one would never learn that it is.
+        """
+        try:
+            return await self.state_before(room, checked, servers)
+        except MatrixError as error:
+            if not _shuts_out(error) or not self._removes_ours(checked):
+                raise
+            return room.root
+
+    def _removes_ours(self, checked: Checked) -> bool:
+        """Whether it takes somebody of here out of the room, or keeps them out."""
+        if checked.key is None or checked.key[0] != MEMBER or not self._rooms.is_hosted(checked.key[1]):
+            return False
+        return checked.pdu["content"].get("membership") in ("leave", "ban")
 
     async def _state_of(self, room: LiveRoom, checked: Checked, server: str) -> bytes:
         state, chain = await self._calls.state_ids(room, server, checked.event_id)
@@ -237,6 +265,11 @@ class Gaps:
                     return None
 
         return [raw for raw in await asyncio.gather(*(one(e) for e in event_ids)) if raw is not None]
+
+
+def _shuts_out(error: MatrixError) -> bool:
+    """Whether a server says that this one may know nothing of the room."""
+    return isinstance(error, PeerRefused) and error.peer_status == 403
 
 
 def _is_too_large(gap: Mapping[str, Checked]) -> bool:

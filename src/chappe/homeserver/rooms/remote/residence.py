@@ -26,6 +26,7 @@ from chappe.homeserver.rooms.remote.store import HISTORY, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 
+NOT_IN_THE_ROOM = "This server is not in the room"
 MEMBERSHIPS = {"join": "join", "knock": "knock", "leave": "leave"}
 
 
@@ -43,9 +44,16 @@ class Residence:
 
     async def room(self, room_id: str, origin: str) -> LiveRoom:
         """A room that somebody here is in, for a server that its ACL lets take part."""
+        room = await self.known_room(room_id, origin)
+        if not self._rooms.has_own_member(room):
+            raise NotFound(NOT_IN_THE_ROOM)
+        return room
+
+    async def known_room(self, room_id: str, origin: str) -> LiveRoom:
+        """The same, or one that somebody here was in."""
         room = await self._rooms.live.find(room_id)
-        if room is None or not self._rooms.has_own_member(room):
-            raise NotFound("This server is not in the room")
+        if room is None:
+            raise NotFound(NOT_IN_THE_ROOM)
         require_allowed_by_acl(room, origin)
         self._rooms.require_may_enter(origin, room)
         return room

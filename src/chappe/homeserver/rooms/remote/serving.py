@@ -16,7 +16,8 @@ from chappe.homeserver.matrix.history_visibility import is_visible, more_open, p
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.residence import Residence
+from chappe.homeserver.rooms.remote.handshakes import MEMBER
+from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
 from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, Known, RemoteStore
 from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
@@ -32,18 +33,52 @@ VISIBILITY = ("m.room.history_visibility", "")
 
 class Serving:
     """Raises M_FORBIDDEN for servers that are not in the room, M_NOT_FOUND for events that are not there, and MSC3895's code
-    where it cannot be known yet who is in the room, or what was there."""
+    where it cannot be known yet who is in the room, or what was there.
+
+    A server that is out of a room is answered of the time when it was in it, and so does one answer that is out itself: who was
+    removed may not have heard of it yet, and who came in may not know yet with whom. They cannot learn it but from these.
+    """
 
     def __init__(self, rooms: Rooms, store: RemoteStore, residence: Residence) -> None:
         self._rooms, self._store, self._residence = rooms, store, residence
 
-    async def room_for(self, origin: str, room_id: str, needs_members: bool = True) -> LiveRoom:
-        room = await self._residence.room(room_id, origin)
+    async def _room(
+        self, origin: str, room_id: str, needs_members: bool = True
+    ) -> tuple[LiveRoom, Forbidden | NotFound | None]:
+        """A room, and what a server is answered about the time when it was not in it; None where both are in it now."""
+        room = await self._residence.known_room(room_id, origin)
         if room.is_partial and needs_members:
             raise Forbidden("This server is still entering the room: ask another one", UNABLE)
-        if origin not in room.partial_servers and not any(domain_of(user) == origin for user in room.joined):
-            raise Forbidden("Your server is not in the room")
+        refusal: Forbidden | NotFound | None = None
+        if not self._rooms.has_own_member(room):
+            refusal = NotFound(NOT_IN_THE_ROOM)
+        elif origin not in room.partial_servers and not any(domain_of(user) == origin for user in room.joined):
+            refusal = Forbidden("Your server is not in the room")
+        if refusal is not None and not _users_of(origin, room):
+            raise refusal
+        return room, refusal
+
+    async def _room_at(self, origin: str, room_id: str, event_id: str, needs_members: bool = True) -> LiveRoom:
+        """A room that both are in, or that the asking server was in at an event."""
+        room, refusal = await self._room(origin, room_id, needs_members)
+        if refusal is not None and not await self._of_its_time(origin, room, [event_id]):
+            raise refusal
         return room
+
+    async def _of_its_time(self, origin: str, room: LiveRoom, event_ids: Collection[str]) -> set[str]:
+        """Those of some events before or with which somebody of a server was in the room: its removal is one of them.
+
+        What was kept from the members brings nobody in: a server can write joins of a time when it might have come.
+        """
+        known = [
+            k for k in (await self._store.known(event_ids)).values() if k.room == room.number and k.status == HISTORY
+        ]  # fmt: skip
+        keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
+        was_in: dict[bytes, bool] = {}
+        for root in {root for k in known for root in (k.state_before, k.state_after)}:
+            entries = await self._rooms.trees.get_many(root, keys)
+            was_in[root] = "join" in await self._memberships(entries.values())
+        return {k.event_id for k in known if was_in[k.state_before] or was_in[k.state_after]}
 
     # ------------------------------------------------------------------------------------------------------ state
 
@@ -63,7 +98,7 @@ class Serving:
             return set()
         heroes = [user for user in islice(room.joined, HEROES + 1) if user != user_id][:HEROES]
         kept = {user_id, *heroes}
-        return {e.nid for (kind, key), e in room.state.items() if kind == "m.room.member" and key not in kept}
+        return {e.nid for (kind, key), e in room.state.items() if kind == MEMBER and key not in kept}
 
     async def state_and_chain(
         self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = (),
@@ -88,21 +123,23 @@ class Serving:
 
     async def nearest(self, origin: str, room_id: str, ts: int, backwards: bool) -> tuple[str, int] | None:
         """The event closest to a time, and its own."""
-        room = await self.room_for(origin, room_id)
+        room, refusal = await self._room(origin, room_id)
+        if refusal is not None:
+            raise refusal
         rows = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, MOST_EVENTS)
         seen = await self._seen_by(origin, room, rows)
         return next(((row["event_id"], row["ts"]) for row, is_seen in zip(rows, seen, strict=True) if is_seen), None)
 
     async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, Known]:
         """An event whose state is asked for."""
-        room = await self.room_for(origin, room_id)
+        room = await self._room_at(origin, room_id, event_id)
         known = (await self._store.known([event_id])).get(event_id)
         if known is None or known.room != room.number or known.status not in (HISTORY, SOFT_FAILED):
             raise NotFound("The state at this event is not known here")
         return room, known
 
     async def event_auth(self, origin: str, room_id: str, event_id: str) -> list[bytes]:
-        room = await self.room_for(origin, room_id, needs_members=False)
+        room = await self._room_at(origin, room_id, event_id, needs_members=False)
         rows = await self._rooms.store.events_by_id(room.number, [event_id], FOR_SERVERS)
         if not rows:
             raise NotFound("There is no such event in the room")
@@ -118,7 +155,7 @@ class Serving:
         if number is None:
             raise NotFound("There is no such event here")
         room = await self._rooms.live.by_number(number)
-        await self.room_for(origin, room.room_id, needs_members=False)
+        await self._room_at(origin, room.room_id, event_id, needs_members=False)
         rows = await self._rooms.store.events_by_id(number, [event_id], FOR_SERVERS)
         shown = await self.visible(origin, room, rows)
         if not shown:
@@ -127,17 +164,17 @@ class Serving:
 
     async def backfill(self, origin: str, room_id: str, start: Sequence[str], limit: int) -> list[bytes]:
         """Events with, and before, some events, the latest first."""
-        room = await self.room_for(origin, room_id)
+        room, refusal = await self._room(origin, room_id)
         rows = await self._walk(room, start, (), min(limit, MOST_EVENTS), includes_start=True)
-        return await self.visible(origin, room, rows)
+        return await self._shown(origin, room, rows, refusal)
 
     async def missing_events(
         self, origin: str, room_id: str, earliest: Sequence[str], latest: Sequence[str], limit: int
     ) -> list[bytes]:
         """Events between some and others, the oldest first."""
-        room = await self.room_for(origin, room_id, needs_members=False)
+        room, refusal = await self._room(origin, room_id, needs_members=False)
         rows = await self._walk(room, latest, earliest, min(limit, MOST_EVENTS), includes_start=False)
-        return (await self.visible(origin, room, rows))[::-1]
+        return (await self._shown(origin, room, rows, refusal))[::-1]
 
     async def _walk(
         self, room: LiveRoom, start: Sequence[str], stop: Iterable[str], limit: int, includes_start: bool
@@ -162,6 +199,17 @@ class Serving:
             seen.update(level)
         found.sort(key=lambda row: -row["depth"])
         return found[:limit]
+
+    async def _shown(
+        self, origin: str, room: LiveRoom, rows: Sequence[Row], refusal: Forbidden | NotFound | None
+    ) -> list[bytes]:
+        """What a walk has found, as the server may have it. `refusal`: of `_room`."""
+        if refusal is not None:
+            of_its_time = await self._of_its_time(origin, room, [row["event_id"] for row in rows])
+            if not of_its_time:
+                raise refusal
+            rows = [row for row in rows if row["event_id"] in of_its_time]
+        return await self.visible(origin, room, rows)
 
     async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bytes]:
         """The events as the server may have them: redacted, where none of its users may see them.
@@ -189,8 +237,7 @@ class Serving:
 
     async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bool]:
         """Of each event, whether any of a server's users may see it."""
-        members = [u for u in room.joined if domain_of(u) == origin][:MEMBERS_LOOKED_AT]
-        keys = {self._rooms.key_hash("m.room.member", user): user for user in members}
+        keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
         rule_key = self._rooms.key_hash(*VISIBILITY)
         rules: dict[int, str] = {}
         memberships: dict[int, set[str]] = {}
@@ -207,7 +254,7 @@ class Serving:
                 content = orjson.loads(row["json"])["content"]
                 visibility = more_open(visibility, parse_visibility(content.get("history_visibility")))
             then_members = memberships.get(row["state_before"], {"join"}) or {"leave"}
-            is_own = row["type"] == "m.room.member" and domain_of(row["state_key"] or ":") == origin
+            is_own = row["type"] == MEMBER and domain_of(row["state_key"] or ":") == origin
             may = any(is_visible(visibility, membership, True) for membership in then_members)
             result.append(may or is_own or domain_of(row["sender"]) == origin)
         return result
@@ -224,3 +271,12 @@ class Serving:
     async def _memberships(self, numbers: Iterable[int]) -> set[str]:
         pdus = await self._store.pdus(list(numbers))
         return {str(orjson.loads(raw)["content"].get("membership")) for raw in pdus.values()}
+
+
+def _users_of(origin: str, room: LiveRoom) -> list[str]:
+    """Those of a server who are in a room; where nobody is, those who were."""
+    members = list(islice((user for user in room.joined if domain_of(user) == origin), MEMBERS_LOOKED_AT))
+    if members:
+        return members
+    former = (user for kind, user in room.state if kind == MEMBER and domain_of(user) == origin)
+    return list(islice(former, MEMBERS_LOOKED_AT))
