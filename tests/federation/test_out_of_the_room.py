@@ -19,8 +19,8 @@ from tests.federation import test_faster_joins
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
 from tests.federation.test_faster_joins import Gate, is_partial
-from tests.federation.test_rooms import enter, hears, members
-from tests.support import Person, Server, bodies, until
+from tests.federation.test_rooms import agree, enter, hears, members
+from tests.support import Person, Server, bodies, segment, until
 
 gate = test_faster_joins.gate
 
@@ -200,3 +200,30 @@ async def test_what_an_event_cites_is_asked_for_again(peer: Peer, gate: Gate, mo
     monkeypatch.setattr(inbox, "FIRST_WAIT", 0.1)
     await dave.say(room, "it is I")
     await hears(bob, room, "it is I")
+
+
+@pytest.mark.parametrize("how", ["another joins", "they join", "they knock"])
+async def test_who_lets_us_in_has_heard_who_left(peer: Peer, how: str) -> None:
+    """The last one of here has left, which nobody could be told: the room that they show does not bring them back."""
+    here, there = await peer(), await peer()
+    alice, bob, carol = await here.person("alice"), await there.person("bob"), await there.person("carol")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    if how == "they knock":
+        await alice.set_state(room, "m.room.join_rules", {"join_rule": "knock"})
+        await agree(room, here, there)
+    with split([here], [there]):
+        await bob.leave(room)
+        await has_given_up(there, here)
+    if how == "another joins":
+        await enter(carol, room, here)
+    elif how == "they join":
+        await enter(bob, room, here)
+    else:
+        await bob.call("POST", f"/knock/{segment(room)}", {}, via=[here.config.server_name])
+    expected = {"another joins": ("leave", "join"), "they join": ("join", None), "they knock": ("knock", None)}[how]
+    everybody = await members(alice, room)
+    assert (everybody[bob.id], everybody.get(carol.id)) == expected
+    assert (room in (await bob.call("GET", "/joined_rooms"))["joined_rooms"]) == (how == "they join")
+    if how != "they knock":
+        await agree(room, here, there)

@@ -339,13 +339,14 @@ class Parts:
         self.completing = Completing(rooms, receiver, checks, calls, self.writer, self.leases)
         rooms.whole = self.completing.whole
         self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.leases, now_ms)
+        handshakes = Handshakes(client, self.domains, now_ms)
         self.elsewhere = RemoteMembership(
             rooms,
             self.writer,
             self.domains,
             receiver,
             checks,
-            Handshakes(client, self.domains, now_ms),
+            handshakes,
             policy_servers,
             self.completing,
             self.admission,
@@ -364,7 +365,7 @@ class Parts:
         self.federation_sender = FederationSender(
             database.aside(), self.clock, rooms, self.domains, client, self.boundaries, self.breaker, now_ms
         )
-        self.residence.forward = self.federation_sender.forward
+        self.residence.forward, handshakes.tell = self.federation_sender.forward, self.federation_sender.tell
         self.outbox.wake = self.federation_sender.wake
         self.breaker.revived = self.federation_sender.revive
 

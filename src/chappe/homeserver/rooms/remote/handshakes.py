@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ class Handshakes:
 
     def __init__(self, client: FederationClient, domains: Domains, now_ms: Callable[[], int]) -> None:
         self._client, self._domains, self._now_ms = client, domains, now_ms
+        # returns once a server has what was said here in a room, or cannot be waited for
+        self.tell: Callable[[str, str], Awaitable[None]] | None = None
 
     def candidates(self, room_id: str, servers: Sequence[str]) -> list[str]:
         """Whom to ask, in order: those that were named, then the one in the room's id."""
@@ -66,7 +68,12 @@ class Handshakes:
         self, server: str, kind: str, room_id: str, user_id: str, content: Mapping[str, Any],
         known_version: RoomVersion | None = None,
     ) -> Signed:  # fmt: skip
-        """`make_join`, `make_knock`, `make_leave`: the template, checked, completed and signed."""
+        """`make_join`, `make_knock`, `make_leave`: the template, checked, completed and signed.
+
+        Who lets somebody in is first told what was said here: else those who have just left would be in the room that it shows.
+        """
+        if self.tell is not None and kind != "leave":
+            await self.tell(server, room_id)
         query = {"ver": list(ROOM_VERSIONS)} if kind != "leave" else None
         own = domain_of(user_id)
         answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query, insists=True)

@@ -24,6 +24,7 @@ from chappe.homeserver.senders.federation.fan_out import FanOut
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 3.0
+TOLD_WITHIN, TOLD_EVERY = 5.0, 0.05  # seconds
 
 
 class FederationSender:
@@ -32,7 +33,7 @@ class FederationSender:
         boundaries: Boundaries, breaker: Breaker, now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._database, self._client, self._domains = database, client, domains
-        self._boundaries, self._breaker, self._now_ms = boundaries, breaker, now_ms
+        self._boundaries, self._breaker, self._now_ms, self._rooms = boundaries, breaker, now_ms, rooms
         self._revivals: set[asyncio.Task[None]] = set()
         self.fan_out = FanOut(database, clock, rooms, boundaries, now_ms)
         self._news = asyncio.Event()
@@ -126,6 +127,9 @@ class FederationSender:
     async def retry(self, name: str) -> None:
         """Forgets that a server did not answer, and tries again now."""
         await self._database.execute("UPDATE destinations SET retry_ts = 0 WHERE server_name = $1", name)
+        self._start_over(name)
+
+    def _start_over(self, name: str) -> None:
         task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()
@@ -154,6 +158,29 @@ class FederationSender:
                 event_id, servers,
             )  # fmt: skip
             self.wake(servers)
+
+    async def tell(self, name: str, room_id: str) -> None:
+        """Returns once a server has what was said here in a room, or after some seconds. One that was given up is tried again."""
+        room = await self._rooms.live.find(room_id)
+        if room is None or not await self._has_untold(name, room):
+            return
+        given_up = await self._database.execute(
+            "UPDATE destinations SET retry_ts = 0 WHERE server_name = $1 AND retry_ts > $2", name, self._now_ms()
+        )
+        if given_up.endswith(" 1"):
+            self._start_over(name)
+        deadline = time.monotonic() + TOLD_WITHIN
+        while time.monotonic() < deadline and await self._has_untold(name, room):
+            await asyncio.sleep(TOLD_EVERY)
+
+    async def _has_untold(self, name: str, room: LiveRoom) -> bool:
+        found = await self._database.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM federation_progress WHERE shard = 0 AND position < $3)
+                   OR EXISTS (SELECT 1 FROM federation_queue q JOIN events e ON e.nid = q.event_nid
+                               WHERE q.destination = $1 AND e.room_nid = $2)""",
+            name, room.number, room.last_position,
+        )  # fmt: skip
+        return bool(found)
 
     async def release(self) -> None:
         """At shutdown: another process may go on at once."""
