@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from chappe.homeserver.database.clock import Commit
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote import completing, serving
@@ -114,6 +115,29 @@ async def test_said_and_heard_before_the_members_are_here(peer: Peer, gate: Gate
     await bob.say(room, "all here")
     await hears(alice, room, "all here")
     await agree(room, here, there)
+
+
+async def test_whoever_hears_that_the_room_is_whole_reads_it_so(peer: Peer, gate: Gate) -> None:
+    """Who waits for news is woken with the commit: the room as it was in memory before has not the members that it tells of."""
+    here, there = await peer(), await peer()
+    _, _, room = await large_room(here)
+    bob = await there.person("bob")
+    await enter(bob, room, here)
+    live = await there.node.rooms.require(room)
+    as_before = []
+
+    def heard(commit: Commit) -> None:
+        if bob.id in commit.users:
+            as_before.append(live.is_partial and not live.stale)
+
+    there.node.clock.listen(heard)
+    gate.opened.set()
+
+    async def is_whole() -> bool:
+        return not await is_partial(there, room)
+
+    await until(is_whole)
+    assert as_before and not any(as_before)
 
 
 async def test_every_state_since_the_join_has_the_members(peer: Peer, gate: Gate) -> None:

@@ -39,6 +39,7 @@ class EventWrite(Write):
         self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
         self.revokes = False
         self.adds_stretches = False  # of history, to the order in which the room is read
+        self.is_read_anew = False  # the room as it is in memory will not be what is written
         self.depth = 0
         self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
         self._pdus: list[bytes] = []
@@ -46,7 +47,7 @@ class EventWrite(Write):
     def start_over(self) -> None:
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
-        self.summary, self.adds_stretches = None, False
+        self.summary, self.adds_stretches, self.is_read_anew = None, False, False
 
     @property
     def leaves(self) -> dict[str, bytes]:

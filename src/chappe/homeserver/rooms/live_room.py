@@ -214,7 +214,8 @@ class LiveRoom:
             self.root, self.depth = write.root_after, max(self.depth, write.depth)
             self.revoke_version += write.revokes
             self.state_version += write.state_changes
-            self.stale = self.stale or write.adds_stretches  # their numbers are given with the commit
+            # the numbers of stretches are given with the commit; before anybody hears of it, who waits for news among them
+            self.stale = self.stale or write.adds_stretches or write.is_read_anew
         self.leaves = self._leaves_after(mine)
         self.is_stub = self.is_stub and not any(w.leaves for w in mine)
         self._committed_next_num = max(self._committed_next_num, self.chains.next_num)

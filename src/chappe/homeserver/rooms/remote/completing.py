@@ -208,7 +208,6 @@ class Completing:
                     room.reset()
                     await asyncio.sleep(0.01)
                     continue
-                room.stale = True
                 break
         self.completed(room.room_id)
 
@@ -316,7 +315,7 @@ class _WholeWrite(WithoutTimeline):
         states = {room.ahead_root, *room.leaves.values(), *room.tips.values()}
         if any(root not in self._whole for root in states if root != EMPTY):
             raise StatesChanged
-        self.revokes, self.positions = True, 1
+        self.revokes, self.positions, self.is_read_anew = True, 1, True
         self.root_after = room.ahead_root = self._whole[room.ahead_root]
         room.nodes.update(self._nodes)
         for was, now in self._whole.items():
