@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
@@ -18,7 +17,7 @@ from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.matrix.identifiers import UserId
 from tests.neighbours import Mailbox
-from tests.support import PASSWORD, Person, Refused, Server, segment
+from tests.support import PASSWORD, Person, Server, segment
 
 GUESTS = "externe.example"
 RULES = "im.vector.room.access_rules"
@@ -113,12 +112,6 @@ async def agree(server: Server, approver: Person, path: str) -> Any:
     code = await code_of(server, approver)
     await age(server, approver)
     return await approver.call("POST", path, {"approve": True, "code": code})
-
-
-async def refused(awaitable: Awaitable[Any]) -> Refused:
-    with pytest.raises(Refused) as caught:
-        await awaitable
-    return caught.value
 
 
 async def rules_of(person: Person, room: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.homeserver.rooms.create_event import Draft
-from tests.agency.conftest import GUESTS, RULES, account, agency, membership, refused, rules_of
-from tests.support import Person, Refused, Server, segment
+from tests.agency.conftest import GUESTS, RULES, account, agency, membership, rules_of
+from tests.support import Person, Refused, Server, refused, segment
 
 LISTED = {"visibility": "public", "preset": "private_chat"}
 

@@ -13,9 +13,8 @@ from chappe.agency.account_validity import DAY_MS, AccountValidity
 from chappe.agency.app import AgencyServer
 from chappe.config import AccountValidity as Settings
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import refused
 from tests.neighbours import Mailbox, link_in, plain
-from tests.support import Clock, Person, Refused, Server
+from tests.support import Clock, Person, Refused, Server, refused
 
 NewServer = Callable[..., Awaitable[Server]]
 PATH = "/_synapse/client/email_account_validity"

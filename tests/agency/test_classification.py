@@ -15,8 +15,8 @@ from chappe.agency.classification import Levels
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, account, agency, refused
-from tests.support import Clock, Person, Server, bodies, segment, until
+from tests.agency.conftest import GUESTS, RULES, account, agency
+from tests.support import Clock, Person, Server, bodies, refused, segment, until
 
 EVENT, DAY = "chappe.classification", 86_400_000
 LEVELS = [

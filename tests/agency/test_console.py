@@ -17,8 +17,8 @@ from chappe.agency.read_guard import ReadGuard as Guard
 from chappe.config import ReadGuard
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, account, age, agency, agree, code_of, refused
-from tests.support import Clock, Person, Refused, Server, bodies, segment, until
+from tests.agency.conftest import GUESTS, RULES, account, age, agency, agree, code_of
+from tests.support import Clock, Person, Refused, Server, bodies, refused, segment, until
 
 CONSOLE = "/_chappe/console/v1"
 CULTURE, ALL = f"{CONSOLE}/organisations/culture", f"{CONSOLE}/organisations/all"

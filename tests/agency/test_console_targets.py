@@ -12,9 +12,8 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.console.targets import Kind, Plain
 from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import refused
 from tests.agency.test_console import act, admin, anne, code_of, node_of, root, sam
-from tests.support import Person, Server
+from tests.support import Person, Server, refused
 
 __all__ = ["admin", "anne", "root", "sam"]
 

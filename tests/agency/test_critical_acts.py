@@ -20,11 +20,11 @@ from chappe.homeserver.accounts.accounts import shared_secret_mac
 from chappe.homeserver.http.router import ADMIN_AUTH, Endpoint
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.policy.acts import ACTS
-from tests.agency.conftest import a_ministry, account, age, agree, code_of, enrol, refused
+from tests.agency.conftest import a_ministry, account, age, agree, code_of, enrol
 from tests.browser import Browser
 from tests.homeserver.test_oauth import authorize, client_id, exchange, token
 from tests.neighbours import Mailbox
-from tests.support import PASSWORD, Person, Server, bodies, segment
+from tests.support import PASSWORD, Person, Server, bodies, refused, segment
 
 SYNAPSE, CHAPPE = "/_synapse/admin/v1", "/_chappe/admin/v1"
 ALL = "/_chappe/console/v1/organisations/all"

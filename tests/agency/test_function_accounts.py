@@ -21,9 +21,9 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.mail.letters import TEXTS
-from tests.agency.conftest import agency, refused
+from tests.agency.conftest import agency
 from tests.neighbours import Mailbox
-from tests.support import PASSWORD, Person, Refused, Server, segment, until
+from tests.support import PASSWORD, Person, Refused, Server, refused, segment, until
 
 PATH = "/_chappe/client/v1/function_accounts"
 DUTY = UserId("@permanence:localhost")

@@ -13,9 +13,9 @@ from chappe.agency.console.scope import Actor
 from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import kept as kept_secrets
 from chappe.homeserver.modules.key_backup import kept
-from tests.agency.conftest import account, agree, refused
+from tests.agency.conftest import account, agree
 from tests.agency.test_console import CULTURE, act, node_of, of
-from tests.support import Person, Server, segment, until
+from tests.support import Person, Server, refused, segment, until
 
 ROOM = "!room:localhost"
 NOTHING = "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0"

@@ -12,11 +12,11 @@ from chappe.agency.names import display_name, label_of, localpart_of_address
 from chappe.agency.organisations import Organisation, Rules, candidates, parse_pattern
 from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, account, agency, refused
+from tests.agency.conftest import GUESTS, RULES, account, agency
 from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in
 from tests.process import ServedProcess
-from tests.support import PASSWORD, Person, Server, segment
+from tests.support import PASSWORD, Person, Server, refused, segment
 
 V1 = "/_matrix/identity/api/v1"
 

@@ -13,10 +13,10 @@ from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, agency, refused
+from tests.agency.conftest import GUESTS, agency
 from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in
-from tests.support import PASSWORD, Clock, Person, Refused, Server
+from tests.support import PASSWORD, Clock, Person, Refused, Server, refused
 
 OLD, NEW = "anne.roy@culture.example", "anne.roy@sante.example"
 

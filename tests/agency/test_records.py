@@ -17,11 +17,11 @@ from chappe.agency.records import bag
 from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.matrix.identifiers import ServerName, UserId
 from chappe.homeserver.outbound.mail.letters import TEXTS
-from tests.agency.conftest import code_of, refused
+from tests.agency.conftest import code_of
 from tests.agency.test_console import ALL, CULTURE, act, admin, anne, root, sam, view
 from tests.agency.test_retention import download, upload
 from tests.neighbours import Mailbox, plain
-from tests.support import PASSWORD, Person, Server, bodies
+from tests.support import PASSWORD, Person, Server, bodies, refused
 
 __all__ = ["admin", "anne", "root", "sam"]
 MINE = "/_chappe/client/v1/my_data"

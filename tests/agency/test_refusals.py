@@ -14,9 +14,9 @@ import pytest_asyncio
 
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Registration
-from tests.agency.conftest import GUESTS, RULES, account, agency, refused
+from tests.agency.conftest import GUESTS, RULES, account, agency
 from tests.neighbours import Mailbox
-from tests.support import Person, Server, segment
+from tests.support import Person, Server, refused, segment
 
 RETENTION, ENCRYPTION, DAY = "m.room.retention", "m.room.encryption", 86_400_000
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}

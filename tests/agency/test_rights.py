@@ -17,7 +17,7 @@ from chappe.config import AccountValidity, Antivirus
 from chappe.homeserver.accounts.endings import THE_WHOLE, in_right_of
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import RULES, a_ministry, account, agency, agree, code_of, refused
+from tests.agency.conftest import RULES, a_ministry, account, agency, agree, code_of
 from tests.agency.test_console import (
     ALL,
     CONSOLE,
@@ -38,7 +38,7 @@ from tests.agency.test_console import (
 from tests.agency.test_critical_acts import ask
 from tests.agency.test_retention import upload
 from tests.neighbours import Mailbox
-from tests.support import Clock, Person, Server, segment
+from tests.support import Clock, Person, Server, refused, segment
 
 __all__ = ["admin", "anne", "root", "sam", "second"]
 HOUR_MS = 3_600_000

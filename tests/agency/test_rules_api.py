@@ -8,9 +8,9 @@ import pytest
 
 from chappe.agency.app import AgencyServer
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, refused
+from tests.agency.conftest import GUESTS
 from tests.agency.test_retention import download, until_old, upload
-from tests.support import Clock, Person, Server, segment
+from tests.support import Clock, Person, Server, refused, segment
 
 
 async def test_the_rules(ministry: Server, alice: Person, gaston: Person) -> None:

@@ -9,9 +9,9 @@ import pytest
 from chappe.agency.organisations import Organisation
 from chappe.agency.sponsors import DAY_MS, Sponsors
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, account, agency, membership, refused
+from tests.agency.conftest import GUESTS, RULES, account, agency, membership
 from tests.neighbours import Mailbox, plain
-from tests.support import Clock, Person, Refused, Server, segment, until
+from tests.support import Clock, Person, Refused, Server, refused, segment, until
 
 PATH = "/_chappe/client/v1/guests"
 ADDRESS = "gaston@lagaffe.example"

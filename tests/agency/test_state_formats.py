@@ -12,8 +12,8 @@ from chappe.agency.state_formats import FORMS
 from chappe.config import Agency, Classification
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.create_event import Draft
-from tests.agency.conftest import RULES, refused
-from tests.support import Person, Refused, Server, segment
+from tests.agency.conftest import RULES
+from tests.support import Person, Refused, Server, refused, segment
 
 CLASSIFICATION, POWER = "chappe.classification", "m.room.power_levels"
 ANY: list[Any] = [None, True, 7, "x", [], [1], {}, {"a": "x"}]

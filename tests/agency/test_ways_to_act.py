@@ -16,8 +16,8 @@ from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.homeserver.matrix.account_standing import Doing
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, account, agency, refused
-from tests.support import Person, Refused, Server, segment, until
+from tests.agency.conftest import GUESTS, account, agency
+from tests.support import Person, Refused, Server, refused, segment, until
 
 PATH, BOTS = "/_chappe/client/v1/function_accounts", "/_chappe/client/v1/bots"
 DUTY = UserId("@permanence:localhost")
