@@ -17,6 +17,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/app/loops.py": (2, "the supervisor of all loops; each loop follows the log or a queue"),
     "homeserver/database/embedded.py": (1, "watches PostgreSQL"),
     "homeserver/database/leases.py": (1, "renews a lease; without, another process takes over"),
+    "homeserver/database/pool.py": (1, "`in_background` itself: who calls it is listed here"),
     "homeserver/gateway/outgoing.py": (2, "a connection's two directions"),
     "homeserver/http/server.py": (1, "the listener"),
     "homeserver/modules/end_to_end_encryption/remote_devices.py": (1, "requests wait for it; asked again"),
@@ -54,6 +55,7 @@ def test_every_task_beside_a_request_says_why_it_may_die() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in (
                 "create_task",
                 "ensure_future",
+                "in_background",
             ):
                 found[str(path.relative_to(SOURCE))] += 1
     assert dict(found) == {name: count for name, (count, _) in BACKGROUND.items()}, (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chappe.homeserver.app.loops import Loops
+from chappe.homeserver.database.pool import in_background
 from tests.support import Server, until
 
 
@@ -21,6 +22,15 @@ async def test_what_loops_ask_is_not_counted(server: Server) -> None:
     loops.start("asks", look)
     await until(asked.is_set)
     await loops.stop()
+    assert database.statements == before
+    await database.fetchval("SELECT 1")
+    assert database.statements == before + 1
+
+
+async def test_what_a_request_leaves_to_others_is_not_counted(server: Server) -> None:
+    database = server.node.database
+    before = database.statements
+    await in_background(database.fetchval("SELECT 1"), "asks")
     assert database.statements == before
     await database.fetchval("SELECT 1")
     assert database.statements == before + 1

@@ -21,7 +21,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
-from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
 from tests.process import is_alive
 
 
@@ -321,7 +321,7 @@ async def test_whoever_holds_a_connection_takes_no_other(new_database: Callable[
     database = await Database.connect(await new_database())
     asks: list[Callable[[], Awaitable[Any]]] = [
         lambda: database.fetch("SELECT 1"), lambda: database.fetchrow("SELECT 1"), lambda: database.fetchval("SELECT 1"),
-        lambda: database.execute("SELECT 1"), lambda: database.aside().fetchval("SELECT 1"), lambda: _began(database),
+        lambda: database.execute("SELECT 1"), lambda: in_background(database.fetchval("SELECT 1"), "asks"), lambda: _began(database),
         lambda: _began(database, reads_beside=True), lambda: asyncio.gather(database.fetchval("SELECT 1")),
     ]  # fmt: skip
     for ask in asks:

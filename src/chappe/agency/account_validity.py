@@ -94,7 +94,7 @@ class AccountValidity:
         if due is None or (sent is not None and sent <= due) or self._is_excluded(row["user_id"]):
             return
         addresses = await self._addresses(row["user_id"])
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """INSERT INTO account_validity AS v (user_id, reminded_days, for_expiry) VALUES ($1, $2, $3)
                    ON CONFLICT (user_id) DO UPDATE SET reminded_days = $2, for_expiry = $3

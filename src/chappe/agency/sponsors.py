@@ -271,7 +271,7 @@ class Sponsors:
         addresses = [
             t["address"] for t in await self._accounts.store.threepids(row["sponsor"]) if t["medium"] == "email"
         ]
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """UPDATE guests SET reminded_days = $2 WHERE user_id = $1
                       AND (reminded_days IS NULL OR reminded_days > $2) RETURNING true""",

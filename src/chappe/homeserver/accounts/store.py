@@ -244,7 +244,7 @@ class AccountStore:
 
     async def renew_directory(self) -> bool:
         """Makes anew what some people are found by, where earlier rules have made it. False when nobody is left."""
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """SELECT user_id, display_name FROM user_directory WHERE rules < 1 ORDER BY user_id LIMIT $1
                       FOR UPDATE SKIP LOCKED""", RENEWED_AT_ONCE,

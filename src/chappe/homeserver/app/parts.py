@@ -208,9 +208,9 @@ class Parts:
         self.metrics, self.limits, self.watchdog = Metrics(), RateLimits(limits_of(config)), Watchdog()
         self.unread = UnreadAnswers(shares.unread_mib_per_account << 20, shares.unread_mib << 20)
         self.clock = Clock(database)
-        self.time_evidence = TimeEvidence(database.aside(), self.time, self._tell_of_time)
+        self.time_evidence = TimeEvidence(database, self.time, self._tell_of_time)
         self.writer = GroupWriter(self._database_url, self.clock)
-        self.leases = Leases(database.aside())
+        self.leases = Leases(database)
         self.domains = Domains(database)
         self._build_federation(database)
         # accounts
@@ -273,7 +273,7 @@ class Parts:
         self.media = ContentRepository(
             database, blobs, Thumbnailer(), self.policy, self.rooms.reading, now_ms, config.media.max_upload_mib << 20
         )
-        self.orphans = Orphans(database.aside(), blobs, now_ms)
+        self.orphans = Orphans(database, blobs, now_ms)
         self.sessions.most_devices = shares.devices
         bounds = UploadBounds(
             shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20
@@ -363,7 +363,7 @@ class Parts:
         )
         self.serving = Serving(rooms, receiver.store, self.residence)
         self.federation_sender = FederationSender(
-            database.aside(), self.clock, rooms, self.domains, client, self.boundaries, self.breaker, now_ms
+            database, self.clock, rooms, self.domains, client, self.boundaries, self.breaker, now_ms
         )
         self.residence.forward, handshakes.tell = self.federation_sender.forward, self.federation_sender.tell
         self.outbox.wake = self.federation_sender.wake
@@ -442,7 +442,7 @@ class Parts:
             database, services, calls, self.accounts.store, self.rooms, self.room_directory.require_may_publish
         )
         self.appservice_sender = AppserviceSender(
-            database.aside(),
+            database,
             self.clock,
             services,
             calls,
@@ -470,12 +470,10 @@ class Parts:
             database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
             now_ms,
         )  # fmt: skip
-        self.push_deliverer = PushDeliverer(
-            database.aside(), self.push_fetcher, notifications, digest, self.standings, now_ms
-        )
+        self.push_deliverer = PushDeliverer(database, self.push_fetcher, notifications, digest, self.standings, now_ms)
         quiet = QuietHours(self.clock, self.account_data.of_users, config.push.quiet_hours)
         self.push_gatherer = PushGatherer(
-            database.aside(),
+            database,
             self.clock,
             self.rooms,
             self.push_rules,
@@ -501,7 +499,7 @@ class Parts:
             self.now_ms,
         )
         self.webhook_sender = WebhookSender(
-            database.aside(), self.clock, self.rooms, self.push_fetcher, self.standings, self.now_ms
+            database, self.clock, self.rooms, self.push_fetcher, self.standings, self.now_ms
         )
 
     def _build_services(self, database: Database) -> None:

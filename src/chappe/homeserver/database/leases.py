@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
-from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
@@ -39,7 +39,7 @@ class Leases:
     @contextlib.asynccontextmanager
     async def kept(self, name: str) -> AsyncIterator[None]:
         """Renews a claimed lease for as long as the work takes."""
-        task = asyncio.create_task(self._renew(name), name=f"lease of {name}")
+        task = in_background(self._renew(name), name=f"lease of {name}")
         try:
             yield
         finally:

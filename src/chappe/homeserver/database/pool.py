@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextvars import ContextVar, copy_context
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
+T = TypeVar("T")
 Row = Any  # asyncpg.Record
 DATABASE_LOST = (
     asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
@@ -33,8 +34,15 @@ def changes(sql: str) -> bool:
     return _WRITES.search(sql) is not None
 
 
-# Whether a loop of the node runs, and what it has begun: no request's doing, and so not counted.
+# Whether a loop of the node runs, or what goes on by itself: no request's doing, and so not counted.
 IN_BACKGROUND = ContextVar("IN_BACKGROUND", default=False)
+
+
+def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """A task that goes on by itself, though a request may have begun it."""
+    context = copy_context()
+    context.run(IN_BACKGROUND.set, True)
+    return asyncio.create_task(work, name=name, context=context)
 
 
 class _Held:
@@ -68,10 +76,6 @@ class Database:
             url, min_size=1, max_size=size, server_settings=READER_SETTINGS, command_timeout=60
         )
         return cls(url, pool, asyncio.Semaphore(max(1, size // 2)))
-
-    def aside(self) -> Database:
-        """The same database for loops in the background, whose statements are no request's doing and counted apart."""
-        return Database(self.url, self._pool, self._beside)
 
     async def close(self) -> None:
         try:
@@ -121,13 +125,9 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def transaction(
-        self,
-        isolation: str = "read_committed",
-        readonly: bool = False,
-        background: bool = False,
-        reads_beside: bool = False,
+        self, isolation: str = "read_committed", readonly: bool = False, reads_beside: bool = False
     ) -> AsyncIterator[Any]:
-        """One connection in a transaction. `background`: no request's doing, so not counted.
+        """One connection in a transaction.
 
         `reads_beside`: others are taken while it lasts, by what is called in it; it waits until not too many do so.
         """
@@ -138,7 +138,7 @@ class Database:
             self._pool.acquire() as connection,
             connection.transaction(isolation=isolation, readonly=readonly),
         ):
-            self.statements += not (background or IN_BACKGROUND.get())
+            self.statements += not IN_BACKGROUND.get()
             before, held = _held.get(), _Held(reads_beside)
             _held.set(held)
             try:

@@ -68,7 +68,7 @@ def searched(name: str | None, topic: str | None, alias: str | None) -> str:
 
 async def renew_search(database: Database) -> bool:
     """Makes anew what some rooms are found by, where earlier rules may have made it. False when none is left."""
-    async with database.transaction(background=True) as connection:
+    async with database.transaction() as connection:
         at = await connection.fetchval("SELECT position FROM progress WHERE name = 'room words' FOR UPDATE")
         rows = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []
         if rows:

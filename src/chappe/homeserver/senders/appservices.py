@@ -149,7 +149,7 @@ class AppserviceSender:
     async def _gather(self, served: _Service) -> bool:
         served.news.clear()
         typing, served.typing = served.typing, set()
-        async with self._database.transaction(background=True, reads_beside=True) as connection:
+        async with self._database.transaction(reads_beside=True) as connection:
             place = await connection.fetchrow(
                 "SELECT position, next_txn FROM appservice_progress WHERE appservice = $1 AND holder = $2 FOR UPDATE",
                 served.service.id, self._holder,

@@ -68,7 +68,7 @@ class WebhookSender:
     async def _gather(self) -> bool:
         """Queues what the next commits have for webhooks, and commits that with the place that it has reached."""
         goal = self._clock.watermark
-        async with self._database.transaction(background=True, reads_beside=True) as connection:
+        async with self._database.transaction(reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"):

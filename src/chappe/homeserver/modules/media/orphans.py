@@ -105,7 +105,7 @@ class Orphans:
         """Those that nothing names by now. Returns how many."""
         removed = 0
         for key in keys:
-            async with self._database.transaction(background=True, reads_beside=True) as connection:
+            async with self._database.transaction(reads_beside=True) as connection:
                 # as an upload does that puts its file there: neither can come between the question and the deletion
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
                 if await self._named(key.partition("/")[0], [key]):

@@ -156,7 +156,7 @@ class RoomPurges:
         deleted = 0
         while True:
             await self.may_purge(row["room_id"])
-            async with self._database.transaction(background=True) as connection:
+            async with self._database.transaction() as connection:
                 events = await connection.fetch(
                     "SELECT nid, event_id FROM events WHERE room_nid = $1 LIMIT $2", row["room_nid"], self.batch
                 )

@@ -136,7 +136,7 @@ class SearchIndex:
 
     async def _step(self) -> bool:
         """Indexes the next commits. Returns whether there may be more."""
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction() as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search'")
@@ -161,7 +161,7 @@ class SearchIndex:
 
         The loop that follows the log stands still meanwhile, so that only redactions can change the same rows.
         """
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search words'")
             old = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []

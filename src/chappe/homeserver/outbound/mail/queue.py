@@ -70,7 +70,7 @@ class MailQueue:
         now_ms: Callable[[], int], extra_ca_file: str | None,
     ) -> None:  # fmt: skip
         self._settings, self._brands, self._now_ms = settings, brands, now_ms
-        self._aside = database.aside()  # what leaves is no request's doing
+        self._database = database
         self._may_link, self._extra_ca_file, self._wake = may_link, extra_ca_file, asyncio.Event()
         for sender in [settings.sender, *(brand.sender for brand in brands.values() if brand.sender)]:
             try:
@@ -159,7 +159,7 @@ class MailQueue:
     async def send_due(self) -> bool:
         """Sends one. Returns whether there may be more."""
         now = self._now_ms()
-        row = await self._aside.fetchrow(
+        row = await self._database.fetchrow(
             """UPDATE outgoing_mail SET due_ts = $2 WHERE id = (
                    SELECT id FROM outgoing_mail WHERE due_ts <= $1 ORDER BY due_ts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
                RETURNING *""",
@@ -176,7 +176,7 @@ class MailQueue:
             await self._forget(row["id"])
             return True
         wait = min(RETRY_FIRST_MS << min(row["attempts"], 16), RETRY_MOST_MS)
-        await self._aside.execute(
+        await self._database.execute(
             "UPDATE outgoing_mail SET attempts = attempts + 1, due_ts = $2, last_error = $3 WHERE id = $1",
             row["id"], now + wait, error,
         )  # fmt: skip
@@ -186,7 +186,7 @@ class MailQueue:
         """It has left: a database that is away for a moment must not have it sent again when the claim ends."""
         while True:
             try:
-                await self._aside.execute("DELETE FROM outgoing_mail WHERE id = $1", number)
+                await self._database.execute("DELETE FROM outgoing_mail WHERE id = $1", number)
                 return
             except (TimeoutError, *DATABASE_LOST):
                 await asyncio.sleep(0.2)

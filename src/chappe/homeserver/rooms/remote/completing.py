@@ -15,7 +15,7 @@ from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.database.pool import DATABASE_LOST
+from chappe.homeserver.database.pool import DATABASE_LOST, in_background
 from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of
@@ -110,7 +110,7 @@ class Completing:
 
     def look_for(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> None:
         """Looks, meanwhile, for the content of state events that came redacted: they may have been redacted for us alone."""
-        task = asyncio.create_task(self._copies.look_for(room, events, servers), name=f"contents of room {room.number}")
+        task = in_background(self._copies.look_for(room, events, servers), name=f"contents of room {room.number}")
         self._looking.add(task)
         task.add_done_callback(self._looked)
 
@@ -124,7 +124,7 @@ class Completing:
         task = self._workers.get(number)
         if task is None:
             self._news[number] = asyncio.Event()
-            task = self._workers[number] = asyncio.create_task(self._work(number), name=f"members of room {number}")
+            task = self._workers[number] = in_background(self._work(number), name=f"members of room {number}")
             task.add_done_callback(lambda _: self._ended(number))
         self._news[number].set()
         return task
@@ -266,7 +266,7 @@ class Completing:
                 for user, k, content in part
                 if content.get("membership") == "join" and k.sender == user
             ]
-            async with self._database.transaction(background=True) as transaction:
+            async with self._database.transaction() as transaction:
                 await save_memberships(transaction, room.number, rows)
                 await save_entries(transaction, entries)
 

@@ -321,7 +321,7 @@ class Entering:
         rows, auth_rows, bases = await asyncio.to_thread(
             _rows, room.number, judged, await self._rooms.numbers.take(len(judged.ordered)), room
         )
-        async with self._database.transaction(background=True) as transaction:
+        async with self._database.transaction() as transaction:
             await transaction.copy_records_to_table("events", records=rows, columns=_EVENT_COLUMNS)
             await transaction.copy_records_to_table(
                 "auth_events", records=auth_rows, columns=("event_nid", "room_nid", "num", "auth", "base", "rest")

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
+from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_background
 from chappe.homeserver.matrix.errors import Forbidden, MatrixError
 from chappe.homeserver.matrix.identifiers import domain_of, host_of
 from chappe.homeserver.matrix.room_versions import RoomVersion
@@ -190,7 +190,7 @@ class Inbox:
     def _work_on(self, queue: Queue) -> None:
         if queue not in self._workers:
             self._news[queue] = asyncio.Event()
-            self._workers[queue] = asyncio.create_task(self._worker(queue), name=f"inbox of {queue[0]} from {queue[1]}")
+            self._workers[queue] = in_background(self._worker(queue), name=f"inbox of {queue[0]} from {queue[1]}")
         self._news[queue].set()
 
     async def _worker(self, queue: Queue) -> None:

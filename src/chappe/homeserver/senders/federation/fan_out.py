@@ -52,7 +52,7 @@ class FanOut:
 
     async def step(self) -> set[str] | None:
         """Queues the events of the next commits. Returns whom they are for; None where there was nothing new."""
-        async with self._database.transaction(background=True, reads_beside=True) as connection:
+        async with self._database.transaction(reads_beside=True) as connection:
             position = await connection.fetchval(
                 "SELECT position FROM federation_progress WHERE shard = 0 AND holder = $1 FOR UPDATE", self._holder
             )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from chappe.homeserver.database.clock import ANYTHING, Clock, Commit
-from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
 from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -99,7 +99,7 @@ class FederationSender:
                 )
             destination.news.set()
             if name not in self._tasks:
-                task = self._tasks[name] = asyncio.create_task(self._serve(destination), name=f"to {name}")
+                task = self._tasks[name] = in_background(self._serve(destination), name=f"to {name}")
                 task.add_done_callback(functools.partial(self._ended, name))
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
@@ -144,7 +144,7 @@ class FederationSender:
 
     def revive(self, name: str) -> None:
         """A server that was given up has asked us something: what waits for it is sent now."""
-        task = asyncio.create_task(self.retry(name), name=f"again to {name}")
+        task = in_background(self.retry(name), name=f"again to {name}")
         self._revivals.add(task)
         task.add_done_callback(self._revivals.discard)
 

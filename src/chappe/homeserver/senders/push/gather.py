@@ -78,7 +78,7 @@ class PushGatherer:
     async def step(self) -> bool:
         """Queues what the next commits bring. Returns whether there may be more."""
         goal = self._clock.watermark  # before the set of pushers is read: a new pusher counts for what comes after it
-        async with self._database.transaction(background=True, reads_beside=True) as connection:
+        async with self._database.transaction(reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             at = await connection.fetchval("SELECT position FROM progress WHERE name = 'push'")

@@ -166,7 +166,7 @@ class Digest:
                 count=len(unread), what=what,
             ))  # fmt: skip
         ids = [row["id"] for row in rows]
-        async with self._database.transaction(background=True) as connection:
+        async with self._database.transaction() as connection:
             result = await connection.execute("DELETE FROM push_queue WHERE id = ANY($1::bigint[])", ids)
             if not result.endswith(" 0"):  # else another process has written it, whose lease had ended meanwhile
                 await self._mail.put(connection, *mails)
