@@ -89,7 +89,7 @@ async def host(work: Path, members: int, messages: int) -> None:
     from chappe.config import load_config
     from chappe.homeserver.app import Homeserver
     from chappe.homeserver.database.embedded import EmbeddedPostgres
-    from chappe.homeserver.matrix.identifiers import UserId
+    from chappe.matrix.identifiers import UserId
     from chappe.homeserver.rooms.create_event import Admitted, Draft
     from chappe.homeserver.rooms.create_room import CreateRoomRequest
 

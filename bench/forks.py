@@ -31,11 +31,11 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.federation import CHAPPE, PLAIN, TLS, certificates, command_of, joiner, largest_memory
 
-from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys
-from chappe.homeserver.matrix.events import event_id_of, seal
-from chappe.homeserver.matrix.request_auth import authorization
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys
+from chappe.matrix.events import event_id_of, seal
+from chappe.matrix.request_auth import authorization
+from chappe.matrix.room_versions import ROOM_VERSIONS
+from chappe.matrix.signing import SigningKey, sign_json
 
 VERSION = ROOM_VERSIONS["11"]
 PORT = 18120

@@ -26,8 +26,8 @@ ROUNDS = 5
 
 def forked(members: int, forks: int, events: int) -> tuple[Any, Any, list[Any]]:
     """(the room, the state where it forks, the states after each fork)."""
-    from chappe.homeserver.matrix.event_auth import POWER_LEVELS
-    from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+    from chappe.matrix.event_auth import POWER_LEVELS
+    from chappe.matrix.room_versions import ROOM_VERSIONS
     from tests.matrix.test_state_resolution import ALICE, BOB, CAROL, Room, member
 
     room = Room(ROOM_VERSIONS["2"])

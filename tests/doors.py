@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.policy import Amount
 from chappe.homeserver.rooms.admission import RULES
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import UserId
 from tests.support import Person, Server, segment
 
 MEMBER = "m.room.member"

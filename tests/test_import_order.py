@@ -26,7 +26,7 @@ LAYERS = (
     ("homeserver.outbound", "homeserver.gateway", "homeserver.part"),
     ("homeserver.http", "homeserver.database", "homeserver.bus", "homeserver.policy"),
     ("homeserver.load",),
-    ("homeserver.matrix",),
+    ("matrix",),
 )
 LEAVES = ("config", "telemetry", "i18n")
 FEATURE = re.compile(r"chappe\.homeserver\.modules\.(\w+)")
@@ -97,7 +97,7 @@ def test_every_file_has_a_layer() -> None:
 
 def test_the_protocol_is_pure() -> None:
     """No input or output, no clock, no logging, no chance, no configuration."""
-    files = [m for m in _own() if m.startswith("chappe.homeserver.matrix")]
+    files = [m for m in _own() if m.startswith("chappe.matrix")]
     forbidden = {*PURE, "chappe.config", "chappe.telemetry"}
     assert files
     assert not {m: wrong for m in files if (wrong := forbidden & set(_imports(m)))}

@@ -11,9 +11,9 @@ from typing import Any
 
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 from tests.neighbours import Mailbox, link_in
 from tests.support import PASSWORD, Person, Refused, Server, segment
 

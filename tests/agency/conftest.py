@@ -15,7 +15,7 @@ from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Registration
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Server, segment
 

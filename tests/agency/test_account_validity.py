@@ -12,7 +12,7 @@ import pytest
 from chappe.agency.account_validity import DAY_MS, AccountValidity
 from chappe.agency.app import AgencyServer
 from chappe.config import AccountValidity as Settings
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.neighbours import Mailbox, link_in, plain
 from tests.support import Clock, Person, Refused, Server, refused
 

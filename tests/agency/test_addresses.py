@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from chappe.agency.organisations import Organisation
 from chappe.cli import app
 from chappe.homeserver.accounts.single_sign_on.providers import rewrite
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import RULES, account, agency, code_of
 from tests.browser import Browser
 from tests.neighbours import Mailbox

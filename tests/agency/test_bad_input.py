@@ -9,7 +9,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.homeserver.http.router import AUTH, SERVER_AUTH
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import account
 from tests.homeserver.test_bad_input import RAW_BODIES, STRICT, VALUES, WRONG_PARAMS, Hostile, _fill, _paths
 from tests.support import Server

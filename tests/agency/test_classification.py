@@ -14,7 +14,7 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.classification import Levels
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Classification, RoomRetention
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency
 from tests.support import Clock, Person, Server, bodies, refused, segment, until
 
@@ -164,7 +164,7 @@ async def test_who_may_come_in(ministry: Server, alice: Person, bob: Person, sam
 
 
 async def _as_refused(asked: Awaitable[None]) -> None:
-    from chappe.homeserver.matrix.errors import MatrixError
+    from chappe.matrix.errors import MatrixError
     from tests.support import Refused
 
     try:

@@ -17,8 +17,8 @@ from chappe.homeserver.accounts.endings import (
     on_its_day,
 )
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, agency, code_of
 from tests.agency.test_console import ALL, act, admin, anne, invited_guest, node_of, root, second
 from tests.support import PASSWORD, Clock, Person, Server, refused, segment

@@ -15,8 +15,8 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.organisations import Organisation
 from chappe.agency.read_guard import ReadGuard as Guard
 from chappe.config import ReadGuard
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, age, agency, agree, code_of
 from tests.support import Clock, Person, Refused, Server, bodies, refused, segment, until
 

@@ -10,8 +10,8 @@ import pytest
 from chappe.agency.console.actions import action, actions_of
 from chappe.agency.console.scope import Actor
 from chappe.agency.console.targets import Kind, Plain
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import UserId
 from tests.agency.test_console import act, admin, anne, code_of, node_of, root, sam
 from tests.support import Person, Server, refused
 

@@ -18,8 +18,8 @@ from chappe.agency.console.targets import Kind
 from chappe.config import AccountValidity, Administration, ReadGuard, Registration
 from chappe.homeserver.accounts.accounts import shared_secret_mac
 from chappe.homeserver.http.router import ADMIN_AUTH, Endpoint
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.policy.acts import ACTS
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import a_ministry, account, age, agree, code_of, enrol
 from tests.browser import Browser
 from tests.homeserver.test_oauth import authorize, client_id, exchange, token

@@ -18,9 +18,9 @@ from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.organisations import Organisation
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.mail.letters import TEXTS
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import agency
 from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Refused, Server, refused, segment, until

@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data import kept as kept_secrets
 from chappe.homeserver.modules.key_backup import kept
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import account, agree
 from tests.agency.test_console import CULTURE, act, node_of, of
 from tests.support import Person, Server, refused, segment, until

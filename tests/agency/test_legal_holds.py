@@ -16,8 +16,8 @@ from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.actions import purge_history
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import code_of
 from tests.agency.test_critical_acts import administrator, ask
 from tests.agency.test_retention import DAY, download, forum, retention, until_old, upload

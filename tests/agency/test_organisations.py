@@ -10,8 +10,8 @@ import pytest
 
 from chappe.agency.names import display_name, label_of, localpart_of_address
 from chappe.agency.organisations import Organisation, Rules, candidates, parse_pattern
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency
 from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in

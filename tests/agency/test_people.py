@@ -11,8 +11,8 @@ from chappe.agency.organisations import Organisation
 from chappe.agency.people import People
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, agency
 from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in

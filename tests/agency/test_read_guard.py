@@ -12,7 +12,7 @@ import pytest
 from chappe.agency.app import AgencyServer
 from chappe.agency.read_guard import ReadGuard
 from chappe.config import ReadGuard as Settings
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 from tests.support import Clock, Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]

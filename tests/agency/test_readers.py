@@ -8,7 +8,7 @@ import json
 
 import pytest_asyncio
 
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, account, agency
 from tests.homeserver.test_readers import shown
 from tests.readers import V1, V3, World, a_world, table, without_a_row

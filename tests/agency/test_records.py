@@ -14,9 +14,9 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.agency.records import bag
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.identifiers import ServerName, UserId
 from chappe.homeserver.outbound.mail.letters import TEXTS
+from chappe.matrix.errors import NotFound
+from chappe.matrix.identifiers import ServerName, UserId
 from tests.agency.conftest import code_of
 from tests.agency.test_console import ALL, CULTURE, act, admin, anne, root, sam, view
 from tests.agency.test_retention import download, upload

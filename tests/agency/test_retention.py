@@ -16,9 +16,9 @@ import pytest_asyncio
 from chappe.agency.access_rules import FORUM_RETENTION_MS
 from chappe.agency.app import AgencyServer
 from chappe.agency.retention import Retention
-from chappe.homeserver.matrix.events import event_id_of
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.rooms.stretches import BLOCK
+from chappe.matrix.events import event_id_of
+from chappe.matrix.room_versions import ROOM_VERSIONS
 from tests.agency.conftest import a_ministry, account
 from tests.neighbours import Mailbox
 from tests.support import Clock, Person, Refused, Server, bodies, segment

@@ -16,7 +16,7 @@ from chappe.agency.console.scope import Actor
 from chappe.config import AccountValidity, Antivirus
 from chappe.homeserver.accounts.endings import THE_WHOLE, in_right_of
 from chappe.homeserver.accounts.store import User
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import RULES, a_ministry, account, agency, agree, code_of
 from tests.agency.test_console import (
     ALL,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chappe.agency.app import AgencyServer
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS
 from tests.agency.test_retention import download, until_old, upload
 from tests.support import Clock, Person, Server, refused, segment

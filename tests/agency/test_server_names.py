@@ -10,11 +10,11 @@ import pytest
 from chappe.agency.guests import Guests
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, Boundary, Federation
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import ServerName, UserId
-from chappe.homeserver.matrix.reader import Finds, ServerReader
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.server_acl import ServerAcl
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.identifiers import ServerName, UserId
+from chappe.matrix.reader import Finds, ServerReader
 from tests.agency.conftest import GUESTS, RULES, agency
 from tests.support import Person, Refused, Server, segment
 

@@ -8,7 +8,7 @@ import pytest
 
 from chappe.agency.organisations import Organisation
 from chappe.agency.sponsors import DAY_MS, Sponsors
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account, agency, membership
 from tests.neighbours import Mailbox, plain
 from tests.support import Clock, Person, Refused, Server, refused, segment, until

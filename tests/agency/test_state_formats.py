@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from chappe.agency.state_formats import FORMS
 from chappe.config import Agency, Classification
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.create_event import Draft
+from chappe.matrix.errors import MatrixError
 from tests.agency.conftest import RULES
 from tests.support import Person, Refused, Server, refused, segment
 

@@ -22,7 +22,7 @@ from chappe.agency.organisations import Organisation
 from chappe.agency.read_guard import ReadGuard
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.app.routes import routes_of_node
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import a_ministry, account, age, agency
 from tests.homeserver.test_fresh_proof import fingerprint, keys_of, proven
 from tests.homeserver.test_oauth import register, token

@@ -13,9 +13,9 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, ReadGuard, Registration
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, account, agency
 from tests.support import Person, Refused, Server, refused, segment, until
 

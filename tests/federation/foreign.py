@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from chappe.homeserver.matrix.events import seal
-from chappe.homeserver.matrix.request_auth import authorization
-from chappe.homeserver.matrix.room_versions import require_room_version
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.matrix.events import seal
+from chappe.matrix.request_auth import authorization
+from chappe.matrix.room_versions import require_room_version
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.federation.certificates import Authority
 from tests.process import free_port
 from tests.support import Server, segment

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.doors import FEDERATION, SCENES, as_before, by_address, cells, come_to, reads_of, room_for
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears

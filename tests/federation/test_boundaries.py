@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chappe.config import Boundary, Federation
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import PeerRefused
+from chappe.matrix.identifiers import UserId
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_rooms import agree, enter, hears

@@ -6,8 +6,8 @@ import secrets
 
 import pytest
 
-from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.matrix.events import seal
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger, scene, texts
 from tests.federation.test_rooms import agree, hears

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chappe.homeserver.matrix.events import seal
-from chappe.homeserver.matrix.room_versions import require_room_version
 from chappe.homeserver.modules.spaces import MOST_QUESTIONS
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.matrix.events import seal
+from chappe.matrix.room_versions import require_room_version
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, members
 from tests.federation.test_synapse import name

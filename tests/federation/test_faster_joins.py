@@ -11,12 +11,12 @@ import pytest
 import pytest_asyncio
 
 from chappe.homeserver.database.clock import Commit
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote import completing, serving
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.inbox import Inbox
+from chappe.matrix.errors import MatrixError
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import agree, enter, hears, members
 from tests.support import Person, Refused, Server, bodies, joined, segment, until

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.events import content_hash, signed_form
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
+from chappe.matrix.events import content_hash, signed_form
+from chappe.matrix.room_versions import ROOM_VERSIONS
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_rooms import agree, enter

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from chappe.homeserver.http.router import SERVER_AUTH
-from chappe.homeserver.matrix.events import event_id_of, seal
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote import gaps
+from chappe.matrix.events import event_id_of, seal
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import agree, enter, hears
 from tests.support import Person, Server, bodies, segment, until

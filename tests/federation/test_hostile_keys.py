@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import scene
 

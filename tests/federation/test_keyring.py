@@ -8,8 +8,6 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.keyring import (
     JUST_ASKED,
     MOST_DOCUMENTS,
@@ -18,6 +16,8 @@ from chappe.homeserver.outbound.federation.keyring import (
     WEEK,
     Keyring,
 )
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.federation.conftest import Peer
 from tests.support import Server
 

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.partition import _cut_off

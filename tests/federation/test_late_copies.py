@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.remote.checks import kept
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
+from chappe.matrix.events import seal
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign, Hall
 from tests.federation.test_fit_copies import Pdu, a_race

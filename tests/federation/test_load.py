@@ -12,8 +12,8 @@ import pytest_asyncio
 from chappe.homeserver.api.federation.transactions import MOST_EDUS, MOST_PDUS
 from chappe.homeserver.load.parsing import MAX_VALUES
 from chappe.homeserver.load.watchdog import TOO_LONG_SECONDS
-from chappe.homeserver.matrix.events import seal
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import MOST_DEVICES
+from chappe.matrix.events import seal
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign, Hall
 from tests.homeserver.test_load import held, steady

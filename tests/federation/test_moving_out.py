@@ -13,10 +13,10 @@ import pytest
 from chappe.agency.tables import ALL
 from chappe.config import Listener
 from chappe.homeserver.app import open_blobs
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.events import content_hash
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.hosted_domains import MANIFEST, HostedDomains, import_domain
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.events import content_hash
+from chappe.matrix.identifiers import UserId
 from tests.federation.certificates import Authority
 from tests.federation.conftest import OPEN
 from tests.federation.test_everything_else import PNG, device_keys

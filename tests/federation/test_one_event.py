@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Write
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.room_event import ERASED
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.redaction import redact
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_readers import FEDERATION, ask

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote import inbox
@@ -15,6 +14,7 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.serving import Serving
 from chappe.homeserver.rooms.remote.store import REJECTED, RemoteStore
 from chappe.homeserver.senders.federation import destination
+from chappe.matrix.errors import Forbidden
 from tests.federation import test_faster_joins
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split

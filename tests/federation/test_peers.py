@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from chappe.config import Federation
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.request_auth import authorization
-from chappe.homeserver.matrix.signing import SigningKey, sign_json, verify_json
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
 from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, is_good_document
 from chappe.homeserver.outbound.federation.probe import probe
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.request_auth import authorization
+from chappe.matrix.signing import SigningKey, sign_json, verify_json
 from tests.federation.conftest import Peer
 from tests.support import Server, segment
 

@@ -11,10 +11,10 @@ from chappe.homeserver.app import node
 from chappe.homeserver.app.routes import routes_of_node
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint, routes_of
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
-from chappe.homeserver.matrix.signing import SigningKey, signed_bytes
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.redaction import redact
+from chappe.matrix.room_versions import ROOM_VERSIONS
+from chappe.matrix.signing import SigningKey, signed_bytes
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_rooms import agree, enter, hears

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from chappe.config import Agency
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign, pdus_of

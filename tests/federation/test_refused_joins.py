@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.matrix.room_versions import require_room_version
 from chappe.homeserver.rooms.remote import completing
 from chappe.homeserver.rooms.remote.entering import MOST_SERVERS
+from chappe.matrix.room_versions import require_room_version
 from tests.federation import foreign as foreign_server
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign, Hall

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.senders.federation.destination import Destination
+from chappe.matrix.errors import BadRequest, MatrixError
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
 from tests.federation.test_rooms import enter, hears

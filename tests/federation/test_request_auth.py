@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.request_auth import Credentials, authorization, parse_authorization, request_object
-from chappe.homeserver.matrix.signing import SigningKey, verify_json
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.request_auth import Credentials, authorization, parse_authorization, request_object
+from chappe.matrix.signing import SigningKey, verify_json
 
 KEY = SigningKey(bytes(32), "a1")
 

@@ -11,10 +11,10 @@ import pytest
 
 from chappe.config import Agency, Federation
 from chappe.homeserver.api.federation.keys_server import KeysServer
-from chappe.homeserver.matrix.events import event_id_of, seal
-from chappe.homeserver.matrix.request_auth import authorization
-from chappe.homeserver.matrix.signing import sign_json
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.matrix.events import event_id_of, seal
+from chappe.matrix.request_auth import authorization
+from chappe.matrix.signing import sign_json
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_rooms import agree, enter

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.matrix.events import event_id_of, seal
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
-from chappe.homeserver.matrix.signing import SigningKey
 from chappe.homeserver.rooms.remote.checks import PduChecks
 from chappe.homeserver.rooms.remote.shown_state import MOST_SHOWN
+from chappe.matrix.events import event_id_of, seal
+from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from chappe.matrix.signing import SigningKey
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign
 from tests.process import free_port

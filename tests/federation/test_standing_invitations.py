@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from chappe.config import Limit, Limits
-from chappe.homeserver.matrix.events import seal
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.outbound.federation.client import PeerRefused
+from chappe.matrix.events import seal
+from chappe.matrix.room_versions import ROOM_VERSIONS
 from tests.doors import reads_of
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter

@@ -12,8 +12,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.matrix.event_auth import CREATE
 from tests.federation import test_faster_joins
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split

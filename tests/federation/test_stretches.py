@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.filters import RoomEventFilter
 from chappe.homeserver.rooms.remote import gaps
 from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.filters import RoomEventFilter
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
 from tests.federation.test_gaps import crowd, serves

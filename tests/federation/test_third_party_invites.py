@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chappe.config import Limit, Limits
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.federation.client import PeerRefused
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.federation.conftest import Peer
 from tests.federation.test_everything_else import neighbour, synapse_or_none
 from tests.federation.test_rooms import hears

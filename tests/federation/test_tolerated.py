@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+from chappe.matrix.identifiers import UserId
+from chappe.matrix.room_versions import ROOM_VERSIONS
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger, scene, texts
 from tests.federation.test_rooms import agree, enter, hears, members

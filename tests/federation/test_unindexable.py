@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.events import seal
+from chappe.matrix.events import seal
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger, scene, texts
 from tests.federation.test_rooms import hears

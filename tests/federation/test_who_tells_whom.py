@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.events import event_id_of, references, seal
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from chappe.matrix.events import event_id_of, references, seal
+from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears, members
 from tests.support import Person, Server, segment, until

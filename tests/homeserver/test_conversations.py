@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.support import Person, Server, bodies, joined, refused, segment
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.matrix.signing import SigningKey, sign_json
 from tests.support import PASSWORD, Person, Refused, Server, segment
 
 

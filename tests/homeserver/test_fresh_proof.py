@@ -13,7 +13,7 @@ import pytest
 from chappe.config import Registration
 from chappe.homeserver.accounts.browser_sessions import FRESH_MS
 from chappe.homeserver.accounts.second_factors import totp
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
 from tests.neighbours import Mailbox, plain
 from tests.support import PASSWORD, Person, Refused, Server

@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.second_factors import totp
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.http.rate_limits import RateLimits
-from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded
+from chappe.matrix.errors import Forbidden, LimitExceeded
 from tests.browser import Browser
 from tests.neighbours import Mailbox
 from tests.support import PASSWORD, Person, Server
@@ -49,7 +49,7 @@ async def server(new_server: NewServer, mailbox: Mailbox) -> Server:
 
 
 async def person(server: Server, name: str) -> Person:
-    from chappe.homeserver.matrix.identifiers import UserId
+    from chappe.matrix.identifiers import UserId
 
     await server.node.accounts.register(UserId(f"@{name}:localhost"), PASSWORD)
     user_id = UserId(f"@{name}:localhost")

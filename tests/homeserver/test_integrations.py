@@ -17,8 +17,8 @@ from moto.server import ThreadedMotoServer
 from chappe.config import Bots, IdentityService, Media, Push
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.app import open_blobs
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.senders.webhooks import signature
+from chappe.matrix.identifiers import UserId
 from tests.neighbours import Mailbox, link_in, plain
 from tests.support import Person, Refused, Server, bodies, refused, segment, until
 

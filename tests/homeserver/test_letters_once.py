@@ -12,7 +12,7 @@ import pytest
 from chappe.config import Registration
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.homeserver.test_fresh_proof import proven
 from tests.homeserver.test_push import a_room_of
 from tests.neighbours import Mailbox, plain

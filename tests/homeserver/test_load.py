@@ -18,12 +18,12 @@ from chappe.homeserver.http.rate_limits import SLOTS, RateLimits
 from chappe.homeserver.http.router import SMALL_LIMIT
 from chappe.homeserver.load.parsing import MAX_VALUES, off_the_loop
 from chappe.homeserver.load.watchdog import TOO_LONG_SECONDS, Watchdog
-from chappe.homeserver.matrix.errors import LimitExceeded
 from chappe.homeserver.modules.bots.webhooks import MAX_TEXT, Card, Post, _contents
 from chappe.homeserver.modules.end_to_end_encryption.keys import MAX_ASKED, MAX_SIGNED
 from chappe.homeserver.modules.url_previews.page import MAX_TAG, open_graph
 from chappe.homeserver.rooms.create_room import MAX_INITIAL_STATE
 from chappe.homeserver.rooms.server_acl import MOST_PATTERNS, ServerAcl
+from chappe.matrix.errors import LimitExceeded
 from tests.homeserver.test_media import png
 from tests.support import Person, Server, joined, segment
 

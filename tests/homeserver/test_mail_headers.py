@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from chappe.config import Brand, Registration
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.outbound.mail.message import HEADERS, parse_sender, serialise
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest
 from tests.neighbours import Mailbox
 from tests.support import Server, segment, until
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from chappe.config import Registration
 from chappe.homeserver.accounts.browser_sessions import GRANTED_FOR_MS, LIFETIME_MS
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
 from tests.homeserver.test_oauth import authorize, client_id, exchange, token
 from tests.provider import Provider

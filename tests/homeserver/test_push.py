@@ -18,8 +18,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from chappe.config import Push, QuietHours
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.web_push import encrypt
+from chappe.matrix.identifiers import UserId
 from tests.neighbours import Gateway, Mailbox, plain
 from tests.support import Person, Refused, Server, segment, until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.matrix.errors import Forbidden
 from tests.doors import as_before
 from tests.homeserver.test_media import upload
 from tests.homeserver.test_questions import QUESTIONS

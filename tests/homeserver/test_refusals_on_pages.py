@@ -11,7 +11,7 @@ import pytest
 from chappe.config import Registration
 from chappe.homeserver.accounts.passwords import REQUIREMENTS
 from chappe.homeserver.api.pages.refusals import GENERAL, REFUSALS, in_french
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.matrix.errors import Forbidden
 from tests.browser import Browser
 from tests.support import PASSWORD, Server
 
@@ -25,7 +25,7 @@ CALLED = [
         for name in ("accounts", "passwords", "second_factors", "threepids")
     ),
     *(SOURCE / "homeserver/actions" / f"{name}.py" for name in ("bind_threepid", "reset_password", "sign_in_upstream")),
-    SOURCE / "homeserver/matrix/email_address.py",
+    SOURCE / "matrix/email_address.py",
     *(SOURCE / "agency" / f"{name}.py" for name in ("former_accounts", "people", "policy")),
 ]
 # what only programs are told

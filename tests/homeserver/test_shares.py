@@ -14,9 +14,9 @@ from chappe.config import Shares
 from chappe.homeserver.http import server as http_server
 from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.bounded import Recent
-from chappe.homeserver.matrix.errors import LimitExceeded
 from chappe.homeserver.sync.lazy_members import LazyMembers
 from chappe.homeserver.sync.polls import COMPOSED_AT_ONCE, MostWaiting, Polls
+from chappe.matrix.errors import LimitExceeded
 from tests.support import Person, Server, joined, until
 
 NewServer = Callable[..., Awaitable[Server]]

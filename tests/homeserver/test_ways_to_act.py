@@ -15,7 +15,7 @@ from chappe.config import Push
 from chappe.homeserver.accounts.sessions import hash_token
 from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, WAYS, Effect, State
 from chappe.homeserver.database.embedded import EmbeddedPostgres
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.conftest import _database_maker
 from tests.neighbours import Gateway, Mailbox
 from tests.support import PASSWORD, Person, Server, refused, segment, until

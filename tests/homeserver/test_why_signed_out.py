@@ -10,7 +10,7 @@ import pytest
 from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
 from chappe.homeserver.accounts.sessions import ACCOUNT_ENDED, EXPLAINED_TOKENS, REASONS
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.support import Person, Refused, Server
 
 ACCESS = next(way for way in WAYS if way.name == "access tokens")

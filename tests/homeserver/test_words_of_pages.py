@@ -8,7 +8,7 @@ import pytest
 
 from chappe.config import Passwords, Registration
 from chappe.homeserver.api.pages.texts import MONTHS, TEXTS, day, words
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
 from tests.support import PASSWORD, Server
 

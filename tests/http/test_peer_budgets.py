@@ -8,7 +8,7 @@ import pytest
 
 from chappe.homeserver.http import peer_budgets
 from chappe.homeserver.http.peer_budgets import PeerBudgets
-from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.matrix.errors import LimitExceeded
 
 
 async def test_one_server_waits_for_itself_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from chappe.config import Limit, Limits, Listener
 from chappe.homeserver.http.proxies import Proxied, network_of
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import literal_of
 from chappe.homeserver.outbound.fetcher import Fetcher, is_public
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import literal_of
 from tests.support import Server
 
 SOURCE = Path(__file__).parents[2] / "src" / "chappe"

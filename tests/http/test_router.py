@@ -6,7 +6,7 @@ import pytest
 
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Endpoint, Route, Router
-from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded
+from chappe.matrix.errors import BadRequest, LimitExceeded
 
 
 def router(*paths: str) -> Router:

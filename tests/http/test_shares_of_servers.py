@@ -12,7 +12,7 @@ import chappe
 from chappe.homeserver.http import peer_budgets
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.rate_limits import RateLimits
-from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.matrix.errors import LimitExceeded
 
 SOURCE = Path(chappe.__file__).parent
 WORDS = ("origin", "server", "peer", "domain")  # in what a bucket is named after, where it is a server's

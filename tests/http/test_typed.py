@@ -13,7 +13,7 @@ import pytest
 
 import chappe
 from chappe.homeserver.http.typed import check_integers, convert, may_hold_integers
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 from tests.support import Person, Server, segment
 
 EDGES = (2**53, 2**63 - 1, 2**63, 2**64 - 1, -(2**53), -(2**63))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import CREATE, POWER_LEVELS, StateKey, check_auth, creators_of
-from chappe.homeserver.matrix.power_levels import PowerLevels
-from chappe.homeserver.matrix.room_versions import RoomVersion
-from chappe.homeserver.matrix.state_resolution import ResolvableEvent
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import CREATE, POWER_LEVELS, StateKey, check_auth, creators_of
+from chappe.matrix.power_levels import PowerLevels
+from chappe.matrix.room_versions import RoomVersion
+from chappe.matrix.state_resolution import ResolvableEvent
 
 State = dict[StateKey, ResolvableEvent]
 Events = set[ResolvableEvent]

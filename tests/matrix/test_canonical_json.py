@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chappe.homeserver.matrix.canonical_json import MAX_INTEGER, canonical_json, check_canonical, parse_json
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.canonical_json import MAX_INTEGER, canonical_json, check_canonical, parse_json
+from chappe.matrix.errors import BadRequest, MatrixError
 
 EXAMPLES = [
     ("{}", "{}"),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import auth_event_keys, check_auth, check_auth_events
-from chappe.homeserver.matrix.power_levels import CREATOR_POWER, PowerLevels
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import auth_event_keys, check_auth, check_auth_events
+from chappe.matrix.power_levels import CREATOR_POWER, PowerLevels
+from chappe.matrix.room_versions import ROOM_VERSIONS
+from chappe.matrix.signing import SigningKey, sign_json
 
 ALICE, BOB, CAROL, DAVE, EVE = (f"@{n}:a.org" for n in ("alice", "bob", "carol", "dave", "eve"))
 ABROAD = "@zoe:b.org"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.events import content_hash, event_id_of, parse_pdu, room_id_of_create, seal
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, require_room_version
-from chappe.homeserver.matrix.signing import SigningKey, decode_base64, sign_json, verify_json
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.events import content_hash, event_id_of, parse_pdu, room_id_of_create, seal
+from chappe.matrix.redaction import redact
+from chappe.matrix.room_versions import ROOM_VERSIONS, require_room_version
+from chappe.matrix.signing import SigningKey, decode_base64, sign_json, verify_json
 
 KEY = SigningKey(decode_base64("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"), "1")
 V1, V12 = ROOM_VERSIONS["1"], ROOM_VERSIONS["12"]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chappe.homeserver.matrix.filters import MAX_NAMES, MAX_PATTERNS, matches_type, parse_filter
-from chappe.homeserver.matrix.globs import MAX_PATTERN, PLENTY, Glob, Work, fold, glob
-from chappe.homeserver.matrix.push_rules import PushContext, evaluate
+from chappe.matrix.filters import MAX_NAMES, MAX_PATTERNS, matches_type, parse_filter
+from chappe.matrix.globs import MAX_PATTERN, PLENTY, Glob, Work, fold, glob
+from chappe.matrix.push_rules import PushContext, evaluate
 
 SOURCES = Path(__file__).parents[2] / "src"
 
@@ -101,7 +101,7 @@ MAY_COMPILE = {
     "homeserver/accounts/single_sign_on/providers.py": "`rewrite`: a setting of the operator",
     "homeserver/api/pages/refusals.py": "our own sentences, with gaps, once at the start",
     "homeserver/outbound/federation/boundaries.py": "`federation.allowed`: a setting of the operator",
-    "homeserver/matrix/search_words.py": "Unicode's marks, of which there is no class in `re`",
+    "matrix/search_words.py": "Unicode's marks, of which there is no class in `re`",
     "homeserver/outbound/fetcher.py": "`blocked` hosts of previews: a setting of the operator",
 }
 _FUNCTIONS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}

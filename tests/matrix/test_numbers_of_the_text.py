@@ -14,11 +14,6 @@ from chappe.homeserver.api.client.list_public_rooms import Query, Visibility
 from chappe.homeserver.api.client.registration import RegisterRequest
 from chappe.homeserver.api.client.users import SearchUsers
 from chappe.homeserver.api.federation import transactions
-from chappe.homeserver.matrix import canonical_json, events, filters, identifiers, push_rules
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.history_visibility import parse_visibility
-from chappe.homeserver.matrix.power_levels import CREATOR_POWER, PowerLevels, parse_level
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
 from chappe.homeserver.outbound.federation import discovery, keyring
@@ -26,6 +21,11 @@ from chappe.homeserver.rooms import live_room
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, InitialState
 from chappe.homeserver.rooms.server_acl import ServerAcl
 from chappe.homeserver.sync import room_section
+from chappe.matrix import canonical_json, events, filters, identifiers, push_rules
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.history_visibility import parse_visibility
+from chappe.matrix.power_levels import CREATOR_POWER, PowerLevels, parse_level
+from chappe.matrix.room_versions import ROOM_VERSIONS
 
 EVERY = sorted(ROOM_VERSIONS, key=int)
 BOSS, MEMBER = "@boss:a", "@member:b"

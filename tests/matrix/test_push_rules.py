@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chappe.homeserver.matrix.push_rules import (
+from chappe.matrix.push_rules import (
     PushContext,
     default_rules,
     evaluate,

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.filters import RoomEventFilter, matches_type, only_fields, parse_filter, passes_event
-from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
-from chappe.homeserver.matrix.identifiers import (
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.filters import RoomEventFilter, matches_type, only_fields, parse_filter, passes_event
+from chappe.matrix.history_visibility import is_visible, more_open, parse_visibility
+from chappe.matrix.identifiers import (
     domain_of,
     is_compliant,
     is_new_localpart,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix import state_resolution
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys, check_auth
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
-from chappe.homeserver.matrix.state_resolution import Conflict, ResolvableEvent, resolve
+from chappe.matrix import state_resolution
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys, check_auth
+from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from chappe.matrix.state_resolution import Conflict, ResolvableEvent, resolve
 from tests.matrix import state_resolution_reference as letter
 
 State = dict[StateKey, ResolvableEvent]

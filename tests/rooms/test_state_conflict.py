@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.matrix.event_auth import POWER_LEVELS, StateKey
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
-from chappe.homeserver.matrix.state_resolution import ResolvableEvent
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.state_conflict import AuthRow, StateResolver, StoredEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, TreeEditor, TreeReader
+from chappe.matrix.event_auth import POWER_LEVELS, StateKey
+from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from chappe.matrix.state_resolution import ResolvableEvent
 from tests.matrix.test_state_resolution import ALICE, BOB, CAROL, DAVE, History, Room, State, member, resolved
 
 HASH = KeyHash(b"s" * 32)

@@ -26,7 +26,7 @@ from chappe.config import (
 )
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.api.web.web_client import BUILT
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 from tests.agency.antivirus import CLAMD, ClamAV
 from tests.agency.conftest import age, code_of
 from tests.clients.node import node

@@ -14,7 +14,7 @@ test.each(Object.entries(SEARCHES))("searches in %s find what people type", (_, 
 });
 
 test("the words that say nothing are the server's", () => {
-  const server = readFileSync(new URL("../../src/chappe/homeserver/matrix/search_lexemes.py", import.meta.url), "utf8");
+  const server = readFileSync(new URL("../../src/chappe/matrix/search_lexemes.py", import.meta.url), "utf8");
   const words = /_SAYS_NOTHING = """([^"]+)"""/.exec(server)![1].split(/\s+/);
   for (const word of words.filter(Boolean))
     expect([word, query(`${word} préfecture`)?.("préfecture", " prefecture ")]).toEqual([word, true]);

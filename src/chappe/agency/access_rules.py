@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.power_levels import DEFAULT_LEVELS
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.power_levels import DEFAULT_LEVELS
 
 EVENT = "im.vector.room.access_rules"
 RESTRICTED, UNRESTRICTED, DIRECT = "restricted", "unrestricted", "direct"

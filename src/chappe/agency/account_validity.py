@@ -19,9 +19,9 @@ from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 DAY_MS = 86_400_000

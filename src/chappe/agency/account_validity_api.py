@@ -8,8 +8,8 @@ from chappe.agency.account_validity import ALREADY, PATH, RENEWED, UNKNOWN, Acco
 from chappe.homeserver.api.pages.page import Pages, Visit
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import ADMIN_AUTH, AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import parse_user_id
 
 # outcome: language: (title, text)
 _PAGES = {

@@ -9,8 +9,8 @@ from typing import Any
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.identifiers import UserId
 
 log = logging.getLogger(__name__)
 AT_ONCE, TEXT_AT_MOST = 200, 4000

@@ -57,9 +57,9 @@ from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.media import Media
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId
 
 VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
 ANNOUNCE_EVERY, STATISTICS_EVERY, EXPORTS_EVERY = 2, 300, 3

@@ -22,7 +22,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, Endpoint, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import BadRequest, MatrixError
 
 FIRST = bytes(32)
 AT_MOST = 4096  # bytes of detail

@@ -13,7 +13,7 @@ from typing import Any
 
 from chappe.agency.access_rules import UNRESTRICTED, Kind, StateItem
 from chappe.config import Classification
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.errors import BadRequest, Forbidden
 
 EVENT = "chappe.classification"
 DAY_MS = 86_400_000

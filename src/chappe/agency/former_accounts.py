@@ -12,8 +12,8 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import By, Ending
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId
 
 DAY_MS = 86_400_000
 UNDER_WAY_MS = 600_000  # in which an account that is being ended has ended

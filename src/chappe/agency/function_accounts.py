@@ -21,8 +21,8 @@ from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, parse_user_id
 
 KIND = "function"
 HOLDERS_AT_MOST = 100

@@ -11,11 +11,11 @@ from chappe.agency.access_rules import EVENT
 from chappe.agency.policy import AgencyPolicy
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import UserId, domain_of, parse_room_id
 
 log = logging.getLogger(__name__)
 _GUESTS = "/_chappe/client/v1/rooms/{roomId}/guest_access"

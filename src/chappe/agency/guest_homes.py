@@ -7,12 +7,12 @@ import logging
 from chappe.agency.guests import Guests
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.reader import Finds
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.reader import Finds
 
 log = logging.getLogger(__name__)
 AGENTS_BYTES = 4 << 20  # some 100,000 of them

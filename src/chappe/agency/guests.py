@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chappe.config import Agency
-from chappe.homeserver.matrix.identifiers import domain_of, host_of, plain_form
+from chappe.matrix.identifiers import domain_of, host_of, plain_form
 
 
 class Guests:

@@ -12,9 +12,9 @@ from chappe.agency.policy import AgencyPolicy
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import domain_of
 
 _V1 = "/_matrix/identity/api/v1"
 

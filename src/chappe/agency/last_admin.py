@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chappe.homeserver.matrix.event_auth import CREATE, creators_of
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.matrix.event_auth import CREATE, creators_of
 
 ADMINISTRATOR = 100
 

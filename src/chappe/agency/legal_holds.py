@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, parse_room_id, parse_user_id
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, parse_room_id, parse_user_id
 
 Held = frozenset[str]  # user ids and room ids
 TEXT_AT_MOST = 300

@@ -14,9 +14,9 @@ import msgspec
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import parse_server_name
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import parse_server_name
 
 EVERYBODY_ELSE = "*"
 EVERYWHERE = THE_WHOLE  # where an organisation could be named; what is done in its right is written so

@@ -14,8 +14,8 @@ from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 AT_ONCE = 500

@@ -15,10 +15,10 @@ from chappe.agency.room_policy import RoomPolicy
 from chappe.agency.sponsors import Sponsors
 from chappe.config import Agency
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader, ServerReader
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.reader import Finds, Guest, Person, Reader, ServerReader
 
 
 class AgencyPolicy(RoomPolicy):

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 HOUR_MS, DAY_HOURS, DAY_BUDGETS = 3_600_000, 24, 4.0

@@ -6,9 +6,9 @@ from chappe.agency.read_guard import ReadGuard
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import NotFound
+from chappe.matrix.identifiers import parse_room_id, parse_user_id
 
 _ADMIN = "/_chappe/admin/v1/read_guard"
 

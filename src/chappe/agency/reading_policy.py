@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chappe.agency.read_guard import ReadGuard
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.policy import Amount, Policy
+from chappe.matrix.identifiers import UserId
 
 
 class ReadingPolicy(Policy):

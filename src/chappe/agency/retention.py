@@ -19,12 +19,12 @@ import orjson
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.rooms.erasing import erase_events
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import ERASED
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.identifiers import domain_of
 
 log = logging.getLogger(__name__)
 EVENT, DAY_MS = "m.room.retention", 86_400_000

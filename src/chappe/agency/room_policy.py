@@ -15,11 +15,11 @@ from chappe.agency.reading_policy import ReadingPolicy
 from chappe.agency.statistics import Statistics
 from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.policy import ContentOf, StateItem
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Content, Rooms
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId, domain_of
 
 MEMBER = "m.room.member"
 _SAID = frozenset(("m.room.message", "m.room.encrypted"))

@@ -14,9 +14,9 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import parse_room_id
 
 FILES_AT_MOST = 20
 _MXC = re.compile(r"mxc://([^/\s]{1,255})/([A-Za-z0-9_-]{1,255})")

@@ -17,10 +17,10 @@ from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 DAY_MS = 86_400_000

@@ -7,9 +7,9 @@ import msgspec
 from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.identifiers import domain_of, parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.identifiers import domain_of, parse_room_id, parse_user_id
 
 _GUESTS = "/_chappe/client/v1/guests"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from chappe.agency import access_rules, classification
 from chappe.agency.access_rules import StateItem
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.power_levels import DEFAULT_LEVELS
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.power_levels import DEFAULT_LEVELS
 
 Check = Callable[[Any], bool]
 POWER_LEVELS = "m.room.power_levels"

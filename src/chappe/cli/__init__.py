@@ -15,7 +15,7 @@ from chappe.homeserver.database.embedded import DataDirectoryInUse
 from chappe.homeserver.database.embedded_folder import DatabaseFolderRefused
 from chappe.homeserver.database.migrations import MigrationError
 from chappe.homeserver.database.requirements import DatabaseRefused
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 
 STARTS_REFUSED = (
     ConfigError, DataDirectoryInUse, DatabaseFolderRefused, DatabaseRefused, MigrationError, RegistrationError,

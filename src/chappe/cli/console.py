@@ -16,7 +16,7 @@ from chappe.agency.console.scope import Actor
 from chappe.agency.organisations import EVERYWHERE
 from chappe.cli.admin import ConfigFile, Data, who, with_node
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
+from chappe.matrix.errors import BadRequest, NotFound
 
 Organisation = Annotated[str, typer.Argument(help=f"Its short name, or `{EVERYWHERE}`: the whole installation.")]
 

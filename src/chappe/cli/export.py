@@ -11,7 +11,7 @@ from chappe.agency.records import bag
 from chappe.cli.admin import ConfigFile, Data, Name, existing, with_node
 from chappe.cli.console import layer_of
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.matrix.identifiers import parse_room_id
 
 app = typer.Typer(help="Packages for the law: one person's data, a room for the archives.", no_args_is_help=True)
 To = Annotated[Path, typer.Option("--to", help="A file that does not exist yet.")]

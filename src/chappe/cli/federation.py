@@ -10,7 +10,6 @@ import typer
 from chappe.cli.admin import ConfigFile, Data, with_node
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.server_time import wall_now_ms as now_ms
-from chappe.homeserver.matrix.identifiers import parse_server_name
 from chappe.homeserver.outbound.federation.destinations import (
     DestinationState,
     describe,
@@ -19,6 +18,7 @@ from chappe.homeserver.outbound.federation.destinations import (
     waiting_for_their_past,
 )
 from chappe.homeserver.outbound.federation.probe import Step, probe
+from chappe.matrix.identifiers import parse_server_name
 
 app = typer.Typer(help="Other servers.", no_args_is_help=True)
 

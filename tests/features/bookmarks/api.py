@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import NotFound
+from chappe.matrix.identifiers import parse_event_id, parse_room_id
 from tests.features.bookmarks.bookmarks import Bookmarks
 
 _BOOKMARK = "/_matrix/client/unstable/example.bookmarks/rooms/{roomId}/{eventId}"

@@ -1,4 +1,4 @@
-/** What words are found by: themselves, other spellings, and stems; as `homeserver/matrix/search_lexemes.py` has it. */
+/** What words are found by: themselves, other spellings, and stems; as `matrix/search_lexemes.py` has it. */
 
 import { stemmer as english } from "@orama/stemmers/english";
 import { stemmer as french } from "@orama/stemmers/french";

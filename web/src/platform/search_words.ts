@@ -1,4 +1,4 @@
-/** The words of a text, for finding it again: by the same rules as `homeserver/matrix/search_words.py`, for what only we can read.
+/** The words of a text, for finding it again: by the same rules as `matrix/search_words.py`, for what only we can read.
  *
  * A text is folded (no case, no accents, one sign for each kind of apostrophe, hyphen and digit) and split at what is no letter,
  * mark or digit. Words linked by an apostrophe, a hyphen or the dots of an acronym are found by their parts and as one word;

@@ -22,7 +22,6 @@ from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.console.targets import Kind, Targets, account_of, kinds_of
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
 from chappe.homeserver.modules.critical_acts.proofs import Proofs
 from chappe.homeserver.modules.critical_acts.requests import (
     AGREED,
@@ -35,6 +34,7 @@ from chappe.homeserver.modules.critical_acts.requests import (
     CriticalRequests,
 )
 from chappe.homeserver.policy.acts import ACTS
+from chappe.matrix.errors import Forbidden, NotFound
 
 log = logging.getLogger(__name__)
 Run = Callable[[Actor, Any], Awaitable[dict[str, Any] | None]]

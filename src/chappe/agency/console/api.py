@@ -18,9 +18,9 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import parse_user_id
 from chappe.homeserver.policy.reading import Reading
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import parse_user_id
 
 _ROOT = "/_chappe/console/v1"
 _ORGANISATION = _ROOT + "/organisations/{organisation}"

@@ -24,8 +24,8 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.restore_keys import RestoreKeys
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import UserId
 
 
 class Person(msgspec.Struct):

@@ -11,7 +11,7 @@ from typing import Any
 
 from chappe.agency.console.scope import Actor
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.matrix.errors import Forbidden
 
 _END = "SELECT nullif(expires_by, 'all') AS whose FROM users WHERE user_id = $1 AND expires_by IS NOT NULL"
 _QUARANTINE = "SELECT quarantined_whose AS whose FROM media WHERE server_name = $1 AND media_id = $2 AND quarantined_by IS NOT NULL"

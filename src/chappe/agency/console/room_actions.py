@@ -17,10 +17,10 @@ from chappe.agency.people import People
 from chappe.agency.records.exports import PERSON, ROOM, Exports
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.media import ContentRepository
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.identifiers import UserId
 
 
 class Room(msgspec.Struct):

@@ -9,8 +9,8 @@ from typing import Any
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId
 
 # of an organisation ($2; EVERYWHERE: all): its people, those whose account has ended, the guests whom its people sponsor
 _PERSON = """SELECT $2 = 'all' OR EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)

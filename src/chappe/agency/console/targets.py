@@ -14,8 +14,8 @@ import msgspec
 
 from chappe.agency.console.scope import Actor, Scope
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import parse_user_id
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.identifiers import parse_user_id
 
 
 class Kind(Enum):

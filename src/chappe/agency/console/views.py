@@ -23,11 +23,11 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.matrix.search_lexemes import has_all, patterns
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
+from chappe.matrix.search_lexemes import has_all, patterns
 
 AWAY_DAYS = 90  # after which somebody who was not seen has probably left
 PAGE = 50

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import orjson
 
-from chappe.homeserver.matrix.signing import SigningKey, sign_json, verify_json
+from chappe.matrix.signing import SigningKey, sign_json, verify_json
 
 SIGNATURE, TAG_MANIFEST, MANIFEST, INFO = (
     "signature.json",

@@ -10,10 +10,10 @@ import orjson
 
 from chappe.agency.records.bag import Bag
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.modules.media import ContentRepository, Media
 from chappe.homeserver.rooms.store import BEGINNING
 from chappe.homeserver.rooms.stretches import LAST, Span
+from chappe.matrix.errors import NotFound
 
 PAGE = 500
 _UNSAFE = re.compile(r"[^\w.-]+")

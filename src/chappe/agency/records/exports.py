@@ -17,9 +17,9 @@ from chappe.agency.records.room_archive import RoomArchive
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.http.request import Response
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.blob_store import BlobStore
+from chappe.matrix.errors import MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
 
 log = logging.getLogger(__name__)
 PERSON, ROOM = "person", "room"

@@ -18,10 +18,12 @@ from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.directory_entries import directory_entry
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import (
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.policy import Policy
+from chappe.matrix.directory_entries import directory_entry
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import (
     UserId,
     domain_of,
     is_new_localpart,
@@ -29,8 +31,6 @@ from chappe.homeserver.matrix.identifiers import (
     localpart_of,
     parse_user_id,
 )
-from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.policy import Policy
 
 MAX_PROFILE_BYTES = 65_536
 CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile

@@ -11,7 +11,7 @@ import logging
 from chappe.homeserver.accounts.accounts import RESERVED
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.identifiers import localpart_of
+from chappe.matrix.identifiers import localpart_of
 
 log = logging.getLogger(__name__)
 

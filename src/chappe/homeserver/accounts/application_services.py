@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from chappe.homeserver.accounts.store import User
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
 
 
 class RegistrationError(Exception):

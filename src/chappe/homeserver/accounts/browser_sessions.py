@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.account_standing import Doing
+from chappe.matrix.account_standing import Doing
 
 LIFETIME_MS = 12 * 3_600_000
 KNOWN_FOR_MS = 365 * 86_400_000  # after its last sign-in

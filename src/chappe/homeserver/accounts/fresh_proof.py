@@ -13,9 +13,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Write
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import domain_of
 
 # how somebody has just proven to be the owner of an account, or may act for them
 INTERACTIVE = "user-interactive authentication"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden
+from chappe.matrix.errors import Forbidden
 
 LIFETIME_MS = 120_000
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 import argon2
 
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 MAX_PASSWORD = 512
 MIN_PASSWORD = 8

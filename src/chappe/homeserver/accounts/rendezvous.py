@@ -13,7 +13,7 @@ from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.http.proxies import crowd_of
-from chappe.homeserver.matrix.errors import LimitExceeded, MatrixError, NotFound
+from chappe.matrix.errors import LimitExceeded, MatrixError, NotFound
 
 LIFETIME_MS, MAX_BYTES, AT_MOST, PER_NETWORK = 300_000, 4096, 10_000, 200
 

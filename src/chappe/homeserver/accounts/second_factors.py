@@ -18,7 +18,7 @@ from webauthn.helpers.exceptions import WebAuthnException
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded
+from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded
 
 STEP_SECONDS, DIGITS, DRIFT = 30, 6, 1
 CODES = 10

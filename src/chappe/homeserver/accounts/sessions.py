@@ -22,9 +22,9 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import Request, Requester
-from chappe.homeserver.matrix.account_standing import WELL, Doing, Standing
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import DeviceId, UserId
+from chappe.matrix.account_standing import WELL, Doing, Standing
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.identifiers import DeviceId, UserId
 
 log = logging.getLogger(__name__)
 CACHED_TOKENS = 100_000

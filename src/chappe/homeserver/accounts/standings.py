@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
-from chappe.homeserver.matrix.account_standing import UNKNOWN, Doing, Standing
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.account_standing import UNKNOWN, Doing, Standing
+from chappe.matrix.errors import MatrixError
 
 # As columns of a row: of `users u` and of its owner `w` together.
 COLUMNS = """u.locked OR coalesce(w.locked, false) AS locked, u.suspended OR coalesce(w.suspended, false) AS suspended,

@@ -13,9 +13,9 @@ from asyncpg.pool import PoolConnectionProxy
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.account_standing import Standing
-from chappe.homeserver.matrix.directory_entries import directory_entry
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.account_standing import Standing
+from chappe.matrix.directory_entries import directory_entry
+from chappe.matrix.identifiers import UserId
 
 InTransaction = Callable[[Any], Awaitable[None]]  # given the connection of a transaction
 RENEWED_AT_ONCE = 200

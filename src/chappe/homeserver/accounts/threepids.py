@@ -16,10 +16,10 @@ from urllib.parse import urlencode, urlsplit
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotYet
-from chappe.homeserver.matrix.urls import split_url
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, MatrixError, NotYet
+from chappe.matrix.urls import split_url
 
 REGISTER, ADD, RESET, IDENTITY = "register", "add", "reset", "identity"
 MAX_TRIES = 10

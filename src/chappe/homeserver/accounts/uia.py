@@ -23,9 +23,9 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden, LimitExceeded, MatrixError, NotYet
-from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import Forbidden, LimitExceeded, MatrixError, NotYet
+from chappe.matrix.identifiers import domain_of
 
 Flows = Sequence[Sequence[str]]
 DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.login.registration_token"

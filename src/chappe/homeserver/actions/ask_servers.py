@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import (
+from chappe.homeserver.modules.room_directory import DirectoryQuery
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerRefused, PeerUnreachable
+from chappe.matrix.errors import MatrixError, NotFound
+from chappe.matrix.identifiers import (
     RoomAlias,
     domain_of,
     is_server_name,
@@ -16,11 +20,7 @@ from chappe.homeserver.matrix.identifiers import (
     parse_server_name,
     plain_form,
 )
-from chappe.homeserver.matrix.room_summaries import told_rooms, told_space
-from chappe.homeserver.modules.room_directory import DirectoryQuery
-from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerRefused, PeerUnreachable
+from chappe.matrix.room_summaries import told_rooms, told_space
 
 V1 = "/_matrix/federation/v1"
 LIST_BYTES = 4 << 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, OwnerMail
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.policy import Policy
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import UserId
 
 
 class BindThreepid:

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_INSTALLATION, Ending
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 
 log = logging.getLogger(__name__)
 

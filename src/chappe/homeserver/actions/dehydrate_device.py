@@ -12,9 +12,9 @@ import orjson
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.to_device.to_device import Inbox, ToDevice
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 
 KEY_FIELDS = ("device_keys", "one_time_keys", "fallback_keys")
 

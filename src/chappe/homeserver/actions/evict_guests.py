@@ -7,12 +7,12 @@ import logging
 from collections.abc import Awaitable
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, Rooms
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 
 log = logging.getLogger(__name__)
 REASON = "Guests are no longer admitted"

@@ -12,8 +12,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chappe.homeserver.load.parsing import read_answer
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -24,6 +22,8 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.remote.calls import V1, path_of
 from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId, domain_of, is_user_id, parse_room_id, parse_user_id
 
 log = logging.getLogger(__name__)
 MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 5, 10, 4096  # anybody may say `onbind`: few servers are asked for it

@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.event_auth import CREATE
+from chappe.matrix.identifiers import UserId
 
 log = logging.getLogger(__name__)
 DIRECT, TOMBSTONE = "m.direct", ("m.room.tombstone", "")

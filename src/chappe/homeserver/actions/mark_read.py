@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import Write
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import UserId, parse_event_id
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.receipts.receipts import PRIVATE, READ, UNTHREADED, Receipts
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import UserId, parse_event_id
 
 FULLY_READ = "m.fully_read"
 

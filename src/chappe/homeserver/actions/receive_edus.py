@@ -11,9 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chappe.homeserver.database.pool import BAD_DATA
-from chappe.homeserver.matrix.canonical_json import check_canonical
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_compliant, is_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.presence.presence import Presence
@@ -23,6 +20,9 @@ from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
+from chappe.matrix.canonical_json import check_canonical
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId, domain_of, is_compliant, is_user_id
 
 log = logging.getLogger(__name__)
 TYPING_MS = 30_000

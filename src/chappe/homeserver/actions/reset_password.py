@@ -6,7 +6,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import MAILBOX, FreshProof, OwnerMail
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 
 class ResetPassword:

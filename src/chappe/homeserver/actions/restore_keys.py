@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.matrix.errors import NotFound
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
+from chappe.matrix.errors import NotFound
 
 
 class RestoreKeys:

@@ -9,13 +9,13 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Row
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, parse_user_id
 from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.room_event import DELAYED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, parse_user_id
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.server_notices import NoticeRooms
 from chappe.homeserver.rooms.admission import NOTICES
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
 
 TAG = "m.server_notice"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from chappe.homeserver.accounts.accounts import CARRIED, Accounts
 from chappe.homeserver.database.pool import DATABASE_LOST
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 
 log = logging.getLogger(__name__)
 ROOMS_AT_ONCE = 4

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Content, Rooms
+from chappe.matrix.errors import MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
 
 
 class ShutDownRoom:

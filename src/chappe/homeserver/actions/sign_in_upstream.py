@@ -20,8 +20,8 @@ from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 TRIES = 50

@@ -11,12 +11,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE, creators_of
-from chappe.homeserver.matrix.identifiers import UserId, is_user_id
-from chappe.homeserver.matrix.power_levels import parse_level
-from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
 from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft
@@ -26,6 +20,12 @@ from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import MEMBER, Content, Rooms
+from chappe.matrix.canonical_json import MAX_INTEGER
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.event_auth import CREATE, creators_of
+from chappe.matrix.identifiers import UserId, is_user_id
+from chappe.matrix.power_levels import parse_level
+from chappe.matrix.room_versions import RoomVersion, require_room_version
 
 log = logging.getLogger(__name__)
 COPIED = (

@@ -64,7 +64,6 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.watchdog import Watchdog
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.administration import Administration
 from chappe.homeserver.modules.appservices import Appservices
@@ -156,6 +155,7 @@ from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
 from chappe.homeserver.sync.sliding.engine import SlidingSync
+from chappe.matrix.identifiers import UserId
 from chappe.telemetry import Metrics
 
 TIME_EVERY = 10  # seconds between two looks at the clocks

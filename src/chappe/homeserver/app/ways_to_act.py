@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chappe.homeserver.accounts.account_states import End, Entry
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.identifiers import UserId
 
 if TYPE_CHECKING:
     from chappe.homeserver.app.parts import Parts

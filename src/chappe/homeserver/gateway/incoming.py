@@ -11,10 +11,10 @@ from yarl import URL
 from chappe.homeserver.gateway.settings import GatewaySettings
 from chappe.homeserver.http.request import Request, Requester, Response
 from chappe.homeserver.http.router import NO_AUTH, SERVER_AUTH, Answer, Endpoint, Route
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import ServerName
-from chappe.homeserver.matrix.request_auth import parse_authorization, request_object
-from chappe.homeserver.matrix.signing import verify_json
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import ServerName
+from chappe.matrix.request_auth import parse_authorization, request_object
+from chappe.matrix.signing import verify_json
 
 OPEN_TO_ALL = frozenset(("/_matrix/key/v2/server", "/_matrix/federation/v1/version", "/.well-known/matrix/server"))
 _PASSED_ON = (b"authorization", b"content-type", b"accept", b"host")

@@ -31,9 +31,9 @@ from chappe.homeserver.http.router import (
     Router,
 )
 from chappe.homeserver.http.unread import LARGE, UnreadAnswers
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import ServerName
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import ServerName
 from chappe.telemetry import Metrics, request_id
 
 log = logging.getLogger(__name__)

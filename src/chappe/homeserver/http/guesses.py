@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from chappe.homeserver.http.proxies import crowd_of
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.matrix.errors import LimitExceeded, MatrixError
+from chappe.matrix.errors import LimitExceeded, MatrixError
 
 CLOSE, ACCOUNT, NETWORK = "failed_login", "failed_login_account", "failed_login_network"
 

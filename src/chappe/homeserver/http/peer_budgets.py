@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from chappe.homeserver.matrix.errors import LimitExceeded
-from chappe.homeserver.matrix.identifiers import host_of
+from chappe.matrix.errors import LimitExceeded
+from chappe.matrix.identifiers import host_of
 
 AT_ONCE, HEAVY_AT_ONCE, MOST_WAITING = 20, 2, 60
 BURST_BYTES, BYTES_PER_SECOND = 128 << 20, 8 << 20

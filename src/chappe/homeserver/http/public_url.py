@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.matrix.identifiers import is_server_name
+from chappe.matrix.identifiers import is_server_name
 
 
 class PublicUrl:

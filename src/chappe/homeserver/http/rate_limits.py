@@ -6,8 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from chappe.homeserver.matrix.errors import LimitExceeded
-from chappe.homeserver.matrix.identifiers import host_of
+from chappe.matrix.errors import LimitExceeded
+from chappe.matrix.identifiers import host_of
 
 KEPT = 20_000  # of each action
 SLOTS = 16_384  # of each action, in which what was put out is remembered

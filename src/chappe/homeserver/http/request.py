@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from chappe.homeserver.http.proxies import network_of
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.load.parsing import read_json
-from chappe.homeserver.matrix.account_standing import WELL, Doing, Standing
-from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.identifiers import DeviceId, ServerName, UserId
-from chappe.homeserver.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
+from chappe.matrix.account_standing import WELL, Doing, Standing
+from chappe.matrix.canonical_json import MAX_INTEGER
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.identifiers import DeviceId, ServerName, UserId
+from chappe.matrix.reader import Guest, Nobody, Person, Reader, ServerReader
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chappe.homeserver.http.request import Request, Response, unquote
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import BadRequest, MatrixError
 
 Answer = Response | dict[str, Any] | bytes
 Handler = Callable[[Request], Awaitable[Answer]]

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.canonical_json import MAX_INTEGER
+from chappe.matrix.errors import BadRequest
 
 T = TypeVar("T")
 

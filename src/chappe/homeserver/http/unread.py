@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.matrix.errors import LimitExceeded
 
 LARGE = 1 << 16  # bytes; smaller ones are not counted
 

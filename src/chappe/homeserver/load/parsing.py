@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import orjson
 
 from chappe.homeserver.load.large_json import read_in_parts
-from chappe.homeserver.matrix.canonical_json import check_canonical, parse_json
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.canonical_json import check_canonical, parse_json
+from chappe.matrix.errors import MatrixError
 
 T = TypeVar("T")
 ON_THE_LOOP = 1 << 16  # bytes

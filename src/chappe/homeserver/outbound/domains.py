@@ -9,9 +9,9 @@ import secrets
 from dataclasses import dataclass
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import MAX_LENGTH, ServerName, host_of, parse_server_name
-from chappe.homeserver.matrix.signing import SigningKey
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import MAX_LENGTH, ServerName, host_of, parse_server_name
+from chappe.matrix.signing import SigningKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ import aiohttp
 import aiohttp.abc
 from yarl import URL
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.identifiers import literal_of
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.identifiers import literal_of
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 MAX_REDIRECTS = 5

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.matrix.reader import Finds, Guest, Reader
+from chappe.matrix.identifiers import UserId
+from chappe.matrix.reader import Finds, Guest, Reader
 
 StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
 # by type and state key: what a room says, that is there or is being made

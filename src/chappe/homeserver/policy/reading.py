@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.policy import Amount, Policy
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 
 # a room entered uninvited, a whole file, a look into a directory
 What = Literal["rooms", "files", "searches"]

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_picture_url, parse_server_name
 from chappe.homeserver.rooms.create_event import Admitted, Draft, id_at
 from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, ProfileOf, Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
+from chappe.matrix.identifiers import UserId, domain_of, is_picture_url, parse_server_name
 
 NOTICES = "notices"  # the localpart of each domain's account for server notices
 VOUCHER = "join_authorised_via_users_server"

@@ -10,12 +10,12 @@ from typing import Any
 import asyncpg
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import RoomAlias, UserId, domain_of, parse_room_alias
-from chappe.homeserver.matrix.reader import Reader
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, Content, Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import RoomAlias, UserId, domain_of, parse_room_alias
+from chappe.matrix.reader import Reader
 
 log = logging.getLogger(__name__)
 MOST_NAMED = 20  # aliases that one event may name anew: other servers are asked about theirs

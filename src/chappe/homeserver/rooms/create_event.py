@@ -10,13 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.event_auth import StateKey, auth_event_keys, check_auth
-from chappe.homeserver.matrix.events import Pdu, check_size, client_event_head, depth_after, room_id_of_create, seal
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.relations import relation_of
-from chappe.homeserver.matrix.signing import SigningKey
 from chappe.homeserver.policy.reading import one_act
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
@@ -24,6 +17,13 @@ from chappe.homeserver.rooms.live_room import MAX_PREV_EVENTS, LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeEditor, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.event_auth import StateKey, auth_event_keys, check_auth
+from chappe.matrix.events import Pdu, check_size, client_event_head, depth_after, room_id_of_create, seal
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.relations import relation_of
+from chappe.matrix.signing import SigningKey
 
 _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_rules", "m.room.history_visibility"))
 MOST_TIMES = 50

@@ -11,9 +11,15 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.events import check_content, check_picture
-from chappe.homeserver.matrix.identifiers import (
+from chappe.homeserver.policy import ContentOf
+from chappe.homeserver.rooms.admission import Admission, Change
+from chappe.homeserver.rooms.aliases import Aliases, aliases_in
+from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, THIRD_PARTY_INVITE, Rooms
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.events import check_content, check_picture
+from chappe.matrix.identifiers import (
     RoomAlias,
     UserId,
     domain_of,
@@ -21,13 +27,7 @@ from chappe.homeserver.matrix.identifiers import (
     parse_room_alias,
     parse_user_id,
 )
-from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
-from chappe.homeserver.policy import ContentOf
-from chappe.homeserver.rooms.admission import Admission, Change
-from chappe.homeserver.rooms.aliases import Aliases, aliases_in
-from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
-from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, THIRD_PARTY_INVITE, Rooms
+from chappe.matrix.room_versions import RoomVersion, require_room_version
 
 log = logging.getLogger(__name__)
 MAX_INVITES = 500

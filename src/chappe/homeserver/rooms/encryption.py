@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.event_auth import StateEvent, StateKey
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.event_auth import StateEvent, StateKey
 
 ENCRYPTION = ("m.room.encryption", "")
 MEGOLM = "m.megolm.v1.aes-sha2"

@@ -10,11 +10,11 @@ import orjson
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import ERASED
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.redaction import redact
 
 
 async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, rows: Sequence[Row]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chappe.homeserver.database.group_writer import Write
-from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.push_rules import PushContext, shared_verdict
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY
 from chappe.homeserver.rooms.summary import NEWS
+from chappe.matrix.event_auth import StateKey
+from chappe.matrix.push_rules import PushContext, shared_verdict
 
 if TYPE_CHECKING:
     from chappe.homeserver.rooms.live_room import LiveRoom

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership, Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.sight import PRESENT
 from chappe.homeserver.rooms.store import RoomStore
+from chappe.matrix.identifiers import domain_of
 
 
 class Following:

@@ -20,16 +20,16 @@ from pyroaring import BitMap
 from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.event_auth import CREATE, StateKey, power_levels_of
-from chappe.homeserver.matrix.history_visibility import parse_visibility
-from chappe.homeserver.matrix.power_levels import PowerLevels
-from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms import store
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import EMPTY, TreeReader, children, int_to_name, name_to_int
 from chappe.homeserver.rooms.stretches import ReadingOrder, Stretch
 from chappe.homeserver.rooms.summary import NEWS
+from chappe.matrix.event_auth import CREATE, StateKey, power_levels_of
+from chappe.matrix.history_visibility import parse_visibility
+from chappe.matrix.power_levels import PowerLevels
+from chappe.matrix.room_versions import RoomVersion
 
 if TYPE_CHECKING:
     from chappe.homeserver.rooms.event_write import EventWrite

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.events import check_content
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, judged_again
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, Rooms
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.events import check_content
+from chappe.matrix.identifiers import UserId, domain_of
 
 log = logging.getLogger(__name__)
 SERVERS_AT_ONCE = 100  # whose people are invited at the same time

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import nacl.exceptions
 import nacl.signing
 
-from chappe.homeserver.matrix.events import Pdu
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.signing import decode_base64, signed_bytes
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.matrix.events import Pdu
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.redaction import redact
+from chappe.matrix.signing import decode_base64, signed_bytes
 
 POLICY_SERVER = ("m.room.policy", "")
 KEY_ID = "ed25519:policy_server"

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.store import RoomStore
+from chappe.matrix.errors import NotFound
+from chappe.matrix.room_versions import ROOM_VERSIONS
 
 READ_AT_ONCE = 6
 LOOKED_AT = 100  # of the longest unused rooms, when some must go

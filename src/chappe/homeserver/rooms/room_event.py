@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.events import client_event_head, stored_client_event_head
-from chappe.homeserver.matrix.relations import relation_of
-from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.matrix.event_auth import StateKey
+from chappe.matrix.events import client_event_head, stored_client_event_head
+from chappe.matrix.relations import relation_of
+from chappe.matrix.room_versions import RoomVersion
 
 DELAYED = "\x1fdelayed\x1f"  # in the transaction of what was a delayed event: its id follows
 NO_MARKS: Mapping[str, str] = MappingProxyType({})

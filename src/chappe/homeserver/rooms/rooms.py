@@ -12,12 +12,6 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.events import check_content, check_picture, client_event_head
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.relations import ANNOTATION, THREAD, relation_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
@@ -44,6 +38,12 @@ from chappe.homeserver.rooms.store import FRAGMENTS, RoomStore
 from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.events import check_content, check_picture, client_event_head
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.redaction import redact
+from chappe.matrix.relations import ANNOTATION, THREAD, relation_of
 
 MEMBER = "m.room.member"
 CANONICAL_ALIAS = "m.room.canonical_alias"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.globs import Glob, is_pattern
-from chappe.homeserver.matrix.identifiers import host_of, is_ip_literal
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.globs import Glob, is_pattern
+from chappe.matrix.identifiers import host_of, is_ip_literal
 
 REMEMBERED = 1_000_000  # entries of all lists together, and answers
 HOSTS = 100  # of which one list remembers what it said

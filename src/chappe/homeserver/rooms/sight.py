@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Guest, Nobody, Person, Reader, ServerReader
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
 from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of, may_know
@@ -18,6 +15,9 @@ from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.homeserver.rooms.store import RoomStore
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.reader import Finds, Guest, Nobody, Person, Reader, ServerReader
 
 MayEnter = Callable[[str, LiveRoom], None]
 PRESENT = ("join", "invite")

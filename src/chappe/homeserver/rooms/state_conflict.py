@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from chappe.homeserver.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys
-from chappe.homeserver.matrix.room_versions import RoomVersion
-from chappe.homeserver.matrix.state_resolution import Conflict, ResolvableEvent, resolve
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
+from chappe.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys
+from chappe.matrix.room_versions import RoomVersion
+from chappe.matrix.state_resolution import Conflict, ResolvableEvent, resolve
 
 OFF_THE_LOOP = 200  # events from which on a resolution runs in a thread
 

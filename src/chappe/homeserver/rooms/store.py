@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.filters import RoomEventFilter
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
+from chappe.matrix.filters import RoomEventFilter
 
 EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
     e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.moved, e.json"""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import NamedTuple
 
-from chappe.homeserver.matrix.identifiers import host_of
+from chappe.matrix.identifiers import host_of
 
 BLOCK = 1 << 36  # positions of one stretch
 MOST_STRETCHES = 1 << 12  # of one room: what is missing beyond lies before the log

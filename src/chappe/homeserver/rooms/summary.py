@@ -8,11 +8,11 @@ from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.event_auth import StateEvent, StateKey
-from chappe.homeserver.matrix.history_visibility import parse_visibility
-from chappe.homeserver.matrix.search_lexemes import names
-from chappe.homeserver.matrix.search_words import fold
 from chappe.homeserver.rooms.encryption import algorithm_of
+from chappe.matrix.event_auth import StateEvent, StateKey
+from chappe.matrix.history_visibility import parse_visibility
+from chappe.matrix.search_lexemes import names
+from chappe.matrix.search_words import fold
 
 SHOWN = frozenset((
     "m.room.create", "m.room.name", "m.room.topic", "m.room.canonical_alias", "m.room.avatar", "m.room.join_rules",

@@ -8,10 +8,6 @@ from dataclasses import dataclass
 import orjson
 
 from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.events import references
-from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes_event
 from chappe.homeserver.rooms.filling import SECONDS, Extend, Filling
 from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
@@ -20,6 +16,10 @@ from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
 from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore
 from chappe.homeserver.rooms.stretches import Walk, cut_of
 from chappe.homeserver.rooms.visibility import Seen, Visibility
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.event_auth import StateKey
+from chappe.matrix.events import references
+from chappe.matrix.filters import RoomEventFilter, is_open, passes_event
 
 MEMBER = "m.room.member"
 READ_AT_ONCE = 200

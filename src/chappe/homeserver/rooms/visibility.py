@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import orjson
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership, Memberships
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
 from chappe.homeserver.rooms.store import RoomStore
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.history_visibility import is_visible, more_open, parse_visibility
 
 VISIBILITY_KEY = ("m.room.history_visibility", "")
 Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it

@@ -21,7 +21,6 @@ from chappe.homeserver.accounts.application_services import ApplicationService, 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.outbound.application_service import ServiceCalls
@@ -32,6 +31,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
 from chappe.homeserver.sync.room_section import RoomSections
+from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 LEASE_MS, LOOK_EVERY = 60_000, 5.0

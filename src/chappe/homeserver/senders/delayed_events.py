@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.database.pool import DATABASE_LOST
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.modules.delayed_events import DelayedEvents
+from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 LOOK_AT_LEAST = 5.0  # seconds: other processes schedule, too

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from chappe.homeserver.database.clock import ANYTHING, Clock
 from chappe.homeserver.http.request import Requester
-from chappe.homeserver.matrix.filters import Filter
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.timeline import Scans
 from chappe.homeserver.sync.token import SyncToken
+from chappe.matrix.filters import Filter
 
 
 @dataclass(slots=True)

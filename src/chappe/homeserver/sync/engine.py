@@ -8,7 +8,6 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.matrix.filters import NO_FILTER, Filter, passes_room
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.relations import Relations
@@ -24,6 +23,7 @@ from chappe.homeserver.sync.room_section import Extras, RoomSections
 from chappe.homeserver.sync.section import JoinedRoom, Sections, SyncAnswer
 from chappe.homeserver.sync.shared_answers import Shared, SharedAnswers
 from chappe.homeserver.sync.token import SyncToken
+from chappe.matrix.filters import NO_FILTER, Filter, passes_room
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.filters import only_fields
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.store import NOT_HELD_BACK
+from chappe.matrix.filters import only_fields
 
 _LISTS = ("timeline", "state", "state_after", "org.matrix.msc4222.state_after")
 Event = dict[str, Any]

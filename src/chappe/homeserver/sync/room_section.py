@@ -14,8 +14,6 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, only_fields, passes_event
 from chappe.homeserver.modules.push.counts import RoomCounts
 from chappe.homeserver.modules.relations import Relations, present_event
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -26,6 +24,8 @@ from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext
 from chappe.homeserver.sync.room_timeline import RoomTimeline, changed_state, members_since, read_timeline, whole_state
 from chappe.homeserver.sync.token import position_token
+from chappe.matrix.event_auth import StateKey
+from chappe.matrix.filters import RoomEventFilter, is_open, only_fields, passes_event
 
 MEMBER = "m.room.member"
 SUMMARISED = (MEMBER, "m.room.name", "m.room.canonical_alias")  # a room without a name is known by its people

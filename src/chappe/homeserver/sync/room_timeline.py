@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.filters import is_open, passes_nothing
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -21,6 +19,8 @@ from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import gap_before
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.context import SyncContext
+from chappe.matrix.event_auth import StateKey
+from chappe.matrix.filters import is_open, passes_nothing
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
 MEMBER = "m.room.member"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from chappe.homeserver.matrix.errors import LimitExceeded
+from chappe.matrix.errors import LimitExceeded
 
 MOST_SHARING = 20  # of one answer: more of the same are no client
 

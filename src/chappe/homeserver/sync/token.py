@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 _TOKEN = re.compile(r"s([0-9]{1,18})_([0-9]{1,18})_([0-9]{1,18})_([0-9a-f]{1,16})")
 _POSITION = re.compile(r"t(-?[0-9]{1,18})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 
 
 class OAuthError(MatrixError):

@@ -16,9 +16,9 @@ from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
 from chappe.homeserver.accounts.sessions import Sessions, Tokens, hash_token
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import UserId
 
 CODE_MS, DEVICE_CODE_MS, INTERVAL_S = 60_000, 20 * 60_000, 5
 _PREFIXES = ("urn:matrix:client:", "urn:matrix:org.matrix.msc2967.client:")

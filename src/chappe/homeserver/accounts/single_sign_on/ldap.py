@@ -18,7 +18,7 @@ from ldap3.utils.conv import escape_filter_chars
 
 from chappe.config import Ldap
 from chappe.homeserver.accounts.single_sign_on.providers import Proven, fill, rewrite
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 TIMEOUT = 10

@@ -9,11 +9,11 @@ from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id, parse_user_id
 from chappe.homeserver.modules.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import UserId, domain_of, parse_room_id, parse_user_id
 
 _MXC = re.compile(rb'mxc://([^"/\\]{1,255})/([A-Za-z0-9_-]{1,255})')
 EVENTS_AT_MOST = 20_000

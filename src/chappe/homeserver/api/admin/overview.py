@@ -9,9 +9,6 @@ from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, parse_server_name, parse_user_id
 from chappe.homeserver.modules.administration.overview import TASKS, UPLOAD_ORDERS, Overview
 from chappe.homeserver.outbound.federation.destinations import (
     DestinationState,
@@ -19,6 +16,9 @@ from chappe.homeserver.outbound.federation.destinations import (
     forget_failures,
     wait_after,
 )
+from chappe.matrix.canonical_json import MAX_INTEGER
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import UserId, parse_server_name, parse_user_id
 
 _SERVER = V1 + "/federation/destinations/{serverName}"
 _ORDERS = ("destination", "retry_last_ts", "retry_interval", "failure_ts", "last_successful_stream_ordering")

@@ -11,8 +11,8 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 
 _PATH = "/_synapse/admin/v1/register"
 

@@ -19,13 +19,13 @@ from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.load.bounded import Recent
-from chappe.homeserver.matrix.canonical_json import MAX_INTEGER
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, parse_event_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
 from chappe.homeserver.policy.acts import blocking
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.canonical_json import MAX_INTEGER
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, parse_event_id, parse_room_id, parse_user_id
 
 KEPT_PURGES = 1000  # of which is told that they are done
 

@@ -21,13 +21,13 @@ from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_user_id
 from chappe.homeserver.modules.administration import USER_ORDERS, Administration
 from chappe.homeserver.modules.push.pushers import Pushers
 from chappe.homeserver.policy.acts import changes_of_account, end_of_account, setting_administrator
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, domain_of, parse_user_id
 
 V1, V2 = "/_synapse/admin/v1", "/_synapse/admin/v2"
 _SIGNED_IN_AS = (

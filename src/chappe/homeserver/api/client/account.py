@@ -10,8 +10,8 @@ from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.errors import BadRequest
 
 
 class Account:

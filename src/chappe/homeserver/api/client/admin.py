@@ -9,9 +9,9 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import parse_user_id
 from chappe.homeserver.policy.acts import locking
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.identifiers import parse_user_id
 
 
 class LockRequest(msgspec.Struct):

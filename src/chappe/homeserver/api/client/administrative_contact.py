@@ -16,9 +16,9 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, Forbidden
 
 _V3 = "/_matrix/client/v3"
 

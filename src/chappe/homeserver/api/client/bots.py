@@ -14,9 +14,9 @@ from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Post, Wanted, Webhooks
+from chappe.matrix.identifiers import parse_room_id
 
 _V1 = "/_chappe/client/v1"
 _HOOK: dict[str, Any] = {"body_limit": 12 << 20, "body_reason": "a message with a file in base64"}

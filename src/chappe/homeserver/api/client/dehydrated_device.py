@@ -12,7 +12,7 @@ from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 _DEVICE = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device"
 _CURSOR = re.compile(r"d([0-9]{1,18})")

@@ -12,11 +12,11 @@ from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, NO_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.events import check_content
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.delayed_events import ACTIONS, DelayedEvents, Scheduled
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.events import check_content
+from chappe.matrix.identifiers import parse_room_id
 
 _UNSTABLE = "/_matrix/client/unstable/org.matrix.msc4140"
 _EVENTS = "/delayed_events"

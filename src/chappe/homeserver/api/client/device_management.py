@@ -12,8 +12,8 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
+from chappe.matrix.errors import BadRequest, NotFound
 
 MAX_DISPLAY_NAME = 100
 

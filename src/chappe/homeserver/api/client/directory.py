@@ -6,9 +6,9 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.identifiers import domain_of, parse_room_alias, parse_room_id
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.identifiers import domain_of, parse_room_alias, parse_room_id
 
 _ALIAS = "/_matrix/client/v3/directory/room/{roomAlias}"
 

@@ -7,9 +7,9 @@ from typing import Any
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.key_backup import AllSessions, BackedUpSession, BackupVersion, KeyBackup, RoomSessions
+from chappe.matrix.errors import NotFound
+from chappe.matrix.identifiers import parse_room_id
 
 _VERSION = "/_matrix/client/v3/room_keys/version"
 _KEYS = "/_matrix/client/v3/room_keys/keys"

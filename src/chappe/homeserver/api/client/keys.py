@@ -12,8 +12,6 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
@@ -21,6 +19,8 @@ from chappe.homeserver.modules.to_device.to_device import ToDevice, require_few_
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.device_lists import DeviceLists
 from chappe.homeserver.sync.token import parse_position
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import domain_of, parse_user_id
 
 BYTES_OF_A_REQUEST = 1 << 15  # of messages to devices: so many count as one request more
 T = TypeVar("T")

@@ -6,11 +6,11 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import AUTH, GUEST_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of, parse_room_id, parse_server_name
 from chappe.homeserver.modules.appservices import Appservices
 from chappe.homeserver.modules.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import domain_of, parse_room_id, parse_server_name
 
 _VISIBILITY = "/_matrix/client/v3/directory/list/room/{roomId}"
 _ROOMS = "/_matrix/client/v3/publicRooms"

@@ -18,9 +18,9 @@ from chappe.homeserver.actions.sign_in_upstream import CheckPassword
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId, domain_of
 
 
 class LoginRequest(msgspec.Struct):

@@ -10,14 +10,14 @@ from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.canonical_json import check_canonical
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_room_id, parse_user_id
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import ThirdPartyInvite
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.canonical_json import check_canonical
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import parse_room_id, parse_user_id
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
 # of a join's body, whose other members become the event's content, as with Synapse: what is no content

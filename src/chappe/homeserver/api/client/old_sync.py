@@ -11,9 +11,6 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.filters import RoomEventFilter
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountData
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_content
@@ -26,6 +23,9 @@ from chappe.homeserver.sync.long_poll import long_poll
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.room_section import RoomSections
 from chappe.homeserver.sync.token import optional_position, position_token
+from chappe.matrix.errors import NotFound
+from chappe.matrix.filters import RoomEventFilter
+from chappe.matrix.identifiers import parse_event_id, parse_room_id
 
 MAX_EVENTS, MAX_TIMEOUT_MS = 100, 60_000
 LOOK_EVERY = 1.0  # seconds, at least; whoever looks into a room from outside is not woken, and looks as often

@@ -8,10 +8,10 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, OPTIONAL_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import check_canonical
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import parse_user_id
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.canonical_json import check_canonical
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import parse_user_id
 
 _FIELD = "/_matrix/client/v3/profile/{userId}/{keyName}"
 _MSC4133 = "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{userId}/{keyName}"

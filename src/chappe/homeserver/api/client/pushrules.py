@@ -6,8 +6,8 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.modules.push.rules import PushRules
+from chappe.matrix.errors import BadRequest
 
 _RULES = "/_matrix/client/v3/pushrules"
 _RULE = _RULES + "/global/{kind}/{ruleId}"

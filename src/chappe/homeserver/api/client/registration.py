@@ -18,11 +18,11 @@ from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.reader import Finds, Guest
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.reader import Finds, Guest
 
 
 class RegisterRequest(msgspec.Struct):

@@ -6,12 +6,12 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
 from chappe.homeserver.modules.relations import MAX_DEPTH, RelationPage, Relations
 from chappe.homeserver.modules.threads.threads import ThreadSubscriptions, subscriptions_answer
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.token import optional_position, position_token
+from chappe.matrix.identifiers import parse_event_id, parse_room_id
 
 _ROOM = "/_matrix/client/v1/rooms/{roomId}"
 _RELATIONS = _ROOM + "/relations/{eventId}"

@@ -12,7 +12,7 @@ from chappe.homeserver.accounts.rendezvous import MAX_BYTES, Payload, Rendezvous
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import BadRequest, MatrixError
 
 _OLD = "/_matrix/client/unstable/org.matrix.msc4108/rendezvous"
 _NEW = ("/_matrix/client/v1/rendezvous", "/_matrix/client/unstable/io.element.msc4388/rendezvous")

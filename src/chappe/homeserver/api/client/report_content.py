@@ -6,9 +6,9 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.reporting import Reports
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import parse_event_id, parse_room_id, parse_user_id
 
 
 class Report(msgspec.Struct):

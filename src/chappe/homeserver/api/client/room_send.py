@@ -7,13 +7,13 @@ from typing import Any
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.events import check_content
-from chappe.homeserver.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id, parse_user_id
 from chappe.homeserver.modules.delayed_events import DelayedEvents, Scheduled
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.events import check_content
+from chappe.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id, parse_user_id
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
 

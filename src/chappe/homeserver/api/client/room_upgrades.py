@@ -8,7 +8,7 @@ from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.matrix.identifiers import parse_room_id
 
 
 class Upgrade(msgspec.Struct):

@@ -9,16 +9,16 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import parse_json
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, parse_room_event_filter, passes_event
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.token import optional_position, position_token
+from chappe.matrix.canonical_json import parse_json
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.filters import RoomEventFilter, is_open, parse_room_event_filter, passes_event
+from chappe.matrix.identifiers import parse_event_id, parse_room_id
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
 MAX_PAGE = 1000

@@ -10,12 +10,12 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.filters import RoomEventFilter
 from chappe.homeserver.modules.relations import Relations
 from chappe.homeserver.modules.search.search import Around, Found, Hit, MessageSearch, RoomEventsCriteria
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.token import position_token
+from chappe.matrix.filters import RoomEventFilter
 
 MAX_AROUND = 50
 

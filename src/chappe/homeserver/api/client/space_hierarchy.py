@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.spaces import MAX_DEPTH, MAX_PAGE, Spaces
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import parse_room_id
 
 
 class SpaceHierarchy:

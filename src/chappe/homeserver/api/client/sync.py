@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import parse_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.filters import NO_FILTER, Filter, parse_new_filter
 from chappe.homeserver.modules.filters import Filters
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
 from chappe.homeserver.sync.token import parse_sync_token
+from chappe.matrix.canonical_json import parse_json
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.filters import NO_FILTER, Filter, parse_new_filter
 
 _FILTER = "/_matrix/client/v3/user/{userId}/filter"
 

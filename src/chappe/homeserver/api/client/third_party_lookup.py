@@ -7,9 +7,9 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.appservices import Appservices
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.identifiers import parse_room_id
 
 _BASE = "/_matrix/client/v3/thirdparty"
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, Endpoint, endpoint
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS
+from chappe.matrix.room_versions import ROOM_VERSIONS
 
 # what is done otherwise than these texts have it: docs/conformance.md
 VERSIONS = ["r0.6.0", "r0.6.1", *(f"v1.{minor}" for minor in range(1, 20))]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.load.parsing import off_the_loop
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import ServerName
-from chappe.homeserver.matrix.request_auth import Credentials, parse_authorization, request_object, signed_request
-from chappe.homeserver.matrix.signing import is_signed, verify_json
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.keyring import Keyring
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import ServerName
+from chappe.matrix.request_auth import Credentials, parse_authorization, request_object, signed_request
+from chappe.matrix.signing import is_signed, verify_json
 
 
 class ServerAuthentication:

@@ -12,12 +12,12 @@ from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import ServerName, is_server_name
-from chappe.homeserver.matrix.signing import sign_json
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.keyring import Keyring
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import ServerName, is_server_name
+from chappe.matrix.signing import sign_json
 
 MOST_SERVERS = 100
 ANSWER_BYTES = 2 << 20  # the latest documents of so many servers, whatever they hold

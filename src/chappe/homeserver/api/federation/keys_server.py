@@ -7,8 +7,8 @@ from typing import Any
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.signing import sign_json
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.signing import sign_json
 
 VALID_FOR = 86_400_000
 RENEW_BEFORE = VALID_FOR // 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
 
 
 class Query:

@@ -8,10 +8,10 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
-from chappe.homeserver.matrix.identifiers import parse_event_id, parse_room_id
 from chappe.homeserver.rooms.remote.serving import MOST_EVENTS, Serving
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, NotFound
+from chappe.matrix.identifiers import parse_event_id, parse_room_id
 
 _V1 = "/_matrix/federation/v1"
 MOST_NAMED = 50

@@ -9,12 +9,12 @@ import orjson
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of, parse_event_id, parse_room_id, parse_user_id
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, require_room_version
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.residence import Accepted, Residence
 from chappe.homeserver.rooms.remote.serving import Serving
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import domain_of, parse_event_id, parse_room_id, parse_user_id
+from chappe.matrix.room_versions import ROOM_VERSIONS, require_room_version
 
 _INVITE: dict[str, Any] = {"body_limit": 1 << 20, "body_reason": "an event, and events of the room that say what it is"}
 _V1, _V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"

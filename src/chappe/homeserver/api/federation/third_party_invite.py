@@ -9,7 +9,7 @@ import msgspec
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, NO_AUTH, SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.identifiers import parse_room_id
+from chappe.matrix.identifiers import parse_room_id
 
 _V1 = "/_matrix/federation/v1"
 

@@ -8,8 +8,8 @@ from typing import Any
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.rooms.remote.inbox import Inbox
+from chappe.matrix.errors import BadRequest
 
 MOST_PDUS, MOST_EDUS = 50, 100
 

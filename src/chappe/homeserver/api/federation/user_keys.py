@@ -10,10 +10,10 @@ import msgspec
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import domain_of, parse_user_id
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.identifiers import domain_of, parse_user_id
 
 T = TypeVar("T")
 _V1 = "/_matrix/federation/v1/user"

@@ -15,14 +15,14 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, parse_room_id
 from chappe.homeserver.modules.identity_service import IdentityServer
 from chappe.homeserver.modules.openid import OpenId
 from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, domain_of, parse_room_id
 
 _V2 = "/_matrix/identity/v2"
 _LOOKUP: dict[str, Any] = {"body_limit": 1 << 18, "body_reason": "a thousand hashes of addresses"}

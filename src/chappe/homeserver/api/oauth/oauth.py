@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.oauth.scopes import RIGHTS
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 
 ACTIONS = [
     "org.matrix.profile", "org.matrix.devices_list", "org.matrix.device_view", "org.matrix.device_delete",

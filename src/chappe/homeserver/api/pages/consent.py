@@ -16,7 +16,7 @@ from chappe.homeserver.api.pages.page import Pages, SignInFirst, Visit, here
 from chappe.homeserver.api.pages.register import _field
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 AUTHORIZE = "/oauth2/authorize"
 

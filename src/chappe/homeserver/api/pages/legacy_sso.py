@@ -10,7 +10,7 @@ from chappe.homeserver.accounts.uia import SSO, UserInteractiveAuth
 from chappe.homeserver.api.pages.page import Pages, Visit, here
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.errors import BadRequest, Forbidden
 
 _REDIRECT = "/_matrix/client/v3/login/sso/redirect"
 _CONTINUE = "/login/continue"

@@ -20,9 +20,9 @@ from chappe.homeserver.api.pages.texts import day, words
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
 
 BROWSER, SESSION, LANGUAGE = "chappe_browser", "chappe_session", "chappe_language"
 CHALLENGE = "chappe_challenge"  # set by our own web client, before it sends somebody here to sign in

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from chappe.homeserver.api.pages.texts import TEXTS
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 
 GENERAL = "Cette demande n'a pas pu être acceptée. Réessayez ; si cela continue, demandez à votre administrateur."
 ANEW = "Cette connexion n'a pas abouti : recommencez depuis l'application."

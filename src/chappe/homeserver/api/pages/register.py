@@ -14,8 +14,8 @@ from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 
 
 class RegisterPages:

@@ -17,7 +17,7 @@ from chappe.homeserver.api.oauth.oauth import read_form
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 
 
 class SignInPages:

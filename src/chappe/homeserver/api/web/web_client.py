@@ -20,8 +20,8 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.errors import BadRequest, NotFound
 
 BUILT = Path(__file__).parents[3] / "webclient"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")

@@ -9,9 +9,9 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
 from chappe.homeserver.modules.account_data.kept import KeptSecrets, is_secret
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 
 GLOBAL = ""  # in place of a room id
 MAX_BYTES = 1 << 20

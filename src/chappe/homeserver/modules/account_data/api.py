@@ -6,10 +6,10 @@ from typing import Any
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.matrix.canonical_json import check_depth
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, MAX_BYTES, AccountData, Made
+from chappe.matrix.canonical_json import check_depth
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.identifiers import parse_room_id
 
 _USER = "/_matrix/client/v3/user/{userId}"
 _MSC3391 = "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}"

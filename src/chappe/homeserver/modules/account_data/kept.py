@@ -13,8 +13,8 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.policy import Policy
+from chappe.matrix.errors import MatrixError
 
 # What clients need to open everything else: as many of each are kept, whatever else an account has kept
 WELL_KNOWN = (

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.filters import passes, passes_room
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountData, Made
 from chappe.homeserver.sync.context import SyncContext
 from chappe.homeserver.sync.section import Extended, Section, SyncAnswer
 from chappe.homeserver.sync.sliding.extension import Extension, ExtensionContext
+from chappe.matrix.filters import passes, passes_room
 
 NAME = "account_data"
 

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.search_lexemes import patterns
 from chappe.homeserver.rooms.admission import Standing
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.search_lexemes import patterns
 
 GIVEN_KINDS = ("bot", "support")  # that an administrator gives (`user_type`)
 USER_ORDERS = {"name": "u.user_id", "displayname": "lower(d.display_name)", "admin": "u.is_admin", "is_guest": "u.is_guest",

@@ -8,11 +8,11 @@ from typing import Any
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId
 
 Query = Mapping[str, Sequence[str]]
 MayList = Callable[[UserId, ContentOf], Awaitable[None]]  # raises what refuses it

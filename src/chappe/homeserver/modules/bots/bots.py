@@ -13,8 +13,8 @@ from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
 
 MARK = BOT_MARK  # and key in the content of messages: shown to members
 NAME_MARK, SUFFIX = " (bot)", "-bot"

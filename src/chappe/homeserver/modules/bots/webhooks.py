@@ -18,14 +18,14 @@ from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.load.parsing import off_the_loop
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.matrix.urls import split_url
 from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
+from chappe.matrix.urls import split_url
 
 IN, OUT = "incoming", "outgoing"
 PER_ROOM, MAX_TEXT, MAX_FILES, MAX_FIELDS = 20, 30_000, 5, 25

@@ -12,11 +12,11 @@ from typing import Any
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, Endpoint
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import parse_user_id
 from chappe.homeserver.modules.critical_acts.proofs import OPEN, Proofs
 from chappe.homeserver.modules.critical_acts.requests import AGREED, API, REFUSED, WHOLE, WITHDRAWN, CriticalRequests
 from chappe.homeserver.policy.acts import ACTS
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import parse_user_id
 
 HEADER = b"chappe-second-factor"
 HIDDEN = "(hidden)"

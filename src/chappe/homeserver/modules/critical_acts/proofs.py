@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.modules.critical_acts.requests import WHOLE, CriticalRequests
+from chappe.matrix.errors import Forbidden
 
 OPEN, SECOND_FACTOR, TWO_PERSONS = "open", "second_factor", "two_persons"
 HOUR_MS = 3_600_000

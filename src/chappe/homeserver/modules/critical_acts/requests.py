@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import NotFound
+from chappe.matrix.errors import NotFound
 
 WAITS_MS, AGREED_MS = 7 * 86_400_000, 86_400_000  # for an answer; to be done once it is agreed to
 # doors: what is asked for at an API is done when it is asked again, by the same administrator

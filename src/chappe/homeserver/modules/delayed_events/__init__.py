@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
+from chappe.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId
 
 KEEP_FINALISED_MS = 7 * 24 * 3600 * 1000
 PAGE = 100

@@ -13,10 +13,10 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.signing import is_signed
 from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.signing import is_signed
 
 MAX_KEY_ID = 255
 MAX_ASKED = 10_000  # people, or devices of them, whose keys one request asks for

@@ -22,10 +22,10 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import BAD_DATA, Database
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of, is_compliant
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.following import Following
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import domain_of, is_compliant
 
 log = logging.getLogger(__name__)
 V1 = "/_matrix/federation/v1/user"

@@ -8,9 +8,9 @@ import orjson
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.bounded import Recent
-from chappe.homeserver.matrix.canonical_json import Json, canonical_json
-from chappe.homeserver.matrix.errors import MatrixError, NotFound
-from chappe.homeserver.matrix.filters import Filter, parse_filter, parse_new_filter
+from chappe.matrix.canonical_json import Json, canonical_json
+from chappe.matrix.errors import MatrixError, NotFound
+from chappe.matrix.filters import Filter, parse_filter, parse_new_filter
 
 MAX_FILTERS = 1000  # of an account
 REMEMBERED = 32 << 20  # bytes of filters, as they were sent

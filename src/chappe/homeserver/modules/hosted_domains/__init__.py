@@ -22,12 +22,12 @@ import asyncpg
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.table import NO_SECRETS, Table, of_domain
-from chappe.homeserver.matrix.errors import BadRequest, NotFound
 from chappe.homeserver.modules.hosted_domains.withheld import withhold
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.remote.shown_state import shown_of
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, NotFound
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -17,14 +17,14 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.table import of_domain
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.history_visibility import is_visible, parse_visibility
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.room_versions import RoomVersion, require_room_version
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
 from chappe.homeserver.rooms.stretches import BLOCK
 from chappe.homeserver.rooms.visibility import VISIBILITY_KEY
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.history_visibility import is_visible, parse_visibility
+from chappe.matrix.redaction import redact
+from chappe.matrix.room_versions import RoomVersion, require_room_version
 
 AT_ONCE = 500  # events
 HISTORY, SOFT_FAILED = 0, 3  # `events.status` of what people, or at least servers, are shown

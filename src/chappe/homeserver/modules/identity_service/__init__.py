@@ -16,13 +16,13 @@ from chappe.config import IdentityService as Settings
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Person
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.sight import Sight
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.reader import Person
+from chappe.matrix.signing import SigningKey, sign_json
 
 AT_MOST = 1000
 CENTURY_MS = 3_155_760_000_000

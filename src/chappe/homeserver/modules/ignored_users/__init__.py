@@ -14,9 +14,9 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.globs import glob
-from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.globs import glob
+from chappe.matrix.identifiers import domain_of
 
 IGNORED, PERMISSION, FILTERING = (
     "m.ignored_user_list",

@@ -9,10 +9,10 @@ import msgspec
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.canonical_json import check_canonical
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
+from chappe.matrix.canonical_json import check_canonical
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.identifiers import parse_room_id
 
 MAX_AT_ONCE = 5000  # sessions in a request: clients send some hundreds
 MAX_SESSION_BYTES = 8192  # of its encrypted data: clients send some 700

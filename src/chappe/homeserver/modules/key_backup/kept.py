@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.policy import Policy
+from chappe.matrix.errors import MatrixError
 
 # Sessions of an account: beyond, nothing more is deleted, so that nobody crowds out what was deleted first.
 MAX_KEPT = 500_000

@@ -13,14 +13,14 @@ from typing import Any
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_opaque_id
 from chappe.homeserver.modules.media.soundness import Soundness
 from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize, opened, sealed
 from chappe.homeserver.modules.media.upload_share import UnderWay, UploadShare
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
+from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, domain_of, is_opaque_id
 
 log = logging.getLogger(__name__)
 UNUSED_FOR_MS = 24 * 3600 * 1000

@@ -7,7 +7,7 @@ import hashlib
 import sys
 from dataclasses import dataclass
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import BadRequest, MatrixError
 
 SECONDS = 20
 HASH = 32  # bytes of it

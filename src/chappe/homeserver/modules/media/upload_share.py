@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.errors import MatrixError
 
 DAY_MS = 86_400_000
 ALL = "*"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.errors import MatrixError
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import MatrixError
 
 LIFETIME_MS = 3_600_000
 

@@ -6,10 +6,10 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import parse_user_id
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import parse_user_id
 
 _STATUS = "/_matrix/client/v3/presence/{userId}/status"
 

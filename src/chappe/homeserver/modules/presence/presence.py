@@ -15,8 +15,8 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.identifiers import domain_of
 
 ONLINE, UNAVAILABLE, OFFLINE = "online", "unavailable", "offline"
 STATES = (ONLINE, UNAVAILABLE, OFFLINE)

@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 import orjson
 
-from chappe.homeserver.matrix.filters import passes
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.context import SyncContext
 from chappe.homeserver.sync.section import Section, SyncAnswer
+from chappe.matrix.filters import passes
 
 TYPE = "m.presence"
 

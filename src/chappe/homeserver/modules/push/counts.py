@@ -17,11 +17,11 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.push_rules import PushContext, RuleSet, Verdict, evaluate, verdict_of
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import DELAYED, RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.push_rules import PushContext, RuleSet, Verdict, evaluate, verdict_of
 
 REMEMBERED = 1_000_000  # readers in rooms: some 300 MB
 EVALUATED_AT_MOST = 200  # events, for readers with rules of their own

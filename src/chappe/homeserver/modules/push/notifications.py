@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.push_rules import RuleSet, verdict_of
 from chappe.homeserver.modules.push.counts import HidesInvitation, IgnoredBy, UnreadCounts, actions_for
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
+from chappe.matrix.push_rules import RuleSet, verdict_of
 
 BATCH = 50
 MAX_READS = 40  # batches of one request; beyond, the client goes on with the token

@@ -13,9 +13,9 @@ import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.email_address import parse_email
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.urls import split_url
+from chappe.matrix.email_address import parse_email
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.urls import split_url
 
 HTTP, EMAIL, WEB = "http", "email", "webpush"
 AT_MOST = 50

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from chappe.config import QuietHours as Settings
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.user_cache import UserCache
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import domain_of
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import domain_of
 
 TYPE = "org.chappe.quiet_hours"
 Load = Callable[[Sequence[str], str], Awaitable[Mapping[str, dict[str, Any]]]]

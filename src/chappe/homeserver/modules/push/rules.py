@@ -11,9 +11,9 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.homeserver.matrix.globs import MAX_PATTERN
-from chappe.homeserver.matrix.push_rules import KINDS, Rule, RuleSet, default_rules
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
+from chappe.matrix.globs import MAX_PATTERN
+from chappe.matrix.push_rules import KINDS, Rule, RuleSet, default_rules
 
 MAX_RULES = 1000
 MAX_RULES_BYTES = 1 << 16  # of all that one account has changed

@@ -5,10 +5,10 @@ from __future__ import annotations
 from chappe.homeserver.actions.mark_read import FULLY_READ, MarkRead
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.receipts.receipts import PRIVATE, READ
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.identifiers import parse_room_id
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from chappe.homeserver.matrix.filters import passes, passes_room
 from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_content
 from chappe.homeserver.sync.context import Changes, SyncContext
 from chappe.homeserver.sync.section import Extended, JoinedRoom, Section
 from chappe.homeserver.sync.sliding.extension import Extension, ExtensionContext
+from chappe.matrix.filters import passes, passes_room
 
 NAME, TYPE = "receipts", "m.receipt"
 KINDS = ("receipts", "private_receipts")

@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.errors import NotFound
-from chappe.homeserver.matrix.relations import REFERENCE, REPLACE, THREAD, is_valid_edit
 from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Place, Seen
+from chappe.matrix.errors import NotFound
+from chappe.matrix.relations import REFERENCE, REPLACE, THREAD, is_valid_edit
 
 MAX_DEPTH = 3  # hops that `recurse` follows
 MAX_READS = 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, LimitExceeded, NotFound
-from chappe.homeserver.matrix.identifiers import UserId
-from chappe.homeserver.matrix.reader import Person
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, LimitExceeded, NotFound
+from chappe.matrix.identifiers import UserId
+from chappe.matrix.reader import Person
 
 MAX_REASON, MAX_PER_DAY = 10_000, 100  # of one person
 DAY_MS = 86_400_000

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Nobody, Reader, ServerReader
-from chappe.homeserver.matrix.search_lexemes import patterns
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.reader import Finds, Nobody, Reader, ServerReader
+from chappe.matrix.search_lexemes import patterns
 
 MAX_PAGE = 500
 MAX_READS = 10  # for one page, where most rooms are not for who asks

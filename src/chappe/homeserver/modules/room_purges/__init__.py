@@ -15,8 +15,8 @@ import orjson
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import MatrixError
 
 BATCH = 500  # events, or rows of another table, in a transaction
 PASSES = 5  # over all tables, for what was being written while the room was closed

@@ -18,8 +18,8 @@ import orjson
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.relations import REPLACE, relation_of
-from chappe.homeserver.matrix.search_lexemes import Vector
+from chappe.matrix.relations import REPLACE, relation_of
+from chappe.matrix.search_lexemes import Vector
 
 log = logging.getLogger(__name__)
 KEYS = {"content.body": "m.room.message", "content.name": "m.room.name", "content.topic": "m.room.topic"}

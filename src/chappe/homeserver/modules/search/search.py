@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import msgspec
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.filters import RoomEventFilter, is_open, passes, passes_event, passes_room
-from chappe.homeserver.matrix.search_lexemes import meant, query
 from chappe.homeserver.modules.search.index import KEYS, SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Place, Seen
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.filters import RoomEventFilter, is_open, passes, passes_event, passes_room
+from chappe.matrix.search_lexemes import meant, query
 
 LOOKED_THROUGH = 2000  # characters of a result, for words to highlight
 DEFAULT_PAGE, MAX_PAGE, MAX_TERM, LOOKED_AT = 10, 100, 1000, 2000

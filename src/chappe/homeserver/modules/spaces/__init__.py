@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.identifiers import is_server_name
-from chappe.homeserver.matrix.reader import Finds, Guest, Person, Reader
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.encryption import algorithm_of
 from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.identifiers import is_server_name
+from chappe.matrix.reader import Finds, Guest, Person, Reader
 
 CHILD = "m.space.child"
 MAX_DEPTH, MAX_ROOMS, MAX_PAGE = 10, 5000, 200

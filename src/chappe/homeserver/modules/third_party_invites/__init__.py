@@ -17,12 +17,6 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.email_address import masked, parse_email
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import invitation_keys
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
@@ -30,6 +24,12 @@ from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.email_address import masked, parse_email
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.event_auth import invitation_keys
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.signing import SigningKey, sign_json
 
 _COLUMNS = (
     ("token", "text"), ("medium", "text"), ("address", "text"), ("room_id", "text"), ("sender", "text"), ("seed", "bytea"),

@@ -8,9 +8,9 @@ from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 
 FRAGMENT = Fragment(
     "thread_subscriptions",

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import orjson
 
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.modules.to_device.to_device import ToDevice
 from chappe.homeserver.sync.context import SyncContext
 from chappe.homeserver.sync.section import Extended, Section, SyncAnswer
 from chappe.homeserver.sync.sliding.extension import ExtensionContext
+from chappe.matrix.errors import BadRequest
 
 KIND = "to_device"
 _CURSOR = re.compile(r"d([0-9]{1,18})")

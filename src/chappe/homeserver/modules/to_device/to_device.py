@@ -17,10 +17,10 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.bounded import Recent
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.identifiers import domain_of
 
 MAX_PER_SYNC, MAX_BYTES_PER_SYNC = 100, 4 << 20  # of an answer; the first message always
 MAX_MESSAGES, MAX_BYTES = 10_000, 32 << 20  # of one request, once for each device that it reaches

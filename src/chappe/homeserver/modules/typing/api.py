@@ -7,10 +7,10 @@ import msgspec
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden
-from chappe.homeserver.matrix.identifiers import parse_room_id
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden
+from chappe.matrix.identifiers import parse_room_id
 
 
 class SetTyping(msgspec.Struct):

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from chappe.homeserver.matrix.filters import passes, passes_room
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.sync.context import SyncContext
 from chappe.homeserver.sync.section import Extended, JoinedRoom, Section, SyncAnswer
 from chappe.homeserver.sync.sliding.extension import Extension, ExtensionContext
+from chappe.matrix.filters import passes, passes_room
 
 NAME, TYPE = "typing", "m.typing"
 

@@ -12,11 +12,11 @@ import orjson
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.parsing import off_the_loop
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import UserId
 from chappe.homeserver.modules.url_previews.page import open_graph
 from chappe.homeserver.modules.url_previews.picture import dimensions
 from chappe.homeserver.outbound.fetcher import Fetched, Fetcher
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId
 
 MAX_PAGE, MAX_IMAGE = 2 << 20, 10 << 20
 PAGES = ("text/html", "application/xhtml+xml", "image/", "text/plain")

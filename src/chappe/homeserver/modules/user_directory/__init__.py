@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.reader import Finds, Guest, Person
-from chappe.homeserver.matrix.search_lexemes import escaped, exact_names, name_query
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.reader import Finds, Guest, Person
+from chappe.matrix.search_lexemes import escaped, exact_names, name_query
 
 Found = tuple[list[dict[str, Any]], bool]
 AskServers = Callable[[UserId, str, int], Awaitable[list[dict[str, Any]]]]

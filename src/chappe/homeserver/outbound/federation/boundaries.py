@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 
 from chappe.config import Boundary, Federation
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import host_of, is_plain_server_name, parse_server_name, plain_form
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import host_of, is_plain_server_name, parse_server_name, plain_form
 
 
 class _Line:

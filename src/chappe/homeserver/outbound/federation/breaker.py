@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from chappe.homeserver.matrix.identifiers import host_of
+from chappe.matrix.identifiers import host_of
 
 FAILURES_BEFORE = 2
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 5_000, 600_000

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from chappe.homeserver.matrix.identifiers import is_ip_literal, is_server_name, split_server_name
+from chappe.matrix.identifiers import is_ip_literal, is_server_name, split_server_name
 
 DEFAULT_PORT = 8448
 HOUR, DAY = 3_600_000, 86_400_000

@@ -15,10 +15,10 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import is_plain_server_name, plain_form
-from chappe.homeserver.matrix.signing import verify_json
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import is_plain_server_name, plain_form
+from chappe.matrix.signing import verify_json
 
 K = TypeVar("K")
 V = TypeVar("V")

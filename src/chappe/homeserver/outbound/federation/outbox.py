@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.matrix.identifiers import domain_of
 
 FRAGMENT = Fragment(
     "federation_edus",

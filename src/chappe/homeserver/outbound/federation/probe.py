@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
 from chappe.homeserver.outbound.federation.keyring import Keyring
+from chappe.matrix.errors import MatrixError
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from typing import Any
 
-from chappe.homeserver.matrix.email_address import EmailAddress, parse_email
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.email_address import EmailAddress, parse_email
+from chappe.matrix.errors import BadRequest
 
 HEADERS = (
     "content-type", "mime-version", "from", "to", "subject", "date", "message-id", "auto-submitted",

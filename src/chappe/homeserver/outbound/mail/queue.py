@@ -22,10 +22,10 @@ from asyncpg.pool import PoolConnectionProxy
 from chappe.config import Brand, Email
 from chappe.homeserver.database.group_writer import Fragment, Write
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
-from chappe.homeserver.matrix.email_address import EmailAddress, parse_email
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
+from chappe.matrix.email_address import EmailAddress, parse_email
+from chappe.matrix.errors import BadRequest, MatrixError
 
 log = logging.getLogger(__name__)
 RETRY_FIRST_MS, RETRY_MOST_MS = 30_000, 6 * 3_600_000

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import CREATE, StateKey, check_auth, check_auth_events
-from chappe.homeserver.matrix.events import is_named_too_long
 from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import CREATE, StateKey, check_auth, check_auth_events
+from chappe.matrix.events import is_named_too_long
 
 
 @dataclass(frozen=True, slots=True)

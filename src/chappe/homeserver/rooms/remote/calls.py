@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.matrix.identifiers import domain_of
 
 STATE_SECONDS, STATE_BYTES = 600.0, 256 << 20  # of a room with hundreds of thousands of members
 EVENTS_BYTES, CHAIN_BYTES, IDS_BYTES = 16 << 20, 64 << 20, 32 << 20

@@ -14,15 +14,15 @@ from typing import Any
 import nacl.exceptions
 import nacl.signing
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.events import Pdu, content_hash, event_id_of, parse_pdu, references, room_id_of_create
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.room_versions import RoomVersion
-from chappe.homeserver.matrix.signing import decode_base64, signed_bytes
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.outbound.federation.keyring import Keyring
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.events import Pdu, content_hash, event_id_of, parse_pdu, references, room_id_of_create
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.redaction import redact
+from chappe.matrix.room_versions import RoomVersion
+from chappe.matrix.signing import decode_base64, signed_bytes
 
 IN_ONE_THREAD = 500  # events whose signatures are verified in one go, off the event loop
 ON_THE_LOOP = 4

@@ -16,9 +16,6 @@ from typing import Any
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST, in_background
-from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -30,6 +27,9 @@ from chappe.homeserver.rooms.remote.store import REJECTED, Known
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
 from chappe.homeserver.rooms.summary import summary_row
+from chappe.matrix.directory_entries import DirectoryEntry, directory_entry
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import domain_of
 
 log = logging.getLogger(__name__)
 WRITTEN_AT_ONCE = 5000  # rows: what is handed to the database is encoded in one go

@@ -11,12 +11,6 @@ from typing import Any
 
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.matrix.directory_entries import DirectoryEntry, directory_entry
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE, StateKey, check_auth
-from chappe.homeserver.matrix.events import references, timestamp_of
-from chappe.homeserver.matrix.identifiers import UserId, is_server_name
-from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.create_event import StateMoved
@@ -31,6 +25,12 @@ from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER
+from chappe.matrix.directory_entries import DirectoryEntry, directory_entry
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.event_auth import CREATE, StateKey, check_auth
+from chappe.matrix.events import references, timestamp_of
+from chappe.matrix.identifiers import UserId, is_server_name
+from chappe.matrix.room_versions import RoomVersion
 
 log = logging.getLogger(__name__)
 PATIENCE = 0.1  # seconds that a join waits for the members

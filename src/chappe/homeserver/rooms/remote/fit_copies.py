@@ -13,14 +13,14 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.events import redacts_of
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.rooms import MEMBER
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.events import redacts_of
+from chappe.matrix.identifiers import domain_of
 
 SERVERS_ASKED = 4
 AT_ONCE = 10

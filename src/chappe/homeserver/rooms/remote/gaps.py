@@ -7,8 +7,6 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of, host_of
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
@@ -20,6 +18,8 @@ from chappe.homeserver.rooms.remote.preparing import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import domain_of, host_of
 
 log = logging.getLogger(__name__)
 GAP_LIMIT = 20_000  # events that are fetched to close a gap; what is older is read when somebody scrolls there

@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError, NotFound
-from chappe.homeserver.matrix.events import Pdu, event_id_of, is_reference, seal
-from chappe.homeserver.matrix.identifiers import domain_of, is_server_name
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote.calls import STATE_BYTES, STATE_SECONDS, V1, V2, path_of
+from chappe.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.matrix.events import Pdu, event_id_of, is_reference, seal
+from chappe.matrix.identifiers import domain_of, is_server_name
+from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 
 log = logging.getLogger(__name__)
 MOST_SERVERS = 10

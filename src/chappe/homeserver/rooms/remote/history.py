@@ -13,9 +13,6 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Ite
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.events import timestamp_of
-from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
@@ -28,6 +25,9 @@ from chappe.homeserver.rooms.remote.received import Prepared, WithoutTimeline
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.stretches import SPACING, Span, number_of_host
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.events import timestamp_of
+from chappe.matrix.relations import relation_of
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -19,9 +19,6 @@ import orjson
 
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_background
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of, host_of
-from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, kept
@@ -31,6 +28,9 @@ from chappe.homeserver.rooms.remote.preparing import MissingPast
 from chappe.homeserver.rooms.remote.receive import Outcome, Receiver
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.identifiers import domain_of, host_of
+from chappe.matrix.room_versions import RoomVersion
 
 log = logging.getLogger(__name__)
 AT_ONCE = 200  # events of a queue that are looked at together

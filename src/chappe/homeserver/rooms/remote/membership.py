@@ -11,12 +11,6 @@ import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import check_auth
-from chappe.homeserver.matrix.events import Pdu, seal, signed_form
-from chappe.homeserver.matrix.identifiers import UserId, domain_of
-from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
@@ -34,6 +28,12 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.homeserver.rooms.summary import summary_row
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.event_auth import check_auth
+from chappe.matrix.events import Pdu, seal, signed_form
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.room_versions import RoomVersion
 
 log = logging.getLogger(__name__)
 

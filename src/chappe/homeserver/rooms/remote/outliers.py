@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import orjson
 
-from chappe.homeserver.matrix.directory_entries import directory_entry
-from chappe.homeserver.matrix.errors import Forbidden
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_order, judge
@@ -21,6 +19,8 @@ from chappe.homeserver.rooms.remote.retelling import Retelling
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.directory_entries import directory_entry
+from chappe.matrix.errors import Forbidden
 
 AT_ONCE = 500
 

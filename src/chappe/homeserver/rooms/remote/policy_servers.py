@@ -10,11 +10,6 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import check_auth
-from chappe.homeserver.matrix.events import Pdu, check_size, seal
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
@@ -26,6 +21,11 @@ from chappe.homeserver.rooms.remote.handshakes import for_clients
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.event_auth import check_auth
+from chappe.matrix.events import Pdu, check_size, seal
+from chappe.matrix.identifiers import domain_of
 
 SIGN = "/_matrix/policy/v1/sign"
 SECONDS = 10.0

@@ -11,14 +11,6 @@ from dataclasses import replace
 
 import orjson
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.directory_entries import directory_entry
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
-from chappe.homeserver.matrix.events import client_event_head, redacts_of
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.relations import THREAD, relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -32,6 +24,14 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY
 from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.directory_entries import directory_entry
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
+from chappe.matrix.events import client_event_head, redacts_of
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.redaction import redact
+from chappe.matrix.relations import THREAD, relation_of
 
 
 class MissingPast(Exception):

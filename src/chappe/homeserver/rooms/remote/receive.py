@@ -11,8 +11,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 
 from chappe.homeserver.database.pool import BAD_DATA
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.rooms.create_event import Rows
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -33,6 +31,8 @@ from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
 from chappe.homeserver.rooms.remote.stored_auth import Unwritten
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.event_auth import CREATE
 
 MOST_TRIES = 50
 log = logging.getLogger(__name__)

@@ -7,11 +7,6 @@ from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import StateEvent, StateKey, check_auth
-from chappe.homeserver.matrix.events import client_event_head, timestamp_of
-from chappe.homeserver.matrix.identifiers import domain_of, is_plain_server_name
-from chappe.homeserver.matrix.relations import relation_of
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction, Rows
 from chappe.homeserver.rooms.event_write import EventWrite, Moved
@@ -24,6 +19,11 @@ from chappe.homeserver.rooms.state_tree import EMPTY, decode_pack, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER
 from chappe.homeserver.rooms.stretches import number_of_host
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import StateEvent, StateKey, check_auth
+from chappe.matrix.events import client_event_head, timestamp_of
+from chappe.matrix.identifiers import domain_of, is_plain_server_name
+from chappe.matrix.relations import relation_of
 
 Chains = Mapping[int, ChainRow]
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
-from chappe.homeserver.matrix.event_auth import StateKey
-from chappe.homeserver.matrix.events import client_event_head
-from chappe.homeserver.matrix.relations import THREAD, relation_of
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.received import WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.event_auth import StateKey
+from chappe.matrix.events import client_event_head
+from chappe.matrix.relations import THREAD, relation_of
 
 SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in memory: of more, it is read anew
 

@@ -7,10 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.homeserver.matrix.event_auth import check_auth
-from chappe.homeserver.matrix.events import Pdu, signed_form
-from chappe.homeserver.matrix.identifiers import UserId, domain_of, is_user_id
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
 from chappe.homeserver.rooms.create_event import pdu_of
@@ -25,6 +21,10 @@ from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.event_auth import check_auth
+from chappe.matrix.events import Pdu, signed_form
+from chappe.matrix.identifiers import UserId, domain_of, is_user_id
 
 NOT_IN_THE_ROOM = "This server is not in the room"
 MEMBERSHIPS = {"join": "join", "knock": "knock", "leave": "leave"}

@@ -9,12 +9,6 @@ import orjson
 from pyroaring import BitMap
 
 from chappe.homeserver.database.pool import Row
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden, NotFound
-from chappe.homeserver.matrix.events import references
-from chappe.homeserver.matrix.history_visibility import is_visible, more_open, parse_visibility
-from chappe.homeserver.matrix.identifiers import domain_of
-from chappe.homeserver.matrix.redaction import redact
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
@@ -23,6 +17,12 @@ from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.store import FOR_SERVERS
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.events import references
+from chappe.matrix.history_visibility import is_visible, more_open, parse_visibility
+from chappe.matrix.identifiers import domain_of
+from chappe.matrix.redaction import redact
 
 MOST_EVENTS = 100
 MEMBERS_LOOKED_AT = 500

@@ -15,14 +15,14 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.event_auth import CREATE, StateKey
-from chappe.homeserver.matrix.events import event_id_of, parse_pdu
-from chappe.homeserver.matrix.room_versions import RoomVersion
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import KeyNotFound, PduChecks
 from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.event_auth import CREATE, StateKey
+from chappe.matrix.events import event_id_of, parse_pdu
+from chappe.matrix.room_versions import RoomVersion
 
 log = logging.getLogger(__name__)
 SHOWN = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
-from chappe.homeserver.matrix.event_auth import CREATE
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth, Unwritten
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_conflict import StateResolver
 from chappe.homeserver.rooms.state_tree import EMPTY, children
+from chappe.matrix.event_auth import CREATE
 
 REMEMBERED, ROOMS_KNOWN = 2000, 8
 Packs = list[tuple[int, bytes]]

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
-from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.store import REJECTED, RemoteStore
 from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
+from chappe.matrix.event_auth import StateKey
 
 MOST_KNOWN = 10_000  # of one room
 

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.errors import MatrixError
 from chappe.homeserver.rooms.remote.handshakes import Handshakes, Signed
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 60_000, 6 * 3_600_000

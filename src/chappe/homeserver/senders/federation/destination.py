@@ -18,12 +18,12 @@ from urllib.parse import quote
 import orjson
 
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
 from chappe.homeserver.outbound.federation.destinations import wait_after
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import domain_of
 
 log = logging.getLogger(__name__)
 MOST_PDUS, MOST_EDUS = 50, 100

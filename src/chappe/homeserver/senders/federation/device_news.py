@@ -14,11 +14,11 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.identifiers import domain_of
 
 SKEW_MS = 600_000  # by how much the clocks of servers are taken to differ
 MOST_REMEMBERED = 10_000  # servers in rooms: of the others a week of changes is told again

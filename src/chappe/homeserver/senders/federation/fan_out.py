@@ -11,13 +11,13 @@ from itertools import chain
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.admission import VOUCHER
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.senders.federation.device_news import Came, DeviceNews
+from chappe.matrix.identifiers import domain_of
 
 LEASE_MS = 10_000
 COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000

@@ -16,8 +16,6 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
-from chappe.homeserver.matrix.account_standing import Doing
-from chappe.homeserver.matrix.push_rules import verdict_of
 from chappe.homeserver.modules.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
@@ -28,6 +26,8 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.push_rules import verdict_of
 
 log = logging.getLogger(__name__)
 LOCK = 3

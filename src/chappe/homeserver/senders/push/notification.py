@@ -11,7 +11,6 @@ import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.matrix.identifiers import domain_of
 from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
@@ -19,6 +18,7 @@ from chappe.homeserver.outbound.web_push import ROOM, Vapid, encrypt
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.matrix.identifiers import domain_of
 
 MEMBER = "m.room.member"
 REMEMBERED = 20_000

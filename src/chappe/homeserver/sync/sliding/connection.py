@@ -13,9 +13,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from chappe.homeserver.database.server_time import wall_now_ms
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.sync.sliding.request import RoomConfig
 from chappe.homeserver.sync.sliding.room_list import ListedRoom
+from chappe.matrix.errors import BadRequest
 
 _POS = re.compile(r"p([0-9]{1,18})_([0-9]{1,18})_([0-9a-f]{16})")
 MAX_WEIGHT = 2_000_000  # rooms remembered, over all connections

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from chappe.homeserver.matrix.errors import BadRequest
 from chappe.homeserver.sync.section import Section, Sections
 from chappe.homeserver.sync.sliding.extension import ExtensionContext
+from chappe.matrix.errors import BadRequest
 
 
 class SlidingExtensions:

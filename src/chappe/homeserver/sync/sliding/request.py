@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.event_auth import StateKey
 
 MAX_LISTS, MAX_KEY, MAX_TIMELINE, MAX_SUBSCRIPTIONS, MAX_RULES = 100, 64, 100, 2000, 200
 LAZY, ME, ANY = "$LAZY", "$ME", "*"

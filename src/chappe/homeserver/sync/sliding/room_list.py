@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.search_words import fold
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.sliding.request import RoomFilter
+from chappe.matrix.search_words import fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.event_auth import StateKey
 from chappe.homeserver.modules.push.counts import RoomCounts
 from chappe.homeserver.modules.relations import Relations, present_event
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -19,6 +18,7 @@ from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.room_section import RoomSections, heroes
 from chappe.homeserver.sync.sliding.request import MEMBER, RoomConfig
 from chappe.homeserver.sync.token import position_token
+from chappe.matrix.event_auth import StateKey
 
 NAMING = frozenset(("m.room.name", "m.room.avatar", "m.room.canonical_alias", MEMBER))
 

@@ -17,7 +17,7 @@ import socket
 from functools import lru_cache
 from typing import NewType
 
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 ServerName = NewType("ServerName", str)
 UserId = NewType("UserId", str)

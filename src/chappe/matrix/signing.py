@@ -8,7 +8,7 @@ from typing import Any
 import nacl.exceptions
 import nacl.signing
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
+from chappe.matrix.canonical_json import canonical_json
 
 
 def encode_base64(raw: bytes) -> str:

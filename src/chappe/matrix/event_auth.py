@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.identifiers import domain_of, is_user_id
-from chappe.homeserver.matrix.power_levels import DEFAULT_LEVELS, PowerLevels, parse_level
-from chappe.homeserver.matrix.room_versions import ROOM_VERSIONS, RoomVersion
-from chappe.homeserver.matrix.signing import verify_json
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.identifiers import domain_of, is_user_id
+from chappe.matrix.power_levels import DEFAULT_LEVELS, PowerLevels, parse_level
+from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
+from chappe.matrix.signing import verify_json
 
 StateKey = tuple[str, str]
 CREATE: StateKey = ("m.room.create", "")

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.errors import Forbidden
-from chappe.homeserver.matrix.event_auth import (
+from chappe.matrix.errors import Forbidden
+from chappe.matrix.event_auth import (
     CREATE,
     JOIN_RULES,
     POWER_LEVELS,
@@ -22,8 +22,8 @@ from chappe.homeserver.matrix.event_auth import (
     check_auth,
     creators_of,
 )
-from chappe.homeserver.matrix.power_levels import PowerLevels
-from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.matrix.power_levels import PowerLevels
+from chappe.matrix.room_versions import RoomVersion
 
 Resolved = dict[StateKey, "ResolvableEvent"]
 NO_LEVELS_BEHIND = math.inf

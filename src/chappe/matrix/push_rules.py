@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from chappe.homeserver.matrix.globs import MAX_PATTERN, PLENTY, Glob, Work, fold, glob
+from chappe.matrix.globs import MAX_PATTERN, PLENTY, Glob, Work, fold, glob
 
 Rule = dict[str, Any]
 RuleSet = dict[str, list[Rule]]

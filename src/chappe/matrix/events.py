@@ -10,12 +10,12 @@ from typing import Any, cast
 import msgspec
 import orjson
 
-from chappe.homeserver.matrix.canonical_json import canonical_json, check_canonical, check_tolerated
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
-from chappe.homeserver.matrix.identifiers import EventId, is_picture_url, is_user_id
-from chappe.homeserver.matrix.redaction import redact
-from chappe.homeserver.matrix.room_versions import RoomVersion
-from chappe.homeserver.matrix.signing import SigningKey, encode_base64, encode_base64_url, signed_bytes
+from chappe.matrix.canonical_json import canonical_json, check_canonical, check_tolerated
+from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.identifiers import EventId, is_picture_url, is_user_id
+from chappe.matrix.redaction import redact
+from chappe.matrix.room_versions import RoomVersion
+from chappe.matrix.signing import SigningKey, encode_base64, encode_base64_url, signed_bytes
 
 Pdu = dict[str, Any]
 MAX_EVENT_BYTES = 65_536

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.matrix.room_versions import RoomVersion
 
 CREATOR_POWER = math.inf
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")  # what Python's int() takes beyond (1_000, other scripts' digits) is none

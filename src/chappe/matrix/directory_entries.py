@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chappe.homeserver.matrix.search_lexemes import names
+from chappe.matrix.search_lexemes import names
 
 MAX_NAME = 500  # characters of a name that it is found by
 

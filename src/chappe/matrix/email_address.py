@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NewType
 
-from chappe.homeserver.matrix.errors import BadRequest
+from chappe.matrix.errors import BadRequest
 
 EmailAddress = NewType("EmailAddress", str)
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.matrix.canonical_json import canonical_json
-from chappe.homeserver.matrix.errors import MatrixError
-from chappe.homeserver.matrix.identifiers import is_plain_server_name, is_server_name
-from chappe.homeserver.matrix.signing import SigningKey, sign_json
+from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import is_plain_server_name, is_server_name
+from chappe.matrix.signing import SigningKey, sign_json
 
 _SCHEME = re.compile(r"x-matrix +", re.IGNORECASE)
 # old servers leave colons unquoted, so an unquoted value is whatever is no separator

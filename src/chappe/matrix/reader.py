@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from chappe.homeserver.matrix.identifiers import ServerName, UserId
+from chappe.matrix.identifiers import ServerName, UserId
 
 
 @dataclass(frozen=True, slots=True)

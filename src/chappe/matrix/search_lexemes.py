@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from Stemmer import Stemmer
 
-from chappe.homeserver.matrix.search_words import USUAL, Forms, Found, chunks_of, fold, raw_words, split, split_chunk
+from chappe.matrix.search_words import USUAL, Forms, Found, chunks_of, fold, raw_words, split, split_chunk
 
 MAX_WORDS = 60  # of one term; what comes after them is not looked for
 _PLACE = "\0"

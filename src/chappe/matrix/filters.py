@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from chappe.homeserver.matrix.errors import BadRequest
-from chappe.homeserver.matrix.globs import glob
+from chappe.matrix.errors import BadRequest
+from chappe.matrix.globs import glob
 
 MAX_PATTERNS = 100  # of types, in one list
 MAX_NAMES = 1000  # of people or rooms, in one list

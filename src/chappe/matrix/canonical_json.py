@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import BadRequest, MatrixError
 
 Json = Any
 MAX_INTEGER = 2**53 - 1

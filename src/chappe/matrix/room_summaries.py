@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chappe.homeserver.matrix.identifiers import is_room_id
+from chappe.matrix.identifiers import is_room_id
 
 MOST_CHILDREN = 500  # of one space, as another server tells of it
 _TEXTS = ("name", "topic", "canonical_alias", "avatar_url", "join_rule", "room_type", "encryption", "room_version")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from chappe.homeserver.matrix.errors import Forbidden, MatrixError
+from chappe.matrix.errors import Forbidden, MatrixError
 
 
 class Doing(IntEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.matrix.room_versions import RoomVersion
+from chappe.matrix.room_versions import RoomVersion
 
 _KEPT = frozenset(
     ("event_id", "type", "room_id", "sender", "state_key", "content", "hashes", "signatures", "depth", "prev_events",
