@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chappe.agency.red_list import TYPE
-from chappe.homeserver.modules.user_directory import UserDirectory
+from chappe.homeserver.modules.user_directory.user_directory import UserDirectory
 from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, account
 from tests.federation.test_third_party_invites import IDENTITY, at_identity_service

@@ -23,7 +23,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/modules/end_to_end_encryption/remote_devices.py": (1, "requests wait for it; asked again"),
     "homeserver/modules/media/remote.py": (1, "requests wait for it; fetched again"),
     "homeserver/modules/presence/presence.py": (1, "who is online, told anew by the next request"),
-    "homeserver/modules/url_previews/__init__.py": (1, "requests wait for it; made again"),
+    "homeserver/modules/url_previews/url_previews.py": (1, "requests wait for it; made again"),
     "homeserver/outbound/federation/keyring.py": (1, "requests wait for it; asked again"),
     "homeserver/rooms/registry.py": (1, "requests wait for it: reads a room"),
     "homeserver/rooms/remote/checks.py": (1, "a request waits for it"),

@@ -15,7 +15,7 @@ import chappe
 SOURCE = Path(chappe.__file__).parent
 NAMES = {"connection", "transaction"}
 ASKS_NOTHING = {  # what is awaited without the connection, and never asks the database
-    ("homeserver/modules/media/__init__.py", "self._blobs.move"): "the store of files",
+    ("homeserver/modules/media/media.py", "self._blobs.move"): "the store of files",
     ("homeserver/modules/search/index.py", "_entry"): "words are made",
 }
 EITHER = {("homeserver/accounts/login_tokens.py", "new"): "`connection` where there is one"}

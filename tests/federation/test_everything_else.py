@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chappe.homeserver.modules.spaces import MOST_QUESTIONS
+from chappe.homeserver.modules.spaces.spaces import MOST_QUESTIONS
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.matrix.events import seal
 from chappe.matrix.room_versions import require_room_version

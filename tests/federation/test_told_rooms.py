@@ -10,7 +10,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from chappe.homeserver.modules.spaces import MOST_TOLD
+from chappe.homeserver.modules.spaces.spaces import MOST_TOLD
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign

@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.modules import key_backup, reporting
 from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.end_to_end_encryption import keys
+from chappe.homeserver.modules.key_backup import key_backup
 from chappe.homeserver.modules.relations import store
+from chappe.homeserver.modules.reporting import reporting
 from chappe.homeserver.modules.to_device import to_device
 from chappe.homeserver.rooms import create_room
 from chappe.homeserver.sync.sliding import connection

@@ -59,7 +59,7 @@ def test_one_function_asks_each_question() -> None:
 
 # Who writes events of people of here, beside the verbs of `Rooms` that ask `may_send`: what is asked there in its place.
 WRITERS = {
-    "modules/third_party_invites/__init__:invite": "may_invite_address",
+    "modules/third_party_invites/third_party_invites:invite": "may_invite_address",
     "actions/upgrade_room:__call__": "may_create_room: the end of the room is part of the upgrade",
     "rooms/create_room:write": "may_create_room, shape_room, may_empower",
     "rooms/membership:_write": "Admission's questions",
@@ -85,9 +85,9 @@ def test_whoever_writes_has_asked() -> None:
 BY_HAND: Mapping[str, Mapping[str, str]] = {
     "is_blocked": {"rooms/admission:_blocked": "every way into a room"},
     "FROM blocked_rooms": {
-        "modules/administration/__init__:standing": "what `is_blocked` is",
-        "modules/administration/__init__:block": "how it ends",
-        "modules/administration/__init__:blocked_by": "what administrators are shown",
+        "modules/administration/administration:standing": "what `is_blocked` is",
+        "modules/administration/administration:block": "how it ends",
+        "modules/administration/administration:blocked_by": "what administrators are shown",
         "agency/console/rights:": "in whose right it was blocked",
         "agency/console/views:": "what administrators are shown",
     },
@@ -110,7 +110,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "rooms/admission:_boundaries": "who invites whom",
         "rooms/rooms:require_may_meet": "the rule",
         "rooms/rooms:require_may_enter": "the rule",
-        "modules/room_directory/__init__:list": "whose directory another server reads",
+        "modules/room_directory/room_directory:list": "whose directory another server reads",
     },
     "boundaries.require": {
         "api/federation/authentication:__call__": "whatever another server asks",
@@ -143,10 +143,10 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     "may_take_part": {
         "rooms/sight:knows_address": "what a room's address says",
         "rooms/sight:_server_knows": "what a room is",
-        "modules/room_directory/__init__:_is_for": "what is listed",
+        "modules/room_directory/room_directory:_is_for": "what is listed",
     },
     "share_a_room": {
-        "modules/user_directory/__init__:_known": "who is found",
+        "modules/user_directory/user_directory:_known": "who is found",
         "agency/policy:hidden": "which guests are found",
         "agency/sponsors:take_over": "which guest an agent may answer for",
         "modules/presence/api:get": "who is present, when asked",

@@ -57,7 +57,7 @@ from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.modules.media import Media
+from chappe.homeserver.modules.media.media import Media
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId
 

@@ -19,7 +19,7 @@ import orjson
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database, Row
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.rooms.erasing import erase_events
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import ERASED

@@ -7,7 +7,7 @@ import msgspec
 from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.identifiers import domain_of, parse_room_id, parse_user_id
 

@@ -14,7 +14,7 @@ from chappe.agency.antivirus.attachments import EncryptedFile, decrypted
 from chappe.agency.antivirus.engines import Engine, ScanFailed
 from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.media import ContentRepository, Media
+from chappe.homeserver.modules.media.media import ContentRepository, Media
 
 log = logging.getLogger(__name__)
 HEAD = 4096  # bytes by which a type is recognised

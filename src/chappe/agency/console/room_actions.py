@@ -17,8 +17,8 @@ from chappe.agency.people import People
 from chappe.agency.records.exports import PERSON, ROOM, Exports
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
-from chappe.homeserver.modules.administration import Administration
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.administration.administration import Administration
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
 

@@ -23,7 +23,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.administration import Administration
+from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId

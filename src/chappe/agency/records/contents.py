@@ -10,7 +10,7 @@ import orjson
 
 from chappe.agency.records.bag import Bag
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.media import ContentRepository, Media
+from chappe.homeserver.modules.media.media import ContentRepository, Media
 from chappe.homeserver.rooms.store import BEGINNING
 from chappe.homeserver.rooms.stretches import LAST, Span
 from chappe.matrix.errors import NotFound

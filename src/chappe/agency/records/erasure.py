@@ -10,7 +10,7 @@ from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.matrix.identifiers import UserId
 
 

@@ -14,7 +14,7 @@ from chappe.agency.records.contents import add_files, events_of, json_of, lines_
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import NotFound
 from chappe.matrix.identifiers import UserId, domain_of

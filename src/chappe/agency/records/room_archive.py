@@ -16,7 +16,7 @@ from chappe.agency.policy import AgencyPolicy
 from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms

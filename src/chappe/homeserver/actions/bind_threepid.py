@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, OwnerMail
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.policy import Policy
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import Forbidden

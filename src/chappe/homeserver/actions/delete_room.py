@@ -6,7 +6,7 @@ from typing import Any
 
 from chappe.homeserver.actions.shut_down_room import ShutDownRoom
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.modules.room_purges import RoomPurges
+from chappe.homeserver.modules.room_purges.room_purges import RoomPurges
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
 

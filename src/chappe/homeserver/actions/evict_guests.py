@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.modules.administration import Administration
+from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, Rooms

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chappe.homeserver.load.parsing import read_answer
-from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused

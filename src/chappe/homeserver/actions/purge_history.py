@@ -6,7 +6,7 @@ Messages lose their content for good and are shown to nobody any more; state, an
 from __future__ import annotations
 
 from chappe.homeserver.database.group_writer import GroupWriter
-from chappe.homeserver.modules.room_purges import RoomPurges
+from chappe.homeserver.modules.room_purges.room_purges import RoomPurges
 from chappe.homeserver.rooms.erasing import erase_events
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms

@@ -9,7 +9,7 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Row
-from chappe.homeserver.modules.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
+from chappe.homeserver.modules.delayed_events.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.room_event import DELAYED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.modules.account_data.account_data import AccountData
-from chappe.homeserver.modules.server_notices import NoticeRooms
+from chappe.homeserver.modules.server_notices.server_notices import NoticeRooms
 from chappe.homeserver.rooms.admission import NOTICES
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges

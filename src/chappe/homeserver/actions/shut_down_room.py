@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.modules.administration import Administration
+from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges

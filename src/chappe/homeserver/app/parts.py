@@ -65,46 +65,46 @@ from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.modules.account_data.account_data import AccountData
-from chappe.homeserver.modules.administration import Administration
-from chappe.homeserver.modules.appservices import Appservices
+from chappe.homeserver.modules.administration.administration import Administration
+from chappe.homeserver.modules.appservices.appservices import Appservices
 from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Webhooks
-from chappe.homeserver.modules.critical_acts import CriticalActs
+from chappe.homeserver.modules.critical_acts.critical_acts import CriticalActs
 from chappe.homeserver.modules.critical_acts.proofs import OPEN, SECOND_FACTOR, Proofs
 from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
-from chappe.homeserver.modules.delayed_events import DelayedEvents
+from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
-from chappe.homeserver.modules.identity_service import IdentityServer
-from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.identity_service.identity_service import IdentityServer
+from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.media.upload_share import UploadBounds, UploadShare
-from chappe.homeserver.modules.openid import OpenId
+from chappe.homeserver.modules.openid.openid import OpenId
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.pushers import Pushers
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts.receipts import Receipts
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.modules.relations.store import RelationStore
-from chappe.homeserver.modules.reporting import Reports
-from chappe.homeserver.modules.room_directory import RoomDirectory
-from chappe.homeserver.modules.room_purges import RoomPurges
+from chappe.homeserver.modules.reporting.reporting import Reports
+from chappe.homeserver.modules.room_directory.room_directory import RoomDirectory
+from chappe.homeserver.modules.room_purges.room_purges import RoomPurges
 from chappe.homeserver.modules.search.index import SearchIndex
-from chappe.homeserver.modules.server_notices import NoticeRooms
-from chappe.homeserver.modules.third_party_invites import FRAGMENT as WAITING_INVITES
-from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.modules.server_notices.server_notices import NoticeRooms
+from chappe.homeserver.modules.third_party_invites.third_party_invites import FRAGMENT as WAITING_INVITES
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.modules.threads.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device.to_device import ToDevice
 from chappe.homeserver.modules.typing.typing import Typing
-from chappe.homeserver.modules.url_previews import UrlPreviews
-from chappe.homeserver.modules.voip import Voip
+from chappe.homeserver.modules.url_previews.url_previews import UrlPreviews
+from chappe.homeserver.modules.voip.voip import Voip
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
 from chappe.homeserver.outbound.domains import Domains

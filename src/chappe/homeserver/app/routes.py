@@ -76,12 +76,12 @@ from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
-from chappe.homeserver.modules.filters import Filters
-from chappe.homeserver.modules.key_backup import KeyBackup
+from chappe.homeserver.modules.filters.filters import Filters
+from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.search.search import MessageSearch
-from chappe.homeserver.modules.spaces import Spaces
-from chappe.homeserver.modules.user_directory import UserDirectory
+from chappe.homeserver.modules.spaces.spaces import Spaces
+from chappe.homeserver.modules.user_directory.user_directory import UserDirectory
 from chappe.homeserver.sync.device_lists import DeviceLists
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.database.pool import DATABASE_LOST
-from chappe.homeserver.modules.delayed_events import DelayedEvents
+from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvents
 from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.push.counts import UnreadCounts
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.modules.push.counts import RoomCounts
-from chappe.homeserver.modules.relations import Relations, present_event
+from chappe.homeserver.modules.relations.relations import Relations, present_event
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.remote.shown_state import shown_of

@@ -9,7 +9,7 @@ import msgspec
 from chappe.homeserver.api.admin.users import ADMIN
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
-from chappe.homeserver.modules.critical_acts import HEADER, CriticalActs
+from chappe.homeserver.modules.critical_acts.critical_acts import HEADER, CriticalActs
 from chappe.homeserver.modules.critical_acts.requests import WHOLE
 from chappe.matrix.errors import NotFound
 

@@ -9,7 +9,7 @@ from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
-from chappe.homeserver.modules.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest

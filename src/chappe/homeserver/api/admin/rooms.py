@@ -19,7 +19,7 @@ from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.load.bounded import Recent
-from chappe.homeserver.modules.administration import ROOM_ORDERS, Administration
+from chappe.homeserver.modules.administration.administration import ROOM_ORDERS, Administration
 from chappe.homeserver.policy.acts import blocking
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.rooms import Rooms

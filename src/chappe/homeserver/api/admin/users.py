@@ -21,7 +21,7 @@ from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.modules.administration import USER_ORDERS, Administration
+from chappe.homeserver.modules.administration.administration import USER_ORDERS, Administration
 from chappe.homeserver.modules.push.pushers import Pushers
 from chappe.homeserver.policy.acts import changes_of_account, end_of_account, setting_administrator
 from chappe.homeserver.rooms.rooms import Rooms

@@ -12,7 +12,7 @@ from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.database.pool import Row
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, NO_AUTH, Answer, endpoint
-from chappe.homeserver.modules.delayed_events import ACTIONS, DelayedEvents, Scheduled
+from chappe.homeserver.modules.delayed_events.delayed_events import ACTIONS, DelayedEvents, Scheduled
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, MatrixError
 from chappe.matrix.events import check_content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
-from chappe.homeserver.modules.third_party_invites import IS_VALID, ThirdPartyInvites
+from chappe.homeserver.modules.third_party_invites.third_party_invites import IS_VALID, ThirdPartyInvites
 from chappe.matrix.errors import BadRequest
 
 

@@ -12,7 +12,7 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.modules.appservices import Appservices
+from chappe.homeserver.modules.appservices.appservices import Appservices
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys, require_few
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.to_device.to_device import ToDevice, require_few_devices

@@ -6,8 +6,8 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import AUTH, GUEST_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.appservices import Appservices
-from chappe.homeserver.modules.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
+from chappe.homeserver.modules.appservices.appservices import Appservices
+from chappe.homeserver.modules.room_directory.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.identifiers import domain_of, parse_room_id, parse_server_name

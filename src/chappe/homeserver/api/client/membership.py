@@ -10,7 +10,7 @@ from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import ThirdPartyInvite
 from chappe.homeserver.rooms.membership import MembershipChanges

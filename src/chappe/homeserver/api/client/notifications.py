@@ -7,7 +7,7 @@ import orjson
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.modules.push.notifications import Notifications
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.sync.token import optional_position, position_token
 
 MAX_PAGE = 100

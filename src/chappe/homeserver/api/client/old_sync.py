@@ -14,7 +14,7 @@ from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountData
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_content
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms

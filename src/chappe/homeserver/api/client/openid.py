@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.openid import LIFETIME_MS, OpenId
+from chappe.homeserver.modules.openid.openid import LIFETIME_MS, OpenId
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import domain_of
 

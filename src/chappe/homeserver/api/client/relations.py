@@ -6,7 +6,7 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.relations import MAX_DEPTH, RelationPage, Relations
+from chappe.homeserver.modules.relations.relations import MAX_DEPTH, RelationPage, Relations
 from chappe.homeserver.modules.threads.threads import ThreadSubscriptions, subscriptions_answer
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms

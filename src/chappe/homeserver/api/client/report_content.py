@@ -6,7 +6,7 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.reporting import Reports
+from chappe.homeserver.modules.reporting.reporting import Reports
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.identifiers import parse_event_id, parse_room_id, parse_user_id
 

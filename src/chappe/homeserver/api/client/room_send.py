@@ -7,8 +7,8 @@ from typing import Any
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.modules.delayed_events import DelayedEvents, Scheduled
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvents, Scheduled
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound

@@ -10,7 +10,7 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.modules.search.search import Around, Found, Hit, MessageSearch, RoomEventsCriteria
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, Answer, endpoint
-from chappe.homeserver.modules.spaces import MAX_DEPTH, MAX_PAGE, Spaces
+from chappe.homeserver.modules.spaces.spaces import MAX_DEPTH, MAX_PAGE, Spaces
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.sight import Sight
 from chappe.matrix.errors import BadRequest

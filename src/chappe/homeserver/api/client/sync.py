@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.filters import Filters
+from chappe.homeserver.modules.filters.filters import Filters
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
 from chappe.homeserver.sync.token import parse_sync_token

@@ -7,7 +7,7 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.appservices import Appservices
+from chappe.homeserver.modules.appservices.appservices import Appservices
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.identifiers import parse_room_id
 

@@ -6,7 +6,7 @@ import msgspec
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.user_directory import MAX_LIMIT, UserDirectory
+from chappe.homeserver.modules.user_directory.user_directory import MAX_LIMIT, UserDirectory
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.identifiers import parse_user_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.modules.voip import Voip
+from chappe.homeserver.modules.voip.voip import Voip
 
 
 class VoipApi:

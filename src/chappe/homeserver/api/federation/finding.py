@@ -5,8 +5,8 @@ from __future__ import annotations
 from chappe.homeserver.api.client.list_public_rooms import Filter, Query
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
-from chappe.homeserver.modules.spaces import Spaces
+from chappe.homeserver.modules.room_directory.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
+from chappe.homeserver.modules.spaces.spaces import Spaces
 from chappe.matrix.identifiers import parse_room_id
 
 _ROOMS = "/_matrix/federation/v1/publicRooms"

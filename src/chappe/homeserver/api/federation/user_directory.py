@@ -10,7 +10,7 @@ import msgspec
 from chappe.homeserver.actions.ask_servers import PEOPLE
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.user_directory import MAX_LIMIT, UserDirectory
+from chappe.homeserver.modules.user_directory.user_directory import MAX_LIMIT, UserDirectory
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import domain_of, parse_user_id, plain_form
 

@@ -15,9 +15,9 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.homeserver.modules.identity_service import IdentityServer
-from chappe.homeserver.modules.openid import OpenId
-from chappe.homeserver.modules.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.modules.identity_service.identity_service import IdentityServer
+from chappe.homeserver.modules.openid.openid import OpenId
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.email_address import parse_email

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, endpoint
-from chappe.homeserver.modules.media import ContentRepository, Media
+from chappe.homeserver.modules.media.media import ContentRepository, Media
 from chappe.homeserver.modules.media.thumbnails import ThumbnailSize
-from chappe.homeserver.modules.url_previews import UrlPreviews
+from chappe.homeserver.modules.url_previews.url_previews import UrlPreviews
 from chappe.matrix.errors import BadRequest, MatrixError
 
 _FILE: dict[str, Any] = {"body_limit": 1 << 40, "body_reason": "a file, written to disk as it comes: `max_upload_mib`"}

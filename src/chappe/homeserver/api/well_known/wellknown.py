@@ -13,7 +13,7 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import LOCAL_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.modules.media.upload_share import UploadShare
-from chappe.homeserver.modules.voip import Voip
+from chappe.homeserver.modules.voip.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import plain_form

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.media import key_of
+from chappe.homeserver.modules.media.media import key_of
 from chappe.homeserver.outbound.blob_store import BlobStore, is_half_written
 
 log = logging.getLogger(__name__)

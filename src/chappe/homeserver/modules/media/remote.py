@@ -12,7 +12,7 @@ from email.message import Message
 
 import aiohttp
 
-from chappe.homeserver.modules.media import MAX_FILE_NAME, ContentRepository
+from chappe.homeserver.modules.media.media import MAX_FILE_NAME, ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.outbound.fetcher import Fetcher

@@ -12,9 +12,9 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.modules.account_data.account_data import AccountData
-from chappe.homeserver.modules.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.push.counts import UnreadCounts
-from chappe.homeserver.modules.relations import Relations
+from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms

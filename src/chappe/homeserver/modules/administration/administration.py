@@ -1,0 +1,318 @@
+"""What administrators look at and change across the modules: lists of accounts, rooms and files, figures, blocks.
+
+Answers have the shapes of `/_synapse/admin`, which existing tools read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.rooms.admission import Standing
+from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.search_lexemes import patterns
+
+GIVEN_KINDS = ("bot", "support")  # that an administrator gives (`user_type`)
+USER_ORDERS = {"name": "u.user_id", "displayname": "lower(d.display_name)", "admin": "u.is_admin", "is_guest": "u.is_guest",
+               "deactivated": "u.deactivated", "creation_ts": "u.created", "last_seen_ts": "seen", "user_type": "u.kind",
+               "avatar_url": "d.avatar_url"}  # fmt: skip
+ROOM_ORDERS = {"name": "s.name", "canonical_alias": "s.canonical_alias", "joined_members": "s.joined",
+               "joined_local_members": "s.joined", "version": "r.version", "encryption": "s.encryption", "public": "public",
+               "join_rules": "s.join_rule", "guest_access": "s.guest_access", "history_visibility": "s.history_visibility",
+               "state_events": "r.room_nid", "alphabetical": "s.name", "size": "s.joined", "creator": "creator"}  # fmt: skip
+_USERS = """FROM users u LEFT JOIN user_directory d USING (user_id)
+    LEFT JOIN LATERAL (SELECT max(x.last_seen_ts) AS seen FROM devices x WHERE x.user_id = u.user_id) l ON true
+   WHERE lower(u.user_id) || ' ' || coalesce(d.search, '') LIKE ALL ($1::text[])
+     AND ($2 OR NOT u.deactivated) AND ($3 OR NOT u.is_guest) AND ($4::boolean IS NULL OR u.is_admin = $4)
+     AND ($5::text IS NULL OR u.server_name = $5) AND ($6 OR NOT u.locked)"""
+_ROOMS = """FROM rooms r JOIN room_summaries s USING (room_nid)
+    LEFT JOIN LATERAL (SELECT e.sender AS creator FROM events e WHERE e.room_nid = r.room_nid AND e.type = 'm.room.create' LIMIT 1) c
+        ON true
+   WHERE lower(r.room_id) || ' ' || s.search LIKE ALL ($1::text[])
+     AND ($2::boolean IS NULL OR $2 = EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid))
+     AND ($3::boolean IS NULL OR $3 = (s.joined = 0))"""
+
+
+class Administration:
+    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+        self._database, self._now_ms = database, now_ms
+
+    # ---------------------------------------------------------------------------------------------------- accounts
+
+    async def users(
+        self, term: str | None, filters: Sequence[Any], order: str, backwards: bool, start: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """(a page, how many there are). `filters`: deactivated, guests, admins, server name, locked."""
+        arguments = [patterns(term or ""), *filters]
+        direction = "DESC" if backwards else "ASC"
+        rows = await self._database.fetch(
+            f"""SELECT u.*, d.display_name, d.avatar_url, seen {_USERS}
+                 ORDER BY {USER_ORDERS[order]} {direction} NULLS LAST, u.user_id LIMIT $7 OFFSET $8""",
+            *arguments, limit, start,
+        )  # fmt: skip
+        total = await self._database.fetchval(f"SELECT count(*) {_USERS}", *arguments)
+        return [_user(row) for row in rows], total
+
+    async def user(self, user_id: str) -> dict[str, Any]:
+        """Everything of one account but its secrets. Raises M_NOT_FOUND."""
+        row = await self._database.fetchrow(
+            """SELECT u.*, d.display_name, d.avatar_url, (SELECT max(last_seen_ts) FROM devices x WHERE x.user_id = u.user_id) AS seen
+                 FROM users u LEFT JOIN user_directory d USING (user_id) WHERE u.user_id = $1""",
+            user_id,
+        )
+        if row is None:
+            raise NotFound("There is no such account")
+        addresses = await self._database.fetch(
+            "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
+            user_id,
+        )
+        links = await self._database.fetch(
+            "SELECT provider, subject FROM upstream_links WHERE user_id = $1 ORDER BY provider", user_id
+        )
+        return {
+            **_user(row), "threepids": [dict(a) for a in addresses],
+            "external_ids": [{"auth_provider": r["provider"], "external_id": r["subject"]} for r in links],
+        }  # fmt: skip
+
+    async def user_by_link(self, provider: str, subject: str) -> str:
+        """Raises M_NOT_FOUND."""
+        found = await self._database.fetchval(
+            "SELECT user_id FROM upstream_links WHERE provider = $1 AND subject = $2", provider, subject
+        )
+        if found is None:
+            raise NotFound("Nobody has this identity")
+        return str(found)
+
+    async def set_links(self, user_id: str, links: Sequence[tuple[str, str]]) -> None:
+        """Replaces the identities at providers. Raises M_UNKNOWN where one is another account's."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM upstream_links WHERE user_id = $1", user_id)
+            for provider, subject in links:
+                result = await connection.execute(
+                    "INSERT INTO upstream_links VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                    provider, subject, user_id, self._now_ms(),
+                )  # fmt: skip
+                if not result.endswith(" 1"):
+                    raise Forbidden("This identity belongs to another account", "M_UNKNOWN")
+
+    @staticmethod
+    def require_kind(kind: str | None) -> None:
+        """Raises M_INVALID_PARAM. Accounts of functions are made with an organisation: that cannot be taken back here."""
+        if kind is not None and kind not in GIVEN_KINDS:
+            raise BadRequest(f"`user_type` is null or one of {', '.join(GIVEN_KINDS)}", "M_INVALID_PARAM")
+
+    async def set_kind(self, user_id: str, kind: str | None) -> None:
+        """Raises M_INVALID_PARAM for other kinds than `GIVEN_KINDS`, M_FORBIDDEN for what others answer for, which it stays."""
+        self.require_kind(kind)
+        done = await self._database.execute(
+            "UPDATE users SET kind = $2 WHERE user_id = $1 AND kind IS DISTINCT FROM 'function' AND owner IS NULL",
+            user_id, kind,
+        )  # fmt: skip
+        if not done.endswith(" 1"):
+            raise Forbidden("This account is a function's or a bot's: that cannot be changed")
+
+    # ------------------------------------------------------------------------------------------------------- rooms
+
+    async def rooms(
+        self,
+        term: str | None,
+        public: bool | None,
+        empty: bool | None,
+        order: str,
+        backwards: bool,
+        start: int,
+        limit: int,
+    ) -> tuple[list[dict[str, Any]], int]:
+        arguments = [patterns(term or ""), public, empty]
+        direction = "DESC" if backwards else "ASC"
+        rows = await self._database.fetch(
+            f"""SELECT r.*, s.*, creator, EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid) AS public {_ROOMS}
+                 ORDER BY {ROOM_ORDERS[order]} {direction} NULLS LAST, r.room_nid LIMIT $4 OFFSET $5""",
+            *arguments, limit, start,
+        )  # fmt: skip
+        total = await self._database.fetchval(f"SELECT count(*) {_ROOMS}", *arguments)
+        return [_room(row) for row in rows], total
+
+    async def room(self, room_id: str) -> dict[str, Any]:
+        """Raises M_NOT_FOUND."""
+        found, _ = await self.rooms(room_id, None, None, "name", False, 0, 1)
+        if not found or found[0]["room_id"] != room_id:
+            raise NotFound("There is no such room")
+        return found[0]
+
+    async def block(self, room_id: str, by: str, blocked: bool, whose: str | None = None) -> None:
+        """`whose`: in whose right, an organisation's; None: the installation's, which no other undoes."""
+        if blocked:
+            await self._database.execute(
+                """INSERT INTO blocked_rooms AS b (room_id, blocked_by, blocked_ts, whose) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (room_id) DO UPDATE SET blocked_by = $2, blocked_ts = $3, whose = NULL
+                    WHERE $4::text IS NULL AND b.whose IS NOT NULL""",
+                room_id, by, self._now_ms(), whose,
+            )  # fmt: skip
+        else:
+            await self._database.execute(
+                "DELETE FROM blocked_rooms WHERE room_id = $1 AND ($2::text IS NULL OR whose = $2)", room_id, whose
+            )
+
+    async def blocked_by(self, room_id: str) -> str | None:
+        return await self._database.fetchval(  # type: ignore[no-any-return]
+            "SELECT blocked_by FROM blocked_rooms WHERE room_id = $1", room_id
+        )
+
+    async def standing(self, user_id: str, room_id: str) -> Standing:
+        """What is asked about whoever comes into a room, in one reading."""
+        row = await self._database.fetchrow(
+            """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2)
+                      OR EXISTS (SELECT 1 FROM room_purges WHERE room_id = $2 AND ended_ts IS NULL) AS is_blocked,
+                      coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope
+                 FROM (SELECT $1::text AS user_id) asked LEFT JOIN users u USING (user_id)""",
+            user_id, room_id,
+        )  # fmt: skip
+        assert row is not None
+        return Standing(row["is_blocked"], row["is_guest"], row["scope"])
+
+    async def guests_not_admitted(self) -> list[tuple[str, str]]:
+        """(guest, room id) where an account without a registration is in a room that admits none."""
+        rows = await self._database.fetch(
+            """SELECT m.user_id, r.room_id FROM users u JOIN memberships m USING (user_id) JOIN rooms r USING (room_nid)
+                 JOIN room_summaries s USING (room_nid)
+                WHERE u.is_guest AND m.membership = 'join' AND s.guest_access <> 'can_join'"""
+        )
+        return [(row["user_id"], row["room_id"]) for row in rows]
+
+    async def people_of(self, room_id: str) -> list[str]:
+        """Who is in a room, invited or knocking."""
+        rows = await self._database.fetch(
+            """SELECT m.user_id FROM memberships m JOIN rooms r USING (room_nid)
+                WHERE r.room_id = $1 AND m.membership IN ('join', 'invite', 'knock') ORDER BY m.user_id""",
+            room_id,
+        )
+        return [row["user_id"] for row in rows]
+
+    async def unlist(self, room_id: str) -> list[str]:
+        """Takes a room out of the directories and away from its aliases. Returns the aliases."""
+        await self._database.execute(
+            "DELETE FROM published_rooms WHERE room_nid = (SELECT room_nid FROM rooms WHERE room_id = $1)", room_id
+        )
+        await self._database.execute("DELETE FROM appservice_rooms WHERE room_id = $1", room_id)
+        rows = await self._database.fetch("DELETE FROM room_aliases WHERE room_id = $1 RETURNING alias", room_id)
+        return [row["alias"] for row in rows]
+
+    async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> Sequence[Row]:
+        """(room_id, event_id) of what somebody said, the newest first; in all rooms where none is named."""
+        return await self._database.fetch(
+            """SELECT r.room_id, e.event_id FROM events e JOIN rooms r USING (room_nid)
+                WHERE e.sender = $1 AND e.state_key IS NULL AND e.redacted_by IS NULL AND e.type <> 'm.room.redaction'
+                  AND (cardinality($2::text[]) = 0 OR r.room_id = ANY($2)) ORDER BY e.position DESC LIMIT $3""",
+            user_id, list(room_ids), limit,
+        )  # fmt: skip
+
+    # -------------------------------------------------------------------------------------------------- reports
+
+    async def reports(
+        self, term: dict[str, str | None], backwards: bool, start: int, limit: int, of_people: bool
+    ) -> tuple[list[dict[str, Any]], int]:
+        """(a page of the reports of people, or of those of rooms and of what was said there; how many there are)."""
+        where = """($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)
+            AND ($3::text IS NULL OR p.user_id = $3) AND (p.room_id IS NULL) = $4"""
+        arguments = [term.get("user_id"), term.get("room_id"), term.get("of"), of_people]
+        rows = await self._database.fetch(
+            f"""SELECT p.*, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
+                  LEFT JOIN room_summaries s USING (room_nid) WHERE {where}
+                 ORDER BY p.report_id {'DESC' if backwards else 'ASC'} LIMIT $5 OFFSET $6""",
+            *arguments, limit, start,
+        )  # fmt: skip
+        total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {where}", *arguments)
+        return [_report(row) for row in rows], total
+
+    async def report(self, report_id: int, of_people: bool) -> dict[str, Any]:
+        """With the event as it was. Raises M_NOT_FOUND, also for one of the other list (`reports`)."""
+        row = await self._database.fetchrow(
+            """SELECT p.*, s.name, s.canonical_alias, e.json FROM reports p LEFT JOIN rooms r USING (room_id)
+                 LEFT JOIN room_summaries s USING (room_nid) LEFT JOIN events e ON e.event_id = p.event_id
+                WHERE p.report_id = $1 AND (p.room_id IS NULL) = $2""",
+            report_id,
+            of_people,
+        )
+        if row is None:
+            raise NotFound("There is no such report")
+        return {**_report(row), "event_json": orjson.loads(row["json"]) if row["json"] else None}
+
+    async def delete_report(self, report_id: int, by: str, of_people: bool | None = None) -> None:
+        """`of_people`: which list it must be in (`reports`), None for either.
+
+        Raises M_NOT_FOUND; Forbidden for a report about whoever closes it.
+        """
+        meant = "report_id = $1 AND ($2::boolean IS NULL OR (room_id IS NULL) = $2)"
+        done = await self._database.execute(
+            f"DELETE FROM reports WHERE {meant} AND user_id IS DISTINCT FROM $3", report_id, of_people, by
+        )
+        if done.endswith(" 1"):
+            return
+        if await self._database.fetchval(f"SELECT EXISTS (SELECT 1 FROM reports WHERE {meant})", report_id, of_people):
+            raise Forbidden("This report is about you: another administrator closes it")
+        raise NotFound("There is no such report")
+
+    # -------------------------------------------------------------------------------------------------- figures
+
+    async def statistics(self) -> dict[str, Any]:
+        """Counts only, nothing of anybody."""
+        now, day = self._now_ms(), 86_400_000
+        row = await self._database.fetchrow(
+            """SELECT count(*) FILTER (WHERE NOT deactivated AND NOT is_guest AND appservice IS NULL) AS accounts,
+                      count(*) FILTER (WHERE deactivated) AS deactivated, count(*) FILTER (WHERE kind = 'bot') AS bots,
+                      count(*) FILTER (WHERE appservice IS NOT NULL) AS bridged FROM users"""
+        )
+        assert row is not None
+        active = {
+            f"active_{days}d": await self._database.fetchval(
+                "SELECT count(DISTINCT user_id) FROM devices WHERE last_seen_ts > $1", now - days * day
+            )
+            for days in (1, 7, 30)
+        }
+        rooms = await self._database.fetchrow(
+            "SELECT count(*) AS rooms, count(*) FILTER (WHERE encryption IS NOT NULL) AS encrypted_rooms FROM room_summaries"
+        )
+        media = await self._database.fetchrow(
+            "SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM media WHERE size > 0"
+        )
+        waiting = await self._database.fetchrow(
+            """SELECT (SELECT count(*) FROM outgoing_mail) AS mail, (SELECT count(*) FROM push_queue) AS pushes,
+                      (SELECT count(*) FROM appservice_transactions) AS transactions, (SELECT count(*) FROM reports) AS reports"""
+        )
+        assert rooms is not None and media is not None and waiting is not None
+        return {
+            **dict(row), **active, **dict(rooms), "media_files": media["files"], "media_bytes": int(media["bytes"]),
+            "waiting": dict(waiting),
+        }  # fmt: skip
+
+
+def _user(row: Row) -> dict[str, Any]:
+    return {
+        "name": row["user_id"], "user_type": row["kind"], "is_guest": row["is_guest"], "admin": row["is_admin"],
+        "deactivated": row["deactivated"], "erased": row["erased"], "locked": row["locked"], "suspended": row["suspended"],
+        "shadow_banned": False, "displayname": row["display_name"], "avatar_url": row["avatar_url"],
+        "creation_ts": int(row["created"].timestamp() * 1000), "last_seen_ts": row["seen"], "approved": True,
+        "appservice_id": row["appservice"], "expiration_ts": row["expires_ts"], "owner": row["owner"], "purpose": row["purpose"],
+    }  # fmt: skip
+
+
+def _room(row: Row) -> dict[str, Any]:
+    return {
+        "room_id": row["room_id"], "name": row["name"], "topic": row["topic"], "avatar": row["avatar"],
+        "canonical_alias": row["canonical_alias"], "joined_members": row["joined"], "joined_local_members": row["joined"],
+        "version": row["version"], "creator": row["creator"], "encryption": row["encryption"], "federatable": True,
+        "public": row["public"], "join_rules": row["join_rule"], "guest_access": row["guest_access"],
+        "history_visibility": row["history_visibility"], "room_type": row["room_type"], "state_events": None,
+    }  # fmt: skip
+
+
+def _report(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["report_id"], "received_ts": row["received_ts"], "room_id": row["room_id"], "event_id": row["event_id"],
+        "user_id": row["reporter"], "sender": row["user_id"], "reason": row["reason"], "score": row["score"],
+        "name": row["name"], "canonical_alias": row["canonical_alias"],
+    }  # fmt: skip

@@ -1,0 +1,216 @@
+"""Third-party invites (client-server API, "Third-party invites"): by e-mail address, for hosted domains.
+
+The server is its own identity server here: it knows whose address is whose, keeps the invitations that wait for an
+address to be proven, and signs the proof with a key made for each.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from chappe.homeserver.accounts.standings import Standings
+from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
+from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
+from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
+from chappe.matrix.account_standing import Doing
+from chappe.matrix.email_address import masked, parse_email
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.event_auth import invitation_keys
+from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.signing import SigningKey, sign_json
+
+_COLUMNS = (
+    ("token", "text"), ("medium", "text"), ("address", "text"), ("room_id", "text"), ("sender", "text"), ("seed", "bytea"),
+    ("public_key", "text"), ("display_name", "text"), ("created_ts", "bigint"),
+)  # fmt: skip
+_INSERT = f"INSERT INTO third_party_invites ({', '.join(name for name, _ in _COLUMNS)})"
+FRAGMENT = Fragment(
+    "third_party_invites", _COLUMNS,
+    f"""
+    {_INSERT} SELECT {", ".join(f"i.{name}" for name, _ in _COLUMNS)}
+      FROM unnest(third_party_invites_rows) i WHERE i._lane <> ALL (bad);""",
+)  # fmt: skip
+log = logging.getLogger(__name__)
+IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An invitation that waits for an address. `content`: of the event that announces it. `row`: what is kept."""
+
+    token: str
+    content: dict[str, Any]
+    row: tuple[Any, ...]
+
+
+class ThirdPartyInvites:
+    def __init__(
+        self, database: Database, accounts: AccountStore, rooms: Rooms, membership: MembershipChanges, domains: Domains,
+        public_url: str | None, mail: MailQueue, standings: Standings,
+    ) -> None:  # fmt: skip
+        self._standings = standings
+        self._database, self._accounts, self._rooms = database, accounts, rooms
+        self._membership, self._domains, self._public_url = membership, domains, public_url
+        self._mail = mail
+
+    async def check(self, user_id: UserId, medium: str, address: str, id_server: str) -> None:
+        """Before a room is made into which somebody invites an address. Raises as `invite`."""
+        await self._require_may_invite_address(user_id, "", medium, self._checked_here(medium, address, id_server))
+
+    def _checked_here(self, medium: str, address: str, id_server: str) -> str:
+        """The address as it is compared. Raises M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_MEDIUM_NOT_SUPPORTED."""
+        if not self._domains.is_hosted(id_server):
+            raise BadRequest("Addresses are looked up on this server only", "M_THREEPID_DENIED")
+        return _checked(medium, address)
+
+    async def _require_may_invite_address(self, user_id: UserId, room_id: str, medium: str, address: str) -> None:
+        """`room_id` is "" for a room that is being made. Raises what the policy refuses it with."""
+        await self._rooms.policy.may_invite_address(user_id, room_id, medium, address)
+
+    async def require_may_announce(self, user_id: UserId, room_id: str, token: str, content: Mapping[str, Any]) -> None:
+        """Before somebody writes the event of an invitation themselves. Raises what the policy refuses it with.
+
+        Of what is kept here it has been asked (`store`). Of any other only another server knows the address.
+        """
+        keys = set(invitation_keys(content))
+        if keys and keys != await self._kept_keys(user_id, room_id, token):
+            await self._require_may_invite_address(user_id, room_id, "", "")
+
+    async def _kept_keys(self, user_id: UserId, room_id: str, token: str) -> set[str]:
+        sql = "SELECT public_key FROM third_party_invites WHERE token = $1 AND room_id = $2 AND sender = $3"
+        return (
+            {row["public_key"] for row in await self._database.fetch(sql, token, room_id, user_id)}
+            if room_id
+            else set()
+        )
+
+    async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
+        """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
+        address = self._checked_here(medium, address, id_server)
+        room = await self._rooms.require_joined(user_id, room_id)
+        await self._require_may_invite_address(user_id, room_id, medium, address)
+        known = await self._accounts.user_by_threepid(medium, address)
+        if known is not None:
+            await self._membership.invite(user_id, room_id, UserId(known), {})
+            return
+        waiting = self._waiting(user_id, room_id, medium, address)
+        # nothing is kept of what is refused, and nothing is announced that is not kept
+        beside = [(FRAGMENT.name, waiting.row)]
+        beside += [(LETTERS.name, mail.row) for mail in await self._letters(user_id, room, address)]
+        draft = Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token, beside=beside)
+        await self._rooms.submit(room, [draft])
+        self._mail.hurry()
+
+    def _waiting(self, user_id: UserId, room_id: str, medium: str, address: str) -> Waiting:
+        token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)
+        key, shown = SigningKey(seed, "0"), masked(address)
+        base = self._public_url or f"https://{domain_of(user_id)}"
+        url = base.rstrip("/") + IS_VALID
+        content = {
+            "display_name": shown, "key_validity_url": url, "public_key": key.public,
+            "public_keys": [{"key_validity_url": url, "public_key": key.public}],
+        }  # fmt: skip
+        row = (token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
+        return Waiting(token, content, row)
+
+    async def store(self, user_id: UserId, room_id: str, medium: str, address: str) -> dict[str, Any]:
+        """For a client, or a server, that announces the invitation itself. Raises M_THREEPID_IN_USE with the user id."""
+        address = _checked(medium, address)
+        room = await self._rooms.require_joined(user_id, room_id)
+        await self._require_may_invite_address(user_id, room_id, medium, address)
+        known = await self._accounts.user_by_threepid(medium, address)
+        if known is not None:
+            raise BadRequest("This address belongs to an account: invite it", "M_THREEPID_IN_USE", mxid=known)
+        if room.power_levels().of(user_id) < room.power_levels().level("invite"):
+            raise Forbidden("You may not invite anybody into this room")
+        waiting = self._waiting(user_id, room_id, medium, address)
+        letters = await self._letters(user_id, room, address)
+        async with self._database.transaction() as connection:
+            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row)
+            await self._mail.put(connection, *letters)
+        shown, keys = waiting.content["display_name"], waiting.content["public_keys"]
+        return {"token": waiting.token, "display_name": shown, "public_keys": keys}
+
+    async def _letters(self, user_id: str, room: LiveRoom, address: str) -> list[Mail]:
+        """The one to the address; none where the server sends no mail."""
+        if not self._mail.is_on:
+            return []
+        profile = await self._accounts.find_user(user_id)
+        name = room.get(("m.room.name", ""))
+        what = name.content.get("name") if name is not None else None
+        who = (profile.profile.get("displayname") if profile else None) or user_id
+        server_name = domain_of(user_id)
+        base = (self._public_url or f"https://{server_name}").rstrip("/")
+        link = f"{base}/?{urlencode({'address': address})}"
+        return [self._mail.compose("invitation", address, server_name, None, link, who=who, what=what or "…")]
+
+    async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
+        """An account has proven an address: turns what waited for it into invitations. Returns how many."""
+        done = 0
+        for invite in await self.proofs(user_id, medium, address):
+            proof = {"display_name": invite["display_name"], "signed": invite["signed"]}
+            try:
+                await self._membership.invite(
+                    UserId(invite["sender"]), invite["room_id"], user_id, {"third_party_invite": proof}
+                )
+                done += 1
+            except MatrixError as error:  # the inviter has left, say
+                log.warning("an invitation by e-mail failed", extra={"fields": {"error": error.errcode}})
+                if error.status >= 500 or error.status == 429:
+                    continue  # it is kept: the address can be proven again when the room can be reached
+            await self.forget([invite["signed"]["token"]])
+        return done
+
+    async def proofs(self, user_id: UserId, medium: str, address: str) -> list[dict[str, Any]]:
+        """The invitations that wait for an address, each signed for whoever has proven to hold it (`3pid/onbind`)."""
+        rows = await self._database.fetch(
+            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
+            medium, address,
+        )  # fmt: skip
+        senders = {row["sender"] for row in rows}
+        own = {sender for sender in senders if self._domains.is_hosted(domain_of(sender))}
+        acting = senders - own | await self._standings.who_may(own, Doing.ACT)
+        return [
+            {
+                "medium": medium, "address": address, "mxid": user_id, "room_id": row["room_id"], "sender": row["sender"],
+                "display_name": row["display_name"], "signed": sign_json(
+                    {"mxid": user_id, "token": row["token"]}, domain_of(row["sender"]), SigningKey(row["seed"], "0")
+                ),
+            } for row in rows if row["sender"] in acting
+        ]  # fmt: skip
+
+    async def require_may_invite(self, sender: str) -> None:
+        """Somebody of here who has invited an address, when it arrives. Raises what refuses their account by then."""
+        await self._standings.require(sender, Doing.ACT)
+
+    async def forget(self, tokens: list[str]) -> None:
+        """Invitations that have been redeemed."""
+        await self._database.execute("DELETE FROM third_party_invites WHERE token = ANY($1::text[])", tokens)
+
+    async def forget_sender(self, user_id: str) -> None:
+        """The account that invited has ended."""
+        await self._database.execute("DELETE FROM third_party_invites WHERE sender = $1", user_id)
+
+    async def is_valid_key(self, public_key: str) -> bool:
+        """Whether a public key is that of an invitation that still waits."""
+        return bool(await self._database.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE public_key = $1)", public_key
+        ))  # fmt: skip
+
+
+def _checked(medium: str, address: str) -> str:
+    if medium != "email":
+        raise BadRequest("People can be invited by e-mail address only", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
+    return parse_email(address)
