@@ -26,6 +26,7 @@ LAYERS = (
     ("homeserver.outbound", "homeserver.gateway", "homeserver.part"),
     ("homeserver.http", "homeserver.database", "homeserver.bus", "homeserver.policy"),
     ("homeserver.load",),
+    ("net",),
     ("matrix",),
 )
 LEAVES = ("config", "telemetry", "i18n")

@@ -18,8 +18,8 @@ from chappe.homeserver.load import large_json
 from chappe.homeserver.load.large_json import read_in_parts
 from chappe.homeserver.load.parsing import IN_PARTS, read_answer
 from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, PeerRefused
-from chappe.homeserver.outbound.fetcher import ANSWER_BYTES, Fetcher
 from chappe.matrix.errors import MatrixError
+from chappe.net.fetcher import ANSWER_BYTES, Fetcher
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.process import free_port

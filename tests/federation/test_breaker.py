@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from chappe.homeserver.outbound.federation import breaker
-from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.net.breaker import Breaker
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears
 from tests.process import free_port

@@ -13,8 +13,8 @@ from aiohttp import web
 from chappe.config import Federation
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.net.breaker import Breaker
 from tests.federation.certificates import Authority
 from tests.process import free_port
 

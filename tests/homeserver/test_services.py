@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from chappe.config import Calls, Contact, PresenceConfig, Support, UrlPreviews
-from chappe.homeserver.outbound.fetcher import is_public
+from chappe.net.fetcher import is_public
 from tests.support import Person, Server, bodies, joined, refused, segment, until
 
 MSC4140 = "/_matrix/client/unstable/org.matrix.msc4140"

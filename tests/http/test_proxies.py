@@ -12,9 +12,9 @@ import pytest
 
 from chappe.config import Limit, Limits, Listener
 from chappe.homeserver.http.proxies import Proxied, network_of
-from chappe.homeserver.outbound.fetcher import Fetcher, is_public
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import literal_of
+from chappe.net.fetcher import Fetcher, is_public
 from tests.support import Server
 
 SOURCE = Path(__file__).parents[2] / "src" / "chappe"
@@ -188,7 +188,7 @@ def test_names_are_no_addresses() -> None:
 
 def test_every_request_to_the_outside_goes_through_the_guarded_clients() -> None:
     """Connections to hosts that others name are opened in two places, and neither follows a redirect by itself."""
-    may_open = {"homeserver/outbound/fetcher.py", "homeserver/outbound/federation/client.py"}
+    may_open = {"net/fetcher.py", "homeserver/outbound/federation/client.py"}
     may_open.add("homeserver/gateway/incoming.py")  # to the one server that its operator has named
     found = set()
     for path in SOURCE.rglob("*.py"):

@@ -102,7 +102,7 @@ MAY_COMPILE = {
     "homeserver/api/pages/refusals.py": "our own sentences, with gaps, once at the start",
     "homeserver/outbound/federation/boundaries.py": "`federation.allowed`: a setting of the operator",
     "matrix/search_words.py": "Unicode's marks, of which there is no class in `re`",
-    "homeserver/outbound/fetcher.py": "`blocked` hosts of previews: a setting of the operator",
+    "net/fetcher.py": "`blocked` hosts of previews: a setting of the operator",
 }
 _FUNCTIONS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 

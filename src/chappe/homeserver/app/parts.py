@@ -109,13 +109,11 @@ from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.outbound.federation.discovery import Discovery
 from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
-from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -156,6 +154,8 @@ from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.matrix.identifiers import UserId
+from chappe.net.breaker import Breaker
+from chappe.net.fetcher import Fetcher
 from chappe.telemetry import Metrics
 
 TIME_EVERY = 10  # seconds between two looks at the clocks

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from chappe.homeserver.load.parsing import read_answer
-from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.matrix.errors import MatrixError
+from chappe.net.fetcher import Fetcher
 
 SECONDS, ANSWER_BYTES = 30.0, 4 << 20  # device keys of many people at most
 

@@ -15,11 +15,11 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.modules.bots.webhooks import may_be_there
-from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
+from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 LOCK, COMMITS_AT_ONCE, AT_ONCE = 5, 100, 50

@@ -20,9 +20,9 @@ from joserfc.jwk import KeySet
 from chappe.config import IdentityProvider
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.parsing import read_answer
-from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import Forbidden, MatrixError, NotFound
+from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 LOGIN_MS = 15 * 60_000

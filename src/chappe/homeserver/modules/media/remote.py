@@ -15,9 +15,9 @@ import aiohttp
 from chappe.homeserver.modules.media.media import MAX_FILE_NAME, ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
-from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_opaque_id, is_server_name
+from chappe.net.fetcher import Fetcher
 
 CHUNK = 1 << 16
 METADATA_BYTES = 1 << 16

@@ -14,9 +14,9 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.url_previews.page import open_graph
 from chappe.homeserver.modules.url_previews.picture import dimensions
-from chappe.homeserver.outbound.fetcher import Fetched, Fetcher
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId
+from chappe.net.fetcher import Fetched, Fetcher
 
 MAX_PAGE, MAX_IMAGE = 2 << 20, 10 << 20
 PAGES = ("text/html", "application/xhtml+xml", "image/", "text/plain")

@@ -17,12 +17,12 @@ from chappe.config import Federation
 from chappe.homeserver.load.parsing import MAX_VALUES, TooMuch, read_answer
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
-from chappe.homeserver.outbound.fetcher import PublicResolver, is_public, read_all
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import literal_of
 from chappe.matrix.request_auth import authorization
+from chappe.net.breaker import Breaker
+from chappe.net.fetcher import PublicResolver, is_public, read_all
 
 USER_AGENT = "Chappe"
 T = TypeVar("T")

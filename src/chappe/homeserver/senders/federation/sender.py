@@ -14,13 +14,13 @@ from chappe.homeserver.database.clock import ANYTHING, Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.breaker import Breaker
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.federation.destination import Destination
 from chappe.homeserver.senders.federation.fan_out import FanOut
 from chappe.matrix.identifiers import domain_of
+from chappe.net.breaker import Breaker
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 3.0

@@ -17,10 +17,10 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.load.parsing import read_answer
-from chappe.homeserver.outbound.fetcher import Fetcher
 from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
+from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 LOOK_EVERY, LEASE_MS = 2.0, 120_000
